@@ -1,0 +1,90 @@
+# Every target sets up what it needs first: Python 3.11, make and a C compiler are all a machine must bring.
+
+UV_VERSION := 0.13.9
+BIN        := .venv/bin
+UV         := .venv/tools/bin/uv
+ROOT       := $(CURDIR)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo up down test lint lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@echo "  make demo takes WORLD=folder (a folder of CSV files) and AS_OF=yyyy-mm-dd"
+
+setup: .venv/ready ## create .venv from requirements.lock
+
+demo: .venv/ready ## run the main job: extract, reconcile, mail the report
+	@$(BIN)/tieout demo $(if $(WORLD),--world "$(WORLD)") $(if $(AS_OF),--as-of "$(AS_OF)")
+
+up: .venv/ready ## start the platform with the Airflow UI
+	@$(BIN)/tieout up
+
+down: .venv/ready ## stop the platform
+	@$(BIN)/tieout down
+
+lint: .venv/ready ## check style and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+test: lint ## check style and types, then run every test
+	$(BIN)/python -m pytest
+
+lock: .venv/ready ## resolve requirements.txt into requirements.lock
+	$(UV) pip compile -q --python-version 3.11 --generate-hashes --no-annotate \
+	  --custom-compile-command "make lock" requirements.txt -o requirements.lock
+
+clean: ## stop the platform, remove .venv and var (a database under /var/lib/tieout stays)
+	@if [ -x $(BIN)/tieout ]; then $(BIN)/tieout down; fi
+	rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# .venv/unfinished marks an installation in progress: one that was interrupted is thrown away, because
+# a package cut off half-way looks installed. Everything lies below .venv, so that one rm undoes it.
+.venv/ready: requirements.lock
+	@if [ -e .venv/unfinished ]; then \
+	  echo "set-up: the last one was interrupted; starting over"; rm -rf .venv; fi
+	@$(MAKE) --no-print-directory $(BIN)/python
+	@touch .venv/unfinished
+	@$(MAKE) --no-print-directory $(UV)
+	@echo "set-up: installing the packages of requirements.lock"
+	@$(UV) pip install $$(test -t 2 || echo -q) --python $(BIN)/python --require-hashes --compile-bytecode -r requirements.lock
+	@$(MAKE) --no-print-directory $(BIN)/tieout
+	@rm .venv/unfinished
+	@touch $@
+
+$(BIN)/python:
+	@for python in $(PYTHON) python3.11 python3 python; do \
+	  "$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && break; python=; done; \
+	if [ -z "$$python" ]; then \
+	  echo "Tieout needs Python 3.11 and found none: install it, or run make PYTHON=/path/to/python3.11" >&2; exit 1; fi; \
+	echo "set-up: creating .venv with $$(command -v "$$python")"; mkdir -p .venv; touch .venv/unfinished; \
+	"$$python" -m venv --without-pip .venv
+
+$(UV):
+	@echo "set-up: installing uv $(UV_VERSION)"
+	@$(BIN)/python -m venv .venv/tools || { \
+	  echo "This Python has no pip of its own (on Debian and Ubuntu: apt-get install python3.11-venv)" >&2; exit 1; }
+	@.venv/tools/bin/python -m pip install -q --disable-pip-version-check --no-deps uv==$(UV_VERSION) 2>.venv/pip.log || { \
+	  cat .venv/pip.log >&2; echo "Could not download uv: is the package index reachable?" >&2; exit 1; }
+
+# The project itself: a path file for its modules and the one command of pyproject.toml. The first line goes
+# through sh, because the kernel cuts a #! line off at 127 bytes.
+$(BIN)/tieout: export TIEOUT_SCRIPT = $(TIEOUT_COMMAND)
+$(BIN)/tieout: Makefile
+	@echo "$(ROOT)" > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/tieout.pth"
+	@printf '%s\n' "$$TIEOUT_SCRIPT" > $@.new
+	@chmod +x $@.new
+	@mv $@.new $@
+
+define TIEOUT_COMMAND
+#!/bin/sh
+'''exec' "$$(dirname "$$0")/python" "$$0" "$$@"
+' '''
+import sys
+
+from include.cli import main
+
+sys.exit(main())
+endef
