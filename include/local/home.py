@@ -8,7 +8,14 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 class SetUpFailed(Exception):
-    """The machine cannot run what was asked; the message names place, reason and how to mend it."""
+    """The machine cannot run what was asked; the message names place, reason and how to mend it.
+
+    `log` is the file whose last lines say more.
+    """
+
+    def __init__(self, message: str, *, log: Path | None = None) -> None:
+        super().__init__(message)
+        self.log = log
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from include.local.cluster import SUPERUSER, Cluster, explain, find_cluster
 from include.local.databases import DatabaseUrls, prepare_databases
 from include.local.home import PROJECT, Home, SetUpFailed
 from include.local.ports import free_port
-from include.local.processes import Process, all_pids, exclusive, wait_for
+from include.local.processes import Process, all_pids, end_with_parent, exclusive, wait_for
 from include.local.secrets import load_secrets
 
 PREFERRED_PORT = 5463
@@ -58,7 +58,7 @@ def server(home: Home) -> Iterator[DatabaseUrls]:
 
 
 def hold(home: Home) -> int:
-    """Keep the server up until SIGTERM or SIGINT; 1 when it ends by itself, for a supervisor to start anew."""
+    """Keep the server up until SIGTERM or SIGINT; 1 when it ends by itself (a supervisor starts anew)."""
     told_to_stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: told_to_stop.set())
@@ -125,7 +125,7 @@ def _ensure_running(home: Home, cluster: Cluster) -> int:
     wait_for(lambda: _is_ready(cluster) or not Process.read(_keeper_file(cluster)), timeout_s=START_TIMEOUT_S)
     if not _is_ready(cluster):
         written = log.read_bytes()[begin:].decode(errors="replace")
-        raise SetUpFailed(f"{explain(written, place=cluster.base)} (its log: {log})")
+        raise SetUpFailed(explain(written, place=cluster.base), log=log)
     return port
 
 
@@ -191,3 +191,8 @@ def _works_in(pid: int, folder: Path) -> bool:
         return Path(f"/proc/{pid}/cwd").readlink() == folder
     except (FileNotFoundError, PermissionError, ProcessLookupError):
         return False
+
+
+if __name__ == "__main__":
+    end_with_parent(signal.SIGTERM)
+    sys.exit(hold(Home.from_environment()))

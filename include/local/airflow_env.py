@@ -1,0 +1,139 @@
+"""The environment in which Airflow and its tasks run here, and Airflow's first set-up."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+from include.local.databases import DatabaseUrls, read_note, write_note
+from include.local.home import PROJECT, Home, SetUpFailed
+from include.local.secrets import Secrets
+
+SET_UP_TIMEOUT_S = 300
+
+
+def airflow_environment(*, home: Home, urls: DatabaseUrls, secrets: Secrets, port: int) -> dict[str, str]:
+    """Our own environment with Airflow's settings: LocalExecutor, metadata in Postgres, FAB users, UTC.
+
+    Inherited AIRFLOW settings are dropped: they belong to another Airflow.
+    """
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "_AIRFLOW"))
+    }
+    return {
+        **inherited,
+        "AIRFLOW_HOME": str(home.airflow),
+        "GX_ANALYTICS_ENABLED": "false",
+        "NO_COLOR": "1",
+        "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '/usr/bin:/bin')}",
+        "PYTHONPATH": str(PROJECT),
+        "TIEOUT_DATABASE_URL": urls.app,
+        "TIEOUT_HOME": str(home.root),
+        "TZ": "UTC",
+        **{f"AIRFLOW__{name}": value for name, value in _settings(home, urls, secrets, port).items()},
+    }
+
+
+def set_up_airflow(*, environment: dict[str, str], urls: DatabaseUrls, secrets: Secrets, log: Path) -> None:
+    """Create or migrate Airflow's tables and its administrator, unless the note says it is done."""
+    if is_set_up(urls=urls, secrets=secrets):
+        return
+    _airflow("db", "migrate", environment=environment, log=log)
+    account = ["--username", "admin"]
+    person = [
+        "--role",
+        "Admin",
+        "--firstname",
+        "Tieout",
+        "--lastname",
+        "Admin",
+        "--email",
+        "admin@tieout.localhost",
+    ]
+    password = secrets.admin_password
+    made = _airflow("users", "create", *account, *person, environment=environment, log=log, password=password)
+    if "already exist" in made:
+        _airflow("users", "reset-password", *account, environment=environment, log=log, password=password)
+
+
+def is_set_up(*, urls: DatabaseUrls, secrets: Secrets) -> bool:
+    return read_note(urls.airflow) == _set_up_note(secrets)
+
+
+def note_set_up(*, urls: DatabaseUrls, secrets: Secrets) -> None:
+    """Note on Airflow's database that tables and people are there; the note ends with the database."""
+    write_note(urls.airflow, _set_up_note(secrets))
+
+
+def _set_up_note(secrets: Secrets) -> str:
+    passwords = (secrets.admin_password, secrets.operator_password, secrets.finance_password)
+    known = "\0".join([version("apache-airflow"), version("apache-airflow-providers-fab"), *passwords])
+    return f"set up by Tieout: {hashlib.sha256(known.encode()).hexdigest()}"
+
+
+def _settings(home: Home, urls: DatabaseUrls, secrets: Secrets, port: int) -> dict[str, str]:
+    address = f"http://127.0.0.1:{port}"
+    return {
+        "API__BASE_URL": address,
+        "API__HOST": "127.0.0.1",
+        "API__PORT": str(port),
+        "API__SECRET_KEY": secrets.api_secret_key,
+        "API__WORKERS": "1",
+        "API_AUTH__JWT_SECRET": secrets.jwt_secret,
+        "CORE__AUTH_MANAGER": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
+        "CORE__DAGS_FOLDER": str(PROJECT / "dags"),
+        "CORE__DEFAULT_TIMEZONE": "utc",
+        "CORE__EXECUTION_API_SERVER_URL": f"{address}/execution/",
+        "CORE__EXECUTOR": "LocalExecutor",
+        "CORE__FERNET_KEY": secrets.fernet_key,
+        # The default asks DNS for our name, which takes seconds where there is none.
+        "CORE__HOSTNAME_CALLABLE": "socket.gethostname",
+        "CORE__LOAD_EXAMPLES": "False",
+        "CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "5",
+        "CORE__PARALLELISM": "8",
+        "CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
+        "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "10",
+        "DAG_PROCESSOR__REFRESH_INTERVAL": "10",
+        "DATABASE__SQL_ALCHEMY_CONN": _with_driver(urls.airflow, "psycopg2"),
+        "DATABASE__SQL_ALCHEMY_CONN_ASYNC": _with_driver(urls.airflow, "psycopg"),
+        "LOGGING__BASE_LOG_FOLDER": str(home.logs / "tasks"),
+        "LOGGING__COLORED_CONSOLE_LOG": "False",
+        # Idle, the scheduler looks five times a second: 8 % of a core for a start 0.7 s sooner.
+        "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+        "USAGE_DATA_COLLECTION__ENABLED": "False",
+    }
+
+
+def _with_driver(url: str, driver: str) -> str:
+    return url.replace("postgresql://", f"postgresql+{driver}://", 1)
+
+
+def _airflow(*arguments: str, environment: dict[str, str], log: Path, password: str = "") -> str:
+    """Run the Airflow command; a password goes over its standard input, since others can read arguments."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "airflow", *arguments],
+            env=environment,
+            cwd=PROJECT,
+            input=f"{password}\n{password}\n" if password else "",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            # Without a terminal of its own it cannot ask there instead.
+            start_new_session=True,
+            timeout=SET_UP_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise SetUpFailed(
+            f"airflow {arguments[0]} did not end within {SET_UP_TIMEOUT_S} s", log=log
+        ) from None
+    with log.open("a") as file:
+        file.write(done.stdout)
+    if done.returncode:
+        raise SetUpFailed(
+            f"airflow {' '.join(arguments[:2])} failed with exit code {done.returncode}", log=log
+        )
+    return done.stdout

@@ -1,0 +1,71 @@
+"""Runs one program and lets nothing it started outlive it.
+
+Told to stop, or left by its own parent (even by kill -9), it asks the program to end, and kills it after a
+grace period. When the program has ended, whatever it left behind is ended too: orphans come to the guard, not
+to init.
+
+    python -S -m include.local.guard PIDFILE PROGRAM ARGUMENT...
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from types import FrameType
+
+from include.local.processes import Process, adopt_orphans, children, end_with_parent, wait_for
+
+GRACE_S = 20
+ORPHANS_GRACE_S = 3.0
+
+
+def main(pid_file: Path, *command: str) -> int:
+    end_with_parent(signal.SIGTERM)
+    adopt_orphans()
+    if myself := Process.find(os.getpid()):
+        myself.write(pid_file)
+    program = subprocess.Popen(
+        command,
+        preexec_fn=partial(end_with_parent, signal.SIGTERM),  # noqa: PLW1509  no thread is running
+    )
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        program.terminate()
+        signal.alarm(GRACE_S)
+
+    def kill(_signal: int, _frame: FrameType | None) -> None:
+        program.kill()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGALRM, kill)
+    code = program.wait()
+    _end_orphans()
+    pid_file.unlink(missing_ok=True)
+    return code if code >= 0 else 128 - code
+
+
+def _end_orphans() -> None:
+    for orphan in children(os.getpid()):
+        orphan.send(signal.SIGTERM)
+    wait_for(_none_is_left, timeout_s=ORPHANS_GRACE_S)
+    while left := children(os.getpid()):
+        # Each one killed hands its own children to us, hence the loop.
+        for orphan in left:
+            orphan.send(signal.SIGKILL)
+        wait_for(_none_is_left, timeout_s=0.1)
+
+
+def _none_is_left() -> bool:
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return True
+    return False
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), *sys.argv[2:]))
