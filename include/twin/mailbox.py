@@ -46,7 +46,7 @@ class Sink:
         return "250 OK"
 
     def store(self, envelope: Envelope) -> Path:
-        """The message with the envelope's addresses ahead of it, complete on disk before the sender is told so."""
+        """The message, after the envelope's addresses, is complete on disk before the sender is told so."""
         recipients = ", ".join(envelope.rcpt_tos)
         trace = f"Return-Path: <{envelope.mail_from}>\r\nDelivered-To: {recipients}\r\n"
         content = envelope.content if isinstance(envelope.content, bytes) else b""

@@ -27,7 +27,7 @@ NUMBER_TYPES = {"currency", "double", "percent"}
 SETTLED = timedelta(minutes=10)
 _BEGINNING = datetime(2000, 1, 1, 4, tzinfo=UTC)
 _ID_SUFFIX = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
-_STAMP = re.compile(r"[0-9]{4}-.{24}")
+_STAMP = re.compile(r"[0-9]{4}-.{23}")
 _TYPES = {
     "Id": "id",
     "Amount": "currency",
