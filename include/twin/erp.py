@@ -36,7 +36,7 @@ def erp_app(world: World, *, key: str, clock: Clock = utc_now) -> Starlette:
         exception_handlers={
             BadDomain: _bad_request,
             UnknownField: _unknown_field,
-            HTTPException: lambda _request, refused: _page(refused.status_code),
+            HTTPException: _no_such_page,
         },
     )
     app.state.models, app.state.key = load_models(world), key
@@ -122,6 +122,10 @@ def _bad_request(_request: Request, refused: Exception) -> Response:
 def _unknown_field(_request: Request, _refused: Exception) -> Response:
     # A real Tryton answers so, and without the field's name.
     return _page(HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _no_such_page(_request: Request, refused: Exception) -> Response:
+    return _page(getattr(refused, "status_code", HTTPStatus.NOT_FOUND))
 
 
 def _page(status: int) -> Response:

@@ -188,13 +188,15 @@ def _filter(listing: _Listing, param: str, text: str) -> Callable[[Item], bool]:
     """What one parameter of the request asks of an item. Raises Refused."""
     name, _, relation = param.partition("[")
     relation = relation.removesuffix("]")
-    if name in _PAGING or name == "payout" in _FILTERS[listing.name]:
+    if name in _PAGING:
         return lambda _item: True
     if name not in {"created"} | _FILTERS[listing.name]:
         raise Refused(400, f"Received unknown parameter: {param}", code="parameter_unknown", param=param)
     if name in _INSTANTS:
         return _instant_filter(name, relation, text)
-    return lambda item: item.body[name] == text
+    if name == "payout":
+        return lambda item: item.payout == text
+    return lambda item: bool(item.body[name] == text)
 
 
 def _instant_filter(name: str, relation: str, text: str) -> Callable[[Item], bool]:

@@ -185,7 +185,7 @@ def _page_rows(request: Request) -> int:
 def _shown(record: Record, names: Sequence[str], sobject: str, root: str) -> dict[str, Any]:
     attributes = {"type": sobject}
     if sobject != "AggregateResult":
-        attributes["url"] = f"{root}/sobjects/{sobject}/{record['Id']}"
+        attributes["url"] = f"{root}/sobjects/{sobject}/{record['Id'] or ''}"
     return {"attributes": attributes} | {name: record[name] for name in names}
 
 

@@ -3,12 +3,13 @@
 import asyncio
 import signal
 import socket
-import threading
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import uvicorn
@@ -71,24 +72,21 @@ def running(
     """The twin in a thread, on free ports unless told otherwise. Raises NoWorld, PortTaken."""
     apps = _apps(world, mailbox, keys, clock)
     with _bound(ports or TwinPorts()) as sockets:
-        stop, loop, listening = asyncio.Event(), asyncio.new_event_loop(), threading.Event()
-        run = _run(sockets, apps, Sink(mailbox, clock), lambda _ports: listening.set(), stop)
-        thread = threading.Thread(target=_run_in, args=(loop, run), name="twin")
+        listening: Future[Callable[[], object]] = Future()
+
+        async def until_told() -> None:
+            stop, loop = asyncio.Event(), asyncio.get_running_loop()
+            tell = partial(loop.call_soon_threadsafe, stop.set)
+            await _run(sockets, apps, Sink(mailbox, clock), lambda _ports: listening.set_result(tell), stop)
+
+        thread = Thread(target=lambda: asyncio.run(until_told()), name="twin", daemon=True)
         thread.start()
+        tell = listening.result(START_TIMEOUT_S)
         try:
-            if not listening.wait(START_TIMEOUT_S):
-                raise TimeoutError(f"The twin did not listen within {START_TIMEOUT_S:.0f} s.")
             yield _ports(sockets)
         finally:
-            loop.call_soon_threadsafe(stop.set)
+            tell()
             thread.join()
-            loop.close()
-
-
-def _run_in(loop: asyncio.AbstractEventLoop, run: Awaitable[None]) -> None:
-    loop.run_until_complete(run)
-    loop.run_until_complete(loop.shutdown_asyncgens())
-    loop.run_until_complete(loop.shutdown_default_executor())
 
 
 def _apps(world: Path, mailbox: Path, keys: TwinKeys, clock: Clock) -> dict[str, ASGIApp]:

@@ -1,7 +1,7 @@
 """What the twin's HTTP servers share: their clock in the Date header, a health check, JSON."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from email.utils import format_datetime
 from typing import Any
 
@@ -16,16 +16,24 @@ from include.twin.world import Clock
 
 
 def json_reply(body: Any, *, status: int = 200, **headers: str) -> Response:
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    return Response(
-        text, status, {name.replace("_", "-"): value for name, value in headers.items()}, "application/json"
-    )
+    """`headers` by their names, underscores standing for hyphens."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Response(json.dumps(body, separators=(",", ":")), status, named, "application/json")
 
 
-def web_app(routes: Sequence[BaseRoute], *, clock: Clock, **options: Any) -> Starlette:
+def web_app(
+    routes: Sequence[BaseRoute],
+    *,
+    clock: Clock,
+    middleware: Sequence[Middleware] = (),
+    exception_handlers: Mapping[Any, Callable[[Request, Exception], Response]] | None = None,
+) -> Starlette:
     """A Starlette application with GET /healthz and the twin's clock in every Date header."""
-    middleware = [Middleware(_Dated, clock=clock), *options.pop("middleware", ())]
-    return Starlette(routes=[Route("/healthz", _healthy), *routes], middleware=middleware, **options)
+    return Starlette(
+        routes=[Route("/healthz", _healthy), *routes],
+        middleware=[Middleware(_Dated, clock=clock), *middleware],
+        exception_handlers=exception_handlers,
+    )
 
 
 def _healthy(_request: Request) -> Response:

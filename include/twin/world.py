@@ -53,12 +53,18 @@ def load_world(folder: Path) -> World:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The rows of one CSV file: missing cells empty, surplus ones kept as `column_<n>`, counted from 1."""
+    """The rows of one CSV file: missing cells empty, surplus ones kept as `column_<n>`, counted from 1.
+
+    Raises NoWorld when a field passes FIELD_CHARS_MAX.
+    """
     csv.field_size_limit(FIELD_CHARS_MAX)
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
         reader = csv.reader(lines)
-        header = [name.strip() for name in next(reader, [])]
-        return [_row(header, cells) for cells in reader if cells]
+        try:
+            header = [name.strip() for name in next(reader, [])]
+            return [_row(header, cells) for cells in reader if cells]
+        except csv.Error as error:
+            raise NoWorld(f"{path}, line {reader.line_num}: {error}; is a quotation mark missing?") from None
 
 
 def parse_date(text: str) -> date | None:

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
+import requests
 from simple_salesforce import Salesforce
 from simple_salesforce.exceptions import SalesforceAuthenticationFailed, SalesforceMalformedRequest
 
@@ -230,6 +232,30 @@ def test_a_stranger_gets_no_data(twin: Any) -> None:
 def test_wrong_credentials_get_no_token(twin: Any) -> None:
     with pytest.raises(SalesforceAuthenticationFailed, match="invalid_client_id"):
         twin.salesforce(client_id="another")
+
+
+@pytest.mark.parametrize(
+    ("form", "status"),
+    [
+        ({"grant_type": "client_credentials"}, 200),
+        ({"grant_type": "password", "username": "someone", "password": "right"}, 200),
+        ({"grant_type": "password"}, 400),
+        ({"grant_type": "telepathy"}, 400),
+        ({"grant_type": "client_credentials", "client_secret": "wrong"}, 400),
+    ],
+)
+def test_a_log_in_by_form_even_in_chunks_gets_a_token_that_opens(
+    twin: Any, form: dict[str, str], status: int
+) -> None:
+    whole = urlencode({"client_id": "the-client", "client_secret": "the-secret"} | form).encode()
+    chunks = (whole[start : start + 5] for start in range(0, len(whole), 5))
+    reply = requests.post(twin.url("salesforce", "/services/oauth2/token"), data=chunks, timeout=30)
+    assert reply.status_code == status
+    token = {"Authorization": f"Bearer {reply.json().get('access_token')}"}
+    assert twin.get("salesforce", "/services/data/v60.0/", headers=token).ok == reply.ok
+    assert twin.get("salesforce", "/services/data/v9.0/", headers=token).status_code == (
+        404 if reply.ok else 401
+    )
 
 
 @pytest.mark.parametrize(("short", "long"), [("001D000000IqhSL", "001D000000IqhSLIAZ"), (SHORT, LONG)])

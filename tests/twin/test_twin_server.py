@@ -1,5 +1,6 @@
 import os
 import signal
+import smtplib
 import subprocess
 import sys
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from include.twin.server import PortTaken, TwinKeys, TwinPorts, running
 from include.twin.world import NoWorld
@@ -31,13 +33,22 @@ def test_a_world_without_files_is_served_empty(twin_of: Callable[..., Any]) -> N
     assert twin.stripe().v1.charges.list().data == []
 
 
+def test_open_connections_do_not_keep_the_twin_running(tmp_path: Path) -> None:
+    with running(world=tmp_path, mailbox=tmp_path, keys=KEYS) as ports:
+        talking = smtplib.SMTP("127.0.0.1", ports.smtp, timeout=30)
+        idle = requests.Session()
+        idle.get(f"http://127.0.0.1:{ports.erp}/healthz", timeout=30)
+    with pytest.raises(smtplib.SMTPServerDisconnected):
+        talking.noop()
+    talking.close()
+    idle.close()
+
+
 def test_a_taken_port_is_named(tmp_path: Path, twin_of: Callable[..., Any]) -> None:
     taken = twin_of({}).ports.erp
     with (
         pytest.raises(PortTaken, match=f"127.0.0.1:{taken} "),
-        running(
-            world=tmp_path, mailbox=tmp_path, keys=KEYS, ports=TwinPorts(payments=taken)
-        ),
+        running(world=tmp_path, mailbox=tmp_path, keys=KEYS, ports=TwinPorts(payments=taken)),
     ):
         pass
 

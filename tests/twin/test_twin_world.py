@@ -32,6 +32,12 @@ def test_a_field_of_ten_megabytes_is_read(tmp_path: Path) -> None:
     assert len(read(tmp_path, b"id\n" + b"x" * 10_000_000)[0]["id"]) == 10_000_000
 
 
+def test_a_field_without_end_is_named_by_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("include.twin.world.FIELD_CHARS_MAX", 1000)
+    with pytest.raises(NoWorld, match=r"rows\.csv, line .*is a quotation mark missing"):
+        read(tmp_path, b'id\n"' + b"x\n" * 1000)
+
+
 def test_an_empty_file_has_no_rows(tmp_path: Path) -> None:
     assert read(tmp_path, b"") == []
 
