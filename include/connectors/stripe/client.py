@@ -1,0 +1,72 @@
+"""Stripe over its own SDK: lists, newest first, with a pinned API version and limits."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import stripe
+
+from include.connectors.wire import TIMEOUT_S, read_json, server_date
+from include.ports import Fatal, Retryable
+
+API_VERSION = "2026-10-28.endive"
+NETWORK_RETRIES_MAX = 2
+LIST_ROWS = 100
+"""What Stripe gives at most in one answer."""
+
+_RETRYABLE_STATUSES = frozenset({200, 409, 429})  # 200: a page that is no JSON
+_SERVER_ERROR = 500
+
+Object = Mapping[str, Any]
+
+
+class Listed(NamedTuple):
+    """One answer of a list, and Stripe's clock when it gave it."""
+
+    objects: list[Object]
+    has_more: bool
+    at: datetime
+
+
+class StripePayments:
+    """Reads one account. `address` is another place that speaks Stripe's API, such as a twin."""
+
+    def __init__(self, key: str, *, address: str = "") -> None:
+        self._stripe = stripe.StripeClient(
+            key,
+            stripe_version=API_VERSION,
+            base_addresses={"api": address.rstrip("/")} if address else None,
+            max_network_retries=NETWORK_RETRIES_MAX,
+            http_client=stripe.RequestsClient(timeout=TIMEOUT_S),
+        )
+
+    def list(self, collection: str, **params: Any) -> Listed:
+        """One page of a collection. Raises Retryable, Fatal."""
+        try:
+            answer = getattr(self._stripe.v1, collection).list({"limit": LIST_ROWS} | params).last_response
+        except stripe.StripeError as error:
+            raise _stop(collection, error) from None
+        body = read_json(answer.body, place=f"payments {collection}")
+        return Listed(
+            body["data"], bool(body["has_more"]), server_date(answer.headers, place=f"payments {collection}")
+        )
+
+    def walk(self, collection: str, **params: Any) -> Iterator[Object]:
+        """Every object of a collection, page after page. Raises Retryable, Fatal."""
+        page = self.list(collection, **params)
+        yield from page.objects
+        while page.has_more:
+            page = self.list(collection, **params, starting_after=page.objects[-1]["id"])
+            yield from page.objects
+
+
+def _stop(collection: str, error: stripe.StripeError) -> Retryable | Fatal:
+    # The SDK's message may quote what was sent or answered; the request id is enough to find it.
+    status = error.http_status
+    answer = f"{status}, request {error.request_id}" if status else "no answer"
+    reason = f"payments {collection}: {type(error).__name__} ({answer})"
+    if status is None or status >= _SERVER_ERROR or status in _RETRYABLE_STATUSES:
+        return Retryable(f"{reason}; trying again later")
+    if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
+        return Fatal(f"{reason}; check the key in the payments_api connection and what it may read")
+    return Fatal(f"{reason}; the request is not one this API version takes")

@@ -1,0 +1,121 @@
+"""Stripe as a source: what was created in a window and, some way back, what became of it since.
+
+Stripe's objects have no stamp of their last change. So a window begins well before the last one ended, and an
+object's version is the hash of what we read in it: an unchanged object read again is one we hold already.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta, tzinfo
+from decimal import Decimal
+from typing import Any
+
+from include.connectors.stripe.client import Object, StripePayments
+from include.connectors.stripe.translate import COLLECTIONS, is_attempt, translate
+from include.connectors.windows import Walk, walk_from, window
+from include.connectors.wire import record_key, usable
+from include.domain.canonical_json import sha256
+from include.domain.entities import ENTITIES
+from include.domain.money import AMOUNT
+from include.ports import Cursor, Page, RawRecord, SourceTotals, Translated
+
+SETTLE = timedelta(minutes=1)
+LISTS_PER_PAGE = 10
+
+LOOKBACK = {
+    "payments": timedelta(days=14),  # bank debits fail or settle within
+    "attempts": timedelta(hours=1),  # events do not change
+    "refunds": timedelta(days=30),  # may fail weeks after they were made
+    "disputes": timedelta(days=120),  # are decided within
+    "payouts": timedelta(days=14),  # may fail after they were paid
+    "payout_items": timedelta(days=14),
+}
+
+
+class StripeSource:
+    """Charges and what became of them in one account; days are days of `zone`."""
+
+    system = "payments"
+    states_once = False
+    entities: Sequence[str] = tuple(COLLECTIONS)
+
+    def __init__(self, client: StripePayments, *, zone: tzinfo, lists_per_page: int = LISTS_PER_PAGE) -> None:
+        self._client = client
+        self._zone = zone
+        self._lists_per_page = lists_per_page
+
+    def fetch_page(self, entity: str, cursor: Cursor | None) -> Page:
+        """The window's next objects, newest first as Stripe lists them. Raises Retryable, Fatal."""
+        collection = COLLECTIONS[entity]
+        walk = walk_from(
+            cursor,
+            overlap=LOOKBACK[entity],
+            horizon=lambda: self._client.list(collection, limit=1).at - SETTLE,
+        )
+        listed: list[Object] = []
+        more, after = True, walk.at and {"starting_after": walk.at[1]}
+        for _ in range(self._lists_per_page):
+            objects, more, _ = self._client.list(collection, **_window(entity, walk), **(after or {}))
+            listed += objects
+            if not more:
+                break
+            after = {"starting_after": objects[-1]["id"]}
+        records = [self._record(entity, payload) for payload in self._payloads(entity, listed)]
+        return walk.page(records, at=(str(listed[-1]["created"]), listed[-1]["id"]) if more else None)
+
+    def totals(self, entity: str, *, after: Cursor | None, until: Cursor) -> SourceTotals:
+        """The window listed once more, and added up. Raises Retryable, Fatal."""
+        walk = window(after=after, until=until, overlap=LOOKBACK[entity])
+        listed = self._client.walk(COLLECTIONS[entity], **_window(entity, walk))
+        rows = {
+            (str(payload["id"]), sha256(row)): row
+            for payload in self._payloads(entity, listed)
+            if usable(payload["id"])
+            for row in [self.translate(entity, payload)]
+        }
+        return SourceTotals(keys=frozenset(rows), amounts=_sums(rows.values(), ENTITIES[entity].amount))
+
+    def translate(self, entity: str, payload: Mapping[str, Any]) -> Translated:
+        """The object in canonical field names, money in major units."""
+        return translate(entity, payload, zone=self._zone)
+
+    def _payloads(self, entity: str, listed: Iterable[Object]) -> Iterator[Object]:
+        if entity == "payout_items":
+            for payout in listed:
+                yield from self._items(payout["id"])
+        elif entity == "attempts":
+            yield from filter(is_attempt, listed)
+        else:
+            yield from listed
+
+    def _items(self, payout_id: str | None) -> Iterator[Object]:
+        if not usable(payout_id):
+            return
+        for item in self._client.walk("balance_transactions", payout=payout_id):
+            if item["type"] != "payout":  # the payout's own line, which takes the sum of the others away
+                yield {**item, "payout": payout_id}
+
+    def _record(self, entity: str, payload: Object) -> RawRecord:
+        row = self.translate(entity, payload)
+        native_id, damage = record_key(payload["id"], row)
+        collection = "balance_transactions" if entity == "payout_items" else COLLECTIONS[entity]
+        place = f"/v1/{collection}" if damage else f"/v1/{collection}/{native_id}"
+        return RawRecord(
+            native_id=native_id, version=sha256(row), payload=payload, place=place, damage=damage
+        )
+
+
+def _window(entity: str, walk: Walk) -> dict[str, Any]:
+    created = {"lte": int(walk.until.timestamp())}
+    if walk.since:
+        created["gte"] = int(walk.since.timestamp())
+    return {"created": created} | ({"expand": ["data.balance_transaction"]} if entity == "payments" else {})
+
+
+def _sums(rows: Iterable[Translated], amount: str | None) -> Mapping[str, Decimal]:
+    sums: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for row in rows:
+        text = row.get(amount or "") or ""
+        if AMOUNT.fullmatch(text):
+            sums[row.get("currency") or ""] += Decimal(text)
+    return sums

@@ -1,0 +1,171 @@
+"""Stripe's objects, amounts and instants in ours. The only place that knows them."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
+from typing import Any
+
+from include.connectors.wire import as_text
+from include.ports import Translated
+
+COLLECTIONS = {
+    "payments": "charges",
+    "attempts": "events",
+    "refunds": "refunds",
+    "disputes": "disputes",
+    "payouts": "payouts",
+    "payout_items": "payouts",
+}
+"""Entity -> the list to walk. Items are asked for payout by payout: they do not name theirs."""
+
+# https://docs.stripe.com/currencies: amounts count hundredths, except for these. ISK and UGX count hundredths
+# although they have no smaller unit, MGA counts ariary although ISO gives it two decimals.
+_WHOLE = frozenset(
+    {"BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"}
+)
+_THOUSANDTHS = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})
+
+# https://docs.stripe.com/api/events/types: what happens to a charge later is no attempt to pay.
+_LATER = frozenset({"charge.captured", "charge.expired", "charge.refunded", "charge.updated"})
+_OF_A_CHARGE = 2
+
+Payload = Mapping[str, Any]
+Translator = Callable[[Payload, tzinfo], Translated]
+
+
+def is_attempt(event: Payload) -> bool:
+    """Whether an event is what came of an attempt to pay, such as charge.failed."""
+    kind = str(event.get("type"))
+    return kind.startswith("charge.") and kind.count(".") < _OF_A_CHARGE and kind not in _LATER
+
+
+def translate(entity: str, payload: Payload, *, zone: tzinfo) -> Translated:
+    """An object in canonical names; its days are days of `zone`."""
+    return _TRANSLATORS[entity](payload, zone)
+
+
+def major_text(amount: Any, currency: str | None) -> str | None:
+    """Stripe's integer in major units: 1050 sgd is 10.50. What is no integer is passed on as it came."""
+    if not isinstance(amount, int) or isinstance(amount, bool):
+        return as_text(amount)
+    decimals = 0 if currency in _WHOLE else 3 if currency in _THOUSANDTHS else 2
+    return f"{Decimal(amount).scaleb(-decimals):f}"
+
+
+def _payment(charge: Payload, zone: tzinfo) -> Translated:
+    metadata, transaction = _inside(charge, "metadata"), _inside(charge, "balance_transaction")
+    # A charge settled in another currency has its fee in that one.
+    same = transaction.get("currency") == charge.get("currency")
+    return {
+        "id": as_text(charge.get("id")),
+        "customer_id": _reference(charge.get("customer")),
+        "payer_text": as_text(metadata.get("payer_text")),
+        "reference": as_text(charge.get("description")),
+        "currency": _currency(charge),
+        "amount": _money(charge, "amount"),
+        "fee": _money(transaction, "fee") if same else None,
+        "paid_on": _day(charge, "created", "paid_on", zone),
+        "status": as_text(charge.get("status")),
+        "invoice_id": as_text(metadata.get("invoice_id")),
+    }
+
+
+def _attempt(event: Payload, _zone: tzinfo) -> Translated:
+    charge = _inside(_inside(event, "data"), "object")
+    metadata = _inside(charge, "metadata")
+    return {
+        "id": as_text(event.get("id")),
+        "payment_id": as_text(charge.get("id")),
+        "invoice_id": as_text(metadata.get("invoice_id")),
+        "attempt_no": as_text(metadata.get("attempt_no")),
+        "outcome": as_text(charge.get("status")),
+        "decline_code": as_text(_inside(charge, "outcome").get("reason") or charge.get("failure_code")),
+        "occurred_at": _instant_text(event.get("created")) or as_text(metadata.get("occurred_at")),
+    }
+
+
+def _reversal(dated: str) -> Translator:
+    def translated(reversal: Payload, zone: tzinfo) -> Translated:
+        return {
+            "id": as_text(reversal.get("id")),
+            "payment_id": _reference(reversal.get("charge")),
+            "currency": _currency(reversal),
+            "amount": _money(reversal, "amount"),
+            dated: _day(reversal, "created", dated, zone),
+            "status": as_text(reversal.get("status")),
+        }
+
+    return translated
+
+
+def _payout(payout: Payload, zone: tzinfo) -> Translated:
+    metadata = _inside(payout, "metadata")
+    return {
+        "id": as_text(payout.get("id")),
+        "currency": _currency(payout),
+        # Stripe states the net alone; who knows the rest can say it in the metadata, in major units.
+        "gross": as_text(metadata.get("gross")),
+        "fee": as_text(metadata.get("fee")),
+        "net": _money(payout, "amount"),
+        "arrival_date": _day(payout, "arrival_date", "arrival_date", zone),
+        "status": as_text(payout.get("status")),
+    }
+
+
+def _payout_item(transaction: Payload, _zone: tzinfo) -> Translated:
+    return {
+        "payout_id": as_text(transaction.get("payout")),
+        "payment_id": _reference(transaction.get("source")),
+        "type": as_text(transaction.get("type")),
+        "currency": _currency(transaction),
+        "gross": _money(transaction, "amount"),
+        "fee": _money(transaction, "fee"),
+        "net": _money(transaction, "net"),
+    }
+
+
+def _inside(payload: Payload, name: str) -> Payload:
+    value = payload.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _reference(value: Any) -> str | None:
+    """The id of another object, which Stripe states bare or expanded."""
+    return as_text(value.get("id") if isinstance(value, dict) else value)
+
+
+def _currency(payload: Payload) -> str | None:
+    code = as_text(payload.get("currency"))
+    return code and code.upper()
+
+
+def _money(payload: Payload, name: str) -> str | None:
+    return major_text(payload.get(name), _currency(payload))
+
+
+def _day(payload: Payload, name: str, stated: str, zone: tzinfo) -> str | None:
+    """The day of an instant; without one, the day stated in the metadata."""
+    at = _instant(payload.get(name))
+    return at.astimezone(zone).date().isoformat() if at else as_text(_inside(payload, "metadata").get(stated))
+
+
+def _instant_text(seconds: Any) -> str | None:
+    at = _instant(seconds)
+    return at.isoformat() if at else None
+
+
+def _instant(seconds: Any) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(seconds, UTC) if seconds else None
+    except (TypeError, ValueError, OverflowError, OSError):
+        return None
+
+
+_TRANSLATORS: dict[str, Translator] = {
+    "payments": _payment,
+    "attempts": _attempt,
+    "refunds": _reversal("created_on"),
+    "disputes": _reversal("opened_on"),
+    "payouts": _payout,
+    "payout_items": _payout_item,
+}

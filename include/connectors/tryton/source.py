@@ -1,0 +1,107 @@
+"""Tryton as a source: what changed, by write date, and a proof by a listing of ids and amounts."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from include.connectors.tryton.client import Record, TrytonClient
+from include.connectors.tryton.translate import MODELS, STAMP, fields, instant_value, translate, value_text
+from include.connectors.windows import Walk, numbered, walk_from, window
+from include.connectors.wire import record_key, usable
+from include.domain.entities import ENTITIES
+from include.domain.money import AMOUNT
+from include.ports import Cursor, Page, RawRecord, SourceTotals, Translated
+
+OVERLAP = timedelta(minutes=2)
+PAGE_ROWS = 1_000
+
+SETTLE = timedelta(minutes=5)
+"""A write date is its transaction's start; a row may show up this much later."""
+
+
+class TrytonSource:
+    """Customers, orders, invoices, credit notes, subscriptions and amendments of one database."""
+
+    system = "erp"
+    states_once = False
+    entities: Sequence[str] = tuple(MODELS)
+
+    def __init__(self, client: TrytonClient, *, page_rows: int = PAGE_ROWS) -> None:
+        self._client = client
+        self._page_rows = page_rows
+
+    def fetch_page(self, entity: str, cursor: Cursor | None) -> Page:
+        """The next changed records, oldest first. Raises Retryable, Fatal."""
+        model = MODELS[entity]
+        walk = walk_from(cursor, overlap=OVERLAP, horizon=lambda: self._client.server_now(model) - SETTLE)
+        rows = self._read(entity, walk, ["id", *fields(entity).values()])
+        return walk.page(self._records(model, rows), at=self._position(rows))
+
+    def totals(self, entity: str, *, after: Cursor | None, until: Cursor) -> SourceTotals:
+        """The window's ids, stamps and amounts alone, added up. Raises Retryable, Fatal."""
+        rows = [row for row in self._listing(entity, after, until) if usable(row["id"])]
+        sums: defaultdict[str, Decimal] = defaultdict(Decimal)
+        for row in rows:
+            stated = self.translate(entity, row)
+            amount = stated.get(ENTITIES[entity].amount or "") or ""
+            if AMOUNT.fullmatch(amount):
+                sums[stated.get("currency") or ""] += Decimal(amount)
+        return SourceTotals(keys=frozenset(numbered(map(_key, rows))), amounts=sums)
+
+    def translate(self, entity: str, payload: Mapping[str, Any]) -> Translated:
+        """The record in canonical field names."""
+        return translate(entity, payload)
+
+    def _listing(self, entity: str, after: Cursor | None, until: Cursor) -> Iterator[Record]:
+        ours = fields(entity)
+        names = ["id", *(ours[name] for name in (ENTITIES[entity].amount, "currency") if name in ours)]
+        walk: Walk | None = window(after=after, until=until, overlap=OVERLAP)
+        while walk:
+            rows = self._read(entity, walk, names)
+            yield from rows
+            at = self._position(rows)
+            walk = replace(walk, at=at) if at else None
+
+    def _read(self, entity: str, walk: Walk, names: Sequence[str]) -> list[Record]:
+        return self._client.search(
+            MODELS[entity],
+            domain=_domain(walk),
+            fields=[*dict.fromkeys(names), STAMP],
+            order=[STAMP, "id"],
+            size=self._page_rows,
+        )
+
+    def _position(self, rows: Sequence[Record]) -> tuple[str, str] | None:
+        """Where the next page begins; None when this one was the last."""
+        if len(rows) < self._page_rows:
+            return None
+        return value_text(rows[-1][STAMP]) or "", json.dumps(rows[-1]["id"])
+
+    def _records(self, model: str, rows: Sequence[Record]) -> list[RawRecord]:
+        return [
+            self._record(model, row, version)
+            for row, (_, version) in zip(rows, numbered(map(_key, rows)), strict=True)
+        ]
+
+    def _record(self, model: str, row: Record, version: str) -> RawRecord:
+        native_id, damage = record_key(row["id"], row)
+        place = self._client.path(model) if damage else f"{self._client.path(model)}/{native_id}"
+        return RawRecord(native_id=native_id, version=version, payload=row, place=place, damage=damage)
+
+
+def _key(row: Record) -> tuple[str, str]:
+    return str(row["id"] or ""), value_text(row[STAMP]) or ""
+
+
+def _domain(walk: Walk) -> list[Any]:
+    clauses: list[Any] = [[STAMP, "<=", instant_value(walk.until)]]
+    if walk.since:
+        clauses.append([STAMP, ">=", instant_value(walk.since)])
+    if walk.at:
+        stamp, last_id = instant_value(datetime.fromisoformat(walk.at[0])), json.loads(walk.at[1])
+        clauses.append(["OR", [STAMP, ">", stamp], [[STAMP, "=", stamp], ["id", ">", last_id]]])
+    return clauses

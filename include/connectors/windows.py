@@ -1,0 +1,71 @@
+"""Windows of change: what to ask a source for after a cursor, and where that leaves the cursor.
+
+A walk reads the window [since, until] in pages ordered by (stamp, id). Both ends belong to it, and it begins
+an overlap before the last one ended: what commits late, or shares a second with an end, is read twice rather
+than never. `until` is a horizon the source vouches for, fixed when the walk begins; a row that changes
+meanwhile belongs to the next walk.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from include.ports import Cursor, Page, RawRecord
+
+Key = tuple[str, str]
+"""(native id, version)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Walk:
+    """One reading of a window. `after`: where the last one ended; `at`: the last row read; None: none yet."""
+
+    after: datetime | None
+    until: datetime
+    overlap: timedelta
+    at: tuple[str, str] | None = None
+
+    @property
+    def since(self) -> datetime | None:
+        return self.after - self.overlap if self.after else None
+
+    def page(self, records: Sequence[RawRecord], *, at: tuple[str, str] | None) -> Page:
+        """The page with these records; `at` is its last (stamp, id), None when the walk is over."""
+        cursor = {"until": self.until.isoformat()}
+        if at:
+            cursor |= {"stamp": at[0], "id": at[1]}
+            cursor |= {"after": self.after.isoformat()} if self.after else {}
+        return Page(records=records, next_cursor=cursor, has_more=at is not None)
+
+
+def walk_from(cursor: Cursor | None, *, overlap: timedelta, horizon: Callable[[], datetime]) -> Walk:
+    """The walk a cursor stands in, or the next one, up to the horizon; never back behind the last."""
+    if cursor and "stamp" in cursor:
+        after = _instant(cursor["after"]) if "after" in cursor else None
+        return Walk(
+            after=after, until=_instant(cursor["until"]), overlap=overlap, at=(cursor["stamp"], cursor["id"])
+        )
+    after = _instant(cursor["until"]) if cursor else None
+    until = horizon()
+    return Walk(after=after, until=max(until, after) if after else until, overlap=overlap)
+
+
+def window(*, after: Cursor | None, until: Cursor, overlap: timedelta) -> Walk:
+    """The whole window between two cursors, as the walks between them read it."""
+    return Walk(
+        after=_instant(after["until"]) if after else None, until=_instant(until["until"]), overlap=overlap
+    )
+
+
+def numbered(keys: Iterable[Key]) -> Iterator[Key]:
+    """The keys, repeats told apart: a system that states a key twice has two rows; neither may be lost."""
+    seen: Counter[Key] = Counter()
+    for native_id, version in keys:
+        seen[native_id, version] += 1
+        count = seen[native_id, version]
+        yield native_id, version if count == 1 else f"{version}#{count}"
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)

@@ -1,0 +1,83 @@
+"""What the connectors share about HTTP and JSON: limits, exact numbers, the server's clock, record keys."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from urllib3.util.retry import Retry
+
+from include.domain.canonical_json import sha256
+from include.ports import Fatal, Retryable
+
+TIMEOUT_S = (5.0, 30.0)
+"""To connect, and between two bytes of an answer."""
+
+RETRIES = Retry(
+    total=2,
+    backoff_factor=0.2,
+    status_forcelist=(502, 503, 504),
+    allowed_methods=("GET",),
+    raise_on_status=False,
+    respect_retry_after_header=False,  # a long wait belongs to the scheduler, not to a sleeping worker
+)
+
+ID_CHARS_MAX = 1_000
+"""Longer ids are no ids, and no index would hold them."""
+
+
+def read_json(text: str, *, place: str) -> Any:
+    """The JSON, every number exact. Raises Retryable when it is none: a proxy's or a maintenance page."""
+    try:
+        return json.loads(text, parse_float=_exact, parse_constant=str)
+    except (ValueError, RecursionError):
+        raise Retryable(f"{place}: the answer is not JSON; the service may be down for maintenance") from None
+
+
+def server_date(headers: Mapping[str, str], *, place: str) -> datetime:
+    """The server's own clock, UTC. Raises Fatal when it does not tell: without it no horizon is safe."""
+    try:
+        return parsedate_to_datetime(headers["Date"]).astimezone(UTC)
+    except (KeyError, ValueError):
+        raise Fatal(
+            f"{place}: answers carry no Date header, so no safe horizon; let the proxy pass it"
+        ) from None
+
+
+def record_key(native_id: Any, payload: Mapping[str, Any]) -> tuple[str, str]:
+    """(native id, damage): the record's id, or a name made from its content and why it needs one."""
+    if usable(native_id):
+        return str(native_id), ""
+    return sha256(dict(payload)), "has no id" if native_id in (None, "") else "its id is not usable as a key"
+
+
+def usable(native_id: Any) -> bool:
+    """Whether an id can name a record. A listing of ids cannot show the others, so proofs leave them out."""
+    text = "" if native_id is None else str(native_id)
+    return 0 < len(text) <= ID_CHARS_MAX and "\0" not in text
+
+
+def as_text(value: Any) -> str | None:
+    """A JSON value as the text landing reads; null and empty text are unknown."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False).strip('"')
+
+
+def plain(text: str) -> str:
+    """A decimal without exponent; any other text as it is."""
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return text
+    return f"{number:f}" if number.is_finite() and abs(number.adjusted()) <= ID_CHARS_MAX else text
+
+
+def _exact(text: str) -> Decimal:
+    """12.0 is 12: the zeros are the wire's, not the value's."""
+    whole, point, fraction = plain(text).partition(".")
+    return Decimal(f"{whole}.{fraction.rstrip('0')}".rstrip(".") if point else whole)
