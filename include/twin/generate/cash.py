@@ -183,7 +183,7 @@ def _refund(case: Case) -> None:
     amount = case.gross // (1 + pick(case.numbers[11], 2))
     refund = f"re_{payment.id[3:]}"
     _write_return(case, "payments/refunds.csv", Return(refund, payment, "refund", amount, day), "succeeded")
-    if pick(case.numbers[12], 2):
+    if pick(case.numbers[4], 2):
         _write_credit_note(case, amount, day)
     else:
         _break(case, "CA13", refund, amount)
@@ -268,7 +268,7 @@ def never_paid(case: Case) -> None:
     for invoice in case.invoices[:1]:
         payment = pay(case, invoice.gross, invoice.number, status="failed", card=True, nth=2)
         if payment:
-            write_attempts(case, payment, [choose(number, SOFT_DECLINES) for number in case.numbers[10:13]])
+            write_attempts(case, payment, [choose(number, SOFT_DECLINES) for number in case.numbers[9:12]])
 
 
 WAYS: dict[Cash, Settle] = {

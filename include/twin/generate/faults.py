@@ -3,13 +3,15 @@
 The kinds and the shares of the default profile are those of the specification, section 6.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum, auto
 from functools import cache
-from typing import Literal
+from typing import Literal, TypeVar
 
 from include.twin.generate.draws import Weighted
 
+Kind = TypeVar("Kind", bound=str)
 ProfileName = Literal["clean", "default", "hostile"]
 
 
@@ -64,8 +66,6 @@ CASH = {
     Cash.SCALE: 5,
     Cash.UNEXPLAINED: 5,
 }
-# Ways to pay, not faults: the hostile profile keeps their shares.
-CASH_HABITS = frozenset({Cash.NOISY, Cash.MANY_INVOICES, Cash.PARTIALS, Cash.MANY_TO_MANY})
 GROUP_SIZES = Weighted.of({2: 60, 3: 22, 4: 11, 5: 5, 6: 2})
 
 IDENTITY = {
@@ -112,14 +112,35 @@ SUBSCRIPTIONS = {
     "fx": 2,
     "time_zone": 2,
 }
-RIGHT = frozenset({"clean", "strong_id", "name_and_domain"})
+# Right, or merely a habit: the hostile profile does not multiply these.
+NO_FAULT: frozenset[str] = frozenset(
+    {
+        "clean",
+        "strong_id",
+        "name_and_domain",
+        Cash.EXACT,
+        Cash.NOISY,
+        Cash.MANY_INVOICES,
+        Cash.PARTIALS,
+        Cash.MANY_TO_MANY,
+    }
+)
 HOSTILE_FAULTS = 3
-HOSTILE_BLIND = 5
+FACTORS: dict[str, int] = {Cash.NO_REFERENCE: 5}
 
-# The part of all cases that could be of a kind at all: with a withholding market, abroad, or with a second
-# invoice near enough to be paid together (measured on size 100,000). Shares are divided by it, so that the
-# kinds reach their share of the whole world.
-ELIGIBLE = {Cash.WITHHOLDING: 23, Cash.FX: 70, Cash.MANY_INVOICES: 70, Cash.MANY_TO_MANY: 70}
+# The part of all cases (or contracts) that could be of a kind at all, in percent, measured on size 100,000:
+# a withholding market; abroad; a second invoice near enough to be paid together; a contract that still runs;
+# one that runs and was invoiced often enough to have changed. Shares are divided by it, so that each kind
+# reaches its share of the whole world.
+ELIGIBLE: dict[str, int] = {
+    Cash.WITHHOLDING: 23,
+    Cash.FX: 70,
+    Cash.MANY_INVOICES: 70,
+    Cash.MANY_TO_MANY: 70,
+    "date": 56,
+    "time_zone": 56,
+    "amendment_lost": 25,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +152,7 @@ class Profile:
     identity: Weighted
     orders: Weighted
     payouts: Weighted
-    subscriptions: Weighted
+    subscriptions: dict[str, int]
 
     @property
     def clean(self) -> bool:
@@ -141,39 +162,42 @@ class Profile:
 @cache
 def cash_kinds(profile: ProfileName, *, withholding: bool, abroad: bool, grouped: bool) -> Weighted:
     """The kinds a case can be of, weighted so that over all customers each kind has its share."""
-    shares = dict(PROFILES[profile].cash)
     possible = {
         Cash.WITHHOLDING: withholding,
         Cash.FX: abroad,
         Cash.MANY_INVOICES: grouped,
         Cash.MANY_TO_MANY: grouped,
     }
-    for kind, eligible in possible.items():
-        share = shares.get(kind, 0)
-        raised = share * 100 // ELIGIBLE[kind] if eligible else 0
-        shares[kind] = raised
-        shares[Cash.EXACT] -= raised - share
-    return Weighted.of(shares)
+    return _adjusted(PROFILES[profile].cash, possible)
 
 
-def _hostile(shares: dict[str, int]) -> Weighted:
-    """Faults three times as often, taken from the first (the right) kind."""
-    raised = {kind: share if kind in RIGHT else share * HOSTILE_FAULTS for kind, share in shares.items()}
-    right = next(iter(shares))
-    raised[right] -= sum(raised.values()) - sum(shares.values())
-    return Weighted.of(raised)
+@cache
+def subscription_kinds(profile: ProfileName, *, runs: bool, changeable: bool) -> Weighted:
+    """What can be wrong with a contract on record, weighted likewise."""
+    possible = {"date": runs, "time_zone": runs, "amendment_lost": changeable}
+    return _adjusted(PROFILES[profile].subscriptions, possible)
 
 
-def _hostile_cash() -> dict[Cash, int]:
-    kept = CASH_HABITS | {Cash.EXACT}
-    raised = {kind: share if kind in kept else share * HOSTILE_FAULTS for kind, share in CASH.items()}
-    raised[Cash.NO_REFERENCE] = CASH[Cash.NO_REFERENCE] * HOSTILE_BLIND
-    raised[Cash.EXACT] -= sum(raised.values()) - sum(CASH.values())
+def _adjusted(shares: Mapping[Kind, int], possible: Mapping[Kind, bool]) -> Weighted:
+    """Shares of impossible kinds go to the right kind (the first), which gives to those that are possible."""
+    adjusted = dict(shares)
+    right = next(iter(adjusted))
+    for kind, can_be in possible.items():
+        share = adjusted.get(kind, 0)
+        raised = share * 100 // ELIGIBLE[kind] if can_be else 0
+        adjusted[kind] = raised
+        adjusted[right] -= raised - share
+    return Weighted.of(adjusted)
+
+
+def _hostile(shares: Mapping[Kind, int]) -> dict[Kind, int]:
+    """Faults three times as often, taken from the right kind (the first)."""
+    raised = {
+        kind: share if kind in NO_FAULT else share * FACTORS.get(kind, HOSTILE_FAULTS)
+        for kind, share in shares.items()
+    }
+    raised[next(iter(shares))] -= sum(raised.values()) - sum(shares.values())
     return raised
-
-
-def _only(kind: str) -> Weighted:
-    return Weighted.of({kind: 1})
 
 
 PROFILES: dict[str, Profile] = {
@@ -182,10 +206,10 @@ PROFILES: dict[str, Profile] = {
         quantities=(1, 2, 5, 10),
         discounts=True,
         cash={Cash.EXACT: 1},
-        identity=_only("strong_id"),
-        orders=_only("clean"),
-        payouts=_only("clean"),
-        subscriptions=_only("clean"),
+        identity=Weighted.of({"strong_id": 1}),
+        orders=Weighted.of({"clean": 1}),
+        payouts=Weighted.of({"clean": 1}),
+        subscriptions={"clean": 1},
     ),
     "default": Profile(
         name="default",
@@ -195,16 +219,16 @@ PROFILES: dict[str, Profile] = {
         identity=Weighted.of(IDENTITY),
         orders=Weighted.of(ORDERS),
         payouts=Weighted.of(PAYOUTS),
-        subscriptions=Weighted.of(SUBSCRIPTIONS),
+        subscriptions=SUBSCRIPTIONS,
     ),
     "hostile": Profile(
         name="hostile",
         quantities=(1, 5),
         discounts=False,
-        cash=_hostile_cash(),
-        identity=_hostile(IDENTITY),
-        orders=_hostile(ORDERS),
-        payouts=_hostile(PAYOUTS),
+        cash=_hostile(CASH),
+        identity=Weighted.of(_hostile(IDENTITY)),
+        orders=Weighted.of(_hostile(ORDERS)),
+        payouts=Weighted.of(_hostile(PAYOUTS)),
         subscriptions=_hostile(SUBSCRIPTIONS),
     ),
 }

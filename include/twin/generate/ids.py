@@ -29,7 +29,7 @@ def _weighted(digits: str, weights: tuple[int, ...]) -> int:
     return sum(int(digit) * weight for digit, weight in zip(digits, weights, strict=True))
 
 
-def _luhn(text: str, base: int = 10) -> str:
+def luhn(text: str, base: int = 10) -> str:
     """The Luhn check character of `text`, also for GSTIN's base 36."""
     total = 0
     for place, letter in enumerate(reversed(text)):
@@ -41,7 +41,11 @@ def _luhn(text: str, base: int = 10) -> str:
 def uen(serial: int) -> str:
     """Singapore, local companies: year, five digits, check letter."""
     body = f"{1990 + serial % 35}{serial // 35 % 100_000:05d}"
-    return body + "ZKCMDNERGWH"[_weighted(body, (10, 8, 6, 4, 9, 7, 5, 3, 1)) % 11]
+    return body + uen_check(body)
+
+
+def uen_check(body: str) -> str:
+    return "ZKCMDNERGWH"[_weighted(body, (10, 8, 6, 4, 9, 7, 5, 3, 1)) % 11]
 
 
 def abn(serial: int) -> str:
@@ -60,7 +64,7 @@ def gstin(serial: int) -> str:
     """India: state, PAN, registration, Z, check character."""
     letters = "".join(BASE62[serial // 26**place % 26] for place in (2, 1, 0))
     body = f"27{letters}C{BASE62[serial // 26**3 % 26]}{1000 + serial % 9000}F1Z"
-    return body + _luhn(body, 36)
+    return body + luhn(body, 36)
 
 
 def brn(serial: int) -> str:
@@ -78,7 +82,7 @@ def tin_thailand(serial: int) -> str:
 def npwp(serial: int) -> str:
     """Indonesia: nine digits with a Luhn check, tax office, branch."""
     body = f"{1_000_000 + serial:08d}"
-    return f"{body}{_luhn(body)}013000"
+    return f"{body}{luhn(body)}013000"
 
 
 def mst(serial: int) -> str:

@@ -1,11 +1,12 @@
 """What customers bought: their contracts and how these went. Amounts in minor units."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 from include.twin.generate.book import Customer, Rules
 from include.twin.generate.dates import add_months, days_after, month_end
 from include.twin.generate.draws import Stream, chance, choose, draws, pick
+from include.twin.generate.faults import subscription_kinds
 from include.twin.generate.markets import ANNUAL_MONTHS, PRODUCTS, Product
 
 MONTHLY_PER_MILLION = 700_000
@@ -84,25 +85,26 @@ def _subscription(
     discount = 10 if rules.profile.discounts and chance(numbers[5], 150_000) else 0
     unit = product.list_price * customer.market.unit_minor * (100 - discount) // 100
     quantity = choose(numbers[6], rules.profile.quantities)
-    return _with_faults(
-        Subscription(
-            index=index,
-            interval="month" if monthly else "year",
-            product=product,
-            quantity=quantity,
-            unit_minor=unit if monthly else unit * ANNUAL_MONTHS,
-            start=start,
-            periods=periods,
-            term_months=term,
-            end=add_months(start, term if active else periods * months),
-            active=active,
-            discount_percent=discount,
-            changes=_changes(rules, periods=periods, quantity=quantity, numbers=numbers),
-            orders_fault=rules.profile.orders.draw(numbers[10]),
-            arr_fault=rules.profile.subscriptions.draw(numbers[11]),
-            draws=tuple(numbers),
-        ),
-        rules.as_of,
+    kinds = subscription_kinds(
+        rules.profile.name, runs=active, changeable=active and periods >= SHORTEST_CHANGED
+    )
+    arr_fault: str = kinds.draw(numbers[11])
+    return Subscription(
+        index=index,
+        interval="month" if monthly else "year",
+        product=product,
+        quantity=quantity,
+        unit_minor=unit if monthly else unit * ANNUAL_MONTHS,
+        start=start,
+        periods=periods,
+        term_months=term,
+        end=add_months(start, term if active else periods * months),
+        active=active,
+        discount_percent=discount,
+        changes=_changes(rules, periods, quantity, numbers, always=arr_fault == "amendment_lost"),
+        orders_fault=_orders_fault(rules, numbers[10], start=start, missing=arr_fault == "missing"),
+        arr_fault=arr_fault,
+        draws=tuple(numbers),
     )
 
 
@@ -123,26 +125,18 @@ def _start(rules: Rules, *, months: int, periods: int, numbers: list[int]) -> tu
     return first.replace(day=min(day, month_end(first).day)), not ended
 
 
-def _changes(rules: Rules, *, periods: int, quantity: int, numbers: list[int]) -> tuple[tuple[int, int], ...]:
+def _changes(
+    rules: Rules, periods: int, quantity: int, numbers: list[int], *, always: bool
+) -> tuple[tuple[int, int], ...]:
     """One in ten contracts changes its number of seats at the start of a later period."""
-    if periods < SHORTEST_CHANGED or not chance(numbers[8], 100_000):
+    if periods < SHORTEST_CHANGED or not (always or chance(numbers[8], 100_000)):
         return ()
     other = [many for many in rules.profile.quantities if many != quantity]
     return ((1 + pick(numbers[9], periods - 1), choose(numbers[12], other)),)
 
 
-def _with_faults(contract: Subscription, as_of: date) -> Subscription:
-    """Faults that a contract cannot have fall away, so that the truth names only what can be seen."""
-    recent = days_after(contract.start, INVOICING_DAYS) > as_of
-    impossible = {
-        "amendment_lost": not (contract.changes and contract.active),
-        "date": not contract.active,
-        "time_zone": not contract.active,
-        "not_invoiced": recent,
-    }
-    if impossible.get(contract.arr_fault):
-        contract = replace(contract, arr_fault="clean")
-    # Without its opportunity there is no deal that could differ from the order.
-    if impossible.get(contract.orders_fault) or contract.arr_fault == "missing":
-        contract = replace(contract, orders_fault="clean")
-    return contract
+def _orders_fault(rules: Rules, draw: int, *, start: date, missing: bool) -> str:
+    """Without its opportunity there is no deal that could differ from the order; a new order can wait."""
+    fault: str = rules.profile.orders.draw(draw)
+    waiting = fault == "not_invoiced" and days_after(start, INVOICING_DAYS) > rules.as_of
+    return "clean" if missing or waiting else fault

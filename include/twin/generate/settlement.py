@@ -15,9 +15,10 @@ from include.twin.generate.markets import HOME, Market
 ON_TIME, WITHIN_A_WEEK = 644, 814  # of a thousand
 DISPUTED_LATE, DISPUTED_ON_TIME = 500_000, 76_000
 NEVER_PAID = 20_000  # of a million
+LARGEST_GROUP = 6
 TOGETHER_DAYS = 28  # invoices issued that close together can be paid together
 LATEST_DAYS = 3  # so long after as_of facts are written (but for the clean profile), which as_of must not see
-DRAWS = 20
+DRAWS, DISPUTES = 24, 12  # draws of a case; from the second number on, one for each invoice of its group
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def settle(
     """Walks through the invoices, oldest first; what is paid after as_of stays open."""
     place = 0
     while place < len(billed):
-        case = _next_case(book, billed[place:], rules)
+        case = _next_case(book, billed[place : place + LARGEST_GROUP], rules)
         place += len(case.invoices)
         if chance(case.numbers[1], NEVER_PAID):
             never_paid(case)
@@ -73,8 +74,6 @@ def _next_case(book: Book, waiting: list[Invoice], rules: Rules) -> Case:
         grouped=len(waiting) > 1 and waiting[1].issued <= together,
     )
     paid_on, late = _paid_on(first, numbers)
-    if not rules.profile.clean and chance(numbers[4], DISPUTED_LATE if late else DISPUTED_ON_TIME):
-        book.disputed.add(first.id)
     kind: Cash = kinds.draw(numbers[0])
     size = 1
     if kind in {Cash.MANY_INVOICES, Cash.MANY_TO_MANY}:
@@ -82,6 +81,11 @@ def _next_case(book: Book, waiting: list[Invoice], rules: Rules) -> Case:
     group = tuple(invoice for invoice in waiting[:size] if invoice.issued <= together)
     if paid_on > rules.as_of:
         kind, group = Cash.EXACT, group[:1]
+    if not rules.profile.clean:
+        per_million = DISPUTED_LATE if late else DISPUTED_ON_TIME
+        for invoice, number in zip(group, numbers[DISPUTES:], strict=False):
+            if chance(number, per_million):
+                book.disputed.add(invoice.id)
     return Case(book, rules, kind, group, max(paid_on, banking_day(days_after(group[-1].issued, 1))), numbers)
 
 

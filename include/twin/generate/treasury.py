@@ -143,11 +143,15 @@ class _Closing:
     def rows(self) -> Rows:
         fault = self.payout.fault
         if fault == "negative":
-            self._adjust("adjustment", -2 * self.payout.net, "PO07")
+            self._adjust("adjustment", -2 * abs(self.payout.net))
         elif fault == "reserve":
-            self._adjust("reserve", -(self.payout.net // 4), "PO06")
+            held_back = -(abs(self.payout.net) // 4)
+            self._adjust("reserve", held_back)
+            self._break("PO06", held_back)
         elif fault == "fee":
             self._break("PO04", self.payout.overcharged)
+        if self.payout.net < 0:  # also without a fault, when a week gives back more than it takes
+            self._break("PO07", self.payout.net)
         if fault != "clean":
             self._add("truth/faults.csv", "R4", fault, self.payout.id)
         self._write(self.payout, status="failed" if fault == "failed" else "paid")
@@ -165,10 +169,9 @@ class _Closing:
     def _break(self, code: str, amount: int) -> None:
         self._add("truth/breaks.csv", "R4", code, self.payout.id, self.payout.market.money(amount))
 
-    def _adjust(self, kind: str, amount: int, code: str) -> None:
+    def _adjust(self, kind: str, amount: int) -> None:
         self.payout.net += amount
         self._add("payments/payout_items.csv", *_item_cells(self.payout, "", kind, amount, 0))
-        self._break(code, amount)
 
     def _write(self, payout: Payout, *, status: str, suffix: str = "") -> None:
         money = payout.market.money
