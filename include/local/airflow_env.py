@@ -36,10 +36,8 @@ def airflow_environment(*, home: Home, urls: DatabaseUrls, secrets: Secrets, por
     }
 
 
-def set_up_airflow(*, environment: dict[str, str], urls: DatabaseUrls, secrets: Secrets, log: Path) -> None:
-    """Create or migrate Airflow's tables and its administrator, unless the note says it is done."""
-    if is_set_up(urls=urls, secrets=secrets):
-        return
+def set_up_airflow(*, environment: dict[str, str], secrets: Secrets, log: Path) -> None:
+    """Create or migrate Airflow's tables, and its administrator with today's password."""
     _airflow("db", "migrate", environment=environment, log=log)
     account = ["--username", "admin"]
     person = [
@@ -59,6 +57,7 @@ def set_up_airflow(*, environment: dict[str, str], urls: DatabaseUrls, secrets: 
 
 
 def is_set_up(*, urls: DatabaseUrls, secrets: Secrets) -> bool:
+    """Whether tables and people are there already, made by these versions and with these passwords."""
     return read_note(urls.airflow) == _set_up_note(secrets)
 
 

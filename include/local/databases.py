@@ -67,6 +67,12 @@ def database_name(url: str) -> str:
     return unquote(urlsplit(url).path.lstrip("/"))
 
 
+def server_address(url: str) -> str:
+    """Host, port and database of a URL, without its password."""
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port or 5432}{parts.path}"
+
+
 def _exists(url: str, *, place: str) -> bool:
     try:
         with psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_S) as connection:

@@ -48,27 +48,33 @@ def server(home: Home) -> Iterator[DatabaseUrls]:
     """
     if url := os.environ.get("TIEOUT_DATABASE_URL"):
         yield prepare_databases(_external(url), place="TIEOUT_DATABASE_URL")
-        return
-    cluster = find_cluster(home)
-    with _lease(home, cluster):
-        with exclusive(home.run / "postgres.lock"):
-            port = _ensure_running(home, cluster)
-            urls = prepare_databases(_ours(home, port), place=f"the database server on port {port}")
-        yield urls
+    else:
+        with _embedded(home) as urls:
+            yield urls
 
 
 def hold(home: Home) -> int:
-    """Keep the server up until SIGTERM or SIGINT; 1 when it ends by itself (a supervisor starts anew)."""
+    """Keep the embedded server up until SIGTERM or SIGINT; 1 when it ends by itself, to be started anew."""
     told_to_stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: told_to_stop.set())
-    with server(home):
+    with _embedded(home):
         data = find_cluster(home).data
         while not told_to_stop.wait(timeout=1.0):
             if _postmaster(data) is None:
                 print(f"the database server below {data} ended by itself", file=sys.stderr)
                 return 1
     return 0
+
+
+@contextmanager
+def _embedded(home: Home) -> Iterator[DatabaseUrls]:
+    cluster = find_cluster(home)
+    with _lease(home, cluster):
+        with exclusive(home.run / "postgres.lock"):
+            port = _ensure_running(home, cluster)
+            urls = prepare_databases(_ours(home, port), place=f"the database server on port {port}")
+        yield urls
 
 
 def _external(url: str) -> DatabaseUrls:
