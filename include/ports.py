@@ -1,13 +1,14 @@
 """What the flows need from the outside: sources to read, a postman for reports, and errors named by what to do next.
 
-    Stop
-    ├── Retryable   the outside system was unavailable or throttled us; try again later
-    ├── Rejected    the outside system refused this one record; park it and go on
-    ├── Uncertain   the call was sent and its answer lost; look before sending again
-    └── Fatal       credentials, schema or configuration are wrong; stop and page someone
+Stop
+├── Retryable   the outside system was unavailable or throttled us; try again later
+├── Rejected    the outside system refused this one record; park it and go on
+├── Uncertain   the call was sent and its answer lost; look before sending again
+└── Fatal       credentials, schema or configuration are wrong; stop and page someone
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -65,11 +66,11 @@ class Page:
 class SourceTotals:
     """What the source itself says it holds in a window, by a query independent of the extraction.
 
-    `keys` are the native ids; `amounts` sums the object's amount per ISO currency in major units, leaving out what is
+    `keys` are (native id, version); `amounts` sums the object's amount per ISO currency in major units, leaving out what is
     not a number.
     """
 
-    keys: frozenset[str]
+    keys: frozenset[tuple[str, str]]
     amounts: Mapping[str, Decimal] = field(default_factory=dict)
 
 
@@ -81,10 +82,8 @@ class Source(Protocol):
     """A system we read. Its objects are named by canonical entity (`include/domain/entities.py`)."""
 
     system: str
-
-    @property
-    def entities(self) -> Sequence[str]:
-        """The canonical entities this source feeds, in the order to read them."""
+    entities: Sequence[str]  # what it feeds, in the order to read
+    states_once: bool  # an id stated a second time is a mistake, not a newer version
 
     def fetch_page(self, entity: str, cursor: Cursor | None) -> Page:
         """The changes after `cursor`, oldest first; state in, state out.
@@ -119,3 +118,36 @@ class Postman(Protocol):
 
     def send(self, report: Report, *, to: Sequence[str]) -> None:
         """Send once. Raises Retryable before the message was handed over, Uncertain after, Fatal on refused logins."""
+
+
+Row = dict[str, Any]
+"""One row of a query, by column name."""
+
+Names = Mapping[str, str | Sequence[str]]
+"""What fills the `{braces}` of a statement written for any table: an identifier (`schema.table`) or a list of them."""
+
+
+class Transaction(Protocol):
+    """Named queries of `sql/queries` inside one transaction; a flow opens it, decides, and everything commits at once."""
+
+    def rows(self, name: str, **params: Any) -> list[Row]:
+        """The rows of a query."""
+
+    def run(self, name: str, **params: Any) -> int:
+        """Execute a statement; the number of rows it touched."""
+
+    def run_for(self, name: str, *, names: Names, **params: Any) -> int:
+        """Execute a statement whose `{table}` and the like are filled with identifiers; the rows it touched."""
+
+    def rows_for(self, name: str, *, names: Names, **params: Any) -> list[Row]:
+        """The rows of a query whose `{table}` and the like are filled with identifiers."""
+
+    def copy_in(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+        """COPY rows into a table; how many there were. `rows` must not query: the connection is busy copying."""
+
+
+class Store(Protocol):
+    """Where all state lives."""
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """All or nothing. Raises Retryable when the database is away or rolled us back."""

@@ -34,7 +34,9 @@ def scratch_database(urls: DatabaseUrls) -> Iterator[str]:
             template = _template(admin, urls)
             _create(admin, name, template)
     except (psycopg.errors.InsufficientPrivilege, psycopg.OperationalError) as error:
-        raise SetUpFailed(f"no database for one run could be created on {urlsplit(urls.admin).hostname}: {error}") from None
+        raise SetUpFailed(
+            f"no database for one run could be created on {urlsplit(urls.admin).hostname}: {error}"
+        ) from None
     try:
         yield _at(urls, name)
     finally:
@@ -56,7 +58,9 @@ def _template(admin: psycopg.Connection, urls: DatabaseUrls) -> str:
 
 
 def _drop_left_behind(admin: psycopg.Connection, prefix: str) -> None:
-    found = admin.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", (prefix,)).fetchall()
+    found = admin.execute(
+        "SELECT datname FROM pg_database WHERE starts_with(datname, %s)", (prefix,)
+    ).fetchall()
     for (name,) in found:
         if not Path(f"/proc/{name.split('_')[3]}").exists():
             _drop(admin, name)

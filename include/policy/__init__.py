@@ -1,0 +1,76 @@
+"""Policy is data: the YAML files beside this one, typed and checked on load, named by their hash."""
+
+import hashlib
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from include.ports import Fatal
+
+FOLDER = Path(__file__).parent
+
+Severity = Literal["S1", "S2", "S3", "S4"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Pass(_Strict):
+    """One step of a matching cascade; the numbers mean what its rule says."""
+
+    name: str = Field(alias="pass")
+    rule: str
+    days_before_issue: int = 0
+    days_after_due: int = 0
+
+
+class BreakCode(_Strict):
+    """One kind of break."""
+
+    recon: str
+    family: str
+    severity: Severity | Literal["by_value"]
+    owner: str
+    name: str
+    action: str
+
+
+class Breaks(_Strict):
+    """All break codes, and what an amount makes of `by_value`."""
+
+    severity_by_value: dict[Severity, int]
+    unknown_value: Severity
+    codes: dict[str, BreakCode]
+
+
+class Policy(_Strict):
+    """Everything a rule may depend on, besides the data."""
+
+    matching: dict[str, tuple[Pass, ...]]
+    breaks: Breaks
+    statuses: dict[str, dict[str, tuple[str, ...]]]
+    sha256: str
+
+    @cached_property
+    def canonical_status(self) -> dict[str, dict[str, str]]:
+        """Entity -> the source's word in lower case -> canonical status."""
+        return {
+            entity: {word: status for status, words in statuses.items() for word in words}
+            for entity, statuses in self.statuses.items()
+        }
+
+
+def load_policy(folder: Path = FOLDER) -> Policy:
+    """Read and check every policy file. Raises Fatal naming the file or the entry that is wrong."""
+    texts = {path.stem: path.read_bytes() for path in sorted(folder.glob("*.yaml"))}
+    digest = hashlib.sha256(
+        b"".join(name.encode() + b"\0" + text for name, text in texts.items())
+    ).hexdigest()
+    try:
+        return Policy(**{name: yaml.safe_load(text) for name, text in texts.items()}, sha256=digest)
+    except (ValidationError, yaml.YAMLError) as error:
+        raise Fatal(f"{folder}: {error}") from error

@@ -1,0 +1,107 @@
+"""A world folder as a source: every file one object, read in pages; the cursor is a place in the file."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from include.connectors.world.reader import CsvRecord, Position, read_header, read_records
+from include.connectors.world.translate import FILES, columns, translate
+from include.domain.entities import ENTITIES
+from include.domain.money import AMOUNT
+from include.ports import Cursor, Fatal, Page, RawRecord, SourceTotals, Translated
+
+PAGE_ROWS = 50_000
+KEY_MAX = 1_000
+"""Longer keys are no keys (and no index would hold them); such a row goes by its line."""
+
+
+class WorldSource:
+    """The files of one folder (`WORLD` format of the README). Every file and every optional column may be absent."""
+
+    system = "world"
+    states_once = True
+    entities: Sequence[str] = tuple(FILES)
+
+    def __init__(self, folder: Path, *, page_rows: int = PAGE_ROWS) -> None:
+        """Raises Fatal when there is no such folder."""
+        if not folder.is_dir():
+            raise Fatal(f"{folder} is not a folder; a world is a folder of CSV files")
+        self._folder = folder
+        self._page_rows = page_rows
+
+    def fetch_page(self, entity: str, cursor: Cursor | None) -> Page:
+        """The next rows of the entity's file; none when there is no such file."""
+        start = Position(int(cursor["line"]), int(cursor["offset"])) if cursor else None
+        read = list(islice(self._records(entity, start), self._page_rows))
+        end = read[-1][0] if read else start or Position(0, 0)
+        return Page(
+            records=[record for _, record in read],
+            next_cursor={"line": str(end.line), "offset": str(end.offset)},
+            has_more=len(read) == self._page_rows,
+        )
+
+    def totals(self, entity: str, *, after: Cursor | None, until: Cursor) -> SourceTotals:
+        """What the file holds between two cursors, by a second reading: its keys, and what adds up per currency."""
+        start = Position(int(after["line"]), int(after["offset"])) if after else None
+        keys: set[tuple[str, str]] = set()
+        sums: defaultdict[str, Decimal] = defaultdict(Decimal)
+        for end, record in self._records(entity, start):
+            if end.offset > int(until["offset"]):
+                break
+            keys.add((record.native_id, record.version))
+            row = self.translate(entity, record.payload)
+            amount = row.get(ENTITIES[entity].amount or "") or ""
+            if AMOUNT.fullmatch(amount):
+                sums[row.get("currency") or ""] += Decimal(amount)
+        return SourceTotals(keys=frozenset(keys), amounts=sums)
+
+    def translate(self, entity: str, payload: Mapping[str, Any]) -> Translated:
+        """The row in canonical field names."""
+        return translate(entity, payload)
+
+    def notes(self) -> list[str]:
+        """What a person should know before trusting the result: absent files, unknown and missing columns."""
+        return [note for entity in self.entities for note in self._notes_on(entity)]
+
+    def _notes_on(self, entity: str) -> Iterator[str]:
+        path = self._folder / FILES[entity]
+        if not path.is_file():
+            yield f"{FILES[entity]}: no such file; read as empty"
+            return
+        header, _ = read_header(path)
+        known = columns(entity)
+        required = {field.name for field in ENTITIES[entity].fields if field.required}
+        for name in sorted(set(header)):
+            if header.count(name) > 1:
+                yield f"{FILES[entity]}, line 1: column {name!r:.80} stands twice; the last one is used"
+            if name not in known:
+                yield f"{FILES[entity]}, line 1: unknown column {name!r:.80}; kept as received and not used"
+        for name in known:
+            if name not in header and known[name] in required:
+                yield f"{FILES[entity]}, line 1: required column {name!r} is missing; no row can be used"
+
+    def _records(self, entity: str, start: Position | None) -> Iterator[tuple[Position, RawRecord]]:
+        path = self._folder / FILES[entity]
+        if not path.is_file():
+            return
+        header, first_row = read_header(path)
+        for record in read_records(path, start=start or first_row, width=len(header)):
+            yield record.end, self._raw(entity, header, record)
+
+    def _raw(self, entity: str, header: Sequence[str], record: CsvRecord) -> RawRecord:
+        line = f"line {record.line}"
+        cells: dict[str, Any] = dict(zip(header, record.cells, strict=False))
+        payload = {"cells": list(record.cells)} if record.damage else cells
+        key = "/".join(self.translate(entity, payload).get(name) or "" for name in ENTITIES[entity].key)
+        repeated = f"#{record.line}" if ENTITIES[entity].repeats else ""
+        usable = key.strip("/") and len(key) <= KEY_MAX and "\0" not in key
+        return RawRecord(
+            native_id=key + repeated if usable else line,
+            version=line,
+            payload=payload,
+            place=f"{FILES[entity]}, {line}",
+            damage=record.damage,
+        )

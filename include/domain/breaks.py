@@ -1,0 +1,47 @@
+"""Breaks: differences someone must explain, with an identity that survives re-runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from uuid import UUID, uuid5
+
+from include.domain.money import exponent
+
+NAMESPACE = UUID("8d0c7a52-6a53-5f3e-9d9e-2f4b1f6c7e10")
+REPORTING_CURRENCY = "SGD"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Break:
+    """One difference. `key` is what a person looks up; `amount_minor` is in `currency`; `since` is the fact's date."""
+
+    recon: str
+    code: str
+    key: str
+    evidence: str
+    currency: str | None = None
+    amount_minor: int | None = None
+    since: date | None = None
+
+
+def break_id(*, recon: str, family: str, key: str) -> UUID:
+    """The same difference has the same id in every run, also when its code changes within the family."""
+    return uuid5(NAMESPACE, f"{recon}|{family}|{key}")
+
+
+def in_reporting_currency(amount_minor: int, *, currency: str, rates: Mapping[str, Decimal]) -> int | None:
+    """SGD minor units, rounded half up; None when no rate (SGD per one unit of the currency) is known."""
+    rate = Decimal(1) if currency == REPORTING_CURRENCY else rates.get(currency)
+    if rate is None:
+        return None
+    scale = Decimal(10) ** (exponent(REPORTING_CURRENCY) - exponent(currency))
+    return int((amount_minor * rate * scale).quantize(Decimal(1), rounding=ROUND_HALF_UP))
+
+
+def severity(amount_sgd_minor: int | None, *, thresholds: Mapping[str, int], unknown: str) -> str:
+    """The first level whose threshold (SGD minor units) the amount reaches; `unknown` when the value is."""
+    if amount_sgd_minor is None:
+        return unknown
+    levels = sorted(thresholds.items(), key=lambda level: -level[1])
+    return next((name for name, least in levels if abs(amount_sgd_minor) >= least), levels[-1][0])

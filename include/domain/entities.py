@@ -1,0 +1,190 @@
+"""The canonical entities and their fields: the one table that landing, schemas and control totals read."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """How a field's text is read."""
+
+    ID = "id"  # 1 to 255 characters
+    TEXT = "text"  # up to 10,000 characters
+    DATE = "date"  # ISO 8601 calendar date, never shifted
+    INSTANT = "instant"  # ISO 8601 date and time with an offset, or a date
+    MONEY = "money"  # decimal in major units of the row's currency, exactly expressible in it
+    DECIMAL = "decimal"  # unit prices, rates, quantities, percentages
+    INTEGER = "integer"
+    BOOLEAN = "boolean"  # true or false
+    CURRENCY = "currency"  # active ISO 4217 code
+    STATUS = "status"  # mapped by policy/statuses.yaml; an unknown word is UNKNOWN and break DQ05
+    INTERVAL = "interval"  # month, quarter, half_year, year, week
+
+
+INTERVALS = ("month", "quarter", "half_year", "year", "week")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """One field. `positive` refuses amounts below zero; `pii` keeps the value out of messages."""
+
+    name: str
+    kind: Kind
+    required: bool
+    positive: bool
+    pii: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entity:
+    """One canonical table.
+
+    `recon` is the reconciliation (R1..R5) that consumes it and `side` its name there. `amount` is the money field its
+    control totals sum. Facts whose `dated_on` lies after the day asked for are not seen. `key` names the fields that
+    make the native id; `repeats` allows several rows with one key, which are then numbered.
+    """
+
+    name: str
+    system: str
+    recon: str
+    side: str
+    fields: tuple[Field, ...]
+    amount: str | None = None
+    dated_on: str | None = None
+    key: tuple[str, ...] = ("id",)
+    repeats: bool = False
+
+    def of_kind(self, *kinds: Kind) -> tuple[Field, ...]:
+        return tuple(field for field in self.fields if field.kind in kinds)
+
+
+def _fields(table: str) -> tuple[Field, ...]:
+    """Read `name:kind` words; behind a name `*` = required, `+` = not negative, `!` = personal data."""
+    fields = []
+    for word in table.split():
+        marked, kind = word.split(":")
+        fields.append(
+            Field(
+                name=marked.rstrip("*+!"),
+                kind=Kind(kind),
+                required="*" in marked,
+                positive="+" in marked,
+                pii="!" in marked,
+            )
+        )
+    return tuple(fields)
+
+
+ENTITIES: dict[str, Entity] = {
+    entity.name: entity
+    for entity in (
+        Entity(
+            name="accounts", system="salesforce", recon="R1", side="account",
+            fields=_fields(
+                "id*:id name*:text website:text country:text currency:currency owner_id:id parent_id:id "
+                "tax_id!:text erp_customer_id:id modified_at:instant"
+            ),
+        ),
+        Entity(
+            name="contacts", system="salesforce", recon="R1", side="contact",
+            fields=_fields("id*:id account_id*:id first_name!:text last_name!:text email!:text phone!:text"),
+        ),
+        Entity(
+            name="opportunities", system="salesforce", recon="R2", side="opportunity", amount="amount",
+            fields=_fields(
+                "id*:id account_id:id name:text stage*:text is_closed:boolean is_won:boolean amount:money "
+                "currency:currency close_date:date type:text discount_percent:decimal approval_level:text "
+                "term_months:integer erp_order_id:id product:text list_price:decimal owner_id:id"
+            ),
+        ),
+        Entity(
+            name="customers", system="erp", recon="R1", side="customer",
+            fields=_fields(
+                "id*:id name*:text country:text currency:currency tax_id!:text email!:text crm_account_id:id "
+                "parent_id:id"
+            ),
+        ),
+        Entity(
+            name="orders", system="erp", recon="R2", side="order", amount="amount", dated_on="order_date",
+            fields=_fields(
+                "id*:id number*:text customer_id*:id order_date*:date currency*:currency amount*:money status:status "
+                "opportunity_id:id"
+            ),
+        ),
+        Entity(
+            name="invoices", system="erp", recon="R3", side="invoice", amount="gross", dated_on="issue_date",
+            fields=_fields(
+                "id*:id number*:text customer_id*:id order_id:id issue_date*:date due_date*:date currency*:currency "
+                "net+:money tax+:money gross*+:money status:status disputed:boolean"
+            ),
+        ),
+        Entity(
+            name="credit_notes", system="erp", recon="R3", side="credit_note", amount="gross", dated_on="issue_date",
+            fields=_fields(
+                "id*:id number*:text customer_id*:id invoice_id:id issue_date*:date currency*:currency gross*:money"
+            ),
+        ),
+        Entity(
+            name="subscriptions", system="erp", recon="R5", side="subscription",
+            fields=_fields(
+                "id*:id customer_id*:id start_date*:date end_date:date currency*:currency quantity*:decimal "
+                "unit_price*:decimal interval*:interval status:status renewal_date:date arr:money"
+            ),
+        ),
+        Entity(
+            name="amendments", system="erp", recon="R5", side="amendment",
+            fields=_fields(
+                "id*:id subscription_id*:id sequence*:integer type*:text effective_date*:date quantity:decimal "
+                "unit_price:decimal"
+            ),
+        ),
+        Entity(
+            name="payments", system="payments", recon="R3", side="payment", amount="amount", dated_on="paid_on",
+            fields=_fields(
+                "id*:id customer_id:id payer_text!:text reference:text currency*:currency amount*+:money fee:money "
+                "paid_on*:date status:status invoice_id:id"
+            ),
+        ),
+        Entity(
+            name="attempts", system="payments", recon="R3", side="attempt",
+            fields=_fields(
+                "id*:id payment_id*:id invoice_id:id attempt_no*:integer outcome*:text decline_code:text "
+                "occurred_at*:instant"
+            ),
+        ),
+        Entity(
+            name="refunds", system="payments", recon="R3", side="refund", amount="amount", dated_on="created_on",
+            fields=_fields("id*:id payment_id*:id currency*:currency amount*+:money created_on*:date status:status"),
+        ),
+        Entity(
+            name="disputes", system="payments", recon="R3", side="dispute", amount="amount", dated_on="opened_on",
+            fields=_fields("id*:id payment_id*:id currency*:currency amount*+:money opened_on*:date status:status"),
+        ),
+        Entity(
+            name="payouts", system="payments", recon="R4", side="payout", amount="net", dated_on="arrival_date",
+            fields=_fields(
+                "id*:id currency*:currency gross:money fee:money net*:money arrival_date*:date status:status"
+            ),
+        ),
+        Entity(
+            name="payout_items", system="payments", recon="R4", side="payout_item", amount="net",
+            key=("payout_id", "payment_id", "type"), repeats=True,
+            fields=_fields(
+                "payout_id*:id payment_id:id type*:text currency*:currency gross*:money fee:money net*:money"
+            ),
+        ),
+        Entity(
+            name="bank_lines", system="bank", recon="R4", side="bank_line", amount="amount", dated_on="value_date",
+            fields=_fields(
+                "id*:id account*!:text value_date*:date currency*:currency amount*:money reference:text "
+                "payer_text!:text"
+            ),
+        ),
+        Entity(
+            name="fx_rates", system="fx", recon="all", side="fx_rate", dated_on="rate_date",
+            key=("rate_date", "from_currency", "to_currency", "source"),
+            fields=_fields(
+                "rate_date*:date from_currency*:currency to_currency*:currency rate*:decimal source*:text"
+            ),
+        ),
+    )
+}  # fmt: skip

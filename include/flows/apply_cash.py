@@ -1,0 +1,93 @@
+"""R3: applies payments to invoices, pass by pass, and says of every payment left why it was not posted."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from include.domain.breaks import Break
+from include.domain.cash import Held, OpenItem, Pair, payers, sure_pairs, unposted
+from include.policy import Pass
+from include.ports import Fatal, Transaction
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a run may see: landing batches up to `batch`, facts dated up to `as_of`."""
+
+    batch: int
+    as_of: date
+
+
+def apply_cash(tx: Transaction, seen: Seen, cascade: tuple[Pass, ...]) -> dict[str, Held]:
+    """Fill the pools, run the passes in order, and return the payments held back as ambiguous, by id.
+
+    Afterwards `cash_matches` holds what was posted and the pools what was not. Raises Fatal on an unknown rule.
+    """
+    for table in ("create_pools", "create_payment_pool", "create_cash_matches", "create_named_invoices"):
+        tx.run(table)
+    for side in ("fill_invoice_pool", "fill_payment_pool"):
+        tx.run(side, batch=seen.batch, as_of=seen.as_of)
+    held: dict[str, Held] = {}
+    for step in cascade:
+        if step.rule not in _RULES:
+            raise Fatal(f"policy/matching.yaml: pass {step.name} asks for an unknown rule {step.rule!r}")
+        held |= _RULES[step.rule](tx, seen, step)
+        tx.run("remove_matched_payments")
+        tx.run("remove_matched_invoices")
+    return held
+
+
+def unposted_payments(tx: Transaction, seen: Seen, held: Mapping[str, Held]) -> list[Break]:
+    """A break for every payment that no pass posted."""
+    breaks = []
+    for payment in tx.rows("unmatched_payments", batch=seen.batch, as_of=seen.as_of):
+        finding = unposted(payment, held.get(payment["payment_id"]))
+        breaks.append(
+            Break(
+                recon="R3",
+                code=finding.code,
+                key=payment["payment_id"],
+                evidence=finding.evidence,
+                currency=payment["currency"],
+                amount_minor=payment["amount_minor"],
+                since=payment["paid_on"],
+            )
+        )
+    return breaks
+
+
+def _by_number(tx: Transaction, _seen: Seen, step: Pass) -> dict[str, Held]:
+    return _post_named(tx, "name_by_number", step)
+
+
+def _by_key(tx: Transaction, _seen: Seen, step: Pass) -> dict[str, Held]:
+    return _post_named(tx, "name_by_key", step)
+
+
+def _post_named(tx: Transaction, naming: str, step: Pass) -> dict[str, Held]:
+    tx.run(naming)
+    tx.run("post_named", rule=step.name)
+    tx.run("forget_named")
+    return {}
+
+
+def _by_amount_and_date(tx: Transaction, seen: Seen, step: Pass) -> dict[str, Held]:
+    window = {"days_before_issue": step.days_before_issue, "days_after_due": step.days_after_due}
+    rows = tx.rows("same_amount_pairs", batch=seen.batch, as_of=seen.as_of, **window)
+    pairs = [Pair(**row) for row in rows]
+    items = [OpenItem(**row) for row in tx.rows("open_items_of", customers=payers(pairs), **window)]
+    sure, held = sure_pairs(pairs, items)
+    tx.run(
+        "post_pairs",
+        rule=step.name,
+        payments=[pair.payment_id for pair in sure],
+        invoices=[pair.invoice_id for pair in sure],
+    )
+    return held
+
+
+_RULES: Mapping[str, Callable[[Transaction, Seen, Pass], dict[str, Held]]] = {
+    "exact_reference": _by_number,
+    "normalised_reference": _by_key,
+    "amount_and_date": _by_amount_and_date,
+}

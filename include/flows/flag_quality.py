@@ -1,0 +1,63 @@
+"""The data-quality breaks of a run: quarantined rows, unknown status words, unproven sources, totals that do not tie."""
+
+from collections.abc import Iterable, Iterator
+
+from include.domain.breaks import Break
+from include.domain.entities import ENTITIES, Kind
+from include.domain.proofs import ControlTotal
+from include.flows.apply_cash import Seen
+from include.ports import Row, Transaction
+from include.validation.rows import Failure
+
+
+def quarantined(rows: Iterable[Row]) -> Iterator[Break]:
+    """DQ01 for every row in quarantine: where it is, and what is wrong with it."""
+    for row in rows:
+        reasons = "; ".join(str(Failure(**failure)) for failure in row["failures"]["failures"])
+        yield Break(
+            recon="all",
+            code="DQ01",
+            key=row["place"],
+            evidence=f"{row['place']}: {reasons}",
+            currency=row["currency"],
+            amount_minor=row["amount_minor"],
+        )
+
+
+def unknown_statuses(tx: Transaction, seen: Seen) -> Iterator[Break]:
+    """DQ05 for every row whose status word no policy maps."""
+    for entity in ENTITIES.values():
+        if entity.of_kind(Kind.STATUS):
+            names = {"table": f"canonical.{entity.name}"}
+            for row in tx.rows_for("unknown_statuses_of", names=names, batch=seen.batch):
+                key = f"{entity.side} {row['native_id']}"
+                evidence = f"{key} has the status {row['status_native']!r:.80}, which policy/statuses.yaml does not map"
+                yield Break(recon="all", code="DQ05", key=key, evidence=evidence)
+
+
+def unproven_sources(proofs: Iterable[Row]) -> Iterator[Break]:
+    """DQ02 for every source entity whose last completeness proof failed."""
+    for proof in proofs:
+        evidence = (
+            f"{proof['system']} holds {proof['source_count']} {proof['entity']} in the window, {proof['landed_count']} "
+            f"are here; missing {', '.join(proof['missing']) or 'none'}; "
+            f"sums {proof['source_amounts']} there, {proof['landed_amounts']} here"
+        )
+        yield Break(recon="all", code="DQ02", key=f"{proof['system']} {proof['entity']}", evidence=evidence)
+
+
+def untied_totals(totals: Iterable[ControlTotal]) -> Iterator[Break]:
+    """DQ06 for every control total that does not tie."""
+    for total in totals:
+        if not total.proven:
+            yield Break(
+                recon="all",
+                code="DQ06",
+                key=f"{total.recon} {total.side} {total.currency or ''}".strip(),
+                evidence=(
+                    f"{total.side}: what was loaded exceeds matched + open + excluded by {total.difference_minor} minor "
+                    f"units of {total.currency}; {total.lost_count} rows are neither loaded nor quarantined"
+                ),
+                currency=total.currency,
+                amount_minor=total.difference_minor,
+            )

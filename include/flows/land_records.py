@@ -1,0 +1,179 @@
+"""Turns payloads kept as received into typed canonical rows; what cannot be read goes to quarantine with its reasons."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from include.domain.canonical_json import sha256
+from include.domain.entities import ENTITIES, Entity, Kind
+from include.domain.money import AMOUNT, InexactAmount, UnknownCurrency, to_minor
+from include.domain.references import names_a_document, number_key, reference_keys, tokens
+from include.policy import Policy
+from include.ports import Row, Source, Store, Transaction, Translated
+from include.validation.rows import Failure, failures_of
+
+BATCH_ROWS = 50_000
+"""Records landed per transaction: bounds memory, and what a crash repeats."""
+
+UNKNOWN = "UNKNOWN"
+
+_QUARANTINE = (
+    "system",
+    "entity",
+    "native_id",
+    "version",
+    "place",
+    "currency",
+    "amount_minor",
+    "failures",
+    "quarantined_in",
+)
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What one call landed: rows that are good, rows quarantined, and of these a sentence each (bounded)."""
+
+    good: int = 0
+    quarantined: int = 0
+    complaints: list[str] = field(default_factory=list)
+
+
+def land_records(source: Source, store: Store, *, entity: str, policy: Policy) -> Landed:
+    """Land everything of an entity that was pulled and not landed yet. Safe to repeat and to run twice at once."""
+    done = Landed()
+    while True:
+        with store.transaction() as tx:
+            tx.run("lock_landing")
+            waiting = tx.rows("claim_pulls", system=source.system, entity=entity, batch_rows=BATCH_ROWS)
+            pulls = [row["pull_id"] for row in waiting]
+            if not pulls:
+                return done
+            step = _land(tx, source, ENTITIES[entity], policy, pulls)
+        done = Landed(
+            done.good + step.good, done.quarantined + step.quarantined, done.complaints + step.complaints
+        )
+
+
+def _land(tx: Transaction, source: Source, entity: Entity, policy: Policy, pulls: list[int]) -> Landed:
+    batch = tx.rows("open_batch")[0]["batch"]
+    records = tx.rows("claimed_records", pulls=pulls)
+    rows = [source.translate(entity.name, record["payload"]) for record in records]
+    failures = failures_of(entity.name, rows)
+    for position, record in enumerate(records):
+        if damage := _damage(record, once=source.states_once and not entity.repeats):
+            failures[position] = [damage]
+    good = {
+        record["native_id"]: i for i, record in enumerate(records) if i not in failures
+    }  # the last statement wins
+    _write_good(tx, entity, policy, batch, [(records[i], rows[i]) for i in good.values()])
+    bad = [(records[i], rows[i], found) for i, found in sorted(failures.items())]
+    _write_quarantine(tx, entity, batch, bad)
+    tx.run("mark_landed", pulls=pulls, batch=batch)
+    complaints = [f"{record['place']}: {'; '.join(map(str, found))}" for record, _, found in bad]
+    return Landed(len(good), len(bad), complaints)
+
+
+def _damage(record: Row, *, once: bool) -> Failure | None:
+    if record["damage"]:
+        return Failure("", record["damage"], "")
+    if once and record["first_place"] != record["place"]:
+        return Failure("id", f"stated before, in {record['first_place']}", repr(record["native_id"]))
+    return None
+
+
+def _write_good(
+    tx: Transaction, entity: Entity, policy: Policy, batch: int, good: Sequence[tuple[Row, Translated]]
+) -> None:
+    columns = typed_columns(entity)
+    everything = ("native_id", "version", "place", "row_hash", *columns)
+    table = f"canonical.{entity.name}"
+    statuses = policy.canonical_status.get(entity.name, {})
+    tx.run_for("create_incoming", names={"table": table})
+    tx.copy_in(
+        "incoming",
+        everything,
+        (
+            (
+                record["native_id"],
+                record["version"],
+                record["place"],
+                sha256(row),
+                *typed(entity, row, statuses).values(),
+            )
+            for record, row in good
+        ),
+    )
+    tx.run_for("supersede_changed", names={"table": table}, batch=batch)
+    tx.run_for("insert_changed", names={"table": table, "columns": everything}, batch=batch)
+    tx.run("release_quarantined", entity=entity.name, batch=batch)
+    tx.run("drop_incoming")
+
+
+def _write_quarantine(
+    tx: Transaction, entity: Entity, batch: int, bad: Sequence[tuple[Row, Translated, list[Failure]]]
+) -> None:
+    tx.copy_in(
+        "canonical.quarantine",
+        _QUARANTINE,
+        (
+            (
+                record["system"],
+                entity.name,
+                record["native_id"],
+                record["version"],
+                record["place"],
+                *_readable_money(entity, row),
+                {"failures": [asdict(failure) for failure in found]},
+                batch,
+            )
+            for record, row, found in bad
+        ),
+    )
+
+
+def _readable_money(entity: Entity, row: Translated) -> tuple[str | None, int | None]:
+    """The quarantined row's currency and amount as far as they can be trusted."""
+    currency, amount = row.get("currency"), row.get(entity.amount or "")
+    try:
+        return currency, to_minor(amount or "", currency=currency or "")
+    except InexactAmount:
+        return currency, None
+    except UnknownCurrency:
+        return None, None
+
+
+def typed_columns(entity: Entity) -> list[str]:
+    """The table's columns for an entity's fields, in the order of `typed`."""
+    return list(typed(entity, {}, {}))
+
+
+def typed(entity: Entity, row: Translated, statuses: Mapping[str, str]) -> dict[str, Any]:
+    """A good row as its table takes it: money in minor units, statuses in canonical words, references cut into keys."""
+    columns: dict[str, Any] = {}
+    for spec in entity.fields:
+        text = row.get(spec.name)
+        match spec.kind:
+            case Kind.MONEY:
+                columns[f"{spec.name}_minor"] = text and to_minor(text, currency=row["currency"] or "")
+            case Kind.STATUS:
+                columns[spec.name] = text and statuses.get(text.lower(), UNKNOWN)
+                columns[f"{spec.name}_native"] = text
+            case Kind.BOOLEAN:
+                columns[spec.name] = text and text.lower()
+            case _:
+                columns[spec.name] = text
+    return columns | _derived(entity.name, row)
+
+
+def _derived(entity: str, row: Translated) -> dict[str, Any]:
+    if entity == "invoices":
+        return {"number_key": number_key(row.get("number") or "")}
+    if entity == "payments":
+        reference = row.get("reference")
+        return {
+            "reference_tokens": sorted(set(tokens(reference))),
+            "reference_keys": reference_keys(reference),
+            "names_a_document": names_a_document(reference),
+        }
+    return {}

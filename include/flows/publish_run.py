@@ -1,0 +1,32 @@
+"""Publishes a run that is proven, and refuses one that is not: a figure nobody can prove is not shown."""
+
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from include.ports import Fatal, Store
+
+REASONS_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Published:
+    """The run that may now be reported."""
+
+    run_id: UUID
+    certificate_sha256: str
+
+
+def publish_run(store: Store, *, as_of: date) -> Published:
+    """Publish the newest run of a day. Raises Fatal when there is none, or naming the proofs that failed."""
+    with store.transaction() as tx:
+        runs = tx.rows("latest_run_of", as_of=as_of)
+        if not runs:
+            raise Fatal(f"{as_of} was not reconciled yet")
+        run_id = runs[0]["run_id"]
+        blocking = tx.rows("blocking_breaks", run_id=run_id)
+        tx.run("refuse_run" if blocking else "publish_run", run_id=run_id)
+    if blocking:
+        reasons = "; ".join(f"{row['code']} {row['evidence']}" for row in blocking[:REASONS_SHOWN])
+        raise Fatal(f"the run of {as_of} is not published: {reasons}")
+    return Published(run_id, runs[0]["certificate"]["certificate_sha256"])

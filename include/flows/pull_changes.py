@@ -1,0 +1,90 @@
+"""Reads what changed in a source and keeps it as received; the page and the cursor commit together."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from include.ports import Cursor, Fatal, RawRecord, Retryable, Source, Store, Transaction
+
+PAGES_MAX = 100_000
+"""A source that never stops saying has_more is broken; this is where we stop believing it."""
+
+_UNSTORABLE = re.compile(r"((?<!\\)(?:\\\\)*)\\u0000|([\ud800-\udfff])")
+
+_COLUMNS = ("pull_id", "system", "entity", "native_id", "version", "payload", "place", "damage")
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """What one call read: pages, records in them, and how many of those were new to us."""
+
+    pages: int = 0
+    records: int = 0
+    new: int = 0
+
+
+def pull_changes(source: Source, store: Store, *, entity: str) -> Pulled:
+    """Read pages of one entity until the source has no more.
+
+    Safe to repeat and to interrupt: a crash repeats a page, never skips one. Raises Retryable also when another worker
+    moved the cursor meanwhile.
+    """
+    done = Pulled()
+    for _ in range(PAGES_MAX):
+        cursor = read_cursor(store, system=source.system, entity=entity)
+        page = source.fetch_page(entity, cursor)
+        with store.transaction() as tx:
+            _move_cursor(tx, source.system, entity, seen=cursor, to=page.next_cursor)
+            new = _keep(tx, source.system, entity, page.records, cursor, page.next_cursor)
+        done = Pulled(done.pages + 1, done.records + len(page.records), done.new + new)
+        if not page.has_more:
+            return done
+    raise Fatal(f"{source.system} {entity}: still more after {PAGES_MAX:,} pages; its paging does not end")
+
+
+def read_cursor(store: Store, *, system: str, entity: str) -> Cursor | None:
+    """Where we stand in an entity of a source; None before the first page."""
+    with store.transaction() as tx:
+        rows = tx.rows("read_cursor", system=system, entity=entity)
+    return rows[0]["position"] if rows else None
+
+
+def _move_cursor(tx: Transaction, system: str, entity: str, *, seen: Cursor | None, to: Cursor) -> None:
+    # Compare-and-set: the page belongs to the cursor it was read from.
+    query = "move_cursor" if seen else "start_cursor"
+    moved = tx.run(query, system=system, entity=entity, seen=dict(seen or {}), position=dict(to))
+    if not moved:
+        raise Retryable(f"{system} {entity}: another worker moved the cursor; the page will be read again")
+
+
+def _keep(
+    tx: Transaction, system: str, entity: str, records: Sequence[RawRecord], seen: Cursor | None, to: Cursor
+) -> int:
+    if not records:
+        return 0
+    [pull] = tx.rows(
+        "open_pull",
+        system=system,
+        entity=entity,
+        cursor_from=seen and dict(seen),
+        cursor_to=dict(to),
+        records=len(records),
+    )
+    tx.run("create_incoming_records")
+    tx.copy_in(
+        "incoming_records", _COLUMNS, ((pull["pull_id"], system, entity, *_stored(r)) for r in records)
+    )
+    return tx.run("keep_records")
+
+
+def _stored(record: RawRecord) -> tuple[str, ...]:
+    # Postgres takes no NUL and no half of a surrogate pair: they are written out as escapes, and the row is damaged.
+    text = json.dumps(record.payload, default=str, ensure_ascii=False)
+    clean = _UNSTORABLE.sub(
+        lambda found: f"{found[1] or ''}\\\\u{ord(found[2]) if found[2] else 0:04x}", text
+    )
+    damage = record.damage or (
+        "" if clean == text else "holds a character no database stores (NUL or half a pair)"
+    )
+    return record.native_id, record.version, clean, record.place, damage

@@ -1,0 +1,194 @@
+"""Ties out one day: sees what the day knew, matches, names every difference, and certifies the result."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid5
+
+from include.domain import aging
+from include.domain.breaks import (
+    NAMESPACE,
+    REPORTING_CURRENCY,
+    Break,
+    break_id,
+    in_reporting_currency,
+    severity,
+)
+from include.domain.canonical_json import dumps, sha256
+from include.domain.cash import Held
+from include.domain.entities import ENTITIES
+from include.domain.fx import rates_to
+from include.domain.proofs import ControlTotal
+from include.flows import flag_quality
+from include.flows.apply_cash import Seen, apply_cash, unposted_payments
+from include.flows.render_results import render_results
+from include.flows.total_controls import input_of, total_controls
+from include.policy import Policy
+from include.ports import Fatal, Row, Store, Transaction
+from include.version import code_sha256
+
+Inputs = dict[str, dict[str, Any]]
+
+_BREAK_COLUMNS = (
+    "run_id break_id recon code key currency amount_minor severity age_days owner action evidence"
+).split()
+_TOTAL_COLUMNS = (
+    "run_id recon side currency lost_count loaded_count quarantined_count loaded_minor matched_minor open_minor "
+    "excluded_minor proven"
+).split()
+_OPEN_COLUMNS = "run_id invoice_id customer_id currency open_minor due_date days_past_due bucket".split()
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What a run found; `certificate_sha256` is equal for equal inputs, rules and code."""
+
+    run_id: UUID
+    as_of: date
+    breaks: int
+    proven: bool
+    certificate_sha256: str
+
+
+def reconcile(store: Store, *, as_of: date, policy: Policy) -> RunSummary:
+    """Compute and keep the run of a day. Repeating it gives the same run: facts learnt since are for later days.
+
+    Raises Fatal when a repeated run gives other results than before, Retryable when the database is away.
+    """
+    with store.transaction() as tx:
+        snapshot = tx.rows("take_snapshot", as_of=as_of)[0]
+        seen = Seen(snapshot["batch_through"], as_of)
+        quarantine = tx.rows("quarantined_rows", batch=seen.batch)
+        unproven = [
+            row for row in tx.rows("latest_proofs", taken_at=snapshot["taken_at"]) if not row["proven"]
+        ]
+        inputs = _inputs(tx, seen, quarantine, unproven)
+        run_id = uuid5(NAMESPACE, dumps([as_of, inputs, policy.sha256, code_sha256()]))
+        _open(tx, run_id, seen, snapshot["taken_at"], policy)
+        held = apply_cash(tx, seen, policy.matching["R3"])
+        totals = total_controls(tx, seen, quarantine)
+        breaks = [
+            *unposted_payments(tx, seen, held),
+            *flag_quality.quarantined(quarantine),
+            *flag_quality.unknown_statuses(tx, seen),
+            *flag_quality.unproven_sources(unproven),
+            *flag_quality.untied_totals(totals),
+        ]
+        _keep(tx, run_id, seen, policy, held, totals, breaks)
+        certificate = _certify(tx, run_id, seen, policy, inputs)
+    proven = not unproven and all(total.proven for total in totals)
+    return RunSummary(run_id, as_of, len(breaks), proven, certificate["certificate_sha256"])
+
+
+def _inputs(tx: Transaction, seen: Seen, quarantine: Sequence[Row], unproven: Sequence[Row]) -> Inputs:
+    """What the run consumes: per entity how many rows, and the hash of their contents."""
+    inputs: Inputs = {name: dict(input_of(tx, seen, entity)[0]) for name, entity in ENTITIES.items()}
+    for name, rows in (("quarantine", quarantine), ("unproven_sources", unproven)):
+        facts = [{key: value for key, value in row.items() if key != "checked_at"} for row in rows]
+        inputs[name] = {"count": len(facts), "sha256": sha256(facts)}
+    return inputs
+
+
+def _open(tx: Transaction, run_id: UUID, seen: Seen, taken_at: datetime, policy: Policy) -> None:
+    tx.run(
+        "open_run",
+        run_id=run_id,
+        as_of=seen.as_of,
+        batch=seen.batch,
+        taken_at=taken_at,
+        rules_sha256=policy.sha256,
+        code_sha256=code_sha256(),
+    )
+    for results in ("forget_matches", "forget_breaks", "forget_totals", "forget_open_invoices"):
+        tx.run(results, run_id=run_id)
+
+
+def _keep(
+    tx: Transaction,
+    run_id: UUID,
+    seen: Seen,
+    policy: Policy,
+    held: Mapping[str, Held],
+    totals: Sequence[ControlTotal],
+    breaks: Sequence[Break],
+) -> None:
+    tx.run("keep_matches", run_id=run_id)
+    tx.run(
+        "keep_suggestions",
+        run_id=run_id,
+        payments=[payment for payment, one in held.items() for _ in one.candidates],
+        invoices=[invoice for one in held.values() for invoice in one.candidates],
+    )
+    rates = tx.rows("rates_as_of", batch=seen.batch, as_of=seen.as_of)
+    in_sgd = rates_to(REPORTING_CURRENCY, [(r["from_currency"], r["to_currency"], r["rate"]) for r in rates])
+    tx.copy_in("recon.breaks", _BREAK_COLUMNS, _break_rows(run_id, seen, policy, in_sgd, breaks))
+    tx.copy_in(
+        "recon.control_totals",
+        _TOTAL_COLUMNS,
+        ([run_id, *(getattr(total, column) for column in _TOTAL_COLUMNS[1:])] for total in totals),
+    )
+    open_invoices = tx.rows("open_invoices", batch=seen.batch, as_of=seen.as_of)
+    tx.copy_in("recon.open_invoices", _OPEN_COLUMNS, _open_rows(run_id, seen, open_invoices))
+
+
+def _break_rows(
+    run_id: UUID, seen: Seen, policy: Policy, in_sgd: Mapping[str, Decimal], breaks: Sequence[Break]
+) -> Iterator[list[Any]]:
+    for one in breaks:
+        code = policy.breaks.codes[one.code]
+        level: str = code.severity
+        if level == "by_value":
+            sgd = in_reporting_currency(one.amount_minor or 0, currency=one.currency or "", rates=in_sgd)
+            level = severity(
+                sgd, thresholds=policy.breaks.severity_by_value, unknown=policy.breaks.unknown_value
+            )
+        yield [
+            run_id,
+            break_id(recon=one.recon, family=code.family, key=one.key),
+            one.recon,
+            one.code,
+            one.key,
+            one.currency,
+            one.amount_minor,
+            level,
+            (seen.as_of - one.since).days if one.since else 0,
+            code.owner,
+            code.action,
+            one.evidence,
+        ]
+
+
+def _open_rows(run_id: UUID, seen: Seen, open_invoices: Sequence[Row]) -> Iterator[list[Any]]:
+    for row in open_invoices:
+        days = aging.days_past_due(row["due_date"], as_of=seen.as_of)
+        facts = [row["invoice_id"], row["customer_id"], row["currency"], row["open_minor"], row["due_date"]]
+        yield [run_id, *facts, days, aging.bucket(days)]
+
+
+def _certify(tx: Transaction, run_id: UUID, seen: Seen, policy: Policy, inputs: Inputs) -> dict[str, Any]:
+    """Hash everything the run consumed and gave; a repeated run must give what it gave before."""
+    outputs = {
+        name: hashlib.sha256(content).hexdigest() for name, content in render_results(tx, run_id).items()
+    }
+    facts = {
+        "run_id": str(run_id),
+        "as_of": seen.as_of.isoformat(),
+        "inputs": inputs,
+        "outputs": outputs,
+        "rules_sha256": policy.sha256,
+        "code_sha256": code_sha256(),
+        "totals": [
+            {key: str(value) for key, value in row.items()}
+            for row in tx.rows("result_control_totals", run_id=run_id)
+        ],
+    }
+    certificate = {**facts, "certificate_sha256": sha256(facts)}
+    earlier = tx.rows("run_by_id", run_id=run_id)[0]["certificate"]
+    if earlier and earlier != certificate:
+        changed = sorted(name for name in outputs if outputs[name] != earlier["outputs"].get(name))
+        raise Fatal(f"run {run_id} of {seen.as_of} gives other results than before in {', '.join(changed)}")
+    tx.run("certify_run", run_id=run_id, certificate=certificate)
+    return certificate

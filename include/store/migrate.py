@@ -1,0 +1,77 @@
+"""Brings a database to the newest schema: the files of `sql/schema` in order, each once, never backwards."""
+
+import hashlib
+import re
+from pathlib import Path
+
+import psycopg
+
+from include.store.queries import SQL
+
+_LOCK = 0x71E0  # any constant; two migrating processes wait for each other
+_NUMBERED = re.compile(r"\d{3}_[a-z0-9_]+\.sql")
+
+_LEDGER = """
+    CREATE TABLE IF NOT EXISTS public.schema_migrations (
+        name text PRIMARY KEY, sha256 text NOT NULL, applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    )
+"""
+
+
+class MigrationConflict(RuntimeError):
+    """The database was built from other files than these; restore them or use another database."""
+
+
+def migrate(url: str, *, folder: Path = SQL / "schema", through: str | None = None) -> list[str]:
+    """Apply what is missing, up to the file named `through` (default: all), in one transaction; the names applied.
+
+    Raises MigrationConflict when an applied file was edited or removed since, or a new one sorts before it.
+    """
+    files = migrations(folder)
+    with psycopg.connect(url) as connection:
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        connection.execute(_LEDGER)
+        rows = connection.execute(
+            "SELECT name, sha256 FROM public.schema_migrations ORDER BY name"
+        ).fetchall()
+        applied = {str(name): str(digest) for name, digest in rows}
+        _refuse_conflicts(files, applied)
+        missing = [name for name in files if name not in applied and (through is None or name <= through)]
+        for name in missing:
+            connection.execute(files[name])
+            connection.execute(
+                "INSERT INTO public.schema_migrations (name, sha256) VALUES (%s, %s)",
+                (name, _sha256(files[name])),
+            )
+    return missing
+
+
+def migrations(folder: Path = SQL / "schema") -> dict[str, bytes]:
+    """File name -> text, in order of application. Raises ValueError on a file not named NNN_topic.sql."""
+    files = {path.name: path.read_bytes() for path in sorted(folder.glob("*.sql"))}
+    for name in files:
+        if not _NUMBERED.fullmatch(name):
+            raise ValueError(f"{folder / name}: a migration is named NNN_topic.sql")
+    return files
+
+
+def _refuse_conflicts(files: dict[str, bytes], applied: dict[str, str]) -> None:
+    for name, digest in applied.items():
+        if name not in files:
+            raise MigrationConflict(
+                f"sql/schema/{name} was applied to this database and is gone; migrations stay"
+            )
+        if _sha256(files[name]) != digest:
+            raise MigrationConflict(
+                f"sql/schema/{name} was edited after it was applied; add a new file instead"
+            )
+    newest = max(applied, default="")
+    late = [name for name in files if name not in applied and name < newest]
+    if late:
+        raise MigrationConflict(
+            f"sql/schema/{late[0]} sorts before {newest}, which is applied; number it higher"
+        )
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,98 @@
+"""Runs the named queries on Postgres; turns its failures into what to do next."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, LiteralString, cast
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from include import ports
+from include.store.queries import query
+
+CONNECT_TIMEOUT_S = 10
+
+_RETRYABLE_CLASSES = ("08", "40", "53", "55", "57")
+"""SQLSTATE classes worth another try: connection, rollback, resources, object in use, operator intervention."""
+
+
+class PostgresStore:
+    """The store of one database. Connections are opened per transaction and closed after it."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    @contextmanager
+    def transaction(self) -> Iterator["PostgresTransaction"]:
+        """All or nothing. Raises Retryable when Postgres is away or rolled us back; other errors pass."""
+        try:
+            with psycopg.connect(
+                self._url, connect_timeout=CONNECT_TIMEOUT_S, row_factory=dict_row, options="-c timezone=UTC"
+            ) as connection:
+                yield PostgresTransaction(connection)
+        except psycopg.Error as error:
+            if (
+                isinstance(error, psycopg.OperationalError)
+                or (error.sqlstate or "")[:2] in _RETRYABLE_CLASSES
+            ):
+                raise ports.Retryable(f"Postgres: {error}") from error
+            raise
+
+
+class PostgresTransaction:
+    """Named queries inside one transaction. Parameters are bound by name: `%(as_of)s`."""
+
+    def __init__(self, connection: psycopg.Connection[dict[str, Any]]) -> None:
+        self._connection = connection
+
+    def rows(self, name: str, **params: Any) -> list[ports.Row]:
+        """The rows of a query, each a dict by column."""
+        return self._connection.execute(_bytes(query(name)), _adapted(params)).fetchall()
+
+    def run(self, name: str, **params: Any) -> int:
+        """Execute a statement; the number of rows it touched."""
+        return self._connection.execute(_bytes(query(name)), _adapted(params)).rowcount
+
+    def run_for(self, name: str, *, names: ports.Names, **params: Any) -> int:
+        """Execute a statement whose `{table}` and the like are filled with identifiers; the rows it touched."""
+        return self._connection.execute(_composed(name, names), _adapted(params)).rowcount
+
+    def rows_for(self, name: str, *, names: ports.Names, **params: Any) -> list[ports.Row]:
+        """The rows of a query whose `{table}` and the like are filled with identifiers."""
+        return self._connection.execute(_composed(name, names), _adapted(params)).fetchall()
+
+    def copy_in(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+        """COPY rows into a table; how many there were. Dicts become jsonb. `rows` must not query meanwhile."""
+        target = sql.SQL("COPY {} ({}) FROM STDIN").format(
+            sql.Identifier(*table.split(".")), sql.SQL(", ").join(map(sql.Identifier, columns))
+        )
+        count = 0
+        with self._connection.cursor() as cursor, cursor.copy(target) as copy:
+            for row in rows:
+                copy.write_row([_adapt(value) for value in row])
+                count += 1
+        return count
+
+
+def _composed(name: str, names: ports.Names) -> sql.Composed:
+    parts = {
+        part: sql.Identifier(*value.split("."))
+        if isinstance(value, str)
+        else sql.SQL(", ").join(map(sql.Identifier, value))
+        for part, value in names.items()
+    }
+    return sql.SQL(cast("LiteralString", query(name))).format(**parts)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode()
+
+
+def _adapted(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _adapt(value) for name, value in params.items()}
+
+
+def _adapt(value: Any) -> Any:
+    return Jsonb(value) if isinstance(value, dict) else value

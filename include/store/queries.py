@@ -1,0 +1,33 @@
+"""Every query has a name and lives in `sql/queries`; this module finds it there."""
+
+import re
+from functools import cache
+from pathlib import Path
+
+SQL = Path(__file__).parents[2] / "sql"
+
+_NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+
+
+class UnknownQuery(LookupError):
+    """No file in sql/queries has a query of this name."""
+
+
+def query(name: str) -> str:
+    """The text of a named query. Raises UnknownQuery."""
+    try:
+        return _queries()[name]
+    except KeyError:
+        raise UnknownQuery(f"sql/queries has no query named {name!r}") from None
+
+
+@cache
+def _queries() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for path in sorted((SQL / "queries").glob("*.sql")):
+        _, *parts = _NAME.split(path.read_text(encoding="utf-8"))
+        for name, text in zip(parts[::2], parts[1::2], strict=True):
+            if name in found:
+                raise ValueError(f"{path}: a second query is named {name!r}")
+            found[name] = text.strip()
+    return found

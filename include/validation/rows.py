@@ -1,0 +1,75 @@
+"""Translated rows against their schema: which are good, and what is wrong with the others."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+import pandera.errors
+
+from include.domain.entities import ENTITIES
+from include.ports import Translated
+from include.validation.schemas import schema
+
+SHOWN_MAX = 60
+"""Characters of a wrong value that a message shows."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One rule a row broke; no `field` when the whole row is broken. `value` is shortened, and masked where personal."""
+
+    field: str
+    rule: str
+    value: str
+
+    def __str__(self) -> str:
+        return ": ".join(
+            part for part in (self.field and f"column {self.field}", self.rule, self.value) if part
+        )
+
+
+def failures_of(entity: str, rows: Sequence[Translated]) -> dict[int, list[Failure]]:
+    """Every broken rule by position in `rows`; rows that are good are absent. One bad row never hides another."""
+    spec = ENTITIES[entity]
+    frame = pd.DataFrame(
+        [[row.get(field.name) for field in spec.fields] for row in rows],
+        columns=[field.name for field in spec.fields],
+        dtype="string",
+    )
+    try:
+        schema(entity).validate(frame, lazy=True)
+    except pandera.errors.SchemaErrors as errors:
+        return _by_row(entity, frame, errors.failure_cases)
+    return {}
+
+
+def _by_row(entity: str, frame: pd.DataFrame, cases: pd.DataFrame) -> dict[int, list[Failure]]:
+    found: defaultdict[int, dict[str, Failure]] = defaultdict(dict)
+    if cases["index"].isna().any():
+        raise TypeError(
+            f"a rule of {entity} could not be evaluated: {cases['check'][cases['index'].isna()].tolist()}"
+        )
+    for column, check, index in zip(cases["column"], cases["check"], cases["index"], strict=True):
+        field, _, rule = str(check).rpartition(": ")
+        field = field or str(column)
+        if field in found[int(index)]:
+            continue  # one reason a field: a value that is no number is not also inexact
+        found[int(index)][field] = _failure(entity, field, rule, frame.at[int(index), field])
+    return {index: list(fields.values()) for index, fields in sorted(found.items())}
+
+
+def _failure(entity: str, field: str, rule: str, value: object) -> Failure:
+    if rule == "not_nullable":
+        return Failure(field, "required and empty", "")
+    personal = any(spec.pii for spec in ENTITIES[entity].fields if spec.name == field)
+    return Failure(field, rule, "a personal value" if personal else shown(value))
+
+
+def shown(value: object) -> str:
+    """A value as messages show it: quoted, one line, and shortened with its true length."""
+    if value is None or value is pd.NA:
+        return ""
+    text = str(value)
+    short = text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}…"
+    return repr(short) + (f" ({len(text):,} characters)" if len(text) > SHOWN_MAX else "")

@@ -1,0 +1,86 @@
+"""pandera schemas of the canonical entities: what a row's text must look like before it is typed."""
+
+from collections.abc import Iterator
+from functools import cache
+
+import pandas as pd
+import pandera.pandas as pa
+
+from include.domain.currencies import EXPONENTS
+from include.domain.entities import ENTITIES, INTERVALS, Entity, Field, Kind
+from include.domain.money import AMOUNT
+
+TEXT_MAX = 10_000
+ID_MAX = 255
+
+_DECIMAL = r"-?\d{1,15}(\.\d{1,12})?"
+_INSTANT = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:?\d{2}))?"
+_YEARS = (1900, 2200)
+
+
+@cache
+def schema(entity: str) -> pa.DataFrameSchema:
+    """The schema of an entity's text columns. A check's `error` is the rule as a person reads it.
+
+    A rule over two columns starts with the column it blames and a colon.
+    """
+    spec = ENTITIES[entity]
+    columns = {
+        field.name: pa.Column("string", list(_checks(field)), nullable=not field.required)
+        for field in spec.fields
+    }
+    return pa.DataFrameSchema(columns, checks=list(_money_checks(spec)))
+
+
+def _checks(field: Field) -> Iterator[pa.Check]:
+    longest = TEXT_MAX if field.kind is Kind.TEXT else ID_MAX
+    yield pa.Check(lambda text: text.str.len() <= longest, error=f"longer than {longest:,} characters")
+    match field.kind:
+        case Kind.DATE:
+            yield pa.Check(
+                lambda text: _is_date(text, r"\d{4}-\d{2}-\d{2}"), error="not a date like 2026-01-31"
+            )
+        case Kind.INSTANT:
+            yield pa.Check(
+                lambda text: _is_date(text, _INSTANT), error="not an instant like 2026-01-31T23:59:00Z"
+            )
+        case Kind.MONEY:
+            yield _like(AMOUNT.pattern, "not a decimal number like 1234.50")
+        case Kind.DECIMAL:
+            yield _like(_DECIMAL, "not a decimal number like 1234.50")
+        case Kind.INTEGER:
+            yield _like(r"-?\d{1,9}", "not a whole number")
+        case Kind.BOOLEAN:
+            yield _like(r"(?i:true|false)", "not true or false")
+        case Kind.CURRENCY:
+            yield pa.Check.isin(EXPONENTS, error="not an active ISO 4217 currency")
+        case Kind.INTERVAL:
+            yield pa.Check.isin(INTERVALS, error=f"not one of {', '.join(INTERVALS)}")
+    if field.positive:
+        yield pa.Check(lambda text: ~text.str.startswith("-"), error="negative")
+
+
+def _money_checks(spec: Entity) -> Iterator[pa.Check]:
+    for field in spec.of_kind(Kind.MONEY):
+        yield pa.Check(
+            lambda frame, name=field.name: frame[name].isna() | frame["currency"].notna(),
+            error=f"{field.name}: an amount without a currency",
+        )
+        yield pa.Check(
+            lambda frame, name=field.name: _is_exact(frame[name], frame["currency"]),
+            error=f"{field.name}: more decimals than the currency has",
+        )
+
+
+def _like(pattern: str, error: str) -> pa.Check:
+    return pa.Check(lambda text: text.str.fullmatch(pattern), error=error)
+
+
+def _is_date(text: pd.Series, pattern: str) -> pd.Series:
+    parsed = pd.to_datetime(text, format="ISO8601", errors="coerce", utc=True)
+    return text.str.fullmatch(pattern) & parsed.dt.year.between(*_YEARS)
+
+
+def _is_exact(amount: pd.Series, currency: pd.Series) -> pd.Series:
+    decimals = amount.str.extract(r"\.(\d*?)0*$", expand=False).str.len()
+    return ~(decimals > currency.map(EXPONENTS)).fillna(value=False).astype(bool)

@@ -1,0 +1,62 @@
+-- From payloads kept as received to typed canonical rows.
+
+-- name: lock_landing
+-- One landing at a time, so that batch numbers commit in order and a snapshot never changes behind a run's back.
+SELECT pg_advisory_xact_lock(hashtext('tieout landing'));
+
+-- name: claim_pulls
+-- Oldest first, as many as make one batch (always at least one).
+WITH waiting AS (
+    SELECT pull_id, records, sum(records) OVER (ORDER BY pull_id) AS running
+    FROM ops.pulls WHERE system = %(system)s AND entity = %(entity)s AND landed_in IS NULL
+)
+SELECT pull_id FROM waiting WHERE running - records < %(batch_rows)s ORDER BY pull_id;
+
+-- name: open_batch
+INSERT INTO ops.batches DEFAULT VALUES RETURNING batch;
+
+-- name: claimed_records
+-- `first_place` is where the same id was stated first, which is the row's own place unless it is stated twice.
+SELECT
+    records.system, records.native_id, records.version, records.payload, records.place, records.damage,
+    coalesce(earlier.place, records.place) AS first_place
+FROM raw.records
+LEFT JOIN LATERAL (
+    SELECT other.place FROM raw.records AS other
+    WHERE other.system = records.system AND other.entity = records.entity
+        AND other.native_id = records.native_id AND other.seq < records.seq AND other.damage = ''
+    ORDER BY other.seq LIMIT 1
+) AS earlier ON true
+WHERE records.pull_id = ANY(%(pulls)s)
+ORDER BY records.seq;
+
+-- name: create_incoming
+-- Its columns and collations without its constraints.
+CREATE TEMP TABLE incoming AS SELECT * FROM {table} WITH NO DATA;
+
+-- name: drop_incoming
+DROP TABLE incoming;
+
+-- name: supersede_changed
+UPDATE {table} AS current SET superseded_in = %(batch)s
+FROM incoming
+WHERE current.native_id = incoming.native_id AND current.superseded_in IS NULL
+    AND current.row_hash <> incoming.row_hash;
+
+-- name: insert_changed
+INSERT INTO {table} ({columns}, recorded_in)
+SELECT {columns}, %(batch)s FROM incoming
+WHERE NOT EXISTS (
+    SELECT FROM {table} AS current
+    WHERE current.native_id = incoming.native_id AND current.superseded_in IS NULL
+);
+
+-- name: release_quarantined
+-- A later good version of a row frees the bad one; a row quarantined in this very batch is another statement.
+UPDATE canonical.quarantine SET released_in = %(batch)s
+FROM incoming
+WHERE quarantine.entity = %(entity)s AND quarantine.native_id = incoming.native_id
+    AND quarantine.released_in IS NULL AND quarantine.quarantined_in < %(batch)s;
+
+-- name: mark_landed
+UPDATE ops.pulls SET landed_in = %(batch)s WHERE pull_id = ANY(%(pulls)s);

@@ -1,0 +1,192 @@
+-- R3, cash application: the passes of policy/matching.yaml, each taking what it matches out of the pools.
+--
+-- The pools are temporary tables of one run: open invoices and received payments that no earlier pass has claimed.
+
+-- name: create_pools
+CREATE TEMP TABLE pool_invoices (
+    invoice_id text COLLATE "C" PRIMARY KEY,
+    customer_id text COLLATE "C" NOT NULL,
+    currency char(3) NOT NULL,
+    number text NOT NULL,
+    number_key text NOT NULL,
+    issue_date date NOT NULL,
+    due_date date NOT NULL,
+    open_minor bigint NOT NULL
+) ON COMMIT DROP;
+
+-- name: create_payment_pool
+CREATE TEMP TABLE pool_payments (
+    payment_id text COLLATE "C" PRIMARY KEY,
+    customer_id text COLLATE "C",
+    currency char(3) NOT NULL,
+    amount_minor bigint NOT NULL,
+    paid_on date NOT NULL,
+    reference_tokens text[] NOT NULL,
+    reference_keys text[] NOT NULL,
+    names_a_document boolean NOT NULL
+) ON COMMIT DROP;
+
+-- name: create_cash_matches
+CREATE TEMP TABLE cash_matches (
+    rule text NOT NULL,
+    payment_id text COLLATE "C" NOT NULL,
+    invoice_id text COLLATE "C" NOT NULL UNIQUE,
+    currency char(3) NOT NULL,
+    amount_minor bigint NOT NULL
+) ON COMMIT DROP;
+
+-- name: fill_invoice_pool
+-- Receivables: an invoice of unknown status is owed until someone says otherwise, but nothing is posted against it.
+INSERT INTO pool_invoices
+SELECT native_id, customer_id, currency, number, number_key, issue_date, due_date, gross_minor
+FROM canonical.invoices
+WHERE recorded_in <= %(batch)s AND (superseded_in IS NULL OR superseded_in > %(batch)s)
+    AND issue_date <= %(as_of)s AND gross_minor > 0
+    AND coalesce(status, 'OPEN') IN ('OPEN', 'PAYMENT_PENDING', 'PARTIALLY_PAID', 'PAID');
+
+-- name: fill_payment_pool
+INSERT INTO pool_payments
+SELECT
+    native_id, customer_id, currency, amount_minor, paid_on, reference_tokens, reference_keys, names_a_document
+FROM canonical.payments
+WHERE recorded_in <= %(batch)s AND (superseded_in IS NULL OR superseded_in > %(batch)s)
+    AND paid_on <= %(as_of)s AND amount_minor > 0
+    AND coalesce(status, 'SUCCEEDED') = 'SUCCEEDED';
+
+-- name: create_named_invoices
+CREATE TEMP TABLE named_invoices (
+    payment_id text COLLATE "C" NOT NULL,
+    invoice_id text COLLATE "C" NOT NULL
+) ON COMMIT DROP;
+
+-- name: name_by_number
+-- Every token of the reference is, verbatim, the number of exactly one invoice (of the payer, where known).
+INSERT INTO named_invoices
+SELECT payment_id, unnest(invoices) FROM (
+    SELECT payment.payment_id, array_agg(invoice.invoice_id) AS invoices
+    FROM pool_payments AS payment
+    CROSS JOIN LATERAL unnest(payment.reference_tokens) AS token
+    JOIN pool_invoices AS invoice
+        ON invoice.number = token AND invoice.currency = payment.currency
+        AND invoice.customer_id = coalesce(payment.customer_id, invoice.customer_id)
+    GROUP BY payment.payment_id
+    HAVING count(*) = cardinality(payment.reference_tokens)
+        AND count(DISTINCT token) = cardinality(payment.reference_tokens)
+) AS complete;
+
+-- name: name_by_key
+-- The reference contains the number keys of the payer's own invoices: keys forget zeros and punctuation, so no key may
+-- stand for two invoices.
+INSERT INTO named_invoices
+SELECT payment_id, unnest(invoices) FROM (
+    SELECT payment.payment_id, array_agg(invoice.invoice_id) AS invoices
+    FROM pool_payments AS payment
+    CROSS JOIN LATERAL unnest(payment.reference_keys) AS key
+    JOIN pool_invoices AS invoice
+        ON invoice.number_key = key AND invoice.currency = payment.currency
+        AND invoice.customer_id = payment.customer_id
+    GROUP BY payment.payment_id
+    HAVING count(*) = count(DISTINCT key)
+) AS clear;
+
+-- name: post_named
+-- Of the payments whose named invoices add up to their amount, the first one for all its invoices claims them; what
+-- another paid for the same invoice is left for a person.
+WITH explained AS (
+    SELECT payment.payment_id, payment.paid_on, payment.amount_minor
+    FROM named_invoices
+    JOIN pool_invoices USING (invoice_id)
+    JOIN pool_payments AS payment USING (payment_id)
+    GROUP BY payment.payment_id
+    HAVING sum(pool_invoices.open_minor) = payment.amount_minor
+), ranked AS (
+    SELECT payment_id, invoice_id,
+        row_number() OVER (PARTITION BY invoice_id ORDER BY paid_on, amount_minor, payment_id) AS rank
+    FROM named_invoices JOIN explained USING (payment_id)
+), first AS (
+    SELECT payment_id FROM ranked GROUP BY payment_id HAVING max(rank) = 1
+)
+INSERT INTO cash_matches
+SELECT %(rule)s, payment_id, invoice_id, invoice.currency, invoice.open_minor
+FROM ranked JOIN first USING (payment_id) JOIN pool_invoices AS invoice USING (invoice_id);
+
+-- name: forget_named
+TRUNCATE named_invoices;
+
+-- name: same_amount_pairs
+-- Payments and their payer's open invoices of that very amount which they could settle by date. Only a payment that
+-- names nothing we know may be posted by amount; one that names something else is still a rival.
+WITH naming AS (
+    SELECT payment.payment_id
+    FROM pool_payments AS payment
+    CROSS JOIN LATERAL unnest(payment.reference_keys) AS key
+    JOIN canonical.invoices AS named
+        ON named.customer_id = payment.customer_id AND named.number_key = key
+        AND named.recorded_in <= %(batch)s AND (named.superseded_in IS NULL OR named.superseded_in > %(batch)s)
+        AND named.issue_date <= %(as_of)s
+)
+SELECT payment.payment_id, invoice.invoice_id, payment.customer_id, payment.currency, payment.amount_minor,
+    payment.paid_on,
+    payment.names_a_document OR payment.payment_id IN (SELECT payment_id FROM naming) AS names_another
+FROM pool_payments AS payment
+JOIN pool_invoices AS invoice
+    ON invoice.customer_id = payment.customer_id AND invoice.currency = payment.currency
+    AND invoice.open_minor = payment.amount_minor
+    AND payment.paid_on BETWEEN invoice.issue_date - %(days_before_issue)s::int
+        AND invoice.due_date + %(days_after_due)s::int
+ORDER BY payment.payment_id, invoice.due_date, invoice.invoice_id;
+
+-- name: open_items_of
+-- Everything open in the blocks of these customers, with the days on which it could settle or be settled.
+SELECT 'invoice' AS side, invoice_id AS item_id, customer_id, currency, open_minor AS amount_minor,
+    issue_date - %(days_before_issue)s::int AS from_date, due_date + %(days_after_due)s::int AS to_date
+FROM pool_invoices WHERE customer_id = ANY(%(customers)s)
+UNION ALL
+SELECT 'payment', payment_id, customer_id, currency, amount_minor, paid_on, paid_on
+FROM pool_payments WHERE customer_id = ANY(%(customers)s)
+ORDER BY side, customer_id, currency, item_id;
+
+-- name: post_pairs
+INSERT INTO cash_matches
+SELECT %(rule)s, payment_id, invoice_id, invoice.currency, invoice.open_minor
+FROM unnest(%(payments)s::text[], %(invoices)s::text[]) AS pair (payment_id, invoice_id)
+JOIN pool_invoices AS invoice USING (invoice_id);
+
+-- name: remove_matched_payments
+DELETE FROM pool_payments USING cash_matches WHERE cash_matches.payment_id = pool_payments.payment_id;
+
+-- name: remove_matched_invoices
+DELETE FROM pool_invoices USING cash_matches WHERE cash_matches.invoice_id = pool_invoices.invoice_id;
+
+-- name: unmatched_payments
+-- What no pass could post, with every invoice its reference names and what became of that invoice.
+WITH named AS (
+    SELECT DISTINCT payment.payment_id, invoice.native_id AS invoice_id, invoice.number, invoice.customer_id,
+        invoice.currency, invoice.gross_minor, invoice.status, settled.payment_id AS settled_by
+    FROM pool_payments AS payment
+    CROSS JOIN LATERAL unnest(payment.reference_keys) AS key
+    JOIN canonical.invoices AS invoice
+        ON invoice.number_key = key
+        AND (invoice.customer_id = payment.customer_id OR invoice.number = ANY(payment.reference_tokens))
+        AND invoice.recorded_in <= %(batch)s AND (invoice.superseded_in IS NULL OR invoice.superseded_in > %(batch)s)
+        AND invoice.issue_date <= %(as_of)s
+    LEFT JOIN cash_matches AS settled ON settled.invoice_id = invoice.native_id
+)
+SELECT payment.payment_id, payment.customer_id, payment.currency, payment.amount_minor, payment.paid_on,
+    payment.names_a_document, canonical.reference,
+    coalesce(
+        jsonb_agg(
+            jsonb_build_object(
+                'invoice_id', named.invoice_id, 'number', named.number, 'customer_id', named.customer_id,
+                'currency', named.currency, 'gross_minor', named.gross_minor, 'status', named.status,
+                'settled_by', named.settled_by
+            ) ORDER BY named.invoice_id
+        ) FILTER (WHERE named.invoice_id IS NOT NULL), '[]'
+    ) AS named
+FROM pool_payments AS payment
+JOIN canonical.payments AS canonical
+    ON canonical.native_id = payment.payment_id
+    AND canonical.recorded_in <= %(batch)s AND (canonical.superseded_in IS NULL OR canonical.superseded_in > %(batch)s)
+LEFT JOIN named USING (payment_id)
+GROUP BY payment.payment_id, canonical.reference
+ORDER BY payment.payment_id;
