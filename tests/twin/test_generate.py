@@ -134,7 +134,8 @@ def test_an_interrupted_run_leaves_nothing(tmp_path: Path):
 
 def test_what_a_killed_run_left_is_cleared_away(tmp_path: Path):
     no_process = 2**22 + 1  # beyond the largest process id
-    (tmp_path / f".world.{no_process}.new").mkdir()
+    for left in ("new", "old"):
+        (tmp_path / f".world.{no_process}.{left}").mkdir()
     generate_world(out=tmp_path / "world", seed=1, size=20, profile="clean")
     assert [file.name for file in tmp_path.iterdir()] == ["world"]
 

@@ -1,7 +1,8 @@
 """Counter-based draws: the same (seed, stream, index) gives the same numbers, whatever was drawn before."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 from itertools import accumulate
 from typing import Any, TypeVar
@@ -44,16 +45,17 @@ def choose(draw: int, options: Sequence[Choice]) -> Choice:
     return options[draw * len(options) >> BITS]
 
 
-class Weighted(tuple[tuple[int, ...], tuple[Any, ...]]):
+@dataclass(frozen=True, slots=True)
+class Weighted:
     """Options with whole-number weights, ready to be drawn from."""
 
-    __slots__ = ()
+    limits: tuple[int, ...]  # running totals of the weights
+    options: tuple[Any, ...]
 
     @classmethod
-    def of(cls, weights: dict[Any, int]) -> "Weighted":
+    def of(cls, weights: Mapping[Any, int]) -> "Weighted":
         used = {option: weight for option, weight in weights.items() if weight > 0}
-        return cls((tuple(accumulate(used.values())), tuple(used)))
+        return cls(tuple(accumulate(used.values())), tuple(used))
 
     def draw(self, draw: int) -> Any:
-        limits, options = self
-        return options[bisect_right(limits, draw * limits[-1] >> BITS)]
+        return self.options[bisect_right(self.limits, draw * self.limits[-1] >> BITS)]

@@ -125,11 +125,21 @@ def _put_in_place(draft: Path, out: Path) -> None:
 
 
 def _discard_drafts(out: Path) -> None:
-    """What runs that were killed left behind; a draft of a live process stays."""
-    for draft in out.parent.glob(f".{out.name}.*.new"):
-        owner = draft.name.split(".")[-2]
-        if owner == str(os.getpid()) or not Path(f"/proc/{owner}").exists():
-            shutil.rmtree(draft, ignore_errors=True)
+    """What runs that were killed left behind; a live process keeps its draft."""
+    for left in (*out.parent.glob(f".{out.name}.*.new"), *out.parent.glob(f".{out.name}.*.old")):
+        owner = left.suffixes[-2][1:]
+        if owner.isdecimal() and not _lives(int(owner)):
+            shutil.rmtree(left)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return process != os.getpid()
 
 
 def write_manifest(folder: Path, facts: dict[str, Any]) -> None:

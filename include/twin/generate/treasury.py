@@ -19,6 +19,7 @@ from include.twin.generate.paying import card_fee
 
 FRIDAY = 4
 SETTLING_DAYS = 2  # a card payment is in the first payout at least that much later
+RETRY_DAYS = 7
 TIMING_DAYS = (5, 6, 7, 10, 11)  # how late a bank line can be; a Friday's that stay on banking days
 
 
@@ -32,10 +33,11 @@ class Payout:
     fee: int = 0
     net: int = 0
     overcharged: int = 0  # fees beyond the contract
+    suffix: str = ""
 
     @property
     def id(self) -> str:
-        return f"po_{self.market.currency.lower()}_{self.arrives:%Y%m%d}"
+        return f"po_{self.market.currency.lower()}_{self.arrives:%Y%m%d}{self.suffix}"
 
 
 class BankLine(NamedTuple):
@@ -173,35 +175,22 @@ class _Closing:
         self.payout.net += amount
         self._add("payments/payout_items.csv", *_item_cells(self.payout, "", kind, amount, 0))
 
-    def _write(self, payout: Payout, *, status: str, suffix: str = "") -> None:
-        money = payout.market.money
-        amounts = (money(payout.gross), money(payout.fee), money(payout.net))
-        self._add(
-            "payments/payouts.csv",
-            payout.id + suffix,
-            payout.market.currency,
-            *amounts,
-            payout.arrives.isoformat(),
-            status,
-        )
+    def _write(self, payout: Payout, *, status: str) -> None:
+        amounts = (payout.market.money(amount) for amount in (payout.gross, payout.fee, payout.net))
+        cells = (payout.id, payout.market.currency, *amounts, payout.arrives.isoformat(), status)
+        self._add("payments/payouts.csv", *cells)
 
     def _send_again(self) -> None:
         """A payout that failed comes back to the balance and is paid out a week later under a new id."""
-        payout = self.payout
-        later = days_after(payout.arrives, 7)
-        if later > self.rules.as_of:
-            return
-        again = Payout(payout.market, later, "clean", payout.draw, net=payout.net)
-        identity = f"{payout.id}_again"
-        money = payout.market.money(payout.net)
-        item = (identity, "", "payout_failure", payout.market.currency, money, payout.market.money(0), money)
-        self._add("payments/payout_items.csv", *item)
-        row = (identity, payout.market.currency, payout.market.money(0), payout.market.money(0), money)
-        self._add("payments/payouts.csv", *row, later.isoformat(), "paid")
-        self._reach_bank(again, identity=identity)
+        failed = self.payout
+        later = days_after(failed.arrives, RETRY_DAYS)
+        if later <= self.rules.as_of:
+            again = Payout(failed.market, later, "clean", failed.draw, net=failed.net, suffix="_again")
+            self._add("payments/payout_items.csv", *_item_cells(again, "", "payout_failure", again.net, 0))
+            self._write(again, status="paid")
+            self._reach_bank(again)
 
-    def _reach_bank(self, payout: Payout, *, identity: str = "") -> None:
-        identity = identity or payout.id
+    def _reach_bank(self, payout: Payout) -> None:
         late = TIMING_DAYS[pick(payout.draw, len(TIMING_DAYS))] if payout.fault == "timing" else 0
         day = days_after(payout.arrives, late)
         if day > self.rules.as_of:
@@ -210,9 +199,9 @@ class _Closing:
         market, amount = payout.market, payout.net
         if payout.fault == "fx":
             market, amount = HOME, self._converted(payout)
-        line = BankLine(f"BL{identity}", market, day, amount, identity.upper(), "CARD PLATFORM")
+        line = BankLine(f"BL{payout.id}", market, day, amount, payout.id.upper(), "CARD PLATFORM")
         self._add("bank/lines.csv", *line.cells())
-        self._add("truth/links.csv", "R4", identity, line.id, payout.market.money(payout.net))
+        self._add("truth/links.csv", "R4", payout.id, line.id, payout.market.money(payout.net))
 
     def _converted(self, payout: Payout) -> int:
         """Singapore cents at 0.2 percent below the day's rate: the platform has converted by itself."""
