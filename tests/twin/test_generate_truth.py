@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from include.twin.generate import generate_world
-from include.twin.generate.faults import CASH, IDENTITY, ORDERS, SUBSCRIPTIONS, Cash
+from include.twin.generate.faults import CASH, IDENTITY, ORDERS, PAYOUTS, SUBSCRIPTIONS, Cash
 
 SIZE = 20_000
 AS_OF = "2026-06-30"
@@ -362,3 +362,11 @@ def test_a_hostile_world_has_few_prices_and_many_payments_without_a_reference(ho
         if row["currency"] == "SGD" and row["interval"] == "month"
     }
     assert len(prices) <= 10
+
+
+@pytest.mark.parametrize(
+    ("shares", "whole"),
+    [(CASH, 10_000), (IDENTITY, 1000), (ORDERS, 1000), (PAYOUTS, 1000), (SUBSCRIPTIONS, 1000)],
+)
+def test_the_shares_of_a_table_make_a_whole(shares: dict[str, int], whole: int):
+    assert sum(shares.values()) == whole
