@@ -66,8 +66,8 @@ class Page:
 class SourceTotals:
     """What the source itself says it holds in a window, by a query independent of the extraction.
 
-    `keys` are (native id, version); `amounts` sums the object's amount per ISO currency in major units, leaving out what is
-    not a number.
+    `keys` are (native id, version); `amounts` sums the object's amount per ISO currency in major units, leaving out
+    what is not a number.
     """
 
     keys: frozenset[tuple[str, str]]
@@ -128,7 +128,7 @@ Names = Mapping[str, str | Sequence[str]]
 
 
 class Transaction(Protocol):
-    """Named queries of `sql/queries` inside one transaction; a flow opens it, decides, and everything commits at once."""
+    """Named queries of `sql/queries` inside one transaction; what a flow decides in it commits at once."""
 
     def rows(self, name: str, **params: Any) -> list[Row]:
         """The rows of a query."""

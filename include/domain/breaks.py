@@ -4,12 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Literal
 from uuid import UUID, uuid5
 
 from include.domain.money import exponent
 
 NAMESPACE = UUID("8d0c7a52-6a53-5f3e-9d9e-2f4b1f6c7e10")
 REPORTING_CURRENCY = "SGD"
+
+Level = Literal["S1", "S2", "S3", "S4"]
+"""Severity, S1 being the worst."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +43,7 @@ def in_reporting_currency(amount_minor: int, *, currency: str, rates: Mapping[st
     return int((amount_minor * rate * scale).quantize(Decimal(1), rounding=ROUND_HALF_UP))
 
 
-def severity(amount_sgd_minor: int | None, *, thresholds: Mapping[str, int], unknown: str) -> str:
+def severity(amount_sgd_minor: int | None, *, thresholds: Mapping[Level, int], unknown: Level) -> Level:
     """The first level whose threshold (SGD minor units) the amount reaches; `unknown` when the value is."""
     if amount_sgd_minor is None:
         return unknown

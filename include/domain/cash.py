@@ -11,6 +11,9 @@ from include.domain.subset_sum import BudgetSpent, small_subsets
 
 CANDIDATES_SHOWN = 5
 
+NOT_OWED = ("DRAFT", "CREDITED", "WRITTEN_OFF", "VOID")
+"""Invoice statuses nobody pays on purpose."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
@@ -139,21 +142,19 @@ def _named_but_unposted(payment: Mapping[str, Any], named: Sequence[Mapping[str,
     numbers = ", ".join(invoice["number"] for invoice in named[:CANDIDATES_SHOWN])
     if any(invoice["currency"] != payment["currency"] for invoice in named):
         return Finding("CA01", f"names {numbers}, which is in another currency than the payment")
-    if _void := [
-        invoice for invoice in named if invoice["status"] in ("VOID", "CREDITED", "WRITTEN_OFF", "DRAFT")
-    ]:
-        return Finding("CA19", f"names {_void[0]['number']}, which is {_void[0]['status'].lower()}")
+    if closed := [invoice for invoice in named if invoice["status"] in NOT_OWED]:
+        return Finding("CA19", f"names {closed[0]['number']}, which is {closed[0]['status'].lower()}")
     total = sum(invoice["gross_minor"] for invoice in named)
-    settled = sorted({invoice["settled_by"] for invoice in named if invoice["settled_by"]})
+    if settled := sorted({invoice["settled_by"] for invoice in named if invoice["settled_by"]}):
+        code = "CA05" if payment["amount_minor"] == total else "CA01"
+        return Finding(code, f"names {numbers}, which {', '.join(settled)} settled already")
+    return _wrong_amount(payment, total, numbers)
+
+
+def _wrong_amount(payment: Mapping[str, Any], total: int, numbers: str) -> Finding:
     difference = Money(abs(payment["amount_minor"] - total), payment["currency"])
-    if settled and difference.minor == 0:
-        return Finding(
-            "CA05", f"names {numbers}, which {', '.join(settled)} settled already; refund or reapply"
-        )
-    if settled:
-        return Finding("CA01", f"names {numbers}, which {', '.join(settled)} settled already")
     if difference.minor == 0:
-        return Finding("CA16", f"names {numbers}, but not clearly: several invoices read alike")
+        return Finding("CA16", f"names {numbers}, but not clearly: several invoices or payments read alike")
     if payment["amount_minor"] < total:
         return Finding("CA03", f"names {numbers} and is {difference} short")
     return Finding("CA04", f"names {numbers} and is {difference} over")

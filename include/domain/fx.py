@@ -7,7 +7,7 @@ from decimal import Decimal
 def rates_to(target: str, rates: Iterable[tuple[str, str, Decimal]]) -> dict[str, Decimal]:
     """Currency -> units of `target` for one of it, from (from, to, rate) rows where 1 from = rate to.
 
-    A direct rate wins over an inverse one, and that over a cross through a base that quotes both (as the ECB's EUR does).
+    A direct rate wins over an inverse one, and that over a cross through a base that quotes both (the ECB's EUR).
     """
     known: Mapping[tuple[str, str], Decimal] = {
         (base, quote): rate for base, quote, rate in rates if rate > 0

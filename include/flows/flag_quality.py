@@ -1,4 +1,4 @@
-"""The data-quality breaks of a run: quarantined rows, unknown status words, unproven sources, totals that do not tie."""
+"""The data-quality breaks of a run: rows in quarantine, unknown status words, unproven sources, untied totals."""
 
 from collections.abc import Iterable, Iterator
 
@@ -55,8 +55,8 @@ def untied_totals(totals: Iterable[ControlTotal]) -> Iterator[Break]:
                 code="DQ06",
                 key=f"{total.recon} {total.side} {total.currency or ''}".strip(),
                 evidence=(
-                    f"{total.side}: what was loaded exceeds matched + open + excluded by {total.difference_minor} minor "
-                    f"units of {total.currency}; {total.lost_count} rows are neither loaded nor quarantined"
+                    f"{total.side}: loaded exceeds matched + open + excluded by {total.difference_minor} minor units "
+                    f"of {total.currency}; {total.lost_count} rows are neither loaded nor quarantined"
                 ),
                 currency=total.currency,
                 amount_minor=total.difference_minor,

@@ -1,4 +1,4 @@
-"""Turns payloads kept as received into typed canonical rows; what cannot be read goes to quarantine with its reasons."""
+"""Turns payloads kept as received into typed canonical rows; what cannot be read is quarantined with its reasons."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -6,7 +6,7 @@ from typing import Any
 
 from include.domain.canonical_json import sha256
 from include.domain.entities import ENTITIES, Entity, Kind
-from include.domain.money import AMOUNT, InexactAmount, UnknownCurrency, to_minor
+from include.domain.money import InexactAmount, UnknownCurrency, to_minor
 from include.domain.references import names_a_document, number_key, reference_keys, tokens
 from include.policy import Policy
 from include.ports import Row, Source, Store, Transaction, Translated

@@ -2,10 +2,9 @@
 
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from include.ports import Cursor, Fatal, RawRecord, Retryable, Source, Store, Transaction
+from include.ports import Cursor, Fatal, Page, RawRecord, Retryable, Source, Store, Transaction
 
 PAGES_MAX = 100_000
 """A source that never stops saying has_more is broken; this is where we stop believing it."""
@@ -36,7 +35,7 @@ def pull_changes(source: Source, store: Store, *, entity: str) -> Pulled:
         page = source.fetch_page(entity, cursor)
         with store.transaction() as tx:
             _move_cursor(tx, source.system, entity, seen=cursor, to=page.next_cursor)
-            new = _keep(tx, source.system, entity, page.records, cursor, page.next_cursor)
+            new = _keep(tx, source.system, entity, seen=cursor, page=page)
         done = Pulled(done.pages + 1, done.records + len(page.records), done.new + new)
         if not page.has_more:
             return done
@@ -58,23 +57,20 @@ def _move_cursor(tx: Transaction, system: str, entity: str, *, seen: Cursor | No
         raise Retryable(f"{system} {entity}: another worker moved the cursor; the page will be read again")
 
 
-def _keep(
-    tx: Transaction, system: str, entity: str, records: Sequence[RawRecord], seen: Cursor | None, to: Cursor
-) -> int:
-    if not records:
+def _keep(tx: Transaction, system: str, entity: str, *, seen: Cursor | None, page: Page) -> int:
+    if not page.records:
         return 0
     [pull] = tx.rows(
         "open_pull",
         system=system,
         entity=entity,
         cursor_from=seen and dict(seen),
-        cursor_to=dict(to),
-        records=len(records),
+        cursor_to=dict(page.next_cursor),
+        records=len(page.records),
     )
     tx.run("create_incoming_records")
-    tx.copy_in(
-        "incoming_records", _COLUMNS, ((pull["pull_id"], system, entity, *_stored(r)) for r in records)
-    )
+    source = (pull["pull_id"], system, entity)
+    tx.copy_in("incoming_records", _COLUMNS, ((*source, *_stored(record)) for record in page.records))
     return tx.run("keep_records")
 
 

@@ -1,7 +1,7 @@
 """Ties out one day: sees what the day knew, matches, names every difference, and certifies the result."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -26,20 +26,18 @@ from include.flows import flag_quality
 from include.flows.apply_cash import Seen, apply_cash, unposted_payments
 from include.flows.render_results import render_results
 from include.flows.total_controls import input_of, total_controls
-from include.policy import Policy
+from include.policy import Breaks, Policy
 from include.ports import Fatal, Row, Store, Transaction
 from include.version import code_sha256
 
 Inputs = dict[str, dict[str, Any]]
 
-_BREAK_COLUMNS = (
-    "run_id break_id recon code key currency amount_minor severity age_days owner action evidence"
-).split()
-_TOTAL_COLUMNS = (
-    "run_id recon side currency lost_count loaded_count quarantined_count loaded_minor matched_minor open_minor "
-    "excluded_minor proven"
-).split()
-_OPEN_COLUMNS = "run_id invoice_id customer_id currency open_minor due_date days_past_due bucket".split()
+_COLUMNS = {
+    "recon.breaks": "run_id break_id recon code key currency amount_minor severity age_days owner action evidence",
+    "recon.control_totals": "run_id recon side currency lost_count loaded_count quarantined_count loaded_minor "
+    "matched_minor open_minor excluded_minor proven",
+    "recon.open_invoices": "run_id invoice_id customer_id currency open_minor due_date days_past_due bucket",
+}
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,11 @@ def reconcile(store: Store, *, as_of: date, policy: Policy) -> RunSummary:
             *flag_quality.unproven_sources(unproven),
             *flag_quality.untied_totals(totals),
         ]
-        _keep(tx, run_id, seen, policy, held, totals, breaks)
+        _keep_matches(tx, run_id, held)
+        rows = _break_rows(run_id, breaks, as_of=as_of, rules=policy.breaks, in_sgd=_rates(tx, seen))
+        _copy(tx, "recon.breaks", rows)
+        _copy(tx, "recon.control_totals", _total_rows(run_id, totals))
+        _copy(tx, "recon.open_invoices", _open_rows(run_id, seen, tx.rows("open_invoices", **vars(seen))))
         certificate = _certify(tx, run_id, seen, policy, inputs)
     proven = not unproven and all(total.proven for total in totals)
     return RunSummary(run_id, as_of, len(breaks), proven, certificate["certificate_sha256"])
@@ -106,15 +108,7 @@ def _open(tx: Transaction, run_id: UUID, seen: Seen, taken_at: datetime, policy:
         tx.run(results, run_id=run_id)
 
 
-def _keep(
-    tx: Transaction,
-    run_id: UUID,
-    seen: Seen,
-    policy: Policy,
-    held: Mapping[str, Held],
-    totals: Sequence[ControlTotal],
-    breaks: Sequence[Break],
-) -> None:
+def _keep_matches(tx: Transaction, run_id: UUID, held: Mapping[str, Held]) -> None:
     tx.run("keep_matches", run_id=run_id)
     tx.run(
         "keep_suggestions",
@@ -122,43 +116,35 @@ def _keep(
         payments=[payment for payment, one in held.items() for _ in one.candidates],
         invoices=[invoice for one in held.values() for invoice in one.candidates],
     )
-    rates = tx.rows("rates_as_of", batch=seen.batch, as_of=seen.as_of)
-    in_sgd = rates_to(REPORTING_CURRENCY, [(r["from_currency"], r["to_currency"], r["rate"]) for r in rates])
-    tx.copy_in("recon.breaks", _BREAK_COLUMNS, _break_rows(run_id, seen, policy, in_sgd, breaks))
-    tx.copy_in(
-        "recon.control_totals",
-        _TOTAL_COLUMNS,
-        ([run_id, *(getattr(total, column) for column in _TOTAL_COLUMNS[1:])] for total in totals),
-    )
-    open_invoices = tx.rows("open_invoices", batch=seen.batch, as_of=seen.as_of)
-    tx.copy_in("recon.open_invoices", _OPEN_COLUMNS, _open_rows(run_id, seen, open_invoices))
+
+
+def _copy(tx: Transaction, table: str, rows: Iterable[Sequence[Any]]) -> None:
+    tx.copy_in(table, _COLUMNS[table].split(), rows)
+
+
+def _total_rows(run_id: UUID, totals: Iterable[ControlTotal]) -> Iterator[list[Any]]:
+    for total in totals:
+        yield [run_id, *(getattr(total, column) for column in _COLUMNS["recon.control_totals"].split()[1:])]
+
+
+def _rates(tx: Transaction, seen: Seen) -> dict[str, Decimal]:
+    rows = tx.rows("rates_as_of", batch=seen.batch, as_of=seen.as_of)
+    return rates_to(REPORTING_CURRENCY, [(r["from_currency"], r["to_currency"], r["rate"]) for r in rows])
 
 
 def _break_rows(
-    run_id: UUID, seen: Seen, policy: Policy, in_sgd: Mapping[str, Decimal], breaks: Sequence[Break]
+    run_id: UUID, breaks: Iterable[Break], *, as_of: date, rules: Breaks, in_sgd: Mapping[str, Decimal]
 ) -> Iterator[list[Any]]:
     for one in breaks:
-        code = policy.breaks.codes[one.code]
+        code = rules.codes[one.code]
         level: str = code.severity
         if level == "by_value":
             sgd = in_reporting_currency(one.amount_minor or 0, currency=one.currency or "", rates=in_sgd)
-            level = severity(
-                sgd, thresholds=policy.breaks.severity_by_value, unknown=policy.breaks.unknown_value
-            )
-        yield [
-            run_id,
-            break_id(recon=one.recon, family=code.family, key=one.key),
-            one.recon,
-            one.code,
-            one.key,
-            one.currency,
-            one.amount_minor,
-            level,
-            (seen.as_of - one.since).days if one.since else 0,
-            code.owner,
-            code.action,
-            one.evidence,
-        ]
+            level = severity(sgd, thresholds=rules.severity_by_value, unknown=rules.unknown_value)
+        identity = break_id(recon=one.recon, family=code.family, key=one.key)
+        facts = [one.recon, one.code, one.key, one.currency, one.amount_minor]
+        age_days = (as_of - one.since).days if one.since else 0
+        yield [run_id, identity, *facts, level, age_days, code.owner, code.action, one.evidence]
 
 
 def _open_rows(run_id: UUID, seen: Seen, open_invoices: Sequence[Row]) -> Iterator[list[Any]]:

@@ -19,17 +19,15 @@ MONEY_COLUMNS: dict[str, str] = {
     "excluded_minor": "excluded",
 }
 
-FILES: dict[str, tuple[str, ...]] = {
-    "matches.csv": (
-        "match_id recon rule side_a_type side_a_id side_b_type side_b_id currency amount residual residual_reason state"
-    ).split(),
-    "breaks.csv": "break_id recon code key currency amount severity age_days owner action evidence".split(),
-    "control_totals.csv": (
-        "recon side currency loaded_count loaded matched open excluded quarantined proven"
-    ).split(),
-    "aging.csv": "customer_id invoice_id currency open_amount days_past_due bucket".split(),
-    "arr.csv": "customer_id month currency opening new expansion contraction churn reactivation closing".split(),
-}  # type: ignore[assignment]
+FILES: dict[str, str] = {
+    "matches.csv": "match_id recon rule side_a_type side_a_id side_b_type side_b_id currency amount residual "
+    "residual_reason state",
+    "breaks.csv": "break_id recon code key currency amount severity age_days owner action evidence",
+    "control_totals.csv": "recon side currency loaded_count loaded matched open excluded quarantined proven",
+    "aging.csv": "customer_id invoice_id currency open_amount days_past_due bucket",
+    "arr.csv": "customer_id month currency opening new expansion contraction churn reactivation closing",
+}
+"""Result file -> its columns, in order."""
 
 
 def render_results(tx: Transaction, run_id: UUID) -> dict[str, bytes]:
@@ -39,7 +37,7 @@ def render_results(tx: Transaction, run_id: UUID) -> dict[str, bytes]:
         for name in FILES
         if name != "arr.csv"
     }
-    return {name: _csv(FILES[name], [_cells(row) for row in rows.get(name, [])]) for name in FILES}
+    return {name: _csv(FILES[name].split(), [_cells(row) for row in rows.get(name, [])]) for name in FILES}
 
 
 def _cells(row: Row) -> dict[str, Any]:

@@ -8,11 +8,10 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from include.domain.breaks import Level
 from include.ports import Fatal
 
 FOLDER = Path(__file__).parent
-
-Severity = Literal["S1", "S2", "S3", "S4"]
 
 
 class _Strict(BaseModel):
@@ -33,7 +32,7 @@ class BreakCode(_Strict):
 
     recon: str
     family: str
-    severity: Severity | Literal["by_value"]
+    severity: Level | Literal["by_value"]
     owner: str
     name: str
     action: str
@@ -42,8 +41,8 @@ class BreakCode(_Strict):
 class Breaks(_Strict):
     """All break codes, and what an amount makes of `by_value`."""
 
-    severity_by_value: dict[Severity, int]
-    unknown_value: Severity
+    severity_by_value: dict[Level, int]
+    unknown_value: Level
     codes: dict[str, BreakCode]
 
 

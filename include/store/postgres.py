@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, LiteralString, cast
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -83,7 +83,7 @@ def _composed(name: str, names: ports.Names) -> sql.Composed:
         else sql.SQL(", ").join(map(sql.Identifier, value))
         for part, value in names.items()
     }
-    return sql.SQL(cast("LiteralString", query(name))).format(**parts)
+    return sql.SQL(query(name)).format(**parts)
 
 
 def _bytes(text: str) -> bytes:

@@ -3,6 +3,7 @@
 import re
 from functools import cache
 from pathlib import Path
+from typing import LiteralString, cast
 
 SQL = Path(__file__).parents[2] / "sql"
 
@@ -13,8 +14,8 @@ class UnknownQuery(LookupError):
     """No file in sql/queries has a query of this name."""
 
 
-def query(name: str) -> str:
-    """The text of a named query. Raises UnknownQuery."""
+def query(name: str) -> LiteralString:
+    """The text of a named query: ours, never a user's. Raises UnknownQuery."""
     try:
         return _queries()[name]
     except KeyError:
@@ -22,12 +23,12 @@ def query(name: str) -> str:
 
 
 @cache
-def _queries() -> dict[str, str]:
-    found: dict[str, str] = {}
+def _queries() -> dict[str, LiteralString]:
+    found: dict[str, LiteralString] = {}
     for path in sorted((SQL / "queries").glob("*.sql")):
         _, *parts = _NAME.split(path.read_text(encoding="utf-8"))
         for name, text in zip(parts[::2], parts[1::2], strict=True):
             if name in found:
                 raise ValueError(f"{path}: a second query is named {name!r}")
-            found[name] = text.strip()
+            found[name] = cast("LiteralString", text.strip())
     return found

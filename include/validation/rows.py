@@ -17,7 +17,7 @@ SHOWN_MAX = 60
 
 @dataclass(frozen=True)
 class Failure:
-    """One rule a row broke; no `field` when the whole row is broken. `value` is shortened, and masked where personal."""
+    """One rule a row broke; no `field` when the whole row is. `value` is shortened, and masked where personal."""
 
     field: str
     rule: str
@@ -55,7 +55,7 @@ def _by_row(entity: str, frame: pd.DataFrame, cases: pd.DataFrame) -> dict[int, 
         field = field or str(column)
         if field in found[int(index)]:
             continue  # one reason a field: a value that is no number is not also inexact
-        found[int(index)][field] = _failure(entity, field, rule, frame.at[int(index), field])
+        found[int(index)][field] = _failure(entity, field, rule, frame[field].iloc[int(index)])
     return {index: list(fields.values()) for index, fields in sorted(found.items())}
 
 
