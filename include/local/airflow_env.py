@@ -12,6 +12,8 @@ from include.local.home import PROJECT, Home, SetUpFailed
 from include.local.secrets import Secrets
 
 SET_UP_TIMEOUT_S = 300
+GUARDED = (sys.executable, "-S", "-m", "include.local.guard")
+"""Runs a program that ends with us, whatever ends us."""
 
 
 def airflow_environment(*, home: Home, urls: DatabaseUrls, secrets: Secrets, port: int) -> dict[str, str]:
@@ -113,7 +115,7 @@ def _airflow(*arguments: str, environment: dict[str, str], log: Path, password: 
     """Run the Airflow command; a password goes over its standard input, since others can read arguments."""
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "airflow", *arguments],
+            [*GUARDED, str(log.with_suffix(".pid")), sys.executable, "-m", "airflow", *arguments],
             env=environment,
             cwd=PROJECT,
             input=f"{password}\n{password}\n" if password else "",

@@ -146,7 +146,12 @@ def _connection(path: Path, entry: Entry) -> Entry:
     given = _without_blanks({**parts.pop("extra", {}), **entry.get("conn_extra", {})})
     extra = {key: _flag(value) for key, value in given.items()}
     kind = parts.pop("type")
-    return {"connection_id": entry["conn_id"], "conn_type": kind, **parts, "extra": json.dumps(extra)}
+    return {
+        "connection_id": entry["conn_id"],
+        "conn_type": kind,
+        **parts,
+        "extra": json.dumps(extra) if extra else None,
+    }
 
 
 def _from_uri(uri: str) -> Entry:

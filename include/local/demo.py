@@ -9,7 +9,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from include.local import services
-from include.local.airflow_api import Airflow, RunState
+from include.local.airflow_api import ENDED, Airflow, RunState
 from include.local.bring_up import Platform, platform_up
 from include.local.home import Home, SetUpFailed
 from include.local.processes import wait_for
@@ -86,13 +86,12 @@ def _run_the_day(steps: Steps, platform: Platform, as_of: date | None) -> str:
     with steps.step("day") as say:
         day = as_of or last_day(platform.world, today=datetime.now(BUSINESS_ZONE).date())
         say(day.isoformat())
-    before = set(_mails(platform.home))
     with steps.step("extraction") as say:
         _run_dags(platform, EXTRACTIONS, day, say)
     with steps.step("tie-out") as say:
         _run_dags(platform, (TIE_OUT,), day, say)
     with steps.step("report") as say:
-        subject = _await_mail(platform.home, before, day)
+        subject = _await_mail(platform.home, day)
         say(subject)
     return subject
 
@@ -115,7 +114,9 @@ def _run_dags(platform: Platform, dag_ids: Sequence[str], day: date, say: Say) -
 
 def _in_words(run: RunState) -> str:
     done = sum(state in {"success", "skipped"} for state in run.tasks.values())
-    return run.state if run.state in {"success", "failed"} else f"{done}/{len(run.tasks)}"
+    retried = sum(state == "up_for_retry" for state in run.tasks.values())
+    words = f"{done}/{len(run.tasks)}" + (f" ({retried} to retry)" if retried else "")
+    return run.state if run.state in ENDED else words
 
 
 def _failure(home: Home, airflow: Airflow, dag_id: str, run_id: str) -> SetUpFailed:
@@ -129,17 +130,15 @@ def _mails(home: Home) -> list[Path]:
     return sorted(home.mailbox.glob("*.eml"))
 
 
-def _await_mail(home: Home, before: set[Path], day: date) -> str:
-    """The subject of the day's mail: a new one, or one that names the day, since a report is sent once."""
+def _await_mail(home: Home, day: date) -> str:
+    """The subject of the latest mail that names the day. It may be an older one: a report is sent once."""
 
-    def find() -> str | None:
-        subjects = {path: _subject(path) for path in _mails(home)}
-        of_the_day = [subjects[path] for path in subjects if path not in before or str(day) in subjects[path]]
-        return of_the_day[-1] if of_the_day else None
+    def find() -> list[str]:
+        return [subject for path in _mails(home) if str(day) in (subject := _subject(path))]
 
     if not wait_for(find, timeout_s=MAIL_TIMEOUT_S, every_s=0.2):
         raise SetUpFailed(f"no mail about {day} arrived in {home.mailbox}", log=home.logs / "twin.log")
-    return str(find())
+    return find()[-1]
 
 
 def _subject(path: Path) -> str:
