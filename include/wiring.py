@@ -106,7 +106,7 @@ def salesforce() -> Source:
 
 
 def erp() -> Source:
-    """Tryton: connection `erp_api`, its password the key; its path, or `database` in its extra, the database."""
+    """Tryton: connection `erp_api`, its password the key; the database in its path or its extra."""
     from include.connectors.tryton.client import TrytonClient
     from include.connectors.tryton.source import TrytonSource
 
@@ -215,7 +215,7 @@ def as_of() -> date:
 
 
 def each_entity(source: Source, act: Callable[[str], object]) -> None:
-    """Do it for every entity, also after one that stops. Raises the worst of what stopped, naming all of it."""
+    """Do it for every entity, also after one that stops; then raises what stopped, naming all of it."""
     stopped: dict[str, Stop] = {}
     for entity in source.entities:
         try:

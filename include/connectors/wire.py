@@ -1,7 +1,8 @@
 """What the connectors share about HTTP and JSON: limits, exact numbers, the server's clock, record keys."""
 
 import json
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
@@ -10,7 +11,9 @@ from typing import Any
 from urllib3.util.retry import Retry
 
 from include.domain.canonical_json import sha256
-from include.ports import Fatal, Retryable
+from include.domain.entities import ENTITIES
+from include.domain.money import AMOUNT
+from include.ports import Fatal, Retryable, Translated
 
 TIMEOUT_S = (5.0, 30.0)
 """To connect, and between two bytes of an answer."""
@@ -57,6 +60,17 @@ def usable(native_id: Any) -> bool:
     """Whether an id can name a record. A listing of ids cannot show the others, so proofs leave them out."""
     text = "" if native_id is None else str(native_id)
     return 0 < len(text) <= ID_CHARS_MAX and "\0" not in text
+
+
+def sums(entity: str, rows: Iterable[Translated]) -> Mapping[str, Decimal]:
+    """The entity's amount per currency, leaving out what is not a number."""
+    amount = ENTITIES[entity].amount
+    found: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for row in rows:
+        text = (row.get(amount) if amount else None) or ""
+        if AMOUNT.fullmatch(text):
+            found[row.get("currency") or ""] += Decimal(text)
+    return found
 
 
 def as_text(value: Any) -> str | None:

@@ -80,8 +80,8 @@ class MailPostman:
             self._accepted("message", *smtp.docmd("DATA"), wanted=_START_MAIL)
         except (smtplib.SMTPException, OSError) as error:
             raise Retryable(f"mail: {self._place} went away ({type(error).__name__})") from None
-        smtp.send(_on_the_wire(message))
         try:
+            smtp.send(_on_the_wire(message))
             reply = smtp.getreply()
         except (smtplib.SMTPException, OSError) as error:
             raise Uncertain(
@@ -107,7 +107,7 @@ class MailPostman:
 
 def compose(report: Report, *, sender: str, to: Sequence[str]) -> EmailMessage:
     """The report as text and HTML with its attachments. The same report makes the same Message-ID."""
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
     message["From"], message["To"] = sender, ", ".join(to)
     message["Subject"] = " ".join(report.subject.split())
     message["Date"] = formatdate(usegmt=True)

@@ -180,7 +180,7 @@ def _next_page(url: Any) -> str:
 
 def _stop(response: requests.Response) -> Retryable | Fatal:
     status, code = response.status_code, _error_code(response.text)
-    reason = f"Salesforce refused ({status} {code})"
+    reason = f"Salesforce refused ({' '.join([str(status), code]).strip()})"
     if status >= _SERVER_ERROR or status in RETRYABLE_STATUSES or code in RETRYABLE_CODES:
         return Retryable(f"{reason}; trying again later")
     if status == _UNAUTHORIZED:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from itertools import chain
 from typing import Any, NamedTuple
 
 import stripe
@@ -31,7 +32,8 @@ class Listed(NamedTuple):
 class StripePayments:
     """Reads one account. `address` is another place that speaks Stripe's API, such as a twin."""
 
-    def __init__(self, key: str, *, address: str = "") -> None:
+    def __init__(self, key: str, *, address: str = "", list_rows: int = LIST_ROWS) -> None:
+        self._list_rows = list_rows
         self._stripe = stripe.StripeClient(
             key,
             stripe_version=API_VERSION,
@@ -40,31 +42,38 @@ class StripePayments:
             http_client=stripe.RequestsClient(timeout=TIMEOUT_S),
         )
 
-    def list(self, collection: str, **params: Any) -> Listed:
-        """One page of a collection. Raises Retryable, Fatal."""
+    def server_now(self, collection: str) -> datetime:
+        """Stripe's clock, UTC. Raises Retryable, Fatal."""
+        return self._list(collection, {"limit": 1}).at
+
+    def lists(self, collection: str, **params: Any) -> Iterator[Listed]:
+        """The answers of a list, one after the other. Raises Retryable, Fatal."""
+        while True:
+            listed = self._list(collection, {"limit": self._list_rows} | params)
+            yield listed
+            if not listed.has_more:
+                return
+            params["starting_after"] = listed.objects[-1]["id"]
+
+    def objects(self, collection: str, **params: Any) -> Iterator[Object]:
+        """Every object of a list. Raises Retryable, Fatal."""
+        return chain.from_iterable(listed.objects for listed in self.lists(collection, **params))
+
+    def _list(self, collection: str, params: Mapping[str, Any]) -> Listed:
+        place = f"payments {collection}"
         try:
-            answer = getattr(self._stripe.v1, collection).list({"limit": LIST_ROWS} | params).last_response
+            answer = getattr(self._stripe.v1, collection).list(params).last_response
         except stripe.StripeError as error:
-            raise _stop(collection, error) from None
-        body = read_json(answer.body, place=f"payments {collection}")
-        return Listed(
-            body["data"], bool(body["has_more"]), server_date(answer.headers, place=f"payments {collection}")
-        )
-
-    def walk(self, collection: str, **params: Any) -> Iterator[Object]:
-        """Every object of a collection, page after page. Raises Retryable, Fatal."""
-        page = self.list(collection, **params)
-        yield from page.objects
-        while page.has_more:
-            page = self.list(collection, **params, starting_after=page.objects[-1]["id"])
-            yield from page.objects
+            raise _stop(place, error) from None
+        body = read_json(answer.body, place=place)
+        return Listed(body["data"], body["has_more"], server_date(answer.headers, place=place))
 
 
-def _stop(collection: str, error: stripe.StripeError) -> Retryable | Fatal:
+def _stop(place: str, error: stripe.StripeError) -> Retryable | Fatal:
     # The SDK's message may quote what was sent or answered; the request id is enough to find it.
     status = error.http_status
     answer = f"{status}, request {error.request_id}" if status else "no answer"
-    reason = f"payments {collection}: {type(error).__name__} ({answer})"
+    reason = f"{place}: {type(error).__name__} ({answer})"
     if status is None or status >= _SERVER_ERROR or status in _RETRYABLE_STATUSES:
         return Retryable(f"{reason}; trying again later")
     if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):

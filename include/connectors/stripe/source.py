@@ -4,19 +4,16 @@ Stripe's objects have no stamp of their last change. So a window begins well bef
 object's version is the hash of what we read in it: an unchanged object read again is one we hold already.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta, tzinfo
-from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from include.connectors.stripe.client import Object, StripePayments
 from include.connectors.stripe.translate import COLLECTIONS, is_attempt, translate
 from include.connectors.windows import Walk, walk_from, window
-from include.connectors.wire import record_key, usable
+from include.connectors.wire import record_key, sums, usable
 from include.domain.canonical_json import sha256
-from include.domain.entities import ENTITIES
-from include.domain.money import AMOUNT
 from include.ports import Cursor, Page, RawRecord, SourceTotals, Translated
 
 SETTLE = timedelta(minutes=1)
@@ -50,30 +47,28 @@ class StripeSource:
         walk = walk_from(
             cursor,
             overlap=LOOKBACK[entity],
-            horizon=lambda: self._client.list(collection, limit=1).at - SETTLE,
+            horizon=lambda: self._client.server_now(collection) - SETTLE,
         )
-        listed: list[Object] = []
-        more, after = True, walk.at and {"starting_after": walk.at[1]}
-        for _ in range(self._lists_per_page):
-            objects, more, _ = self._client.list(collection, **_window(entity, walk), **(after or {}))
-            listed += objects
-            if not more:
-                break
-            after = {"starting_after": objects[-1]["id"]}
+        start = {"starting_after": walk.at[1]} if walk.at else {}
+        lists = list(
+            islice(self._client.lists(collection, **_window(entity, walk), **start), self._lists_per_page)
+        )
+        listed = [item for answer in lists for item in answer.objects]
         records = [self._record(entity, payload) for payload in self._payloads(entity, listed)]
-        return walk.page(records, at=(str(listed[-1]["created"]), listed[-1]["id"]) if more else None)
+        last = listed[-1] if lists[-1].has_more else None
+        return walk.page(records, at=(str(last["created"]), str(last["id"])) if last else None)
 
     def totals(self, entity: str, *, after: Cursor | None, until: Cursor) -> SourceTotals:
         """The window listed once more, and added up. Raises Retryable, Fatal."""
         walk = window(after=after, until=until, overlap=LOOKBACK[entity])
-        listed = self._client.walk(COLLECTIONS[entity], **_window(entity, walk))
+        listed = self._client.objects(COLLECTIONS[entity], **_window(entity, walk))
         rows = {
             (str(payload["id"]), sha256(row)): row
             for payload in self._payloads(entity, listed)
             if usable(payload["id"])
             for row in [self.translate(entity, payload)]
         }
-        return SourceTotals(keys=frozenset(rows), amounts=_sums(rows.values(), ENTITIES[entity].amount))
+        return SourceTotals(keys=frozenset(rows), amounts=sums(entity, rows.values()))
 
     def translate(self, entity: str, payload: Mapping[str, Any]) -> Translated:
         """The object in canonical field names, money in major units."""
@@ -91,7 +86,7 @@ class StripeSource:
     def _items(self, payout_id: str | None) -> Iterator[Object]:
         if not usable(payout_id):
             return
-        for item in self._client.walk("balance_transactions", payout=payout_id):
+        for item in self._client.objects("balance_transactions", payout=payout_id):
             if item["type"] != "payout":  # the payout's own line, which takes the sum of the others away
                 yield {**item, "payout": payout_id}
 
@@ -110,12 +105,3 @@ def _window(entity: str, walk: Walk) -> dict[str, Any]:
     if walk.since:
         created["gte"] = int(walk.since.timestamp())
     return {"created": created} | ({"expand": ["data.balance_transaction"]} if entity == "payments" else {})
-
-
-def _sums(rows: Iterable[Translated], amount: str | None) -> Mapping[str, Decimal]:
-    sums: defaultdict[str, Decimal] = defaultdict(Decimal)
-    for row in rows:
-        text = row.get(amount or "") or ""
-        if AMOUNT.fullmatch(text):
-            sums[row.get("currency") or ""] += Decimal(text)
-    return sums

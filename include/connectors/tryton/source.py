@@ -1,19 +1,16 @@
 """Tryton as a source: what changed, by write date, and a proof by a listing of ids and amounts."""
 
 import json
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 from include.connectors.tryton.client import Record, TrytonClient
 from include.connectors.tryton.translate import MODELS, STAMP, fields, instant_value, translate, value_text
 from include.connectors.windows import Walk, numbered, walk_from, window
-from include.connectors.wire import record_key, usable
+from include.connectors.wire import record_key, sums, usable
 from include.domain.entities import ENTITIES
-from include.domain.money import AMOUNT
 from include.ports import Cursor, Page, RawRecord, SourceTotals, Translated
 
 OVERLAP = timedelta(minutes=2)
@@ -44,13 +41,8 @@ class TrytonSource:
     def totals(self, entity: str, *, after: Cursor | None, until: Cursor) -> SourceTotals:
         """The window's ids, stamps and amounts alone, added up. Raises Retryable, Fatal."""
         rows = [row for row in self._listing(entity, after, until) if usable(row["id"])]
-        sums: defaultdict[str, Decimal] = defaultdict(Decimal)
-        for row in rows:
-            stated = self.translate(entity, row)
-            amount = stated.get(ENTITIES[entity].amount or "") or ""
-            if AMOUNT.fullmatch(amount):
-                sums[stated.get("currency") or ""] += Decimal(amount)
-        return SourceTotals(keys=frozenset(numbered(map(_key, rows))), amounts=sums)
+        amounts = sums(entity, (self.translate(entity, row) for row in rows))
+        return SourceTotals(keys=frozenset(numbered(map(_key, rows))), amounts=amounts)
 
     def translate(self, entity: str, payload: Mapping[str, Any]) -> Translated:
         """The record in canonical field names."""

@@ -1,0 +1,136 @@
+"""Reports by SMTP, to a server that behaves as each test wants."""
+
+import email
+import email.policy
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+
+from include.connectors.mail.client import MailPostman, MailServer, compose
+from include.ports import Fatal, Report, Retryable, Stop, Uncertain
+
+REPORT = Report(
+    key="2026-06-30/6f1c",
+    as_of=date(2026, 6, 30),
+    subject="Tie-out of 30 June 2026:\nall tied",
+    html="<p>Zürich: <b>1.00</b></p>",
+    text="Zürich: 1.00\n.a line with a dot\n.\nthe end",
+    attachments={"aging.csv": b"a,b\r\n1,2\r\n"},
+)
+FINANCE = ["finance@example.com", "cfo@example.com"]
+
+
+class Mailbox:
+    def __init__(self) -> None:
+        self.received: list[Any] = []
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802  # the name aiosmtpd calls
+        self.received.append(envelope)
+        return "250 kept"
+
+
+@contextmanager
+def serving(handler: Any) -> Iterator[MailServer]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    controller = Controller(handler, hostname="127.0.0.1", port=port)
+    controller.start()
+    try:
+        yield MailServer(host="127.0.0.1", port=port, sender="tieout@example.com", security="none")
+    finally:
+        controller.stop()
+
+
+def parsed(envelope: Any) -> Any:
+    return email.message_from_bytes(envelope.content, policy=email.policy.default)
+
+
+def test_a_report_arrives_as_text_html_and_attachments():
+    mailbox = Mailbox()
+    with serving(mailbox) as server:
+        MailPostman(server).send(REPORT, to=FINANCE)
+    [envelope] = mailbox.received
+    message = parsed(envelope)
+    assert envelope.rcpt_tos == FINANCE
+    assert message["Subject"] == "Tie-out of 30 June 2026: all tied"
+    assert message.get_body(["plain"]).get_content().replace("\r\n", "\n").rstrip("\n") == REPORT.text
+    assert message.get_body(["html"]).get_content().strip() == REPORT.html
+    [attachment] = message.iter_attachments()
+    assert (attachment.get_filename(), attachment.get_content()) == ("aging.csv", b"a,b\r\n1,2\r\n")
+
+
+def test_the_same_report_has_the_same_message_id_and_another_has_another():
+    ids = [
+        compose(report, sender="Tieout <tieout@example.com>", to=FINANCE)["Message-ID"]
+        for report in (REPORT, replace(REPORT, subject="again"), replace(REPORT, key="2026-07-01/9a2b"))
+    ]
+    assert ids[0] == ids[1] != ids[2]
+    assert ids[0].endswith("@example.com>")
+
+
+class Refusing(Mailbox):
+    def __init__(self, step: str, reply: str) -> None:
+        super().__init__()
+        setattr(self, f"handle_{step}", self._refuse)
+        self.reply = reply
+
+    async def _refuse(self, *_args: Any) -> str:
+        return self.reply
+
+
+@pytest.mark.parametrize(
+    ("step", "reply", "stop"),
+    [
+        ("MAIL", "550 who are you", Fatal),
+        ("MAIL", "451 not now", Retryable),
+        ("RCPT", "550 no finance@example.com here", Fatal),
+        ("RCPT", "450 greylisted", Retryable),
+        ("DATA", "554 spam", Fatal),
+        ("DATA", "452 disk full", Retryable),
+    ],
+)
+def test_a_refusal_says_whether_to_try_again_and_quotes_nobody(step: str, reply: str, stop: type[Stop]):
+    with serving(Refusing(step, reply)) as server, pytest.raises(stop) as stopped:
+        MailPostman(server).send(REPORT, to=FINANCE)
+    assert type(stopped.value) is stop
+    assert "finance@example.com" not in str(stopped.value)
+
+
+class Vanishing(Mailbox):
+    async def handle_DATA(self, server: Any, _session: Any, _envelope: Any) -> str:  # noqa: N802  # the name aiosmtpd calls
+        server.transport.close()
+        return "250 never heard"
+
+
+def test_a_server_that_vanishes_after_the_message_leaves_it_uncertain():
+    with serving(Vanishing()) as server, pytest.raises(Uncertain, match="look into the mailbox"):
+        MailPostman(server).send(REPORT, to=FINANCE)
+
+
+def test_no_server_is_worth_another_try():
+    with serving(Mailbox()) as server:
+        pass
+    with pytest.raises(Retryable, match="did not answer"):
+        MailPostman(server).send(REPORT, to=FINANCE)
+
+
+@pytest.mark.parametrize("changed", [{"security": "starttls"}, {"login": "tieout", "password": "secret"}])
+def test_a_server_without_tls_or_login_where_we_want_it_is_fatal(changed: dict[str, Any]):
+    with serving(Mailbox()) as server, pytest.raises(Fatal, match="finance_mail"):
+        MailPostman(replace(server, **changed)).send(REPORT, to=FINANCE)
+
+
+def test_a_report_to_nobody_is_refused():
+    with pytest.raises(Fatal, match="finance_recipients"):
+        MailPostman(MailServer(host="h", port=1, sender="s@example.com")).send(REPORT, to=[])
+
+
+def test_a_password_does_not_show_when_the_server_is_printed():
+    assert "secret" not in repr(MailServer(host="h", port=1, sender="s", password="secret"))

@@ -1,0 +1,191 @@
+"""Vendors' records and the rows they become, as tables."""
+
+from datetime import UTC
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from include.connectors.salesforce.translate import translate as salesforce
+from include.connectors.stripe.translate import is_attempt, major_text
+from include.connectors.stripe.translate import translate as stripe
+from include.connectors.tryton.translate import fields, value_text
+from include.connectors.tryton.translate import translate as tryton
+from include.domain.entities import ENTITIES
+
+SINGAPORE = ZoneInfo("Asia/Singapore")
+
+
+@pytest.mark.parametrize("entity", [name for name, spec in ENTITIES.items() if spec.system == "payments"])
+def test_stripe_rows_have_every_canonical_field(entity: str):
+    assert set(stripe(entity, {}, zone=UTC)) == {field.name for field in ENTITIES[entity].fields}
+
+
+@pytest.mark.parametrize(
+    ("entity", "translate"),
+    [
+        *((name, salesforce) for name, spec in ENTITIES.items() if spec.system == "salesforce"),
+        *((name, tryton) for name, spec in ENTITIES.items() if spec.system == "erp"),
+    ],
+)
+def test_a_record_without_anything_is_a_row_of_unknowns(entity: str, translate: Any):
+    row = translate(entity, {})
+    assert set(row) == {field.name for field in ENTITIES[entity].fields}
+    assert set(row.values()) == {None}
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "text"),
+    [
+        (1050, "SGD", "10.50"),
+        (-1050, "SGD", "-10.50"),
+        (5, "USD", "0.05"),
+        (0, "USD", "0.00"),
+        (250000, "JPY", "250000"),
+        (1000050, "IDR", "10000.50"),
+        (12340, "KWD", "12.340"),
+        (50000, "ISK", "500.00"),
+        (50050, "ISK", "500.50"),  # the króna has no half: validation refuses it, not we
+        (70000, "UGX", "700.00"),
+        (300, "MGA", "300"),
+        (10**14, "SGD", "1000000000000.00"),
+        ("1,000.00", "SGD", "1,000.00"),
+        (None, "SGD", None),
+        (True, "SGD", "true"),
+        (1050, None, "10.50"),
+    ],
+)
+def test_stripes_integers_become_major_units_exactly(amount: Any, currency: str | None, text: Any):
+    assert major_text(amount, currency) == text
+
+
+CHARGE = {
+    "id": "ch_1",
+    "amount": 10900,
+    "currency": "sgd",
+    "created": 1743436799,  # 2025-03-31T15:59:59Z
+    "customer": "cus_1",
+    "description": "INV-2025-00123",
+    "status": "succeeded",
+    "amount_refunded": 10900,
+    "refunded": True,
+    "metadata": {"invoice_id": "I1", "payer_text": "ACME"},
+    "balance_transaction": {"id": "txn_1", "fee": 371, "currency": "sgd"},
+}
+
+
+def test_a_charge_becomes_a_payment():
+    assert stripe("payments", CHARGE, zone=SINGAPORE) == {
+        "id": "ch_1",
+        "customer_id": "cus_1",
+        "payer_text": "ACME",
+        "reference": "INV-2025-00123",
+        "currency": "SGD",
+        "amount": "109.00",
+        "fee": "3.71",
+        "paid_on": "2025-03-31",
+        "status": "succeeded",  # refunded since, which is the refund's story
+        "invoice_id": "I1",
+    }
+
+
+@pytest.mark.parametrize(
+    ("changed", "field", "text"),
+    [
+        ({"created": 1743436800}, "paid_on", "2025-04-01"),  # a second later it is April in Singapore
+        ({"created": 0}, "paid_on", None),
+        ({"created": 0, "metadata": {"paid_on": "2026-02-30"}}, "paid_on", "2026-02-30"),
+        ({"created": 10**15}, "paid_on", None),
+        ({"created": "soon"}, "paid_on", None),
+        ({"customer": {"id": "cus_2", "object": "customer"}}, "customer_id", "cus_2"),
+        ({"customer": None}, "customer_id", None),
+        ({"balance_transaction": {"fee": 281, "currency": "usd"}}, "fee", None),
+        ({"balance_transaction": None}, "fee", None),
+        ({"balance_transaction": "txn_1"}, "fee", None),
+        ({"metadata": None}, "payer_text", None),
+        ({"currency": None}, "currency", None),
+    ],
+)
+def test_what_a_charge_may_look_like(changed: dict[str, Any], field: str, text: Any):
+    assert stripe("payments", CHARGE | changed, zone=SINGAPORE)[field] == text
+
+
+def test_an_event_becomes_an_attempt():
+    event = {
+        "id": "evt_1",
+        "type": "charge.failed",
+        "created": 1743436800,
+        "data": {
+            "object": {
+                "id": "ch_1",
+                "status": "failed",
+                "outcome": {"reason": "do_not_honor"},
+                "metadata": {"attempt_no": "2", "invoice_id": "I1"},
+            }
+        },
+    }
+    assert is_attempt(event)
+    assert stripe("attempts", event, zone=SINGAPORE) == {
+        "id": "evt_1",
+        "payment_id": "ch_1",
+        "invoice_id": "I1",
+        "attempt_no": "2",
+        "outcome": "failed",
+        "decline_code": "do_not_honor",
+        "occurred_at": "2025-03-31T16:00:00+00:00",
+    }
+
+
+@pytest.mark.parametrize(
+    "kind", ["charge.refunded", "charge.updated", "charge.dispute.created", "payout.paid"]
+)
+def test_other_events_are_no_attempts(kind: str):
+    assert not is_attempt({"type": kind})
+
+
+def test_a_balance_transaction_becomes_a_payout_item():
+    item = {"id": "txn_1", "payout": "po_1", "source": "ch_1", "type": "charge", "currency": "sgd"}
+    assert stripe("payout_items", item | {"amount": 32700, "fee": 1263, "net": 31437}, zone=UTC) == {
+        "payout_id": "po_1",
+        "payment_id": "ch_1",
+        "type": "charge",
+        "currency": "SGD",
+        "gross": "327.00",
+        "fee": "12.63",
+        "net": "314.37",
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ({"__class__": "Decimal", "decimal": "1.00"}, "1.00"),
+        ({"__class__": "Decimal", "decimal": "1E+3"}, "1000"),
+        ({"__class__": "Decimal", "decimal": "NaN"}, "NaN"),
+        ({"__class__": "date", "year": 2026, "month": 1, "day": 5}, "2026-01-05"),
+        ({"__class__": "date", "day": 30}, '{"__class__": "date", "day": 30}'),
+        ("1,000.00", "1,000.00"),
+        (17, "17"),
+        (True, "true"),
+        (None, None),
+    ],
+)
+def test_trytons_values_become_text(value: Any, text: Any):
+    assert value_text(value) == text
+
+
+def test_a_tryton_instant_keeps_its_microseconds():
+    parts = {"year": 2026, "month": 1, "day": 5, "hour": 4, "minute": 0, "second": 0, "microsecond": 7}
+    assert value_text({"__class__": "datetime"} | parts) == "2026-01-05T04:00:00.000007+00:00"
+
+
+def test_tryton_is_asked_for_its_own_names():
+    assert fields("credit_notes") == {
+        "id": "id",
+        "number": "number",
+        "customer_id": "party",
+        "invoice_id": "invoice",
+        "issue_date": "invoice_date",
+        "currency": "currency",
+        "gross": "total_amount",
+    }
