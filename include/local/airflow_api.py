@@ -64,10 +64,13 @@ class Airflow:
         if problems := done["create"]["errors"]:
             raise SetUpFailed(f"Airflow refused some {kind}: {problems}")
 
-    def wait_for_dag(self, dag_id: str, *, timeout_s: float) -> None:
-        """Wait until the DAG is parsed. Raises SetUpFailed with its import error when it cannot be."""
+    def wait_for_dag(self, dag_id: str, *, since: datetime, timeout_s: float) -> None:
+        """Wait until the DAG was parsed later than `since`: before, Airflow knows only what its file used to say.
+
+        Raises SetUpFailed with its import error when it cannot be parsed.
+        """
         deadline = time.monotonic() + timeout_s
-        while not self._send("GET", f"/api/v2/dags/{dag_id}").ok:
+        while not self._is_parsed(dag_id, since):
             errors = self.call("GET", "/api/v2/importErrors")["import_errors"]
             broken = next((error for error in errors if dag_id in error["filename"]), None)
             if broken:
@@ -129,6 +132,11 @@ class Airflow:
             map_index=first["map_index"],
         )
         return _name(first), [line for entry in log["content"] for line in _log_lines(entry)][-lines:]
+
+    def _is_parsed(self, dag_id: str, since: datetime) -> bool:
+        found = self._send("GET", f"/api/v2/dags/{dag_id}")
+        parsed_at: str | None = found.json()["last_parsed_time"] if found.ok else None
+        return parsed_at is not None and datetime.fromisoformat(parsed_at) > since
 
     def _state(self, dag_id: str, run_id: str) -> RunState:
         # The run first: when it has ended, its tasks have too.

@@ -28,12 +28,13 @@ SETTINGS_FILE = PROJECT / "airflow_settings.yaml"
 
 @dataclass(frozen=True)
 class Platform:
-    """A running platform: its world, its ports and a logged-in administrator."""
+    """A running platform: its world, its ports, a logged-in administrator and when its start began."""
 
     home: Home
     world: Path
     ports: services.Ports
     airflow: Airflow
+    started_at: datetime
 
 
 @contextmanager
@@ -58,10 +59,11 @@ def platform_up(
         with steps.step("Airflow set-up") as say:
             _set_up(home, urls, say)
         with _stopped_unless_it_shall_stay(steps, home, stays=not leashed):
+            started_at = datetime.now(UTC)
             ports = _start(steps, home, urls, folder, leashed=leashed)
             with steps.step("connections"):
                 airflow = _connect(home, urls, ports)
-            yield Platform(home, folder, ports, airflow)
+            yield Platform(home, folder, ports, airflow, started_at)
 
 
 @contextmanager

@@ -101,7 +101,7 @@ def _run_dags(platform: Platform, dag_ids: Sequence[str], day: date, say: Say) -
     start, end = business_day(day)
     for dag_id in dag_ids:
         say(f"waiting for {dag_id} to be parsed")
-        airflow.wait_for_dag(dag_id, timeout_s=PARSE_TIMEOUT_S)
+        airflow.wait_for_dag(dag_id, since=platform.started_at, timeout_s=PARSE_TIMEOUT_S)
         airflow.unpause(dag_id)
     runs = {dag_id: airflow.trigger(dag_id, start=start, end=end) for dag_id in dag_ids}
     states: dict[str, RunState] = {}

@@ -19,8 +19,7 @@ from include.local.secrets import Secrets, load_secrets
 from include.local.supervision import Program, halt, launch, program_log, states, supervisor
 
 HEALTHY_TIMEOUT_S = 180.0
-AIRFLOW_PARTS = {
-    "api-server": (),
+AIRFLOW_WORKERS = {
     # One machine: the API server reads the logs from disk, and nobody has to serve them on another port.
     "scheduler": ("--skip-serve-logs",),
     "dag-processor": (),
@@ -148,10 +147,14 @@ def wait_until_healthy(
 def _programs(world: Path) -> list[Program]:
     python = sys.executable
     tieout = str(Path(python).with_name("tieout"))
-    programs = [Program(name="twin", group="platform", command=[tieout, "world", "serve", str(world)])]
+    programs = [
+        Program(name="twin", group="servers", command=[tieout, "world", "serve", str(world)]),
+        Program(name="api-server", group="servers", command=[python, "-m", "airflow", "api-server"]),
+    ]
+    # Stopped first: their last words, and those of tasks that end with them, go to the API server.
     programs += [
-        Program(name=part, group="platform", command=[python, "-m", "airflow", part, *options])
-        for part, options in AIRFLOW_PARTS.items()
+        Program(name=part, group="workers", command=[python, "-m", "airflow", part, *options])
+        for part, options in AIRFLOW_WORKERS.items()
     ]
     if os.environ.get("TIEOUT_DATABASE_URL"):
         return programs
