@@ -21,6 +21,7 @@ from airflow.sdk import (
     Variable,
     get_current_context,
 )
+from airflow.sdk.log import mask_secret
 
 from include.ports import Fatal, Postman, Rejected, Retryable, Source, Stop, Store, Uncertain
 
@@ -100,7 +101,9 @@ def salesforce() -> Source:
     session = guarded_session(address if address.startswith("http://") else "")
 
     def connect() -> "Salesforce":
-        return SalesforceHook("salesforce_api", session=session).get_conn()
+        logged_in = SalesforceHook("salesforce_api", session=session).get_conn()
+        mask_secret(logged_in.session_id)  # Airflow's logs hide only the secrets they were told
+        return logged_in
 
     return SalesforceSource(SalesforceClient(connect))
 

@@ -1,5 +1,6 @@
 """Stripe over its own SDK: lists, newest first, with a pinned API version and limits."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from itertools import chain
@@ -17,6 +18,8 @@ LIST_ROWS = 100
 
 _RETRYABLE_STATUSES = frozenset({200, 409, 429})  # 200: a page that is no JSON
 _SERVER_ERROR = 500
+
+logging.getLogger("stripe").setLevel(logging.WARNING)  # it tells of every request
 
 Object = Mapping[str, Any]
 

@@ -1,0 +1,54 @@
+"""Ties out one business day (Asia/Singapore): reconciles, publishes, and mails the report to finance.
+
+**reconcile** sees only facts of the day and before, and certifies its result. **publish** refuses a day that
+cannot prove that every cent is accounted for. **report** mails the published day, once.
+
+On call
+- A day may be run again: the same inputs give the same run, and mail readers fold a repeated report.
+- A past day: `airflow backfill create --dag-id tie_out` with that day's midnight in Singapore as both dates
+  (`2026-06-30T00:00:00+08:00`). A run triggered by hand ties out the last day that was over by its logical
+  date, or by now when it has none.
+- **publish** fails: its message names the proofs that failed. Mend the source or the extraction first (see
+  the extract DAGs); trying again before that changes nothing.
+- **report** fails as uncertain: the mail server took the message and did not confirm it. Look into
+  finance's mailbox before clearing the task.
+"""
+
+# ruff: noqa: PLC0415  # the flows load data libraries, which every parse of this file would pay for
+
+import logging
+
+from airflow.sdk import DAG, task
+
+from include import wiring
+
+log = logging.getLogger(__name__)
+
+with DAG(
+    "tie_out",
+    doc_md=__doc__,
+    schedule=wiring.EVERY_BUSINESS_DAY,
+    tags=["cadence/daily", "tier/1"],
+    **wiring.dag_settings(pool="tieout_reconcile"),
+):
+
+    @task(task_id="reconcile")
+    def reconcile_day() -> None:
+        from include.flows.reconcile import reconcile
+
+        log.info("%s", reconcile(wiring.store(), as_of=wiring.as_of(), policy=wiring.policy()))
+
+    @task
+    def publish() -> None:
+        from include.flows.publish_run import publish_run
+
+        log.info("%s", publish_run(wiring.store(), as_of=wiring.as_of()))
+
+    @task
+    def report() -> None:
+        from include.flows.report_day import report_day
+
+        to = wiring.recipients()
+        log.info("%s", report_day(wiring.store(), wiring.postman(), as_of=wiring.as_of(), recipients=to))
+
+    reconcile_day() >> publish() >> report()

@@ -1,0 +1,108 @@
+"""Every DAG loads, and keeps the rules of the house."""
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.dags.conftest import PROJECT
+
+FILES = sorted((PROJECT / "dags").glob("*.py"))
+IDS = {"extract_salesforce", "extract_erp", "extract_payments", "tie_out"}
+POOLS = {"tieout_extract", "tieout_reconcile"}
+ASKING = {"get", "get_connection", "get_conn", "get_uri"}
+LINES_MAX = 80
+
+
+@pytest.fixture(scope="module")
+def bag() -> Any:
+    from airflow.dag_processing.dagbag import DagBag  # noqa: PLC0415  # after conftest has set up its home
+
+    return DagBag(str(PROJECT / "dags"))
+
+
+def test_every_file_is_one_dag_named_like_it_and_loads_without_complaint(bag: Any):
+    assert bag.import_errors == {}
+    assert bag.captured_warnings == {}
+    assert set(bag.dags) == {path.stem for path in FILES} == IDS
+
+
+@pytest.mark.parametrize("dag_id", sorted(IDS))
+def test_a_dag_tells_who_owns_it_how_often_it_runs_and_what_to_do_on_call(bag: Any, dag_id: str):
+    dag = bag.dags[dag_id]
+    assert "On call" in dag.doc_md
+    assert {tag.partition("/")[0] for tag in dag.tags} == {"cadence", "tier"}
+    assert dag.default_args["owner"] == "finance-platform"
+
+
+@pytest.mark.parametrize("dag_id", sorted(IDS))
+def test_a_dag_runs_over_intervals_one_at_a_time_and_only_forward(bag: Any, dag_id: str):
+    dag = bag.dags[dag_id]
+    assert type(dag.timetable).__name__ == "CronDataIntervalTimetable"
+    assert dag.catchup is False
+    assert dag.max_active_runs == 1
+    assert (dag.start_date.year, dag.start_date.utcoffset().total_seconds()) == (2010, 0)
+
+
+@pytest.mark.parametrize("dag_id", sorted(IDS))
+def test_every_task_has_a_limit_a_pool_and_retries_only_what_may_mend_itself(bag: Any, dag_id: str):
+    for task in bag.dags[dag_id].tasks:
+        assert task.execution_timeout.total_seconds() <= 15 * 60
+        assert task.pool in POOLS
+        assert task.retries == 3
+        assert task.has_retry_policy
+
+
+@pytest.mark.parametrize("dag_id", sorted(IDS - {"tie_out"}))
+def test_an_extraction_proves_before_it_lands(bag: Any, dag_id: str):
+    tasks = {task.task_id: task.downstream_task_ids for task in bag.dags[dag_id].tasks}
+    assert tasks == {"pull": {"prove"}, "prove": {"land"}, "land": set()}
+
+
+def test_a_day_is_published_before_it_is_reported(bag: Any):
+    tasks = {task.task_id: task.downstream_task_ids for task in bag.dags["tie_out"].tasks}
+    assert tasks == {"reconcile": {"publish"}, "publish": {"report"}, "report": set()}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_dag_file_is_short(path: Path):
+    assert len(path.read_text().splitlines()) <= LINES_MAX
+
+
+def parsed_calls(tree: ast.AST) -> Iterator[str]:
+    """Names of what is called while the file is parsed, not inside functions."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            yield node.func.attr
+        yield from parsed_calls(node)
+
+
+@pytest.mark.parametrize("path", [*FILES, PROJECT / "include" / "wiring.py"], ids=lambda path: path.stem)
+def test_parsing_looks_up_no_connection_and_no_variable(path: Path):
+    assert not ASKING & set(parsed_calls(ast.parse(path.read_text())))
+
+
+def test_parsing_loads_no_vendor_and_no_data_library():
+    heavy = "pandas", "pandera", "stripe", "simple_salesforce"
+    code = (
+        "import sys, runpy\n"
+        f"for path in {[str(path) for path in FILES]}: runpy.run_path(path)\n"
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=PROJECT,
+        env=os.environ | {"PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert run.stdout.strip() == "[]"

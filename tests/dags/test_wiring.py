@@ -1,0 +1,189 @@
+"""Airflow's connections and errors, as the application sees them."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from airflow.sdk import Connection, RetryAction
+
+from include import wiring
+from include.flows import check_completeness, pull_changes
+from include.ports import Fatal, Rejected, Retryable, Source, Store, Uncertain
+
+Connect = Callable[..., None]
+
+
+@pytest.fixture
+def connect(monkeypatch: pytest.MonkeyPatch) -> Connect:
+    """Define a connection for this test."""
+
+    def define(conn_id: str, **facts: Any) -> None:
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(facts))
+
+    return define
+
+
+@pytest.mark.parametrize(
+    ("stop", "action"),
+    [
+        (Retryable("away"), RetryAction.RETRY),
+        (Fatal("wrong key"), RetryAction.FAIL),
+        (Rejected("bad record"), RetryAction.FAIL),
+        (Uncertain("answer lost"), RetryAction.FAIL),
+        (KeyError("a bug"), RetryAction.DEFAULT),
+    ],
+)
+def test_only_what_may_mend_itself_is_tried_again(stop: Exception, action: RetryAction):
+    assert wiring.retry_policy.evaluate(stop, 1, 3).action is action
+
+
+@pytest.mark.parametrize(
+    ("facts", "address"),
+    [
+        ({"host": "http://127.0.0.1:8462"}, "http://127.0.0.1:8462"),
+        ({"host": "http://127.0.0.1", "port": 8462}, "http://127.0.0.1:8462"),
+        ({"host": "127.0.0.1", "port": 8462}, "http://127.0.0.1:8462"),
+        ({"host": "erp.example"}, "https://erp.example"),
+        ({"host": "erp.example", "schema": "http", "port": 81}, "http://erp.example:81"),
+        ({"host": "https://erp.example/books/"}, "https://erp.example/books"),
+        ({"host": "https://erp.example:444", "port": 1}, "https://erp.example:444"),
+    ],
+)
+def test_an_address_may_stand_whole_in_the_host_or_in_parts(facts: dict[str, Any], address: str):
+    assert wiring.address_of(Connection(conn_id="erp_api", conn_type="http", **facts)) == address
+
+
+def test_a_connection_without_a_host_is_named():
+    with pytest.raises(Fatal, match="erp_api has no host"):
+        wiring.address_of(Connection(conn_id="erp_api", conn_type="http"))
+
+
+@pytest.mark.parametrize("make", [wiring.erp, wiring.payments])
+def test_a_connection_without_a_key_is_named(connect: Connect, make: Callable[[], Source]):
+    connect("erp_api", conn_type="http", host="http://127.0.0.1:1")
+    connect("payments_api", conn_type="http")
+    with pytest.raises(Fatal, match="_api has no password"):
+        make()
+
+
+def test_the_database_keeps_its_password_and_its_options(connect: Connect, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_TIEOUT_DB", "postgresql://tieout:p%40ss@127.0.0.1:5463/tieout?sslmode=disable"
+    )
+    store = cast("Any", wiring.store())
+    assert store._url == "postgresql://tieout:p%40ss@127.0.0.1:5463/tieout?sslmode=disable"
+    connect("tieout_db", conn_type="mysql", host="h")
+    with pytest.raises(Fatal, match="must be postgres"):
+        wiring.store()
+
+
+@pytest.mark.parametrize(
+    ("extra", "security", "port"),
+    [
+        ({}, "tls", 465),
+        ({"disable_ssl": False}, "tls", 465),
+        ({"disable_ssl": True}, "starttls", 587),
+        ({"disable_ssl": "true", "disable_tls": "true"}, "none", 25),
+    ],
+)
+def test_mail_is_encrypted_unless_told_otherwise(
+    connect: Connect, extra: dict[str, Any], security: str, port: int
+):
+    connect(
+        "finance_mail", conn_type="smtp", host="mail.example", extra={"from_email": "t@example.com"} | extra
+    )
+    server = cast("Any", wiring.postman())._server
+    assert (server.security, server.port, server.sender) == (security, port, "t@example.com")
+
+
+def test_recipients_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("AIRFLOW_VAR_FINANCE_RECIPIENTS", "a@example.com, b@example.com;c@example.com")
+    assert wiring.recipients() == ["a@example.com", "b@example.com", "c@example.com"]
+    monkeypatch.setenv("AIRFLOW_VAR_FINANCE_RECIPIENTS", " ")
+    with pytest.raises(Fatal, match="finance_recipients is empty"):
+        wiring.recipients()
+
+
+@pytest.mark.parametrize(
+    ("interval_start", "run_after", "day"),
+    [
+        (datetime(2026, 6, 29, 16, tzinfo=UTC), datetime(2026, 6, 30, 16, tzinfo=UTC), date(2026, 6, 30)),
+        (datetime(2026, 6, 30, 15, 59, tzinfo=UTC), datetime(2026, 7, 9, tzinfo=UTC), date(2026, 6, 30)),
+        (None, datetime(2026, 6, 30, 15, 59, tzinfo=UTC), date(2026, 6, 29)),
+        (None, datetime(2026, 6, 30, 16, 0, tzinfo=UTC), date(2026, 6, 30)),
+    ],
+)
+def test_a_run_ties_out_its_interval_or_else_the_last_complete_day(
+    interval_start: datetime | None, run_after: datetime, day: date
+):
+    assert wiring.business_day(interval_start=interval_start, run_after=run_after) == day
+
+
+SOURCE = cast("Source", SimpleNamespace(system="erp", entities=["customers", "orders", "invoices"]))
+
+
+@pytest.mark.parametrize(
+    ("stops", "worst"),
+    [
+        ({"orders": Retryable("away")}, Retryable),
+        ({"customers": Retryable("away"), "orders": Fatal("wrong key")}, Fatal),
+    ],
+)
+def test_an_entity_that_stops_does_not_keep_the_others_from_being_read(
+    stops: dict[str, Exception], worst: type[Exception]
+):
+    done = []
+
+    def act(entity: str) -> str:
+        if entity in stops:
+            raise stops[entity]
+        done.append(entity)
+        return "fine"
+
+    with pytest.raises(worst) as stopped:
+        wiring.each_entity(SOURCE, act)
+    assert done == [entity for entity in SOURCE.entities if entity not in stops]
+    assert all(f"erp {entity}: {stop}" in str(stopped.value) for entity, stop in stops.items())
+
+
+@pytest.fixture
+def checks(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """Lets the checks of a window find these missing, one after the other; what was pulled meanwhile."""
+
+    def answer(*missing: list[str]) -> list[str]:
+        answers, pulled = iter(missing), list[str]()
+
+        def check(*_args: Any, entity: str) -> Any:
+            absent = next(answers)
+            return check_completeness.Proof(entity, 1, 1 - len(absent), absent, {}, {})
+
+        monkeypatch.setattr(check_completeness, "check_completeness", check)
+        monkeypatch.setattr(pull_changes, "pull_changes", lambda *_args, entity: pulled.append(entity))
+        return pulled
+
+    return answer
+
+
+NO_STORE = cast("Store", None)
+
+
+def test_a_proven_window_is_not_pulled_again(checks: Callable[..., list[str]]):
+    pulled = checks([])
+    wiring.prove_entity(SOURCE, NO_STORE, entity="invoices")
+    assert pulled == []
+
+
+def test_an_unproven_window_is_pulled_and_asked_once_more(checks: Callable[..., list[str]]):
+    pulled = checks(["I1 @ 1"], [])
+    wiring.prove_entity(SOURCE, NO_STORE, entity="invoices")
+    assert pulled == ["invoices"]
+
+
+def test_a_window_that_stays_unproven_fails_with_what_is_missing(checks: Callable[..., list[str]]):
+    pulled = checks(["I1 @ 1"], ["I1 @ 1"])
+    with pytest.raises(Fatal, match="missing I1 @ 1"):
+        wiring.prove_entity(SOURCE, NO_STORE, entity="invoices")
+    assert pulled == ["invoices"]
