@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote
 
 import requests
@@ -32,6 +32,12 @@ class Airflow:
         self._session = requests.Session()
         token = self.call("POST", "/auth/token", {"username": username, "password": password})["access_token"]
         self._session.headers["Authorization"] = f"Bearer {token}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_problem: object) -> None:
+        self._session.close()
 
     def call(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
         """The JSON answer. Raises SetUpFailed with the server's reason when it refuses or does not answer."""
@@ -111,8 +117,8 @@ class Airflow:
         deadline = time.monotonic() + timeout_s
         seen: dict[str, RunState] = {}
         while not seen or any(one.state not in ENDED for one in seen.values()):
-            if time.monotonic() > deadline:
-                late = next(dag_id for dag_id, one in seen.items() if one.state not in ENDED)
+            late = next((dag_id for dag_id, one in seen.items() if one.state not in ENDED), None)
+            if late and time.monotonic() > deadline:
                 raise SetUpFailed(f"the run of {late} did not end within {timeout_s:.0f} s")
             time.sleep(POLL_S if seen else 0)
             now = {dag_id: self._state(dag_id, run_id) for dag_id, run_id in runs.items()}

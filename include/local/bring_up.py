@@ -62,7 +62,8 @@ def platform_up(
             started_at = datetime.now(UTC)
             ports = _start(steps, home, urls, folder, leashed=leashed)
             with steps.step("connections"):
-                airflow = _connect(home, urls, ports)
+                airflow = stack.enter_context(_log_in(home, ports))
+                _connect(airflow, home, urls, ports)
             yield Platform(home, folder, ports, airflow, started_at)
 
 
@@ -132,14 +133,16 @@ def _start(steps: Steps, home: Home, urls: DatabaseUrls, world: Path, *, leashed
     return ports
 
 
-def _connect(home: Home, urls: DatabaseUrls, ports: services.Ports) -> Airflow:
-    """Log in, create the other people on the first time, and load airflow_settings.yaml."""
+def _log_in(home: Home, ports: services.Ports) -> Airflow:
+    return Airflow(ports.airflow_address, username="admin", password=load_secrets(home).admin_password)
+
+
+def _connect(airflow: Airflow, home: Home, urls: DatabaseUrls, ports: services.Ports) -> None:
+    """Create the other people on the first time, and load airflow_settings.yaml."""
     secrets = load_secrets(home)
-    airflow = Airflow(ports.airflow_address, username="admin", password=secrets.admin_password)
     if not is_set_up(urls=urls, secrets=secrets):
         airflow.ensure_user(username="operator", role="Op", password=secrets.operator_password)
         airflow.ensure_user(username="finance", role="Viewer", password=secrets.finance_password)
         note_set_up(urls=urls, secrets=secrets)
     values = services.connection_values(urls=urls, ports=ports, secrets=secrets)
     load_settings(airflow, read_settings(SETTINGS_FILE, values=values))
-    return airflow
