@@ -1,0 +1,33 @@
+"""CSV that spreadsheet programs may open: text that they would run as a formula is marked as text.
+
+Rule: OWASP, "CSV Injection".
+"""
+
+import csv
+import io
+import re
+import unicodedata
+
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+_STARTERS = frozenset("=+-@|%")
+_BREAKS = frozenset("\t\r\n")
+
+
+def for_spreadsheets(content: bytes) -> bytes:
+    """The same CSV (UTF-8, LF) with `'` before every cell that would start a formula; numbers stay numbers."""
+    text = io.StringIO()
+    rows = csv.reader(io.StringIO(content.decode(), newline=""))
+    csv.writer(text, lineterminator="\n").writerows([_as_text(cell) for cell in row] for row in rows)
+    return text.getvalue().encode()
+
+
+def _as_text(cell: str) -> str:
+    if _NUMBER.fullmatch(cell):
+        return cell
+    # Programs skip blanks before a formula, and some read full-width signs as plain ones.
+    start = unicodedata.normalize("NFKC", cell.lstrip(" "))[:1]
+    return f"'{cell}" if start in _STARTERS or start in _BREAKS or _hides_starter(cell) else cell
+
+
+def _hides_starter(cell: str) -> bool:
+    return unicodedata.normalize("NFKC", cell.strip())[:1] in _STARTERS
