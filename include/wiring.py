@@ -204,9 +204,9 @@ def _security(*, plain: bool, bare: bool) -> Literal["none", "starttls", "tls"]:
 
 def business_day(*, interval_start: datetime | None, run_after: datetime) -> date:
     """The day a run ties out: its interval's; without an interval, the last one that is over."""
-    if interval_start:
-        return interval_start.astimezone(ZONE).date()
-    return run_after.astimezone(ZONE).date() - timedelta(days=1)
+    moment = interval_start or run_after - timedelta(days=1)
+    # Airflow's instants are pendulum's, whose dates are not quite dates.
+    return datetime.fromtimestamp(moment.timestamp(), ZONE).date()
 
 
 def as_of() -> date:

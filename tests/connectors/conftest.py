@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -76,10 +77,11 @@ class Live:
 @pytest.fixture
 def live(tmp_path: Path) -> Iterator[Start]:
     """Starts a twin of the tables given: file below the world, without suffix -> rows."""
+    numbers = count(1)
     with ExitStack() as stack:
 
         def start(tables: Tables) -> Live:
-            world, clock = tmp_path / "world", Clock()
+            world, clock = tmp_path / f"world-{next(numbers)}", Clock()
             write_world(world, tables)
             twin = running(world=world, mailbox=tmp_path / "mailbox", keys=KEYS, clock=clock)
             return Live(stack.enter_context(twin), clock)

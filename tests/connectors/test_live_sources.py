@@ -132,6 +132,46 @@ def test_a_row_that_is_not_settled_waits_for_the_next_walk(live: Start, read: Re
     assert len(records) == 5
 
 
+def test_a_row_that_commits_late_is_read_within_the_overlap(live: Start, read: Read):
+    before, after = live({}), live({"erp/invoices": INVOICES[:1]})
+    for twin in (before, after):
+        twin.clock.now = datetime(2026, 1, 5, 4, 6, tzinfo=UTC)  # horizon 4:01; the row is of 4:00
+    nothing, cursor = read(before.erp(), "invoices")
+    assert nothing == []
+    late, _ = read(after.erp(), "invoices", cursor)
+    assert [record.native_id for record in late] == ["I0"]
+
+
+def test_a_payment_that_settles_days_later_is_read_again_as_another_version(live: Start, read: Read):
+    nine_days_later = {"until": "2026-01-14T00:00:00+00:00"}
+    keys_of = {
+        word: keys(
+            read(
+                live({"payments/payments": [PAYMENTS[1] | {"status": word}]}).payments(),
+                "payments",
+                nine_days_later,
+            )[0]
+        )
+        for word in ("pending", "succeeded")
+    }
+    assert {name for name, _ in keys_of["pending"]} == {name for name, _ in keys_of["succeeded"]} == {"ch_1"}
+    assert keys_of["pending"] != keys_of["succeeded"]
+
+
+@pytest.mark.parametrize("system", ["salesforce", "erp"])
+def test_ids_that_look_like_queries_do_not_disturb_the_paging(live: Start, read: Read, system: str):
+    ids = ["' OR Name != '", "O'Brien\\", '"', "ü", "%", "a]]"]
+    twin = live(
+        {
+            "salesforce/Account": [{"Id": name, "Name": "x"} for name in ids],
+            "erp/customers": [{"id": name, "name": "x"} for name in ids],
+        }
+    )
+    source = {"salesforce": twin.salesforce, "erp": twin.erp}[system](page_rows=1)
+    records, _ = read(source, "accounts" if system == "salesforce" else "customers")
+    assert sorted(record.native_id for record in records) == sorted(ids)
+
+
 def test_a_payload_survives_the_database_and_translates_to_the_same_row(live: Start, read: Read):
     source = live(WORLD).salesforce()
     record = read(source, "opportunities")[0][0]

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pendulum
 import pytest
 from airflow.sdk import Connection, RetryAction
 
@@ -120,6 +121,11 @@ def test_a_run_ties_out_its_interval_or_else_the_last_complete_day(
     interval_start: datetime | None, run_after: datetime, day: date
 ):
     assert wiring.business_day(interval_start=interval_start, run_after=run_after) == day
+
+
+def test_airflows_instants_become_plain_dates():
+    day = wiring.business_day(interval_start=pendulum.datetime(2026, 6, 29, 16), run_after=pendulum.now())
+    assert (type(day), day) == (date, date(2026, 6, 30))
 
 
 SOURCE = cast("Source", SimpleNamespace(system="erp", entities=["customers", "orders", "invoices"]))
