@@ -122,8 +122,9 @@ def _worths(tx: Transaction, run: Row, as_of: date) -> dict[str, list[Any]]:
 
 def _total(row: Row) -> ControlTotal:
     """A control total as it was stored; its money is numeric there."""
-    known: Row = {field.name: row[field.name] for field in fields(ControlTotal)}
-    return ControlTotal(**{name: int(v) if isinstance(v, Decimal) else v for name, v in known.items()})
+    stored: Row = {field.name: row[field.name] for field in fields(ControlTotal)}
+    money: Row = {name: int(value) for name, value in stored.items() if isinstance(value, Decimal)}
+    return ControlTotal(**{**stored, **money})
 
 
 def _break_total(row: Row, rules: Breaks) -> BreakTotal:

@@ -48,7 +48,7 @@ def _view(facts: ReportFacts) -> View:
         "run_id": facts.run_id,
         "certificate": facts.certificate_sha256,
         "proven": proven,
-        "sides": _sides(facts.totals),
+        "totals": [_total(total) for total in facts.totals if total.recon == COMPARED],
         "others": _others(facts.totals),
         "needs": [_need(one) for one in facts.top],
         "needs_total": sum(one.breaks for one in facts.breaks if one.code != "DQ01"),
@@ -100,19 +100,6 @@ def _held(facts: ReportFacts) -> int:
     return sum(total.breaks for total in facts.breaks if total.holds_payment)
 
 
-def _sides(totals: Sequence[ControlTotal]) -> list[View]:
-    """The compared sides, each with a line per currency."""
-    compared = [total for total in totals if total.recon == COMPARED]
-    names = dict.fromkeys(total.side for total in compared)
-    return [
-        {
-            "name": f"{name}s".capitalize(),
-            "lines": [_total(total) for total in compared if total.side == name],
-        }
-        for name in names
-    ]
-
-
 def _total(total: ControlTotal) -> View:
     figures = {
         "Loaded": total.loaded_minor,
@@ -126,7 +113,8 @@ def _total(total: ControlTotal) -> View:
         for name, minor in figures.items()
     }
     return {
-        "currency": total.currency or "none",
+        "side": _capital(f"{total.side}s"),
+        "currency": total.currency or "without currency",
         "rows": f"{total.loaded_count:,}",
         "figures": shown,
         "quarantined": f"{total.quarantined_count:,}",
@@ -143,6 +131,11 @@ def _others(totals: Sequence[ControlTotal]) -> str:
     return ", ".join(_plural(side.replace("_", " "), count) for side, count in counts.items() if count)
 
 
+def _capital(text: str) -> str:
+    shown = words.line(text)
+    return shown[:1].upper() + shown[1:]
+
+
 def _plural(noun: str, count: int) -> str:
     if noun.endswith("y") and count != 1:
         return f"{count:,} {noun[:-1]}ies"
@@ -153,12 +146,12 @@ def _need(one: OpenBreak) -> View:
     return {
         "severity": one.severity,
         "severity_word": words.SEVERITIES[one.severity],
-        "name": words.line(one.name),
+        "name": _capital(one.name),
         "key": words.line(one.key),
         "owner": words.line(one.owner),
         "amount": _break_amount(one),
         "age": words.counted(one.age_days, "day"),
-        "action": words.line(one.action),
+        "action": _capital(one.action),
         "evidence": words.line(one.evidence),
     }
 
@@ -175,7 +168,7 @@ def _codes(breaks: Sequence[BreakTotal]) -> list[View]:
     return [
         {
             "code": code,
-            "name": words.line(name),
+            "name": _capital(name),
             "count": f"{sum(total.breaks for total in breaks if total.code == code):,}",
             "money": [shown for total in breaks if total.code == code and (shown := _break_amount(total))],
         }
@@ -221,6 +214,6 @@ def _buckets(currency: str, totals: Sequence[AgingTotal], whole: int) -> Iterato
         yield {
             "label": label,
             "amount": words.amount(minor, currency) if found else words.NOTHING,
-            "invoices": f"{found.invoices:,}" if found else words.NOTHING,
+            "invoices": words.counted(found.invoices, "invoice") if found else "",
             "width": max(1, 100 * minor // whole) if minor else 0,
         }

@@ -53,7 +53,7 @@ def counted(number: int, noun: str) -> str:
 def percent(part: int, whole: int) -> str:
     """A share with one decimal, rounded half up; whole must be positive."""
     permille = (2000 * part + whole) // (2 * whole)
-    return f"{permille // 10}.{permille % 10} %"
+    return f"{permille // 10}.{permille % 10}\N{NO-BREAK SPACE}%"
 
 
 def line(text: str) -> str:

@@ -18,12 +18,13 @@ FROM recon.breaks WHERE run_id = %(run_id)s
 GROUP BY code, currency ORDER BY code, currency NULLS LAST;
 
 -- name: report_top_breaks
--- Worst first; amounts of several currencies are compared by their value in one. DQ01 has a section of its own.
+-- Worst first; amounts of several currencies are compared by their value in one, and as they are where no rate is
+-- known. DQ01 has a section of its own.
 SELECT code, key, currency, amount_minor, severity, age_days, owner, action, evidence
 FROM recon.breaks
 LEFT JOIN unnest(%(currencies)s::text[], %(worths)s::numeric[]) AS rate (currency, worth) USING (currency)
 WHERE run_id = %(run_id)s AND code <> 'DQ01'
-ORDER BY severity, abs(amount_minor) * worth DESC NULLS LAST, code, key, break_id
+ORDER BY severity, abs(amount_minor) * worth DESC NULLS LAST, abs(amount_minor) DESC NULLS LAST, code, key, break_id
 LIMIT %(limit)s;
 
 -- name: report_ambiguous
