@@ -16,7 +16,7 @@ help: ## list the targets
 setup: .venv/ready ## create .venv from requirements.lock
 
 demo: .venv/ready ## run the main job: extract, reconcile, mail the report
-	@$(BIN)/tieout demo $(if $(WORLD),--world "$(WORLD)") $(if $(AS_OF),--as-of "$(AS_OF)")
+	@exec $(BIN)/tieout demo $(if $(WORLD),--world "$(WORLD)") $(if $(AS_OF),--as-of "$(AS_OF)")
 
 up: .venv/ready ## start the platform with the Airflow UI
 	@$(BIN)/tieout up
@@ -41,7 +41,8 @@ clean: ## stop the platform, remove .venv and var (a database under /var/lib/tie
 	rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # .venv/unfinished marks an installation in progress: one that was interrupted is thrown away, because
-# a package cut off half-way looks installed. Everything lies below .venv, so that one rm undoes it.
+# a package cut off half-way looks installed. Everything lies below .venv, so that one rm undoes it. `exec` makes
+# programs children of make itself, and the leash ends the installer with it: none writes on behind the next one.
 .venv/ready: requirements.lock
 	@if [ -e .venv/unfinished ]; then \
 	  echo "set-up: the last one was interrupted; starting over"; rm -rf .venv; fi
@@ -49,7 +50,8 @@ clean: ## stop the platform, remove .venv and var (a database under /var/lib/tie
 	@touch .venv/unfinished
 	@$(MAKE) --no-print-directory $(UV)
 	@echo "set-up: installing the packages of requirements.lock"
-	@$(UV) pip install $$(test -t 2 || echo -q) --python $(BIN)/python --require-hashes --compile-bytecode -r requirements.lock
+	@exec $(BIN)/python -S -m include.local.leash \
+	  $(UV) pip sync $$(test -t 2 || echo -q) --python $(BIN)/python --require-hashes --compile-bytecode requirements.lock
 	@$(MAKE) --no-print-directory $(BIN)/tieout
 	@rm .venv/unfinished
 	@touch $@

@@ -1,5 +1,6 @@
 """`make demo`, `make up` and `make down`: the main job and the platform on this machine."""
 
+import signal
 import sys
 import threading
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from include.local import services
 from include.local.airflow_api import ENDED, Airflow, RunState
 from include.local.bring_up import Platform, platform_up
 from include.local.home import Home, SetUpFailed
-from include.local.processes import wait_for
+from include.local.processes import end_with_parent, wait_for
 from include.local.progress import Say, StepFailed, Steps
 from include.local.secrets import load_secrets
 from include.local.world_day import last_day
@@ -31,6 +32,8 @@ def run_demo(*, home: Home, world: Path | None, as_of: date | None, keep_up: boo
 
     With `keep_up` and a terminal the platform stays until Ctrl-C. Whatever happens, nothing is left running.
     """
+    # Ours is to stop what we started also when make, who waits for us, is killed.
+    end_with_parent(signal.SIGTERM)
     steps = _steps(home)
     done = False
     try:
