@@ -34,9 +34,10 @@ ID_CHARS_MAX = 1_000
 def read_json(text: str, *, place: str) -> Any:
     """The JSON, every number exact. Raises Retryable when it is none: a proxy's or a maintenance page."""
     try:
-        return json.loads(text, parse_float=_exact, parse_constant=str)
+        value = json.loads(text, parse_float=_exact, parse_constant=str)
     except (ValueError, RecursionError):
         raise Retryable(f"{place}: the answer is not JSON; the service may be down for maintenance") from None
+    return _encodable(value) if "\\u" in text else value
 
 
 def server_date(headers: Mapping[str, str], *, place: str) -> datetime:
@@ -89,6 +90,18 @@ def plain(text: str) -> str:
     except InvalidOperation:
         return text
     return f"{number:f}" if number.is_finite() and abs(number.adjusted()) <= ID_CHARS_MAX else text
+
+
+def _encodable(value: Any) -> Any:
+    """Half a character (a lone surrogate), which JSON can say and UTF-8 cannot, is written out as its escape."""
+    match value:
+        case str():
+            return value.encode(errors="backslashreplace").decode()
+        case list():
+            return [_encodable(item) for item in value]
+        case dict():
+            return {_encodable(name): _encodable(item) for name, item in value.items()}
+    return value
 
 
 def _exact(text: str) -> Decimal:

@@ -98,6 +98,13 @@ def test_nobody_at_the_address_is_worth_another_try(source: Callable[[str], Sour
         source(address).fetch_page(entity, None)
 
 
+def test_a_payout_made_by_hand_is_not_asked_for_items():
+    listing = '{"data": [{"id": "po_1", "automatic": false, "created": 1}], "has_more": false}'
+    with answering(200, listing, Date="Mon, 05 Jan 2026 04:10:00 GMT") as (address, asked):
+        assert payments(address).fetch_page("payout_items", None).records == []
+    assert all(path.startswith("/v1/payouts") for path in asked)
+
+
 def test_a_redirect_does_not_take_the_erp_key_elsewhere():
     with answering(200, "[]") as (elsewhere, asked):
         with answering(302, "", Location=elsewhere) as (address, _), pytest.raises(Fatal, match="302"):

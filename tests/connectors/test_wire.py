@@ -26,6 +26,10 @@ def test_what_is_no_number_in_json_is_passed_on_as_text():
     assert read_json("[NaN, Infinity]", place="x") == ["NaN", "Infinity"]
 
 
+def test_half_a_character_becomes_text_that_can_be_kept():
+    assert read_json('{"a": ["\\ud800", "\\ud83d\\ude00"]}', place="x") == {"a": ["\\ud800", "😀"]}
+
+
 def test_a_maintenance_page_is_worth_another_try():
     with pytest.raises(Retryable, match="erp: the answer is not JSON"):
         read_json("<html>down</html>", place="erp")

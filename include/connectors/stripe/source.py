@@ -77,18 +77,19 @@ class StripeSource:
     def _payloads(self, entity: str, listed: Iterable[Object]) -> Iterator[Object]:
         if entity == "payout_items":
             for payout in listed:
-                yield from self._items(payout["id"])
+                yield from self._items(payout)
         elif entity == "attempts":
             yield from filter(is_attempt, listed)
         else:
             yield from listed
 
-    def _items(self, payout_id: str | None) -> Iterator[Object]:
-        if not usable(payout_id):
+    def _items(self, payout: Object) -> Iterator[Object]:
+        # Stripe does not tell what is in a payout made by hand: it has no items, only an amount.
+        if not usable(payout["id"]) or not payout.get("automatic", True):
             return
-        for item in self._client.objects("balance_transactions", payout=payout_id):
+        for item in self._client.objects("balance_transactions", payout=payout["id"]):
             if item["type"] != "payout":  # the payout's own line, which takes the sum of the others away
-                yield {**item, "payout": payout_id}
+                yield {**item, "payout": payout["id"]}
 
     def _record(self, entity: str, payload: Object) -> RawRecord:
         row = self.translate(entity, payload)
