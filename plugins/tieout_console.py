@@ -1,0 +1,44 @@
+"""Puts the Tie-out pages into Airflow: registration only; the pages are include/console."""
+
+import sys
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from airflow.plugins_manager import AirflowPlugin
+
+_SCALES = (
+    "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' fill='none' stroke='{ink}' stroke-width='1.8' "
+    "stroke-linecap='round' stroke-linejoin='round'><path d='M12 4v16M8 20h8M5 7h14M5 7l-3 7h6zM19 7l-3 7h6z'/></svg>"
+)
+
+
+def _icon(ink: str) -> str:
+    return f"data:image/svg+xml,{quote(_SCALES.format(ink=ink))}"
+
+
+def _apps() -> list[dict[str, Any]]:
+    # Plugins load in every process of Airflow; only this one serves pages and has the API's permissions at hand.
+    if "api-server" not in sys.argv:
+        return []
+    from include import wiring  # noqa: PLC0415
+    from include.console.app import build_app  # noqa: PLC0415
+
+    return [{"app": build_app(wiring.store), "url_prefix": "/tieout", "name": "Tie-out"}]
+
+
+class TieoutConsole(AirflowPlugin):
+    """The page "Tie-out" in Airflow's navigation."""
+
+    name = "tieout_console"
+    fastapi_apps: ClassVar[list[dict[str, Any]]] = _apps()
+    external_views: ClassVar[list[dict[str, Any]]] = [
+        {
+            "name": "Tie-out",
+            "href": "/tieout/",
+            "destination": "nav",
+            "url_route": "tieout",
+            "nav_top_level": True,
+            "icon": _icon("#2b3a47"),
+            "icon_dark_mode": _icon("#e3e8ec"),
+        }
+    ]
