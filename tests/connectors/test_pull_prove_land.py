@@ -1,0 +1,40 @@
+"""Live sources through the flows into Postgres: what is kept, proven and landed."""
+
+import pytest
+
+from include.flows.check_completeness import check_completeness
+from include.flows.land_records import land_records
+from include.flows.pull_changes import pull_changes
+from include.policy import load_policy
+from include.store.postgres import PostgresStore
+from tests.connectors.conftest import Start
+from tests.connectors.test_live_sources import CASES, GARBAGE, GARBAGE_CASES, WORLD, Case
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_row_is_kept_proven_and_landed(live: Start, store: PostgresStore, case: Case):
+    source = live(WORLD).of(case.system)
+    assert pull_changes(source, store, entity=case.entity).new == case.count
+    proof = check_completeness(source, store, entity=case.entity)
+    landed = land_records(source, store, entity=case.entity, policy=load_policy())
+    assert proof.proven, str(proof)
+    assert (landed.good, landed.complaints) == (case.count, [])
+
+
+@pytest.mark.parametrize("case", GARBAGE_CASES)
+def test_garbage_is_proven_to_be_here_and_quarantined(live: Start, store: PostgresStore, case: Case):
+    source = live(GARBAGE).of(case.system)
+    pulled = pull_changes(source, store, entity=case.entity)
+    proof = check_completeness(source, store, entity=case.entity)
+    landed = land_records(source, store, entity=case.entity, policy=load_policy())
+    assert proof.proven, str(proof)
+    assert landed.good + landed.quarantined == pulled.new == 4
+    assert any("has no id" in complaint for complaint in landed.complaints)
+
+
+def test_pulling_and_landing_again_changes_nothing(live: Start, store: PostgresStore):
+    source = live(WORLD).payments()
+    for new in (5, 0):
+        assert pull_changes(source, store, entity="payments").new == new
+        assert check_completeness(source, store, entity="payments").proven
+        assert land_records(source, store, entity="payments", policy=load_policy()).good == new
