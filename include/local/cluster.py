@@ -131,7 +131,7 @@ def explain(log: str, *, place: Path) -> str:
     """One sentence about why Postgres did not start, from what it wrote; `place` is where its files are."""
     if "No space left on device" in log:
         return f"the disk holding {place} is full; free some space and start again"
-    if "could not bind" in log or "Address already in use" in log:
+    if lost_its_port(log):
         return "another program took the port of Postgres just now; start again"
     if "Permission denied" in log or "has wrong ownership" in log:
         return f"{place} belongs to another user; start as that user, or remove the folder to begin anew"
@@ -139,6 +139,11 @@ def explain(log: str, *, place: Path) -> str:
         return f"{place} was written by another version of Postgres; move it away and start again"
     last = next((line for line in reversed(log.splitlines()) if line.strip()), "it wrote nothing")
     return f"Postgres below {place} did not start: {last.strip()}"
+
+
+def lost_its_port(log: str) -> bool:
+    """Whether the server could not start because another program listens on its port."""
+    return "could not bind" in log or "Address already in use" in log
 
 
 def _account() -> Account | None:

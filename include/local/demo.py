@@ -38,11 +38,12 @@ def run_demo(*, home: Home, world: Path | None, as_of: date | None, keep_up: boo
     done = False
     try:
         with platform_up(steps, home=home, world=world, leashed=True, replace=True) as platform:
-            subject = _run_the_day(steps, platform, as_of)
-            _tell(steps, platform, f"Verdict: {subject}")
+            steps.tell(_run_the_day(steps, platform, as_of))
+            steps.tell(f"The report is in {home.mailbox}")
             done = True
             if keep_up and sys.stdin.isatty():
-                steps.tell("The platform stays up until you press Ctrl-C.")
+                steps.tell("The platform stays up until you press Ctrl-C:")
+                _tell_addresses(steps, platform)
                 threading.Event().wait()
     except StepFailed:
         return EXIT_FAILED
@@ -59,7 +60,8 @@ def run_up(*, home: Home, world: Path | None) -> int:
         return 0
     try:
         with platform_up(steps, home=home, world=world, leashed=False, replace=False) as platform:
-            _tell(steps, platform, "The platform is up; make down stops it.")
+            steps.tell("The platform is up; make down stops it.")
+            _tell_addresses(steps, platform)
     except StepFailed:
         return EXIT_FAILED
     except KeyboardInterrupt:
@@ -95,7 +97,7 @@ def _run_the_day(steps: Steps, platform: Platform, as_of: date | None) -> str:
         _run_dags(platform, (TIE_OUT,), day, say)
     with steps.step("report") as say:
         subject = _await_mail(platform.home, day)
-        say(subject)
+        say("arrived")
     return subject
 
 
@@ -148,14 +150,12 @@ def _subject(path: Path) -> str:
     return str(message_from_bytes(path.read_bytes(), policy=policy.default)["Subject"])
 
 
-def _tell(steps: Steps, platform: Platform, verdict: str) -> None:
-    """The last words: how it went and where to look."""
+def _tell_addresses(steps: Steps, platform: Platform) -> None:
     ports = platform.ports
     # A log is no place for a password.
-    shown = load_secrets(platform.home).admin_password if steps.is_live else f"in {platform.home.secrets}"
-    steps.tell(verdict)
-    steps.tell(f"Airflow:  {ports.airflow_address}  user admin, password {shown}")
-    steps.tell(f"Reports:  http://127.0.0.1:{ports.mailbox}  (the mailbox, kept in {platform.home.mailbox})")
+    password = load_secrets(platform.home).admin_password if steps.is_live else f"in {platform.home.secrets}"
+    steps.tell(f"  Airflow   {ports.airflow_address}  user admin, password {password}")
+    steps.tell(f"  reports   http://127.0.0.1:{ports.mailbox}  the mailbox of finance")
 
 
 def _steps(home: Home) -> Steps:

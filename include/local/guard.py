@@ -24,8 +24,7 @@ ORPHANS_GRACE_S = 3.0
 def main(pid_file: Path, *command: str) -> int:
     end_with_parent(signal.SIGTERM)
     adopt_orphans()
-    if myself := Process.find(os.getpid()):
-        myself.write(pid_file)
+    Process.myself().write(pid_file)
     program = subprocess.Popen(
         command,
         preexec_fn=partial(end_with_parent, signal.SIGTERM),  # noqa: PLW1509  no thread is running

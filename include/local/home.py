@@ -74,3 +74,11 @@ class Home:
         folder = self.create() / name
         folder.mkdir(mode=0o700, exist_ok=True)
         return folder
+
+
+def private_folder(folder: Path) -> Path:
+    """A folder outside the home that only we use. Raises SetUpFailed when it is somebody else's."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_uid != os.geteuid():
+        raise SetUpFailed(f"{folder} belongs to another user; remove it and start again")
+    return folder

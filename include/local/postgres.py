@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from include.local.cluster import SUPERUSER, Cluster, explain, find_cluster
+from include.local.cluster import SUPERUSER, Cluster, explain, find_cluster, lost_its_port
 from include.local.databases import DatabaseUrls, prepare_databases
 from include.local.home import PROJECT, Home, SetUpFailed
 from include.local.ports import free_port
@@ -26,6 +26,8 @@ from include.local.secrets import load_secrets
 PREFERRED_PORT = 5463
 START_TIMEOUT_S = 120.0
 """Long enough to recover from a crash: the log since the last checkpoint is replayed first."""
+START_TRIES = 3
+"""Between looking for a free port and listening on it, another server may take it."""
 STOP_TIMEOUT_S = 60.0
 LOG_BYTES_MAX = 10_000_000
 PIDFILE_PORT, PIDFILE_STATUS = 3, 7
@@ -122,17 +124,25 @@ def _ensure_running(home: Home, cluster: Cluster) -> int:
         return running.port
     _clear_remains(cluster.data)
     cluster.initialise(password=load_secrets(home).database_password)
-    port = _port(home)
     log = home.logs / "postgres.log"
     if log.exists() and log.stat().st_size > LOG_BYTES_MAX:
         log.replace(log.with_suffix(".log.1"))
+    for _ in range(START_TRIES):
+        port = _port(home)
+        written = _try_to_start(home, cluster, port=port, log=log)
+        if _is_ready(cluster):
+            return port
+        if not lost_its_port(written):
+            break
+    raise SetUpFailed(explain(written, place=cluster.base), log=log)
+
+
+def _try_to_start(home: Home, cluster: Cluster, *, port: int, log: Path) -> str:
+    """Start the server and wait until it is ready or has given up; what it wrote."""
     begin = log.stat().st_size if log.exists() else 0
     _start_keeper(home, cluster, port=port, log=log)
     wait_for(lambda: _is_ready(cluster) or not Process.read(_keeper_file(cluster)), timeout_s=START_TIMEOUT_S)
-    if not _is_ready(cluster):
-        written = log.read_bytes()[begin:].decode(errors="replace")
-        raise SetUpFailed(explain(written, place=cluster.base), log=log)
-    return port
+    return log.read_bytes()[begin:].decode(errors="replace")
 
 
 def _start_keeper(home: Home, cluster: Cluster, *, port: int, log: Path) -> None:

@@ -30,6 +30,10 @@ class Process:
         return cls(pid, int(fields[STARTED])) if fields and fields[STATE] not in "ZX" else None
 
     @classmethod
+    def myself(cls) -> "Process":
+        return cls(os.getpid(), int(_stat(os.getpid())[STARTED]))
+
+    @classmethod
     def read(cls, path: Path) -> "Process | None":
         """The live process that was written to this file."""
         try:

@@ -14,7 +14,7 @@ from include.local.airflow_api import health
 from include.local.airflow_env import airflow_environment
 from include.local.databases import DatabaseUrls
 from include.local.home import Home, SetUpFailed
-from include.local.ports import choose_ports
+from include.local.ports import hand_over_ports, reserve_ports
 from include.local.secrets import Secrets, load_secrets
 from include.local.supervision import Program, halt, launch, program_log, states, supervisor
 
@@ -52,16 +52,18 @@ def start(home: Home, *, urls: DatabaseUrls, world: Path, leashed: bool = False)
     """
     if supervisor(home):
         raise SetUpFailed(f"the platform of {home.root} is running already; stop it with: make down")
-    ports = Ports(**choose_ports(asdict(Ports())))
+    chosen = reserve_ports(asdict(Ports()))
+    ports = Ports(**chosen)
     _ports_file(home).write_text(json.dumps(asdict(ports)))
     secrets = load_secrets(home)
     environment = airflow_environment(home=home, urls=urls, secrets=secrets, port=ports.airflow)
-    launch(
+    process = launch(
         home,
         programs=_programs(world),
         environment={**environment, **twin_environment(ports, secrets)},
         leashed=leashed,
     )
+    hand_over_ports(chosen, process)
     return ports
 
 

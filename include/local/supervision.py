@@ -20,7 +20,7 @@ from xmlrpc.client import ServerProxy
 from supervisor.xmlrpc import SupervisorTransport  # type: ignore[import-untyped]
 
 from include.local import guard
-from include.local.home import PROJECT, Home, SetUpFailed
+from include.local.home import PROJECT, Home, SetUpFailed, private_folder
 from include.local.processes import Process, exclusive, wait_for
 
 START_TIMEOUT_S = 15.0
@@ -41,8 +41,8 @@ class Program:
 
 def launch(
     home: Home, *, programs: Sequence[Program], environment: Mapping[str, str], leashed: bool = False
-) -> None:
-    """Start supervisord with these programs; leashed, it ends with the calling thread.
+) -> Process:
+    """Start supervisord with these programs and return it; leashed, it ends with the calling thread.
 
     Raises SetUpFailed when one is running already or it does not start.
     """
@@ -63,6 +63,7 @@ def launch(
         process.write(_pid_file(home))
     if not process.alive:
         raise SetUpFailed("supervisord ended at once", log=_log(home))
+    return process
 
 
 def halt(home: Home) -> bool:
@@ -165,12 +166,7 @@ def _socket(home: Home) -> Path:
     if len(os.fsencode(near)) <= SOCKET_PATH_MAX:
         return near
     name = hashlib.sha256(os.fsencode(home.root)).hexdigest()[:12]
-    folder = Path(tempfile.gettempdir()) / f"tieout-{os.geteuid()}-{name}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.stat().st_uid != os.geteuid():
-        raise SetUpFailed(
-            f"{folder} belongs to another user; remove it, or set TIEOUT_HOME to a shorter path"
-        )
+    folder = private_folder(Path(tempfile.gettempdir()) / f"tieout-{os.geteuid()}-{name}")
     return folder / "supervisor.sock"
 
 

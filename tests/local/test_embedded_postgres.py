@@ -15,6 +15,7 @@ from include.local import postgres
 from include.local.cluster import explain, find_cluster
 from include.local.databases import DatabaseUrls, read_note, recreate_database, write_note
 from include.local.home import PROJECT, Home, SetUpFailed
+from include.local.ports import free_port
 from include.local.postgres import server
 from include.local.processes import Process, all_pids, wait_for
 from tests.local.conftest import command_line, processes_of
@@ -24,6 +25,7 @@ import sys, time
 from pathlib import Path
 from include.local.home import Home
 from include.local.postgres import server
+from include.local.ports import free_port
 with server(Home(Path(sys.argv[1]))):
     print("up", flush=True)
     sys.stdin.read()
@@ -156,6 +158,14 @@ def test_the_next_free_port_is_taken_when_the_usual_one_is_not_free(home: Home):
         port = int(value(urls.app, "SHOW port"))
     with socket.create_server(("127.0.0.1", port)), server(home) as urls:
         assert int(value(urls.app, "SHOW port")) > port
+
+
+def test_a_port_lost_at_the_last_moment_is_given_up_for_the_next(home: Home, monkeypatch: pytest.MonkeyPatch):
+    with socket.create_server(("127.0.0.1", 0)) as thief:
+        offers = iter([thief.getsockname()[1], free_port(22000)])
+        monkeypatch.setattr(postgres, "free_port", lambda _preferred: next(offers))
+        with server(home) as urls:
+            assert value(urls.app, "SELECT 1") == 1
 
 
 def test_lost_secrets_do_not_lose_the_data(home: Home):

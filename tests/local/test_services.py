@@ -1,4 +1,5 @@
 import json
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from include.local import services
 from include.local.airflow_env import airflow_environment
 from include.local.databases import DatabaseUrls
 from include.local.home import PROJECT, Home, SetUpFailed
-from include.local.ports import choose_ports, free_port
+from include.local.ports import free_port, hand_over_ports, reserve_ports
+from include.local.processes import Process
 from include.local.secrets import Secrets, load_secrets
 
 START = datetime(2026, 6, 30, 12, tzinfo=UTC)
@@ -124,8 +126,20 @@ def test_every_secret_differs(own: Home):
 
 def test_two_services_never_get_the_same_port():
     preferred = free_port(20000)
-    chosen = choose_ports({"one": preferred, "two": preferred})
+    chosen = reserve_ports({"one": preferred, "two": preferred})
     assert chosen["one"] != chosen["two"]
+
+
+def test_a_port_stays_reserved_while_its_process_lives():
+    preferred = free_port(21000)
+    with subprocess.Popen(["sleep", "60"]) as other:
+        first = reserve_ports({"one": preferred})
+        process = Process.find(other.pid)
+        assert process
+        hand_over_ports(first, process)
+        assert reserve_ports({"one": preferred}) != first
+        other.kill()
+    assert reserve_ports({"one": preferred}) == first
 
 
 def test_a_home_that_cannot_be_made_is_named(tmp_path: Path):
