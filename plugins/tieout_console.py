@@ -20,10 +20,9 @@ def _apps() -> list[dict[str, Any]]:
     # Plugins load in every process of Airflow; only this one serves pages and has the API's permissions at hand.
     if "api-server" not in sys.argv:
         return []
-    from include import wiring  # noqa: PLC0415
     from include.console.app import build_app  # noqa: PLC0415
 
-    return [{"app": build_app(wiring.store), "url_prefix": "/tieout", "name": "Tie-out"}]
+    return [{"app": build_app(), "url_prefix": "/tieout", "name": "Tie-out"}]
 
 
 class TieoutConsole(AirflowPlugin):

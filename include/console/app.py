@@ -14,9 +14,9 @@ from fastapi.responses import HTMLResponse, PlainTextResponse
 from jinja2 import FileSystemLoader, StrictUndefined, select_autoescape
 from jinja2.sandbox import SandboxedEnvironment
 
-from include.flows.render_results import render_results
+from include import wiring
+from include.flows.report_day import spreadsheets
 from include.ports import Row, Stop, Store, Transaction
-from include.report import for_spreadsheets
 
 DAG_ID = "tie_out"
 DAYS_LISTED = 400
@@ -40,7 +40,7 @@ _templates = SandboxedEnvironment(
 )
 
 
-def build_app(store: Callable[[], Store]) -> FastAPI:
+def build_app(store: Callable[[], Store] = wiring.store) -> FastAPI:
     """The app, to be mounted by Airflow; `store` is asked anew for every request.
 
     Airflow protects nothing that a plugin mounts: the permission stands on the app, before every route.
@@ -66,11 +66,9 @@ def build_app(store: Callable[[], Store]) -> FastAPI:
     @app.get("/reports/{as_of}/{file}.csv")
     def result_file(as_of: date, file: File) -> Response:
         with store().transaction() as tx:
-            content = render_results(tx, _report_of(tx, as_of)["run_id"])[f"{file}.csv"]
+            content = spreadsheets(tx, _report_of(tx, as_of)["run_id"])[f"{file}.csv"]
         disposition = f'attachment; filename="{as_of}-{file}.csv"'
-        return Response(
-            for_spreadsheets(content), media_type="text/csv", headers={"Content-Disposition": disposition}
-        )
+        return Response(content, media_type="text/csv", headers={"Content-Disposition": disposition})
 
     app.middleware("http")(_with_headers)
     app.exception_handler(Stop)(_unavailable)

@@ -58,6 +58,11 @@ def report_day(store: Store, postman: Postman, *, as_of: date, recipients: Seque
     return Reported(run_id, sent=True, recipients=tuple(recipients))
 
 
+def spreadsheets(tx: Transaction, run_id: UUID) -> dict[str, bytes]:
+    """The result files of a run, safe to open in a spreadsheet program."""
+    return {name: for_spreadsheets(content) for name, content in render_results(tx, run_id).items()}
+
+
 def _keep(store: Store, *, as_of: date, recipients: Sequence[str]) -> UUID:
     """Render and store the report, in a transaction of its own: it can be read while the mail server is away."""
     with store.transaction() as tx:
@@ -80,14 +85,14 @@ def _keep(store: Store, *, as_of: date, recipients: Sequence[str]) -> UUID:
 
 def _as_kept(tx: Transaction, kept: Row, *, run_id: UUID, as_of: date) -> Report:
     """The report as it was stored, not as today's code would render it, with the run's result files."""
-    files = render_results(tx, run_id)
+    files = spreadsheets(tx, run_id)
     return Report(
         key=str(run_id),
         as_of=as_of,
         subject=kept["subject"],
         html=kept["html"],
         text=kept["plain"],
-        attachments={f"{as_of}-{name}": for_spreadsheets(files[name]) for name in ATTACHED},
+        attachments={f"{as_of}-{name}": files[name] for name in ATTACHED},
     )
 
 
