@@ -1,6 +1,6 @@
 """CSV that spreadsheet programs may open: text that they would run as a formula is marked as text.
 
-Rule: OWASP, "CSV Injection".
+Rules: OWASP, "CSV Injection"; RFC 4180, whose CRLF also makes Python quote cells with a CR of their own.
 """
 
 import csv
@@ -14,10 +14,10 @@ _BREAKS = frozenset("\t\r\n")
 
 
 def for_spreadsheets(content: bytes) -> bytes:
-    """The same CSV (UTF-8, LF) with `'` before every cell that would start a formula; numbers stay numbers."""
+    """The same CSV (UTF-8, now CRLF) with `'` before every cell that would start a formula; numbers stay numbers."""
     text = io.StringIO()
     rows = csv.reader(io.StringIO(content.decode(), newline=""))
-    csv.writer(text, lineterminator="\n").writerows([_as_text(cell) for cell in row] for row in rows)
+    csv.writer(text).writerows([_as_text(cell) for cell in row] for row in rows)
     return text.getvalue().encode()
 
 

@@ -1,0 +1,150 @@
+import re
+from dataclasses import replace
+from datetime import date
+from uuid import UUID
+
+import pytest
+
+from include.domain.proofs import ControlTotal
+from include.report import (
+    AgingTotal,
+    AmbiguousTotal,
+    AppliedTotal,
+    BreakTotal,
+    OpenBreak,
+    ReportFacts,
+    render_report,
+)
+from include.report.words import amount, line, percent
+
+QUIET = ReportFacts(
+    run_id=UUID(int=7),
+    as_of=date(2026, 6, 30),
+    certificate_sha256="c0ffee",
+    totals=[
+        ControlTotal(recon="R3", side="invoice", currency="USD", loaded_minor=100, matched_minor=100),
+        ControlTotal(recon="all", side="opportunity", currency="USD", loaded_count=2),
+    ],
+    applied=[AppliedTotal(rule="P1", currency="USD", payments=1812)],
+    ambiguous=[],
+    breaks=[],
+    top=[],
+    aging=[AgingTotal(currency="USD", bucket="1-30", invoices=3, open_minor=511985)],
+    quarantined=[],
+)
+UNAPPLIED = OpenBreak(
+    code="CA01",
+    name="unapplied cash",
+    key="PAY-1",
+    currency="JPY",
+    amount_minor=1234567,
+    severity="S1",
+    age_days=1,
+    owner="AR",
+    action="apply or refund",
+    evidence="names nothing",
+)
+HELD = BreakTotal(
+    code="CA01", name="unapplied cash", holds_payment=True, currency="JPY", breaks=7, amount_minor=1234567
+)
+BUSY = replace(
+    QUIET,
+    breaks=[HELD],
+    top=[UNAPPLIED],
+    ambiguous=[AmbiguousTotal(candidates=2, payments=7)],
+    quarantined=["invoices.csv:3: due_date is missing"],
+    totals=[*QUIET.totals, ControlTotal(recon="R3", side="payment", currency=None, quarantined_count=1)],
+)
+
+
+def words_of(html: str) -> str:
+    return " ".join(re.sub(r"<style>.*?</style>|<[^>]*>", " ", html, flags=re.DOTALL).split())
+
+
+def test_a_quiet_day_is_short_and_asks_nothing_of_anybody():
+    report = render_report(QUIET)
+    assert report.subject == "2026-06-30 ties: 1,812 payments applied, 0 held, USD 5,119.85 open"
+    assert "Nothing needs anybody today." in report.text
+    assert "Nothing needs anybody today." in report.html
+    assert "breaks by kind" not in report.text
+
+
+def test_a_day_that_does_not_tie_says_so_first():
+    total = ControlTotal(recon="R3", side="invoice", currency="USD", loaded_minor=100)
+    report = render_report(replace(QUIET, totals=[total]))
+    assert report.subject.startswith("2026-06-30 does not tie:")
+    assert "do not rely on these figures" in report.text
+    assert "Do not rely on these figures" in report.html
+
+
+def test_a_subject_with_many_currencies_counts_them():
+    aging = [
+        AgingTotal(currency=currency, bucket="current", invoices=2, open_minor=1)
+        for currency in ("EUR", "SGD", "USD")
+    ]
+    assert "6 invoices in 3 currencies open" in render_report(replace(QUIET, aging=aging)).subject
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        "JPY 1,234,567",
+        "PAY-1",
+        "Apply or refund",
+        "names nothing",
+        "several open invoices fit equally well",
+        "invoices.csv:3: due_date is missing",
+        "1,812",
+        "5,119.85",
+        "c0ffee",
+        "00000000-0000-0000-0000-000000000007",
+        "2 opportunities",
+    ],
+)
+def test_text_and_html_tell_the_same(fact: str):
+    report = render_report(BUSY)
+    assert fact in report.text
+    assert fact in words_of(report.html)
+
+
+def test_the_html_needs_nothing_from_outside():
+    html = render_report(BUSY).html
+    assert not re.search(r"<(script|img|link|iframe|form)|https?:|url\(|@import", html)
+
+
+def test_what_comes_from_outside_is_text_in_every_template():
+    hostile = replace(UNAPPLIED, key="{{ 7*7 }}<img src=x onerror=y>", evidence="\"'><script>x</script>")
+    report = render_report(replace(BUSY, top=[hostile], quarantined=["<b>{{ 7*7 }}</b>"]))
+    assert "{{ 7*7 }}&lt;img" in report.html
+    assert not re.search(r"<(img|script|b)\b", report.html)
+
+
+def test_a_line_from_outside_cannot_add_lines_or_turn_text_around():
+    assert line("a\r\nSubject: b\u202ec\u200b\0 d") == "a Subject: bc d"
+    assert len(line("x" * 1000)) == 240
+
+
+def test_the_same_facts_give_the_same_bytes():
+    assert render_report(BUSY) == render_report(BUSY)
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "shown"),
+    [
+        (0, "SGD", "0.00"),
+        (-123456789, "SGD", "\N{MINUS SIGN}1,234,567.89"),
+        (10**20 + 1, "SGD", "1,000,000,000,000,000,000.01"),
+        (1234567, "JPY", "1,234,567"),
+        (1234567, "KWD", "1,234.567"),
+    ],
+)
+def test_money_is_exact_and_grouped(minor: int, currency: str, shown: str):
+    assert amount(minor, currency) == shown
+
+
+def test_a_share_is_rounded_half_up():
+    assert [percent(1, 2000), percent(1, 3), percent(5, 5)] == [
+        "0.1\N{NO-BREAK SPACE}%",
+        "33.3\N{NO-BREAK SPACE}%",
+        "100.0\N{NO-BREAK SPACE}%",
+    ]
