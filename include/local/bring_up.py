@@ -19,7 +19,7 @@ from include.local.postgres import server
 from include.local.progress import Say, Steps
 from include.local.secrets import load_secrets
 from include.local.world_day import MANIFEST, check_world, world_digest
-from include.store.migrate import migrate
+from include.store.migrate import MigrationConflict, migrate
 from include.twin.generate import generate_world
 
 SEED, SIZE, PROFILE = 7, 1000, "default"
@@ -94,7 +94,7 @@ def _prepare_tables(urls: DatabaseUrls, world: Path, *, replace: bool, say: Say)
     note = f"the world with SHA-256 {world_digest(world)}, read from "
     found = read_note(urls.app)
     if found.startswith(note):
-        say("up to date" if not migrate(urls.app) else "brought up to date")
+        say("up to date" if not _migrate(urls.app) else "brought up to date")
         return
     if _has_tables(urls.app):
         held = f"the database holds {found or 'data of its own'}"
@@ -104,7 +104,14 @@ def _prepare_tables(urls: DatabaseUrls, world: Path, *, replace: bool, say: Say)
             raise SetUpFailed(f"{held}; to replace it run: make demo WORLD={world}")
         recreate_database(urls.app, admin=urls.admin)
     write_note(urls.app, f"{note}{world}")
-    say(f"{len(migrate(urls.app))} migrations")
+    say(f"{len(_migrate(urls.app))} migrations")
+
+
+def _migrate(url: str) -> list[str]:
+    try:
+        return migrate(url)
+    except MigrationConflict as conflict:
+        raise SetUpFailed(str(conflict)) from None
 
 
 def _has_tables(url: str) -> bool:
