@@ -1,13 +1,16 @@
 """Ties out one business day (Asia/Singapore): reconciles, publishes, and mails the report to finance.
 
-**reconcile** sees only facts of the day and before, and certifies its result. **publish** refuses a day that
-cannot prove that every cent is accounted for. **report** mails the published day, once.
+**sources_complete** waits until every source is proven complete through the day. **reconcile** sees only facts
+of the day and before, and certifies its result. **check** runs the invariants of sql/checks. **publish** refuses
+a day that cannot prove that every cent is accounted for. **report** mails the published day, once.
 
 On call
 - A day may be run again: the same inputs give the same run, and mail readers fold a repeated report.
 - A past day: `airflow backfill create --dag-id tie_out` with that day's midnight in Singapore as both dates
   (`2026-06-30T00:00:00+08:00`). A run triggered by hand ties out the last day that was over by its logical
   date, or by now when it has none.
+- **sources_complete** keeps waiting: its message names the sources; see their extract DAGs. It asks for hours.
+- **check** fails: a bug, not data. Keep the database as it is and page the platform's owner.
 - **publish** fails: its message names the proofs that failed. Mend the source or the extraction first (see
   the extract DAGs); trying again before that changes nothing.
 - **report** fails as uncertain: the mail server took the message and did not confirm it. Look into
@@ -32,11 +35,22 @@ with DAG(
     **wiring.dag_settings(pool="tieout_reconcile"),
 ):
 
+    @task(retries=20)
+    def sources_complete() -> None:
+        from include.flows.await_sources import await_sources
+
+        complete = await_sources(wiring.sources(), wiring.store(), day_end=wiring.day_end())
+        log.info("%s source entities are complete", complete)
+
     @task(task_id="reconcile")
     def reconcile_day() -> None:
         from include.flows.reconcile import reconcile
 
         log.info("%s", reconcile(wiring.store(), as_of=wiring.as_of(), policy=wiring.policy()))
+
+    @task
+    def check() -> None:
+        log.info("%s invariants hold", wiring.check_invariants())
 
     @task
     def publish() -> None:
@@ -51,4 +65,4 @@ with DAG(
         to = wiring.recipients()
         log.info("%s", report_day(wiring.store(), wiring.postman(), as_of=wiring.as_of(), recipients=to))
 
-    reconcile_day() >> publish() >> report()
+    sources_complete() >> reconcile_day() >> check() >> publish() >> report()

@@ -15,13 +15,10 @@ from include.flows.pull_changes import pull_changes
 from include.flows.reconcile import RunSummary, reconcile
 from include.flows.render_results import certificate_bytes, render_results
 from include.policy import load_policy
+from include.ports import NothingUsable
 from include.store.postgres import PostgresStore
 
 Say = Callable[[str], None]
-
-
-class NothingUsable(Exception):
-    """The world holds no row that can be used."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ Stop
 ├── Retryable   the outside system was unavailable or throttled us; try again later
 ├── Rejected    the outside system refused this one record; park it and go on
 ├── Uncertain   the call was sent and its answer lost; look before sending again
-└── Fatal       credentials, schema or configuration are wrong; stop and page someone
+├── Fatal       credentials, schema or configuration are wrong; stop and page someone
+└── NothingUsable  the input holds no row that can be used; give another
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,6 +37,10 @@ class Uncertain(Stop):
 
 class Fatal(Stop):
     """Credentials, schema or configuration are wrong; stop and page someone."""
+
+
+class NothingUsable(Stop):
+    """The input holds no row that can be used; give another."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,8 @@ Looked up inside tasks only, never while a DAG file is parsed; what is heavy to 
 
 import logging
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -217,6 +218,23 @@ def as_of() -> date:
     )
 
 
+def day_end() -> datetime:
+    """When the business day of the running task is over."""
+    return datetime.combine(as_of() + timedelta(days=1), time(), tzinfo=ZONE)
+
+
+def check_invariants() -> int:
+    """Run every query of sql/checks; how many there are. Raises Fatal naming those that found something."""
+    from airflow.providers.postgres.hooks.postgres import PostgresHook
+
+    hook = PostgresHook("tieout_db")
+    checks = sorted((Path(__file__).parents[1] / "sql" / "checks").glob("*.sql"))
+    broken = [check.stem for check in checks if hook.get_first(check.read_text(encoding="utf-8"))]
+    if broken:
+        raise Fatal(f"invariants do not hold: {', '.join(broken)}; run sql/checks by hand to see the rows")
+    return len(checks)
+
+
 def each_entity(source: Source, act: Callable[[str], object]) -> None:
     """Do it for every entity, also after one that stops; then raises what stopped, naming all of it."""
     stopped: dict[str, Stop] = {}
@@ -249,11 +267,12 @@ def prove(source: Source) -> None:
 def prove_entity(source: Source, db: Store, *, entity: str) -> object:
     """The proof. Raises Fatal with its text when the window stays unproven, Retryable."""
     from include.flows.check_completeness import check_completeness
-    from include.flows.pull_changes import pull_changes
+    from include.flows.pull_changes import pull_changes, rewind
 
     proof = check_completeness(source, db, entity=entity)
     if not proof.proven:
-        log.warning("%s; pulling once more", proof)
+        log.warning("%s; reading the unproven window once more", proof)
+        rewind(db, system=source.system, entity=entity)
         pull_changes(source, db, entity=entity)
         proof = check_completeness(source, db, entity=entity)
     if not proof.proven:

@@ -122,7 +122,7 @@ def unposted(payment: Mapping[str, Any], held: Held | None) -> Finding:
     """The break for a payment no pass could post.
 
     `payment` has payment_id, customer_id, currency, amount_minor, names_a_document, reference, and `named`: the
-    invoices its reference names, each with invoice_id, number, customer_id, currency, gross_minor, status, settled_by.
+    invoices its reference names, each with invoice_id, number, key, currency, gross_minor, status, settled_by.
     """
     if held:
         shown = ", ".join(held.candidates[:CANDIDATES_SHOWN])
@@ -144,6 +144,11 @@ def _named_but_unposted(payment: Mapping[str, Any], named: Sequence[Mapping[str,
         return Finding("CA01", f"names {numbers}, which is in another currency than the payment")
     if closed := [invoice for invoice in named if invoice["status"] in NOT_OWED]:
         return Finding("CA19", f"names {closed[0]['number']}, which is {closed[0]['status'].lower()}")
+    if len({invoice["key"] for invoice in named}) < len(named):
+        alike = ", ".join(invoice["invoice_id"] for invoice in named[:CANDIDATES_SHOWN])
+        return Finding(
+            "CA16", f"names {numbers}, which several invoices are called: {alike}; the customer would decide"
+        )
     total = sum(invoice["gross_minor"] for invoice in named)
     if settled := sorted({invoice["settled_by"] for invoice in named if invoice["settled_by"]}):
         code = "CA05" if payment["amount_minor"] == total else "CA01"
@@ -154,7 +159,9 @@ def _named_but_unposted(payment: Mapping[str, Any], named: Sequence[Mapping[str,
 def _wrong_amount(payment: Mapping[str, Any], total: int, numbers: str) -> Finding:
     difference = Money(abs(payment["amount_minor"] - total), payment["currency"])
     if difference.minor == 0:
-        return Finding("CA16", f"names {numbers}, but not clearly: several invoices or payments read alike")
+        return Finding(
+            "CA16", f"names {numbers}, and so does another payment; which came first for all would decide"
+        )
     if payment["amount_minor"] < total:
         return Finding("CA03", f"names {numbers} and is {difference} short")
     return Finding("CA04", f"names {numbers} and is {difference} over")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from include.domain.currencies import EXPONENTS
 
-AMOUNT = re.compile(r"(-?)(\d{1,15})(?:\.(\d{1,10}))?")
+AMOUNT = re.compile(r"(-?)([0-9]{1,15})(?:\.([0-9]{1,10}))?")
 """A decimal amount as WORLD files and systems write it: no grouping, no exponent, no sign but minus."""
 
 

@@ -1,6 +1,6 @@
 """Turns payloads kept as received into typed canonical rows; what cannot be read is quarantined with its reasons."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -10,7 +10,7 @@ from include.domain.money import InexactAmount, UnknownCurrency, to_minor
 from include.domain.references import names_a_document, number_key, reference_keys, tokens
 from include.policy import Policy
 from include.ports import Row, Source, Store, Transaction, Translated
-from include.validation.rows import Failure, failures_of
+from include.validation.rows import Failure, failures_of, shown
 
 BATCH_ROWS = 50_000
 """Records landed per transaction: bounds memory, and what a crash repeats."""
@@ -61,25 +61,28 @@ def _land(tx: Transaction, source: Source, entity: Entity, policy: Policy, pulls
     rows = [source.translate(entity.name, record["payload"]) for record in records]
     failures = failures_of(entity.name, rows)
     for position, record in enumerate(records):
-        if damage := _damage(record, once=source.states_once and not entity.repeats):
-            failures[position] = [damage]
+        if record["damage"]:
+            failures[position] = [Failure("", record["damage"], "")]
+        elif source.states_once and not entity.repeats and record["first_place"] != record["place"]:
+            failures.setdefault(position, []).insert(0, _duplicate(record))
     good = {
         record["native_id"]: i for i, record in enumerate(records) if i not in failures
     }  # the last statement wins
     _write_good(tx, entity, policy, batch, [(records[i], rows[i]) for i in good.values()])
-    bad = [(records[i], rows[i], found) for i, found in sorted(failures.items())]
-    _write_quarantine(tx, entity, batch, bad)
+    bad = {_version(records[i]): (records[i], rows[i], found) for i, found in sorted(failures.items())}
+    _write_quarantine(tx, entity, batch, bad.values())
     tx.run("mark_landed", pulls=pulls, batch=batch)
-    complaints = [f"{record['place']}: {'; '.join(map(str, found))}" for record, _, found in bad]
+    complaints = [f"{record['place']}: {'; '.join(map(str, found))}" for record, _, found in bad.values()]
     return Landed(len(good), len(bad), complaints)
 
 
-def _damage(record: Row, *, once: bool) -> Failure | None:
-    if record["damage"]:
-        return Failure("", record["damage"], "")
-    if once and record["first_place"] != record["place"]:
-        return Failure("id", f"stated before, in {record['first_place']}", repr(record["native_id"]))
-    return None
+def _version(record: Row) -> tuple[str, str]:
+    return record["native_id"], record["version"]
+
+
+def _duplicate(record: Row) -> Failure:
+    rule = f"a duplicate, first stated in {record['first_place']}"
+    return Failure("id", rule, shown(record["native_id"]))
 
 
 def _write_good(
@@ -111,7 +114,7 @@ def _write_good(
 
 
 def _write_quarantine(
-    tx: Transaction, entity: Entity, batch: int, bad: Sequence[tuple[Row, Translated, list[Failure]]]
+    tx: Transaction, entity: Entity, batch: int, bad: Iterable[tuple[Row, Translated, list[Failure]]]
 ) -> None:
     tx.copy_in(
         "canonical.quarantine",

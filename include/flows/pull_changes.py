@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from include.ports import Cursor, Fatal, Page, RawRecord, Retryable, Source, Store, Transaction
 
@@ -35,7 +36,7 @@ def pull_changes(source: Source, store: Store, *, entity: str) -> Pulled:
         page = source.fetch_page(entity, cursor)
         with store.transaction() as tx:
             _move_cursor(tx, source.system, entity, seen=cursor, to=page.next_cursor)
-            new = _keep(tx, source.system, entity, seen=cursor, page=page)
+            new = _keep(tx, source, entity, seen=cursor, page=page)
         done = Pulled(done.pages + 1, done.records + len(page.records), done.new + new)
         if not page.has_more:
             return done
@@ -49,6 +50,12 @@ def read_cursor(store: Store, *, system: str, entity: str) -> Cursor | None:
     return rows[0]["position"] if rows else None
 
 
+def rewind(store: Store, *, system: str, entity: str) -> None:
+    """Go back to the end of the last proven window, so that the next pull reads the unproven one again."""
+    with store.transaction() as tx:
+        tx.run("rewind_cursor", system=system, entity=entity)
+
+
 def _move_cursor(tx: Transaction, system: str, entity: str, *, seen: Cursor | None, to: Cursor) -> None:
     # Compare-and-set: the page belongs to the cursor it was read from.
     query = "move_cursor" if seen else "start_cursor"
@@ -57,30 +64,35 @@ def _move_cursor(tx: Transaction, system: str, entity: str, *, seen: Cursor | No
         raise Retryable(f"{system} {entity}: another worker moved the cursor; the page will be read again")
 
 
-def _keep(tx: Transaction, system: str, entity: str, *, seen: Cursor | None, page: Page) -> int:
+def _keep(tx: Transaction, source: Source, entity: str, *, seen: Cursor | None, page: Page) -> int:
     if not page.records:
         return 0
     [pull] = tx.rows(
         "open_pull",
-        system=system,
+        system=source.system,
         entity=entity,
         cursor_from=seen and dict(seen),
         cursor_to=dict(page.next_cursor),
         records=len(page.records),
     )
     tx.run("create_incoming_records")
-    source = (pull["pull_id"], system, entity)
-    tx.copy_in("incoming_records", _COLUMNS, ((*source, *_stored(record)) for record in page.records))
-    return tx.run("keep_records")
+    keys = (pull["pull_id"], source.system, entity)
+    tx.copy_in("incoming_records", _COLUMNS, ((*keys, *_stored(record)) for record in page.records))
+    return tx.run("keep_records", states_once=source.states_once)
 
 
 def _stored(record: RawRecord) -> tuple[str, ...]:
-    # Postgres takes no NUL and no half of a surrogate pair: they are written out as escapes, and the row is damaged.
-    text = json.dumps(record.payload, default=str, ensure_ascii=False)
-    clean = _UNSTORABLE.sub(
-        lambda found: f"{found[1] or ''}\\\\u{ord(found[2]) if found[2] else 0:04x}", text
-    )
-    damage = record.damage or (
-        "" if clean == text else "holds a character no database stores (NUL or half a pair)"
-    )
+    # Postgres keeps no NUL and no half of a surrogate pair: they are written out as escapes, and the row is damaged.
+    text = _json(record.payload)
+    clean = _UNSTORABLE.sub(lambda bad: f"{bad[1] or ''}\\\\u{ord(bad[2]) if bad[2] else 0:04x}", text)
+    damage = record.damage or ("" if clean == text else _unstorable(record))
     return record.native_id, record.version, clean, record.place, damage
+
+
+def _unstorable(record: RawRecord) -> str:
+    bad = [name for name, value in record.payload.items() if _UNSTORABLE.search(_json(value))]
+    return f"column {', '.join(bad)}: holds a NUL or half a character, which no database keeps"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, default=str, ensure_ascii=False)

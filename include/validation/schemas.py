@@ -13,8 +13,8 @@ from include.domain.money import AMOUNT
 TEXT_MAX = 10_000
 ID_MAX = 255
 
-_DECIMAL = r"-?\d{1,15}(\.\d{1,12})?"
-_INSTANT = r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:?\d{2}))?"
+_DECIMAL = r"-?[0-9]{1,15}(\.[0-9]{1,12})?"
+_INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:?[0-9]{2}))?"
 _YEARS = (1900, 2200)
 
 
@@ -38,7 +38,7 @@ def _checks(field: Field) -> Iterator[pa.Check]:
     match field.kind:
         case Kind.DATE:
             yield pa.Check(
-                lambda text: _is_date(text, r"\d{4}-\d{2}-\d{2}"), error="not a date like 2026-01-31"
+                lambda text: _is_date(text, r"[0-9]{4}-[0-9]{2}-[0-9]{2}"), error="not a date like 2026-01-31"
             )
         case Kind.INSTANT:
             yield pa.Check(
@@ -49,7 +49,7 @@ def _checks(field: Field) -> Iterator[pa.Check]:
         case Kind.DECIMAL:
             yield _like(_DECIMAL, "not a decimal number like 1234.50")
         case Kind.INTEGER:
-            yield _like(r"-?\d{1,9}", "not a whole number")
+            yield _like(r"-?[0-9]{1,9}", "not a whole number")
         case Kind.BOOLEAN:
             yield _like(r"(?i:true|false)", "not true or false")
         case Kind.CURRENCY:
@@ -82,5 +82,5 @@ def _is_date(text: pd.Series, pattern: str) -> pd.Series:
 
 
 def _is_exact(amount: pd.Series, currency: pd.Series) -> pd.Series:
-    decimals = amount.str.extract(r"\.(\d*?)0*$", expand=False).str.len()
+    decimals = amount.str.extract(r"\.([0-9]*?)0*$", expand=False).str.len()
     return ~(decimals > currency.map(EXPONENTS)).fillna(value=False).astype(bool)

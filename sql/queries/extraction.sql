@@ -23,12 +23,22 @@ CREATE TEMP TABLE incoming_records (
 ) ON COMMIT DROP;
 
 -- name: keep_records
--- A version we hold already is the overlap of two reads, not a change.
+-- What we hold already is the overlap of two reads, not a change: for a file any statement we hold, for a live system
+-- the newest one, since a row may go back to what it was.
 INSERT INTO raw.records (pull_id, system, entity, native_id, version, payload, place, damage)
 SELECT pull_id, system, entity, native_id, version, payload, place, damage
-FROM incoming_records
-ORDER BY position
-ON CONFLICT DO NOTHING;
+FROM incoming_records AS incoming
+WHERE NOT EXISTS (
+    SELECT FROM raw.records AS held
+    WHERE held.system = incoming.system AND held.entity = incoming.entity AND held.native_id = incoming.native_id
+        AND held.version = incoming.version
+        AND (%(states_once)s OR NOT EXISTS (
+            SELECT FROM raw.records AS newer
+            WHERE newer.system = held.system AND newer.entity = held.entity AND newer.native_id = held.native_id
+                AND newer.seq > held.seq AND newer.version <> held.version
+        ))
+)
+ORDER BY position;
 
 -- name: last_proven
 -- The end of the last window proven complete; later windows start there until they too are proven.
@@ -38,7 +48,7 @@ ORDER BY proof_id DESC LIMIT 1;
 
 -- name: held_records
 -- What we hold of the keys the source stated, in the order given; no row for what we lack.
-SELECT wanted.native_id, wanted.version, records.payload
+SELECT DISTINCT ON (wanted.native_id, wanted.version) wanted.native_id, wanted.version, records.payload
 FROM unnest(%(native_ids)s::text[], %(versions)s::text[]) AS wanted (native_id, version)
 JOIN raw.records
     ON records.system = %(system)s AND records.entity = %(entity)s
@@ -59,3 +69,25 @@ SELECT DISTINCT ON (system, entity)
 FROM ops.proofs
 WHERE checked_at <= %(taken_at)s
 ORDER BY system, entity, proof_id DESC;
+
+-- name: rewind_cursor
+-- Back to the end of the last proven window (or to the beginning), so that the unproven one is read again.
+WITH proven AS (
+    SELECT cursor_until FROM ops.proofs
+    WHERE system = %(system)s AND entity = %(entity)s AND proven
+    ORDER BY proof_id DESC LIMIT 1
+), moved AS (
+    UPDATE ops.cursors SET position = proven.cursor_until, moved_at = clock_timestamp()
+    FROM proven WHERE system = %(system)s AND entity = %(entity)s
+    RETURNING 1
+)
+DELETE FROM ops.cursors
+WHERE system = %(system)s AND entity = %(entity)s AND NOT EXISTS (SELECT FROM proven);
+
+-- name: proven_since
+-- The entities whose newest proof holds and was made at or after a moment.
+SELECT system, entity FROM (
+    SELECT DISTINCT ON (system, entity) system, entity, proven, checked_at
+    FROM ops.proofs ORDER BY system, entity, proof_id DESC
+) AS newest
+WHERE proven AND checked_at >= %(since)s;

@@ -161,7 +161,7 @@ DELETE FROM pool_invoices USING cash_matches WHERE cash_matches.invoice_id = poo
 -- name: unmatched_payments
 -- What no pass could post, with every invoice its reference names and what became of that invoice.
 WITH named AS (
-    SELECT DISTINCT payment.payment_id, invoice.native_id AS invoice_id, invoice.number, invoice.customer_id,
+    SELECT DISTINCT payment.payment_id, invoice.native_id AS invoice_id, invoice.number, key, invoice.customer_id,
         invoice.currency, invoice.gross_minor, invoice.status, settled.payment_id AS settled_by
     FROM pool_payments AS payment
     CROSS JOIN LATERAL unnest(payment.reference_keys) AS key
@@ -177,7 +177,7 @@ SELECT payment.payment_id, payment.customer_id, payment.currency, payment.amount
     coalesce(
         jsonb_agg(
             jsonb_build_object(
-                'invoice_id', named.invoice_id, 'number', named.number, 'customer_id', named.customer_id,
+                'invoice_id', named.invoice_id, 'number', named.number, 'key', named.key,
                 'currency', named.currency, 'gross_minor', named.gross_minor, 'status', named.status,
                 'settled_by', named.settled_by
             ) ORDER BY named.invoice_id

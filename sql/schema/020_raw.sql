@@ -3,7 +3,7 @@
 CREATE SCHEMA raw;
 
 CREATE TABLE raw.records (
-    seq bigint GENERATED ALWAYS AS IDENTITY,
+    seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     pull_id bigint NOT NULL REFERENCES ops.pulls,
     system text NOT NULL,
     entity text NOT NULL,
@@ -12,9 +12,10 @@ CREATE TABLE raw.records (
     payload jsonb NOT NULL,
     place text NOT NULL,
     damage text NOT NULL,
-    received_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    PRIMARY KEY (system, entity, native_id, version)
+    received_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+-- Not unique: where a version is the content's hash, a row can go back to what it was.
+CREATE INDEX ON raw.records (system, entity, native_id, version, seq);
 CREATE INDEX ON raw.records (pull_id, seq);
 
 CREATE FUNCTION raw.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$

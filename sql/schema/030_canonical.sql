@@ -356,6 +356,42 @@ CREATE TABLE canonical.quarantine (
     failures jsonb NOT NULL,
     quarantined_in bigint NOT NULL REFERENCES ops.batches,
     released_in bigint REFERENCES ops.batches,
-    PRIMARY KEY (system, entity, native_id, version)
+    PRIMARY KEY (system, entity, native_id, version, quarantined_in)
 );
 CREATE INDEX ON canonical.quarantine (entity, native_id) WHERE released_in IS NULL;
+
+-- Every version of every entity, for checks that hold for all of them.
+CREATE VIEW canonical.row_ids AS
+SELECT 'accounts' AS entity, native_id, version, recorded_in, superseded_in FROM canonical.accounts
+UNION ALL
+SELECT 'contacts' AS entity, native_id, version, recorded_in, superseded_in FROM canonical.contacts
+UNION ALL
+SELECT 'opportunities' AS entity, native_id, version, recorded_in, superseded_in FROM canonical.opportunities
+UNION ALL
+SELECT 'customers' AS entity, native_id, version, recorded_in, superseded_in FROM canonical.customers
+UNION ALL
+SELECT 'orders' AS entity, native_id, version, recorded_in, superseded_in FROM canonical.orders
+UNION ALL
+SELECT 'invoices' AS entity, native_id, version, recorded_in, superseded_in FROM canonical.invoices
+UNION ALL
+SELECT 'credit_notes' AS entity, native_id, version, recorded_in, superseded_in FROM canonical.credit_notes
+UNION ALL
+SELECT 'subscriptions' AS entity, native_id, version, recorded_in, superseded_in FROM canonical.subscriptions
+UNION ALL
+SELECT 'amendments' AS entity, native_id, version, recorded_in, superseded_in FROM canonical.amendments
+UNION ALL
+SELECT 'payments' AS entity, native_id, version, recorded_in, superseded_in FROM canonical.payments
+UNION ALL
+SELECT 'attempts' AS entity, native_id, version, recorded_in, superseded_in FROM canonical.attempts
+UNION ALL
+SELECT 'refunds' AS entity, native_id, version, recorded_in, superseded_in FROM canonical.refunds
+UNION ALL
+SELECT 'disputes' AS entity, native_id, version, recorded_in, superseded_in FROM canonical.disputes
+UNION ALL
+SELECT 'payouts' AS entity, native_id, version, recorded_in, superseded_in FROM canonical.payouts
+UNION ALL
+SELECT 'payout_items' AS entity, native_id, version, recorded_in, superseded_in FROM canonical.payout_items
+UNION ALL
+SELECT 'bank_lines' AS entity, native_id, version, recorded_in, superseded_in FROM canonical.bank_lines
+UNION ALL
+SELECT 'fx_rates' AS entity, native_id, version, recorded_in, superseded_in FROM canonical.fx_rates;

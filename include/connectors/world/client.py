@@ -11,7 +11,7 @@ from include.connectors.world.reader import CsvRecord, Position, read_header, re
 from include.connectors.world.translate import FILES, columns, translate
 from include.domain.entities import ENTITIES
 from include.domain.money import AMOUNT
-from include.ports import Cursor, Fatal, Page, RawRecord, SourceTotals, Translated
+from include.ports import Cursor, NothingUsable, Page, RawRecord, SourceTotals, Translated
 
 PAGE_ROWS = 50_000
 KEY_MAX = 1_000
@@ -19,17 +19,17 @@ KEY_MAX = 1_000
 
 
 class WorldSource:
-    """The files of one folder (`WORLD` format of the README). Every file and every optional column may be absent."""
+    """The files of one folder, each optional, as are most of their columns. `entities` are those with a file."""
 
     system = "world"
     states_once = True
-    entities: Sequence[str] = tuple(FILES)
 
     def __init__(self, folder: Path, *, page_rows: int = PAGE_ROWS) -> None:
-        """Raises Fatal when there is no such folder."""
+        """Raises NothingUsable when there is no such folder."""
         if not folder.is_dir():
-            raise Fatal(f"{folder} is not a folder; a world is a folder of CSV files")
+            raise NothingUsable(f"{folder} is not a folder; a world is a folder of CSV files")
         self._folder = folder
+        self.entities: Sequence[str] = [entity for entity, name in FILES.items() if (folder / name).is_file()]
         self._page_rows = page_rows
 
     def fetch_page(self, entity: str, cursor: Cursor | None) -> Page:
@@ -64,14 +64,12 @@ class WorldSource:
 
     def notes(self) -> list[str]:
         """What a person should know before trusting the result: absent files, unknown and missing columns."""
-        return [note for entity in self.entities for note in self._notes_on(entity)]
+        absent = [name for entity, name in FILES.items() if entity not in self.entities]
+        notes = [f"no such file, read as empty: {', '.join(absent)}"] if absent and self.entities else []
+        return notes + [note for entity in self.entities for note in self._notes_on(entity)]
 
     def _notes_on(self, entity: str) -> Iterator[str]:
-        path = self._folder / FILES[entity]
-        if not path.is_file():
-            yield f"{FILES[entity]}: no such file; read as empty"
-            return
-        header, _ = read_header(path)
+        header, _ = read_header(self._folder / FILES[entity])
         known = columns(entity)
         required = {field.name for field in ENTITIES[entity].fields if field.required}
         for name in sorted(set(header)):
@@ -103,5 +101,14 @@ class WorldSource:
             version=line,
             payload=payload,
             place=f"{FILES[entity]}, {line}",
-            damage=record.damage,
+            damage=_damage(header, record),
         )
+
+
+def _damage(header: Sequence[str], record: CsvRecord) -> str:
+    cell = record.damaged_cell
+    return (
+        f"column {header[cell]}: {record.damage}"
+        if cell is not None and cell < len(header)
+        else record.damage
+    )

@@ -26,12 +26,16 @@ class Position(NamedTuple):
 
 @dataclass(frozen=True)
 class CsvRecord:
-    """One record: the line it starts on (1 = header), its cells, where the next begins, what is wrong with it."""
+    """One record: the line it starts on (1 = header), its cells, and where the next begins.
+
+    `damage` says what is wrong with it, `damaged_cell` in which cell (from 0) when that is known.
+    """
 
     line: int
     cells: Sequence[str]
     end: Position
     damage: str = ""
+    damaged_cell: int | None = None
 
 
 class _Line(NamedTuple):
@@ -80,7 +84,8 @@ def _record(
     whole = _Line(first.number, b"".join(line.raw for line in span), span[-1].end)
     record = _parse(whole, width=width)
     if record.damage and len(span) > 1:
-        return _damaged(first, "a quote is opened here and not closed as RFC 4180 asks"), span[1:]
+        opened = first.raw.index(b'"')
+        return _damaged(first, "a quote is opened and not closed as RFC 4180 asks", opened), span[1:]
     return record, []
 
 
@@ -89,19 +94,20 @@ def _parse(line: _Line, *, width: int | None = None) -> CsvRecord:
         text = line.raw.decode().rstrip("\r\n")
         cells = next(csv.reader([text], strict=True), []) if '"' in text else text.split(",")
     except UnicodeDecodeError as error:
-        return _damaged(line, f"byte {line.raw[error.start]:#04x} at position {error.start + 1} is not UTF-8")
+        byte = f"byte {line.raw[error.start]:#04x} at position {error.start + 1} is not UTF-8"
+        return _damaged(line, byte, error.start)
     except csv.Error as error:
-        return _damaged(line, f"not a row of RFC 4180 ({error})")
+        return _damaged(line, f"not a row of RFC 4180 ({error})", line.raw.index(b'"'))
     wrong = width is not None and len(cells) != width and text.strip()
     return CsvRecord(
         line.number, cells, line.end, f"{len(cells)} cells where the header has {width}" if wrong else ""
     )
 
 
-def _damaged(line: _Line, damage: str) -> CsvRecord:
-    return CsvRecord(
-        line.number, [line.raw.decode(errors="backslashreplace").rstrip("\r\n")], line.end, damage
-    )
+def _damaged(line: _Line, damage: str, at: int) -> CsvRecord:
+    """A record kept as its text; `at` is the byte where it goes wrong."""
+    text = line.raw.decode(errors="backslashreplace").rstrip("\r\n")
+    return CsvRecord(line.number, [text], line.end, damage, line.raw[:at].count(b","))
 
 
 def _next(waiting: deque[_Line], lines: Iterator[_Line]) -> _Line | None:

@@ -1,0 +1,31 @@
+"""A real Postgres for every test that stores: one server a session, one throw-away database a test."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from include.local.databases import DatabaseUrls
+from include.local.home import PROJECT, Home
+from include.local.postgres import server
+from include.local.scratch import scratch_database
+from include.store.postgres import PostgresStore
+from tests.checks import assert_checks_hold
+
+
+@pytest.fixture(scope="session")
+def server_urls() -> Iterator[DatabaseUrls]:
+    with server(Home(PROJECT / "var" / "test")) as urls:
+        yield urls
+
+
+@pytest.fixture
+def database_url(server_urls: DatabaseUrls) -> Iterator[str]:
+    with scratch_database(server_urls) as url:
+        yield url
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[PostgresStore]:
+    """A store on an empty database; when the test is over, every check of sql/checks must hold."""
+    yield PostgresStore(database_url)
+    assert_checks_hold(database_url)

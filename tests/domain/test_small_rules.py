@@ -1,0 +1,115 @@
+from datetime import date
+from decimal import Decimal
+from itertools import combinations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.domain import aging
+from include.domain.breaks import break_id, in_reporting_currency, severity
+from include.domain.canonical_json import dumps, sha256
+from include.domain.entities import ENTITIES
+from include.domain.fx import rates_to
+from include.domain.proofs import ControlTotal
+from include.domain.subset_sum import BudgetSpent, small_subsets
+
+
+@pytest.mark.parametrize(
+    ("days", "bucket"),
+    [
+        (0, "current"),
+        (1, "1-30"),
+        (30, "1-30"),
+        (31, "31-60"),
+        (60, "31-60"),
+        (61, "61-90"),
+        (90, "61-90"),
+        (91, "over-90"),
+    ],
+)
+def test_an_aging_bucket_ends_on_its_last_day(days: int, bucket: str) -> None:
+    assert aging.bucket(days) == bucket
+
+
+def test_what_is_not_due_yet_is_not_past_due() -> None:
+    assert aging.days_past_due(date(2026, 2, 1), as_of=date(2026, 1, 1)) == 0
+
+
+@given(st.lists(st.integers(1, 60), max_size=9), st.integers(1, 120))
+def test_small_subsets_finds_a_set_exactly_when_there_is_one(amounts: list[int], target: int) -> None:
+    there_is = any(
+        sum(amounts[i] for i in chosen) == target
+        for size in (2, 3)
+        for chosen in combinations(range(len(amounts)), size)
+    )
+    found = small_subsets(amounts, target=target, limit=2)
+    assert bool(found) == there_is
+    assert all(sum(amounts[i] for i in chosen) == target for chosen in found)
+    assert len(set(found)) == len(found)
+
+
+def test_a_question_too_large_is_refused_and_not_guessed() -> None:
+    with pytest.raises(BudgetSpent):
+        small_subsets([2] * 1000, target=3)
+
+
+def test_a_break_keeps_its_identity_when_its_code_changes_within_the_family() -> None:
+    assert break_id(recon="R3", family="cash", key="P1") == break_id(recon="R3", family="cash", key="P1")
+    assert break_id(recon="R3", family="cash", key="P1") != break_id(recon="R3", family="cash", key="P2")
+
+
+def test_an_amount_is_valued_in_sgd_by_its_own_decimals() -> None:
+    assert in_reporting_currency(1_000_000, currency="JPY", rates={"JPY": Decimal("0.0087")}) == 8_700_00
+    assert in_reporting_currency(12_345, currency="SGD", rates={}) == 123_45
+    assert in_reporting_currency(1, currency="USD", rates={}) is None
+
+
+@pytest.mark.parametrize(
+    ("sgd_minor", "level"),
+    [(50_000_00, "S1"), (49_999_99, "S2"), (-5_000_00, "S2"), (100_00, "S3"), (99_99, "S4"), (None, "S2")],
+)
+def test_severity_follows_value(sgd_minor: int | None, level: str) -> None:
+    thresholds = {"S1": 50_000_00, "S2": 5_000_00, "S3": 100_00, "S4": 0}
+    assert severity(sgd_minor, thresholds=thresholds, unknown="S2") == level  # type: ignore[arg-type]
+
+
+def test_a_rate_may_be_direct_inverse_or_through_a_shared_base() -> None:
+    rates = [("EUR", "USD", Decimal("1.1")), ("EUR", "SGD", Decimal("1.43")), ("SGD", "MYR", Decimal("3.2"))]
+    worth = rates_to("SGD", rates)
+    assert (worth["EUR"], worth["USD"], worth["MYR"]) == (Decimal("1.43"), Decimal("1.3"), Decimal("0.3125"))
+
+
+def test_a_control_total_ties_when_every_unit_is_matched_open_or_excluded() -> None:
+    tied = ControlTotal(
+        recon="R3",
+        side="payment",
+        currency="SGD",
+        loaded_minor=10,
+        matched_minor=7,
+        open_minor=2,
+        excluded_minor=1,
+    )
+    assert tied.proven
+    assert not ControlTotal(
+        recon="R3", side="payment", currency="SGD", loaded_minor=10, matched_minor=9
+    ).proven
+    assert not ControlTotal(recon="R3", side="payment", currency="SGD", lost_count=1).proven
+
+
+def test_equal_values_have_equal_json_whatever_their_order_or_unicode_form() -> None:
+    assert dumps({"b": 1, "a": "e\u0301"}) == dumps({"a": "é", "b": 1}) == '{"a":"é","b":1}'
+    assert sha256({"a": Decimal("1.10")}) != sha256({"a": Decimal("1.1")})
+
+
+def test_a_float_has_no_place_in_canonical_json() -> None:
+    with pytest.raises(TypeError, match="float"):
+        dumps({"amount": 0.1})
+
+
+def test_every_entity_with_money_has_a_currency() -> None:
+    for entity in ENTITIES.values():
+        names = {field.name for field in entity.fields}
+        assert entity.amount is None or {"currency", entity.amount} <= names
+        assert set(entity.key) <= names
+        assert entity.dated_on is None or entity.dated_on in names

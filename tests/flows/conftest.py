@@ -1,0 +1,103 @@
+"""Worlds drawn as text, so that input and expectation share a screen."""
+
+import csv
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from include.connectors.world.client import WorldSource
+from include.flows.check_completeness import check_completeness
+from include.flows.land_records import land_records
+from include.flows.pull_changes import pull_changes
+from include.flows.reconcile import RunSummary, reconcile
+from include.flows.render_results import render_results
+from include.policy import load_policy
+from include.store.postgres import PostgresStore
+
+INVOICES = "id,number,customer_id,issue_date,due_date,currency,gross,status"
+PAYMENTS = "id,customer_id,reference,currency,amount,paid_on,status"
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a run gave, as the rows of its files."""
+
+    run: RunSummary
+    matches: list[dict[str, str]]
+    breaks: list[dict[str, str]]
+    totals: list[dict[str, str]]
+    aging: list[dict[str, str]]
+
+    @property
+    def posted(self) -> set[tuple[str, str, str]]:
+        return {(m["rule"], m["side_a_id"], m["side_b_id"]) for m in self.matches if m["state"] == "posted"}
+
+    @property
+    def suggested(self) -> set[tuple[str, str]]:
+        return {(m["side_a_id"], m["side_b_id"]) for m in self.matches if m["state"] == "suggested"}
+
+    @property
+    def codes(self) -> set[tuple[str, str]]:
+        return {(found["code"], found["key"]) for found in self.breaks}
+
+    @property
+    def open(self) -> dict[str, tuple[str, str]]:
+        return {row["invoice_id"]: (row["open_amount"], row["bucket"]) for row in self.aging}
+
+
+Draw = Callable[..., Path]
+TieOut = Callable[..., Results]
+
+
+@pytest.fixture
+def draw(tmp_path: Path) -> Draw:
+    """Write a world from lines of cells separated by spaces (`-` = empty, `_` = a space inside a cell)."""
+
+    def write(*, invoices: str = "", payments: str = "", folder: str = "world") -> Path:
+        for name, header, text in (
+            ("erp/invoices.csv", INVOICES, invoices),
+            ("payments/payments.csv", PAYMENTS, payments),
+        ):
+            path = tmp_path / folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            rows = [line.split() for line in text.strip().splitlines()]
+            cells = [["" if cell == "-" else cell.replace("_", " ") for cell in row] for row in rows]
+            width = header.count(",") + 1
+            lines = [",".join(row + [""] * (width - len(row))) for row in cells]
+            path.write_text("\n".join([header, *lines, ""]))
+        return tmp_path / folder
+
+    return write
+
+
+def load(store: PostgresStore, world: Path) -> None:
+    source = WorldSource(world)
+    for entity in source.entities:
+        pull_changes(source, store, entity=entity)
+        check_completeness(source, store, entity=entity)
+        land_records(source, store, entity=entity, policy=load_policy())
+
+
+def results(store: PostgresStore, as_of: str) -> Results:
+    run = reconcile(store, as_of=date.fromisoformat(as_of), policy=load_policy())
+    with store.transaction() as tx:
+        files = render_results(tx, run.run_id)
+    rows = {name: list(csv.DictReader(io.StringIO(content.decode()))) for name, content in files.items()}
+    return Results(
+        run, rows["matches.csv"], rows["breaks.csv"], rows["control_totals.csv"], rows["aging.csv"]
+    )
+
+
+@pytest.fixture
+def tie_out(store: PostgresStore) -> TieOut:
+    """Load a world and reconcile it as of a day."""
+
+    def run(world: Path, *, as_of: str = "2026-03-31") -> Results:
+        load(store, world)
+        return results(store, as_of)
+
+    return run

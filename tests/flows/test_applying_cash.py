@@ -1,0 +1,204 @@
+"""R3 from files to results: what is posted, what is held, and what each difference is called."""
+
+import pytest
+
+from tests.flows.conftest import Draw, TieOut
+
+
+def test_an_exact_reference_and_amount_settle_the_invoice(draw: Draw, tie_out: TieOut) -> None:
+    found = tie_out(
+        draw(
+            invoices="1 INV-2025-00123 C1 2026-01-01 2026-01-31 SGD 10900.00",
+            payments="P C1 INV-2025-00123 SGD 10900.00 2026-02-01 succeeded",
+        )
+    )
+    assert (found.posted, found.breaks, found.open) == ({("P1", "P", "1")}, [], {})
+
+
+def test_one_payment_settles_the_invoices_it_names_when_they_add_up(draw: Draw, tie_out: TieOut) -> None:
+    found = tie_out(
+        draw(
+            invoices="1 INV-1 C1 2026-01-01 2026-01-31 SGD 60.00\n2 INV-2 C1 2026-01-02 2026-02-01 SGD 40.00",
+            payments="P C1 INV-2,_INV-1 SGD 100.00 2026-02-01".replace(",", ";"),
+        )
+    )
+    assert found.posted == {("P1", "P", "1"), ("P1", "P", "2")}
+    assert len({match["match_id"] for match in found.matches}) == 1
+
+
+def test_a_sloppy_reference_settles_the_payers_own_invoice(draw: Draw, tie_out: TieOut) -> None:
+    found = tie_out(
+        draw(
+            invoices="1 INV-2025-00123 C1 2026-01-01 2026-01-31 SGD 50.00\n"
+            "2 INV-2025-123 C2 2026-01-01 2026-01-31 SGD 50.00",
+            payments="P C1 Pymt_inv_2025/123_thank_you SGD 50.00 2026-02-01",
+        )
+    )
+    assert found.posted == {("P2", "P", "1")}
+
+
+def test_an_exact_reference_settles_without_knowing_the_payer_unless_two_customers_use_it(
+    draw: Draw, tie_out: TieOut
+) -> None:
+    found = tie_out(
+        draw(
+            invoices="1 A-100 C1 2026-01-01 2026-01-31 SGD 50.00\n2 B-100 C1 2026-01-01 2026-01-31 SGD 70.00\n"
+            "3 B-100 C2 2026-01-01 2026-01-31 SGD 70.00",
+            payments="P - A-100 SGD 50.00 2026-02-01\nQ - B-100 SGD 70.00 2026-02-01",
+        )
+    )
+    assert found.posted == {("P1", "P", "1")}
+    assert found.codes == {("CA16", "Q")}
+
+
+def test_the_second_payment_of_an_invoice_is_a_duplicate_and_is_not_applied_elsewhere(
+    draw: Draw, tie_out: TieOut
+) -> None:
+    found = tie_out(
+        draw(
+            invoices="1 INV-1 C1 2026-01-01 2026-01-31 SGD 50.00\n2 INV-2 C1 2026-01-01 2026-01-31 SGD 50.00",
+            payments="P C1 INV-1 SGD 50.00 2026-02-01\nQ C1 INV-1 SGD 50.00 2026-02-03",
+        )
+    )
+    assert (found.posted, found.codes) == ({("P1", "P", "1")}, {("CA05", "Q")})
+
+
+@pytest.mark.parametrize(("amount", "code"), [("45.00", "CA03"), ("55.00", "CA04")])
+def test_a_wrong_amount_is_never_posted_by_its_reference(
+    draw: Draw, tie_out: TieOut, amount: str, code: str
+) -> None:
+    found = tie_out(
+        draw(
+            invoices="1 INV-1 C1 2026-01-01 2026-01-31 SGD 50.00",
+            payments=f"P C1 INV-1 SGD {amount} 2026-02-01",
+        )
+    )
+    assert (found.posted, found.codes, found.open) == (set(), {(code, "P")}, {"1": ("50.00", "31-60")})
+
+
+def test_a_payment_that_names_nothing_settles_the_only_invoice_of_its_amount(
+    draw: Draw, tie_out: TieOut
+) -> None:
+    found = tie_out(
+        draw(
+            invoices="1 INV-1 C1 2026-01-01 2026-01-31 SGD 50.00\n2 INV-2 C2 2026-01-01 2026-01-31 SGD 50.00",
+            payments="P C1 thanks SGD 50.00 2026-02-01",
+        )
+    )
+    assert found.posted == {("P4", "P", "1")}
+
+
+@pytest.mark.parametrize(
+    ("paid_on", "posted"),
+    [("2025-12-26", False), ("2025-12-27", True), ("2026-05-01", True), ("2026-05-02", False)],
+)
+def test_an_amount_counts_from_five_days_before_issue_to_ninety_after_due(
+    draw: Draw, tie_out: TieOut, paid_on: str, *, posted: bool
+) -> None:
+    found = tie_out(
+        draw(
+            invoices="1 INV-1 C1 2026-01-01 2026-01-31 SGD 50.00",
+            payments=f"P C1 - SGD 50.00 {paid_on}",
+        ),
+        as_of="2026-06-30",
+    )
+    assert bool(found.posted) is posted
+
+
+def test_a_tie_is_held_with_its_candidates_oldest_due_first(draw: Draw, tie_out: TieOut) -> None:
+    found = tie_out(
+        draw(
+            invoices="B INV-B C1 2026-01-01 2026-02-10 SGD 990.00\nA INV-A C1 2026-01-01 2026-02-01 SGD 990.00",
+            payments="P C1 - SGD 990.00 2026-02-12",
+        )
+    )
+    assert (found.posted, found.suggested, found.codes) == (set(), {("P", "A"), ("P", "B")}, {("CA16", "P")})
+    assert "A, B" in found.breaks[0]["evidence"]
+
+
+def test_a_match_shadowed_by_a_subset_is_held(draw: Draw, tie_out: TieOut) -> None:
+    rows = "\n".join(f"{n} INV-{n} C1 2026-01-01 2026-01-31 SGD {n}00.00" for n in (1, 2, 3))
+    found = tie_out(draw(invoices=rows, payments="P C1 - SGD 300.00 2026-02-01"))
+    assert (found.posted, found.codes) == (set(), {("CA16", "P")})
+    assert "1 + 2 (invoices) add up to the same amount" in found.breaks[0]["evidence"]
+
+
+def test_an_invoice_shadowed_by_a_subset_of_payments_is_held(draw: Draw, tie_out: TieOut) -> None:
+    rows = "\n".join(f"P{n} C1 - SGD {n}00.00 2026-02-01" for n in (1, 2, 3))
+    found = tie_out(draw(invoices="1 INV-1 C1 2026-01-01 2026-01-31 SGD 300.00", payments=rows))
+    assert found.posted == set()
+
+
+def test_a_payment_naming_an_unknown_document_is_not_posted_by_amount(draw: Draw, tie_out: TieOut) -> None:
+    found = tie_out(
+        draw(
+            invoices="1 INV-1 C1 2026-01-01 2026-01-31 SGD 50.00",
+            payments="P C1 INV-999 SGD 50.00 2026-02-01",
+        )
+    )
+    assert (found.posted, found.codes) == (set(), {("CA01", "P")})
+
+
+def test_money_never_crosses_a_currency(draw: Draw, tie_out: TieOut) -> None:
+    found = tie_out(
+        draw(
+            invoices="1 INV-1 C1 2026-01-01 2026-01-31 SGD 50.00",
+            payments="P C1 INV-1 USD 50.00 2026-02-01\nQ C1 - USD 50.00 2026-02-01",
+        )
+    )
+    assert found.posted == set()
+
+
+@pytest.mark.parametrize(("status", "code"), [("void", "CA19"), ("cancelled", "CA19"), ("draft", "CA19")])
+def test_an_invoice_nobody_owes_takes_no_money(draw: Draw, tie_out: TieOut, status: str, code: str) -> None:
+    found = tie_out(
+        draw(
+            invoices=f"1 INV-1 C1 2026-01-01 2026-01-31 SGD 50.00 {status}",
+            payments="P C1 INV-1 SGD 50.00 2026-02-01",
+        )
+    )
+    assert (found.posted, found.codes, found.open) == (set(), {(code, "P")}, {})
+
+
+def test_a_failed_payment_settles_nothing_and_is_excluded(draw: Draw, tie_out: TieOut) -> None:
+    found = tie_out(
+        draw(
+            invoices="1 INV-1 C1 2026-01-01 2026-01-31 SGD 50.00",
+            payments="P C1 INV-1 SGD 50.00 2026-02-01 failed",
+        )
+    )
+    [payments] = [total for total in found.totals if total["side"] == "payment"]
+    assert (found.posted, found.breaks, payments["excluded"]) == (set(), [], "50.00")
+
+
+def test_an_unknown_status_is_a_break_and_never_a_default(draw: Draw, tie_out: TieOut) -> None:
+    found = tie_out(
+        draw(
+            invoices="1 INV-1 C1 2026-01-01 2026-01-31 SGD 50.00 frozen",
+            payments="P C1 INV-1 SGD 50.00 2026-02-01 levitating",
+        )
+    )
+    assert found.posted == set()
+    assert {("DQ05", "invoice 1"), ("DQ05", "payment P")} <= found.codes
+    assert found.open == {"1": ("50.00", "31-60")}
+    assert all(total["proven"] == "true" for total in found.totals)
+
+
+def test_facts_dated_after_the_day_are_not_seen(draw: Draw, tie_out: TieOut) -> None:
+    found = tie_out(
+        draw(
+            invoices="1 INV-1 C1 2026-01-01 2026-01-31 SGD 50.00\n2 INV-2 C1 2026-04-01 2026-04-30 SGD 50.00",
+            payments="P C1 INV-1 SGD 50.00 2026-04-01",
+        )
+    )
+    assert (found.posted, found.breaks, found.open) == (set(), [], {"1": ("50.00", "31-60")})
+    assert [total["loaded_count"] for total in found.totals] == ["1"]
+
+
+def test_severity_follows_the_value_in_sgd(draw: Draw, tie_out: TieOut) -> None:
+    found = tie_out(
+        draw(
+            payments="P C1 - SGD 60000.00 2026-02-01\nQ C1 - SGD 50.00 2026-02-01\nR C1 - USD 1.00 2026-02-01"
+        )
+    )
+    assert {row["key"]: row["severity"] for row in found.breaks} == {"P": "S1", "Q": "S4", "R": "S2"}

@@ -1,0 +1,139 @@
+"""The schema: built in one go or step by step it is the same, forward-only, and it agrees with the entity table."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from include.domain.entities import ENTITIES
+from include.flows.land_records import typed_columns
+from include.local.databases import DatabaseUrls
+from include.local.scratch import scratch_database
+from include.store.migrate import MigrationConflict, migrate, migrations
+from include.store.postgres import PostgresStore
+from include.store.queries import SQL, UnknownQuery, query
+
+CATALOG = """
+    SELECT table_schema, table_name, column_name, data_type, is_nullable, coalesce(collation_name, ''),
+        coalesce(column_default, '')
+    FROM information_schema.columns WHERE table_schema IN ('ops', 'raw', 'canonical', 'recon')
+    UNION ALL
+    SELECT schemaname, tablename, indexname, indexdef, '', '', '' FROM pg_indexes
+    WHERE schemaname IN ('ops', 'raw', 'canonical', 'recon')
+    UNION ALL
+    SELECT connamespace::regnamespace::text, conrelid::regclass::text, conname, pg_get_constraintdef(oid), '', '', ''
+    FROM pg_constraint WHERE connamespace::regnamespace::text IN ('ops', 'raw', 'canonical', 'recon')
+    ORDER BY 1, 2, 3, 4
+"""
+LEDGER = "SELECT name, sha256 FROM public.schema_migrations ORDER BY name"
+
+
+@contextmanager
+def empty_database(urls: DatabaseUrls) -> Iterator[str]:
+    with scratch_database(urls) as url:
+        with psycopg.connect(url) as connection:
+            for schema in ("recon", "canonical", "raw", "ops"):
+                connection.execute(f"DROP SCHEMA {schema} CASCADE".encode())
+            connection.execute("DROP TABLE public.schema_migrations")
+        yield url
+
+
+def described(url: str) -> list[tuple[str, ...]]:
+    with psycopg.connect(url) as connection:
+        return connection.execute(CATALOG).fetchall() + connection.execute(LEDGER).fetchall()
+
+
+def test_from_nothing_and_step_by_step_is_the_same_schema(server_urls: DatabaseUrls) -> None:
+    with empty_database(server_urls) as at_once, empty_database(server_urls) as stepwise:
+        assert migrate(at_once) == list(migrations())
+        for name in migrations():
+            assert migrate(stepwise, through=name) == [name]
+        assert described(at_once) == described(stepwise)
+        assert migrate(stepwise) == []
+
+
+def test_a_failing_migration_leaves_the_database_as_it_was(server_urls: DatabaseUrls, tmp_path: Path) -> None:
+    folder = copied(tmp_path)
+    (folder / "900_broken.sql").write_text("CREATE TABLE ops.half (); SELECT 1/0;")
+    with empty_database(server_urls) as url:
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            migrate(url, folder=folder)
+        assert migrate(url) == list(migrations())
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda folder: (folder / "020_raw.sql").write_text("-- other"), "020_raw.sql was edited"),
+        (
+            lambda folder: (folder / "020_raw.sql").unlink(),
+            "020_raw.sql was applied to this database and is gone",
+        ),
+        (lambda folder: (folder / "015_late.sql").write_text("SELECT 1"), "015_late.sql sorts before"),
+    ],
+)
+def test_history_is_never_rewritten(
+    server_urls: DatabaseUrls, tmp_path: Path, change: object, says: str
+) -> None:
+    folder = copied(tmp_path)
+    change(folder)  # type: ignore[operator]
+    with scratch_database(server_urls) as url, pytest.raises(MigrationConflict, match=says):
+        migrate(url, folder=folder)
+
+
+def copied(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(SQL / "schema", tmp_path / "schema"))
+
+
+def test_a_file_without_its_number_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "topic.sql").write_text("SELECT 1")
+    with pytest.raises(ValueError, match=r"NNN_topic\.sql"):
+        migrations(tmp_path)
+
+
+def test_every_entity_field_has_its_column(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        for entity in ENTITIES.values():
+            rows = connection.execute(
+                "SELECT column_name FROM information_schema.columns "
+                "WHERE table_schema = 'canonical' AND table_name = %s",
+                (entity.name,),
+            ).fetchall()
+            bookkeeping = {"native_id", "version", "place", "row_hash", "recorded_in", "superseded_in"}
+            assert {str(name) for (name,) in rows} - bookkeeping == set(typed_columns(entity)), entity.name
+
+
+@pytest.mark.parametrize(
+    "statement", ["UPDATE raw.records SET place = ''", "DELETE FROM raw.records", "TRUNCATE raw.records"]
+)
+def test_payloads_kept_as_received_cannot_be_changed(database_url: str, statement: str) -> None:
+    with (
+        psycopg.connect(database_url) as connection,
+        pytest.raises(psycopg.errors.RaiseException, match="is refused"),
+    ):
+        connection.execute(statement.encode())
+
+
+def test_a_transaction_is_all_or_nothing(store: PostgresStore) -> None:
+    def fail() -> None:
+        with store.transaction() as tx:
+            tx.rows("open_batch")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    with store.transaction() as tx:
+        assert tx.rows("take_snapshot", as_of="2026-01-01")[0]["batch_through"] == 0
+
+
+def test_a_query_that_is_not_there_is_named() -> None:
+    with pytest.raises(UnknownQuery, match="no_such_query"):
+        query("no_such_query")
+
+
+def test_every_query_says_what_it_is_for_in_its_file() -> None:
+    for path in (SQL / "queries").glob("*.sql"):
+        assert path.read_text().startswith("-- "), path.name

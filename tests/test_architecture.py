@@ -1,0 +1,121 @@
+"""Which part of the house may import which: one row a part; a part without a row fails."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+PURE = {"include.domain"}
+INSIDE = PURE | {"include.ports", "include.policy", "include.validation", "include.version"}
+
+ALLOWED: dict[str, set[str]] = {
+    "include.domain": PURE,
+    "include.ports": PURE,
+    "include.version": set(),
+    "include.policy": PURE | {"include.ports", "include.policy"},
+    "include.validation": PURE | {"include.ports", "include.validation"},
+    "include.report": PURE | {"include.ports", "include.report"},
+    "include.flows": INSIDE | {"include.flows", "include.report"},
+    "include.connectors": PURE | {"include.ports", "include.connectors"},
+    "include.store": PURE | {"include.ports", "include.store"},
+    "include.twin": {"include.twin"},
+    "include.local": {"include.local", "include.store", "include.twin", "include.ports"},
+    "include.offline": INSIDE | {"include.flows", "include.connectors", "include.store"},
+    "include.wiring": {
+        "include.connectors",
+        "include.store",
+        "include.flows",
+        "include.policy",
+        "include.ports",
+    },
+    "include.console": PURE | {"include.flows", "include.wiring", "include.console", "include.ports"},
+    "include.cli": {"include.local", "include.offline", "include.store", "include.twin", "include.ports"},
+    "dags": {"include.wiring", "include.flows"},
+    "plugins": {"include.console", "include.flows"},
+}
+
+AIRFLOW_IN = {"dags", "plugins", "include.wiring", "include.console"}
+IMPURE = {"os", "time", "random", "secrets", "socket", "subprocess", "requests", "psycopg", "uuid.uuid4"}
+ENVIRONMENT_CALLS = {"now", "utcnow", "today", "getenv", "open"}
+
+
+def part_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return parts[0] if parts[0] != "include" else ".".join(parts[:2])
+
+
+def modules() -> list[Path]:
+    found = [
+        path for folder in ("include", "dags", "plugins") for path in sorted((ROOT / folder).rglob("*.py"))
+    ]
+    return [path for path in found if path != ROOT / "include" / "__init__.py"]
+
+
+def imports_of(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def named(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", modules(), ids=named)
+def test_a_part_imports_only_what_its_row_allows(path: Path) -> None:
+    part = part_of(path)
+    assert part in ALLOWED, f"{part} has no row: decide what it may import"
+    ours = {".".join(name.split(".")[:2]) for name in imports_of(path) if name.startswith("include.")}
+    assert ours <= ALLOWED[part]
+
+
+@pytest.mark.parametrize("path", modules(), ids=named)
+def test_airflow_is_imported_only_where_time_and_people_enter(path: Path) -> None:
+    uses_airflow = any(name.split(".")[0] == "airflow" for name in imports_of(path))
+    assert not uses_airflow or part_of(path) in AIRFLOW_IN
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "include" / "domain").rglob("*.py")), ids=named)
+def test_the_domain_asks_neither_clock_nor_chance_nor_environment(path: Path) -> None:
+    imported = {name.split(".")[0] for name in imports_of(path)} | imports_of(path)
+    assert not imported & IMPURE
+    calls = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    asked = {getattr(func, "attr", getattr(func, "id", "")) for func in calls}
+    assert not asked & ENVIRONMENT_CALLS
+
+
+def test_the_domain_knows_no_float() -> None:
+    for path in (ROOT / "include" / "domain").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            assert not (isinstance(node, ast.Constant) and isinstance(node.value, float)), named(path)
+            assert not (
+                isinstance(node, ast.Name) and node.id == "float" and path.stem != "canonical_json"
+            ), named(path)
+
+
+def test_sql_lives_in_sql() -> None:
+    statement = ("SELECT ", "INSERT INTO ", "UPDATE ", "DELETE FROM ")
+    elsewhere = {"include/store/migrate.py", "include/local/databases.py", "include/local/scratch.py"}
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if (
+                isinstance(node, ast.Constant)
+                and isinstance(node.value, str)
+                and node.value.lstrip().startswith(statement)
+            ):
+                assert named(path) in elsewhere or part_of(path) in {
+                    "include.twin",
+                    "include.connectors",
+                    "include.local",
+                }, f"{named(path)}:{node.lineno}"
+
+
+def test_dags_are_short() -> None:
+    for path in (ROOT / "dags").glob("*.py"):
+        assert len(path.read_text().splitlines()) <= 80, named(path)
