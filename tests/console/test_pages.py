@@ -1,0 +1,148 @@
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+from airflow.api_fastapi.core_api import security
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from include.console.app import FILES, build_app
+from include.ports import Retryable
+
+DAY = date(2026, 6, 30)
+REPORT = {
+    "as_of": DAY,
+    "run_id": "7",
+    "subject": "2026-06-30 ties: <1> payment",
+    "html": '<p class="x">report "of" the day</p><script>alert(1)</script>',
+    "published_at": datetime(2026, 7, 1, 2, 3, tzinfo=UTC),
+    "sent_at": None,
+    "certificate_sha256": "c0ffee" * 10,
+}
+BREAK = {"break_id": "b", "key": "=1+1", "currency": "USD", "amount_minor": -1250}
+
+
+class PlayedStore:
+    """Answers named queries from a table, and remembers which were asked."""
+
+    def __init__(self, answers: dict[str, list[dict[str, Any]]]) -> None:
+        self._answers = answers
+        self.asked: list[str] = []
+
+    @contextmanager
+    def transaction(self) -> Iterator["PlayedStore"]:
+        yield self
+
+    def rows(self, name: str, **_params: Any) -> list[dict[str, Any]]:
+        self.asked.append(name)
+        return self._answers.get(name, [])
+
+
+def full() -> PlayedStore:
+    return PlayedStore({"list_reports": [REPORT], "report_of_day": [REPORT], "result_breaks": [BREAK]})
+
+
+def get(app: FastAPI, path: str, *, method: str = "GET") -> httpx.Response:
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(app, root_path="/tieout")
+        async with httpx.AsyncClient(transport=transport, base_url="http://airflow.test/tieout") as client:
+            return await client.request(method, path)
+
+    return asyncio.run(ask())
+
+
+@pytest.fixture
+def log_in(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Someone is logged in, who may read the dags named."""
+
+    def do(app: FastAPI, *, reads: set[str]) -> None:
+        manager = SimpleNamespace(
+            is_authorized_dag=lambda *, method, details, **_: method == "GET" and details.id in reads
+        )
+        monkeypatch.setattr(security, "get_auth_manager", lambda: manager)
+        monkeypatch.setattr(security.DagModel, "get_team_name", lambda _dag_id: None)
+        app.dependency_overrides[security.get_user] = lambda: SimpleNamespace(name="finance")
+
+    return do
+
+
+def paths() -> list[str]:
+    """Every route of the app, those included that a later change adds."""
+    known = {"as_of": str(DAY), "file": "breaks"}
+    routes = [route for route in build_app(full).routes if isinstance(route, APIRoute)]
+    assert len(routes) == len(build_app(full).routes), "a route without the permission of the app"
+    return [route.path.format(**known) for route in routes] + ["/reports/not-a-day", f"/reports/{DAY}/no.csv"]
+
+
+@pytest.mark.parametrize("path", paths())
+def test_no_route_answers_who_is_not_logged_in(path: str):
+    store = full()
+    assert get(build_app(lambda: store), path).status_code == 401
+    assert store.asked == []
+
+
+@pytest.mark.parametrize("path", paths())
+def test_no_route_answers_who_may_not_read_the_dag(path: str, log_in: Callable[..., None]):
+    store = full()
+    app = build_app(lambda: store)
+    log_in(app, reads={"another_dag"})
+    assert get(app, path).status_code == 403
+    assert store.asked == []
+
+
+@pytest.fixture
+def app(log_in: Callable[..., None]) -> FastAPI:
+    app = build_app(full)
+    log_in(app, reads={"tie_out"})
+    return app
+
+
+@pytest.mark.parametrize("path", ["/", f"/reports/{DAY}"])
+def test_a_page_shows_the_report_in_a_frame_that_runs_nothing(app: FastAPI, path: str):
+    page = get(app, path)
+    assert page.status_code == 200
+    assert '<iframe title="2026-06-30 ties: &lt;1&gt; payment" sandbox srcdoc="&lt;p class=' in page.text
+    assert "<script" not in page.text
+    assert 'href="/tieout/reports/2026-06-30/breaks.csv"' in page.text
+
+
+def test_every_answer_forbids_scripts_and_strange_frames(app: FastAPI):
+    for path in ("/", f"/reports/{DAY}/breaks.csv", "/reports/not-a-day"):
+        headers = get(app, path).headers
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert "frame-ancestors 'self'" in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_every_result_file_can_be_downloaded(app: FastAPI, file: str):
+    answer = get(app, f"/reports/{DAY}/{file}.csv")
+    assert answer.status_code == 200
+    assert answer.headers["content-disposition"] == f'attachment; filename="2026-06-30-{file}.csv"'
+
+
+def test_a_downloaded_file_is_safe_in_a_spreadsheet(app: FastAPI):
+    assert "'=1+1,USD,-12.50" in get(app, f"/reports/{DAY}/breaks.csv").text
+
+
+def test_a_day_without_a_report_says_how_to_get_one(log_in: Callable[..., None]):
+    app = build_app(lambda: PlayedStore({}))
+    log_in(app, reads={"tie_out"})
+    assert "No day was reported yet" in get(app, "/").text
+    answer = get(app, f"/reports/{DAY}")
+    assert (answer.status_code, "run the dag tie_out" in answer.text) == (404, True)
+
+
+def test_a_database_that_is_away_is_one_sentence(log_in: Callable[..., None]):
+    def away() -> PlayedStore:
+        raise Retryable("Postgres: away")
+
+    app = build_app(away)
+    log_in(app, reads={"tie_out"})
+    answer = get(app, "/")
+    assert (answer.status_code, answer.text) == (503, "Postgres: away\n")
