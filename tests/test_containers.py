@@ -1,0 +1,150 @@
+"""What can be checked of the container files without Docker."""
+
+import ast
+import importlib
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+COMPOSE = (ROOT / "docker-compose.yaml").read_text()
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+EXAMPLE = (ROOT / ".env.example").read_text()
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE)["services"]
+OURS = {name: service for name, service in SERVICES.items() if service["image"] == "tieout"}
+ENDING = {"init", "settings"}
+AIRFLOW_PARTS = {"api-server", "scheduler", "dag-processor", "triggerer"}
+SECRET = re.compile(r"PASSWORD|SECRET|KEY|TOKEN")
+
+
+def example() -> dict[str, str]:
+    lines = [line for line in EXAMPLE.splitlines() if line and not line.startswith("#")]
+    return dict(line.split("=", 1) for line in lines)
+
+
+def python_of(service: str) -> str:
+    """The Python a service runs: all of its command, or what a shell command quotes."""
+    command = SERVICES[service]["command"]
+    if command[0] == "python":
+        return str(command[2])
+    quoted = re.search(r"python -c '(.*?)'", command[2], re.DOTALL)
+    assert quoted
+    return quoted[1]
+
+
+def mounts(service: dict[str, Any]) -> dict[str, str]:
+    return dict(volume.split(":")[:2] for volume in service["volumes"])
+
+
+def test_there_is_a_database_airflow_with_its_four_parts_and_the_twin():
+    assert set(SERVICES) == {"postgres", "twin"} | ENDING | AIRFLOW_PARTS
+    assert SERVICES["twin"]["profiles"] == ["demo"]
+    for part in AIRFLOW_PARTS:
+        assert SERVICES[part]["command"] == ["airflow", part]
+
+
+@pytest.mark.parametrize("name", sorted(set(SERVICES) - ENDING))
+def test_every_service_that_stays_has_a_health_check(name: str):
+    assert set(SERVICES[name]["healthcheck"]) >= {"test", "interval", "timeout", "retries"}
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_what_a_service_waits_for_exists_and_can_come_true(name: str):
+    for other, condition in SERVICES[name].get("depends_on", {}).items():
+        assert other in SERVICES
+        if condition["condition"] == "service_healthy":
+            assert "healthcheck" in SERVICES[other]
+        if condition["condition"] == "service_completed_successfully":
+            assert other in ENDING
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_every_service_of_ours_finds_its_code(name: str):
+    service = OURS[name]
+    assert service["environment"]["PYTHONPATH"] == "/opt/tieout"
+    folders = ("include", "sql") if name == "twin" else ("dags", "plugins", "include", "sql")
+    for folder in folders:
+        assert mounts(service)[f"./{folder}"] == f"/opt/tieout/{folder}"
+        assert f"COPY {folder} {folder}" in DOCKERFILE
+        assert f"!{folder}" in (ROOT / ".dockerignore").read_text().splitlines()
+
+
+def test_airflow_reads_the_dags_and_plugins_that_are_mounted():
+    for part in AIRFLOW_PARTS:
+        environment = SERVICES[part]["environment"]
+        for kind in ("dags", "plugins"):
+            folder = environment[f"AIRFLOW__CORE__{kind.upper()}_FOLDER"]
+            assert folder == mounts(SERVICES[part])[f"./{kind}"]
+            assert f"AIRFLOW__CORE__{kind.upper()}_FOLDER={folder}" in DOCKERFILE
+
+
+def test_airflow_has_people_a_local_executor_and_a_database_of_its_own():
+    environment = SERVICES["scheduler"]["environment"]
+    assert environment["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
+    assert environment["AIRFLOW__CORE__AUTH_MANAGER"].endswith(".FabAuthManager")
+    ours = environment["TIEOUT_DATABASE_URL"].partition("@")[2]
+    assert environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].endswith(f"@{ours}_airflow")
+
+
+def test_postgres_is_recent_and_keeps_its_data():
+    version = int(SERVICES["postgres"]["image"].partition(":")[2])
+    assert version >= 18, "before 18 the volume belongs at /var/lib/postgresql/data"
+    assert mounts(SERVICES["postgres"]) == {"postgres": "/var/lib/postgresql"}
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_every_named_volume_is_declared(name: str):
+    named = {source for source in mounts(SERVICES[name]) if not source.startswith("./")}
+    assert named <= set(yaml.safe_load(COMPOSE)["volumes"])
+    assert all((ROOT / source).exists() for source in set(mounts(SERVICES[name])) - named)
+
+
+def test_the_example_names_every_variable_and_no_other():
+    asked = set(re.findall(r"(?<!\$)\$\{(\w+)", COMPOSE))
+    assert asked == set(example())
+
+
+def test_every_placeholder_of_the_airflow_settings_is_filled():
+    settings = yaml.safe_load((ROOT / "airflow_settings.yaml").read_text())
+    placeholders = set(re.findall(r"\$\{(\w+)\}", str(settings)))
+    assert placeholders
+    assert placeholders <= set(SERVICES["settings"]["environment"])
+
+
+def test_no_secret_stands_in_a_container_file():
+    assert [name for name, value in example().items() if SECRET.search(name) and value] == []
+    for service in SERVICES.values():
+        for name, value in service["environment"].items():
+            if SECRET.search(name):
+                assert re.fullmatch(r"\$\{\w+(:\?[^}]*|-)\}", value), name
+    assert not re.search(r"(?:PASSWORD|SECRET|KEY)=\S", DOCKERFILE)
+    for text in (COMPOSE, DOCKERFILE):
+        assert not re.search(r"://[^\s:/]+:[^$\s][^\s]*@", text)
+        assert not re.search(
+            r"[A-Za-z0-9+/_=-]{40,}", re.sub(r"[\w.]*FabAuthManager|/[\w/]+|\w+__\w+", "", text)
+        )
+
+
+def test_the_image_holds_the_locked_packages_and_runs_unprivileged():
+    assert "--require-hashes" in DOCKERFILE
+    assert "requirements.lock" in DOCKERFILE
+    assert "airflow==" not in DOCKERFILE + COMPOSE, "the lock alone says which Airflow"
+    assert re.findall(r"^USER (\S+)$", DOCKERFILE, re.MULTILINE) == ["tieout"]
+    assert set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) == {"python:3.11-slim"}
+
+
+def test_uv_is_the_one_make_uses():
+    versions = re.findall(r"uv==([\d.]+)", DOCKERFILE)
+    assert versions == re.findall(r"^UV_VERSION := (\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("service", sorted(ENDING))
+def test_the_python_in_a_command_imports_what_exists(service: str):
+    imports = [node for node in ast.walk(ast.parse(python_of(service))) if isinstance(node, ast.ImportFrom)]
+    assert imports
+    for node in imports:
+        module = importlib.import_module(str(node.module))
+        assert all(hasattr(module, alias.name) for alias in node.names)
