@@ -1,0 +1,117 @@
+"""The main job as a person starts it: real Postgres, real Airflow, real HTTP, from nothing, and once more."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from include.local.home import PROJECT, Home
+from include.local.postgres import server
+from include.twin.generate import generate_world
+from tests.checks import assert_checks_hold
+from tests.local.conftest import command_line, processes_of
+
+pytestmark = pytest.mark.platform
+
+DAY = "2026-06-30"
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Home]:
+    root = PROJECT / "var" / "e2e"
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir(parents=True)
+    yield Home(root)
+    shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def world(home: Home) -> Path:
+    made = generate_world(out=home.root / "small-world", seed=3, size=300, profile="default").path
+    with (made / "erp" / "invoices.csv").open("a") as invoices:
+        invoices.write('bad-1,INV-BAD,C,,2026-01-01,2026-01-31,SGD,,,"1,000.00",posted,false\n')
+    return made
+
+
+def demo(home: Home, world: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "include.cli", "demo", "--world", str(world)]
+    environment = os.environ | {"TIEOUT_HOME": str(home.root)}
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=400, cwd=PROJECT, env=environment, check=False
+    )
+
+
+def what_still_runs(home: Home) -> list[str]:
+    """Processes that name this home, and ports of the platform that still answer."""
+    ports = json.loads((home.run / "ports.json").read_text())
+    answering = []
+    for name, port in ports.items():
+        with socket.socket() as attempt:
+            if attempt.connect_ex(("127.0.0.1", port)) == 0:
+                answering.append(f"{name} on {port}")
+    return answering + [command_line(pid) for pid in processes_of(home)]
+
+
+def mails(home: Home) -> list[EmailMessage]:
+    parsed = [
+        message_from_bytes(path.read_bytes(), policy=policy.default) for path in home.mailbox.glob("*.eml")
+    ]
+    return [mail for mail in parsed if isinstance(mail, EmailMessage)]
+
+
+def facts(url: str, sql: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(url) as connection:
+        return connection.execute(sql.encode()).fetchall()
+
+
+def test_the_main_job_ties_out_a_day_mails_it_once_and_leaves_nothing_running(
+    home: Home, world: Path
+) -> None:
+    first = demo(home, world)
+    assert first.returncode == 0, first.stderr
+    assert f"{DAY} ties" in first.stderr + first.stdout
+    assert what_still_runs(home) == []
+    again = demo(home, world)
+    assert again.returncode == 0, again.stderr
+    assert what_still_runs(home) == []
+
+    [mail] = mails(home)
+    assert DAY in str(mail["Subject"])
+    body = mail.get_body(("html",))
+    assert body is not None
+    assert "INV-BAD" not in str(mail["Subject"])
+    assert "not a decimal number" in body.get_content()
+
+    with server(home) as urls:
+        assert_checks_hold(urls.app)
+        assert facts(urls.app, "SELECT as_of::text, state FROM recon.runs") == [(DAY, "published")]
+        assert facts(urls.app, "SELECT count(*) FROM ops.proofs WHERE NOT proven") == [(0,)]
+        assert facts(urls.app, "SELECT count(DISTINCT (system, entity)) FROM ops.proofs") == [(15,)]
+        assert facts(urls.app, "SELECT count(*) FROM canonical.quarantine") == [(1,)]
+        failed = "SELECT count(*) FROM task_instance WHERE state IN ('failed', 'upstream_failed')"
+        assert facts(urls.airflow, failed) == [(0,)]
+
+
+def test_what_the_live_path_found_is_what_the_offline_path_finds(
+    home: Home, world: Path, tmp_path: Path
+) -> None:
+    """The same world through HTTP, DAGs and cursors, and through files: the same matches, byte for byte."""
+    command = [sys.executable, "-m", "include.cli", "reconcile", "--world", str(world)]
+    command += ["--as-of", DAY, "--out", str(tmp_path)]
+    environment = os.environ | {"TIEOUT_HOME": str(home.root)}
+    subprocess.run(command, cwd=PROJECT, env=environment, check=True, capture_output=True, timeout=200)
+    offline = (tmp_path / "matches.csv").read_text().splitlines()[1:]
+    with server(home) as urls:
+        live = facts(urls.app, "SELECT match_id, side_a_id, side_b_id, state FROM recon.matches")
+    told = {tuple(line.split(",")[i] for i in (0, 4, 6, 11)) for line in offline}
+    assert {tuple(map(str, row)) for row in live} == told
+    assert told
