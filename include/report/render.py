@@ -62,6 +62,7 @@ def _view(facts: ReportFacts) -> View:
         "buckets": list(words.BUCKETS.values()),
         "quarantined": [words.line(evidence) for evidence in facts.quarantined],
         "quarantined_total": quarantined,
+        "quarantined_rows": words.counted(quarantined, "row"),
     }
     return {**view, "subject": _subject(facts, proven=proven, quarantined=quarantined)}
 
@@ -157,9 +158,9 @@ def _need(one: OpenBreak) -> View:
 
 
 def _break_amount(one: OpenBreak | BreakTotal) -> str:
-    return (
-        words.money(one.amount_minor, one.currency) if one.currency and one.amount_minor is not None else ""
-    )
+    if one.currency is None or one.amount_minor is None:
+        return ""
+    return words.money(one.amount_minor, one.currency)
 
 
 def _codes(breaks: Sequence[BreakTotal]) -> list[View]:

@@ -1,0 +1,90 @@
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from include.flows import report_day
+from include.ports import Row
+from include.store.postgres import PostgresStore
+
+RUN = UUID(int=1)
+
+
+@pytest.fixture
+def keep_breaks(store: PostgresStore, database_url: str) -> Any:
+    """Keep a run with breaks given as (key, code, severity, currency, minor units)."""
+
+    def keep(*breaks: Sequence[Any]) -> PostgresStore:
+        with psycopg.connect(database_url) as connection:
+            connection.execute(
+                "INSERT INTO recon.runs VALUES (%s, '2026-01-01', 0, now(), '', '', 'computed')", (RUN,)
+            )
+            for number, (key, code, severity, currency, minor) in enumerate(breaks):
+                connection.execute(
+                    "INSERT INTO recon.breaks VALUES (%s, %s, 'R3', %s, %s, %s, %s, %s, 0, 'AR', '', '')",
+                    (RUN, UUID(int=number), code, key, currency, minor, severity),
+                )
+        return store
+
+    return keep
+
+
+def worst_first(store: PostgresStore, rates: dict[str, Decimal]) -> list[str]:
+    with store.transaction() as tx:
+        worths = {"currencies": list(rates), "worths": list(rates.values())}
+        return [row["key"] for row in tx.rows("report_top_breaks", run_id=RUN, limit=10, **worths)]
+
+
+def test_breaks_stand_by_severity_then_by_value_in_one_currency(keep_breaks: Any):
+    store = keep_breaks(
+        ("small", "CA01", "S2", "JPY", 2000),
+        ("big", "CA01", "S2", "SGD", 1000),
+        ("negative", "DQ06", "S2", "SGD", -1500),
+        ("worse", "CA01", "S1", "SGD", 1),
+        ("unrated", "CA01", "S2", "XYZ", 99999),
+        ("no money", "DQ05", "S2", None, None),
+        ("quarantined", "DQ01", "S1", "SGD", 5),
+    )
+    rates = {"SGD": Decimal(1), "JPY": Decimal("0.4")}
+    assert worst_first(store, rates) == ["worse", "negative", "big", "small", "unrated", "no money"]
+
+
+def test_without_rates_breaks_stand_by_their_amount(keep_breaks: Any):
+    store = keep_breaks(("less", "CA01", "S2", "USD", 1), ("more", "CA01", "S2", "USD", 2))
+    assert worst_first(store, {}) == ["more", "less"]
+
+
+def test_a_minor_unit_is_worth_what_its_currency_makes_of_it():
+    def rows(_name: str, **_params: Any) -> list[Row]:
+        return [{"from_currency": "JPY", "to_currency": "SGD", "rate": Decimal("0.009")}]
+
+    worths = report_day._worths(SimpleNamespace(rows=rows), {"batch_through": 0}, date(2026, 1, 1))
+    assert dict(zip(worths["currencies"], worths["worths"], strict=True)) == {
+        "JPY": Decimal("0.9"),  # 1 yen = 0.009 dollars = 0.9 cents
+        "SGD": Decimal(1),
+    }
+
+
+def test_of_a_day_reconciled_anew_the_last_published_run_is_shown(store: PostgresStore, database_url: str):
+    runs = (("first", "published"), ("second", "published"), ("third", "refused"))
+    with psycopg.connect(database_url) as connection:
+        for number, (subject, state) in enumerate(runs):
+            certificate = '{"inputs": {"unproven_sources": {"count": 0}}}'
+            connection.execute(
+                "INSERT INTO recon.runs VALUES (%s, '2026-01-01', 0, now(), '', '', %s, %s)",
+                (UUID(int=number), state, certificate),
+            )
+            connection.execute(
+                "INSERT INTO recon.reports VALUES (%s, '2026-01-01', %s, '', '', '{}')",
+                (UUID(int=number), subject),
+            )
+    with store.transaction() as tx:
+        (listed,) = tx.rows("list_reports", limit=10)
+        (shown,) = tx.rows("report_of_day", as_of=date(2026, 1, 1))
+        (newest,) = tx.rows("report_run", as_of=date(2026, 1, 1))
+    assert (listed["subject"], shown["subject"], newest["run_id"]) == ("second", "second", UUID(int=1))
