@@ -69,6 +69,14 @@ def test_a_quiet_day_is_short_and_asks_nothing_of_anybody():
     assert "breaks by kind" not in report.text
 
 
+def test_a_day_with_nothing_but_a_quarantined_row_is_not_quiet():
+    total = ControlTotal(recon="R3", side="invoice", currency="USD", quarantined_count=1)
+    report = render_report(replace(QUIET, totals=[total], quarantined=["orders.csv:3"]))
+    for body in (report.text, words_of(report.html)):
+        assert "Nothing needs anybody" not in body
+        assert "mend the 1 row quarantined" in body
+
+
 def test_a_day_that_does_not_tie_says_so_first():
     total = ControlTotal(recon="R3", side="invoice", currency="USD", loaded_minor=100)
     report = render_report(replace(QUIET, totals=[total]))
