@@ -57,11 +57,12 @@ def _money(minor: Any, currency: str | None) -> str:
 
 
 def _csv(columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> bytes:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
+    text = io.StringIO(newline="")
+    # The writer quotes a lone CR only when its own line ends hold one.
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\r\n")
     writer.writeheader()
     writer.writerows(rows)
-    return text.getvalue().encode()
+    return text.getvalue().replace("\r\n", "\n").encode()
 
 
 def certificate_bytes(certificate: dict[str, Any]) -> bytes:

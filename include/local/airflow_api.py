@@ -1,7 +1,7 @@
 """A small client of Airflow's REST API: people, settings, DAGs, runs and the log of what failed."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -48,14 +48,23 @@ class Airflow:
             )
         return response.json() if response.content else None
 
-    def ensure_user(self, *, username: str, role: str, password: str) -> None:
-        """Create the user; one that exists gets this password and role."""
+    def ensure_role(self, name: str, *, actions: Sequence[tuple[str, str]]) -> None:
+        """Create the role; one that exists gets these (action, resource) permissions."""
+        permissions = [{"action": {"name": act}, "resource": {"name": on}} for act, on in actions]
+        role = {"name": name, "actions": permissions}
+        if self._send("GET", f"/auth/fab/v1/roles/{name}").ok:
+            self.call("PATCH", f"/auth/fab/v1/roles/{name}", role)
+        else:
+            self.call("POST", "/auth/fab/v1/roles", role)
+
+    def ensure_user(self, *, username: str, roles: Sequence[str], password: str) -> None:
+        """Create the user; one that exists gets this password and these roles."""
         person = {
             "username": username,
             "email": f"{username}@tieout.localhost",
             "first_name": "Tieout",
             "last_name": username.capitalize(),
-            "roles": [{"name": role}],
+            "roles": [{"name": role} for role in roles],
             "password": password,
         }
         if self._send("GET", f"/auth/fab/v1/users/{username}").ok:

@@ -148,8 +148,11 @@ def _connect(airflow: Airflow, home: Home, urls: DatabaseUrls, ports: services.P
     """Create the other people on the first time, and load airflow_settings.yaml."""
     secrets = load_secrets(home)
     if not is_set_up(urls=urls, secrets=secrets):
-        airflow.ensure_user(username="operator", role="Op", password=secrets.operator_password)
-        airflow.ensure_user(username="finance", role="Viewer", password=secrets.finance_password)
+        airflow.ensure_user(username="operator", roles=["Op"], password=secrets.operator_password)
+        # Viewer alone may open the console's pages but is not shown the way to them.
+        airflow.ensure_role("Finance", actions=[("can_read", "Plugins"), ("menu_access", "Plugins")])
+        password = secrets.finance_password
+        airflow.ensure_user(username="finance", roles=["Viewer", "Finance"], password=password)
         note_set_up(urls=urls, secrets=secrets)
     values = services.connection_values(urls=urls, ports=ports, secrets=secrets)
     load_settings(airflow, read_settings(SETTINGS_FILE, values=values))

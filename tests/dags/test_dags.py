@@ -64,9 +64,15 @@ def test_an_extraction_proves_before_it_lands(bag: Any, dag_id: str):
     assert tasks == {"pull": {"prove"}, "prove": {"land"}, "land": set()}
 
 
-def test_a_day_is_published_before_it_is_reported(bag: Any):
+def test_a_day_is_reported_only_when_complete_reconciled_checked_and_published(bag: Any):
     tasks = {task.task_id: task.downstream_task_ids for task in bag.dags["tie_out"].tasks}
-    assert tasks == {"reconcile": {"publish"}, "publish": {"report"}, "report": set()}
+    assert tasks == {
+        "sources_complete": {"reconcile"},
+        "reconcile": {"check"},
+        "check": {"publish"},
+        "publish": {"report"},
+        "report": set(),
+    }
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

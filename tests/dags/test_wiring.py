@@ -168,6 +168,9 @@ def checks(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
 
         monkeypatch.setattr(check_completeness, "check_completeness", check)
         monkeypatch.setattr(pull_changes, "pull_changes", lambda *_args, entity: pulled.append(entity))
+        monkeypatch.setattr(
+            pull_changes, "rewind", lambda _store, **where: pulled.append(f"rewound {where['entity']}")
+        )
         return pulled
 
     return answer
@@ -185,11 +188,11 @@ def test_a_proven_window_is_not_pulled_again(checks: Callable[..., list[str]]):
 def test_an_unproven_window_is_pulled_and_asked_once_more(checks: Callable[..., list[str]]):
     pulled = checks(["I1 @ 1"], [])
     wiring.prove_entity(SOURCE, NO_STORE, entity="invoices")
-    assert pulled == ["invoices"]
+    assert pulled == ["rewound invoices", "invoices"]
 
 
 def test_a_window_that_stays_unproven_fails_with_what_is_missing(checks: Callable[..., list[str]]):
     pulled = checks(["I1 @ 1"], ["I1 @ 1"])
     with pytest.raises(Fatal, match="missing I1 @ 1"):
         wiring.prove_entity(SOURCE, NO_STORE, entity="invoices")
-    assert pulled == ["invoices"]
+    assert pulled == ["rewound invoices", "invoices"]

@@ -14,6 +14,9 @@ from typing import NamedTuple
 SPAN_MAX_LINES = 10_000
 """A quoted cell over more lines is taken for a stray quote."""
 
+BLANK = " \t\r\n"
+"""A line of nothing else (and no comma) is no row."""
+
 csv.field_size_limit(2**31 - 1)  # a huge cell is refused by its schema, with a reason, not by the parser
 
 
@@ -61,7 +64,7 @@ def read_records(path: Path, *, start: Position, width: int) -> Iterator[CsvReco
         while line := _next(waiting, lines):
             record, unused = _record(line, waiting, lines, width)
             waiting.extendleft(reversed(unused))
-            if record.damage or any(cell.strip() for cell in record.cells):
+            if record.damage or any(cell.strip(BLANK) for cell in record.cells):
                 yield record
 
 
@@ -98,7 +101,7 @@ def _parse(line: _Line, *, width: int | None = None) -> CsvRecord:
         return _damaged(line, byte, error.start)
     except csv.Error as error:
         return _damaged(line, f"not a row of RFC 4180 ({error})", line.raw.index(b'"'))
-    wrong = width is not None and len(cells) != width and text.strip()
+    wrong = width is not None and len(cells) != width and text.strip(BLANK)
     return CsvRecord(
         line.number, cells, line.end, f"{len(cells)} cells where the header has {width}" if wrong else ""
     )
