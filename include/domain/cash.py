@@ -1,47 +1,66 @@
-"""Cash application (R3): which payment that names nothing is surely for which invoice, and why the rest is held."""
+"""Cash application (R3): which invoices a payment that names nothing is surely for, and why the rest is held."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from math import comb
 from typing import Any
 
 from include.domain.money import Money
-from include.domain.subset_sum import BudgetSpent, small_subsets
+from include.domain.subset_sum import BudgetSpent, Subset, exact_subsets
 
 CANDIDATES_SHOWN = 5
+
+EXPLANATIONS_MAX = 8
+"""From this many explanations on, a payment is taken to lay claim to every invoice it could be for."""
 
 NOT_OWED = ("DRAFT", "CREDITED", "WRITTEN_OFF", "VOID")
 """Invoice statuses nobody pays on purpose."""
 
+Block = tuple[str, str]
+"""Customer and currency: money never crosses either."""
+
 
 @dataclass(frozen=True, kw_only=True)
-class Pair:
-    """A payment and an open invoice of its payer, currency and amount (minor units), near enough in time.
+class OpenPayment:
+    """A received payment no pass has posted yet. `names`: the payer's invoices its reference or metadata names.
 
-    `names_another`: the payment's reference names a document, so it may not be posted by amount, but it is a rival.
+    `names_another`: it names a document, so it is not posted by amount, but it keeps its claim to what it fits.
     """
 
     payment_id: str
-    invoice_id: str
     customer_id: str
     currency: str
     amount_minor: int
     paid_on: date
+    names: Sequence[str]
     names_another: bool
 
 
 @dataclass(frozen=True, kw_only=True)
-class OpenItem:
-    """An open invoice or payment of a block, and the days on which it could settle or be settled."""
+class OpenInvoice:
+    """An invoice no pass has settled yet, and the days on which a payment could settle it."""
 
-    side: str  # invoice or payment
-    item_id: str
+    invoice_id: str
     customer_id: str
     currency: str
-    amount_minor: int
+    open_minor: int
+    due_date: date
     from_date: date
     to_date: date
+
+    def could_be_paid_by(self, payment: OpenPayment) -> bool:
+        """By amount and date alone."""
+        return self.open_minor <= payment.amount_minor and self.from_date <= payment.paid_on <= self.to_date
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """A payment and the invoices that are the only explanation of its amount."""
+
+    payment_id: str
+    invoice_ids: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -60,62 +79,124 @@ class Finding:
     evidence: str
 
 
-def sure_pairs(pairs: Sequence[Pair], items: Sequence[OpenItem]) -> tuple[list[Pair], dict[str, Held]]:
-    """Split pairs of equal amount into those that are the only explanation, and the held payments by id.
+@dataclass(frozen=True)
+class _Explained:
+    """A payment with what it could be for, oldest due first, and every way found to make up its amount."""
 
-    A pair is sure when the payment fits one invoice, the invoice is fitted by one payment, and no two or three other
-    open items make up the same money on either side.
+    payment: OpenPayment
+    eligible: Sequence[OpenInvoice]
+    ways: Sequence[Subset]
+    exhausted: bool  # more ways, or more work, than we follow
+
+    @property
+    def claims(self) -> set[str]:
+        found = self.eligible if self.exhausted else [self.eligible[i] for way in self.ways for i in way]
+        return {invoice.invoice_id for invoice in found} | set(self.payment.names)
+
+    def ids(self, way: Subset) -> tuple[str, ...]:
+        return tuple(self.eligible[i].invoice_id for i in way)
+
+
+def settle_by_amount(
+    payments: Iterable[OpenPayment], invoices: Iterable[OpenInvoice], *, most_invoices: int
+) -> tuple[list[Settlement], dict[str, Held]]:
+    """Settle what has one explanation only, of up to `most_invoices` invoices; the payments held, by id.
+
+    A payment is settled when exactly one set of open invoices makes up its amount, no other payment lays claim to any
+    of them, no two or three other payments make up one of them, and the set is too large a coincidence to be chance.
     """
-    invoices, payments = _grouped(pairs)
-    blocks = _blocks(items)
-    sure, held = [], {}
-    for pair in (pair for pair in pairs if not pair.names_another):
-        rivals = payments[pair.invoice_id]
-        candidates = tuple(other.invoice_id for other in invoices[pair.payment_id])
-        if len(candidates) > 1:
-            held[pair.payment_id] = Held(candidates, f"{len(candidates)} open invoices have this amount")
-        elif len(rivals) > 1:
-            held[pair.payment_id] = Held(candidates, f"{len(rivals)} payments have this invoice's amount")
-        elif why := _other_explanation(pair, blocks):
-            held[pair.payment_id] = Held(candidates, why)
-        else:
-            sure.append(pair)
-    return sure, held
+    by_block: defaultdict[Block, list[OpenInvoice]] = defaultdict(list)
+    for invoice in invoices:
+        by_block[invoice.customer_id, invoice.currency].append(invoice)
+    blocks: defaultdict[Block, list[_Explained]] = defaultdict(list)
+    for payment in payments:
+        block = payment.customer_id, payment.currency
+        blocks[block].append(_explained(payment, by_block[block]))
+    settled: list[Settlement] = []
+    held: dict[str, Held] = {}
+    for explained in blocks.values():
+        claimants = _claimants(explained)
+        for one in explained:
+            if one.payment.names_another or not (one.ways or one.exhausted):
+                continue
+            if why := _doubt(one, explained, claimants):
+                held[one.payment.payment_id] = Held(_candidates(one), why)
+            elif len(one.ways[0]) <= most_invoices:
+                settled.append(Settlement(one.payment.payment_id, one.ids(one.ways[0])))
+    return settled, held
 
 
-def _grouped(pairs: Sequence[Pair]) -> tuple[Mapping[str, list[Pair]], Mapping[str, list[Pair]]]:
-    by_payment, by_invoice = defaultdict(list), defaultdict(list)
-    for pair in pairs:
-        by_payment[pair.payment_id].append(pair)
-        by_invoice[pair.invoice_id].append(pair)
-    return by_payment, by_invoice
+def _explained(payment: OpenPayment, invoices: Sequence[OpenInvoice]) -> _Explained:
+    eligible = [invoice for invoice in invoices if invoice.could_be_paid_by(payment)]
+    eligible.sort(key=lambda invoice: (invoice.due_date, invoice.invoice_id))
+    amounts = [invoice.open_minor for invoice in eligible]
+    try:
+        ways = exact_subsets(amounts, target=payment.amount_minor, limit=EXPLANATIONS_MAX)
+    except BudgetSpent:
+        return _Explained(payment, eligible, [], exhausted=True)
+    return _Explained(payment, eligible, ways, exhausted=len(ways) == EXPLANATIONS_MAX)
 
 
-def _blocks(items: Sequence[OpenItem]) -> Mapping[tuple[str, str, str], list[OpenItem]]:
-    blocks = defaultdict(list)
-    for item in items:
-        blocks[item.side, item.customer_id, item.currency].append(item)
-    return blocks
+def _claimants(block: Sequence[_Explained]) -> Mapping[str, list[str]]:
+    """Invoice -> the payments that lay claim to it."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for one in block:
+        for invoice_id in one.claims:
+            found[invoice_id].append(one.payment.payment_id)
+    return found
 
 
-def _other_explanation(pair: Pair, blocks: Mapping[tuple[str, str, str], list[OpenItem]]) -> str:
-    """Why another set of items explains the same money, or "" when none does."""
-    invoices = blocks["invoice", pair.customer_id, pair.currency]
-    payments = blocks["payment", pair.customer_id, pair.currency]
-    invoice = next(item for item in invoices if item.item_id == pair.invoice_id)
-    smaller = {
-        "invoices": [item for item in invoices if item.from_date <= pair.paid_on <= item.to_date],
-        "payments": [item for item in payments if invoice.from_date <= item.from_date <= invoice.to_date],
-    }
-    for word, nearby in smaller.items():
-        items = [item for item in nearby if item.amount_minor < pair.amount_minor]
-        try:
-            found = small_subsets([item.amount_minor for item in items], target=pair.amount_minor, limit=1)
-        except BudgetSpent:
-            return f"the customer has {len(items)} smaller open {word}, too many to rule out that some add up to it"
-        if found:
-            return f"{' + '.join(items[i].item_id for i in found[0])} ({word}) add up to the same amount"
+def _doubt(one: _Explained, block: Sequence[_Explained], claimants: Mapping[str, list[str]]) -> str:
+    """Why this payment's explanation is not the only one, or "" when it is."""
+    if not one.ways:
+        return f"{len(one.eligible)} open invoices could be meant, too many to tell"
+    if len(one.ways) > 1:
+        return f"{' or '.join(' + '.join(one.ids(way)) for way in one.ways[:2])} make up this amount"
+    [way] = one.ways
+    for invoice_id in one.ids(way):
+        if others := [payment for payment in claimants[invoice_id] if payment != one.payment.payment_id]:
+            return f"{others[0]} could be for {invoice_id} too"
+    for position in way:
+        if several := _several_payments(one, one.eligible[position], block):
+            return several
+    if _could_be_chance(one, way):
+        return f"one of {comb(len(one.eligible), len(way)):,} possible sets: it could add up by chance"
     return ""
+
+
+def _several_payments(one: _Explained, invoice: OpenInvoice, block: Sequence[_Explained]) -> str:
+    """Which other payments together make up an invoice of this explanation, or "" when none do."""
+    others = [
+        other.payment
+        for other in block
+        if other is not one
+        and other.payment.amount_minor < invoice.open_minor
+        and invoice.from_date <= other.payment.paid_on <= invoice.to_date
+    ]
+    amounts = [payment.amount_minor for payment in others]
+    try:
+        found = exact_subsets(amounts, target=invoice.open_minor, limit=1)
+    except BudgetSpent:
+        return f"{len(others)} other payments could make up {invoice.invoice_id}, too many to tell"
+    if not found:
+        return ""
+    return f"{' + '.join(others[i].payment_id for i in found[0])} (payments) make up {invoice.invoice_id} too"
+
+
+def _could_be_chance(one: _Explained, way: Subset) -> bool:
+    """Whether so many sets could be formed that one of them fits by accident: expected number at least 1 in 100.
+
+    The expected number of accidental sets is C(n, k) over the range of amounts, in minor units.
+    """
+    if len(way) == 1:
+        return False
+    largest = max(invoice.open_minor for invoice in one.eligible)
+    return comb(len(one.eligible), len(way)) * 100 >= largest
+
+
+def _candidates(one: _Explained) -> tuple[str, ...]:
+    found = [invoice_id for way in one.ways for invoice_id in one.ids(way)]
+    return tuple(dict.fromkeys(found))
 
 
 def unposted(payment: Mapping[str, Any], held: Held | None) -> Finding:
@@ -165,8 +246,3 @@ def _wrong_amount(payment: Mapping[str, Any], total: int, numbers: str) -> Findi
     if payment["amount_minor"] < total:
         return Finding("CA03", f"names {numbers} and is {difference} short")
     return Finding("CA04", f"names {numbers} and is {difference} over")
-
-
-def payers(pairs: Collection[Pair]) -> list[str]:
-    """The customers whose blocks must be looked at before these pairs are sure."""
-    return sorted({pair.customer_id for pair in pairs})

@@ -1,35 +1,69 @@
-"""Small exact subset sums over minor units: is there another set of items that explains the same money?"""
+"""Exact subset sums over minor units: every set of a few open items that makes up an amount, within a fixed budget."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
 
 NODES_MAX = 200_000
 """Work allowed per question, in visited partial sums and never in time: a time limit would not be deterministic."""
+
+SMALL_SIZE = 3
+LARGE_SIZE = 6
+LARGE_ITEMS_MAX = 26
+"""Sets of four to six are looked for among at most this many items; sets of up to three among any number."""
+
+Subset = tuple[int, ...]
+"""Positions in the list of amounts, ascending."""
 
 
 class BudgetSpent(Exception):
     """The question is larger than NODES_MAX partial sums; the answer is unknown and the money must be held."""
 
 
-def small_subsets(amounts: Sequence[int], *, target: int, limit: int = 2) -> list[tuple[int, ...]]:
-    """Up to `limit` subsets of two or three items that sum exactly to `target`, as index tuples into `amounts`.
+def exact_subsets(amounts: Sequence[int], *, target: int, limit: int) -> list[Subset]:
+    """Up to `limit` subsets that sum exactly to `target`, small ones first, then by position.
 
-    Amounts are positive minor units. Pairs come first, then triples, each in index order. Raises BudgetSpent.
+    Amounts are positive minor units. Raises BudgetSpent.
     """
-    found: list[tuple[int, ...]] = []
-    nodes = len(amounts)
-    position = {amount: [i for i, other in enumerate(amounts) if other == amount] for amount in set(amounts)}
-
-    def complete(prefix: tuple[int, ...], rest: int) -> None:
-        for last in position.get(rest, ()):
-            if last > prefix[-1] and len(found) < limit:
-                found.append((*prefix, last))
-
-    for i, first in enumerate(amounts):
-        complete((i,), target - first)
-    for i, first in enumerate(amounts):
-        nodes += len(amounts) - i
-        if nodes > NODES_MAX:
-            raise BudgetSpent(f"{len(amounts)} items need more than {NODES_MAX} partial sums")
-        for j in range(i + 1, len(amounts)):
-            complete((i, j), target - first - amounts[j])
+    if len(amounts) ** 2 // 2 > NODES_MAX:
+        raise BudgetSpent(f"{len(amounts)} items need more than {NODES_MAX:,} partial sums")
+    found: list[Subset] = []
+    for subset in _all_subsets(amounts, target):
+        if len(found) == limit:
+            break
+        found.append(subset)
     return found
+
+
+def _all_subsets(amounts: Sequence[int], target: int) -> Iterator[Subset]:
+    positions: defaultdict[int, list[int]] = defaultdict(list)
+    for position, amount in enumerate(amounts):
+        positions[amount].append(position)
+    for size in range(SMALL_SIZE):
+        yield from _completed(amounts, target, size, positions)
+    if len(amounts) <= LARGE_ITEMS_MAX:
+        yield from _large_subsets(amounts, target)
+
+
+def _completed(
+    amounts: Sequence[int], target: int, size: int, positions: Mapping[int, list[int]]
+) -> Iterator[Subset]:
+    """Sets of `size` + 1: every choice of `size` items, completed by a look-up of the last one."""
+    for chosen in combinations(range(len(amounts)), size):
+        rest = target - sum(amounts[i] for i in chosen)
+        for last in positions.get(rest, ()):
+            if not chosen or last > chosen[-1]:
+                yield (*chosen, last)
+
+
+def _large_subsets(amounts: Sequence[int], target: int) -> Iterator[Subset]:
+    """Sets of four to six, met in the middle: the first three items, and a set of up to three that comes after."""
+    by_sum: defaultdict[int, list[Subset]] = defaultdict(list)
+    for size in range(1, SMALL_SIZE + 1):
+        for tail in combinations(range(len(amounts)), size):
+            by_sum[sum(amounts[i] for i in tail)].append(tail)
+    for size in range(1, LARGE_SIZE - SMALL_SIZE + 1):
+        for head in combinations(range(len(amounts)), SMALL_SIZE):
+            for tail in by_sum.get(target - sum(amounts[i] for i in head), ()):
+                if len(tail) == size and tail[0] > head[-1]:
+                    yield (*head, *tail)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from include.domain.breaks import Break
-from include.domain.cash import Held, OpenItem, Pair, payers, sure_pairs, unposted
+from include.domain.cash import Held, OpenInvoice, OpenPayment, settle_by_amount, unposted
 from include.policy import Pass
 from include.ports import Fatal, Transaction
 
@@ -31,7 +31,8 @@ def apply_cash(tx: Transaction, seen: Seen, cascade: tuple[Pass, ...]) -> dict[s
     for step in cascade:
         if step.rule not in _RULES:
             raise Fatal(f"policy/matching.yaml: pass {step.name} asks for an unknown rule {step.rule!r}")
-        held |= _RULES[step.rule](tx, seen, step)
+        found = _RULES[step.rule](tx, seen, step)
+        held = held if found is None else found
         tx.run("remove_matched_payments")
         tx.run("remove_matched_invoices")
     return held
@@ -56,38 +57,42 @@ def unposted_payments(tx: Transaction, seen: Seen, held: Mapping[str, Held]) -> 
     return breaks
 
 
-def _by_number(tx: Transaction, _seen: Seen, step: Pass) -> dict[str, Held]:
-    return _post_named(tx, "name_by_number", step)
+def _by_application(tx: Transaction, _seen: Seen, step: Pass) -> None:
+    _post_named(tx, "name_by_application", step)
 
 
-def _by_key(tx: Transaction, _seen: Seen, step: Pass) -> dict[str, Held]:
-    return _post_named(tx, "name_by_key", step)
+def _by_number(tx: Transaction, _seen: Seen, step: Pass) -> None:
+    _post_named(tx, "name_by_number", step)
 
 
-def _post_named(tx: Transaction, naming: str, step: Pass) -> dict[str, Held]:
+def _by_key(tx: Transaction, _seen: Seen, step: Pass) -> None:
+    _post_named(tx, "name_by_key", step)
+
+
+def _post_named(tx: Transaction, naming: str, step: Pass) -> None:
     tx.run(naming)
     tx.run("post_named", rule=step.name)
     tx.run("forget_named")
-    return {}
 
 
-def _by_amount_and_date(tx: Transaction, seen: Seen, step: Pass) -> dict[str, Held]:
+def _by_amount(tx: Transaction, seen: Seen, step: Pass) -> dict[str, Held]:
+    payments = [OpenPayment(**row) for row in tx.rows("open_payments", **vars(seen))]
+    payers = sorted({payment.customer_id for payment in payments})
     window = {"days_before_issue": step.days_before_issue, "days_after_due": step.days_after_due}
-    rows = tx.rows("same_amount_pairs", batch=seen.batch, as_of=seen.as_of, **window)
-    pairs = [Pair(**row) for row in rows]
-    items = [OpenItem(**row) for row in tx.rows("open_items_of", customers=payers(pairs), **window)]
-    sure, held = sure_pairs(pairs, items)
+    invoices = [OpenInvoice(**row) for row in tx.rows("open_invoices_of", customers=payers, **window)]
+    settled, held = settle_by_amount(payments, invoices, most_invoices=step.most_invoices)
     tx.run(
-        "post_pairs",
+        "post_settlements",
         rule=step.name,
-        payments=[pair.payment_id for pair in sure],
-        invoices=[pair.invoice_id for pair in sure],
+        payments=[one.payment_id for one in settled for _ in one.invoice_ids],
+        invoices=[invoice for one in settled for invoice in one.invoice_ids],
     )
     return held
 
 
-_RULES: Mapping[str, Callable[[Transaction, Seen, Pass], dict[str, Held]]] = {
+_RULES: Mapping[str, Callable[[Transaction, Seen, Pass], dict[str, Held] | None]] = {
+    "existing_application": _by_application,
     "exact_reference": _by_number,
     "normalised_reference": _by_key,
-    "amount_and_date": _by_amount_and_date,
+    "amount_and_date": _by_amount,
 }

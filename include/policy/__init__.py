@@ -23,6 +23,7 @@ class Pass(_Strict):
 
     name: str = Field(alias="pass")
     rule: str
+    most_invoices: int = 0
     days_before_issue: int = 0
     days_after_due: int = 0
 

@@ -19,9 +19,11 @@ BUCKETS = {
 SEVERITIES = {"S1": "critical", "S2": "high", "S3": "medium", "S4": "low"}
 
 RULES = {
+    "P0": ("Applied already", "the payments platform names the invoice, and the amount agrees"),
     "P1": ("By reference", "the payer named the invoices and paid their exact sum"),
     "P2": ("By reference, rewritten", "the same, with the invoice number written differently"),
     "P4": ("By amount and date", "nothing was named; one open invoice fits, and no other set of items does"),
+    "P5": ("By sum and date", "nothing was named; one set of open invoices adds up, and no other does"),
 }
 """Pass of policy/matching.yaml -> its name and why its matches are sure; a pass without a line is shown as it is."""
 

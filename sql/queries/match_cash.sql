@@ -21,6 +21,7 @@ CREATE TEMP TABLE pool_payments (
     currency char(3) NOT NULL,
     amount_minor bigint NOT NULL,
     paid_on date NOT NULL,
+    invoice_id text COLLATE "C",  -- an application somebody made already
     reference_tokens text[] NOT NULL,
     reference_keys text[] NOT NULL,
     names_a_document boolean NOT NULL
@@ -47,7 +48,8 @@ WHERE recorded_in <= %(batch)s AND (superseded_in IS NULL OR superseded_in > %(b
 -- name: fill_payment_pool
 INSERT INTO pool_payments
 SELECT
-    native_id, customer_id, currency, amount_minor, paid_on, reference_tokens, reference_keys, names_a_document
+    native_id, customer_id, currency, amount_minor, paid_on, invoice_id, reference_tokens, reference_keys,
+    names_a_document
 FROM canonical.payments
 WHERE recorded_in <= %(batch)s AND (superseded_in IS NULL OR superseded_in > %(batch)s)
     AND paid_on <= %(as_of)s AND amount_minor > 0
@@ -58,6 +60,15 @@ CREATE TEMP TABLE named_invoices (
     payment_id text COLLATE "C" NOT NULL,
     invoice_id text COLLATE "C" NOT NULL
 ) ON COMMIT DROP;
+
+-- name: name_by_application
+-- The payments platform, or whoever applied the payment, already says which invoice it is for.
+INSERT INTO named_invoices
+SELECT payment.payment_id, invoice.invoice_id
+FROM pool_payments AS payment
+JOIN pool_invoices AS invoice
+    ON invoice.invoice_id = payment.invoice_id AND invoice.currency = payment.currency
+    AND invoice.customer_id = coalesce(payment.customer_id, invoice.customer_id);
 
 -- name: name_by_number
 -- Every token of the reference is, verbatim, the number of exactly one invoice (of the payer, where known).
@@ -113,40 +124,36 @@ FROM ranked JOIN first USING (payment_id) JOIN pool_invoices AS invoice USING (i
 -- name: forget_named
 TRUNCATE named_invoices;
 
--- name: same_amount_pairs
--- Payments and their payer's open invoices of that very amount which they could settle by date. Only a payment that
--- names nothing we know may be posted by amount; one that names something else is still a rival.
+-- name: open_payments
+-- Payments of customers who paid something without naming anything we know, with the own invoices each one names.
 WITH naming AS (
-    SELECT payment.payment_id
+    SELECT payment.payment_id, array_agg(DISTINCT named.native_id ORDER BY named.native_id) AS names
     FROM pool_payments AS payment
     CROSS JOIN LATERAL unnest(payment.reference_keys) AS key
     JOIN canonical.invoices AS named
         ON named.customer_id = payment.customer_id AND named.number_key = key
         AND named.recorded_in <= %(batch)s AND (named.superseded_in IS NULL OR named.superseded_in > %(batch)s)
         AND named.issue_date <= %(as_of)s
+    GROUP BY payment.payment_id
+), open AS (
+    SELECT payment_id, customer_id, currency, amount_minor, paid_on,
+        coalesce(names, '{}') || array_remove(ARRAY[invoice_id], NULL) AS names,
+        names_a_document OR names IS NOT NULL OR invoice_id IS NOT NULL AS names_another
+    FROM pool_payments LEFT JOIN naming USING (payment_id)
+    WHERE customer_id IS NOT NULL
 )
-SELECT payment.payment_id, invoice.invoice_id, payment.customer_id, payment.currency, payment.amount_minor,
-    payment.paid_on,
-    payment.names_a_document OR payment.payment_id IN (SELECT payment_id FROM naming) AS names_another
-FROM pool_payments AS payment
-JOIN pool_invoices AS invoice
-    ON invoice.customer_id = payment.customer_id AND invoice.currency = payment.currency
-    AND invoice.open_minor = payment.amount_minor
-    AND payment.paid_on BETWEEN invoice.issue_date - %(days_before_issue)s::int
-        AND invoice.due_date + %(days_after_due)s::int
-ORDER BY payment.payment_id, invoice.due_date, invoice.invoice_id;
+SELECT * FROM open
+WHERE customer_id IN (SELECT customer_id FROM open WHERE NOT names_another)
+ORDER BY payment_id;
 
--- name: open_items_of
--- Everything open in the blocks of these customers, with the days on which it could settle or be settled.
-SELECT 'invoice' AS side, invoice_id AS item_id, customer_id, currency, open_minor AS amount_minor,
+-- name: open_invoices_of
+-- Their open invoices, with the days on which a payment could settle each.
+SELECT invoice_id, customer_id, currency, open_minor, due_date,
     issue_date - %(days_before_issue)s::int AS from_date, due_date + %(days_after_due)s::int AS to_date
-FROM pool_invoices WHERE customer_id = ANY(%(customers)s)
-UNION ALL
-SELECT 'payment', payment_id, customer_id, currency, amount_minor, paid_on, paid_on
-FROM pool_payments WHERE customer_id = ANY(%(customers)s)
-ORDER BY side, customer_id, currency, item_id;
+FROM pool_invoices JOIN unnest(%(customers)s::text[]) AS payer (customer_id) USING (customer_id)
+ORDER BY invoice_id;
 
--- name: post_pairs
+-- name: post_settlements
 INSERT INTO cash_matches
 SELECT %(rule)s, payment_id, invoice_id, invoice.currency, invoice.open_minor
 FROM unnest(%(payments)s::text[], %(invoices)s::text[]) AS pair (payment_id, invoice_id)
@@ -159,25 +166,32 @@ DELETE FROM pool_payments USING cash_matches WHERE cash_matches.payment_id = poo
 DELETE FROM pool_invoices USING cash_matches WHERE cash_matches.invoice_id = pool_invoices.invoice_id;
 
 -- name: unmatched_payments
--- What no pass could post, with every invoice its reference names and what became of that invoice.
-WITH named AS (
-    SELECT DISTINCT payment.payment_id, invoice.native_id AS invoice_id, invoice.number, key, invoice.customer_id,
-        invoice.currency, invoice.gross_minor, invoice.status, settled.payment_id AS settled_by
+-- What no pass could post, with every invoice its reference or its application names and what became of that invoice.
+WITH visible AS (
+    SELECT native_id AS invoice_id, customer_id, number, number_key, currency, gross_minor, status
+    FROM canonical.invoices
+    WHERE recorded_in <= %(batch)s AND (superseded_in IS NULL OR superseded_in > %(batch)s)
+        AND issue_date <= %(as_of)s
+), named_by AS (
+    SELECT payment.payment_id, visible.invoice_id
     FROM pool_payments AS payment
     CROSS JOIN LATERAL unnest(payment.reference_keys) AS key
-    JOIN canonical.invoices AS invoice
-        ON invoice.number_key = key
-        AND (invoice.customer_id = payment.customer_id OR invoice.number = ANY(payment.reference_tokens))
-        AND invoice.recorded_in <= %(batch)s AND (invoice.superseded_in IS NULL OR invoice.superseded_in > %(batch)s)
-        AND invoice.issue_date <= %(as_of)s
-    LEFT JOIN cash_matches AS settled ON settled.invoice_id = invoice.native_id
+    JOIN visible ON visible.number_key = key
+        AND (visible.customer_id = payment.customer_id OR visible.number = ANY(payment.reference_tokens))
+    UNION
+    SELECT payment_id, invoice_id FROM pool_payments WHERE invoice_id IS NOT NULL
+), named AS (
+    SELECT named_by.payment_id, visible.*, settled.payment_id AS settled_by
+    FROM named_by
+    JOIN visible USING (invoice_id)
+    LEFT JOIN cash_matches AS settled USING (invoice_id)
 )
 SELECT payment.payment_id, payment.customer_id, payment.currency, payment.amount_minor, payment.paid_on,
     payment.names_a_document, canonical.reference,
     coalesce(
         jsonb_agg(
             jsonb_build_object(
-                'invoice_id', named.invoice_id, 'number', named.number, 'key', named.key,
+                'invoice_id', named.invoice_id, 'number', named.number, 'key', named.number_key,
                 'currency', named.currency, 'gross_minor', named.gross_minor, 'status', named.status,
                 'settled_by', named.settled_by
             ) ORDER BY named.invoice_id

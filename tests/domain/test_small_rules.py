@@ -12,7 +12,7 @@ from include.domain.canonical_json import dumps, sha256
 from include.domain.entities import ENTITIES
 from include.domain.fx import rates_to
 from include.domain.proofs import ControlTotal
-from include.domain.subset_sum import BudgetSpent, small_subsets
+from include.domain.subset_sum import BudgetSpent, exact_subsets
 
 
 @pytest.mark.parametrize(
@@ -36,22 +36,26 @@ def test_what_is_not_due_yet_is_not_past_due() -> None:
     assert aging.days_past_due(date(2026, 2, 1), as_of=date(2026, 1, 1)) == 0
 
 
-@given(st.lists(st.integers(1, 60), max_size=9), st.integers(1, 120))
-def test_small_subsets_finds_a_set_exactly_when_there_is_one(amounts: list[int], target: int) -> None:
-    there_is = any(
-        sum(amounts[i] for i in chosen) == target
-        for size in (2, 3)
+@given(st.lists(st.integers(1, 60), max_size=8), st.integers(1, 120))
+def test_exact_subsets_finds_every_set_of_up_to_six_once(amounts: list[int], target: int) -> None:
+    every = {
+        chosen
+        for size in range(1, 7)
         for chosen in combinations(range(len(amounts)), size)
-    )
-    found = small_subsets(amounts, target=target, limit=2)
-    assert bool(found) == there_is
-    assert all(sum(amounts[i] for i in chosen) == target for chosen in found)
-    assert len(set(found)) == len(found)
+        if sum(amounts[i] for i in chosen) == target
+    }
+    found = exact_subsets(amounts, target=target, limit=10_000)
+    assert set(found) == every
+    assert len(found) == len(every)
+
+
+def test_exact_subsets_stops_at_its_limit_small_sets_first() -> None:
+    assert exact_subsets([3, 1, 2, 3], target=3, limit=2) == [(0,), (3,)]
 
 
 def test_a_question_too_large_is_refused_and_not_guessed() -> None:
     with pytest.raises(BudgetSpent):
-        small_subsets([2] * 1000, target=3)
+        exact_subsets([2] * 1000, target=3, limit=1)
 
 
 def test_a_break_keeps_its_identity_when_its_code_changes_within_the_family() -> None:
