@@ -129,11 +129,11 @@ def settle_by_amount(
 def _explained(payment: OpenPayment, invoices: Sequence[OpenInvoice]) -> _Explained:
     eligible = [invoice for invoice in invoices if invoice.could_be_paid_by(payment)]
     eligible.sort(key=lambda invoice: (invoice.due_date, invoice.invoice_id))
-    amounts = [invoice.open_minor for invoice in eligible]
+    amounts = tuple(invoice.open_minor for invoice in eligible)
     try:
         ways = exact_subsets(amounts, target=payment.amount_minor, limit=EXPLANATIONS_MAX)
     except BudgetSpent:
-        return _Explained(payment, eligible, [], exhausted=True)
+        return _Explained(payment, eligible, (), exhausted=True)
     return _Explained(payment, eligible, ways, exhausted=len(ways) == EXPLANATIONS_MAX)
 
 
@@ -173,7 +173,7 @@ def _several_payments(one: _Explained, invoice: OpenInvoice, block: Sequence[_Ex
         and other.payment.amount_minor < invoice.open_minor
         and invoice.from_date <= other.payment.paid_on <= invoice.to_date
     ]
-    amounts = [payment.amount_minor for payment in others]
+    amounts = tuple(payment.amount_minor for payment in others)
     try:
         found = exact_subsets(amounts, target=invoice.open_minor, limit=1)
     except BudgetSpent:

@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
+from functools import lru_cache
+from itertools import combinations, islice
 
 NODES_MAX = 200_000
 """Work allowed per question, in visited partial sums and never in time: a time limit would not be deterministic."""
@@ -12,6 +13,9 @@ LARGE_SIZE = 6
 LARGE_ITEMS_MAX = 26
 """Sets of four to six are looked for among at most this many items; sets of up to three among any number."""
 
+CACHED_QUESTIONS = 20_000
+CACHED_ITEMS = 64
+
 Subset = tuple[int, ...]
 """Positions in the list of amounts, ascending."""
 
@@ -20,19 +24,15 @@ class BudgetSpent(Exception):
     """The question is larger than NODES_MAX partial sums; the answer is unknown and the money must be held."""
 
 
-def exact_subsets(amounts: Sequence[int], *, target: int, limit: int) -> list[Subset]:
+@lru_cache(maxsize=CACHED_QUESTIONS)
+def exact_subsets(amounts: tuple[int, ...], *, target: int, limit: int) -> tuple[Subset, ...]:
     """Up to `limit` subsets that sum exactly to `target`, small ones first, then by position.
 
-    Amounts are positive minor units. Raises BudgetSpent.
+    Amounts are positive minor units. Raises BudgetSpent. Remembers: one pass after another asks the same questions.
     """
     if len(amounts) ** 2 // 2 > NODES_MAX:
         raise BudgetSpent(f"{len(amounts)} items need more than {NODES_MAX:,} partial sums")
-    found: list[Subset] = []
-    for subset in _all_subsets(amounts, target):
-        if len(found) == limit:
-            break
-        found.append(subset)
-    return found
+    return tuple(islice(_all_subsets(amounts, target), limit))
 
 
 def _all_subsets(amounts: Sequence[int], target: int) -> Iterator[Subset]:
@@ -41,7 +41,8 @@ def _all_subsets(amounts: Sequence[int], target: int) -> Iterator[Subset]:
         positions[amount].append(position)
     for size in range(SMALL_SIZE):
         yield from _completed(amounts, target, size, positions)
-    if len(amounts) <= LARGE_ITEMS_MAX:
+    smallest = sorted(amounts)[: SMALL_SIZE + 1]
+    if SMALL_SIZE < len(amounts) <= LARGE_ITEMS_MAX and sum(smallest) <= target <= sum(amounts):
         yield from _large_subsets(amounts, target)
 
 
@@ -58,12 +59,26 @@ def _completed(
 
 def _large_subsets(amounts: Sequence[int], target: int) -> Iterator[Subset]:
     """Sets of four to six, met in the middle: the first three items, and a set of up to three that comes after."""
+    heads, tails = _threes(tuple(amounts)), _tails(tuple(amounts))
+    for size in range(1, LARGE_SIZE - SMALL_SIZE + 1):
+        for total, head in heads:
+            for tail in tails.get(target - total, ()):
+                if len(tail) == size and tail[0] > head[-1]:
+                    yield (*head, *tail)
+
+
+@lru_cache(maxsize=CACHED_ITEMS)
+def _threes(amounts: tuple[int, ...]) -> list[tuple[int, Subset]]:
+    return [
+        (amounts[i] + amounts[j] + amounts[k], (i, j, k))
+        for i, j, k in combinations(range(len(amounts)), SMALL_SIZE)
+    ]
+
+
+@lru_cache(maxsize=CACHED_ITEMS)
+def _tails(amounts: tuple[int, ...]) -> Mapping[int, list[Subset]]:
     by_sum: defaultdict[int, list[Subset]] = defaultdict(list)
     for size in range(1, SMALL_SIZE + 1):
         for tail in combinations(range(len(amounts)), size):
             by_sum[sum(amounts[i] for i in tail)].append(tail)
-    for size in range(1, LARGE_SIZE - SMALL_SIZE + 1):
-        for head in combinations(range(len(amounts)), SMALL_SIZE):
-            for tail in by_sum.get(target - sum(amounts[i] for i in head), ()):
-                if len(tail) == size and tail[0] > head[-1]:
-                    yield (*head, *tail)
+    return by_sum

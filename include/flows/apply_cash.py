@@ -27,6 +27,7 @@ def apply_cash(tx: Transaction, seen: Seen, cascade: tuple[Pass, ...]) -> dict[s
         tx.run(table)
     for side in ("fill_invoice_pool", "fill_payment_pool"):
         tx.run(side, batch=seen.batch, as_of=seen.as_of)
+    tx.run("analyse_pools")
     held: dict[str, Held] = {}
     for step in cascade:
         if step.rule not in _RULES:
@@ -71,6 +72,7 @@ def _by_key(tx: Transaction, _seen: Seen, step: Pass) -> None:
 
 def _post_named(tx: Transaction, naming: str, step: Pass) -> None:
     tx.run(naming)
+    tx.run("analyse_named")
     tx.run("post_named", rule=step.name)
     tx.run("forget_named")
 

@@ -15,6 +15,9 @@ from include.validation.rows import Failure, failures_of, shown
 BATCH_ROWS = 50_000
 """Records landed per transaction: bounds memory, and what a crash repeats."""
 
+MANY_ROWS = 1_000
+"""From this many rows on the planner is told at once what the table now holds."""
+
 UNKNOWN = "UNKNOWN"
 
 _QUARANTINE = (
@@ -111,6 +114,8 @@ def _write_good(
     tx.run_for("insert_changed", names={"table": table, "columns": everything}, batch=batch)
     tx.run("release_quarantined", entity=entity.name, batch=batch)
     tx.run("drop_incoming")
+    if len(good) >= MANY_ROWS:
+        tx.run_for("analyse_landed", names={"table": table})
 
 
 def _write_quarantine(

@@ -58,5 +58,8 @@ FROM incoming
 WHERE quarantine.entity = %(entity)s AND quarantine.native_id = incoming.native_id
     AND quarantine.released_in IS NULL AND quarantine.quarantined_in < %(batch)s;
 
+-- name: analyse_landed
+ANALYZE {table};
+
 -- name: mark_landed
 UPDATE ops.pulls SET landed_in = %(batch)s WHERE pull_id = ANY(%(pulls)s);

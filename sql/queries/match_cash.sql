@@ -55,6 +55,13 @@ WHERE recorded_in <= %(batch)s AND (superseded_in IS NULL OR superseded_in > %(b
     AND paid_on <= %(as_of)s AND amount_minor > 0
     AND coalesce(status, 'SUCCEEDED') = 'SUCCEEDED';
 
+-- name: analyse_pools
+-- Nobody else does it for temporary tables, and without it the joins below are planned for empty ones.
+ANALYZE pool_invoices, pool_payments;
+
+-- name: analyse_named
+ANALYZE named_invoices;
+
 -- name: create_named_invoices
 CREATE TEMP TABLE named_invoices (
     payment_id text COLLATE "C" NOT NULL,

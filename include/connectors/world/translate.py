@@ -1,6 +1,7 @@
 """The columns of world files in canonical field names. Salesforce files use Salesforce's names; the others are ours."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from include.connectors.salesforce.translate import FIELDS as SALESFORCE_FIELDS
@@ -33,6 +34,7 @@ _RENAMED: dict[str, dict[str, str]] = {
 }
 
 
+@cache
 def columns(entity: str) -> dict[str, str]:
     """File column -> canonical field, in the entity's order."""
     renamed = {field: column for column, field in _RENAMED.get(entity, {}).items()}
