@@ -1,14 +1,14 @@
 """Reads what changed in Salesforce every ten minutes.
 
 Entities: accounts, contacts and opportunities, by SystemModstamp.
-**pull** keeps payloads as received, with the cursor in the same transaction. **prove** asks the source again
-for the keys and sums of the window and compares. **land** makes typed rows; a bad row is quarantined with its
-reason.
+**pull** keeps payloads as received, with the cursor in the same transaction. **land** makes typed rows, also of
+what came before a failed pull; a bad row is quarantined with its reason. **prove** asks the source again for the
+keys and sums of the window and compares.
 
 On call
 - Every task may be cleared and run again at any time: what is held already is not kept twice.
 - Only the newest run matters. The cursor lives in Postgres, so the next run carries on; do not backfill.
-- **pull** fails: the message names the entity and the reason. The other entities were read all the same.
+- **pull** fails: the message names the entity and the reason. The other entities were read and landed all the same.
 - **prove** fails: rows are missing here (break DQ02) and the day will not be published. Clear the task once;
   if the same keys stay missing, page the owner of the source.
 - **land** warns of quarantined rows: the source's owner mends them there; the next change lands them.
@@ -30,12 +30,15 @@ with DAG(
     def pull() -> None:
         wiring.pull(wiring.salesforce())
 
+    @task(trigger_rule="all_done")
+    def land() -> None:
+        wiring.land(wiring.salesforce())
+
     @task
     def prove() -> None:
         wiring.prove(wiring.salesforce())
 
-    @task
-    def land() -> None:
-        wiring.land(wiring.salesforce())
-
-    pull() >> prove() >> land()
+    pulled = pull()
+    proven = prove()
+    pulled >> land() >> proven
+    pulled >> proven

@@ -51,7 +51,7 @@ def reconcile_world(
         step(f"reading {entity}")
         pull_changes(source, store, entity=entity)
         check_completeness(source, store, entity=entity)
-        landed = land_records(source, store, entity=entity, policy=policy)
+        landed = land_records(source, store, entity=entity)
         good, quarantined = good + landed.good, quarantined + landed.quarantined
         for complaint in landed.complaints:
             warn(complaint)

@@ -11,7 +11,7 @@ Stop
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -101,6 +101,9 @@ class Source(Protocol):
 
         Raises Retryable, Fatal.
         """
+
+    def complete_until(self, cursor: Cursor) -> datetime | None:
+        """The moment before which nothing is still to come once this cursor is reached; None when that is always so."""
 
     def translate(self, entity: str, payload: Mapping[str, Any]) -> Translated:
         """The payload in canonical field names; never fails: what it cannot read it passes on as text."""

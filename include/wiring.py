@@ -267,6 +267,7 @@ def prove(source: Source) -> None:
 def prove_entity(source: Source, db: Store, *, entity: str) -> object:
     """The proof. Raises Fatal with its text when the window stays unproven, Retryable."""
     from include.flows.check_completeness import check_completeness
+    from include.flows.land_records import land_records
     from include.flows.pull_changes import pull_changes, rewind
 
     proof = check_completeness(source, db, entity=entity)
@@ -274,6 +275,7 @@ def prove_entity(source: Source, db: Store, *, entity: str) -> object:
         log.warning("%s; reading the unproven window once more", proof)
         rewind(db, system=source.system, entity=entity)
         pull_changes(source, db, entity=entity)
+        land_records(source, db, entity=entity)
         proof = check_completeness(source, db, entity=entity)
     if not proof.proven:
         raise Fatal(str(proof))
@@ -284,10 +286,10 @@ def land(source: Source) -> None:
     """Land every entity; what is quarantined is told, some of it by name."""
     from include.flows.land_records import land_records
 
-    db, rules = store(), policy()
+    db = store()
 
     def land_entity(entity: str) -> str:
-        landed = land_records(source, db, entity=entity, policy=rules)
+        landed = land_records(source, db, entity=entity)
         for complaint in landed.complaints[:COMPLAINTS_SHOWN]:
             log.warning("quarantined: %s", complaint)
         return f"{landed.good} good, {landed.quarantined} quarantined"

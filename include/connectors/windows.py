@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 
 from include.ports import Cursor, Page, RawRecord
 
+BEGINNING = "1970-01-01T00:00:00+00:00"
+
 Key = tuple[str, str]
 """(native id, version)."""
 
@@ -56,6 +58,12 @@ def window(*, after: Cursor | None, until: Cursor, overlap: timedelta) -> Walk:
     return Walk(
         after=_instant(after["until"]) if after else None, until=_instant(until["until"]), overlap=overlap
     )
+
+
+def complete_until(cursor: Cursor) -> datetime:
+    """Up to where walks are over: the horizon of the last one, and while one is under way that of the one before."""
+    over = cursor.get("after", BEGINNING) if "stamp" in cursor else cursor["until"]
+    return _instant(over)
 
 
 def numbered(keys: Iterable[Key]) -> Iterator[Key]:

@@ -24,9 +24,10 @@ Block = tuple[str, str]
 
 @dataclass(frozen=True, kw_only=True)
 class OpenPayment:
-    """A received payment no pass has posted yet. `names`: the payer's invoices its reference or metadata names.
+    """A received payment no pass has posted yet.
 
-    `names_another`: it names a document, so it is not posted by amount, but it keeps its claim to what it fits.
+    `names_another`: it names a document (or must not be posted at all), so it is not posted by amount, but it keeps
+    its claim to what it fits.
     """
 
     payment_id: str
@@ -34,13 +35,16 @@ class OpenPayment:
     currency: str
     amount_minor: int
     paid_on: date
-    names: Sequence[str]
     names_another: bool
 
 
 @dataclass(frozen=True, kw_only=True)
 class OpenInvoice:
-    """An invoice no pass has settled yet, and the days on which a payment could settle it."""
+    """An invoice no pass has settled yet, and the days on which a payment could settle it.
+
+    `named_by`: an unposted payment, of whatever payer and amount, that names it. Not `postable`: nothing may be posted
+    against it, but it is owed and so may explain money.
+    """
 
     invoice_id: str
     customer_id: str
@@ -49,6 +53,8 @@ class OpenInvoice:
     due_date: date
     from_date: date
     to_date: date
+    named_by: str | None
+    postable: bool
 
     def could_be_paid_by(self, payment: OpenPayment) -> bool:
         """By amount and date alone."""
@@ -91,7 +97,7 @@ class _Explained:
     @property
     def claims(self) -> set[str]:
         found = self.eligible if self.exhausted else [self.eligible[i] for way in self.ways for i in way]
-        return {invoice.invoice_id for invoice in found} | set(self.payment.names)
+        return {invoice.invoice_id for invoice in found}
 
     def ids(self, way: Subset) -> tuple[str, ...]:
         return tuple(self.eligible[i].invoice_id for i in way)
@@ -153,15 +159,26 @@ def _doubt(one: _Explained, block: Sequence[_Explained], claimants: Mapping[str,
     if len(one.ways) > 1:
         return f"{' or '.join(' + '.join(one.ids(way)) for way in one.ways[:2])} make up this amount"
     [way] = one.ways
-    for invoice_id in one.ids(way):
-        if others := [payment for payment in claimants[invoice_id] if payment != one.payment.payment_id]:
-            return f"{others[0]} could be for {invoice_id} too"
     for position in way:
-        if several := _several_payments(one, one.eligible[position], block):
-            return several
+        if why := _rival(one, one.eligible[position], block, claimants):
+            return why
     if _could_be_chance(one, way):
         return f"one of {comb(len(one.eligible), len(way)):,} possible sets: it could add up by chance"
     return ""
+
+
+def _rival(
+    one: _Explained, invoice: OpenInvoice, block: Sequence[_Explained], claimants: Mapping[str, list[str]]
+) -> str:
+    """What else speaks for an invoice of this explanation, or "" when nothing does."""
+    if not invoice.postable:
+        return f"{invoice.invoice_id} fits, but its status is unknown or its newest version unreadable"
+    if invoice.named_by:
+        return f"{invoice.named_by} names {invoice.invoice_id}"
+    others = [payment for payment in claimants[invoice.invoice_id] if payment != one.payment.payment_id]
+    if others:
+        return f"{others[0]} could be for {invoice.invoice_id} too"
+    return _several_payments(one, invoice, block)
 
 
 def _several_payments(one: _Explained, invoice: OpenInvoice, block: Sequence[_Explained]) -> str:
@@ -202,12 +219,14 @@ def _candidates(one: _Explained) -> tuple[str, ...]:
 def unposted(payment: Mapping[str, Any], held: Held | None) -> Finding:
     """The break for a payment no pass could post.
 
-    `payment` has payment_id, customer_id, currency, amount_minor, names_a_document, reference, and `named`: the
-    invoices its reference names, each with invoice_id, number, key, currency, gross_minor, status, settled_by.
+    `payment` has payment_id, customer_id, currency, amount_minor, names_a_document, postable, reference, and `named`:
+    the invoices it names, each with invoice_id, number, key, customer_id, currency, gross_minor, status, settled_by.
     """
     if held:
         shown = ", ".join(held.candidates[:CANDIDATES_SHOWN])
         return Finding("CA16", f"{held.why}: {shown}; a reference naming the invoice would decide")
+    if not payment["postable"]:
+        return Finding("CA01", "a newer version of this payment could not be read; see its DQ01 break")
     if payment["named"]:
         return _named_but_unposted(payment, payment["named"])
     if payment["names_a_document"]:
@@ -223,6 +242,8 @@ def _named_but_unposted(payment: Mapping[str, Any], named: Sequence[Mapping[str,
     numbers = ", ".join(invoice["number"] for invoice in named[:CANDIDATES_SHOWN])
     if any(invoice["currency"] != payment["currency"] for invoice in named):
         return Finding("CA01", f"names {numbers}, which is in another currency than the payment")
+    if unknown := [invoice for invoice in named if invoice["status"] == "UNKNOWN"]:
+        return Finding("CA01", f"names {unknown[0]['number']}, whose status no rule maps; see its DQ05 break")
     if closed := [invoice for invoice in named if invoice["status"] in NOT_OWED]:
         return Finding("CA19", f"names {closed[0]['number']}, which is {closed[0]['status'].lower()}")
     if len({invoice["key"] for invoice in named}) < len(named):
@@ -234,15 +255,19 @@ def _named_but_unposted(payment: Mapping[str, Any], named: Sequence[Mapping[str,
     if settled := sorted({invoice["settled_by"] for invoice in named if invoice["settled_by"]}):
         code = "CA05" if payment["amount_minor"] == total else "CA01"
         return Finding(code, f"names {numbers}, which {', '.join(settled)} settled already")
-    return _wrong_amount(payment, total, numbers)
+    return _open_but_unposted(payment, named, total, numbers)
 
 
-def _wrong_amount(payment: Mapping[str, Any], total: int, numbers: str) -> Finding:
+def _open_but_unposted(
+    payment: Mapping[str, Any], named: Sequence[Mapping[str, Any]], total: int, numbers: str
+) -> Finding:
     difference = Money(abs(payment["amount_minor"] - total), payment["currency"])
-    if difference.minor == 0:
-        return Finding(
-            "CA16", f"names {numbers}, and so does another payment; which came first for all would decide"
-        )
     if payment["amount_minor"] < total:
         return Finding("CA03", f"names {numbers} and is {difference} short")
-    return Finding("CA04", f"names {numbers} and is {difference} over")
+    if payment["amount_minor"] > total:
+        return Finding("CA04", f"names {numbers} and is {difference} over")
+    if any(invoice["customer_id"] != payment["customer_id"] for invoice in named):
+        return Finding("CA01", f"names {numbers} of another customer; who paid for whom would decide")
+    return Finding(
+        "CA16", f"names {numbers}, but not as plainly as posting asks; a clear reference would decide"
+    )

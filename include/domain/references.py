@@ -6,14 +6,19 @@ from collections.abc import Iterator
 
 WORDS_MAX = 40
 RUNS_MAX = 6
+KEY_CHARACTERS_MIN = 3
 
 _SEPARATORS = re.compile(r"[\s,;]+")
 _RUN = re.compile(r"[^\W\d_]+|\d+")
 
 
 def tokens(reference: str | None) -> list[str]:
-    """The reference cut at spaces, commas and semicolons: what pass P1 holds against invoice numbers, verbatim."""
-    return [token for token in _SEPARATORS.split(reference or "") if token][:WORDS_MAX]
+    """The reference cut at spaces, commas and semicolons: what pass P1 holds against invoice numbers, verbatim.
+
+    Empty when there are more than WORDS_MAX: half a list would be another list.
+    """
+    found = [token for token in _SEPARATORS.split(reference or "") if token]
+    return found if len(found) <= WORDS_MAX else []
 
 
 def number_key(number: str) -> str:
@@ -22,16 +27,19 @@ def number_key(number: str) -> str:
 
 
 def reference_keys(reference: str | None) -> list[str]:
-    """Every `number_key` the reference could contain, sorted: all spans of up to RUNS_MAX runs that hold a digit.
+    """Every `number_key` the reference could contain, sorted: all spans of up to RUNS_MAX runs that say enough.
 
-    `Pymt inv 2025/123 thanks` holds `INV|2025|123` among others.
+    `Pymt inv 2025/123 thanks` holds `INV|2025|123` among others. A lone run of one or two digits says nothing: `fee for
+    3 months` does not mean invoice 3.
     """
-    return sorted(set(_spans(_runs(reference or "")[:WORDS_MAX])))
+    runs = _runs(reference or "")
+    return sorted(set(_spans(runs))) if len(runs) <= WORDS_MAX else []
 
 
 def names_a_document(reference: str | None) -> bool:
-    """Whether the payer wrote something that looks like a document number (a run of three digits or more)."""
-    return any(run.isdecimal() and len(run) >= 3 for run in _runs(reference or ""))  # noqa: PLR2004 - see docstring
+    """Whether the payer wrote anything that may mean a document: any digit, or more words than we read."""
+    text = reference or ""
+    return any(character.isdecimal() for character in text) or len(_runs(text)) > WORDS_MAX
 
 
 def _runs(text: str) -> list[str]:
@@ -42,5 +50,8 @@ def _runs(text: str) -> list[str]:
 def _spans(runs: list[str]) -> Iterator[str]:
     for start in range(len(runs)):
         for end in range(start + 1, min(start + RUNS_MAX, len(runs)) + 1):
-            if any(run[0].isdecimal() for run in runs[start:end]):
-                yield "|".join(runs[start:end])
+            span = runs[start:end]
+            if len("".join(span)) >= KEY_CHARACTERS_MIN and (
+                len(span) == 1 or any(run.isdecimal() for run in span)
+            ):
+                yield "|".join(span)

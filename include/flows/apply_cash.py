@@ -6,7 +6,7 @@ from datetime import date
 
 from include.domain.breaks import Break
 from include.domain.cash import Held, OpenInvoice, OpenPayment, settle_by_amount, unposted
-from include.policy import Pass
+from include.policy import Pass, Policy
 from include.ports import Fatal, Transaction
 
 
@@ -18,31 +18,52 @@ class Seen:
     as_of: date
 
 
-def apply_cash(tx: Transaction, seen: Seen, cascade: tuple[Pass, ...]) -> dict[str, Held]:
+def apply_cash(tx: Transaction, seen: Seen, policy: Policy) -> dict[str, Held]:
     """Fill the pools, run the passes in order, and return the payments held back as ambiguous, by id.
 
     Afterwards `cash_matches` holds what was posted and the pools what was not. Raises Fatal on an unknown rule.
     """
-    for table in ("create_pools", "create_payment_pool", "create_cash_matches", "create_named_invoices"):
-        tx.run(table)
-    for side in ("fill_invoice_pool", "fill_payment_pool"):
-        tx.run(side, batch=seen.batch, as_of=seen.as_of)
-    tx.run("analyse_pools")
+    _fill_pools(tx, seen, policy)
     held: dict[str, Held] = {}
-    for step in cascade:
+    for step in policy.matching["R3"]:
         if step.rule not in _RULES:
             raise Fatal(f"policy/matching.yaml: pass {step.name} asks for an unknown rule {step.rule!r}")
-        found = _RULES[step.rule](tx, seen, step)
+        found = _RULES[step.rule](tx, step)
         held = held if found is None else found
         tx.run("remove_matched_payments")
         tx.run("remove_matched_invoices")
     return held
 
 
-def unposted_payments(tx: Transaction, seen: Seen, held: Mapping[str, Held]) -> list[Break]:
+def _fill_pools(tx: Transaction, seen: Seen, policy: Policy) -> None:
+    for table in (
+        "status_words",
+        "run_invoices",
+        "invoice_pool",
+        "payment_pool",
+        "cash_matches",
+        "namings",
+        "named_invoices",
+    ):
+        tx.run(f"create_{table}")
+    words = [
+        (entity, word, status)
+        for entity, all_ in policy.canonical_status.items()
+        for word, status in all_.items()
+    ]
+    tx.copy_in("status_words", ("entity", "word", "status"), words)
+    tx.run("fill_run_invoices", **vars(seen))
+    tx.run("fill_invoice_pool")
+    tx.run("fill_payment_pool", **vars(seen))
+    tx.run("analyse_pools")
+    tx.run("fill_namings")
+    tx.run("analyse_namings")
+
+
+def unposted_payments(tx: Transaction, held: Mapping[str, Held]) -> list[Break]:
     """A break for every payment that no pass posted."""
     breaks = []
-    for payment in tx.rows("unmatched_payments", batch=seen.batch, as_of=seen.as_of):
+    for payment in tx.rows("unmatched_payments"):
         finding = unposted(payment, held.get(payment["payment_id"]))
         breaks.append(
             Break(
@@ -58,15 +79,15 @@ def unposted_payments(tx: Transaction, seen: Seen, held: Mapping[str, Held]) -> 
     return breaks
 
 
-def _by_application(tx: Transaction, _seen: Seen, step: Pass) -> None:
+def _by_application(tx: Transaction, step: Pass) -> None:
     _post_named(tx, "name_by_application", step)
 
 
-def _by_number(tx: Transaction, _seen: Seen, step: Pass) -> None:
+def _by_number(tx: Transaction, step: Pass) -> None:
     _post_named(tx, "name_by_number", step)
 
 
-def _by_key(tx: Transaction, _seen: Seen, step: Pass) -> None:
+def _by_key(tx: Transaction, step: Pass) -> None:
     _post_named(tx, "name_by_key", step)
 
 
@@ -77,8 +98,8 @@ def _post_named(tx: Transaction, naming: str, step: Pass) -> None:
     tx.run("forget_named")
 
 
-def _by_amount(tx: Transaction, seen: Seen, step: Pass) -> dict[str, Held]:
-    payments = [OpenPayment(**row) for row in tx.rows("open_payments", **vars(seen))]
+def _by_amount(tx: Transaction, step: Pass) -> dict[str, Held]:
+    payments = [OpenPayment(**row) for row in tx.rows("open_payments")]
     payers = sorted({payment.customer_id for payment in payments})
     window = {"days_before_issue": step.days_before_issue, "days_after_due": step.days_after_due}
     invoices = [OpenInvoice(**row) for row in tx.rows("open_invoices_of", customers=payers, **window)]
@@ -92,7 +113,7 @@ def _by_amount(tx: Transaction, seen: Seen, step: Pass) -> dict[str, Held]:
     return held
 
 
-_RULES: Mapping[str, Callable[[Transaction, Seen, Pass], dict[str, Held] | None]] = {
+_RULES: Mapping[str, Callable[[Transaction, Pass], dict[str, Held] | None]] = {
     "existing_application": _by_application,
     "exact_reference": _by_number,
     "normalised_reference": _by_key,

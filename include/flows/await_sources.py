@@ -9,17 +9,15 @@ SHOWN_MAX = 10
 
 
 def await_sources(sources: Iterable[Source], store: Store, *, day_end: datetime) -> int:
-    """The number of (system, entity) pairs proven complete since `day_end`, which is all of them.
+    """The number of (system, entity) pairs proven complete through `day_end` and landed, which is all of them.
 
-    Raises Retryable naming those whose newest proof failed, is older, or was never made: no day is tied out on what
-    a source may still hold back.
+    Raises Retryable naming those whose newest proof failed, reaches less far or was never made, and those with pages
+    not landed yet: no day is tied out on what may still come.
     """
     wanted = {(source.system, entity) for source in sources for entity in source.entities}
     with store.transaction() as tx:
-        proven = {(row["system"], row["entity"]) for row in tx.rows("proven_since", since=day_end)}
+        proven = {(row["system"], row["entity"]) for row in tx.rows("complete_sources", until=day_end)}
     if missing := sorted(wanted - proven):
         names = ", ".join(f"{system} {entity}" for system, entity in missing[:SHOWN_MAX])
-        raise Retryable(
-            f"not proven complete since {day_end:%Y-%m-%d %H:%M %Z}: {names} ({len(missing)} in all)"
-        )
+        raise Retryable(f"not complete through {day_end:%Y-%m-%d %H:%M %Z}: {names} ({len(missing)} in all)")
     return len(wanted)

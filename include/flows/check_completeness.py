@@ -11,6 +11,8 @@ from include.flows.pull_changes import read_cursor
 from include.ports import Retryable, Source, SourceTotals, Store, Translated
 
 MISSING_SHOWN = 20
+FOREVER = "infinity"
+"""Postgres' own word for a time after every other."""
 
 
 @dataclass(frozen=True)
@@ -19,21 +21,21 @@ class Proof:
 
     entity: str
     source_count: int
-    landed_count: int
+    held_count: int
     missing: list[str]
     source_amounts: dict[str, str]
-    landed_amounts: dict[str, str]
+    held_amounts: dict[str, str]
 
     @property
     def proven(self) -> bool:
-        return not self.missing and self.source_amounts == self.landed_amounts
+        return not self.missing and self.source_amounts == self.held_amounts
 
     def __str__(self) -> str:
         if self.proven:
             return f"{self.entity}: all {self.source_count:,} of the window are here"
         return (
-            f"{self.entity}: the source holds {self.source_count:,}, {self.landed_count:,} are here; "
-            f"missing {', '.join(self.missing) or 'none'}; sums {self.source_amounts} against {self.landed_amounts}"
+            f"{self.entity}: the source holds {self.source_count:,}, {self.held_count:,} are here; "
+            f"missing {', '.join(self.missing) or 'none'}; sums {self.source_amounts} against {self.held_amounts}"
         )
 
 
@@ -51,17 +53,19 @@ def check_completeness(source: Source, store: Store, *, entity: str) -> Proof:
     totals = source.totals(entity, after=after, until=until)
     proof = _compare(source, store, entity, totals)
     with store.transaction() as tx:
+        tx.run("lock_landing")  # proofs are numbered in the order they commit, as batches are
         tx.run(
             "record_proof",
+            complete_until=source.complete_until(until) or FOREVER,
             system=source.system,
             entity=entity,
             cursor_after=after,
             cursor_until=dict(until),
             source_count=proof.source_count,
-            landed_count=proof.landed_count,
+            held_count=proof.held_count,
             missing=proof.missing,
             source_amounts=proof.source_amounts,
-            landed_amounts=proof.landed_amounts,
+            held_amounts=proof.held_amounts,
             proven=proof.proven,
         )
     return proof
@@ -82,10 +86,10 @@ def _compare(source: Source, store: Store, entity: str, totals: SourceTotals) ->
     return Proof(
         entity=entity,
         source_count=len(keys),
-        landed_count=len(held),
+        held_count=len(held),
         missing=[f"{native_id} @ {version}" for native_id, version in missing[:MISSING_SHOWN]],
         source_amounts=_plain(totals.amounts),
-        landed_amounts=_plain(_sums(translated, ENTITIES[entity].amount)),
+        held_amounts=_plain(_sums(translated, ENTITIES[entity].amount)),
     )
 
 

@@ -1,23 +1,26 @@
 """The data-quality breaks of a run: rows in quarantine, unknown status words, unproven sources, untied totals."""
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 
 from include.domain.breaks import Break
-from include.domain.entities import ENTITIES, Kind
+from include.domain.entities import ENTITIES, Entity, Kind
 from include.domain.proofs import ControlTotal
 from include.flows.apply_cash import Seen
 from include.ports import Row, Transaction
 from include.validation.rows import Failure
 
 
-def quarantined(rows: Iterable[Row]) -> Iterator[Break]:
+def quarantined(rows: Sequence[Row]) -> Iterator[Break]:
     """DQ01 for every row in quarantine: where it is, and what is wrong with it."""
+    places = Counter(row["place"] for row in rows)
     for row in rows:
         reasons = "; ".join(str(Failure(**failure)) for failure in row["failures"]["failures"])
+        shared = places[row["place"]] > 1  # rows without an id have no address of their own
         yield Break(
             recon="all",
             code="DQ01",
-            key=row["place"],
+            key=f"{row['place']} ({row['native_id']})" if shared else row["place"],
             evidence=f"{row['place']}: {reasons}",
             currency=row["currency"],
             amount_minor=row["amount_minor"],
@@ -28,20 +31,29 @@ def unknown_statuses(tx: Transaction, seen: Seen) -> Iterator[Break]:
     """DQ05 for every row whose status word no policy maps."""
     for entity in ENTITIES.values():
         if entity.of_kind(Kind.STATUS):
-            names = {"table": f"canonical.{entity.name}"}
-            for row in tx.rows_for("unknown_statuses_of", names=names, batch=seen.batch):
+            for row in _unknown_in(tx, seen, entity):
                 key = f"{entity.side} {row['native_id']}"
-                evidence = f"{key} has the status {row['status_native']!r:.80}, which policy/statuses.yaml does not map"
+                evidence = (
+                    f"{key} has the status {row['status']!r:.80}, which policy/statuses.yaml does not map"
+                )
                 yield Break(recon="all", code="DQ05", key=key, evidence=evidence)
+
+
+def _unknown_in(tx: Transaction, seen: Seen, entity: Entity) -> list[Row]:
+    names = {"table": f"canonical.{entity.name}"}
+    if not entity.dated_on:
+        return tx.rows_for("unknown_statuses_of_undated", names=names, entity=entity.name, batch=seen.batch)
+    names["dated_on"] = entity.dated_on
+    return tx.rows_for("unknown_statuses_of_dated", names=names, entity=entity.name, **vars(seen))
 
 
 def unproven_sources(proofs: Iterable[Row]) -> Iterator[Break]:
     """DQ02 for every source entity whose last completeness proof failed."""
     for proof in proofs:
         evidence = (
-            f"{proof['system']} holds {proof['source_count']} {proof['entity']} in the window, {proof['landed_count']} "
+            f"{proof['system']} holds {proof['source_count']} {proof['entity']} in the window, {proof['held_count']} "
             f"are here; missing {', '.join(proof['missing']) or 'none'}; "
-            f"sums {proof['source_amounts']} there, {proof['landed_amounts']} here"
+            f"sums {proof['source_amounts']} there, {proof['held_amounts']} here"
         )
         yield Break(recon="all", code="DQ02", key=f"{proof['system']} {proof['entity']}", evidence=evidence)
 

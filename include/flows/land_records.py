@@ -1,6 +1,6 @@
 """Turns payloads kept as received into typed canonical rows; what cannot be read is quarantined with its reasons."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -8,7 +8,6 @@ from include.domain.canonical_json import sha256
 from include.domain.entities import ENTITIES, Entity, Kind
 from include.domain.money import InexactAmount, UnknownCurrency, to_minor
 from include.domain.references import names_a_document, number_key, reference_keys, tokens
-from include.policy import Policy
 from include.ports import Row, Source, Store, Transaction, Translated
 from include.validation.rows import Failure, failures_of, shown
 
@@ -17,8 +16,6 @@ BATCH_ROWS = 50_000
 
 MANY_ROWS = 1_000
 """From this many rows on the planner is told at once what the table now holds."""
-
-UNKNOWN = "UNKNOWN"
 
 _QUARANTINE = (
     "system",
@@ -35,14 +32,14 @@ _QUARANTINE = (
 
 @dataclass(frozen=True)
 class Landed:
-    """What one call landed: rows that are good, rows quarantined, and of these a sentence each (bounded)."""
+    """What one call landed: rows that are good, rows quarantined, and of these a sentence each."""
 
     good: int = 0
     quarantined: int = 0
     complaints: list[str] = field(default_factory=list)
 
 
-def land_records(source: Source, store: Store, *, entity: str, policy: Policy) -> Landed:
+def land_records(source: Source, store: Store, *, entity: str) -> Landed:
     """Land everything of an entity that was pulled and not landed yet. Safe to repeat and to run twice at once."""
     done = Landed()
     while True:
@@ -52,15 +49,15 @@ def land_records(source: Source, store: Store, *, entity: str, policy: Policy) -
             pulls = [row["pull_id"] for row in waiting]
             if not pulls:
                 return done
-            step = _land(tx, source, ENTITIES[entity], policy, pulls)
+            step = _land(tx, source, ENTITIES[entity], pulls)
         done = Landed(
             done.good + step.good, done.quarantined + step.quarantined, done.complaints + step.complaints
         )
 
 
-def _land(tx: Transaction, source: Source, entity: Entity, policy: Policy, pulls: list[int]) -> Landed:
+def _land(tx: Transaction, source: Source, entity: Entity, pulls: list[int]) -> Landed:
     batch = tx.rows("open_batch")[0]["batch"]
-    records = tx.rows("claimed_records", pulls=pulls)
+    records = tx.rows("claimed_records", pulls=pulls, states_once=source.states_once)
     rows = [source.translate(entity.name, record["payload"]) for record in records]
     failures = failures_of(entity.name, rows)
     for position, record in enumerate(records):
@@ -71,7 +68,11 @@ def _land(tx: Transaction, source: Source, entity: Entity, policy: Policy, pulls
     good = {
         record["native_id"]: i for i, record in enumerate(records) if i not in failures
     }  # the last statement wins
-    _write_good(tx, entity, policy, batch, [(records[i], rows[i]) for i in good.values()])
+    if not source.states_once:
+        failures = {i: found for i, found in failures.items() if i > good.get(records[i]["native_id"], -1)}
+        ids = sorted({record["native_id"] for record in records})
+        tx.run("release_restated", system=source.system, entity=entity.name, native_ids=ids, batch=batch)
+    _write_good(tx, entity, batch, [(records[i], rows[i]) for i in good.values()])
     bad = {_version(records[i]): (records[i], rows[i], found) for i, found in sorted(failures.items())}
     _write_quarantine(tx, entity, batch, bad.values())
     tx.run("mark_landed", pulls=pulls, batch=batch)
@@ -88,13 +89,10 @@ def _duplicate(record: Row) -> Failure:
     return Failure("id", rule, shown(record["native_id"]))
 
 
-def _write_good(
-    tx: Transaction, entity: Entity, policy: Policy, batch: int, good: Sequence[tuple[Row, Translated]]
-) -> None:
+def _write_good(tx: Transaction, entity: Entity, batch: int, good: Sequence[tuple[Row, Translated]]) -> None:
     columns = typed_columns(entity)
     everything = ("native_id", "version", "place", "row_hash", *columns)
     table = f"canonical.{entity.name}"
-    statuses = policy.canonical_status.get(entity.name, {})
     tx.run_for("create_incoming", names={"table": table})
     tx.copy_in(
         "incoming",
@@ -105,14 +103,13 @@ def _write_good(
                 record["version"],
                 record["place"],
                 sha256(row),
-                *typed(entity, row, statuses).values(),
+                *typed(entity, row).values(),
             )
             for record, row in good
         ),
     )
     tx.run_for("supersede_changed", names={"table": table}, batch=batch)
     tx.run_for("insert_changed", names={"table": table, "columns": everything}, batch=batch)
-    tx.run("release_quarantined", entity=entity.name, batch=batch)
     tx.run("drop_incoming")
     if len(good) >= MANY_ROWS:
         tx.run_for("analyse_landed", names={"table": table})
@@ -153,20 +150,17 @@ def _readable_money(entity: Entity, row: Translated) -> tuple[str | None, int | 
 
 def typed_columns(entity: Entity) -> list[str]:
     """The table's columns for an entity's fields, in the order of `typed`."""
-    return list(typed(entity, {}, {}))
+    return list(typed(entity, {}))
 
 
-def typed(entity: Entity, row: Translated, statuses: Mapping[str, str]) -> dict[str, Any]:
-    """A good row as its table takes it: money in minor units, statuses in canonical words, references cut into keys."""
+def typed(entity: Entity, row: Translated) -> dict[str, Any]:
+    """A good row as its table takes it: money in minor units, references cut into keys."""
     columns: dict[str, Any] = {}
     for spec in entity.fields:
         text = row.get(spec.name)
         match spec.kind:
             case Kind.MONEY:
                 columns[f"{spec.name}_minor"] = text and to_minor(text, currency=row["currency"] or "")
-            case Kind.STATUS:
-                columns[spec.name] = text and statuses.get(text.lower(), UNKNOWN)
-                columns[f"{spec.name}_native"] = text
             case Kind.BOOLEAN:
                 columns[spec.name] = text and text.lower()
             case _:

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid5
@@ -61,25 +61,27 @@ def reconcile(store: Store, *, as_of: date, policy: Policy) -> RunSummary:
         seen = Seen(snapshot["batch_through"], as_of)
         quarantine = tx.rows("quarantined_rows", batch=seen.batch)
         unproven = [
-            row for row in tx.rows("latest_proofs", taken_at=snapshot["taken_at"]) if not row["proven"]
+            row
+            for row in tx.rows("latest_proofs", proof_through=snapshot["proof_through"])
+            if not row["proven"]
         ]
         inputs = _inputs(tx, seen, quarantine, unproven)
         run_id = uuid5(NAMESPACE, dumps([as_of, inputs, policy.sha256, code_sha256()]))
-        _open(tx, run_id, seen, snapshot["taken_at"], policy)
-        held = apply_cash(tx, seen, policy.matching["R3"])
+        _open(tx, run_id, seen, snapshot["proof_through"], policy)
+        held = apply_cash(tx, seen, policy)
         totals = total_controls(tx, seen, quarantine)
         breaks = [
-            *unposted_payments(tx, seen, held),
+            *unposted_payments(tx, held),
             *flag_quality.quarantined(quarantine),
             *flag_quality.unknown_statuses(tx, seen),
             *flag_quality.unproven_sources(unproven),
             *flag_quality.untied_totals(totals),
         ]
-        _keep_matches(tx, run_id, held)
+        _keep_matches(tx, run_id, held, rule=_suggesting(policy))
         rows = _break_rows(run_id, breaks, as_of=as_of, rules=policy.breaks, in_sgd=_rates(tx, seen))
         _copy(tx, "recon.breaks", rows)
         _copy(tx, "recon.control_totals", _total_rows(run_id, totals))
-        _copy(tx, "recon.open_invoices", _open_rows(run_id, seen, tx.rows("open_invoices", **vars(seen))))
+        _copy(tx, "recon.open_invoices", _open_rows(run_id, seen, tx.rows("open_invoices")))
         certificate = _certify(tx, run_id, seen, policy, inputs)
     proven = not unproven and all(total.proven for total in totals)
     return RunSummary(run_id, as_of, len(breaks), proven, certificate["certificate_sha256"])
@@ -89,18 +91,17 @@ def _inputs(tx: Transaction, seen: Seen, quarantine: Sequence[Row], unproven: Se
     """What the run consumes: per entity how many rows, and the hash of their contents."""
     inputs: Inputs = {name: dict(input_of(tx, seen, entity)[0]) for name, entity in ENTITIES.items()}
     for name, rows in (("quarantine", quarantine), ("unproven_sources", unproven)):
-        facts = [{key: value for key, value in row.items() if key != "checked_at"} for row in rows]
-        inputs[name] = {"count": len(facts), "sha256": sha256(facts)}
+        inputs[name] = {"count": len(rows), "sha256": sha256(list(rows))}
     return inputs
 
 
-def _open(tx: Transaction, run_id: UUID, seen: Seen, taken_at: datetime, policy: Policy) -> None:
+def _open(tx: Transaction, run_id: UUID, seen: Seen, proof_through: int, policy: Policy) -> None:
     tx.run(
         "open_run",
         run_id=run_id,
         as_of=seen.as_of,
         batch=seen.batch,
-        taken_at=taken_at,
+        proof_through=proof_through,
         rules_sha256=policy.sha256,
         code_sha256=code_sha256(),
     )
@@ -108,11 +109,17 @@ def _open(tx: Transaction, run_id: UUID, seen: Seen, taken_at: datetime, policy:
         tx.run(results, run_id=run_id)
 
 
-def _keep_matches(tx: Transaction, run_id: UUID, held: Mapping[str, Held]) -> None:
+def _suggesting(policy: Policy) -> str:
+    """The pass whose candidates are shown as suggestions: the first that matches by amount."""
+    return next(step.name for step in policy.matching["R3"] if step.rule == "amount_and_date")
+
+
+def _keep_matches(tx: Transaction, run_id: UUID, held: Mapping[str, Held], *, rule: str) -> None:
     tx.run("keep_matches", run_id=run_id)
     tx.run(
         "keep_suggestions",
         run_id=run_id,
+        rule=rule,
         payments=[payment for payment, one in held.items() for _ in one.candidates],
         invoices=[invoice for one in held.values() for invoice in one.candidates],
     )

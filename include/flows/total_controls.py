@@ -29,6 +29,8 @@ def total_controls(tx: Transaction, seen: Seen, quarantined: Iterable[Row]) -> l
         lost = tx.rows_for(
             "lost_counts", names={"table": _table(entity)}, entity=entity.name, batch=seen.batch
         )[0]["lost"]
+        if lost and not found:
+            found[None] = _empty(entity, None)
         totals += [replace(total, lost_count=lost) for total in found.values()]
     return totals
 

@@ -47,7 +47,7 @@ WHERE system = %(system)s AND entity = %(entity)s AND proven
 ORDER BY proof_id DESC LIMIT 1;
 
 -- name: held_records
--- What we hold of the keys the source stated, in the order given; no row for what we lack.
+-- What we hold of the keys the source stated; no row for what we lack.
 SELECT DISTINCT ON (wanted.native_id, wanted.version) wanted.native_id, wanted.version, records.payload
 FROM unnest(%(native_ids)s::text[], %(versions)s::text[]) AS wanted (native_id, version)
 JOIN raw.records
@@ -56,18 +56,18 @@ JOIN raw.records
 
 -- name: record_proof
 INSERT INTO ops.proofs (
-    system, entity, cursor_after, cursor_until, source_count, landed_count, missing, source_amounts, landed_amounts,
-    proven
+    system, entity, cursor_after, cursor_until, source_count, held_count, missing, source_amounts, held_amounts,
+    proven, complete_until
 ) VALUES (
-    %(system)s, %(entity)s, %(cursor_after)s, %(cursor_until)s, %(source_count)s, %(landed_count)s, %(missing)s,
-    %(source_amounts)s, %(landed_amounts)s, %(proven)s
+    %(system)s, %(entity)s, %(cursor_after)s, %(cursor_until)s, %(source_count)s, %(held_count)s, %(missing)s,
+    %(source_amounts)s, %(held_amounts)s, %(proven)s, %(complete_until)s
 );
 
 -- name: latest_proofs
 SELECT DISTINCT ON (system, entity)
-    system, entity, source_count, landed_count, missing, source_amounts, landed_amounts, proven, checked_at
+    system, entity, source_count, held_count, missing, source_amounts, held_amounts, proven
 FROM ops.proofs
-WHERE checked_at <= %(taken_at)s
+WHERE proof_id <= %(proof_through)s
 ORDER BY system, entity, proof_id DESC;
 
 -- name: rewind_cursor
@@ -84,10 +84,14 @@ WITH proven AS (
 DELETE FROM ops.cursors
 WHERE system = %(system)s AND entity = %(entity)s AND NOT EXISTS (SELECT FROM proven);
 
--- name: proven_since
--- The entities whose newest proof holds and was made at or after a moment.
+-- name: complete_sources
+-- The entities whose newest proof holds and reaches a moment, and that have no page waiting to be landed.
 SELECT system, entity FROM (
-    SELECT DISTINCT ON (system, entity) system, entity, proven, checked_at
+    SELECT DISTINCT ON (system, entity) system, entity, proven, complete_until
     FROM ops.proofs ORDER BY system, entity, proof_id DESC
 ) AS newest
-WHERE proven AND checked_at >= %(since)s;
+WHERE proven AND complete_until >= %(until)s
+    AND NOT EXISTS (
+        SELECT FROM ops.pulls
+        WHERE pulls.system = newest.system AND pulls.entity = newest.entity AND pulls.landed_in IS NULL
+    );

@@ -24,7 +24,7 @@ FROM raw.records
 LEFT JOIN LATERAL (
     SELECT other.place FROM raw.records AS other
     WHERE other.system = records.system AND other.entity = records.entity
-        AND other.native_id = records.native_id AND other.seq < records.seq AND other.damage = ''
+        AND other.native_id = records.native_id AND other.seq < records.seq AND other.damage = '' AND %(states_once)s
     ORDER BY other.seq LIMIT 1
 ) AS earlier ON true
 WHERE records.pull_id = ANY(%(pulls)s)
@@ -51,11 +51,12 @@ WHERE NOT EXISTS (
     WHERE current.native_id = incoming.native_id AND current.superseded_in IS NULL
 );
 
--- name: release_quarantined
--- A later good version of a row frees the bad one; a row quarantined in this very batch is another statement.
+-- name: release_restated
+-- A later statement of a row in a live system, good or bad, takes the place of what was quarantined before.
 UPDATE canonical.quarantine SET released_in = %(batch)s
-FROM incoming
-WHERE quarantine.entity = %(entity)s AND quarantine.native_id = incoming.native_id
+FROM unnest(%(native_ids)s::text[]) AS restated (native_id)
+WHERE quarantine.system = %(system)s AND quarantine.entity = %(entity)s
+    AND quarantine.native_id = restated.native_id
     AND quarantine.released_in IS NULL AND quarantine.quarantined_in < %(batch)s;
 
 -- name: analyse_landed

@@ -1,9 +1,15 @@
 -- R3, cash application: the passes of policy/matching.yaml, each taking what it matches out of the pools.
 --
--- The pools are temporary tables of one run: open invoices and received payments that no earlier pass has claimed.
+-- All tables here are temporary and belong to one run. `run_invoices` is every invoice the run sees; the pools are the
+-- open invoices and received payments no pass has claimed yet; `namings` is who names what, whether open or not.
 
--- name: create_pools
-CREATE TEMP TABLE pool_invoices (
+-- name: create_status_words
+CREATE TEMP TABLE status_words (
+    entity text NOT NULL, word text NOT NULL, status text NOT NULL, PRIMARY KEY (entity, word)
+) ON COMMIT DROP;
+
+-- name: create_run_invoices
+CREATE TEMP TABLE run_invoices (
     invoice_id text COLLATE "C" PRIMARY KEY,
     customer_id text COLLATE "C" NOT NULL,
     currency char(3) NOT NULL,
@@ -11,8 +17,13 @@ CREATE TEMP TABLE pool_invoices (
     number_key text NOT NULL,
     issue_date date NOT NULL,
     due_date date NOT NULL,
-    open_minor bigint NOT NULL
+    open_minor bigint NOT NULL,
+    status text NOT NULL,
+    postable boolean NOT NULL  -- false: owed, but its status is unknown or a newer version of it is in quarantine
 ) ON COMMIT DROP;
+
+-- name: create_invoice_pool
+CREATE TEMP TABLE pool_invoices (LIKE run_invoices INCLUDING INDEXES) ON COMMIT DROP;
 
 -- name: create_payment_pool
 CREATE TEMP TABLE pool_payments (
@@ -21,10 +32,12 @@ CREATE TEMP TABLE pool_payments (
     currency char(3) NOT NULL,
     amount_minor bigint NOT NULL,
     paid_on date NOT NULL,
-    invoice_id text COLLATE "C",  -- an application somebody made already
+    applied_to text COLLATE "C",  -- the invoice somebody applied it to already
+    reference text,
     reference_tokens text[] NOT NULL,
     reference_keys text[] NOT NULL,
-    names_a_document boolean NOT NULL
+    names_a_document boolean NOT NULL,
+    postable boolean NOT NULL     -- false: a newer version of it is in quarantine
 ) ON COMMIT DROP;
 
 -- name: create_cash_matches
@@ -36,31 +49,17 @@ CREATE TEMP TABLE cash_matches (
     amount_minor bigint NOT NULL
 ) ON COMMIT DROP;
 
--- name: fill_invoice_pool
--- Receivables: an invoice of unknown status is owed until someone says otherwise, but nothing is posted against it.
-INSERT INTO pool_invoices
-SELECT native_id, customer_id, currency, number, number_key, issue_date, due_date, gross_minor
-FROM canonical.invoices
-WHERE recorded_in <= %(batch)s AND (superseded_in IS NULL OR superseded_in > %(batch)s)
-    AND issue_date <= %(as_of)s AND gross_minor > 0
-    AND coalesce(status, 'OPEN') IN ('OPEN', 'PAYMENT_PENDING', 'PARTIALLY_PAID', 'PAID');
-
--- name: fill_payment_pool
-INSERT INTO pool_payments
-SELECT
-    native_id, customer_id, currency, amount_minor, paid_on, invoice_id, reference_tokens, reference_keys,
-    names_a_document
-FROM canonical.payments
-WHERE recorded_in <= %(batch)s AND (superseded_in IS NULL OR superseded_in > %(batch)s)
-    AND paid_on <= %(as_of)s AND amount_minor > 0
-    AND coalesce(status, 'SUCCEEDED') = 'SUCCEEDED';
-
--- name: analyse_pools
--- Nobody else does it for temporary tables, and without it the joins below are planned for empty ones.
-ANALYZE pool_invoices, pool_payments;
-
--- name: analyse_named
-ANALYZE named_invoices;
+-- name: create_namings
+CREATE TEMP TABLE namings (
+    payment_id text COLLATE "C" NOT NULL,
+    invoice_id text COLLATE "C" NOT NULL,
+    how text NOT NULL CHECK (how IN (
+        'application',  -- the payments platform, or whoever applied the payment, says so
+        'number',       -- a token of the reference is the invoice's number, whoever's invoice it is
+        'key'           -- the reference contains the number key of an invoice of the payer
+    )),
+    word text NOT NULL
+) ON COMMIT DROP;
 
 -- name: create_named_invoices
 CREATE TEMP TABLE named_invoices (
@@ -68,55 +67,124 @@ CREATE TEMP TABLE named_invoices (
     invoice_id text COLLATE "C" NOT NULL
 ) ON COMMIT DROP;
 
+-- name: fill_run_invoices
+INSERT INTO run_invoices
+SELECT native_id, customer_id, currency, number, number_key, issue_date, due_date, gross_minor,
+    CASE WHEN invoices.status IS NULL THEN 'OPEN' ELSE coalesce(status_words.status, 'UNKNOWN') END,
+    (invoices.status IS NULL OR status_words.status IS NOT NULL) AND NOT EXISTS (
+        SELECT FROM canonical.quarantine
+        WHERE quarantine.entity = 'invoices' AND quarantine.native_id = invoices.native_id
+            AND quarantine.quarantined_in > invoices.recorded_in AND quarantine.quarantined_in <= %(batch)s
+            AND (quarantine.released_in IS NULL OR quarantine.released_in > %(batch)s)
+    )
+FROM canonical.invoices
+LEFT JOIN status_words ON status_words.entity = 'invoices' AND status_words.word = lower(invoices.status)
+WHERE recorded_in <= %(batch)s AND (superseded_in IS NULL OR superseded_in > %(batch)s)
+    AND issue_date <= %(as_of)s;
+
+-- name: fill_invoice_pool
+-- An invoice of unknown status is owed until someone says otherwise, though nothing is posted against it.
+INSERT INTO pool_invoices
+SELECT * FROM run_invoices
+WHERE open_minor > 0 AND status IN ('OPEN', 'PAYMENT_PENDING', 'PARTIALLY_PAID', 'PAID', 'UNKNOWN');
+
+-- name: fill_payment_pool
+INSERT INTO pool_payments
+SELECT native_id, customer_id, currency, amount_minor, paid_on, invoice_id, reference, reference_tokens,
+    reference_keys, names_a_document,
+    NOT EXISTS (
+        SELECT FROM canonical.quarantine
+        WHERE quarantine.entity = 'payments' AND quarantine.native_id = payments.native_id
+            AND quarantine.quarantined_in > payments.recorded_in AND quarantine.quarantined_in <= %(batch)s
+            AND (quarantine.released_in IS NULL OR quarantine.released_in > %(batch)s)
+    )
+FROM canonical.payments
+LEFT JOIN status_words ON status_words.entity = 'payments' AND status_words.word = lower(payments.status)
+WHERE recorded_in <= %(batch)s AND (superseded_in IS NULL OR superseded_in > %(batch)s)
+    AND paid_on <= %(as_of)s AND amount_minor > 0
+    AND (payments.status IS NULL OR status_words.status = 'SUCCEEDED');
+
+-- name: analyse_pools
+-- Nobody else does it for temporary tables, and without it the joins below are planned for empty ones.
+ANALYZE run_invoices, pool_invoices, pool_payments;
+
+-- name: fill_namings
+INSERT INTO namings
+SELECT payment_id, invoice_id, 'application', ''
+FROM pool_payments JOIN run_invoices ON invoice_id = applied_to
+UNION ALL
+SELECT payment_id, invoice_id, 'number', token
+FROM pool_payments
+CROSS JOIN LATERAL unnest(reference_tokens) AS token
+JOIN run_invoices ON number = token
+UNION ALL
+SELECT payment_id, invoice_id, 'key', key
+FROM pool_payments
+CROSS JOIN LATERAL unnest(reference_keys) AS key
+JOIN run_invoices USING (customer_id)
+WHERE number_key = key;
+
+-- name: analyse_namings
+ANALYZE namings;
+
 -- name: name_by_application
--- The payments platform, or whoever applied the payment, already says which invoice it is for.
 INSERT INTO named_invoices
-SELECT payment.payment_id, invoice.invoice_id
-FROM pool_payments AS payment
-JOIN pool_invoices AS invoice
-    ON invoice.invoice_id = payment.invoice_id AND invoice.currency = payment.currency
+SELECT payment_id, invoice_id
+FROM namings
+JOIN pool_payments AS payment USING (payment_id)
+JOIN run_invoices AS invoice USING (invoice_id)
+WHERE how = 'application' AND invoice.currency = payment.currency
     AND invoice.customer_id = coalesce(payment.customer_id, invoice.customer_id);
 
 -- name: name_by_number
 -- Every token of the reference is, verbatim, the number of exactly one invoice (of the payer, where known).
 INSERT INTO named_invoices
 SELECT payment_id, unnest(invoices) FROM (
-    SELECT payment.payment_id, array_agg(invoice.invoice_id) AS invoices
-    FROM pool_payments AS payment
-    CROSS JOIN LATERAL unnest(payment.reference_tokens) AS token
-    JOIN pool_invoices AS invoice
-        ON invoice.number = token AND invoice.currency = payment.currency
+    SELECT payment.payment_id, array_agg(invoice_id) AS invoices
+    FROM namings
+    JOIN pool_payments AS payment USING (payment_id)
+    JOIN run_invoices AS invoice USING (invoice_id)
+    WHERE how = 'number' AND invoice.currency = payment.currency
         AND invoice.customer_id = coalesce(payment.customer_id, invoice.customer_id)
     GROUP BY payment.payment_id
     HAVING count(*) = cardinality(payment.reference_tokens)
-        AND count(DISTINCT token) = cardinality(payment.reference_tokens)
+        AND count(DISTINCT word) = cardinality(payment.reference_tokens)
 ) AS complete;
 
 -- name: name_by_key
--- The reference contains the number keys of the payer's own invoices: keys forget zeros and punctuation, so no key may
--- stand for two invoices.
+-- The reference contains the number keys of the payer's own invoices. A key inside a longer one it contains says
+-- nothing; a key that two invoices share, settled ones too, names neither for sure.
 INSERT INTO named_invoices
 SELECT payment_id, unnest(invoices) FROM (
-    SELECT payment.payment_id, array_agg(invoice.invoice_id) AS invoices
-    FROM pool_payments AS payment
-    CROSS JOIN LATERAL unnest(payment.reference_keys) AS key
-    JOIN pool_invoices AS invoice
-        ON invoice.number_key = key AND invoice.currency = payment.currency
-        AND invoice.customer_id = payment.customer_id
-    GROUP BY payment.payment_id
-    HAVING count(*) = count(DISTINCT key)
+    SELECT payment_id, array_agg(invoice_id) AS invoices
+    FROM namings
+    JOIN pool_payments AS payment USING (payment_id)
+    JOIN run_invoices AS invoice USING (invoice_id)
+    WHERE how = 'key' AND invoice.currency = payment.currency
+        AND NOT EXISTS (
+            SELECT FROM namings AS longer
+            WHERE longer.payment_id = namings.payment_id AND longer.how = 'key'
+                AND longer.word <> namings.word
+                AND strpos('|' || longer.word || '|', '|' || namings.word || '|') > 0
+        )
+    GROUP BY payment_id
+    HAVING count(*) = count(DISTINCT word)
 ) AS clear;
 
+-- name: analyse_named
+ANALYZE named_invoices;
+
 -- name: post_named
--- Of the payments whose named invoices add up to their amount, the first one for all its invoices claims them; what
--- another paid for the same invoice is left for a person.
+-- Of the payments whose named invoices are all open and add up to their amount, the first one for all its invoices
+-- claims them; what another paid for the same invoice is left for a person.
 WITH explained AS (
     SELECT payment.payment_id, payment.paid_on, payment.amount_minor
     FROM named_invoices
-    JOIN pool_invoices USING (invoice_id)
     JOIN pool_payments AS payment USING (payment_id)
+    LEFT JOIN pool_invoices AS invoice ON invoice.invoice_id = named_invoices.invoice_id AND invoice.postable
+    WHERE payment.postable
     GROUP BY payment.payment_id
-    HAVING sum(pool_invoices.open_minor) = payment.amount_minor
+    HAVING count(invoice.invoice_id) = count(*) AND sum(invoice.open_minor) = payment.amount_minor
 ), ranked AS (
     SELECT payment_id, invoice_id,
         row_number() OVER (PARTITION BY invoice_id ORDER BY paid_on, amount_minor, payment_id) AS rank
@@ -132,21 +200,12 @@ FROM ranked JOIN first USING (payment_id) JOIN pool_invoices AS invoice USING (i
 TRUNCATE named_invoices;
 
 -- name: open_payments
--- Payments of customers who paid something without naming anything we know, with the own invoices each one names.
-WITH naming AS (
-    SELECT payment.payment_id, array_agg(DISTINCT named.native_id ORDER BY named.native_id) AS names
-    FROM pool_payments AS payment
-    CROSS JOIN LATERAL unnest(payment.reference_keys) AS key
-    JOIN canonical.invoices AS named
-        ON named.customer_id = payment.customer_id AND named.number_key = key
-        AND named.recorded_in <= %(batch)s AND (named.superseded_in IS NULL OR named.superseded_in > %(batch)s)
-        AND named.issue_date <= %(as_of)s
-    GROUP BY payment.payment_id
-), open AS (
+-- Unposted payments of customers who paid something without naming anything. One that names a document, or that must
+-- not be posted, is there as a rival.
+WITH open AS (
     SELECT payment_id, customer_id, currency, amount_minor, paid_on,
-        coalesce(names, '{}') || array_remove(ARRAY[invoice_id], NULL) AS names,
-        names_a_document OR names IS NOT NULL OR invoice_id IS NOT NULL AS names_another
-    FROM pool_payments LEFT JOIN naming USING (payment_id)
+        names_a_document OR NOT postable OR payment_id IN (SELECT payment_id FROM namings) AS names_another
+    FROM pool_payments
     WHERE customer_id IS NOT NULL
 )
 SELECT * FROM open
@@ -154,10 +213,14 @@ WHERE customer_id IN (SELECT customer_id FROM open WHERE NOT names_another)
 ORDER BY payment_id;
 
 -- name: open_invoices_of
--- Their open invoices, with the days on which a payment could settle each.
-SELECT invoice_id, customer_id, currency, open_minor, due_date,
-    issue_date - %(days_before_issue)s::int AS from_date, due_date + %(days_after_due)s::int AS to_date
-FROM pool_invoices JOIN unnest(%(customers)s::text[]) AS payer (customer_id) USING (customer_id)
+-- Their open invoices, with the days on which a payment could settle each, and the first unposted payment that names it.
+SELECT invoice_id, customer_id, currency, open_minor, due_date, postable,
+    issue_date - %(days_before_issue)s::int AS from_date, due_date + %(days_after_due)s::int AS to_date, named_by
+FROM pool_invoices
+JOIN unnest(%(customers)s::text[]) AS payer (customer_id) USING (customer_id)
+LEFT JOIN (
+    SELECT invoice_id, min(payment_id) AS named_by FROM namings JOIN pool_payments USING (payment_id) GROUP BY invoice_id
+) AS named USING (invoice_id)
 ORDER BY invoice_id;
 
 -- name: post_settlements
@@ -173,41 +236,25 @@ DELETE FROM pool_payments USING cash_matches WHERE cash_matches.payment_id = poo
 DELETE FROM pool_invoices USING cash_matches WHERE cash_matches.invoice_id = pool_invoices.invoice_id;
 
 -- name: unmatched_payments
--- What no pass could post, with every invoice its reference or its application names and what became of that invoice.
-WITH visible AS (
-    SELECT native_id AS invoice_id, customer_id, number, number_key, currency, gross_minor, status
-    FROM canonical.invoices
-    WHERE recorded_in <= %(batch)s AND (superseded_in IS NULL OR superseded_in > %(batch)s)
-        AND issue_date <= %(as_of)s
-), named_by AS (
-    SELECT payment.payment_id, visible.invoice_id
-    FROM pool_payments AS payment
-    CROSS JOIN LATERAL unnest(payment.reference_keys) AS key
-    JOIN visible ON visible.number_key = key
-        AND (visible.customer_id = payment.customer_id OR visible.number = ANY(payment.reference_tokens))
-    UNION
-    SELECT payment_id, invoice_id FROM pool_payments WHERE invoice_id IS NOT NULL
-), named AS (
-    SELECT named_by.payment_id, visible.*, settled.payment_id AS settled_by
-    FROM named_by
-    JOIN visible USING (invoice_id)
+-- What no pass could post, with every invoice it names and what became of that invoice.
+WITH named AS (
+    SELECT DISTINCT namings.payment_id, invoice.*, settled.payment_id AS settled_by
+    FROM namings
+    JOIN run_invoices AS invoice USING (invoice_id)
     LEFT JOIN cash_matches AS settled USING (invoice_id)
 )
 SELECT payment.payment_id, payment.customer_id, payment.currency, payment.amount_minor, payment.paid_on,
-    payment.names_a_document, canonical.reference,
+    payment.names_a_document, payment.postable, payment.reference,
     coalesce(
         jsonb_agg(
             jsonb_build_object(
                 'invoice_id', named.invoice_id, 'number', named.number, 'key', named.number_key,
-                'currency', named.currency, 'gross_minor', named.gross_minor, 'status', named.status,
-                'settled_by', named.settled_by
+                'customer_id', named.customer_id, 'currency', named.currency, 'gross_minor', named.open_minor,
+                'status', named.status, 'settled_by', named.settled_by
             ) ORDER BY named.invoice_id
         ) FILTER (WHERE named.invoice_id IS NOT NULL), '[]'
     ) AS named
 FROM pool_payments AS payment
-JOIN canonical.payments AS canonical
-    ON canonical.native_id = payment.payment_id
-    AND canonical.recorded_in <= %(batch)s AND (canonical.superseded_in IS NULL OR canonical.superseded_in > %(batch)s)
 LEFT JOIN named USING (payment_id)
-GROUP BY payment.payment_id, canonical.reference
+GROUP BY payment.payment_id
 ORDER BY payment.payment_id;

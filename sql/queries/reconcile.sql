@@ -1,11 +1,13 @@
 -- A run: its snapshot, its inputs, its control totals, its results.
 
 -- name: take_snapshot
--- What a published day knew stays what it knew; any other day knows what has landed by now.
-SELECT batch_through, taken_at FROM recon.runs WHERE as_of = %(as_of)s AND state = 'published'
-UNION ALL
-SELECT coalesce(max(batch), 0), clock_timestamp() FROM ops.batches
-LIMIT 1;
+-- What a published day knew stays what it knew; any other day knows what has landed and was proven by now.
+SELECT batch_through, proof_through FROM (
+    SELECT 1 AS choice, batch_through, proof_through FROM recon.runs WHERE as_of = %(as_of)s AND state = 'published'
+    UNION ALL
+    SELECT 2, (SELECT coalesce(max(batch), 0) FROM ops.batches), (SELECT coalesce(max(proof_id), 0) FROM ops.proofs)
+) AS known
+ORDER BY choice, batch_through LIMIT 1;
 
 -- name: input_of_dated
 SELECT count(*) AS count, encode(sha256(coalesce(string_agg(row_hash, '' ORDER BY row_hash), '')::bytea), 'hex') AS sha256
@@ -24,7 +26,7 @@ WHERE quarantined_in <= %(batch)s AND (released_in IS NULL OR released_in > %(ba
 ORDER BY entity, native_id, version;
 
 -- name: lost_counts
--- Rows kept as received and landed whose id is neither in the canonical table nor, in that version, in quarantine.
+-- Landed rows whose id is neither in the canonical table nor, in that version, in quarantine.
 SELECT count(*) AS lost
 FROM ops.pulls
 JOIN raw.records USING (pull_id)
@@ -54,12 +56,8 @@ SELECT currency, 'matched' AS fate, sum(amount_minor) AS amount_minor FROM cash_
 UNION ALL
 SELECT currency, 'open', sum(open_minor) FROM pool_invoices GROUP BY currency
 UNION ALL
-SELECT currency, CASE WHEN status = 'UNKNOWN' THEN 'open' ELSE 'excluded' END, sum(gross_minor)
-FROM canonical.invoices
-WHERE recorded_in <= %(batch)s AND (superseded_in IS NULL OR superseded_in > %(batch)s)
-    AND issue_date <= %(as_of)s
-    AND status IN ('DRAFT', 'CREDITED', 'WRITTEN_OFF', 'VOID', 'UNKNOWN')
-GROUP BY 1, 2;
+SELECT currency, 'excluded', sum(open_minor) FROM run_invoices
+WHERE status IN ('DRAFT', 'CREDITED', 'WRITTEN_OFF', 'VOID') GROUP BY currency;
 
 -- name: decided_payments
 SELECT currency, 'matched' AS fate, sum(amount_minor) AS amount_minor FROM cash_matches GROUP BY currency
@@ -68,23 +66,29 @@ SELECT currency, 'open', sum(amount_minor) FROM pool_payments GROUP BY currency
 UNION ALL
 SELECT currency, 'excluded', sum(amount_minor)
 FROM canonical.payments
+LEFT JOIN status_words ON status_words.entity = 'payments' AND status_words.word = lower(payments.status)
 WHERE recorded_in <= %(batch)s AND (superseded_in IS NULL OR superseded_in > %(batch)s)
     AND paid_on <= %(as_of)s
-    AND status <> 'SUCCEEDED'
+    AND payments.status IS NOT NULL AND status_words.status IS DISTINCT FROM 'SUCCEEDED'
 GROUP BY currency;
 
 -- name: open_invoices
-SELECT invoice_id, customer_id, currency, open_minor, due_date FROM pool_invoices
-UNION ALL
-SELECT native_id, customer_id, currency, gross_minor, due_date
-FROM canonical.invoices
-WHERE recorded_in <= %(batch)s AND (superseded_in IS NULL OR superseded_in > %(batch)s)
-    AND issue_date <= %(as_of)s AND gross_minor > 0 AND status = 'UNKNOWN'
-ORDER BY invoice_id;
+SELECT invoice_id, customer_id, currency, open_minor, due_date FROM pool_invoices ORDER BY invoice_id;
 
--- name: unknown_statuses_of
-SELECT native_id, status_native FROM {table}
-WHERE recorded_in <= %(batch)s AND (superseded_in IS NULL OR superseded_in > %(batch)s) AND status = 'UNKNOWN'
+-- name: unknown_statuses_of_dated
+SELECT native_id, rows.status
+FROM {table} AS rows
+LEFT JOIN status_words ON status_words.entity = %(entity)s AND status_words.word = lower(rows.status)
+WHERE recorded_in <= %(batch)s AND (superseded_in IS NULL OR superseded_in > %(batch)s) AND {dated_on} <= %(as_of)s
+    AND rows.status IS NOT NULL AND status_words.status IS NULL
+ORDER BY native_id;
+
+-- name: unknown_statuses_of_undated
+SELECT native_id, rows.status
+FROM {table} AS rows
+LEFT JOIN status_words ON status_words.entity = %(entity)s AND status_words.word = lower(rows.status)
+WHERE recorded_in <= %(batch)s AND (superseded_in IS NULL OR superseded_in > %(batch)s)
+    AND rows.status IS NOT NULL AND status_words.status IS NULL
 ORDER BY native_id;
 
 -- name: rates_as_of
@@ -96,8 +100,8 @@ WHERE recorded_in <= %(batch)s AND (superseded_in IS NULL OR superseded_in > %(b
 ORDER BY from_currency, to_currency, rate_date DESC, source;
 
 -- name: open_run
-INSERT INTO recon.runs (run_id, as_of, batch_through, taken_at, rules_sha256, code_sha256, state)
-VALUES (%(run_id)s, %(as_of)s, %(batch)s, %(taken_at)s, %(rules_sha256)s, %(code_sha256)s, 'computed')
+INSERT INTO recon.runs (run_id, as_of, batch_through, proof_through, rules_sha256, code_sha256, state)
+VALUES (%(run_id)s, %(as_of)s, %(batch)s, %(proof_through)s, %(rules_sha256)s, %(code_sha256)s, 'computed')
 ON CONFLICT (run_id) DO UPDATE SET computed_at = clock_timestamp();
 
 -- name: run_by_id
@@ -134,7 +138,7 @@ UPDATE recon.runs SET certificate = %(certificate)s WHERE run_id = %(run_id)s;
 -- Held payments, one row per invoice they may be for; what was posted since is no candidate any more.
 INSERT INTO recon.matches
 SELECT %(run_id)s, 'R3-' || left(encode(sha256((payment_id || '|' || invoice_id)::bytea), 'hex'), 16),
-    'R3', 'P4', 'payment', payment_id, 'invoice', invoice_id, pool_invoices.currency, open_minor, 0, '', 'suggested'
+    'R3', %(rule)s, 'payment', payment_id, 'invoice', invoice_id, pool_invoices.currency, open_minor, 0, '', 'suggested'
 FROM unnest(%(payments)s::text[], %(invoices)s::text[]) AS pair (payment_id, invoice_id)
 JOIN pool_invoices USING (invoice_id);
 

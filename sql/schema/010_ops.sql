@@ -38,11 +38,12 @@ CREATE TABLE ops.proofs (
     cursor_after jsonb,
     cursor_until jsonb NOT NULL,
     source_count bigint NOT NULL,
-    landed_count bigint NOT NULL,
+    held_count bigint NOT NULL,
     missing text[] NOT NULL,
     source_amounts jsonb NOT NULL,
-    landed_amounts jsonb NOT NULL,
+    held_amounts jsonb NOT NULL,
     proven boolean NOT NULL,
+    complete_until timestamptz NOT NULL,  -- nothing before this moment is still to come; infinity for a file
     checked_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX ON ops.proofs (system, entity, proof_id);

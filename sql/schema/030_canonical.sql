@@ -104,7 +104,6 @@ CREATE TABLE canonical.orders (
     currency char(3) NOT NULL,
     amount_minor bigint NOT NULL,
     status text,
-    status_native text,
     opportunity_id text COLLATE "C",
     PRIMARY KEY (native_id, recorded_in)
 );
@@ -128,7 +127,6 @@ CREATE TABLE canonical.invoices (
     tax_minor bigint,
     gross_minor bigint NOT NULL,
     status text,
-    status_native text,
     disputed boolean,
     number_key text NOT NULL,
     PRIMARY KEY (native_id, recorded_in)
@@ -169,7 +167,6 @@ CREATE TABLE canonical.subscriptions (
     unit_price numeric NOT NULL,
     interval text NOT NULL,
     status text,
-    status_native text,
     renewal_date date,
     arr_minor bigint,
     PRIMARY KEY (native_id, recorded_in)
@@ -210,7 +207,6 @@ CREATE TABLE canonical.payments (
     fee_minor bigint,
     paid_on date NOT NULL,
     status text,
-    status_native text,
     invoice_id text COLLATE "C",
     reference_tokens text[] NOT NULL,
     reference_keys text[] NOT NULL,
@@ -250,7 +246,6 @@ CREATE TABLE canonical.refunds (
     amount_minor bigint NOT NULL,
     created_on date NOT NULL,
     status text,
-    status_native text,
     PRIMARY KEY (native_id, recorded_in)
 );
 CREATE UNIQUE INDEX ON canonical.refunds (native_id) WHERE superseded_in IS NULL;
@@ -268,7 +263,6 @@ CREATE TABLE canonical.disputes (
     amount_minor bigint NOT NULL,
     opened_on date NOT NULL,
     status text,
-    status_native text,
     PRIMARY KEY (native_id, recorded_in)
 );
 CREATE UNIQUE INDEX ON canonical.disputes (native_id) WHERE superseded_in IS NULL;
@@ -287,7 +281,6 @@ CREATE TABLE canonical.payouts (
     net_minor bigint NOT NULL,
     arrival_date date NOT NULL,
     status text,
-    status_native text,
     PRIMARY KEY (native_id, recorded_in)
 );
 CREATE UNIQUE INDEX ON canonical.payouts (native_id) WHERE superseded_in IS NULL;

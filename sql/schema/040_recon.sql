@@ -6,7 +6,7 @@ CREATE TABLE recon.runs (
     run_id uuid PRIMARY KEY,
     as_of date NOT NULL,
     batch_through bigint NOT NULL,     -- the run sees landing batches up to this one
-    taken_at timestamptz NOT NULL,     -- and completeness proofs up to this moment; a repeat of a published day too
+    proof_through bigint NOT NULL,     -- and completeness proofs up to this one; a repeat of a published day too
     rules_sha256 text NOT NULL,
     code_sha256 text NOT NULL,
     state text NOT NULL CHECK (state IN (

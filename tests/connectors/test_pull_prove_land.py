@@ -5,7 +5,6 @@ import pytest
 from include.flows.check_completeness import check_completeness
 from include.flows.land_records import land_records
 from include.flows.pull_changes import pull_changes
-from include.policy import load_policy
 from include.store.postgres import PostgresStore
 from tests.connectors.conftest import Start
 from tests.connectors.test_live_sources import CASES, GARBAGE, GARBAGE_CASES, WORLD, Case
@@ -16,7 +15,7 @@ def test_every_row_is_kept_proven_and_landed(live: Start, store: PostgresStore, 
     source = live(WORLD).of(case.system)
     assert pull_changes(source, store, entity=case.entity).new == case.count
     proof = check_completeness(source, store, entity=case.entity)
-    landed = land_records(source, store, entity=case.entity, policy=load_policy())
+    landed = land_records(source, store, entity=case.entity)
     assert proof.proven, str(proof)
     assert (landed.good, landed.complaints) == (case.count, [])
 
@@ -26,7 +25,7 @@ def test_garbage_is_proven_to_be_here_and_quarantined(live: Start, store: Postgr
     source = live(GARBAGE).of(case.system)
     pulled = pull_changes(source, store, entity=case.entity)
     proof = check_completeness(source, store, entity=case.entity)
-    landed = land_records(source, store, entity=case.entity, policy=load_policy())
+    landed = land_records(source, store, entity=case.entity)
     assert proof.proven, str(proof)
     assert landed.good + landed.quarantined == pulled.new == 4
     assert any("has no id" in complaint for complaint in landed.complaints)
@@ -37,4 +36,4 @@ def test_pulling_and_landing_again_changes_nothing(live: Start, store: PostgresS
     for new in (5, 0):
         assert pull_changes(source, store, entity="payments").new == new
         assert check_completeness(source, store, entity="payments").proven
-        assert land_records(source, store, entity="payments", policy=load_policy()).good == new
+        assert land_records(source, store, entity="payments").good == new

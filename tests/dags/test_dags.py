@@ -59,9 +59,9 @@ def test_every_task_has_a_limit_a_pool_and_retries_only_what_may_mend_itself(bag
 
 
 @pytest.mark.parametrize("dag_id", sorted(IDS - {"tie_out"}))
-def test_an_extraction_proves_before_it_lands(bag: Any, dag_id: str):
+def test_an_extraction_lands_what_it_pulled_and_then_proves_it(bag: Any, dag_id: str):
     tasks = {task.task_id: task.downstream_task_ids for task in bag.dags[dag_id].tasks}
-    assert tasks == {"pull": {"prove"}, "prove": {"land"}, "land": set()}
+    assert tasks == {"pull": {"land", "prove"}, "land": {"prove"}, "prove": set()}
 
 
 def test_a_day_is_reported_only_when_complete_reconciled_checked_and_published(bag: Any):

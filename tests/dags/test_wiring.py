@@ -11,7 +11,7 @@ import pytest
 from airflow.sdk import Connection, RetryAction
 
 from include import wiring
-from include.flows import check_completeness, pull_changes
+from include.flows import check_completeness, land_records, pull_changes
 from include.ports import Fatal, Rejected, Retryable, Source, Store, Uncertain
 
 Connect = Callable[..., None]
@@ -169,6 +169,9 @@ def checks(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
         monkeypatch.setattr(check_completeness, "check_completeness", check)
         monkeypatch.setattr(pull_changes, "pull_changes", lambda *_args, entity: pulled.append(entity))
         monkeypatch.setattr(
+            land_records, "land_records", lambda *_args, entity: pulled.append(f"landed {entity}")
+        )
+        monkeypatch.setattr(
             pull_changes, "rewind", lambda _store, **where: pulled.append(f"rewound {where['entity']}")
         )
         return pulled
@@ -188,11 +191,11 @@ def test_a_proven_window_is_not_pulled_again(checks: Callable[..., list[str]]):
 def test_an_unproven_window_is_pulled_and_asked_once_more(checks: Callable[..., list[str]]):
     pulled = checks(["I1 @ 1"], [])
     wiring.prove_entity(SOURCE, NO_STORE, entity="invoices")
-    assert pulled == ["rewound invoices", "invoices"]
+    assert pulled == ["rewound invoices", "invoices", "landed invoices"]
 
 
 def test_a_window_that_stays_unproven_fails_with_what_is_missing(checks: Callable[..., list[str]]):
     pulled = checks(["I1 @ 1"], ["I1 @ 1"])
     with pytest.raises(Fatal, match="missing I1 @ 1"):
         wiring.prove_entity(SOURCE, NO_STORE, entity="invoices")
-    assert pulled == ["rewound invoices", "invoices"]
+    assert pulled == ["rewound invoices", "invoices", "landed invoices"]

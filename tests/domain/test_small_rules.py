@@ -13,6 +13,7 @@ from include.domain.entities import ENTITIES
 from include.domain.fx import rates_to
 from include.domain.proofs import ControlTotal
 from include.domain.subset_sum import BudgetSpent, exact_subsets
+from include.policy import load_policy
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,12 @@ def test_a_question_too_large_is_refused_and_not_guessed() -> None:
 
 
 def test_a_break_keeps_its_identity_when_its_code_changes_within_the_family() -> None:
-    assert break_id(recon="R3", family="cash", key="P1") == break_id(recon="R3", family="cash", key="P1")
+    """An overpayment that turns out to be a duplicate is the same difference; a DQ01 on the same key is another."""
+    codes = load_policy().breaks.codes
+    ids = {
+        code: break_id(recon="R3", family=codes[code].family, key="P1") for code in ("CA04", "CA05", "DQ01")
+    }
+    assert ids["CA04"] == ids["CA05"] != ids["DQ01"]
     assert break_id(recon="R3", family="cash", key="P1") != break_id(recon="R3", family="cash", key="P2")
 
 

@@ -75,11 +75,14 @@ def draw(tmp_path: Path) -> Draw:
 
 
 def load(store: PostgresStore, world: Path) -> None:
-    source = WorldSource(world)
+    load_from(WorldSource(world), store)
+
+
+def load_from(source: WorldSource, store: PostgresStore) -> None:
     for entity in source.entities:
         pull_changes(source, store, entity=entity)
         check_completeness(source, store, entity=entity)
-        land_records(source, store, entity=entity, policy=load_policy())
+        land_records(source, store, entity=entity)
 
 
 def results(store: PostgresStore, as_of: str) -> Results:

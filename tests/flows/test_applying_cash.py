@@ -218,6 +218,84 @@ def test_facts_dated_after_the_day_are_not_seen(draw: Draw, tie_out: TieOut) -> 
     assert [total["loaded_count"] for total in found.totals] == ["1"]
 
 
+OWED = "1 INV-7001 C1 2026-01-01 2026-01-31 SGD 100.00"
+
+
+@pytest.mark.parametrize(
+    "rival",
+    [
+        "Q C1 INV-7001 SGD 97.00 2026-02-02",
+        "Q C1 INV-7001 SGD 60.00 2026-02-02",
+        "Q C2 INV-7001 SGD 100.00 2026-02-02",
+        "Q - INV-7001_deposit SGD 100.00 2026-02-02",
+    ],
+)
+def test_an_invoice_that_an_unposted_payment_names_is_not_posted_by_amount(
+    draw: Draw, tie_out: TieOut, rival: str
+) -> None:
+    found = tie_out(draw(invoices=OWED, payments=f"P C1 - SGD 100.00 2026-02-01\n{rival}"))
+    assert (found.posted, ("CA16", "P") in found.codes) == (set(), True)
+
+
+@pytest.mark.parametrize("reference", ["A-7", "deposit_for_order_77", "INV-9"])
+def test_a_payment_that_may_name_a_document_is_not_posted_by_amount(
+    draw: Draw, tie_out: TieOut, reference: str
+) -> None:
+    found = tie_out(draw(invoices=OWED, payments=f"P C1 {reference} SGD 100.00 2026-02-01"))
+    assert found.posted == set()
+
+
+@pytest.mark.parametrize(
+    ("invoices", "payments", "posted"),
+    [
+        (  # the second payment of INV-2025-123 is not for invoice 123
+            "1 INV-2025-123 C1 2026-01-01 2026-01-31 SGD 50.00\n2 123 C1 2026-01-01 2026-01-31 SGD 50.00",
+            "P C1 INV-2025-123 SGD 50.00 2026-02-01\nQ C1 re_INV-2025-123 SGD 50.00 2026-02-02",
+            {("P1", "P", "1")},
+        ),
+        (  # two invoices read alike; one being settled does not make the other certain
+            "1 INV-001 C1 2026-01-01 2026-01-31 SGD 50.00\n2 INV-01 C1 2026-01-01 2026-01-31 SGD 50.00",
+            "P C1 INV-001 SGD 50.00 2026-02-01\nQ C1 inv_1 SGD 50.00 2026-02-02",
+            {("P1", "P", "1")},
+        ),
+        (  # one of the two named is settled: which one this pays is not said
+            "1 INV-1001 C1 2026-01-01 2026-01-31 SGD 50.00\n2 INV-1002 C1 2026-01-01 2026-01-31 SGD 50.00",
+            "P C1 INV-1001 SGD 50.00 2026-02-01\nQ C1 re_INV-1001_and_INV-1002 SGD 50.00 2026-02-02",
+            {("P1", "P", "1")},
+        ),
+        (  # a count of months is no invoice number
+            "3 3 C1 2026-01-01 2026-01-31 SGD 50.00\n4 4 C1 2026-01-01 2026-01-31 SGD 50.00",
+            "P C1 fee_for_3_months SGD 50.00 2026-02-01",
+            set(),
+        ),
+    ],
+)
+def test_a_reference_is_read_against_every_invoice_not_only_the_open_ones(
+    draw: Draw, tie_out: TieOut, invoices: str, payments: str, posted: set[tuple[str, str, str]]
+) -> None:
+    assert tie_out(draw(invoices=invoices, payments=payments)).posted == posted
+
+
+def test_an_invoice_of_unknown_status_is_a_rival(draw: Draw, tie_out: TieOut) -> None:
+    rows = f"{OWED}\n2 INV-7002 C1 2026-01-01 2026-01-31 SGD 100.00 frozen"
+    found = tie_out(draw(invoices=rows, payments="P C1 - SGD 100.00 2026-02-01"))
+    assert (found.posted, ("CA16", "P") in found.codes) == (set(), True)
+
+
+def test_an_application_to_another_invoice_keeps_a_payment_from_being_posted_by_amount(
+    draw: Draw, tie_out: TieOut
+) -> None:
+    world = draw(invoices=f"{OWED}\n2 INV-7002 C1 2026-01-01 2026-01-31 SGD 110.00")
+    (world / "payments" / "payments.csv").write_text(
+        "id,customer_id,currency,amount,paid_on,invoice_id\nP,C1,SGD,100.00,2026-02-01,2\n"
+    )
+    assert tie_out(world).posted == set()
+
+
+def test_an_unknown_status_after_the_day_is_not_seen(draw: Draw, tie_out: TieOut) -> None:
+    assert tie_out(draw(invoices="1 INV-1 C1 2026-05-01 2026-05-31 SGD 1.00 frozen")).codes == set()
+
+
 def test_severity_follows_the_value_in_sgd(draw: Draw, tie_out: TieOut) -> None:
     found = tie_out(
         draw(

@@ -2,10 +2,9 @@
 
 import random
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from include.connectors.world.client import WorldSource
@@ -21,7 +20,7 @@ from include.policy import load_policy
 from include.ports import Cursor, Fatal, Page, Retryable, Source
 from include.store.postgres import PostgresStore
 from tests.checks import assert_checks_hold
-from tests.flows.conftest import Draw, TieOut, load, results
+from tests.flows.conftest import Draw, TieOut, load, load_from, results
 
 DAY = date(2026, 3, 31)
 INVOICES = "\n".join(
@@ -84,7 +83,7 @@ def test_a_published_day_gives_what_it_gave_whatever_is_learnt_later(
     late = WorldSource(draw(payments=PAYMENTS, folder="later"))
     late.system = "later"
     pull_changes(late, store, entity="payments")
-    land_records(late, store, entity="payments", policy=load_policy())
+    land_records(late, store, entity="payments")
     again = results(store, str(DAY))
     assert again.run == before.run
     assert results(store, "2026-04-01").posted
@@ -96,7 +95,7 @@ def test_an_unpublished_day_learns_what_came_in_meanwhile(draw: Draw, store: Pos
     late = WorldSource(draw(payments=PAYMENTS, folder="later"))
     late.system = "later"
     pull_changes(late, store, entity="payments")
-    land_records(late, store, entity="payments", policy=load_policy())
+    land_records(late, store, entity="payments")
     assert results(store, str(DAY)).posted > before.posted
 
 
@@ -119,6 +118,7 @@ class Forgetful:
         self.entities = honest.entities
         self.translate = honest.translate
         self.totals = honest.totals
+        self.complete_until = honest.complete_until
 
     def fetch_page(self, entity: str, cursor: Cursor | None) -> Page:
         page = self._honest.fetch_page(entity, cursor)
@@ -131,7 +131,7 @@ def test_a_row_the_source_holds_and_did_not_deliver_blocks_publication(
     source: Source = Forgetful(WorldSource(draw(invoices=INVOICES)))
     pull_changes(source, store, entity="invoices")
     proof = check_completeness(source, store, entity="invoices")
-    land_records(source, store, entity="invoices", policy=load_policy())
+    land_records(source, store, entity="invoices")
     assert (proof.proven, proof.missing) == (False, ["9 @ line 10"])
     assert ("DQ02", "world invoices") in results(store, str(DAY)).codes
     with pytest.raises(Fatal, match="not published: DQ02"):
@@ -147,40 +147,58 @@ def test_an_unproven_window_is_read_again_from_where_it_began(draw: Draw, store:
     assert check_completeness(honest, store, entity="invoices").proven
 
 
+class Live(WorldSource):
+    """A system whose rows change: every file drawn is its newer state, and versions are contents."""
+
+    states_once = False
+
+    def fetch_page(self, entity: str, cursor: Cursor | None) -> Page:
+        page = super().fetch_page(entity, None)
+        records = [replace(record, version=str(record.payload)) for record in page.records]
+        turn = int(cursor["turn"]) + 1 if cursor else 1
+        return Page(records=records, next_cursor={"turn": str(turn)}, has_more=False)
+
+
 def test_a_row_that_goes_back_to_what_it_was_is_current_again(draw: Draw, store: PostgresStore) -> None:
-    class ByContent(WorldSource):
-        """Versions are contents, as with a system that has no modified stamp; each page is read anew."""
-
-        states_once = False
-
-        def fetch_page(self, entity: str, cursor: Cursor | None) -> Page:
-            page = super().fetch_page(entity, None)
-            records = [replace(record, version=str(record.payload)) for record in page.records]
-            turn = int(cursor["turn"]) + 1 if cursor else 1
-            return Page(records=records, next_cursor={"turn": str(turn)}, has_more=False)
-
     seen = []
     for gross in ("50.00", "60.00", "50.00", "50.00"):
-        source = ByContent(draw(invoices=f"1 INV-1 C1 2026-01-01 2026-01-31 SGD {gross}"))
+        source = Live(draw(invoices=f"1 INV-1 C1 2026-01-01 2026-01-31 SGD {gross}"))
         new = pull_changes(source, store, entity="invoices").new
-        land_records(source, store, entity="invoices", policy=load_policy())
+        land_records(source, store, entity="invoices")
         seen.append((new, results(store, str(DAY)).open["1"][0]))
     assert seen == [(1, "50.00"), (1, "60.00"), (1, "50.00"), (0, "50.00")]
 
 
-def test_a_day_waits_until_every_source_is_proven_complete_through_it(
-    draw: Draw, store: PostgresStore
-) -> None:
-    source = WorldSource(draw(invoices=INVOICES, payments=PAYMENTS))
-    started = datetime.now(UTC)
+class Hourly(WorldSource):
+    """A system that vouches for its rows up to a horizon."""
+
+    horizon = datetime(2026, 3, 31, 15, 55, tzinfo=UTC)
+
+    def complete_until(self, cursor: Cursor) -> datetime:  # type: ignore[override]  # noqa: ARG002 - it is fixed
+        return self.horizon
+
+
+def test_a_day_waits_until_every_source_is_proven_through_its_end(draw: Draw, store: PostgresStore) -> None:
+    source, day_end = (
+        Hourly(draw(invoices=INVOICES, payments=PAYMENTS)),
+        datetime(2026, 3, 31, 16, 0, tzinfo=UTC),
+    )
+    load_from(source, store)
+    with pytest.raises(Retryable, match=r"world invoices, world payments \(2 in all\)"):
+        await_sources([source], store, day_end=day_end)
+    source.horizon = day_end
+    load_from(source, store)
+    assert await_sources([source], store, day_end=day_end) == 2
+
+
+def test_a_page_pulled_and_proven_but_not_landed_makes_the_day_wait(draw: Draw, store: PostgresStore) -> None:
+    source, day_end = WorldSource(draw(invoices=INVOICES)), datetime(2026, 4, 1, tzinfo=UTC)
     pull_changes(source, store, entity="invoices")
     check_completeness(source, store, entity="invoices")
-    with pytest.raises(Retryable, match="world payments"):
-        await_sources([source], store, day_end=started)
-    load(store, draw(invoices=INVOICES, payments=PAYMENTS))
-    assert await_sources([source], store, day_end=started) == 2
-    with pytest.raises(Retryable, match="not proven complete since"):
-        await_sources([source], store, day_end=datetime.now(UTC) + timedelta(seconds=1))
+    with pytest.raises(Retryable, match="world invoices"):
+        await_sources([source], store, day_end=day_end)
+    load_from(source, store)
+    assert await_sources([source], store, day_end=day_end) == len(source.entities)
 
 
 def test_a_page_that_another_worker_overtook_is_read_again(draw: Draw, store: PostgresStore) -> None:
@@ -213,7 +231,7 @@ def test_a_crash_between_pages_loses_no_row(draw: Draw, store: PostgresStore) ->
     assert position["line"] == "5"
     resumed = pull_changes(WorldSource(world, page_rows=2), store, entity="invoices")
     assert resumed.new == 5
-    landed = land_records(WorldSource(world), store, entity="invoices", policy=load_policy())
+    landed = land_records(WorldSource(world), store, entity="invoices")
     assert (landed.good, landed.quarantined) == (9, 0)
 
 
@@ -233,22 +251,48 @@ def test_a_source_that_never_ends_is_stopped(
         pull_changes(Endless(world), store, entity="invoices")
 
 
-def test_a_later_good_version_replaces_the_row_and_frees_the_quarantine(
-    draw: Draw, store: PostgresStore, database_url: str
+def state(store: PostgresStore, draw: Draw, gross: str) -> None:
+    """The one invoice now has this amount."""
+    source = Live(draw(invoices=f"1 INV-1 C1 2026-01-01 2026-01-31 SGD {gross}"))
+    pull_changes(source, store, entity="invoices")
+    land_records(source, store, entity="invoices")
+
+
+def test_a_row_edited_and_still_bad_is_one_break_until_it_is_good(draw: Draw, store: PostgresStore) -> None:
+    seen = []
+    for gross in ("NaN", "1_0", "50.00"):
+        state(store, draw, gross)
+        seen.append([code for code, _ in results(store, str(DAY)).codes])
+    assert seen == [["DQ01"], ["DQ01"], []]
+
+
+def test_a_row_whose_newest_version_is_unreadable_is_owed_and_untouched(
+    draw: Draw, store: PostgresStore
 ) -> None:
-    for folder, gross in (("bad", "NaN"), ("good", "50.00"), ("better", "60.00")):
-        source = WorldSource(draw(invoices=f"1 INV-1 C1 2026-01-01 2026-01-31 SGD {gross}", folder=folder))
-        source.system, source.states_once = folder, False
+    state(store, draw, "50.00")
+    state(store, draw, "NaN")
+    pays = WorldSource(draw(payments="P C1 INV-1 SGD 50.00 2026-02-01", folder="pays"))
+    pull_changes(pays, store, entity="payments")
+    land_records(pays, store, entity="payments")
+    found = results(store, str(DAY))
+    assert (found.posted, found.open) == (set(), {"1": ("50.00", "31-60")})
+
+
+def test_a_row_mended_before_it_was_landed_is_not_quarantined(draw: Draw, store: PostgresStore) -> None:
+    for gross in ("NaN", "50.00"):
+        source = Live(draw(invoices=f"1 INV-1 C1 2026-01-01 2026-01-31 SGD {gross}"))
         pull_changes(source, store, entity="invoices")
-        land_records(source, store, entity="invoices", policy=load_policy())
-    with psycopg.connect(database_url) as connection:
-        versions = connection.execute(
-            "SELECT gross_minor, superseded_in IS NULL FROM canonical.invoices ORDER BY recorded_in"
-        ).fetchall()
-        waiting = connection.execute(
-            "SELECT count(*) FROM canonical.quarantine WHERE released_in IS NULL"
-        ).fetchone()
-    assert (versions, waiting) == ([(5000, False), (6000, True)], (0,))
+    landed = land_records(Live(draw()), store, entity="invoices")
+    assert (landed.good, landed.quarantined, results(store, str(DAY)).codes) == (1, 0, set())
+
+
+def test_a_word_mapped_later_is_understood_without_landing_again(draw: Draw, store: PostgresStore) -> None:
+    load(store, draw(invoices="1 INV-1 C1 2026-01-01 2026-01-31 SGD 50.00 frozen"))
+    policy = load_policy()
+    taught = {**policy.statuses["invoices"], "VOID": ("frozen",)}
+    wiser = policy.model_copy(update={"statuses": {**policy.statuses, "invoices": taught}, "sha256": "wiser"})
+    before, after = (reconcile(store, as_of=DAY, policy=rules).breaks for rules in (policy, wiser))
+    assert (before, after) == (1, 0)
 
 
 def test_a_day_that_was_not_reconciled_cannot_be_published(store: PostgresStore) -> None:

@@ -52,7 +52,7 @@ def reconciled(store: PostgresStore, tmp_path: Path) -> PostgresStore:
     for entity in source.entities:
         pull_changes(source, store, entity=entity)
         check_completeness(source, store, entity=entity)
-        land_records(source, store, entity=entity, policy=policy)
+        land_records(source, store, entity=entity)
     reconcile(store, as_of=DAY, policy=policy)
     return store
 

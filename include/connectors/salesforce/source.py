@@ -10,7 +10,7 @@ from simple_salesforce.format import format_soql
 
 from include.connectors.salesforce.client import Description, Record, SalesforceClient
 from include.connectors.salesforce.translate import CURRENCY, FIELDS, SOBJECTS, STAMP, amount_field, translate
-from include.connectors.windows import Walk, numbered, walk_from, window
+from include.connectors.windows import Walk, complete_until, numbered, walk_from, window
 from include.connectors.wire import as_text, record_key, usable
 from include.ports import Cursor, Page, RawRecord, SourceTotals, Translated
 
@@ -40,6 +40,10 @@ class SalesforceSource:
         rows = self._client.query(f"SELECT {fields} {_from(entity, walk)} {paging}")
         more = len(rows) == self._page_rows
         return walk.page(_records(rows), at=(rows[-1][STAMP], rows[-1]["Id"] or "") if more else None)
+
+    def complete_until(self, cursor: Cursor) -> datetime:
+        """The horizon of the last walk that is over."""
+        return complete_until(cursor)
 
     def totals(self, entity: str, *, after: Cursor | None, until: Cursor) -> SourceTotals:
         """The window's ids and stamps alone, and Salesforce's own sums. Raises Retryable, Fatal."""

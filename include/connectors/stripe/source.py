@@ -5,13 +5,13 @@ object's version is the hash of what we read in it: an unchanged object read aga
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from itertools import islice
 from typing import Any
 
 from include.connectors.stripe.client import Object, StripePayments
 from include.connectors.stripe.translate import COLLECTIONS, is_attempt, translate
-from include.connectors.windows import Walk, walk_from, window
+from include.connectors.windows import Walk, complete_until, walk_from, window
 from include.connectors.wire import record_key, sums, usable
 from include.domain.canonical_json import sha256
 from include.ports import Cursor, Page, RawRecord, SourceTotals, Translated
@@ -57,6 +57,10 @@ class StripeSource:
         records = [self._record(entity, payload) for payload in self._payloads(entity, listed)]
         last = listed[-1] if lists[-1].has_more else None
         return walk.page(records, at=(str(last["created"]), str(last["id"])) if last else None)
+
+    def complete_until(self, cursor: Cursor) -> datetime:
+        """The horizon of the last walk that is over."""
+        return complete_until(cursor)
 
     def totals(self, entity: str, *, after: Cursor | None, until: Cursor) -> SourceTotals:
         """The window listed once more, and added up. Raises Retryable, Fatal."""

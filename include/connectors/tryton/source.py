@@ -8,7 +8,7 @@ from typing import Any
 
 from include.connectors.tryton.client import Record, TrytonClient
 from include.connectors.tryton.translate import MODELS, STAMP, fields, instant_value, translate, value_text
-from include.connectors.windows import Walk, numbered, walk_from, window
+from include.connectors.windows import Walk, complete_until, numbered, walk_from, window
 from include.connectors.wire import record_key, sums, usable
 from include.domain.entities import ENTITIES
 from include.ports import Cursor, Page, RawRecord, SourceTotals, Translated
@@ -37,6 +37,10 @@ class TrytonSource:
         walk = walk_from(cursor, overlap=OVERLAP, horizon=lambda: self._client.server_now(model) - SETTLE)
         rows = self._read(entity, walk, ["id", *fields(entity).values()])
         return walk.page(self._records(model, rows), at=self._position(rows))
+
+    def complete_until(self, cursor: Cursor) -> datetime:
+        """The horizon of the last walk that is over."""
+        return complete_until(cursor)
 
     def totals(self, entity: str, *, after: Cursor | None, until: Cursor) -> SourceTotals:
         """The window's ids, stamps and amounts alone, added up. Raises Retryable, Fatal."""
