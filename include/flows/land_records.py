@@ -63,7 +63,7 @@ def _land(tx: Transaction, source: Source, entity: Entity, pulls: list[int]) -> 
     for position, record in enumerate(records):
         if record["damage"]:
             failures[position] = [Failure("", record["damage"], "")]
-        elif source.states_once and not entity.repeats and record["first_place"] != record["place"]:
+        elif record["stated_in"] and not entity.repeats:
             failures.setdefault(position, []).insert(0, _duplicate(record))
     good = {
         record["native_id"]: i for i, record in enumerate(records) if i not in failures
@@ -85,7 +85,7 @@ def _version(record: Row) -> tuple[str, str]:
 
 
 def _duplicate(record: Row) -> Failure:
-    rule = f"a duplicate, first stated in {record['first_place']}"
+    rule = f"a duplicate, first stated in {record['stated_in']}"
     return Failure("id", rule, shown(record["native_id"]))
 
 

@@ -16,15 +16,17 @@ SELECT pull_id FROM waiting WHERE running - records < %(batch_rows)s ORDER BY pu
 INSERT INTO ops.batches DEFAULT VALUES RETURNING batch;
 
 -- name: claimed_records
--- `first_place` is where the same id was stated first, which is the row's own place unless it is stated twice.
+-- `stated_in` is where the same id was stated before: anywhere in a file, in a live system within one page. There a
+-- later page is a newer version.
 SELECT
     records.system, records.native_id, records.version, records.payload, records.place, records.damage,
-    coalesce(earlier.place, records.place) AS first_place
+    earlier.place AS stated_in
 FROM raw.records
 LEFT JOIN LATERAL (
     SELECT other.place FROM raw.records AS other
     WHERE other.system = records.system AND other.entity = records.entity
-        AND other.native_id = records.native_id AND other.seq < records.seq AND other.damage = '' AND %(states_once)s
+        AND other.native_id = records.native_id AND other.seq < records.seq AND other.damage = ''
+        AND (%(states_once)s OR other.pull_id = records.pull_id)
     ORDER BY other.seq LIMIT 1
 ) AS earlier ON true
 WHERE records.pull_id = ANY(%(pulls)s)

@@ -22,7 +22,7 @@ def keep_breaks(store: PostgresStore, database_url: str) -> Any:
     def keep(*breaks: Sequence[Any]) -> PostgresStore:
         with psycopg.connect(database_url) as connection:
             connection.execute(
-                "INSERT INTO recon.runs VALUES (%s, '2026-01-01', 0, now(), '', '', 'computed')", (RUN,)
+                "INSERT INTO recon.runs VALUES (%s, '2026-01-01', 0, 0, '', '', 'computed')", (RUN,)
             )
             for number, (key, code, severity, currency, minor) in enumerate(breaks):
                 connection.execute(
@@ -76,7 +76,7 @@ def test_of_a_day_reconciled_anew_the_last_published_run_is_shown(store: Postgre
         for number, (subject, state) in enumerate(runs):
             certificate = '{"inputs": {"unproven_sources": {"count": 0}}}'
             connection.execute(
-                "INSERT INTO recon.runs VALUES (%s, '2026-01-01', 0, now(), '', '', %s, %s)",
+                "INSERT INTO recon.runs VALUES (%s, '2026-01-01', 0, 0, '', '', %s, %s)",
                 (UUID(int=number), state, certificate),
             )
             connection.execute(

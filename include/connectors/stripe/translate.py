@@ -58,7 +58,7 @@ def _payment(charge: Payload, zone: tzinfo) -> Translated:
     same = transaction.get("currency") == charge.get("currency")
     return {
         "id": as_text(charge.get("id")),
-        "customer_id": _reference(charge.get("customer")),
+        "customer_id": _erp_customer(charge, metadata),
         "payer_text": as_text(metadata.get("payer_text")),
         "reference": as_text(charge.get("description")),
         "currency": _currency(charge),
@@ -132,6 +132,12 @@ def _inside(payload: Payload, name: str) -> Payload:
 def _reference(value: Any) -> str | None:
     """The id of another object, which Stripe states bare or expanded."""
     return as_text(value.get("id") if isinstance(value, dict) else value)
+
+
+def _erp_customer(charge: Payload, metadata: Payload) -> str | None:
+    """Whose payment it is in the ERP's ids: what metadata says; never Stripe's own cus_ id, which is nobody there."""
+    customer = as_text(metadata.get("erp_customer")) or _reference(charge.get("customer"))
+    return None if customer and customer.startswith("cus_") else customer
 
 
 def _currency(payload: Payload) -> str | None:
