@@ -69,7 +69,7 @@ CHARGE = {
     "status": "succeeded",
     "amount_refunded": 10900,
     "refunded": True,
-    "metadata": {"invoice_id": "I1", "payer_text": "ACME"},
+    "metadata": {"invoice_id": "I1", "payer_text": "ACME", "erp_customer": "C-17"},
     "balance_transaction": {"id": "txn_1", "fee": 371, "currency": "sgd"},
 }
 
@@ -77,7 +77,7 @@ CHARGE = {
 def test_a_charge_becomes_a_payment():
     assert stripe("payments", CHARGE, zone=SINGAPORE) == {
         "id": "ch_1",
-        "customer_id": "cus_1",
+        "customer_id": "C-17",
         "payer_text": "ACME",
         "reference": "INV-2025-00123",
         "currency": "SGD",
@@ -97,8 +97,13 @@ def test_a_charge_becomes_a_payment():
         ({"created": 0, "metadata": {"paid_on": "2026-02-30"}}, "paid_on", "2026-02-30"),
         ({"created": 10**15}, "paid_on", None),
         ({"created": "soon"}, "paid_on", None),
-        ({"customer": {"id": "cus_2", "object": "customer"}}, "customer_id", "cus_2"),
-        ({"customer": None}, "customer_id", None),
+        (
+            {"customer": {"id": "cus_2", "object": "customer"}, "metadata": {}},
+            "customer_id",
+            None,
+        ),  # nobody in the ERP
+        ({"customer": "C-18", "metadata": {}}, "customer_id", "C-18"),
+        ({"customer": None, "metadata": {}}, "customer_id", None),
         ({"balance_transaction": {"fee": 281, "currency": "usd"}}, "fee", None),
         ({"balance_transaction": None}, "fee", None),
         ({"balance_transaction": "txn_1"}, "fee", None),
