@@ -5,6 +5,9 @@ BIN        := .venv/bin
 UV         := .venv/tools/bin/uv
 ROOT       := $(CURDIR)
 
+# Trust what the machine trusts, as pip does: many companies have a certificate authority of their own.
+export UV_SYSTEM_CERTS := 1
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup demo up down test lint lock clean

@@ -102,6 +102,9 @@ class Source(Protocol):
         Raises Retryable, Fatal.
         """
 
+    def column(self, entity: str, field: str) -> str:
+        """What the source itself calls a canonical field, for messages its owner must understand."""
+
     def complete_until(self, cursor: Cursor) -> datetime | None:
         """The moment before which nothing is still to come once this cursor is reached; None when that is always so."""
 

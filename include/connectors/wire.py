@@ -27,8 +27,12 @@ RETRIES = Retry(
     respect_retry_after_header=False,  # a long wait belongs to the scheduler, not to a sleeping worker
 )
 
-ID_CHARS_MAX = 1_000
+ID_BYTES_MAX = 1_000
 """Longer ids are no ids, and no index would hold them."""
+
+
+DIGITS_MAX = 1_000
+"""A number of more digits stays in its exponent form."""
 
 
 def read_json(text: str, *, place: str) -> Any:
@@ -60,7 +64,7 @@ def record_key(native_id: Any, payload: Mapping[str, Any]) -> tuple[str, str]:
 def usable(native_id: Any) -> bool:
     """Whether an id can name a record. A listing of ids cannot show the others, so proofs leave them out."""
     text = "" if native_id is None else str(native_id)
-    return 0 < len(text) <= ID_CHARS_MAX and "\0" not in text
+    return 0 < len(text.encode(errors="replace")) <= ID_BYTES_MAX and "\0" not in text
 
 
 def sums(entity: str, rows: Iterable[Translated]) -> Mapping[str, Decimal]:
@@ -89,7 +93,7 @@ def plain(text: str) -> str:
         number = Decimal(text)
     except InvalidOperation:
         return text
-    return f"{number:f}" if number.is_finite() and abs(number.adjusted()) <= ID_CHARS_MAX else text
+    return f"{number:f}" if number.is_finite() and abs(number.adjusted()) <= DIGITS_MAX else text
 
 
 def _encodable(value: Any) -> Any:

@@ -27,7 +27,8 @@ class OpenPayment:
     """A received payment no pass has posted yet.
 
     `names_another`: it names a document (or must not be posted at all), so it is not posted by amount, but it keeps
-    its claim to what it fits.
+    its claim to what it fits. `unread_rows`: invoices and payments of its payer in quarantine, any of which might
+    explain the money.
     """
 
     payment_id: str
@@ -36,6 +37,7 @@ class OpenPayment:
     amount_minor: int
     paid_on: date
     names_another: bool
+    unread_rows: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +156,8 @@ def _claimants(block: Sequence[_Explained]) -> Mapping[str, list[str]]:
 
 def _doubt(one: _Explained, block: Sequence[_Explained], claimants: Mapping[str, list[str]]) -> str:
     """Why this payment's explanation is not the only one, or "" when it is."""
+    if one.payment.unread_rows:
+        return f"{one.payment.unread_rows} rows of this customer are in quarantine and might explain it"
     if not one.ways:
         return f"{len(one.eligible)} open invoices could be meant, too many to tell"
     if len(one.ways) > 1:
@@ -226,7 +230,9 @@ def unposted(payment: Mapping[str, Any], held: Held | None) -> Finding:
         shown = ", ".join(held.candidates[:CANDIDATES_SHOWN])
         return Finding("CA16", f"{held.why}: {shown}; a reference naming the invoice would decide")
     if not payment["postable"]:
-        return Finding("CA01", "a newer version of this payment could not be read; see its DQ01 break")
+        return Finding(
+            "CA01", "its status is unknown or a newer version unreadable; see its DQ05 or DQ01 break"
+        )
     if payment["named"]:
         return _named_but_unposted(payment, payment["named"])
     if payment["names_a_document"]:

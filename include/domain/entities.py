@@ -183,7 +183,7 @@ ENTITIES: dict[str, Entity] = {
             name="fx_rates", system="fx", recon="all", side="fx_rate", dated_on="rate_date",
             key=("rate_date", "from_currency", "to_currency", "source"),
             fields=_fields(
-                "rate_date*:date from_currency*:currency to_currency*:currency rate*:decimal source*:text"
+                "rate_date*:date from_currency*:currency to_currency*:currency rate*:decimal source:text"
             ),
         ),
     )

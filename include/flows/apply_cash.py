@@ -28,7 +28,7 @@ def apply_cash(tx: Transaction, seen: Seen, policy: Policy) -> dict[str, Held]:
     for step in policy.matching["R3"]:
         if step.rule not in _RULES:
             raise Fatal(f"policy/matching.yaml: pass {step.name} asks for an unknown rule {step.rule!r}")
-        found = _RULES[step.rule](tx, step)
+        found = _RULES[step.rule](tx, seen, step)
         held = held if found is None else found
         tx.run("remove_matched_payments")
         tx.run("remove_matched_invoices")
@@ -79,15 +79,15 @@ def unposted_payments(tx: Transaction, held: Mapping[str, Held]) -> list[Break]:
     return breaks
 
 
-def _by_application(tx: Transaction, step: Pass) -> None:
+def _by_application(tx: Transaction, _seen: Seen, step: Pass) -> None:
     _post_named(tx, "name_by_application", step)
 
 
-def _by_number(tx: Transaction, step: Pass) -> None:
+def _by_number(tx: Transaction, _seen: Seen, step: Pass) -> None:
     _post_named(tx, "name_by_number", step)
 
 
-def _by_key(tx: Transaction, step: Pass) -> None:
+def _by_key(tx: Transaction, _seen: Seen, step: Pass) -> None:
     _post_named(tx, "name_by_key", step)
 
 
@@ -98,8 +98,8 @@ def _post_named(tx: Transaction, naming: str, step: Pass) -> None:
     tx.run("forget_named")
 
 
-def _by_amount(tx: Transaction, step: Pass) -> dict[str, Held]:
-    payments = [OpenPayment(**row) for row in tx.rows("open_payments")]
+def _by_amount(tx: Transaction, seen: Seen, step: Pass) -> dict[str, Held]:
+    payments = [OpenPayment(**row) for row in tx.rows("open_payments", batch=seen.batch)]
     payers = sorted({payment.customer_id for payment in payments})
     window = {"days_before_issue": step.days_before_issue, "days_after_due": step.days_after_due}
     invoices = [OpenInvoice(**row) for row in tx.rows("open_invoices_of", customers=payers, **window)]
@@ -113,7 +113,7 @@ def _by_amount(tx: Transaction, step: Pass) -> dict[str, Held]:
     return held
 
 
-_RULES: Mapping[str, Callable[[Transaction, Pass], dict[str, Held] | None]] = {
+_RULES: Mapping[str, Callable[[Transaction, Seen, Pass], dict[str, Held] | None]] = {
     "existing_application": _by_application,
     "exact_reference": _by_number,
     "normalised_reference": _by_key,

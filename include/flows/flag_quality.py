@@ -13,14 +13,15 @@ from include.validation.rows import Failure
 
 def quarantined(rows: Sequence[Row]) -> Iterator[Break]:
     """DQ01 for every row in quarantine: where it is, and what is wrong with it."""
-    places = Counter(row["place"] for row in rows)
+    rows_of = Counter((row["entity"], row["native_id"]) for row in rows)
     for row in rows:
         reasons = "; ".join(str(Failure(**failure)) for failure in row["failures"]["failures"])
-        shared = places[row["place"]] > 1  # rows without an id have no address of their own
+        key = f"{row['entity']} {row['native_id']}"
+        stated_again = rows_of[row["entity"], row["native_id"]] > 1
         yield Break(
             recon="all",
             code="DQ01",
-            key=f"{row['place']} ({row['native_id']})" if shared else row["place"],
+            key=f"{key} ({row['version']})" if stated_again else key,
             evidence=f"{row['place']}: {reasons}",
             currency=row["currency"],
             amount_minor=row["amount_minor"],

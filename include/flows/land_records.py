@@ -1,7 +1,7 @@
 """Turns payloads kept as received into typed canonical rows; what cannot be read is quarantined with its reasons."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from include.domain.canonical_json import sha256
@@ -10,6 +10,7 @@ from include.domain.money import InexactAmount, UnknownCurrency, to_minor
 from include.domain.references import names_a_document, number_key, reference_keys, tokens
 from include.ports import Row, Source, Store, Transaction, Translated
 from include.validation.rows import Failure, failures_of, shown
+from include.validation.schemas import ID_MAX
 
 BATCH_ROWS = 50_000
 """Records landed per transaction: bounds memory, and what a crash repeats."""
@@ -23,6 +24,7 @@ _QUARANTINE = (
     "native_id",
     "version",
     "place",
+    "customer_id",
     "currency",
     "amount_minor",
     "failures",
@@ -59,12 +61,15 @@ def _land(tx: Transaction, source: Source, entity: Entity, pulls: list[int]) -> 
     batch = tx.rows("open_batch")[0]["batch"]
     records = tx.rows("claimed_records", pulls=pulls, states_once=source.states_once)
     rows = [source.translate(entity.name, record["payload"]) for record in records]
-    failures = failures_of(entity.name, rows)
+    failures = {
+        position: [replace(failure, field=source.column(entity.name, failure.field)) for failure in found]
+        for position, found in failures_of(entity.name, rows).items()
+    }
     for position, record in enumerate(records):
         if record["damage"]:
             failures[position] = [Failure("", record["damage"], "")]
         elif record["stated_in"] and not entity.repeats:
-            failures.setdefault(position, []).insert(0, _duplicate(record))
+            failures.setdefault(position, []).insert(0, _duplicate(record, source.column(entity.name, "id")))
     good = {
         record["native_id"]: i for i, record in enumerate(records) if i not in failures
     }  # the last statement wins
@@ -84,9 +89,9 @@ def _version(record: Row) -> tuple[str, str]:
     return record["native_id"], record["version"]
 
 
-def _duplicate(record: Row) -> Failure:
+def _duplicate(record: Row, key: str) -> Failure:
     rule = f"a duplicate, first stated in {record['stated_in']}"
-    return Failure("id", rule, shown(record["native_id"]))
+    return Failure(key, rule, shown(record["native_id"]))
 
 
 def _write_good(tx: Transaction, entity: Entity, batch: int, good: Sequence[tuple[Row, Translated]]) -> None:
@@ -128,6 +133,7 @@ def _write_quarantine(
                 record["native_id"],
                 record["version"],
                 record["place"],
+                _readable_customer(row),
                 *_readable_money(entity, row),
                 {"failures": [asdict(failure) for failure in found]},
                 batch,
@@ -135,6 +141,11 @@ def _write_quarantine(
             for record, row, found in bad
         ),
     )
+
+
+def _readable_customer(row: Translated) -> str | None:
+    customer = row.get("customer_id")
+    return customer if customer and len(customer) <= ID_MAX else None
 
 
 def _readable_money(entity: Entity, row: Translated) -> tuple[str | None, int | None]:

@@ -86,7 +86,7 @@ def _stored(record: RawRecord) -> tuple[str, ...]:
     text = _json(record.payload)
     clean = _UNSTORABLE.sub(lambda bad: f"{bad[1] or ''}\\\\u{ord(bad[2]) if bad[2] else 0:04x}", text)
     damage = record.damage or ("" if clean == text else _unstorable(record))
-    return record.native_id, record.version, clean, record.place, damage
+    return record.native_id, record.version, clean, record.place, damage.replace("\0", "\\0")
 
 
 def _unstorable(record: RawRecord) -> str:

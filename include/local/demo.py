@@ -155,7 +155,8 @@ def _tell_addresses(steps: Steps, platform: Platform) -> None:
     # A log is no place for a password.
     password = load_secrets(platform.home).admin_password if steps.is_live else f"in {platform.home.secrets}"
     steps.tell(f"  Airflow   {ports.airflow_address}  user admin, password {password}")
-    steps.tell(f"  reports   http://127.0.0.1:{ports.mailbox}  the mailbox of finance")
+    steps.tell(f"  report    {ports.airflow_address}/tieout/  with the same login")
+    steps.tell(f"  mailbox   http://127.0.0.1:{ports.mailbox}  what finance received")
 
 
 def _steps(home: Home) -> Steps:

@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -19,11 +20,13 @@ from include.local.processes import Process, adopt_orphans, children, end_with_p
 
 GRACE_S = 20
 ORPHANS_GRACE_S = 3.0
+PREDECESSORS_GRACE_S = 5.0
 
 
 def main(pid_file: Path, *command: str) -> int:
     end_with_parent(signal.SIGTERM)
     adopt_orphans()
+    _end_predecessors(pid_file)
     Process.myself().write(pid_file)
     program = subprocess.Popen(
         command,
@@ -44,6 +47,25 @@ def main(pid_file: Path, *command: str) -> int:
     _end_orphans()
     pid_file.unlink(missing_ok=True)
     return code if code >= 0 else 128 - code
+
+
+def _end_predecessors(pid_file: Path) -> None:
+    """End what a guard killed with -9 left: its process group, which carries its number."""
+    if not pid_file.exists():
+        return
+    group = int(pid_file.read_text().split()[0])
+    for number, patience_s in ((signal.SIGTERM, PREDECESSORS_GRACE_S), (signal.SIGKILL, ORPHANS_GRACE_S)):
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, number)
+            wait_for(lambda: not _has_members(group), timeout_s=patience_s)
+
+
+def _has_members(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _end_orphans() -> None:

@@ -26,7 +26,7 @@ class PostgresStore:
 
     @contextmanager
     def transaction(self) -> Iterator["PostgresTransaction"]:
-        """All or nothing. Raises Retryable when Postgres is away or rolled us back; other errors pass."""
+        """All or nothing. Raises Retryable when Postgres is away or rolled us back, Fatal when it refuses us."""
         try:
             with psycopg.connect(
                 self._url, connect_timeout=CONNECT_TIMEOUT_S, row_factory=dict_row, options="-c timezone=UTC"
@@ -38,7 +38,9 @@ class PostgresStore:
                 or (error.sqlstate or "")[:2] in _RETRYABLE_CLASSES
             ):
                 raise ports.Retryable(f"Postgres: {error}") from error
-            raise
+            raise ports.Fatal(
+                f"Postgres refuses what it was given, which is a fault of ours: {error}"
+            ) from error
 
 
 class PostgresTransaction:

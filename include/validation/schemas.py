@@ -14,8 +14,9 @@ TEXT_MAX = 10_000
 ID_MAX = 255
 
 _DECIMAL = r"-?[0-9]{1,15}(\.[0-9]{1,12})?"
+_OFFSET = r"(Z|[+-](0[0-9]|1[0-4]):?[0-5][0-9])"
 _INSTANT = (
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:?[0-9]{2}))?"
+    rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([T ][0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}}(\.[0-9]{{1,6}})?)?{_OFFSET})?"
 )
 _YEARS = (1900, 2200)
 
@@ -53,7 +54,7 @@ def _checks(field: Field) -> Iterator[pa.Check]:
         case Kind.INTEGER:
             yield _like(r"-?[0-9]{1,9}", "not a whole number")
         case Kind.BOOLEAN:
-            yield _like(r"(?i:true|false)", "not true or false")
+            yield _like(r"[Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]", "not true or false")
         case Kind.CURRENCY:
             yield pa.Check.isin(EXPONENTS, error="not an active ISO 4217 currency")
         case Kind.INTERVAL:

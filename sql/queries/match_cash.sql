@@ -37,7 +37,7 @@ CREATE TEMP TABLE pool_payments (
     reference_tokens text[] NOT NULL,
     reference_keys text[] NOT NULL,
     names_a_document boolean NOT NULL,
-    postable boolean NOT NULL     -- false: a newer version of it is in quarantine
+    postable boolean NOT NULL     -- false: its status is unknown or a newer version of it is in quarantine
 ) ON COMMIT DROP;
 
 -- name: create_cash_matches
@@ -89,10 +89,11 @@ SELECT * FROM run_invoices
 WHERE open_minor > 0 AND status IN ('OPEN', 'PAYMENT_PENDING', 'PARTIALLY_PAID', 'PAID', 'UNKNOWN');
 
 -- name: fill_payment_pool
+-- A payment of unknown status may be money or not: it is open, lays its claims, and is not posted.
 INSERT INTO pool_payments
 SELECT native_id, customer_id, currency, amount_minor, paid_on, invoice_id, reference, reference_tokens,
     reference_keys, names_a_document,
-    NOT EXISTS (
+    (payments.status IS NULL OR status_words.status IS NOT NULL) AND NOT EXISTS (
         SELECT FROM canonical.quarantine
         WHERE quarantine.entity = 'payments' AND quarantine.native_id = payments.native_id
             AND quarantine.quarantined_in > payments.recorded_in AND quarantine.quarantined_in <= %(batch)s
@@ -102,7 +103,7 @@ FROM canonical.payments
 LEFT JOIN status_words ON status_words.entity = 'payments' AND status_words.word = lower(payments.status)
 WHERE recorded_in <= %(batch)s AND (superseded_in IS NULL OR superseded_in > %(batch)s)
     AND paid_on <= %(as_of)s AND amount_minor > 0
-    AND (payments.status IS NULL OR status_words.status = 'SUCCEEDED');
+    AND coalesce(status_words.status, 'SUCCEEDED') = 'SUCCEEDED';
 
 -- name: analyse_pools
 -- Nobody else does it for temporary tables, and without it the joins below are planned for empty ones.
@@ -182,7 +183,6 @@ WITH explained AS (
     FROM named_invoices
     JOIN pool_payments AS payment USING (payment_id)
     LEFT JOIN pool_invoices AS invoice ON invoice.invoice_id = named_invoices.invoice_id AND invoice.postable
-    WHERE payment.postable
     GROUP BY payment.payment_id
     HAVING count(invoice.invoice_id) = count(*) AND sum(invoice.open_minor) = payment.amount_minor
 ), ranked AS (
@@ -190,7 +190,8 @@ WITH explained AS (
         row_number() OVER (PARTITION BY invoice_id ORDER BY paid_on, amount_minor, payment_id) AS rank
     FROM named_invoices JOIN explained USING (payment_id)
 ), first AS (
-    SELECT payment_id FROM ranked GROUP BY payment_id HAVING max(rank) = 1
+    SELECT payment_id FROM ranked JOIN pool_payments USING (payment_id)
+    GROUP BY payment_id HAVING max(rank) = 1 AND bool_and(postable)
 )
 INSERT INTO cash_matches
 SELECT %(rule)s, payment_id, invoice_id, invoice.currency, invoice.open_minor
@@ -201,11 +202,18 @@ TRUNCATE named_invoices;
 
 -- name: open_payments
 -- Unposted payments of customers who paid something without naming anything. One that names a document, or that must
--- not be posted, is there as a rival.
-WITH open AS (
+-- not be posted, is there as a rival. `unread_rows` are the customer's invoices and payments in quarantine.
+WITH unread AS (
+    SELECT customer_id, count(*) AS unread_rows
+    FROM canonical.quarantine
+    WHERE entity IN ('invoices', 'payments', 'credit_notes') AND customer_id IS NOT NULL
+        AND quarantined_in <= %(batch)s AND (released_in IS NULL OR released_in > %(batch)s)
+    GROUP BY customer_id
+), open AS (
     SELECT payment_id, customer_id, currency, amount_minor, paid_on,
-        names_a_document OR NOT postable OR payment_id IN (SELECT payment_id FROM namings) AS names_another
-    FROM pool_payments
+        names_a_document OR NOT postable OR payment_id IN (SELECT payment_id FROM namings) AS names_another,
+        coalesce(unread_rows, 0) AS unread_rows
+    FROM pool_payments LEFT JOIN unread USING (customer_id)
     WHERE customer_id IS NOT NULL
 )
 SELECT * FROM open

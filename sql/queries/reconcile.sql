@@ -69,7 +69,7 @@ FROM canonical.payments
 LEFT JOIN status_words ON status_words.entity = 'payments' AND status_words.word = lower(payments.status)
 WHERE recorded_in <= %(batch)s AND (superseded_in IS NULL OR superseded_in > %(batch)s)
     AND paid_on <= %(as_of)s
-    AND payments.status IS NOT NULL AND status_words.status IS DISTINCT FROM 'SUCCEEDED'
+    AND status_words.status <> 'SUCCEEDED'
 GROUP BY currency;
 
 -- name: open_invoices

@@ -332,7 +332,7 @@ CREATE TABLE canonical.fx_rates (
     from_currency char(3) NOT NULL,
     to_currency char(3) NOT NULL,
     rate numeric NOT NULL,
-    source text NOT NULL,
+    source text,
     PRIMARY KEY (native_id, recorded_in)
 );
 CREATE UNIQUE INDEX ON canonical.fx_rates (native_id) WHERE superseded_in IS NULL;
@@ -344,6 +344,7 @@ CREATE TABLE canonical.quarantine (
     native_id text COLLATE "C" NOT NULL,
     version text NOT NULL,
     place text NOT NULL,
+    customer_id text COLLATE "C",  -- as far as they can be read: whose row it is, and its money
     currency char(3),
     amount_minor bigint,
     failures jsonb NOT NULL,

@@ -50,6 +50,7 @@ def test_a_row_has_the_line_it_starts_on(tmp_path: Path) -> None:
     ("line", "damage", "cell"),
     [
         (b"1,\xff,3", "byte 0xff at position 3 is not UTF-8", 1),
+        (b'"1,1",\xff,3', "byte 0xff at position 7 is not UTF-8", 1),
         (b'1,2,"3', "a quote is opened and not closed", 2),
         (b'1,"2"x,3', "not a row of RFC 4180", 1),
         (b"1,2", "2 cells where the header has 3", None),
@@ -132,3 +133,14 @@ def test_the_totals_of_a_file_agree_with_its_rows(tmp_path: Path) -> None:
 def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NothingUsable, match="is not a folder"):
         WorldSource(tmp_path / "absent")
+
+
+def test_a_message_can_say_what_the_file_calls_a_field(tmp_path: Path) -> None:
+    source = source_of(tmp_path, HEADER.encode())
+    assert source.column("opportunities", "close_date") == "CloseDate"
+    assert source.column("invoices", "gross") == "gross"
+
+
+def test_a_file_with_bare_carriage_returns_is_one_damaged_record_and_not_silence(tmp_path: Path) -> None:
+    [record] = walk(source_of(tmp_path, HEADER.encode().replace(b"\n", b"\r") + b"1,INV-1,C,,,SGD,1.00\r"))
+    assert "bare CR" in record.damage

@@ -14,7 +14,9 @@ DAY = date(2025, 3, 10)
 DUE = date(2025, 3, 1)
 
 
-def payment(payment_id: str, amount: int, *, names_another: bool = False) -> OpenPayment:
+def payment(
+    payment_id: str, amount: int, *, names_another: bool = False, unread_rows: int = 0
+) -> OpenPayment:
     return OpenPayment(
         payment_id=payment_id,
         customer_id="C1",
@@ -22,6 +24,7 @@ def payment(payment_id: str, amount: int, *, names_another: bool = False) -> Ope
         amount_minor=amount,
         paid_on=DAY,
         names_another=names_another,
+        unread_rows=unread_rows,
     )
 
 
@@ -96,6 +99,11 @@ def test_a_payment_that_names_something_else_keeps_its_claim_and_is_not_posted_b
 def test_an_invoice_that_another_payment_names_is_not_settled_by_amount() -> None:
     settled, held = settle([payment("P", 300_00)], [invoice("A", 300_00, named_by="Q")])
     assert (settled, held["P"].why) == ({}, "Q names A")
+
+
+def test_a_customer_with_unread_rows_is_not_settled_by_amount() -> None:
+    settled, held = settle([payment("P", 300_00, unread_rows=1)], [invoice("A", 300_00)])
+    assert (settled, "in quarantine" in held["P"].why) == ({}, True)
 
 
 def test_an_invoice_nothing_may_be_posted_against_still_explains_money() -> None:

@@ -282,6 +282,20 @@ def test_an_invoice_of_unknown_status_is_a_rival(draw: Draw, tie_out: TieOut) ->
     assert (found.posted, ("CA16", "P") in found.codes) == (set(), True)
 
 
+def test_an_unreadable_invoice_keeps_its_customer_from_being_posted_by_amount(
+    draw: Draw, tie_out: TieOut
+) -> None:
+    rows = f"{OWED}\n2 INV-7002 C1 2026-01-01 2026-13-31 SGD 100.00\n3 INV-7003 C2 2026-01-01 2026-01-31 SGD 70.00"
+    found = tie_out(draw(invoices=rows, payments="P C1 - SGD 100.00 2026-02-01\nQ C2 - SGD 70.00 2026-02-01"))
+    assert (found.posted, ("CA16", "P") in found.codes) == ({("P4", "Q", "3")}, True)
+
+
+def test_a_payment_of_unknown_status_keeps_its_claim(draw: Draw, tie_out: TieOut) -> None:
+    rows = "P C1 INV-7001 SGD 100.00 2026-02-01 levitating\nQ C1 INV-7001 SGD 100.00 2026-02-02"
+    found = tie_out(draw(invoices=OWED, payments=rows))
+    assert (found.posted, found.open) == (set(), {"1": ("100.00", "31-60")})
+
+
 def test_an_application_to_another_invoice_keeps_a_payment_from_being_posted_by_amount(
     draw: Draw, tie_out: TieOut
 ) -> None:

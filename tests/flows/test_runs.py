@@ -119,6 +119,7 @@ class Forgetful:
         self.translate = honest.translate
         self.totals = honest.totals
         self.complete_until = honest.complete_until
+        self.column = honest.column
 
     def fetch_page(self, entity: str, cursor: Cursor | None) -> Page:
         page = self._honest.fetch_page(entity, cursor)

@@ -145,7 +145,7 @@ def test_the_log_of_the_task_that_failed_first_is_told(script: Script, airflow: 
 def test_a_person_who_exists_gets_the_new_password(script: Script, airflow: Airflow):
     script.answers["GET /auth/fab/v1/users/finance"] = [{"username": "finance"}]
     script.answers["PATCH /auth/fab/v1/users/finance"] = [{}]
-    airflow.ensure_user(username="finance", role="Viewer", password="new")
+    airflow.ensure_user(username="finance", roles=["Viewer"], password="new")
     sent = bodies(script, "PATCH /auth/fab/v1/users/finance")[0]
     assert (sent["password"], sent["roles"]) == ("new", [{"name": "Viewer"}])
 

@@ -1,5 +1,6 @@
 import json
 import subprocess
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -58,8 +59,9 @@ def test_a_server_that_does_not_answer_is_waited_for(own: Home, monkeypatch: pyt
 
 def test_a_program_that_gives_up_ends_the_wait(own: Home, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(services, "states", lambda _home: {"scheduler": "FATAL"})
+    nobody_listens = services.Ports(*(1 for _ in fields(services.Ports)))
     with pytest.raises(SetUpFailed, match="scheduler does not start") as caught:
-        services.wait_until_healthy(own, ports=services.Ports(), since=START)
+        services.wait_until_healthy(own, ports=nobody_listens, since=START)
     assert caught.value.log == own.logs / "scheduler.log"
 
 

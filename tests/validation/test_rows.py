@@ -53,6 +53,7 @@ def test_a_good_row_breaks_no_rule() -> None:
         ("currency", "XXQ", "not an active ISO 4217 currency"),
         ("currency", "sgd", "not an active ISO 4217 currency"),
         ("disputed", "maybe", "not true or false"),
+        ("disputed", "fal\u017fe", "not true or false"),
         ("number", "x" * 10_001, "longer than 10,000 characters"),
         ("customer_id", "x" * 256, "longer than 255 characters"),
         ("gross", None, "required and empty"),
@@ -81,6 +82,12 @@ def test_a_wrong_invoice_field_is_caught_by_its_rule(field: str, value: str | No
             "an amount without a currency",
         ),
         ("accounts", {"id": "1", "name": "A", "modified_at": "yesterday"}, "modified_at", "not an instant"),
+        (
+            "accounts",
+            {"id": "1", "name": "A", "modified_at": "2026-01-01T00:00:00+16:00"},
+            "modified_at",
+            "not an",
+        ),
     ],
 )
 def test_a_wrong_field_elsewhere_is_caught_by_its_rule(

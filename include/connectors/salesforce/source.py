@@ -41,6 +41,10 @@ class SalesforceSource:
         more = len(rows) == self._page_rows
         return walk.page(_records(rows), at=(rows[-1][STAMP], rows[-1]["Id"] or "") if more else None)
 
+    def column(self, entity: str, field: str) -> str:
+        """Salesforce's field."""
+        return next((name for name, known in FIELDS[entity].items() if known == field), field)
+
     def complete_until(self, cursor: Cursor) -> datetime:
         """The horizon of the last walk that is over."""
         return complete_until(cursor)

@@ -14,7 +14,7 @@ from include.domain.money import AMOUNT
 from include.ports import Cursor, NothingUsable, Page, RawRecord, SourceTotals, Translated
 
 PAGE_ROWS = 50_000
-KEY_MAX = 1_000
+KEY_BYTES_MAX = 1_000
 """Longer keys are no keys (and no index would hold them); such a row goes by its line."""
 
 
@@ -58,6 +58,10 @@ class WorldSource:
                 sums[row.get("currency") or ""] += Decimal(amount)
         return SourceTotals(keys=frozenset(keys), amounts=sums)
 
+    def column(self, entity: str, field: str) -> str:
+        """The file's column."""
+        return next((name for name, known in columns(entity).items() if known == field), field)
+
     def complete_until(self, cursor: Cursor) -> None:
         """A file holds what it holds."""
 
@@ -73,6 +77,8 @@ class WorldSource:
 
     def _notes_on(self, entity: str) -> Iterator[str]:
         header, _ = read_header(self._folder / FILES[entity])
+        if any("\r" in name for name in header):
+            return
         known = columns(entity)
         required = {field.name for field in ENTITIES[entity].fields if field.required}
         for name in sorted(set(header)):
@@ -89,6 +95,10 @@ class WorldSource:
         if not path.is_file():
             return
         header, first_row = read_header(path)
+        if any("\r" in name for name in header):
+            if start is None:
+                yield first_row, _unreadable(entity)
+            return
         for record in read_records(path, start=start or first_row, width=len(header)):
             yield record.end, self._raw(entity, header, record)
 
@@ -98,7 +108,7 @@ class WorldSource:
         payload = {"cells": list(record.cells)} if record.damage else cells
         key = "/".join(self.translate(entity, payload).get(name) or "" for name in ENTITIES[entity].key)
         repeated = f"#{record.line}" if ENTITIES[entity].repeats else ""
-        usable = key.strip("/") and len(key) <= KEY_MAX and "\0" not in key
+        usable = key.strip("/") and len(key.encode()) <= KEY_BYTES_MAX and "\0" not in key
         return RawRecord(
             native_id=key + repeated if usable else line,
             version=line,
@@ -114,4 +124,15 @@ def _damage(header: Sequence[str], record: CsvRecord) -> str:
         f"column {header[cell]}: {record.damage}"
         if cell is not None and cell < len(header)
         else record.damage
+    )
+
+
+def _unreadable(entity: str) -> RawRecord:
+    """A whole file as one damaged record: with bare CRs as line ends it is a single line to everybody else."""
+    return RawRecord(
+        native_id="line 1",
+        version="line 1",
+        payload={},
+        place=f"{FILES[entity]}, line 1",
+        damage="lines end in a bare CR, so no row can be read; save the file with LF or CRLF",
     )

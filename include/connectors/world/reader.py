@@ -110,7 +110,8 @@ def _parse(line: _Line, *, width: int | None = None) -> CsvRecord:
 def _damaged(line: _Line, damage: str, at: int) -> CsvRecord:
     """A record kept as its text; `at` is the byte where it goes wrong."""
     text = line.raw.decode(errors="backslashreplace").rstrip("\r\n")
-    return CsvRecord(line.number, [text], line.end, damage, line.raw[:at].count(b","))
+    outside_quotes = b"".join(line.raw[:at].split(b'"')[::2])
+    return CsvRecord(line.number, [text], line.end, damage, outside_quotes.count(b","))
 
 
 def _next(waiting: deque[_Line], lines: Iterator[_Line]) -> _Line | None:
