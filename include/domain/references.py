@@ -9,6 +9,7 @@ RUNS_MAX = 6
 KEY_CHARACTERS_MIN = 3
 
 _SEPARATORS = re.compile(r"[\s,;]+")
+_JOINED = re.compile(r"\w[-/#_.:]\w")
 _RUN = re.compile(r"[^\W\d_]+|\d+")
 
 
@@ -37,9 +38,9 @@ def reference_keys(reference: str | None) -> list[str]:
 
 
 def names_a_document(reference: str | None) -> bool:
-    """Whether the payer wrote anything that may mean a document: any digit, or more words than we read."""
+    """Whether the payer wrote what may mean a document: a digit, parts joined as in `INV-B`, or too many words."""
     text = reference or ""
-    return any(character.isdecimal() for character in text) or len(_runs(text)) > WORDS_MAX
+    return any(map(str.isdecimal, text)) or bool(_JOINED.search(text)) or len(_runs(text)) > WORDS_MAX
 
 
 def _runs(text: str) -> list[str]:

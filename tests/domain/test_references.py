@@ -40,7 +40,7 @@ def test_full_width_digits_read_as_digits() -> None:
 
 
 @pytest.mark.parametrize(
-    "reference", ["INV 2025", "ref 10023", "0000611365", "March 26", "A-7", "word " * 41]
+    "reference", ["INV 2025", "ref 10023", "0000611365", "March 26", "A-7", "INV-B", "word " * 41]
 )
 def test_any_digit_may_name_a_document(reference: str) -> None:
     assert names_a_document(reference)
