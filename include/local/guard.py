@@ -12,12 +12,12 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from types import FrameType
 
 from include.local.processes import Process, adopt_orphans, children, end_with_parent, wait_for
 
+TOLD_TO_STOP = (signal.SIGTERM, signal.SIGINT)
 GRACE_S = 20
 ORPHANS_GRACE_S = 3.0
 PREDECESSORS_GRACE_S = 5.0
@@ -28,10 +28,9 @@ def main(pid_file: Path, *command: str) -> int:
     adopt_orphans()
     _end_predecessors(pid_file)
     Process.myself().write(pid_file)
-    program = subprocess.Popen(
-        command,
-        preexec_fn=partial(end_with_parent, signal.SIGTERM),  # noqa: PLW1509  no thread is running
-    )
+    # Told to stop before the handlers stand, it would die and leave the program alone: such a word waits.
+    signal.pthread_sigmask(signal.SIG_BLOCK, TOLD_TO_STOP)
+    program = subprocess.Popen(command, preexec_fn=_in_program)  # noqa: PLW1509  no thread is running
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         program.terminate()
@@ -43,10 +42,16 @@ def main(pid_file: Path, *command: str) -> int:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGALRM, kill)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, TOLD_TO_STOP)
     code = program.wait()
     _end_orphans()
     pid_file.unlink(missing_ok=True)
     return code if code >= 0 else 128 - code
+
+
+def _in_program() -> None:
+    end_with_parent(signal.SIGTERM)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, TOLD_TO_STOP)
 
 
 def _end_predecessors(pid_file: Path) -> None:
