@@ -1,16 +1,14 @@
 """A world folder as a source: every file one object, read in pages; the cursor is a place in the file."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from include.connectors.wire import sums
 from include.connectors.world.reader import CsvRecord, Position, read_header, read_records
 from include.connectors.world.translate import FILES, columns, translate
 from include.domain.entities import ENTITIES
-from include.domain.money import AMOUNT
 from include.ports import Cursor, NothingUsable, Page, RawRecord, SourceTotals, Translated
 
 PAGE_ROWS = 50_000
@@ -47,16 +45,16 @@ class WorldSource:
         """What the file holds between two cursors, by a second reading: its keys, and what adds up per currency."""
         start = Position(int(after["line"]), int(after["offset"])) if after else None
         keys: set[tuple[str, str]] = set()
-        sums: defaultdict[str, Decimal] = defaultdict(Decimal)
-        for end, record in self._records(entity, start):
-            if end.offset > int(until["offset"]):
-                break
-            keys.add((record.native_id, record.version))
-            row = self.translate(entity, record.payload)
-            amount = row.get(ENTITIES[entity].amount or "") or ""
-            if AMOUNT.fullmatch(amount):
-                sums[row.get("currency") or ""] += Decimal(amount)
-        return SourceTotals(keys=frozenset(keys), amounts=sums)
+
+        def rows() -> Iterator[Translated]:
+            for end, record in self._records(entity, start):
+                if end.offset > int(until["offset"]):
+                    return
+                keys.add((record.native_id, record.version))
+                yield self.translate(entity, record.payload)
+
+        amounts = sums(entity, rows())
+        return SourceTotals(keys=frozenset(keys), amounts=amounts)
 
     def column(self, entity: str, field: str) -> str:
         """The file's column."""
