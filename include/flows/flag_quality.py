@@ -4,9 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from include.domain.breaks import Break
-from include.domain.entities import ENTITIES, Entity, Kind
+from include.domain.entities import ENTITIES, Kind
 from include.domain.proofs import ControlTotal
-from include.flows.apply_cash import Seen
 from include.ports import Row, Transaction
 from include.validation.rows import Failure
 
@@ -28,24 +27,16 @@ def quarantined(rows: Sequence[Row]) -> Iterator[Break]:
         )
 
 
-def unknown_statuses(tx: Transaction, seen: Seen) -> Iterator[Break]:
+def unknown_statuses(tx: Transaction) -> Iterator[Break]:
     """DQ05 for every row whose status word no policy maps."""
     for entity in ENTITIES.values():
         if entity.of_kind(Kind.STATUS):
-            for row in _unknown_in(tx, seen, entity):
+            for row in tx.rows_for("unknown_statuses_of", names={"table": f"seen.{entity.name}"}):
                 key = f"{entity.side} {row['native_id']}"
                 evidence = (
                     f"{key} has the status {row['status']!r:.80}, which policy/statuses.yaml does not map"
                 )
                 yield Break(recon="all", code="DQ05", key=key, evidence=evidence)
-
-
-def _unknown_in(tx: Transaction, seen: Seen, entity: Entity) -> list[Row]:
-    names = {"table": f"canonical.{entity.name}"}
-    if not entity.dated_on:
-        return tx.rows_for("unknown_statuses_of_undated", names=names, entity=entity.name, batch=seen.batch)
-    names["dated_on"] = entity.dated_on
-    return tx.rows_for("unknown_statuses_of_dated", names=names, entity=entity.name, **vars(seen))
 
 
 def unproven_sources(proofs: Iterable[Row]) -> Iterator[Break]:

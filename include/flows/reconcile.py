@@ -1,7 +1,7 @@
 """Ties out one day: sees what the day knew, matches, names every difference, and certifies the result."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -18,19 +18,24 @@ from include.domain.breaks import (
     severity,
 )
 from include.domain.canonical_json import dumps, sha256
-from include.domain.cash import Held
 from include.domain.entities import ENTITIES
 from include.domain.fx import rates_to
 from include.domain.proofs import ControlTotal
 from include.flows import flag_quality
-from include.flows.apply_cash import Seen, apply_cash, unposted_payments
+from include.flows.apply_cash import apply_cash
 from include.flows.render_results import render_results
+from include.flows.snapshot import Seen, see
 from include.flows.total_controls import input_of, total_controls
 from include.policy import Breaks, Policy
 from include.ports import Fatal, Row, Store, Transaction
 from include.version import code_sha256
 
 Inputs = dict[str, dict[str, Any]]
+Recon = Callable[[Transaction, Seen, Policy], Iterable[Break]]
+
+RECONS: tuple[Recon, ...] = (apply_cash,)
+"""The reconciliations in their order. Each reads the views of schema `seen` and what earlier ones left in temporary
+tables, keeps its matches in recon.matches, and returns its breaks."""
 
 _COLUMNS = {
     "recon.breaks": "run_id break_id recon code key currency amount_minor severity age_days owner action evidence",
@@ -58,26 +63,26 @@ def reconcile(store: Store, *, as_of: date, policy: Policy) -> RunSummary:
     """
     with store.transaction() as tx:
         snapshot = tx.rows("take_snapshot", as_of=as_of)[0]
-        seen = Seen(snapshot["batch_through"], as_of)
-        quarantine = tx.rows("quarantined_rows", batch=seen.batch)
+        see(tx, policy, batch=snapshot["batch_through"], as_of=as_of)
+        quarantine = tx.rows("quarantined_rows")
         unproven = [
             row
             for row in tx.rows("latest_proofs", proof_through=snapshot["proof_through"])
             if not row["proven"]
         ]
-        inputs = _inputs(tx, seen, quarantine, unproven)
+        inputs = _inputs(tx, quarantine, unproven)
         run_id = uuid5(NAMESPACE, dumps([as_of, inputs, policy.sha256, code_sha256()]))
-        _open(tx, run_id, seen, snapshot["proof_through"], policy)
-        held = apply_cash(tx, seen, policy)
+        seen = Seen(run_id, snapshot["batch_through"], as_of)
+        _open(tx, seen, snapshot["proof_through"], policy)
+        found = [one for recon in RECONS for one in recon(tx, seen, policy)]
         totals = total_controls(tx, seen, quarantine)
         breaks = [
-            *unposted_payments(tx, held),
+            *found,
             *flag_quality.quarantined(quarantine),
-            *flag_quality.unknown_statuses(tx, seen),
+            *flag_quality.unknown_statuses(tx),
             *flag_quality.unproven_sources(unproven),
             *flag_quality.untied_totals(totals),
         ]
-        _keep_matches(tx, run_id, held, rule=_suggesting(policy))
         rows = _break_rows(run_id, breaks, as_of=as_of, rules=policy.breaks, in_sgd=_rates(tx, seen))
         _copy(tx, "recon.breaks", rows)
         _copy(tx, "recon.control_totals", _total_rows(run_id, totals))
@@ -87,18 +92,18 @@ def reconcile(store: Store, *, as_of: date, policy: Policy) -> RunSummary:
     return RunSummary(run_id, as_of, len(breaks), proven, certificate["certificate_sha256"])
 
 
-def _inputs(tx: Transaction, seen: Seen, quarantine: Sequence[Row], unproven: Sequence[Row]) -> Inputs:
+def _inputs(tx: Transaction, quarantine: Sequence[Row], unproven: Sequence[Row]) -> Inputs:
     """What the run consumes: per entity how many rows, and the hash of their contents."""
-    inputs: Inputs = {name: dict(input_of(tx, seen, entity)[0]) for name, entity in ENTITIES.items()}
+    inputs: Inputs = {name: dict(input_of(tx, entity)[0]) for name, entity in ENTITIES.items()}
     for name, rows in (("quarantine", quarantine), ("unproven_sources", unproven)):
         inputs[name] = {"count": len(rows), "sha256": sha256(list(rows))}
     return inputs
 
 
-def _open(tx: Transaction, run_id: UUID, seen: Seen, proof_through: int, policy: Policy) -> None:
+def _open(tx: Transaction, seen: Seen, proof_through: int, policy: Policy) -> None:
     tx.run(
         "open_run",
-        run_id=run_id,
+        run_id=seen.run_id,
         as_of=seen.as_of,
         batch=seen.batch,
         proof_through=proof_through,
@@ -106,23 +111,7 @@ def _open(tx: Transaction, run_id: UUID, seen: Seen, proof_through: int, policy:
         code_sha256=code_sha256(),
     )
     for results in ("forget_matches", "forget_breaks", "forget_totals", "forget_open_invoices"):
-        tx.run(results, run_id=run_id)
-
-
-def _suggesting(policy: Policy) -> str:
-    """The pass whose candidates are shown as suggestions: the first that matches by amount."""
-    return next(step.name for step in policy.matching["R3"] if step.rule == "amount_and_date")
-
-
-def _keep_matches(tx: Transaction, run_id: UUID, held: Mapping[str, Held], *, rule: str) -> None:
-    tx.run("keep_matches", run_id=run_id)
-    tx.run(
-        "keep_suggestions",
-        run_id=run_id,
-        rule=rule,
-        payments=[payment for payment, one in held.items() for _ in one.candidates],
-        invoices=[invoice for one in held.values() for invoice in one.candidates],
-    )
+        tx.run(results, run_id=seen.run_id)
 
 
 def _copy(tx: Transaction, table: str, rows: Iterable[Sequence[Any]]) -> None:

@@ -3,11 +3,6 @@
 -- All tables here are temporary and belong to one run. `run_invoices` is every invoice the run sees; the pools are the
 -- open invoices and received payments no pass has claimed yet; `namings` is who names what, whether open or not.
 
--- name: create_status_words
-CREATE TEMP TABLE status_words (
-    entity text NOT NULL, word text NOT NULL, status text NOT NULL, PRIMARY KEY (entity, word)
-) ON COMMIT DROP;
-
 -- name: create_run_invoices
 CREATE TEMP TABLE run_invoices (
     invoice_id text COLLATE "C" PRIMARY KEY,
@@ -70,17 +65,13 @@ CREATE TEMP TABLE named_invoices (
 -- name: fill_run_invoices
 INSERT INTO run_invoices
 SELECT native_id, customer_id, currency, number, number_key, issue_date, due_date, gross_minor,
-    CASE WHEN invoices.status IS NULL THEN 'OPEN' ELSE coalesce(status_words.status, 'UNKNOWN') END,
-    (invoices.status IS NULL OR status_words.status IS NOT NULL) AND NOT EXISTS (
-        SELECT FROM canonical.quarantine
+    coalesce(state, 'OPEN'),
+    state IS DISTINCT FROM 'UNKNOWN' AND NOT EXISTS (
+        SELECT FROM seen.quarantine
         WHERE quarantine.entity = 'invoices' AND quarantine.native_id = invoices.native_id
-            AND quarantine.quarantined_in > invoices.recorded_in AND quarantine.quarantined_in <= %(batch)s
-            AND (quarantine.released_in IS NULL OR quarantine.released_in > %(batch)s)
+            AND quarantine.quarantined_in > invoices.recorded_in
     )
-FROM canonical.invoices
-LEFT JOIN status_words ON status_words.entity = 'invoices' AND status_words.word = lower(invoices.status)
-WHERE recorded_in <= %(batch)s AND (superseded_in IS NULL OR superseded_in > %(batch)s)
-    AND issue_date <= %(as_of)s;
+FROM seen.invoices;
 
 -- name: fill_invoice_pool
 -- An invoice of unknown status is owed until someone says otherwise, though nothing is posted against it.
@@ -93,17 +84,13 @@ WHERE open_minor > 0 AND status IN ('OPEN', 'PAYMENT_PENDING', 'PARTIALLY_PAID',
 INSERT INTO pool_payments
 SELECT native_id, customer_id, currency, amount_minor, paid_on, invoice_id, reference, reference_tokens,
     reference_keys, names_a_document,
-    (payments.status IS NULL OR status_words.status IS NOT NULL) AND NOT EXISTS (
-        SELECT FROM canonical.quarantine
+    state IS DISTINCT FROM 'UNKNOWN' AND NOT EXISTS (
+        SELECT FROM seen.quarantine
         WHERE quarantine.entity = 'payments' AND quarantine.native_id = payments.native_id
-            AND quarantine.quarantined_in > payments.recorded_in AND quarantine.quarantined_in <= %(batch)s
-            AND (quarantine.released_in IS NULL OR quarantine.released_in > %(batch)s)
+            AND quarantine.quarantined_in > payments.recorded_in
     )
-FROM canonical.payments
-LEFT JOIN status_words ON status_words.entity = 'payments' AND status_words.word = lower(payments.status)
-WHERE recorded_in <= %(batch)s AND (superseded_in IS NULL OR superseded_in > %(batch)s)
-    AND paid_on <= %(as_of)s AND amount_minor > 0
-    AND coalesce(status_words.status, 'SUCCEEDED') = 'SUCCEEDED';
+FROM seen.payments
+WHERE amount_minor > 0 AND coalesce(state, 'SUCCEEDED') IN ('SUCCEEDED', 'UNKNOWN');
 
 -- name: analyse_pools
 -- Nobody else does it for temporary tables, and without it the joins below are planned for empty ones.
@@ -205,9 +192,8 @@ TRUNCATE named_invoices;
 -- not be posted, is there as a rival. `unread_rows` are the customer's invoices and payments in quarantine.
 WITH unread AS (
     SELECT customer_id, count(*) AS unread_rows
-    FROM canonical.quarantine
+    FROM seen.quarantine
     WHERE entity IN ('invoices', 'payments', 'credit_notes') AND customer_id IS NOT NULL
-        AND quarantined_in <= %(batch)s AND (released_in IS NULL OR released_in > %(batch)s)
     GROUP BY customer_id
 ), open AS (
     SELECT payment_id, customer_id, currency, amount_minor, paid_on,
@@ -266,3 +252,43 @@ FROM pool_payments AS payment
 LEFT JOIN named USING (payment_id)
 GROUP BY payment.payment_id
 ORDER BY payment.payment_id;
+
+-- name: keep_cash_matches
+-- One match per payment: its id comes from what it joins, so it is the same in every run.
+INSERT INTO recon.matches
+SELECT %(run_id)s,
+    'R3-' || left(encode(sha256((
+        payment_id || '|' || string_agg(invoice_id, '|') OVER (
+            PARTITION BY payment_id ORDER BY invoice_id ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+        )
+    )::bytea), 'hex'), 16),
+    'R3', rule, 'payment', payment_id, 'invoice', invoice_id, currency, amount_minor, 0, '', 'posted'
+FROM cash_matches;
+
+-- name: keep_suggestions
+-- Held payments, one row per invoice they may be for; what was posted since is no candidate any more.
+INSERT INTO recon.matches
+SELECT %(run_id)s, 'R3-' || left(encode(sha256((payment_id || '|' || invoice_id)::bytea), 'hex'), 16),
+    'R3', %(rule)s, 'payment', payment_id, 'invoice', invoice_id, pool_invoices.currency, open_minor, 0, '', 'suggested'
+FROM unnest(%(payments)s::text[], %(invoices)s::text[]) AS pair (payment_id, invoice_id)
+JOIN pool_invoices USING (invoice_id);
+
+-- name: decided_invoices
+-- The three fates of what was loaded, each from where it is decided, so that a hole between them shows.
+SELECT currency, 'matched' AS fate, sum(amount_minor) AS amount_minor FROM cash_matches GROUP BY currency
+UNION ALL
+SELECT currency, 'open', sum(open_minor) FROM pool_invoices GROUP BY currency
+UNION ALL
+SELECT currency, 'excluded', sum(open_minor) FROM run_invoices
+WHERE status IN ('DRAFT', 'CREDITED', 'WRITTEN_OFF', 'VOID') GROUP BY currency;
+
+-- name: decided_payments
+SELECT currency, 'matched' AS fate, sum(amount_minor) AS amount_minor FROM cash_matches GROUP BY currency
+UNION ALL
+SELECT currency, 'open', sum(amount_minor) FROM pool_payments GROUP BY currency
+UNION ALL
+SELECT currency, 'excluded', sum(amount_minor)
+FROM seen.payments WHERE state NOT IN ('SUCCEEDED', 'UNKNOWN') GROUP BY currency;
+
+-- name: open_invoices
+SELECT invoice_id, customer_id, currency, open_minor, due_date FROM pool_invoices ORDER BY invoice_id;

@@ -35,7 +35,7 @@ LEDGER = "SELECT name, sha256 FROM public.schema_migrations ORDER BY name"
 def empty_database(urls: DatabaseUrls) -> Iterator[str]:
     with scratch_database(urls) as url:
         with psycopg.connect(url) as connection:
-            for schema in ("recon", "canonical", "raw", "ops"):
+            for schema in ("seen", "recon", "canonical", "raw", "ops"):
                 connection.execute(f"DROP SCHEMA {schema} CASCADE".encode())
             connection.execute("DROP TABLE public.schema_migrations")
         yield url

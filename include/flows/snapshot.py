@@ -1,0 +1,35 @@
+"""What a run sees: the facts known at its snapshot, shown by the views of schema `seen`."""
+
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from include.policy import Policy
+from include.ports import Transaction
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The run `run_id` sees landing batches up to `batch` and facts dated up to `as_of`, and keeps what it finds."""
+
+    run_id: UUID
+    batch: int
+    as_of: date
+
+
+def see(tx: Transaction, policy: Policy, *, batch: int, as_of: date) -> None:
+    """Point the views of schema `seen` at a snapshot until the transaction ends; status words mean what policy says."""
+    words = [
+        (entity, word, status)
+        for entity, all_ in policy.canonical_status.items()
+        for word, status in all_.items()
+    ]
+    entities, names, statuses = (list(column) for column in zip(*words, strict=True))
+    tx.run(
+        "keep_status_words",
+        rules_sha256=policy.sha256,
+        entities=entities,
+        words=names,
+        statuses=statuses,
+    )
+    tx.run("see_snapshot", batch=batch, as_of=as_of, rules_sha256=policy.sha256)
