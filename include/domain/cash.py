@@ -1,22 +1,19 @@
-"""Cash application (R3): which invoices a payment that names nothing is surely for, and why the rest is held."""
+"""Cash that names nothing (P4, P5, P6): what it is surely for, and why the rest is held."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from math import comb
-from typing import Any
 
-from include.domain.money import Money
+from include.domain.remittances import CashLine
 from include.domain.subset_sum import BudgetSpent, Subset, exact_subsets
-
-CANDIDATES_SHOWN = 5
 
 EXPLANATIONS_MAX = 8
 """From this many explanations on, a payment is taken to lay claim to every invoice it could be for."""
 
-NOT_OWED = ("DRAFT", "CREDITED", "WRITTEN_OFF", "VOID")
-"""Invoice statuses nobody pays on purpose."""
+CREDITS_MAX = 8
+"""With more credit notes that name no invoice, a customer's cash cannot be told apart and is held."""
 
 Block = tuple[str, str]
 """Customer and currency: money never crosses either."""
@@ -58,17 +55,19 @@ class OpenInvoice:
     named_by: str | None
     postable: bool
 
-    def could_be_paid_by(self, payment: OpenPayment) -> bool:
-        """By amount and date alone."""
-        return self.open_minor <= payment.amount_minor and self.from_date <= payment.paid_on <= self.to_date
+    def open_on(self, day: date) -> bool:
+        """Whether a payment of that day could be for it."""
+        return self.from_date <= day <= self.to_date
 
 
-@dataclass(frozen=True)
-class Settlement:
-    """A payment and the invoices that are the only explanation of its amount."""
+@dataclass(frozen=True, kw_only=True)
+class OpenCredit:
+    """A credit note that names no invoice: a payer may have deducted it from any."""
 
-    payment_id: str
-    invoice_ids: tuple[str, ...]
+    credit_note_id: str
+    customer_id: str
+    currency: str
+    left_minor: int
 
 
 @dataclass(frozen=True)
@@ -79,12 +78,21 @@ class Held:
     why: str
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What is the matter with a payment nobody could post."""
+@dataclass
+class Settled:
+    """Lines to post, payments held by id, and the credit notes that were deducted."""
 
-    code: str
-    evidence: str
+    lines: list[CashLine] = field(default_factory=list)
+    held: dict[str, Held] = field(default_factory=dict)
+    credits: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Way:
+    """One explanation of an amount: these invoices (positions), less a credit note."""
+
+    invoices: Subset
+    credit: OpenCredit | None
 
 
 @dataclass(frozen=True)
@@ -93,96 +101,141 @@ class _Explained:
 
     payment: OpenPayment
     eligible: Sequence[OpenInvoice]
-    ways: Sequence[Subset]
+    ways: Sequence[_Way]
     exhausted: bool  # more ways, or more work, than we follow
 
     @property
     def claims(self) -> set[str]:
-        found = self.eligible if self.exhausted else [self.eligible[i] for way in self.ways for i in way]
-        return {invoice.invoice_id for invoice in found}
+        """Invoices, and credit notes, that this payment may be about."""
+        if self.exhausted:
+            return {invoice.invoice_id for invoice in self.eligible}
+        found = {invoice_id for way in self.ways for invoice_id in self.ids(way)}
+        return found | {way.credit.credit_note_id for way in self.ways if way.credit}
 
-    def ids(self, way: Subset) -> tuple[str, ...]:
-        return tuple(self.eligible[i].invoice_id for i in way)
+    def ids(self, way: _Way) -> tuple[str, ...]:
+        return tuple(self.eligible[i].invoice_id for i in way.invoices)
+
+    def words(self, way: _Way) -> str:
+        less = f" - {way.credit.credit_note_id}" if way.credit else ""
+        return " + ".join(self.ids(way)) + less
+
+
+@dataclass(frozen=True)
+class _Block:
+    """All of one customer in one currency: payments with their explanations, and who lays claim to what."""
+
+    explained: Sequence[_Explained]
+    invoices: Sequence[OpenInvoice]
+    claimants: Mapping[str, list[str]]
 
 
 def settle_by_amount(
-    payments: Iterable[OpenPayment], invoices: Iterable[OpenInvoice], *, most_invoices: int
-) -> tuple[list[Settlement], dict[str, Held]]:
-    """Settle what has one explanation only, of up to `most_invoices` invoices; the payments held, by id.
+    payments: Iterable[OpenPayment],
+    invoices: Iterable[OpenInvoice],
+    credits: Iterable[OpenCredit] = (),
+    *,
+    most_invoices: int,
+) -> Settled:
+    """Settle what has one explanation only, of up to `most_invoices` invoices, and hold what has several.
 
-    A payment is settled when exactly one set of open invoices makes up its amount, no other payment lays claim to any
-    of them, no two or three other payments make up one of them, and the set is too large a coincidence to be chance.
+    A payment is settled when exactly one set of open invoices (less at most one credit note) makes up its amount, no
+    other payment lays claim to any of them, no two or three other payments make up one of them, and the set is too
+    large a coincidence to be chance. Payments that only together make up one invoice are settled on the same terms.
     """
-    by_block: defaultdict[Block, list[OpenInvoice]] = defaultdict(list)
-    for invoice in invoices:
-        by_block[invoice.customer_id, invoice.currency].append(invoice)
-    blocks: defaultdict[Block, list[_Explained]] = defaultdict(list)
-    for payment in payments:
-        block = payment.customer_id, payment.currency
-        blocks[block].append(_explained(payment, by_block[block]))
-    settled: list[Settlement] = []
-    held: dict[str, Held] = {}
-    for explained in blocks.values():
-        claimants = _claimants(explained)
-        for one in explained:
+    found = Settled()
+    for block in _blocks(payments, invoices, credits):
+        for one in block.explained:
             if one.payment.names_another or not (one.ways or one.exhausted):
                 continue
-            if why := _doubt(one, explained, claimants):
-                held[one.payment.payment_id] = Held(_candidates(one), why)
-            elif len(one.ways[0]) <= most_invoices:
-                settled.append(Settlement(one.payment.payment_id, one.ids(one.ways[0])))
-    return settled, held
-
-
-def _explained(payment: OpenPayment, invoices: Sequence[OpenInvoice]) -> _Explained:
-    eligible = [invoice for invoice in invoices if invoice.could_be_paid_by(payment)]
-    eligible.sort(key=lambda invoice: (invoice.due_date, invoice.invoice_id))
-    amounts = tuple(invoice.open_minor for invoice in eligible)
-    try:
-        ways = exact_subsets(amounts, target=payment.amount_minor, limit=EXPLANATIONS_MAX)
-    except BudgetSpent:
-        return _Explained(payment, eligible, (), exhausted=True)
-    return _Explained(payment, eligible, ways, exhausted=len(ways) == EXPLANATIONS_MAX)
-
-
-def _claimants(block: Sequence[_Explained]) -> Mapping[str, list[str]]:
-    """Invoice -> the payments that lay claim to it."""
-    found: defaultdict[str, list[str]] = defaultdict(list)
-    for one in block:
-        for invoice_id in one.claims:
-            found[invoice_id].append(one.payment.payment_id)
+            if why := _doubt(one, block):
+                held = [invoice_id for way in one.ways for invoice_id in one.ids(way)]
+                found.held[one.payment.payment_id] = Held(tuple(dict.fromkeys(held)), why)
+            elif len(one.ways[0].invoices) <= most_invoices:
+                found.lines += _lines(one)
+                found.credits += [way.credit.credit_note_id for way in one.ways if way.credit]
+        found.lines += _paid_in_parts(block)
     return found
 
 
-def _doubt(one: _Explained, block: Sequence[_Explained], claimants: Mapping[str, list[str]]) -> str:
+def _blocks(
+    payments: Iterable[OpenPayment], invoices: Iterable[OpenInvoice], credits: Iterable[OpenCredit]
+) -> Iterator[_Block]:
+    owed: defaultdict[Block, list[OpenInvoice]] = defaultdict(list)
+    for invoice in invoices:
+        owed[invoice.customer_id, invoice.currency].append(invoice)
+    credited: defaultdict[Block, list[OpenCredit]] = defaultdict(list)
+    for credit in credits:
+        credited[credit.customer_id, credit.currency].append(credit)
+    paid: defaultdict[Block, list[OpenPayment]] = defaultdict(list)
+    for payment in payments:
+        paid[payment.customer_id, payment.currency].append(payment)
+    for key, ours in paid.items():
+        explained = [_explained(payment, owed[key], credited[key]) for payment in ours]
+        yield _Block(explained, owed[key], _claimants(explained))
+
+
+def _explained(
+    payment: OpenPayment, invoices: Sequence[OpenInvoice], credits: Sequence[OpenCredit]
+) -> _Explained:
+    most = payment.amount_minor + max((credit.left_minor for credit in credits), default=0)
+    eligible = [one for one in invoices if one.open_minor <= most and one.open_on(payment.paid_on)]
+    eligible.sort(key=lambda invoice: (invoice.due_date, invoice.invoice_id))
+    amounts = tuple(invoice.open_minor for invoice in eligible)
+    ways: list[_Way] = []
+    if len(credits) > CREDITS_MAX:
+        return _Explained(payment, eligible, (), exhausted=True)
+    try:
+        for credit in (None, *credits):
+            target = payment.amount_minor + (credit.left_minor if credit else 0)
+            found = exact_subsets(amounts, target=target, limit=EXPLANATIONS_MAX)
+            ways += [_Way(subset, credit) for subset in found]
+    except BudgetSpent:
+        return _Explained(payment, eligible, (), exhausted=True)
+    return _Explained(payment, eligible, ways[:EXPLANATIONS_MAX], exhausted=len(ways) >= EXPLANATIONS_MAX)
+
+
+def _claimants(block: Sequence[_Explained]) -> Mapping[str, list[str]]:
+    """Invoice or credit note -> the payments that lay claim to it."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for one in block:
+        for claimed in one.claims:
+            found[claimed].append(one.payment.payment_id)
+    return found
+
+
+def _doubt(one: _Explained, block: _Block) -> str:
     """Why this payment's explanation is not the only one, or "" when it is."""
     if one.payment.unread_rows:
         return f"{one.payment.unread_rows} rows of this customer are in quarantine and might explain it"
     if not one.ways:
         return f"{len(one.eligible)} open invoices could be meant, too many to tell"
     if len(one.ways) > 1:
-        return f"{' or '.join(' + '.join(one.ids(way)) for way in one.ways[:2])} make up this amount"
+        return f"{' or '.join(map(one.words, one.ways[:2]))} make up this amount"
     [way] = one.ways
-    for position in way:
-        if why := _rival(one, one.eligible[position], block, claimants):
+    if way.credit and (why := _claimed(one, way.credit.credit_note_id, block)):
+        return why
+    for position in way.invoices:
+        if why := _rival(one, one.eligible[position], block):
             return why
     if _could_be_chance(one, way):
-        return f"one of {comb(len(one.eligible), len(way)):,} possible sets: it could add up by chance"
+        return (
+            f"one of {comb(len(one.eligible), len(way.invoices)):,} possible sets: it could add up by chance"
+        )
     return ""
 
 
-def _rival(
-    one: _Explained, invoice: OpenInvoice, block: Sequence[_Explained], claimants: Mapping[str, list[str]]
-) -> str:
+def _rival(one: _Explained, invoice: OpenInvoice, block: _Block) -> str:
     """What else speaks for an invoice of this explanation, or "" when nothing does."""
     if not invoice.postable:
         return f"{invoice.invoice_id} fits, but its status is unknown or its newest version unreadable"
     if invoice.named_by:
         return f"{invoice.named_by} names {invoice.invoice_id}"
-    others = [payment for payment in claimants[invoice.invoice_id] if payment != one.payment.payment_id]
-    if others:
-        return f"{others[0]} could be for {invoice.invoice_id} too"
-    return _several_payments(one, invoice, block)
+    return _claimed(one, invoice.invoice_id, block) or _several_payments(one, invoice, block.explained)
+
+
+def _claimed(one: _Explained, document_id: str, block: _Block) -> str:
+    others = [payment for payment in block.claimants[document_id] if payment != one.payment.payment_id]
+    return f"{others[0]} could be for {document_id} too" if others else ""
 
 
 def _several_payments(one: _Explained, invoice: OpenInvoice, block: Sequence[_Explained]) -> str:
@@ -192,7 +245,7 @@ def _several_payments(one: _Explained, invoice: OpenInvoice, block: Sequence[_Ex
         for other in block
         if other is not one
         and other.payment.amount_minor < invoice.open_minor
-        and invoice.from_date <= other.payment.paid_on <= invoice.to_date
+        and invoice.open_on(other.payment.paid_on)
     ]
     amounts = tuple(payment.amount_minor for payment in others)
     try:
@@ -204,76 +257,88 @@ def _several_payments(one: _Explained, invoice: OpenInvoice, block: Sequence[_Ex
     return f"{' + '.join(others[i].payment_id for i in found[0])} (payments) make up {invoice.invoice_id} too"
 
 
-def _could_be_chance(one: _Explained, way: Subset) -> bool:
-    """Whether so many sets could be formed that one of them fits by accident: expected number at least 1 in 100.
-
-    The expected number of accidental sets is C(n, k) over the range of amounts, in minor units.
-    """
-    if len(way) == 1:
-        return False
+def _could_be_chance(one: _Explained, way: _Way) -> bool:
+    """Whether so many sets could be formed that one of them fits by accident (match golden M16)."""
     largest = max(invoice.open_minor for invoice in one.eligible)
-    return comb(len(one.eligible), len(way)) * 100 >= largest
-
-
-def _candidates(one: _Explained) -> tuple[str, ...]:
-    found = [invoice_id for way in one.ways for invoice_id in one.ids(way)]
-    return tuple(dict.fromkeys(found))
-
-
-def unposted(payment: Mapping[str, Any], held: Held | None) -> Finding:
-    """The break for a payment no pass could post.
-
-    `payment` has payment_id, customer_id, currency, amount_minor, names_a_document, postable, reference, and `named`:
-    the invoices it names, each with invoice_id, number, key, customer_id, currency, gross_minor, status, settled_by.
-    """
-    if held:
-        shown = ", ".join(held.candidates[:CANDIDATES_SHOWN])
-        return Finding("CA16", f"{held.why}: {shown}; a reference naming the invoice would decide")
-    if not payment["postable"]:
-        return Finding(
-            "CA01", "its status is unknown or a newer version unreadable; see its DQ05 or DQ01 break"
-        )
-    if payment["named"]:
-        return _named_but_unposted(payment, payment["named"])
-    if payment["names_a_document"]:
-        return Finding(
-            "CA01", f"the reference {payment['reference']!r:.80} names no invoice of this customer we know"
-        )
-    if payment["customer_id"] is None:
-        return Finding("CA02", "no customer and no reference; ask the payer or the bank")
-    return Finding("CA01", "no open invoice of this customer has this amount; a reference would decide")
-
-
-def _named_but_unposted(payment: Mapping[str, Any], named: Sequence[Mapping[str, Any]]) -> Finding:
-    numbers = ", ".join(invoice["number"] for invoice in named[:CANDIDATES_SHOWN])
-    if any(invoice["currency"] != payment["currency"] for invoice in named):
-        return Finding("CA01", f"names {numbers}, which is in another currency than the payment")
-    if unknown := [invoice for invoice in named if invoice["status"] == "UNKNOWN"]:
-        return Finding("CA01", f"names {unknown[0]['number']}, whose status no rule maps; see its DQ05 break")
-    if closed := [invoice for invoice in named if invoice["status"] in NOT_OWED]:
-        return Finding("CA19", f"names {closed[0]['number']}, which is {closed[0]['status'].lower()}")
-    if len({invoice["key"] for invoice in named}) < len(named):
-        alike = ", ".join(invoice["invoice_id"] for invoice in named[:CANDIDATES_SHOWN])
-        return Finding(
-            "CA16", f"names {numbers}, which several invoices are called: {alike}; the customer would decide"
-        )
-    total = sum(invoice["gross_minor"] for invoice in named)
-    if settled := sorted({invoice["settled_by"] for invoice in named if invoice["settled_by"]}):
-        code = "CA05" if payment["amount_minor"] == total else "CA01"
-        return Finding(code, f"names {numbers}, which {', '.join(settled)} settled already")
-    return _open_but_unposted(payment, named, total, numbers)
-
-
-def _open_but_unposted(
-    payment: Mapping[str, Any], named: Sequence[Mapping[str, Any]], total: int, numbers: str
-) -> Finding:
-    difference = Money(abs(payment["amount_minor"] - total), payment["currency"])
-    if payment["amount_minor"] < total:
-        return Finding("CA03", f"names {numbers} and is {difference} short")
-    if payment["amount_minor"] > total:
-        return Finding("CA04", f"names {numbers} and is {difference} over")
-    if any(invoice["customer_id"] != payment["customer_id"] for invoice in named):
-        return Finding("CA01", f"names {numbers} of another customer; who paid for whom would decide")
-    return Finding(
-        "CA16", f"names {numbers}, but not as plainly as posting asks; a clear reference would decide"
+    return len(way.invoices) > 1 and could_be_chance(
+        len(one.eligible), len(way.invoices), range_minor=largest
     )
+
+
+def could_be_chance(items: int, size: int, *, range_minor: int, window_minor: int = 1) -> bool:
+    """Whether at least one set in a hundred is expected to fit by accident.
+
+    The expected number of accidental sets is C(items, size) x window over the range of amounts, in minor units.
+    """
+    return comb(items, size) * window_minor * 100 >= range_minor
+
+
+def _lines(one: _Explained) -> Iterator[CashLine]:
+    [way] = one.ways
+    credit = way.credit.left_minor if way.credit else 0
+    rule = "P6" if credit else "P4" if len(way.invoices) == 1 else "P5"
+    left = one.payment.amount_minor
+    for position in way.invoices:
+        invoice = one.eligible[position]
+        cash = min(left, invoice.open_minor)
+        left -= cash
+        yield _line(rule, one.payment, invoice, cash, residual=invoice.open_minor - cash)
+
+
+def _line(rule: str, payment: OpenPayment, invoice: OpenInvoice, cash: int, *, residual: int = 0) -> CashLine:
+    return CashLine(
+        rule=rule,
+        payment_id=payment.payment_id,
+        invoice_id=invoice.invoice_id,
+        currency=invoice.currency,
+        amount_minor=cash,
+        paid_currency=payment.currency,
+        paid_minor=cash,
+        residual_minor=residual,
+        residual_reason="credit_on_account" if residual else "",
+    )
+
+
+def _paid_in_parts(block: _Block) -> Iterator[CashLine]:
+    """P5, 1:N: payments nothing else explains that are the only ones to make up one invoice together."""
+    others = [one.payment for one in block.explained if not one.ways and not one.exhausted]
+    if len(others) < 2 or any(payment.unread_rows for payment in others):  # noqa: PLR2004 - parts are at least two
+        return
+    parts: defaultdict[str, list[tuple[OpenInvoice, Subset]]] = defaultdict(list)
+    for invoice in block.invoices:
+        for subset in _subsets_making(invoice, others):
+            for position in subset:
+                parts[others[position].payment_id].append((invoice, subset))
+    for payment_id, found in parts.items():
+        invoice, subset = found[0]
+        if payment_id == others[subset[0]].payment_id and _is_only(subset, others, parts, block, invoice):
+            for position in subset:
+                yield _line("P5", others[position], invoice, others[position].amount_minor)
+
+
+def _subsets_making(invoice: OpenInvoice, payments: Sequence[OpenPayment]) -> Sequence[Subset]:
+    """Sets of two or more payments that make up an invoice; positions in `payments`."""
+    fitting = [
+        place
+        for place, payment in enumerate(payments)
+        if payment.amount_minor < invoice.open_minor and invoice.open_on(payment.paid_on)
+    ]
+    amounts = tuple(payments[place].amount_minor for place in fitting)
+    try:
+        found = exact_subsets(amounts, target=invoice.open_minor, limit=EXPLANATIONS_MAX)
+    except BudgetSpent:
+        return [tuple(fitting)] * 2  # unknown is as good as ambiguous
+    return [tuple(fitting[i] for i in subset) for subset in found]
+
+
+def _is_only(
+    subset: Subset,
+    payments: Sequence[OpenPayment],
+    parts: Mapping[str, list[tuple[OpenInvoice, Subset]]],
+    block: _Block,
+    invoice: OpenInvoice,
+) -> bool:
+    """Whether each payment of the set can be a part of nothing else, and nothing else speaks for the invoice."""
+    alone = all(len(parts[payments[i].payment_id]) == 1 and not payments[i].names_another for i in subset)
+    free = invoice.postable and not invoice.named_by and not block.claimants.get(invoice.invoice_id)
+    return alone and free and not could_be_chance(len(payments), len(subset), range_minor=invoice.open_minor)

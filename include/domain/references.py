@@ -7,6 +7,8 @@ from collections.abc import Iterator
 WORDS_MAX = 40
 RUNS_MAX = 6
 KEY_CHARACTERS_MIN = 3
+DIGITS_MIN = 5
+"""A number's digits alone name it only from this many on."""
 
 _SEPARATORS = re.compile(r"[\s,;]+")
 _JOINED = re.compile(r"\w[-/#_.:]\w")
@@ -25,6 +27,16 @@ def tokens(reference: str | None) -> list[str]:
 def number_key(number: str) -> str:
     """A document number as its runs of letters and digits: `INV-2025-00123` -> `INV|2025|123`."""
     return "|".join(_runs(number))
+
+
+def number_digits(number: str) -> list[str]:
+    """The keys of a document number written without its letters, apart and in one: `2025|123` and `202500123`.
+
+    Empty when the digits say too little, or are the whole number.
+    """
+    runs = [run for run in _RUN.findall(unicodedata.normalize("NFKC", number)) if run.isdecimal()]
+    keys = {"|".join(_runs(" ".join(runs))), "".join(runs).lstrip("0")}
+    return sorted(key for key in keys - {number_key(number)} if len(key.replace("|", "")) >= DIGITS_MIN)
 
 
 def reference_keys(reference: str | None) -> list[str]:

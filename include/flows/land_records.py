@@ -7,7 +7,7 @@ from typing import Any
 from include.domain.canonical_json import sha256
 from include.domain.entities import ENTITIES, Entity, Kind
 from include.domain.money import InexactAmount, UnknownCurrency, to_minor
-from include.domain.references import names_a_document, number_key, reference_keys, tokens
+from include.domain.references import names_a_document, number_digits, number_key, reference_keys, tokens
 from include.ports import Row, Source, Store, Transaction, Translated
 from include.validation.rows import Failure, failures_of, shown
 from include.validation.schemas import ID_MAX
@@ -181,7 +181,8 @@ def typed(entity: Entity, row: Translated) -> dict[str, Any]:
 
 def _derived(entity: str, row: Translated) -> dict[str, Any]:
     if entity == "invoices":
-        return {"number_key": number_key(row.get("number") or "")}
+        number = row.get("number") or ""
+        return {"number_key": number_key(number), "number_digits": number_digits(number)}
     if entity == "payments":
         reference = row.get("reference")
         return {

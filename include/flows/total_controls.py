@@ -9,7 +9,13 @@ from include.domain.proofs import ControlTotal
 from include.flows.snapshot import Seen
 from include.ports import Row, Transaction
 
-_DECIDED = {"invoices": "decided_invoices", "payments": "decided_payments"}
+_DECIDED = {
+    "invoices": "decided_invoices",
+    "payments": "decided_payments",
+    "credit_notes": "decided_credit_notes",
+    "refunds": "decided_refunds",
+    "disputes": "decided_disputes",
+}
 """Entity -> the query telling what became of its money, as rows of currency, fate (matched, open, excluded) and
 amount_minor; the other entities are counted, and their money is excluded."""
 

@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from include.domain.breaks import Level
+from include.domain.residuals import ResidualRules
 from include.ports import Fatal
 
 FOLDER = Path(__file__).parent
@@ -52,6 +53,7 @@ class Policy(_Strict):
 
     matching: dict[str, tuple[Pass, ...]]
     breaks: Breaks
+    residuals: ResidualRules
     statuses: dict[str, dict[str, tuple[str, ...]]]
     sha256: str
 

@@ -1,29 +1,44 @@
--- R3, cash application: the passes of policy/matching.yaml, each taking what it matches out of the pools.
+-- R3, cash application: the passes of policy/matching.yaml, each taking what it settles out of the pools.
 --
--- All tables here are temporary and belong to one run. `run_invoices` is every invoice the run sees; the pools are the
--- open invoices and received payments no pass has claimed yet; `namings` is who names what, whether open or not.
+-- All tables here are temporary and belong to one run. `run_invoices` is every invoice the run sees; the pools are what
+-- is open of invoices and the received payments no pass has posted yet; `namings` is who names what, whether open or
+-- not; `cash_lines` is what was posted.
 
 -- name: create_run_invoices
 CREATE TEMP TABLE run_invoices (
     invoice_id text COLLATE "C" PRIMARY KEY,
     customer_id text COLLATE "C" NOT NULL,
+    group_id text COLLATE "C" NOT NULL,
     currency char(3) NOT NULL,
     number text NOT NULL,
     number_key text NOT NULL,
+    number_digits text[] NOT NULL,
     issue_date date NOT NULL,
     due_date date NOT NULL,
-    open_minor bigint NOT NULL,
+    net_minor bigint,
+    gross_minor bigint NOT NULL,
+    credited_minor bigint NOT NULL,  -- by credit notes that name it, at most its gross
     status text NOT NULL,
-    postable boolean NOT NULL  -- false: owed, but its status is unknown or a newer version of it is in quarantine
+    postable boolean NOT NULL        -- false: owed, but its status is unknown or a newer version of it is in quarantine
 ) ON COMMIT DROP;
 
--- name: create_invoice_pool
-CREATE TEMP TABLE pool_invoices (LIKE run_invoices INCLUDING INDEXES) ON COMMIT DROP;
+-- name: create_pool_invoices
+CREATE TEMP TABLE pool_invoices (
+    invoice_id text COLLATE "C" PRIMARY KEY,
+    customer_id text COLLATE "C" NOT NULL,
+    currency char(3) NOT NULL,
+    issue_date date NOT NULL,
+    due_date date NOT NULL,
+    gross_minor bigint NOT NULL,
+    open_minor bigint NOT NULL,
+    postable boolean NOT NULL
+) ON COMMIT DROP;
 
--- name: create_payment_pool
+-- name: create_pool_payments
 CREATE TEMP TABLE pool_payments (
     payment_id text COLLATE "C" PRIMARY KEY,
     customer_id text COLLATE "C",
+    group_id text COLLATE "C",
     currency char(3) NOT NULL,
     amount_minor bigint NOT NULL,
     paid_on date NOT NULL,
@@ -35,13 +50,17 @@ CREATE TEMP TABLE pool_payments (
     postable boolean NOT NULL     -- false: its status is unknown or a newer version of it is in quarantine
 ) ON COMMIT DROP;
 
--- name: create_cash_matches
-CREATE TEMP TABLE cash_matches (
+-- name: create_cash_lines
+CREATE TEMP TABLE cash_lines (
     rule text NOT NULL,
     payment_id text COLLATE "C" NOT NULL,
-    invoice_id text COLLATE "C" NOT NULL UNIQUE,
+    invoice_id text COLLATE "C" NOT NULL,
     currency char(3) NOT NULL,
-    amount_minor bigint NOT NULL
+    amount_minor bigint NOT NULL,    -- cash, in the invoice's currency
+    paid_currency char(3) NOT NULL,
+    paid_minor bigint NOT NULL,      -- the same cash, in the payment's currency
+    residual_minor bigint NOT NULL,  -- settled without cash, by the reason
+    residual_reason text NOT NULL
 ) ON COMMIT DROP;
 
 -- name: create_namings
@@ -51,145 +70,260 @@ CREATE TEMP TABLE namings (
     how text NOT NULL CHECK (how IN (
         'application',  -- the payments platform, or whoever applied the payment, says so
         'number',       -- a token of the reference is the invoice's number, whoever's invoice it is
-        'key'           -- the reference contains the number key of an invoice of the payer
+        'key',          -- the reference contains the number key of an invoice of the payer's group
+        'digits'        -- or only its digits
     )),
     word text NOT NULL
 ) ON COMMIT DROP;
 
 -- name: create_named_invoices
+-- What each payment names as a whole, plainly: the set of invoices, how it names them, and whose they are.
 CREATE TEMP TABLE named_invoices (
     payment_id text COLLATE "C" NOT NULL,
-    invoice_id text COLLATE "C" NOT NULL
+    invoice_id text COLLATE "C" NOT NULL,
+    how text NOT NULL,
+    payer text NOT NULL CHECK (payer IN (
+        'own',       -- the payer's invoices
+        'affiliate', -- some are of another customer of the payer's group
+        'unknown'    -- nobody knows who paid
+    ))
 ) ON COMMIT DROP;
+
+-- name: create_payer_groups
+-- Customers that belong together: those below one topmost parent.
+CREATE TEMP TABLE payer_groups (
+    customer_id text COLLATE "C" PRIMARY KEY, group_id text COLLATE "C" NOT NULL
+) ON COMMIT DROP;
+
+-- name: fill_payer_groups
+-- A chain of parents longer than ten is a mistake and counts as far as it goes.
+WITH RECURSIVE chain AS (
+    SELECT native_id AS customer_id, parent_id AS above, 1 AS height FROM seen.customers WHERE parent_id IS NOT NULL
+    UNION ALL
+    SELECT chain.customer_id, customers.parent_id, height + 1
+    FROM chain JOIN seen.customers ON customers.native_id = chain.above
+    WHERE customers.parent_id IS NOT NULL AND height < 10
+), tops AS (
+    SELECT DISTINCT ON (customer_id) customer_id, above FROM chain ORDER BY customer_id, height DESC
+)
+INSERT INTO payer_groups
+SELECT customer_id, above FROM tops
+UNION
+SELECT above, above FROM tops WHERE above NOT IN (SELECT customer_id FROM tops);
 
 -- name: fill_run_invoices
 INSERT INTO run_invoices
-SELECT native_id, customer_id, currency, number, number_key, issue_date, due_date, gross_minor,
-    coalesce(state, 'OPEN'),
+SELECT native_id, customer_id, coalesce(group_id, customer_id), invoices.currency, number, number_key, number_digits,
+    issue_date, due_date, net_minor, gross_minor, least(coalesce(credited.minor, 0), gross_minor), coalesce(state, 'OPEN'),
     state IS DISTINCT FROM 'UNKNOWN' AND NOT EXISTS (
         SELECT FROM seen.quarantine
         WHERE quarantine.entity = 'invoices' AND quarantine.native_id = invoices.native_id
             AND quarantine.quarantined_in > invoices.recorded_in
     )
-FROM seen.invoices;
+FROM seen.invoices
+LEFT JOIN payer_groups USING (customer_id)
+LEFT JOIN (
+    SELECT invoice_id AS native_id, currency, sum(abs(gross_minor))::bigint AS minor
+    FROM seen.credit_notes WHERE invoice_id IS NOT NULL GROUP BY invoice_id, currency
+) AS credited USING (native_id, currency);
 
--- name: fill_invoice_pool
+-- name: fill_pool_invoices
 -- An invoice of unknown status is owed until someone says otherwise, though nothing is posted against it.
 INSERT INTO pool_invoices
-SELECT * FROM run_invoices
-WHERE open_minor > 0 AND status IN ('OPEN', 'PAYMENT_PENDING', 'PARTIALLY_PAID', 'PAID', 'UNKNOWN');
+SELECT invoice_id, customer_id, currency, issue_date, due_date, gross_minor, gross_minor - credited_minor, postable
+FROM run_invoices
+WHERE gross_minor > 0 AND status IN ('OPEN', 'PAYMENT_PENDING', 'PARTIALLY_PAID', 'PAID', 'UNKNOWN');
 
--- name: fill_payment_pool
+-- name: fill_pool_payments
 -- A payment of unknown status may be money or not: it is open, lays its claims, and is not posted.
 INSERT INTO pool_payments
-SELECT native_id, customer_id, currency, amount_minor, paid_on, invoice_id, reference, reference_tokens,
-    reference_keys, names_a_document,
+SELECT native_id, customer_id, coalesce(group_id, customer_id), currency, amount_minor, paid_on, invoice_id, reference,
+    reference_tokens, reference_keys, names_a_document,
     state IS DISTINCT FROM 'UNKNOWN' AND NOT EXISTS (
         SELECT FROM seen.quarantine
         WHERE quarantine.entity = 'payments' AND quarantine.native_id = payments.native_id
             AND quarantine.quarantined_in > payments.recorded_in
     )
 FROM seen.payments
+LEFT JOIN payer_groups USING (customer_id)
 WHERE amount_minor > 0 AND coalesce(state, 'SUCCEEDED') IN ('SUCCEEDED', 'UNKNOWN');
 
 -- name: analyse_pools
 -- Nobody else does it for temporary tables, and without it the joins below are planned for empty ones.
 ANALYZE run_invoices, pool_invoices, pool_payments;
 
--- name: fill_namings
+-- name: find_applications
 INSERT INTO namings
 SELECT payment_id, invoice_id, 'application', ''
-FROM pool_payments JOIN run_invoices ON invoice_id = applied_to
-UNION ALL
+FROM pool_payments JOIN run_invoices ON invoice_id = applied_to;
+
+-- name: find_numbers
+INSERT INTO namings
 SELECT payment_id, invoice_id, 'number', token
 FROM pool_payments
 CROSS JOIN LATERAL unnest(reference_tokens) AS token
-JOIN run_invoices ON number = token
-UNION ALL
+JOIN run_invoices ON number = token;
+
+-- name: find_keys
+-- Of what is still unposted: a plain number needs no other reading.
+INSERT INTO namings
 SELECT payment_id, invoice_id, 'key', key
 FROM pool_payments
 CROSS JOIN LATERAL unnest(reference_keys) AS key
-JOIN run_invoices USING (customer_id)
-WHERE number_key = key;
+JOIN run_invoices ON number_key = key AND run_invoices.group_id = pool_payments.group_id;
+
+-- name: find_digits
+INSERT INTO namings
+SELECT DISTINCT payment_id, invoice_id, 'digits', digits
+FROM pool_payments
+JOIN run_invoices USING (group_id)
+CROSS JOIN LATERAL unnest(number_digits) AS digits
+WHERE digits = ANY(reference_keys) AND payment_id NOT IN (SELECT payment_id FROM named_invoices);
 
 -- name: analyse_namings
 ANALYZE namings;
 
 -- name: name_by_application
 INSERT INTO named_invoices
-SELECT payment_id, invoice_id
+SELECT payment_id, invoice_id, how, CASE WHEN payment.customer_id IS NULL THEN 'unknown' ELSE 'own' END
 FROM namings
 JOIN pool_payments AS payment USING (payment_id)
 JOIN run_invoices AS invoice USING (invoice_id)
-WHERE how = 'application' AND invoice.currency = payment.currency
-    AND invoice.customer_id = coalesce(payment.customer_id, invoice.customer_id);
+WHERE how = 'application' AND invoice.customer_id = coalesce(payment.customer_id, invoice.customer_id);
 
 -- name: name_by_number
--- Every token of the reference is, verbatim, the number of exactly one invoice (of the payer, where known).
+-- Every token of the reference is, verbatim, the number of exactly one invoice of the payer's group, where known.
 INSERT INTO named_invoices
-SELECT payment_id, unnest(invoices) FROM (
-    SELECT payment.payment_id, array_agg(invoice_id) AS invoices
+SELECT payment_id, unnest(invoices), 'number', payer FROM (
+    SELECT payment.payment_id, array_agg(invoice_id) AS invoices,
+        CASE WHEN payment.customer_id IS NULL THEN 'unknown'
+            WHEN bool_and(invoice.customer_id = payment.customer_id) THEN 'own' ELSE 'affiliate' END AS payer
     FROM namings
     JOIN pool_payments AS payment USING (payment_id)
     JOIN run_invoices AS invoice USING (invoice_id)
-    WHERE how = 'number' AND invoice.currency = payment.currency
-        AND invoice.customer_id = coalesce(payment.customer_id, invoice.customer_id)
+    WHERE how = 'number' AND invoice.group_id = coalesce(payment.group_id, invoice.group_id)
+        AND payment_id NOT IN (SELECT payment_id FROM named_invoices)
     GROUP BY payment.payment_id
     HAVING count(*) = cardinality(payment.reference_tokens)
         AND count(DISTINCT word) = cardinality(payment.reference_tokens)
+        AND count(DISTINCT invoice.currency) = 1
 ) AS complete;
 
 -- name: name_by_key
--- The reference contains the number keys of the payer's own invoices. A key inside a longer one it contains says
+-- The reference contains the number keys of the group's own invoices. A key inside a longer one it contains says
 -- nothing; a key that two invoices share, settled ones too, names neither for sure.
 INSERT INTO named_invoices
-SELECT payment_id, unnest(invoices) FROM (
-    SELECT payment_id, array_agg(invoice_id) AS invoices
+SELECT payment_id, unnest(invoices), %(how)s, payer FROM (
+    SELECT payment_id, array_agg(invoice_id) AS invoices,
+        CASE WHEN bool_and(invoice.customer_id = payment.customer_id) THEN 'own' ELSE 'affiliate' END AS payer
     FROM namings
     JOIN pool_payments AS payment USING (payment_id)
     JOIN run_invoices AS invoice USING (invoice_id)
-    WHERE how = 'key' AND invoice.currency = payment.currency
+    WHERE how = %(how)s AND payment_id NOT IN (SELECT payment_id FROM named_invoices)
         AND NOT EXISTS (
             SELECT FROM namings AS longer
-            WHERE longer.payment_id = namings.payment_id AND longer.how = 'key'
+            WHERE longer.payment_id = namings.payment_id AND longer.how = namings.how
                 AND longer.word <> namings.word
                 AND strpos('|' || longer.word || '|', '|' || namings.word || '|') > 0
         )
     GROUP BY payment_id
-    HAVING count(*) = count(DISTINCT word)
+    HAVING count(*) = count(DISTINCT word) AND count(DISTINCT invoice.currency) = 1
 ) AS clear;
 
 -- name: analyse_named
 ANALYZE named_invoices;
 
 -- name: post_named
--- Of the payments whose named invoices are all open and add up to their amount, the first one for all its invoices
--- claims them; what another paid for the same invoice is left for a person.
+-- Of the payments whose named invoices are all untouched and add up to their amount, as invoiced or less what was
+-- credited, the first one for all its invoices claims them; what another paid for the same invoice is left for a person.
 WITH explained AS (
-    SELECT payment.payment_id, payment.paid_on, payment.amount_minor
-    FROM named_invoices
+    SELECT payment.payment_id, payment.paid_on, payment.amount_minor,
+        sum(invoice.open_minor) = payment.amount_minor AS as_credited
+    FROM named_invoices AS named
     JOIN pool_payments AS payment USING (payment_id)
-    LEFT JOIN pool_invoices AS invoice ON invoice.invoice_id = named_invoices.invoice_id AND invoice.postable
+    LEFT JOIN pool_invoices AS invoice
+        ON invoice.invoice_id = named.invoice_id AND invoice.postable AND invoice.currency = payment.currency
+    WHERE named.how = ANY(%(hows)s) AND named.payer = ANY(%(payers)s)
     GROUP BY payment.payment_id
-    HAVING count(invoice.invoice_id) = count(*) AND sum(invoice.open_minor) = payment.amount_minor
+    HAVING count(invoice.invoice_id) = count(*)
+        AND payment.amount_minor IN (sum(invoice.open_minor), sum(invoice.gross_minor))
 ), ranked AS (
-    SELECT payment_id, invoice_id,
+    SELECT payment_id, invoice_id, as_credited,
         row_number() OVER (PARTITION BY invoice_id ORDER BY paid_on, amount_minor, payment_id) AS rank
     FROM named_invoices JOIN explained USING (payment_id)
 ), first AS (
     SELECT payment_id FROM ranked JOIN pool_payments USING (payment_id)
     GROUP BY payment_id HAVING max(rank) = 1 AND bool_and(postable)
 )
-INSERT INTO cash_matches
-SELECT %(rule)s, payment_id, invoice_id, invoice.currency, invoice.open_minor
-FROM ranked JOIN first USING (payment_id) JOIN pool_invoices AS invoice USING (invoice_id);
+INSERT INTO cash_lines
+SELECT CASE WHEN as_credited AND invoice.open_minor < invoice.gross_minor THEN 'P6' ELSE %(rule)s END,
+    payment_id, invoice_id, invoice.currency, paid.minor, invoice.currency, paid.minor,
+    invoice.gross_minor - paid.minor, CASE WHEN paid.minor < invoice.gross_minor THEN 'credit_note' ELSE '' END
+FROM ranked
+JOIN first USING (payment_id)
+JOIN pool_invoices AS invoice USING (invoice_id)
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN as_credited THEN invoice.open_minor ELSE invoice.gross_minor END AS minor
+) AS paid;
 
--- name: forget_named
-TRUNCATE named_invoices;
+-- name: remove_posted_payments
+DELETE FROM pool_payments USING cash_lines WHERE cash_lines.payment_id = pool_payments.payment_id;
+
+-- name: remove_settled_invoices
+-- Those of passes that settle an invoice whole.
+DELETE FROM pool_invoices USING cash_lines
+WHERE cash_lines.invoice_id = pool_invoices.invoice_id AND rule = ANY(%(rules)s);
+
+-- name: remittances
+-- Unposted payments with the set of invoices they name. `doubt` says why an
+-- amount that differs is not applied.
+SELECT payment.payment_id, payment.currency, amount_minor, paid_on,
+    array_agg(invoice_id ORDER BY invoice_id) AS invoice_ids,
+    CASE
+        WHEN bool_or(payer <> 'own') THEN 'its payer is not known to be the customer invoiced'
+        WHEN bool_or(how = 'digits') THEN 'it names them by digits alone'
+        WHEN EXISTS (
+            SELECT FROM namings AS other
+            WHERE other.payment_id = payment.payment_id AND other.how = 'number'
+                AND other.invoice_id <> ALL(array_agg(named.invoice_id))
+        ) THEN 'it is applied to one invoice and names another'
+        ELSE ''
+    END AS doubt
+FROM named_invoices AS named
+JOIN pool_payments AS payment USING (payment_id)
+WHERE payment.postable
+GROUP BY payment.payment_id
+ORDER BY payment.payment_id;
+
+-- name: remitted_invoices
+SELECT invoice.invoice_id, number, invoice.customer_id, country, invoice.currency, net_minor, invoice.gross_minor,
+    coalesce(open_minor, 0) AS open_minor, invoice.issue_date, invoice.due_date, invoice.postable
+FROM run_invoices AS invoice
+JOIN unnest(%(invoices)s::text[]) AS remitted (invoice_id) USING (invoice_id)
+LEFT JOIN pool_invoices USING (invoice_id)
+LEFT JOIN seen.customers ON customers.native_id = invoice.customer_id;
+
+-- name: rates_near
+SELECT rate_date, from_currency, to_currency, rate FROM seen.fx_rates
+WHERE rate_date BETWEEN %(from_date)s::date AND %(to_date)s
+ORDER BY rate_date, from_currency, to_currency, source;
+
+-- name: reduce_open
+-- What the lines of one rule took off the invoices they touch.
+UPDATE pool_invoices SET open_minor = open_minor - taken.minor
+FROM (
+    SELECT invoice_id, sum(amount_minor + residual_minor) AS minor FROM cash_lines
+    WHERE rule = ANY(%(rules)s) GROUP BY invoice_id
+) AS taken
+WHERE taken.invoice_id = pool_invoices.invoice_id;
+
+-- name: remove_closed_invoices
+DELETE FROM pool_invoices WHERE open_minor = 0;
 
 -- name: open_payments
 -- Unposted payments of customers who paid something without naming anything. One that names a document, or that must
--- not be posted, is there as a rival. `unread_rows` are the customer's invoices and payments in quarantine.
+-- not be posted, is there as a rival; so is what an overpayment left on account. A payment wholly given back explains
+-- nothing. `unread_rows` are the customer's invoices, payments and credit notes in quarantine.
 WITH unread AS (
     SELECT customer_id, count(*) AS unread_rows
     FROM seen.quarantine
@@ -197,14 +331,30 @@ WITH unread AS (
     GROUP BY customer_id
 ), open AS (
     SELECT payment_id, customer_id, currency, amount_minor, paid_on,
-        names_a_document OR NOT postable OR payment_id IN (SELECT payment_id FROM namings) AS names_another,
-        coalesce(unread_rows, 0) AS unread_rows
-    FROM pool_payments LEFT JOIN unread USING (customer_id)
+        names_a_document OR NOT postable OR payment_id IN (SELECT payment_id FROM namings) AS names_another
+    FROM pool_payments
+    WHERE customer_id IS NOT NULL AND amount_minor > (
+        SELECT coalesce(sum(refunds.amount_minor), 0) FROM seen.refunds
+        WHERE refunds.payment_id = pool_payments.payment_id AND coalesce(state, 'SUCCEEDED') IN ('SUCCEEDED', 'PENDING')
+    )
+    UNION ALL
+    SELECT payment_id, customer_id, currency, left_minor, paid_on, true FROM on_account
     WHERE customer_id IS NOT NULL
 )
-SELECT * FROM open
+SELECT open.*, coalesce(unread_rows, 0) AS unread_rows
+FROM open LEFT JOIN unread USING (customer_id)
 WHERE customer_id IN (SELECT customer_id FROM open WHERE NOT names_another)
 ORDER BY payment_id;
+
+-- name: create_on_account
+-- What posted payments paid beyond what they settled.
+CREATE TEMP TABLE on_account ON COMMIT DROP AS
+SELECT payment_id, customer_id, payments.currency, (payments.amount_minor - sum(paid_minor))::bigint AS left_minor, paid_on
+FROM cash_lines
+JOIN seen.payments ON payments.native_id = cash_lines.payment_id
+WHERE rule = ANY(%(rules)s)
+GROUP BY payment_id, customer_id, payments.currency, payments.amount_minor, paid_on
+HAVING payments.amount_minor <> sum(paid_minor);
 
 -- name: open_invoices_of
 -- Their open invoices, with the days on which a payment could settle each, and the first unposted payment that names it.
@@ -217,33 +367,38 @@ LEFT JOIN (
 ) AS named USING (invoice_id)
 ORDER BY invoice_id;
 
--- name: post_settlements
-INSERT INTO cash_matches
-SELECT %(rule)s, payment_id, invoice_id, invoice.currency, invoice.open_minor
-FROM unnest(%(payments)s::text[], %(invoices)s::text[]) AS pair (payment_id, invoice_id)
-JOIN pool_invoices AS invoice USING (invoice_id);
+-- name: create_used_credits
+-- Credit notes that name no invoice and were deducted from a payment all the same.
+CREATE TEMP TABLE used_credits (credit_note_id text COLLATE "C" PRIMARY KEY) ON COMMIT DROP;
 
--- name: remove_matched_payments
-DELETE FROM pool_payments USING cash_matches WHERE cash_matches.payment_id = pool_payments.payment_id;
+-- name: use_credit_notes
+INSERT INTO used_credits SELECT unnest(%(credits)s::text[]);
 
--- name: remove_matched_invoices
-DELETE FROM pool_invoices USING cash_matches WHERE cash_matches.invoice_id = pool_invoices.invoice_id;
+-- name: open_credits_of
+SELECT native_id AS credit_note_id, credit_notes.customer_id, credit_notes.currency, abs(gross_minor) AS left_minor
+FROM seen.credit_notes
+JOIN unnest(%(customers)s::text[]) AS payer (customer_id) USING (customer_id)
+WHERE gross_minor <> 0 AND NOT EXISTS (SELECT FROM run_invoices WHERE run_invoices.invoice_id = credit_notes.invoice_id)
+ORDER BY native_id;
 
 -- name: unmatched_payments
 -- What no pass could post, with every invoice it names and what became of that invoice.
 WITH named AS (
-    SELECT DISTINCT namings.payment_id, invoice.*, settled.payment_id AS settled_by
+    SELECT DISTINCT ON (namings.payment_id, invoice_id)
+        namings.payment_id, invoice.*, settled.payment_id AS settled_by
     FROM namings
+    JOIN pool_payments USING (payment_id)
     JOIN run_invoices AS invoice USING (invoice_id)
-    LEFT JOIN cash_matches AS settled USING (invoice_id)
+    LEFT JOIN cash_lines AS settled USING (invoice_id)
+    ORDER BY namings.payment_id, invoice_id, settled.payment_id
 )
 SELECT payment.payment_id, payment.customer_id, payment.currency, payment.amount_minor, payment.paid_on,
-    payment.names_a_document, payment.postable, payment.reference,
+    payment.names_a_document, payment.postable, payment.reference, payment.applied_to,
     coalesce(
         jsonb_agg(
             jsonb_build_object(
                 'invoice_id', named.invoice_id, 'number', named.number, 'key', named.number_key,
-                'customer_id', named.customer_id, 'currency', named.currency, 'gross_minor', named.open_minor,
+                'customer_id', named.customer_id, 'currency', named.currency, 'gross_minor', named.gross_minor,
                 'status', named.status, 'settled_by', named.settled_by
             ) ORDER BY named.invoice_id
         ) FILTER (WHERE named.invoice_id IS NOT NULL), '[]'
@@ -253,42 +408,173 @@ LEFT JOIN named USING (payment_id)
 GROUP BY payment.payment_id
 ORDER BY payment.payment_id;
 
+-- name: create_run_credits
+-- What each credit note has left once the invoice it names needs no more of it, oldest first. One that names no invoice
+-- we know is left whole.
+CREATE TEMP TABLE run_credits ON COMMIT DROP AS
+SELECT *, credit_minor - left_minor AS invoiced_minor FROM (
+WITH needed AS (
+    SELECT invoice_id, currency, gross_minor - coalesce(sum(cash.amount_minor + CASE
+        WHEN residual_reason = 'credit_note' THEN 0 ELSE residual_minor END), 0) AS minor
+    FROM run_invoices
+    LEFT JOIN (SELECT invoice_id, amount_minor, residual_minor, residual_reason FROM cash_lines) AS cash USING (invoice_id)
+    WHERE credited_minor > 0
+    GROUP BY invoice_id, currency, gross_minor
+)
+SELECT native_id AS credit_note_id, number, customer_id, invoice_id, currency, issue_date,
+    gross_minor AS signed_minor, abs(gross_minor) AS credit_minor,
+    CASE WHEN used_credits.credit_note_id IS NOT NULL THEN 0 ELSE least(abs(gross_minor), greatest(0, sum(abs(gross_minor)) OVER (
+        PARTITION BY invoice_id, currency ORDER BY issue_date, native_id
+    ) - coalesce(needed.minor, 0)))::bigint END AS left_minor
+FROM seen.credit_notes
+LEFT JOIN needed USING (invoice_id, currency)
+LEFT JOIN used_credits ON used_credits.credit_note_id = native_id
+) AS spread;
+
+-- name: credits_left
+SELECT credit_note_id, number, customer_id, invoice_id, currency, issue_date, left_minor
+FROM run_credits WHERE left_minor > 0 ORDER BY issue_date, credit_note_id;
+
+-- name: use_credits
+UPDATE run_credits SET left_minor = used.left_minor
+FROM unnest(%(credits)s::text[], %(left)s::bigint[]) AS used (credit_note_id, left_minor)
+WHERE used.credit_note_id = run_credits.credit_note_id;
+
+-- name: run_refunds
+-- Money on its way back or gone, with what its payment left unapplied and the invoices it settled.
+SELECT refunds.native_id AS refund_id, refunds.payment_id, refunds.currency, refunds.amount_minor, created_on,
+    coalesce(pool_payments.amount_minor, on_account.left_minor, 0) AS unapplied_minor,
+    ARRAY(
+        SELECT DISTINCT invoice_id FROM cash_lines WHERE cash_lines.payment_id = refunds.payment_id ORDER BY invoice_id
+    ) AS invoice_ids
+FROM seen.refunds
+LEFT JOIN pool_payments ON pool_payments.payment_id = refunds.payment_id
+LEFT JOIN on_account ON on_account.payment_id = refunds.payment_id
+WHERE coalesce(state, 'SUCCEEDED') IN ('SUCCEEDED', 'PENDING');
+
+-- name: create_cash_returned
+-- Of money that settled nothing: what went back to its payer. Of refunds: what nothing explains.
+CREATE TEMP TABLE cash_returned (
+    payment_id text COLLATE "C" PRIMARY KEY, currency char(3) NOT NULL, amount_minor bigint NOT NULL
+) ON COMMIT DROP;
+
+-- name: create_unexplained_refunds
+CREATE TEMP TABLE unexplained_refunds (
+    refund_id text COLLATE "C" PRIMARY KEY, currency char(3) NOT NULL, amount_minor bigint NOT NULL
+) ON COMMIT DROP;
+
+-- name: disputes_taken
+SELECT native_id AS dispute_id, payment_id, currency, amount_minor, opened_on, state
+FROM seen.disputes WHERE coalesce(state, 'OPEN') IN ('INQUIRY', 'OPEN', 'LOST')
+ORDER BY native_id;
+
+-- name: failed_after_success
+-- Payments that are no longer money though an attempt of theirs had succeeded by the day asked for.
+SELECT native_id AS payment_id, payments.currency, payments.amount_minor, paid_on, state
+FROM seen.payments
+WHERE state IN ('FAILED', 'REVERSED') AND (state = 'REVERSED' OR EXISTS (
+    SELECT FROM seen.attempts
+    WHERE attempts.payment_id = payments.native_id AND outcome = 'succeeded'
+        AND (occurred_at AT TIME ZONE 'Asia/Singapore')::date <= (SELECT current_setting('tieout.as_of')::date)
+))
+ORDER BY native_id;
+
 -- name: keep_cash_matches
 -- One match per payment: its id comes from what it joins, so it is the same in every run.
-INSERT INTO recon.matches
+INSERT INTO recon.matches (
+    run_id, match_id, recon, rule, side_a_type, side_a_id, side_b_type, side_b_id, currency, amount_minor,
+    residual_minor, residual_reason, state, paid_currency, paid_minor
+)
 SELECT %(run_id)s,
     'R3-' || left(encode(sha256((
         payment_id || '|' || string_agg(invoice_id, '|') OVER (
             PARTITION BY payment_id ORDER BY invoice_id ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
         )
     )::bytea), 'hex'), 16),
-    'R3', rule, 'payment', payment_id, 'invoice', invoice_id, currency, amount_minor, 0, '', 'posted'
-FROM cash_matches;
+    'R3', rule, 'payment', payment_id, 'invoice', invoice_id, currency, amount_minor, residual_minor, residual_reason,
+    'posted', paid_currency, paid_minor
+FROM cash_lines;
 
 -- name: keep_suggestions
 -- Held payments, one row per invoice they may be for; what was posted since is no candidate any more.
-INSERT INTO recon.matches
+INSERT INTO recon.matches (
+    run_id, match_id, recon, rule, side_a_type, side_a_id, side_b_type, side_b_id, currency, amount_minor,
+    residual_minor, residual_reason, state
+)
 SELECT %(run_id)s, 'R3-' || left(encode(sha256((payment_id || '|' || invoice_id)::bytea), 'hex'), 16),
-    'R3', %(rule)s, 'payment', payment_id, 'invoice', invoice_id, pool_invoices.currency, open_minor, 0, '', 'suggested'
-FROM unnest(%(payments)s::text[], %(invoices)s::text[]) AS pair (payment_id, invoice_id)
+    'R3', rule, 'payment', payment_id, 'invoice', invoice_id, pool_invoices.currency,
+    coalesce(pair.amount_minor, open_minor), 0, '', 'suggested'
+FROM unnest(%(rules)s::text[], %(payments)s::text[], %(invoices)s::text[], %(amounts)s::bigint[])
+    AS pair (rule, payment_id, invoice_id, amount_minor)
 JOIN pool_invoices USING (invoice_id);
+
+-- name: keep_customer_balances
+INSERT INTO recon.customer_balances
+SELECT %(run_id)s, customer_id, currency, sum(owed), sum(unapplied) FROM (
+    SELECT customer_id, currency, open_minor AS owed, 0 AS unapplied FROM pool_invoices
+    UNION ALL
+    SELECT customer_id, pool_payments.currency, 0, pool_payments.amount_minor - coalesce(cash_returned.amount_minor, 0)
+    FROM pool_payments LEFT JOIN cash_returned USING (payment_id) WHERE customer_id IS NOT NULL
+    UNION ALL
+    SELECT customer_id, on_account.currency, 0, left_minor - coalesce(cash_returned.amount_minor, 0)
+    FROM on_account LEFT JOIN cash_returned USING (payment_id) WHERE customer_id IS NOT NULL
+    UNION ALL
+    SELECT customer_id, currency, 0, left_minor FROM run_credits
+) AS items
+GROUP BY customer_id, currency
+HAVING sum(owed) <> 0 OR sum(unapplied) <> 0;
 
 -- name: decided_invoices
 -- The three fates of what was loaded, each from where it is decided, so that a hole between them shows.
-SELECT currency, 'matched' AS fate, sum(amount_minor) AS amount_minor FROM cash_matches GROUP BY currency
+SELECT currency, 'matched' AS fate,
+    sum(amount_minor + CASE WHEN residual_reason = 'credit_note' THEN 0 ELSE residual_minor END) AS amount_minor
+FROM cash_lines GROUP BY currency
+UNION ALL
+SELECT run_credits.currency, 'matched', sum(invoiced_minor)
+FROM run_credits
+JOIN run_invoices USING (invoice_id, currency)
+WHERE status NOT IN ('DRAFT', 'CREDITED', 'WRITTEN_OFF', 'VOID')
+GROUP BY run_credits.currency
 UNION ALL
 SELECT currency, 'open', sum(open_minor) FROM pool_invoices GROUP BY currency
 UNION ALL
-SELECT currency, 'excluded', sum(open_minor) FROM run_invoices
+SELECT currency, 'excluded', sum(gross_minor) FROM run_invoices
 WHERE status IN ('DRAFT', 'CREDITED', 'WRITTEN_OFF', 'VOID') GROUP BY currency;
 
 -- name: decided_payments
-SELECT currency, 'matched' AS fate, sum(amount_minor) AS amount_minor FROM cash_matches GROUP BY currency
+SELECT paid_currency AS currency, 'matched' AS fate, sum(paid_minor) AS amount_minor
+FROM cash_lines GROUP BY paid_currency
 UNION ALL
 SELECT currency, 'open', sum(amount_minor) FROM pool_payments GROUP BY currency
 UNION ALL
+SELECT currency, 'open', sum(left_minor) FROM on_account GROUP BY currency
+UNION ALL
+SELECT currency, 'open', -sum(amount_minor) FROM cash_returned GROUP BY currency
+UNION ALL
+SELECT currency, 'excluded', sum(amount_minor) FROM cash_returned GROUP BY currency
+UNION ALL
 SELECT currency, 'excluded', sum(amount_minor)
 FROM seen.payments WHERE state NOT IN ('SUCCEEDED', 'UNKNOWN') GROUP BY currency;
+
+-- name: decided_credit_notes
+SELECT currency, 'open' AS fate, sum(sign(signed_minor) * left_minor) AS amount_minor
+FROM run_credits GROUP BY currency
+UNION ALL
+SELECT currency, 'matched', sum(sign(signed_minor) * (credit_minor - left_minor)) FROM run_credits GROUP BY currency;
+
+-- name: decided_refunds
+SELECT currency, 'open' AS fate, sum(amount_minor) AS amount_minor FROM unexplained_refunds GROUP BY currency
+UNION ALL
+SELECT refunds.currency, CASE
+    WHEN state = 'UNKNOWN' THEN 'open' WHEN state IN ('FAILED', 'CANCELLED') THEN 'excluded' ELSE 'matched' END,
+    sum(refunds.amount_minor - coalesce(unexplained_refunds.amount_minor, 0))
+FROM seen.refunds LEFT JOIN unexplained_refunds ON refund_id = native_id
+GROUP BY 1, 2;
+
+-- name: decided_disputes
+SELECT currency, CASE WHEN state IN ('WON', 'CLOSED_NO_IMPACT') THEN 'excluded' ELSE 'open' END AS fate,
+    sum(amount_minor) AS amount_minor
+FROM seen.disputes GROUP BY 1, 2;
 
 -- name: open_invoices
 SELECT invoice_id, customer_id, currency, open_minor, due_date FROM pool_invoices ORDER BY invoice_id;

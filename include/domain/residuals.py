@@ -1,0 +1,111 @@
+"""Why a payment with a reference differs from what it names: the residuals finance explains without asking anyone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+
+SCALES = (10, 100, 1000)
+"""Ratios that two systems with another idea of minor units produce (CA20); never a tolerance."""
+
+_CENTURY = Decimal(100)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResidualRules:
+    """Caps and rates, from policy/residuals.yaml. Percentages as whole or decimal numbers, amounts in minor units.
+
+    `rounding_minor` is per line, by currency. `withholding_percent` is by the customer's country, of the NET amount.
+    A fee is at most `fee_percent` of gross and `fee_cap_sgd_minor`; in another currency the cap is widened by
+    `fee_cap_headroom_percent`, because banks charge in their own currency and rates move.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic, never changed
+
+    rounding_minor: Mapping[str, int]
+    rounding_minor_default: int
+    withholding_percent: Mapping[str, tuple[Decimal, ...]]
+    fee_percent: Decimal
+    fee_cap_sgd_minor: int
+    fee_cap_headroom_percent: int
+    discount_percent: Decimal
+    discount_days: int
+    fx_tolerance_percent: Decimal
+    fx_rate_days: int
+    partial_grace_days: int
+
+    def rounding(self, currency: str, *, lines: int) -> int:
+        """The largest difference that is rounding, in minor units."""
+        return self.rounding_minor.get(currency, self.rounding_minor_default) * lines
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shortfall:
+    """What is missing of what was named. Amounts in minor units of `currency`; `net_minor` None where not known.
+
+    `fee_cap_minor` is the fee cap of the day in this currency, None where no rate is known. `days_after_issue` counts
+    from the newest invoice named.
+    """
+
+    missing_minor: int
+    gross_minor: int
+    net_minor: int | None
+    currency: str
+    country: str | None
+    days_after_issue: int
+    lines: int
+    fee_cap_minor: int | None
+
+
+def explain(short: Shortfall, rules: ResidualRules) -> str | None:
+    """The reason code that explains the whole shortfall, most specific first, or None.
+
+    CA10 rounding, CA08 withholding tax (exactly a configured rate of net), CA17 early-payment discount (exactly), CA07
+    bank fee (within its caps).
+    """
+    if short.missing_minor <= rules.rounding(short.currency, lines=short.lines):
+        return "CA10"
+    if withheld_percent(short, rules) is not None:
+        return "CA08"
+    if short.days_after_issue <= rules.discount_days and short.missing_minor == percent_of(
+        short.gross_minor, rules.discount_percent
+    ):
+        return "CA17"
+    if short.fee_cap_minor is not None and short.missing_minor <= min(
+        short.fee_cap_minor, max(1, int(short.gross_minor * rules.fee_percent / _CENTURY))
+    ):
+        return "CA07"
+    return None
+
+
+def withheld_percent(short: Shortfall, rules: ResidualRules) -> Decimal | None:
+    """The withholding rate of the customer's country that the shortfall is of net, exactly; None if it is none."""
+    rates = rules.withholding_percent.get(short.country or "", ())
+    if short.net_minor is None:
+        return None
+    return next((rate for rate in rates if short.missing_minor == percent_of(short.net_minor, rate)), None)
+
+
+def fee_cap(currency: str, *, per_sgd: Decimal | None, rules: ResidualRules) -> int | None:
+    """The fee cap in minor units of `currency`; `per_sgd` are its minor units for one SGD minor unit, None unknown."""
+    if currency == "SGD":
+        return rules.fee_cap_sgd_minor
+    if per_sgd is None:
+        return None
+    widened = rules.fee_cap_sgd_minor * per_sgd * (100 + rules.fee_cap_headroom_percent) / _CENTURY
+    return int(widened)
+
+
+def within_fx_tolerance(paid_minor: int, *, expected_minor: int, rules: ResidualRules) -> bool:
+    """Whether the difference is what rates of the day differ by."""
+    return abs(paid_minor - expected_minor) * _CENTURY <= expected_minor * rules.fx_tolerance_percent
+
+
+def is_scale_error(paid_minor: int, owed_minor: int) -> bool:
+    """Whether one amount is exactly 10, 100 or 1,000 times the other."""
+    least, most = sorted((paid_minor, owed_minor))
+    return least > 0 and any(least * scale == most for scale in SCALES)
+
+
+def percent_of(amount_minor: int, percent: Decimal) -> int:
+    """A percentage of an amount, rounded half up to the minor unit."""
+    return int((amount_minor * percent / _CENTURY).quantize(Decimal(1), rounding=ROUND_HALF_UP))

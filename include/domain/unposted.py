@@ -1,0 +1,80 @@
+"""Why a payment was not posted: the break a person gets, with the fact that would decide (R3)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from include.domain.cash import Held
+from include.domain.money import Money
+
+CANDIDATES_SHOWN = 5
+
+NOT_OWED = ("DRAFT", "CREDITED", "WRITTEN_OFF", "VOID")
+"""Invoice statuses nobody pays on purpose."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is the matter with a payment nobody could post."""
+
+    code: str
+    evidence: str
+
+
+def unposted(payment: Mapping[str, Any], held: Held | None) -> Finding:
+    """The break for a payment no pass could post.
+
+    `payment` has payment_id, customer_id, currency, amount_minor, names_a_document, postable, reference, and `named`:
+    the invoices it names, each with invoice_id, number, key, customer_id, currency, gross_minor, status, settled_by.
+    """
+    if held:
+        shown = ", ".join(held.candidates[:CANDIDATES_SHOWN])
+        return Finding("CA16", f"{held.why}: {shown}; a reference naming the invoice would decide")
+    if not payment["postable"]:
+        return Finding(
+            "CA01", "its status is unknown or a newer version unreadable; see its DQ05 or DQ01 break"
+        )
+    if payment["named"]:
+        return _named_but_unposted(payment, payment["named"])
+    if payment["names_a_document"]:
+        return Finding(
+            "CA01", f"the reference {payment['reference']!r:.80} names no invoice of this customer we know"
+        )
+    if payment["customer_id"] is None:
+        return Finding("CA02", "no customer and no reference; ask the payer or the bank")
+    return Finding("CA01", "no open invoice of this customer has this amount; a reference would decide")
+
+
+def _named_but_unposted(payment: Mapping[str, Any], named: Sequence[Mapping[str, Any]]) -> Finding:
+    numbers = ", ".join(invoice["number"] for invoice in named[:CANDIDATES_SHOWN])
+    if any(invoice["currency"] != payment["currency"] for invoice in named):
+        return Finding("CA01", f"names {numbers}, which is in another currency than the payment")
+    if unknown := [invoice for invoice in named if invoice["status"] == "UNKNOWN"]:
+        return Finding("CA01", f"names {unknown[0]['number']}, whose status no rule maps; see its DQ05 break")
+    if closed := [invoice for invoice in named if invoice["status"] in NOT_OWED]:
+        return Finding("CA19", f"names {closed[0]['number']}, which is {closed[0]['status'].lower()}")
+    if len({invoice["key"] for invoice in named}) < len(named):
+        alike = ", ".join(invoice["invoice_id"] for invoice in named[:CANDIDATES_SHOWN])
+        return Finding(
+            "CA16", f"names {numbers}, which several invoices are called: {alike}; the customer would decide"
+        )
+    total = sum(invoice["gross_minor"] for invoice in named)
+    if settled := sorted({invoice["settled_by"] for invoice in named if invoice["settled_by"]}):
+        code = "CA05" if payment["amount_minor"] == total else "CA01"
+        return Finding(code, f"names {numbers}, which {', '.join(settled)} settled already")
+    return _open_but_unposted(payment, named, total, numbers)
+
+
+def _open_but_unposted(
+    payment: Mapping[str, Any], named: Sequence[Mapping[str, Any]], total: int, numbers: str
+) -> Finding:
+    difference = Money(abs(payment["amount_minor"] - total), payment["currency"])
+    if payment["amount_minor"] < total:
+        return Finding("CA03", f"names {numbers} and is {difference} short")
+    if payment["amount_minor"] > total:
+        return Finding("CA04", f"names {numbers} and is {difference} over")
+    if any(invoice["customer_id"] != payment["customer_id"] for invoice in named):
+        return Finding("CA01", f"names {numbers} of another customer; who paid for whom would decide")
+    return Finding(
+        "CA16", f"names {numbers}, but not as plainly as posting asks; a clear reference would decide"
+    )
