@@ -7,7 +7,7 @@ from datetime import date
 from math import comb
 
 from include.domain.remittances import CashLine
-from include.domain.subset_sum import BudgetSpent, Subset, exact_subsets
+from include.domain.subset_sum import BudgetSpent, Subset, exact_subsets, is_searched_whole
 
 EXPLANATIONS_MAX = 8
 """From this many explanations on, a payment is taken to lay claim to every invoice it could be for."""
@@ -103,6 +103,7 @@ class _Explained:
     eligible: Sequence[OpenInvoice]
     ways: Sequence[_Way]
     exhausted: bool  # more ways, or more work, than we follow
+    unsearched: bool = False  # nothing found, and larger sets of so many invoices are not looked for
 
     @property
     def claims(self) -> set[str]:
@@ -145,7 +146,7 @@ def settle_by_amount(
     found = Settled()
     for block in _blocks(payments, invoices, credits):
         for one in block.explained:
-            if one.payment.names_another or not (one.ways or one.exhausted):
+            if one.payment.names_another or not (one.ways or one.exhausted or one.unsearched):
                 continue
             if why := _doubt(one, block):
                 held = [invoice_id for way in one.ways for invoice_id in one.ids(way)]
@@ -191,7 +192,13 @@ def _explained(
             ways += [_Way(subset, credit) for subset in found]
     except BudgetSpent:
         return _Explained(payment, eligible, (), exhausted=True)
-    return _Explained(payment, eligible, ways[:EXPLANATIONS_MAX], exhausted=len(ways) >= EXPLANATIONS_MAX)
+    return _Explained(
+        payment,
+        eligible,
+        ways[:EXPLANATIONS_MAX],
+        exhausted=len(ways) >= EXPLANATIONS_MAX,
+        unsearched=not ways and not is_searched_whole(amounts, target=most),
+    )
 
 
 def _claimants(block: Sequence[_Explained]) -> Mapping[str, list[str]]:
@@ -207,21 +214,21 @@ def _doubt(one: _Explained, block: _Block) -> str:
     """Why this payment's explanation is not the only one, or "" when it is."""
     if one.payment.unread_rows:
         return f"{one.payment.unread_rows} rows of this customer are in quarantine and might explain it"
-    if not one.ways:
-        return f"{len(one.eligible)} open invoices could be meant, too many to tell"
-    if len(one.ways) > 1:
-        return f"{' or '.join(map(one.words, one.ways[:2]))} make up this amount"
+    if len(one.ways) != 1:
+        return _no_single_way(one)
     [way] = one.ways
     if way.credit and (why := _claimed(one, way.credit.credit_note_id, block)):
         return why
-    for position in way.invoices:
-        if why := _rival(one, one.eligible[position], block):
-            return why
-    if _could_be_chance(one, way):
-        return (
-            f"one of {comb(len(one.eligible), len(way.invoices)):,} possible sets: it could add up by chance"
-        )
-    return ""
+    rivals = (_rival(one, one.eligible[position], block) for position in way.invoices)
+    return next(filter(None, rivals), "") or _chance(one, way)
+
+
+def _no_single_way(one: _Explained) -> str:
+    if one.ways:
+        return f"{' or '.join(map(one.words, one.ways[:2]))} make up this amount"
+    if one.exhausted:
+        return f"{len(one.eligible)} open invoices could be meant, too many to tell"
+    return f"no three of {len(one.eligible)} open invoices make up this amount, and of so many more are not tried"
 
 
 def _rival(one: _Explained, invoice: OpenInvoice, block: _Block) -> str:
@@ -257,12 +264,13 @@ def _several_payments(one: _Explained, invoice: OpenInvoice, block: Sequence[_Ex
     return f"{' + '.join(others[i].payment_id for i in found[0])} (payments) make up {invoice.invoice_id} too"
 
 
-def _could_be_chance(one: _Explained, way: _Way) -> bool:
-    """Whether so many sets could be formed that one of them fits by accident (match golden M16)."""
+def _chance(one: _Explained, way: _Way) -> str:
+    """That so many sets could be formed that one of them fits by accident, or "" (match golden M16)."""
+    items, size = len(one.eligible), len(way.invoices)
     largest = max(invoice.open_minor for invoice in one.eligible)
-    return len(way.invoices) > 1 and could_be_chance(
-        len(one.eligible), len(way.invoices), range_minor=largest
-    )
+    if size > 1 and could_be_chance(items, size, range_minor=largest):
+        return f"one of {comb(items, size):,} possible sets: it could add up by chance"
+    return ""
 
 
 def could_be_chance(items: int, size: int, *, range_minor: int, window_minor: int = 1) -> bool:
@@ -301,7 +309,7 @@ def _line(rule: str, payment: OpenPayment, invoice: OpenInvoice, cash: int, *, r
 
 def _paid_in_parts(block: _Block) -> Iterator[CashLine]:
     """P5, 1:N: payments nothing else explains that are the only ones to make up one invoice together."""
-    others = [one.payment for one in block.explained if not one.ways and not one.exhausted]
+    others = [one.payment for one in block.explained if not (one.ways or one.exhausted or one.unsearched)]
     if len(others) < 2 or any(payment.unread_rows for payment in others):  # noqa: PLR2004 - parts are at least two
         return
     parts: defaultdict[str, list[tuple[OpenInvoice, Subset]]] = defaultdict(list)

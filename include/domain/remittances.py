@@ -143,7 +143,7 @@ class _Application:
         if not owed or not all(invoice.postable for invoice in named):
             return
         if one.doubt:
-            self._hold(one, named, f"{one.doubt}, and the amounts differ")
+            self._hold(one, named, f"{one.doubt}, and it does not pay exactly what they are for")
         elif named[0].currency != one.currency:
             self._exchange(one, named, owed)
         elif one.amount_minor != owed and is_scale_error(one.amount_minor, sum(i.gross_minor for i in named)):
@@ -259,13 +259,16 @@ class _Application:
             self.found.held.add(one.payment_id)
 
     def name_short_payments(self) -> None:
-        """CA03 for invoices still open long after their last part was paid."""
+        """CA03 for invoices left open long after their last part was paid, or by less than a part would leave."""
+        rules = self.settings.rules
         for invoice_id, one in sorted(self.last_part.items()):
+            left, invoice = self.open[invoice_id], self.invoices[invoice_id]
             waited = (self.settings.as_of - one.paid_on).days
-            if self.open[invoice_id] and waited > self.settings.rules.partial_grace_days:
-                invoice, short = self.invoices[invoice_id], Money(self.open[invoice_id], one.currency)
+            deducted = left * 100 < invoice.gross_minor * rules.deduction_percent
+            if left and (deducted or waited > rules.partial_grace_days):
+                short = Money(left, one.currency)
                 evidence = f"left {short} of {invoice.number} unpaid; nothing has followed for {waited} days"
-                self._differ("CA03", one, self.open[invoice_id], evidence)
+                self._differ("CA03", one, left, evidence)
 
     def _hold(self, one: Remittance, named: Sequence[NamedInvoice], why: str) -> None:
         money = one.amount_minor if one.currency == named[0].currency else sum(i.gross_minor for i in named)

@@ -16,7 +16,8 @@ class ResidualRules:
 
     `rounding_minor` is per line, by currency. `withholding_percent` is by the customer's country, of the NET amount.
     A fee is at most `fee_percent` of gross and `fee_cap_sgd_minor`; in another currency the cap is widened by
-    `fee_cap_headroom_percent`, because banks charge in their own currency and rates move.
+    `fee_cap_headroom_percent`, because banks charge in their own currency and rates move. An incomplete payment is a
+    part of one for `partial_grace_days`, unless it leaves less than `deduction_percent` of gross: then it is short.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic, never changed
@@ -32,6 +33,7 @@ class ResidualRules:
     fx_tolerance_percent: Decimal
     fx_rate_days: int
     partial_grace_days: int
+    deduction_percent: Decimal
 
     def rounding(self, currency: str, *, lines: int) -> int:
         """The largest difference that is rounding, in minor units."""

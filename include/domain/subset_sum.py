@@ -35,6 +35,11 @@ def exact_subsets(amounts: tuple[int, ...], *, target: int, limit: int) -> tuple
     return tuple(islice(_all_subsets(amounts, target), limit))
 
 
+def is_searched_whole(amounts: Sequence[int], *, target: int) -> bool:
+    """Whether `exact_subsets` looks at every set of up to LARGE_SIZE items that could make up the target."""
+    return len(amounts) <= LARGE_ITEMS_MAX or sum(sorted(amounts)[: SMALL_SIZE + 1]) > target
+
+
 def _all_subsets(amounts: Sequence[int], target: int) -> Iterator[Subset]:
     positions: defaultdict[int, list[int]] = defaultdict(list)
     for position, amount in enumerate(amounts):

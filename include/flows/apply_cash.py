@@ -32,6 +32,7 @@ _TABLES = (
     "cash_lines",
     "namings",
     "named_invoices",
+    "explained_payments",
     "used_credits",
 )
 _REMITTANCE_RULES = ["P3", "P9"]
@@ -103,7 +104,10 @@ def _by_affiliate(tx: Transaction, _: Seen, __: Policy, step: Pass, ___: Found) 
 
 def _post_named(tx: Transaction, step: Pass, *, hows: list[str], payers: list[str]) -> None:
     tx.run("analyse_named")
-    tx.run("post_named", rule=step.name, hows=hows, payers=payers)
+    tx.run("find_explained", hows=hows, payers=payers)
+    tx.run("analyse_explained")
+    tx.run("post_explained", rule=step.name)
+    tx.run("forget_explained")
     tx.run("remove_posted_payments")
     tx.run("remove_settled_invoices", rules=[step.name, "P6"])
 

@@ -110,8 +110,8 @@ def _open(tx: Transaction, seen: Seen, proof_through: int, policy: Policy) -> No
         rules_sha256=policy.sha256,
         code_sha256=code_sha256(),
     )
-    for results in ("forget_matches", "forget_breaks", "forget_totals", "forget_open_invoices"):
-        tx.run(results, run_id=seen.run_id)
+    for results in ("matches", "breaks", "totals", "open_invoices", "customer_balances"):
+        tx.run(f"forget_{results}", run_id=seen.run_id)
 
 
 def _copy(tx: Transaction, table: str, rows: Iterable[Sequence[Any]]) -> None:

@@ -233,38 +233,58 @@ SELECT payment_id, unnest(invoices), %(how)s, payer FROM (
 -- name: analyse_named
 ANALYZE named_invoices;
 
--- name: post_named
--- Of the payments whose named invoices are all untouched and add up to their amount, as invoiced or less what was
--- credited, the first one for all its invoices claims them; what another paid for the same invoice is left for a person.
-WITH explained AS (
-    SELECT payment.payment_id, payment.paid_on, payment.amount_minor,
-        sum(invoice.open_minor) = payment.amount_minor AS as_credited
-    FROM named_invoices AS named
-    JOIN pool_payments AS payment USING (payment_id)
-    LEFT JOIN pool_invoices AS invoice
-        ON invoice.invoice_id = named.invoice_id AND invoice.postable AND invoice.currency = payment.currency
-    WHERE named.how = ANY(%(hows)s) AND named.payer = ANY(%(payers)s)
-    GROUP BY payment.payment_id
-    HAVING count(invoice.invoice_id) = count(*)
-        AND payment.amount_minor IN (sum(invoice.open_minor), sum(invoice.gross_minor))
-), ranked AS (
-    SELECT payment_id, invoice_id, as_credited,
+-- name: create_explained_payments
+CREATE TEMP TABLE explained_payments (
+    payment_id text COLLATE "C" PRIMARY KEY,
+    paid_on date NOT NULL,
+    amount_minor bigint NOT NULL,
+    postable boolean NOT NULL,
+    as_credited boolean NOT NULL  -- it is the sum less what was credited, not the sum as invoiced
+) ON COMMIT DROP;
+
+-- name: find_explained
+-- Payments whose named invoices are all untouched and add up to their amount, as invoiced or less what was credited.
+INSERT INTO explained_payments
+SELECT payment.payment_id, payment.paid_on, payment.amount_minor, payment.postable,
+    sum(invoice.open_minor) = payment.amount_minor
+FROM named_invoices AS named
+JOIN pool_payments AS payment USING (payment_id)
+LEFT JOIN pool_invoices AS invoice
+    ON invoice.invoice_id = named.invoice_id AND invoice.postable AND invoice.currency = payment.currency
+WHERE named.how = ANY(%(hows)s) AND named.payer = ANY(%(payers)s)
+GROUP BY payment.payment_id
+HAVING count(invoice.invoice_id) = count(*)
+    AND payment.amount_minor IN (sum(invoice.open_minor), sum(invoice.gross_minor));
+
+-- name: analyse_explained
+ANALYZE explained_payments;
+
+-- name: post_explained
+-- The first payment for all its invoices claims them, also one that may not be posted; what another paid for the same
+-- invoice is left for a person.
+WITH ranked AS (
+    SELECT payment_id, invoice_id, postable, as_credited,
         row_number() OVER (PARTITION BY invoice_id ORDER BY paid_on, amount_minor, payment_id) AS rank
-    FROM named_invoices JOIN explained USING (payment_id)
-), first AS (
-    SELECT payment_id FROM ranked JOIN pool_payments USING (payment_id)
-    GROUP BY payment_id HAVING max(rank) = 1 AND bool_and(postable)
+    FROM named_invoices JOIN explained_payments USING (payment_id)
+), outranked AS (
+    SELECT DISTINCT payment_id FROM ranked WHERE rank > 1
 )
-INSERT INTO cash_lines
+INSERT INTO cash_lines (
+    rule, payment_id, invoice_id, currency, amount_minor, paid_currency, paid_minor, residual_minor, residual_reason
+)
 SELECT CASE WHEN as_credited AND invoice.open_minor < invoice.gross_minor THEN 'P6' ELSE %(rule)s END,
     payment_id, invoice_id, invoice.currency, paid.minor, invoice.currency, paid.minor,
     invoice.gross_minor - paid.minor, CASE WHEN paid.minor < invoice.gross_minor THEN 'credit_note' ELSE '' END
 FROM ranked
-JOIN first USING (payment_id)
 JOIN pool_invoices AS invoice USING (invoice_id)
+LEFT JOIN outranked USING (payment_id)
 CROSS JOIN LATERAL (
     SELECT CASE WHEN as_credited THEN invoice.open_minor ELSE invoice.gross_minor END AS minor
-) AS paid;
+) AS paid
+WHERE outranked.payment_id IS NULL AND ranked.postable;
+
+-- name: forget_explained
+TRUNCATE explained_payments;
 
 -- name: remove_posted_payments
 DELETE FROM pool_payments USING cash_lines WHERE cash_lines.payment_id = pool_payments.payment_id;
@@ -275,22 +295,30 @@ DELETE FROM pool_invoices USING cash_lines
 WHERE cash_lines.invoice_id = pool_invoices.invoice_id AND rule = ANY(%(rules)s);
 
 -- name: remittances
--- Unposted payments with the set of invoices they name. `doubt` says why an
--- amount that differs is not applied.
-SELECT payment.payment_id, payment.currency, amount_minor, paid_on,
+-- Unposted payments with the set of invoices they name; `doubt` says why an amount that differs is not applied.
+WITH contradicted AS (
+    SELECT DISTINCT applied.payment_id
+    FROM namings AS applied JOIN namings AS numbered USING (payment_id)
+    WHERE applied.how = 'application' AND numbered.how = 'number' AND numbered.invoice_id <> applied.invoice_id
+), untouchable AS (
+    SELECT DISTINCT invoice_id FROM namings JOIN pool_payments USING (payment_id) WHERE NOT postable
+)
+SELECT payment.payment_id, payment.currency, payment.amount_minor, paid_on,
     array_agg(invoice_id ORDER BY invoice_id) AS invoice_ids,
     CASE
         WHEN bool_or(payer <> 'own') THEN 'its payer is not known to be the customer invoiced'
         WHEN bool_or(how = 'digits') THEN 'it names them by digits alone'
-        WHEN EXISTS (
-            SELECT FROM namings AS other
-            WHERE other.payment_id = payment.payment_id AND other.how = 'number'
-                AND other.invoice_id <> ALL(array_agg(named.invoice_id))
-        ) THEN 'it is applied to one invoice and names another'
+        WHEN bool_or(contradicted.payment_id IS NOT NULL) THEN 'it is applied to one invoice and names another'
+        WHEN bool_or(untouchable.invoice_id IS NOT NULL) THEN 'another payment, whose status is unknown, names it too'
+        WHEN bool_or(pool_invoices.invoice_id IS NULL) AND bool_or(pool_invoices.invoice_id IS NOT NULL)
+            THEN 'one of them is settled already'
         ELSE ''
     END AS doubt
 FROM named_invoices AS named
 JOIN pool_payments AS payment USING (payment_id)
+LEFT JOIN contradicted USING (payment_id)
+LEFT JOIN untouchable USING (invoice_id)
+LEFT JOIN pool_invoices USING (invoice_id)
 WHERE payment.postable
 GROUP BY payment.payment_id
 ORDER BY payment.payment_id;
@@ -444,10 +472,13 @@ WHERE used.credit_note_id = run_credits.credit_note_id;
 -- Money on its way back or gone, with what its payment left unapplied and the invoices it settled.
 SELECT refunds.native_id AS refund_id, refunds.payment_id, refunds.currency, refunds.amount_minor, created_on,
     coalesce(pool_payments.amount_minor, on_account.left_minor, 0) AS unapplied_minor,
-    ARRAY(
-        SELECT DISTINCT invoice_id FROM cash_lines WHERE cash_lines.payment_id = refunds.payment_id ORDER BY invoice_id
-    ) AS invoice_ids
+    coalesce(settled.invoice_ids, '{}') AS invoice_ids
 FROM seen.refunds
+LEFT JOIN (
+    SELECT payment_id, array_agg(DISTINCT invoice_id ORDER BY invoice_id) AS invoice_ids
+    FROM cash_lines JOIN (SELECT DISTINCT payment_id FROM seen.refunds) AS refunded USING (payment_id)
+    GROUP BY payment_id
+) AS settled ON settled.payment_id = refunds.payment_id
 LEFT JOIN pool_payments ON pool_payments.payment_id = refunds.payment_id
 LEFT JOIN on_account ON on_account.payment_id = refunds.payment_id
 WHERE coalesce(state, 'SUCCEEDED') IN ('SUCCEEDED', 'PENDING');

@@ -75,6 +75,9 @@ DELETE FROM recon.breaks WHERE run_id = %(run_id)s;
 -- name: forget_totals
 DELETE FROM recon.control_totals WHERE run_id = %(run_id)s;
 
+-- name: forget_customer_balances
+DELETE FROM recon.customer_balances WHERE run_id = %(run_id)s;
+
 -- name: forget_open_invoices
 DELETE FROM recon.open_invoices WHERE run_id = %(run_id)s;
 

@@ -14,7 +14,7 @@ links        R1 account-customer (amount 0), R2 opportunity-order and order-invo
 breaks       the key is the id of what is wrong: the payment (CA), but the refund for CA13 and the dispute for
              CA14; the order, opportunity, invoice, payout, subscription, account or customer for the others.
              Amounts are in the currency of what is wrong; CA09 and PO08 are in SGD.
-unmatchable  R3 payments to be held: ambiguous, no_counterpart, duplicate, void_invoice, scale_error.
+unmatchable  R3 payments to be held: ambiguous, many_to_many, no_counterpart, duplicate, void_invoice, scale_error.
 faults       each case's kind: all of R1 and R3, of the others what is not clean. Empty in a clean world.
 
 A subscription's end date is the first day without service; its row has the first quantity, amendments have

@@ -66,14 +66,19 @@ def _partials(case: Case) -> None:
 
 
 def _many_to_many(case: Case) -> None:
-    """Two payments of uneven size for all the invoices together, oldest invoice first."""
+    """Two payments of uneven size for all the invoices together, oldest invoice first.
+
+    Once both are there, the cascade suggests them (P7): which one paid which invoice is convention.
+    """
     reference = listed(case.invoices)
     amounts = [case.gross * (35 + pick(case.numbers[10], 31)) // 100]
     amounts.append(case.gross - amounts[0])
     owed = [invoice.gross for invoice in case.invoices]
+    arrived = []
     for nth, amount in enumerate(amounts):
         day = _later(case, 11, 5) if nth else case.paid_on
         payment = pay(case, amount, reference, nth=nth, paid_on=day)
+        arrived += [payment] if payment else []
         left = amount
         for place, invoice in enumerate(case.invoices):
             part = min(left, owed[place])
@@ -81,6 +86,9 @@ def _many_to_many(case: Case) -> None:
                 apply(case, payment, invoice, part)
             left -= part
             owed[place] -= part
+    for payment in arrived if len(case.invoices) > 1 else ():
+        _break(case, "CA16", payment.id, payment.amount)
+        case.book.hold(payment.id, "many_to_many")
 
 
 def _short(
