@@ -161,14 +161,15 @@ _REMITTANCE = (
 
 
 def _signed(node: Node) -> str | None:
-    """Amt with the sign its CdtDbtInd gives it. RvslInd only says why: a reversed debit is marked CRDT."""
-    text = _first(node, "Amt")
-    parts = _UNSIGNED.fullmatch(text)
+    """Amt with the sign its CdtDbtInd gives it, None when it is no unsigned decimal.
+
+    RvslInd only says why: a reversed debit is marked CRDT.
+    """
+    parts = _UNSIGNED.fullmatch(_first(node, "Amt"))
     if not parts or not (parts[1] or parts[2]):
-        return text or None
-    fraction = parts[2].rstrip("0")
-    plain = (parts[1].lstrip("0") or "0") + (f".{fraction}" if fraction else "")
-    return f"-{plain}" if _first(node, "CdtDbtInd") == "DBIT" and plain != "0" else plain
+        return None
+    plain = (parts[1] or "0") + (f".{parts[2]}" if parts[2] else "")
+    return f"-{plain}" if _first(node, "CdtDbtInd") == "DBIT" and plain.strip("0.") else plain
 
 
 def mt940_statement(header: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> Statement:
