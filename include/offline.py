@@ -73,7 +73,7 @@ def _sources(world: Path) -> list[WorldSource | BankSource]:
     lines = Path(FILES["bank_lines"])
     folder = StatementFolder(world / lines.parent, others=frozenset({lines.name}))
     bank = BankSource(folder, label=lines.parent.name)
-    return [WorldSource(world), *([bank] if folder.files() or bank.notes() else [])]
+    return [WorldSource(world), *([bank] if folder.found() else [])]
 
 
 def write_results(store: PostgresStore, run: RunSummary, out: Path) -> None:

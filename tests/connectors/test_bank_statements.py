@@ -267,6 +267,11 @@ def test_an_attack_by_entities_is_refused_at_once_and_the_other_files_are_read(
             "mt-940 cannot read it: line 5 of it",
         ),
         ("a_sta", mt940("2606300630C10,0,0NTRF", closing="C260630EUR100,00"), "mt-940 cannot read it"),
+        (
+            "a_sta",
+            mt940(EUR_TEN, closing="C260630EUR110,00").replace(b":60F:", b":13D:2606301200+9999\n:60F:"),
+            "mt-940 cannot read it: a field does not have its form",
+        ),
         ("a_sta", mt940("2613450630C10,00NTRF", closing="C260630EUR100,00"), "mt-940 cannot read it"),
     ],
 )
@@ -291,7 +296,7 @@ def test_a_link_out_of_the_folder_a_pipe_and_a_huge_file_are_refused_unopened(tm
     refused = refusals(BankSource(StatementFolder(folder)))
     assert "is a link" in refused["bank/link.xml"]
     assert "is no regular file" in refused["bank/pipe.sta"]
-    assert "holds 67,108,865 bytes" in refused["bank/huge.xml"]
+    assert "holds 33,554,433 bytes" in refused["bank/huge.xml"]
 
 
 def test_what_is_no_statement_by_its_name_is_said_and_not_read(tmp_path: Path) -> None:
@@ -427,6 +432,7 @@ def test_the_statements_of_a_world_are_reconciled_with_it(database_url: str, tmp
     assert (outcome.good, outcome.quarantined) == (2, 1)
     assert "bank/old.sta: holds no :20:, so no MT940 statement" in said
     assert any(note.startswith("bank/note.md is no statement by its name") for note in said)
+    assert "bank/lines.csv is read beside the statements; a booking in both would count twice" in said
     totals = (tmp_path / "out" / "control_totals.csv").read_text()
     assert "bank_line,EUR,2,17.00" in totals
     assert "bank/old.sta: holds no :20:" in (tmp_path / "out" / "breaks.csv").read_text()

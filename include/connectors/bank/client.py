@@ -10,8 +10,8 @@ from pathlib import Path
 
 from include.ports import Fatal
 
-FILE_BYTES_MAX = 64 * 2**20
-"""A larger file is no statement of one day; a bank splits long ones into pages."""
+FILE_BYTES_MAX = 32 * 2**20
+"""Some 100,000 entries, which take 1 GB of memory while they are read; a bank splits longer ones into pages."""
 
 FILES_MAX = 10_000
 """A folder of more must be cleared: every reading lists it whole."""
@@ -79,6 +79,10 @@ class StatementFolder:
         self._settle_s = settle_s
         self._clock = clock
 
+    def found(self) -> bool:
+        """Whether anything lies here that is not somebody else's."""
+        return any(name not in self._others and not name.startswith(".") for name in self._names())
+
     def files(self) -> list[StatementFile]:
         """What is complete and claims to be a statement. Raises Fatal when the folder holds too many files."""
         names = self._names()
@@ -106,12 +110,14 @@ class StatementFolder:
         return Content(b"", f"is {packed}; unpack it") if packed else Content(data)
 
     def notes(self) -> Iterator[str]:
-        """What lies in the folder and is not read, a sentence each."""
+        """What lies in the folder and is not read as a statement, a sentence each."""
         for name in self._names():
             if self._claims(name):
                 if not self._file(name):
                     yield f"{shown_name(name)} changed in the last {self._settle_s} s; it is read the next time"
-            elif name not in self._others and not name.startswith("."):
+            elif name in self._others:
+                yield f"{shown_name(name)} is read beside the statements; a booking in both would count twice"
+            elif not name.startswith("."):
                 unfinished = name.lower().endswith(UNFINISHED)
                 reason = "is still being written" if unfinished else "is no statement by its name"
                 yield f"{shown_name(name)} {reason}; read are {', '.join(FORMATS)}"

@@ -108,11 +108,10 @@ def _read_block(block: str) -> Statement:
         transactions = mt940.models.Transactions(tags=variant, options=mt940.Options.all())
         try:
             transactions.parse(block)
+            header, entries = _plain(transactions.data), [_plain(entry.data) for entry in transactions]
         except _REFUSALS:
             continue
-        statement = mt940_statement(
-            _plain(transactions.data), [_plain(transaction.data) for transaction in transactions]
-        )
+        statement = mt940_statement(header, entries)
         lines = len(_ENTRY.findall(block))
         if lines == len(statement.entries):
             return statement
