@@ -19,7 +19,7 @@ class Balances:
 def contradictions(balances: Balances, *, moved: Amounts, entries: int) -> list[str]:
     """A sentence for each currency in which the statement does not prove that it is complete; none when it does."""
     currencies = sorted({*balances.opening, *balances.closing, *moved})
-    if not currencies and entries:
+    if not currencies:
         return ["it states neither an opening nor a closing balance, so nothing shows that it is complete"]
     return [
         said

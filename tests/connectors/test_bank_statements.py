@@ -260,6 +260,8 @@ def test_an_attack_by_entities_is_refused_at_once_and_the_other_files_are_read(
         ("a_sta", b"\r\n", "the file is empty"),
         ("a_txt", b"Dear customer", "holds no :20:, so no MT940 statement"),
         ("a_sta", b":25:1\r\n:61:2606300630C10,00NTRF\r\n", "fields stand before the first :20:"),
+        ("a_sta", b":20:STARTUMS\r\n:25:1\r\n", "states neither an opening nor a closing balance"),
+        ("a_sta", mt940(EUR_TEN, closing="").partition(b":62F:")[0], "EUR: it states no closing balance"),
         ("a_sta", mt940(EUR_TEN, closing="C260630EUR120,00"), "make 110.00, the closing balance is 120.00"),
         (
             "a_sta",
