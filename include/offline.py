@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from include.connectors.bank.client import StatementFolder
+from include.connectors.bank.source import BankSource
 from include.connectors.world.client import WorldSource
+from include.connectors.world.translate import FILES
 from include.flows.check_completeness import check_completeness
 from include.flows.land_records import land_records
 from include.flows.publish_run import publish_run
@@ -43,18 +46,19 @@ def reconcile_world(
 
     `step` is told what begins, `warn` what a person should know. Raises NothingUsable; Fatal when a proof fails.
     """
-    store, source, policy = PostgresStore(database_url), WorldSource(world), load_policy()
-    for note in source.notes():
-        warn(note)
+    store, policy = PostgresStore(database_url), load_policy()
     good = quarantined = 0
-    for entity in source.entities:
-        step(f"reading {entity}")
-        pull_changes(source, store, entity=entity)
-        check_completeness(source, store, entity=entity)
-        landed = land_records(source, store, entity=entity)
-        good, quarantined = good + landed.good, quarantined + landed.quarantined
-        for complaint in landed.complaints:
-            warn(complaint)
+    for source in _sources(world):
+        for note in source.notes():
+            warn(note)
+        for entity in source.entities:
+            step(f"reading {entity}")
+            pull_changes(source, store, entity=entity)
+            check_completeness(source, store, entity=entity)
+            landed = land_records(source, store, entity=entity)
+            good, quarantined = good + landed.good, quarantined + landed.quarantined
+            for complaint in landed.complaints:
+                warn(complaint)
     if not good:
         raise NothingUsable(f"{world} holds no row that can be used ({quarantined} quarantined)")
     step("reconciling")
@@ -62,6 +66,14 @@ def reconcile_world(
     write_results(store, run, out)
     publish_run(store, as_of=as_of)
     return Outcome(run, good, quarantined)
+
+
+def _sources(world: Path) -> list[WorldSource | BankSource]:
+    """The files of the world, and the bank's own statements where some lie beside `bank/lines.csv`."""
+    lines = Path(FILES["bank_lines"])
+    folder = StatementFolder(world / lines.parent, others=frozenset({lines.name}))
+    bank = BankSource(folder, label=lines.parent.name)
+    return [WorldSource(world), *([bank] if folder.found() else [])]
 
 
 def write_results(store: PostgresStore, run: RunSummary, out: Path) -> None:
