@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -16,7 +16,7 @@ from include.flows.land_records import land_records
 from include.flows.publish_run import publish_run
 from include.flows.pull_changes import pull_changes
 from include.flows.reconcile import RunSummary, reconcile
-from include.flows.render_results import certificate_bytes, render_results
+from include.flows.render_results import RESULTS, certificate_bytes, stream_result
 from include.policy import load_policy
 from include.ports import NothingUsable
 from include.store.postgres import PostgresStore
@@ -78,12 +78,16 @@ def _sources(world: Path) -> list[WorldSource | BankSource]:
 
 def write_results(store: PostgresStore, run: RunSummary, out: Path) -> None:
     """Write every result file, each appearing whole or not at all."""
-    with store.transaction() as tx:
-        files = render_results(tx, run.run_id)
-        certificate = tx.rows("run_by_id", run_id=run.run_id)[0]["certificate"]
     out.mkdir(parents=True, exist_ok=True)
-    for name, content in {**files, "certificate.json": certificate_bytes(certificate)}.items():
-        with tempfile.NamedTemporaryFile(dir=out, delete=False) as part:
-            part.write(content)
-        Path(part.name).chmod(0o644)
-        os.replace(part.name, out / name)  # noqa: PTH105 - Path.replace says the same with more words
+    with store.transaction() as tx:
+        for name in RESULTS:
+            _write(out / name, stream_result(tx, name, run.run_id))
+        certificate = tx.rows("run_by_id", run_id=run.run_id)[0]["certificate"]
+    _write(out / "certificate.json", [certificate_bytes(certificate)])
+
+
+def _write(path: Path, pieces: Iterable[bytes]) -> None:
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as part:
+        part.writelines(pieces)
+    Path(part.name).chmod(0o644)
+    os.replace(part.name, path)  # noqa: PTH105 - Path.replace says the same with more words

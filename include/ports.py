@@ -8,7 +8,7 @@ Stop
 └── NothingUsable  the input holds no row that can be used; give another
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -152,6 +152,12 @@ class Transaction(Protocol):
 
     def rows_for(self, name: str, *, names: Names, **params: Any) -> list[Row]:
         """The rows of a query whose `{table}` and the like are filled with identifiers."""
+
+    def stream(self, name: str, **params: Any) -> Iterator[Row]:
+        """The rows of a query, fetched in portions as they are asked for; other queries may run in between."""
+
+    def copy_out(self, name: str, **params: Any) -> Iterator[bytes]:
+        """The rows of a query as CSV with a header, piece by piece; nothing else may run before the last piece."""
 
     def copy_in(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
         """COPY rows into a table; how many there were. `rows` must not query: the connection is busy copying."""

@@ -1,10 +1,10 @@
 """Ties out one day: sees what the day knew, matches, names every difference, and certifies the result."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from itertools import chain, islice
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -23,7 +23,7 @@ from include.domain.fx import rates_to
 from include.domain.proofs import ControlTotal
 from include.flows import flag_quality
 from include.flows.apply_cash import apply_cash
-from include.flows.render_results import render_results
+from include.flows.render_results import hash_results
 from include.flows.snapshot import Seen, see
 from include.flows.total_controls import input_of, total_controls
 from include.policy import Breaks, Policy
@@ -36,6 +36,9 @@ Recon = Callable[[Transaction, Seen, Policy], Iterable[Break]]
 RECONS: tuple[Recon, ...] = (apply_cash,)
 """The reconciliations in their order. Each reads the views of schema `seen` and what earlier ones left in temporary
 tables, keeps its matches in recon.matches, and returns its breaks."""
+
+BREAKS_AT_ONCE = 20_000
+"""Breaks held in memory at once."""
 
 _COLUMNS = {
     "recon.breaks": "run_id break_id recon code key currency amount_minor severity age_days owner action evidence",
@@ -74,22 +77,23 @@ def reconcile(store: Store, *, as_of: date, policy: Policy) -> RunSummary:
         run_id = uuid5(NAMESPACE, dumps([as_of, inputs, policy.sha256, code_sha256()]))
         seen = Seen(run_id, snapshot["batch_through"], as_of)
         _open(tx, seen, snapshot["proof_through"], policy)
-        found = [one for recon in RECONS for one in recon(tx, seen, policy)]
+        judge = _Judge(policy.breaks, as_of, _rates(tx, seen))
+        for recon in RECONS:
+            _keep_breaks(tx, seen, recon(tx, seen, policy), judge)
         totals = total_controls(tx, seen, quarantine)
-        breaks = [
-            *found,
-            *flag_quality.quarantined(quarantine),
-            *flag_quality.unknown_statuses(tx),
-            *flag_quality.unproven_sources(unproven),
-            *flag_quality.untied_totals(totals),
-        ]
-        rows = _break_rows(run_id, breaks, as_of=as_of, rules=policy.breaks, in_sgd=_rates(tx, seen))
-        _copy(tx, "recon.breaks", rows)
+        quality = (
+            flag_quality.quarantined(quarantine),
+            flag_quality.unknown_statuses(tx),
+            flag_quality.unproven_sources(unproven),
+            flag_quality.untied_totals(totals),
+        )
+        _keep_breaks(tx, seen, chain.from_iterable(quality), judge)
         _copy(tx, "recon.control_totals", _total_rows(run_id, totals))
         _copy(tx, "recon.open_invoices", _open_rows(run_id, seen, tx.rows("open_invoices")))
         certificate = _certify(tx, run_id, seen, policy, inputs)
+        breaks = tx.rows("count_breaks", run_id=run_id)[0]["breaks"]
     proven = not unproven and all(total.proven for total in totals)
-    return RunSummary(run_id, as_of, len(breaks), proven, certificate["certificate_sha256"])
+    return RunSummary(run_id, as_of, breaks, proven, certificate["certificate_sha256"])
 
 
 def _inputs(tx: Transaction, quarantine: Sequence[Row], unproven: Sequence[Row]) -> Inputs:
@@ -128,19 +132,34 @@ def _rates(tx: Transaction, seen: Seen) -> dict[str, Decimal]:
     return rates_to(REPORTING_CURRENCY, [(r["from_currency"], r["to_currency"], r["rate"]) for r in rows])
 
 
-def _break_rows(
-    run_id: UUID, breaks: Iterable[Break], *, as_of: date, rules: Breaks, in_sgd: Mapping[str, Decimal]
-) -> Iterator[list[Any]]:
-    for one in breaks:
-        code = rules.codes[one.code]
-        level: str = code.severity
-        if level == "by_value":
-            sgd = in_reporting_currency(one.amount_minor or 0, currency=one.currency or "", rates=in_sgd)
-            level = severity(sgd, thresholds=rules.severity_by_value, unknown=rules.unknown_value)
+@dataclass(frozen=True)
+class _Judge:
+    """What makes a break somebody's work: policy, the day, and what currencies are worth in SGD."""
+
+    rules: Breaks
+    as_of: date
+    in_sgd: Mapping[str, Decimal]
+
+    def row(self, run_id: UUID, one: Break) -> list[Any]:
+        code = self.rules.codes[one.code]
         identity = break_id(recon=one.recon, family=code.family, key=one.key)
         facts = [one.recon, one.code, one.key, one.currency, one.amount_minor]
-        age_days = (as_of - one.since).days if one.since else 0
-        yield [run_id, identity, *facts, level, age_days, code.owner, code.action, one.evidence]
+        age_days = (self.as_of - one.since).days if one.since else 0
+        return [run_id, identity, *facts, self._level(one), age_days, code.owner, code.action, one.evidence]
+
+    def _level(self, one: Break) -> str:
+        level = self.rules.codes[one.code].severity
+        if level != "by_value":
+            return level
+        sgd = in_reporting_currency(one.amount_minor or 0, currency=one.currency or "", rates=self.in_sgd)
+        return severity(sgd, thresholds=self.rules.severity_by_value, unknown=self.rules.unknown_value)
+
+
+def _keep_breaks(tx: Transaction, seen: Seen, breaks: Iterable[Break], judge: _Judge) -> None:
+    """Store breaks in portions: what finds them may ask the database for more in between."""
+    waiting = iter(breaks)
+    while portion := list(islice(waiting, BREAKS_AT_ONCE)):
+        _copy(tx, "recon.breaks", [judge.row(seen.run_id, one) for one in portion])
 
 
 def _open_rows(run_id: UUID, seen: Seen, open_invoices: Sequence[Row]) -> Iterator[list[Any]]:
@@ -152,9 +171,7 @@ def _open_rows(run_id: UUID, seen: Seen, open_invoices: Sequence[Row]) -> Iterat
 
 def _certify(tx: Transaction, run_id: UUID, seen: Seen, policy: Policy, inputs: Inputs) -> dict[str, Any]:
     """Hash everything the run consumed and gave; a repeated run must give what it gave before."""
-    outputs = {
-        name: hashlib.sha256(content).hexdigest() for name, content in render_results(tx, run_id).items()
-    }
+    outputs = hash_results(tx, run_id)
     facts = {
         "run_id": str(run_id),
         "as_of": seen.as_of.isoformat(),
@@ -164,7 +181,7 @@ def _certify(tx: Transaction, run_id: UUID, seen: Seen, policy: Policy, inputs: 
         "code_sha256": code_sha256(),
         "totals": [
             {key: str(value) for key, value in row.items()}
-            for row in tx.rows("result_control_totals", run_id=run_id)
+            for row in tx.rows("control_totals", run_id=run_id)
         ],
     }
     certificate = {**facts, "certificate_sha256": sha256(facts)}

@@ -103,7 +103,7 @@ def _facts(tx: Transaction, run: Row, *, as_of: date) -> ReportFacts:
         run_id=run_id,
         as_of=as_of,
         certificate_sha256=run["certificate_sha256"],
-        totals=[_total(row) for row in tx.rows("result_control_totals", run_id=run_id)],
+        totals=[_total(row) for row in tx.rows("control_totals", run_id=run_id)],
         applied=[AppliedTotal(**row) for row in tx.rows("report_applied", run_id=run_id)],
         ambiguous=[AmbiguousTotal(**row) for row in tx.rows("report_ambiguous", run_id=run_id)],
         breaks=[_break_total(row, rules) for row in tx.rows("report_breaks_by_code", run_id=run_id)],

@@ -13,6 +13,7 @@ from include import ports
 from include.store.queries import query
 
 CONNECT_TIMEOUT_S = 10
+STREAMED_ROWS = 5_000
 
 _RETRYABLE_CLASSES = ("08", "40", "53", "55", "57")
 """SQLSTATE classes worth another try: connection, rollback, resources, object in use, operator intervention."""
@@ -64,6 +65,21 @@ class PostgresTransaction:
     def rows_for(self, name: str, *, names: ports.Names, **params: Any) -> list[ports.Row]:
         """The rows of a query whose `{table}` and the like are filled with identifiers."""
         return self._connection.execute(_composed(name, names), _adapted(params)).fetchall()
+
+    def stream(self, name: str, **params: Any) -> Iterator[ports.Row]:
+        """The rows of a query, fetched in portions; other queries may run in between."""
+        with self._connection.cursor(name=f"stream_{name}") as cursor:
+            cursor.itersize = STREAMED_ROWS
+            cursor.execute(_bytes(query(name)), _adapted(params))
+            yield from cursor
+
+    def copy_out(self, name: str, **params: Any) -> Iterator[bytes]:
+        """The rows of a query as CSV with a header, piece by piece."""
+        text = psycopg.ClientCursor(self._connection).mogrify(query(name), params)
+        statement = f"COPY ({text.rstrip().rstrip(';')}) TO STDOUT (FORMAT csv, HEADER)"
+        with self._connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
+            for piece in copy:
+                yield bytes(piece)
 
     def copy_in(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
         """COPY rows into a table; how many there were. Dicts become jsonb. `rows` must not query meanwhile."""

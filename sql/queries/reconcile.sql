@@ -21,7 +21,7 @@ FROM unnest(%(entities)s::text[], %(words)s::text[], %(statuses)s::text[]) AS po
 ON CONFLICT DO NOTHING;
 
 -- name: input_of
-SELECT count(*) AS count, encode(sha256(coalesce(string_agg(row_hash, '' ORDER BY row_hash), '')::bytea), 'hex') AS sha256
+SELECT count(*) AS count, encode(sha256(coalesce(string_agg(row_hash, '' ORDER BY row_hash COLLATE "C"), '')::bytea), 'hex') AS sha256
 FROM {table};
 
 -- name: totals_of
@@ -65,6 +65,9 @@ ON CONFLICT (run_id) DO UPDATE SET computed_at = clock_timestamp();
 
 -- name: run_by_id
 SELECT run_id, as_of, state, certificate FROM recon.runs WHERE run_id = %(run_id)s;
+
+-- name: count_breaks
+SELECT count(*) AS breaks FROM recon.breaks WHERE run_id = %(run_id)s;
 
 -- name: forget_matches
 DELETE FROM recon.matches WHERE run_id = %(run_id)s;

@@ -24,7 +24,6 @@ REPORT = {
     "sent_at": None,
     "certificate_sha256": "c0ffee" * 10,
 }
-BREAK = {"break_id": "b", "key": "=1+1", "currency": "USD", "amount_minor": -1250}
 
 
 class PlayedStore:
@@ -42,9 +41,13 @@ class PlayedStore:
         self.asked.append(name)
         return self._answers.get(name, [])
 
+    def copy_out(self, name: str, **_params: Any) -> Iterator[bytes]:
+        self.asked.append(name)
+        yield b"break_id,key,currency,amount\nb,=1+1,USD,-12.50\n" if name == "file_breaks" else b"currency\n"
+
 
 def full() -> PlayedStore:
-    return PlayedStore({"list_reports": [REPORT], "report_of_day": [REPORT], "result_breaks": [BREAK]})
+    return PlayedStore({"list_reports": [REPORT], "report_of_day": [REPORT]})
 
 
 def get(app: FastAPI, path: str, *, method: str = "GET") -> httpx.Response:

@@ -8,6 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from include.domain.currencies import EXPONENTS
 from include.domain.entities import ENTITIES
 from include.flows.land_records import typed_columns
 from include.local.databases import DatabaseUrls
@@ -137,3 +138,9 @@ def test_a_query_that_is_not_there_is_named() -> None:
 def test_every_query_says_what_it_is_for_in_its_file() -> None:
     for path in (SQL / "queries").glob("*.sql"):
         assert path.read_text().startswith("-- "), path.name
+
+
+def test_the_database_knows_the_decimals_of_every_currency(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        rows = connection.execute("SELECT currency, exponent FROM canonical.currencies").fetchall()
+    assert {str(currency): exponent for currency, exponent in rows} == EXPONENTS
