@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from math import comb
 
-from include.domain.remittances import CashLine
+from include.domain.cash_lines import CashLine
 from include.domain.subset_sum import BudgetSpent, Subset, exact_subsets, is_searched_whole
 
 EXPLANATIONS_MAX = 8

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+from include.domain.cash_lines import CashLine
 from include.domain.fx import DailyRates, convert
 from include.domain.money import Money
 from include.domain.residuals import (
@@ -56,23 +57,6 @@ class Remittance:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CashLine:
-    """What a payment settles of an invoice: `amount_minor` in cash and `residual_minor` by its reason, in the
-    invoice's currency; `paid_minor` is that cash in the payment's currency.
-    """
-
-    rule: str
-    payment_id: str
-    invoice_id: str
-    currency: str
-    amount_minor: int
-    paid_currency: str
-    paid_minor: int
-    residual_minor: int = 0
-    residual_reason: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
 class Difference:
     """What is noteworthy about a payment, posted or not: a break keyed by it."""
 
@@ -107,12 +91,15 @@ class Settings:
 def apply_remittances(
     remittances: Sequence[Remittance], invoices: Mapping[str, NamedInvoice], settings: Settings
 ) -> Applied:
-    """Apply each remittance in the order of payment (date, amount, id) to what is then open of the invoices it names.
+    """Apply each remittance in the order of payment (date, amount, id) to what is then open of the invoices it names;
+    doubtful ones, of which nothing is posted, come last.
 
     A remittance none of whose invoices is open, or one of which may not be posted against, is left alone.
     """
     work = _Application(settings, invoices, {key: one.open_minor for key, one in invoices.items()})
-    ordered = sorted(remittances, key=lambda one: (one.paid_on, one.amount_minor, one.payment_id))
+    ordered = sorted(
+        remittances, key=lambda one: (bool(one.doubt), one.paid_on, one.amount_minor, one.payment_id)
+    )
     together = _components(ordered, invoices)
     for one in ordered:
         if one.payment_id in together:

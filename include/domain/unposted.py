@@ -21,15 +21,18 @@ class Finding:
     evidence: str
 
 
-def unposted(payment: Mapping[str, Any], held: Held | None) -> Finding:
-    """The break for a payment no pass could post.
+def ambiguous(held: Held) -> Finding:
+    """The break for a payment that several things explain."""
+    shown = ", ".join(held.candidates[:CANDIDATES_SHOWN]) or "none to name"
+    return Finding("CA16", f"{held.why}: {shown}; a reference naming the invoice would decide")
+
+
+def unposted(payment: Mapping[str, Any]) -> Finding:
+    """The break for a payment no pass could post or explain.
 
     `payment` has payment_id, customer_id, currency, amount_minor, names_a_document, postable, reference, and `named`:
     the invoices it names, each with invoice_id, number, key, customer_id, currency, gross_minor, status, settled_by.
     """
-    if held:
-        shown = ", ".join(held.candidates[:CANDIDATES_SHOWN])
-        return Finding("CA16", f"{held.why}: {shown}; a reference naming the invoice would decide")
     if not payment["postable"]:
         return Finding(
             "CA01", "its status is unknown or a newer version unreadable; see its DQ05 or DQ01 break"

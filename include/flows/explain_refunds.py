@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 
 from include.domain.breaks import Break
 from include.domain.money import Money
@@ -10,20 +9,13 @@ from include.domain.refunds import Credit, Refund, explain_refunds
 from include.ports import Row, Transaction
 
 
-@dataclass
-class Returns:
-    """Breaks, and by payment the unapplied minor units that were given back."""
-
-    breaks: list[Break] = field(default_factory=list)
-    of_cash: dict[str, int] = field(default_factory=dict)
-
-
-def explain_returns(tx: Transaction) -> Returns:
+def explain_returns(tx: Transaction) -> Iterator[Break]:
     """Spread credit notes over invoices and refunds; CA12, CA13, CA14 and CA18 for what is left, or failed.
 
-    Leaves `run_credits`, `cash_returned` and `unexplained_refunds`. Reads `cash_lines`, the pools and `on_account`.
+    Leaves `run_credits` and `unexplained_refunds`, and adds to `cash_returned`. Reads `cash_lines`, `on_account` and
+    the pools.
     """
-    for table in ("run_credits", "cash_returned", "unexplained_refunds"):
+    for table in ("run_credits", "unexplained_refunds"):
         tx.run(f"create_{table}")
     rows = tx.rows("credits_left")
     credits = {row["credit_note_id"]: _credit(row) for row in rows}
@@ -35,10 +27,11 @@ def explain_returns(tx: Transaction) -> Returns:
     )
     tx.run("use_credits", credits=list(credits), left=[credit.left_minor for credit in credits.values()])
     currency = {row["payment_id"]: row["currency"] for row in refunds}
-    tx.copy_in(
-        "cash_returned",
-        ("payment_id", "currency", "amount_minor"),
-        ((payment, currency[payment], minor) for payment, minor in found.of_cash.items()),
+    tx.run(
+        "keep_returned",
+        payments=list(found.of_cash),
+        currencies=[currency[payment] for payment in found.of_cash],
+        amounts=list(found.of_cash.values()),
     )
     uncovered = [
         (row, found.uncovered[row["refund_id"]]) for row in refunds if row["refund_id"] in found.uncovered
@@ -48,13 +41,10 @@ def explain_returns(tx: Transaction) -> Returns:
         ("refund_id", "currency", "amount_minor"),
         ((row["refund_id"], row["currency"], minor) for row, minor in uncovered),
     )
-    breaks = [
-        *_unapplied_credits(rows, credits),
-        *_unexplained_refunds(uncovered),
-        *_disputes(tx.rows("disputes_taken")),
-        *_failed(tx.rows("failed_after_success")),
-    ]
-    return Returns(breaks, found.of_cash)
+    yield from _unapplied_credits(rows, credits)
+    yield from _unexplained_refunds(uncovered)
+    yield from _disputes(tx.rows("disputes_taken"))
+    yield from _failed(tx.rows("failed_after_success"))
 
 
 def _credit(row: Row) -> Credit:

@@ -37,8 +37,8 @@ RECONS: tuple[Recon, ...] = (apply_cash,)
 """The reconciliations in their order. Each reads the views of schema `seen` and what earlier ones left in temporary
 tables, keeps its matches in recon.matches, and returns its breaks."""
 
-BREAKS_AT_ONCE = 20_000
-"""Breaks held in memory at once."""
+ROWS_AT_ONCE = 20_000
+"""Rows of results held in memory at once."""
 
 _COLUMNS = {
     "recon.breaks": "run_id break_id recon code key currency amount_minor severity age_days owner action evidence",
@@ -59,10 +59,11 @@ class RunSummary:
     certificate_sha256: str
 
 
-def reconcile(store: Store, *, as_of: date, policy: Policy) -> RunSummary:
+def reconcile(store: Store, *, as_of: date, policy: Policy, buckets: int = 0) -> RunSummary:
     """Compute and keep the run of a day. Repeating it gives the same run: facts learnt since are for later days.
 
-    Raises Fatal when a repeated run gives other results than before, Retryable when the database is away.
+    `buckets`: in how many parts customers are taken through what is decided in memory, 0 to choose; the result is the
+    same. Raises Fatal when a repeated run gives other results than before, Retryable when the database is away.
     """
     with store.transaction() as tx:
         snapshot = tx.rows("take_snapshot", as_of=as_of)[0]
@@ -75,9 +76,9 @@ def reconcile(store: Store, *, as_of: date, policy: Policy) -> RunSummary:
         ]
         inputs = _inputs(tx, quarantine, unproven)
         run_id = uuid5(NAMESPACE, dumps([as_of, inputs, policy.sha256, code_sha256()]))
-        seen = Seen(run_id, snapshot["batch_through"], as_of)
+        seen = Seen(run_id, snapshot["batch_through"], as_of, buckets)
         _open(tx, seen, snapshot["proof_through"], policy)
-        judge = _Judge(policy.breaks, as_of, _rates(tx, seen))
+        judge = _Judge(policy.breaks, as_of, _rates(tx))
         for recon in RECONS:
             _keep_breaks(tx, seen, recon(tx, seen, policy), judge)
         totals = total_controls(tx, seen, quarantine)
@@ -89,7 +90,7 @@ def reconcile(store: Store, *, as_of: date, policy: Policy) -> RunSummary:
         )
         _keep_breaks(tx, seen, chain.from_iterable(quality), judge)
         _copy(tx, "recon.control_totals", _total_rows(run_id, totals))
-        _copy(tx, "recon.open_invoices", _open_rows(run_id, seen, tx.rows("open_invoices")))
+        _copy_in_portions(tx, "recon.open_invoices", _open_rows(seen, tx.stream("open_invoices")))
         certificate = _certify(tx, run_id, seen, policy, inputs)
         breaks = tx.rows("count_breaks", run_id=run_id)[0]["breaks"]
     proven = not unproven and all(total.proven for total in totals)
@@ -122,13 +123,20 @@ def _copy(tx: Transaction, table: str, rows: Iterable[Sequence[Any]]) -> None:
     tx.copy_in(table, _COLUMNS[table].split(), rows)
 
 
+def _copy_in_portions(tx: Transaction, table: str, rows: Iterable[Sequence[Any]]) -> None:
+    """As `_copy`, for rows whose source asks the database for more in between."""
+    waiting = iter(rows)
+    while portion := list(islice(waiting, ROWS_AT_ONCE)):
+        _copy(tx, table, portion)
+
+
 def _total_rows(run_id: UUID, totals: Iterable[ControlTotal]) -> Iterator[list[Any]]:
     for total in totals:
         yield [run_id, *(getattr(total, column) for column in _COLUMNS["recon.control_totals"].split()[1:])]
 
 
-def _rates(tx: Transaction, seen: Seen) -> dict[str, Decimal]:
-    rows = tx.rows("rates_as_of", batch=seen.batch, as_of=seen.as_of)
+def _rates(tx: Transaction) -> dict[str, Decimal]:
+    rows = tx.rows("rates_as_of")
     return rates_to(REPORTING_CURRENCY, [(r["from_currency"], r["to_currency"], r["rate"]) for r in rows])
 
 
@@ -156,17 +164,14 @@ class _Judge:
 
 
 def _keep_breaks(tx: Transaction, seen: Seen, breaks: Iterable[Break], judge: _Judge) -> None:
-    """Store breaks in portions: what finds them may ask the database for more in between."""
-    waiting = iter(breaks)
-    while portion := list(islice(waiting, BREAKS_AT_ONCE)):
-        _copy(tx, "recon.breaks", [judge.row(seen.run_id, one) for one in portion])
+    _copy_in_portions(tx, "recon.breaks", (judge.row(seen.run_id, one) for one in breaks))
 
 
-def _open_rows(run_id: UUID, seen: Seen, open_invoices: Sequence[Row]) -> Iterator[list[Any]]:
+def _open_rows(seen: Seen, open_invoices: Iterable[Row]) -> Iterator[list[Any]]:
     for row in open_invoices:
         days = aging.days_past_due(row["due_date"], as_of=seen.as_of)
         facts = [row["invoice_id"], row["customer_id"], row["currency"], row["open_minor"], row["due_date"]]
-        yield [run_id, *facts, days, aging.bucket(days)]
+        yield [seen.run_id, *facts, days, aging.bucket(days)]
 
 
 def _certify(tx: Transaction, run_id: UUID, seen: Seen, policy: Policy, inputs: Inputs) -> dict[str, Any]:

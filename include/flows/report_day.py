@@ -117,7 +117,8 @@ def _facts(tx: Transaction, run: Row, *, as_of: date) -> ReportFacts:
 
 def _worths(tx: Transaction, run: Row, as_of: date) -> dict[str, list[Any]]:
     """What one minor unit of each currency is worth in the reporting currency's minor units."""
-    rows = tx.rows("rates_as_of", batch=run["batch_through"], as_of=as_of)
+    tx.run("see_snapshot", batch=run["batch_through"], as_of=as_of, rules_sha256=run["rules_sha256"])
+    rows = tx.rows("rates_as_of")
     rates = rates_to(REPORTING_CURRENCY, [(r["from_currency"], r["to_currency"], r["rate"]) for r in rows])
     rates[REPORTING_CURRENCY] = Decimal(1)
     scale = exponent(REPORTING_CURRENCY)

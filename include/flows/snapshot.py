@@ -10,11 +10,15 @@ from include.ports import Transaction
 
 @dataclass(frozen=True)
 class Seen:
-    """The run `run_id` sees landing batches up to `batch` and facts dated up to `as_of`, and keeps what it finds."""
+    """The run `run_id` sees landing batches up to `batch` and facts dated up to `as_of`, and keeps what it finds.
+
+    `buckets` is into how many parts it cuts what is decided in memory, 0 to choose; it changes no result.
+    """
 
     run_id: UUID
     batch: int
     as_of: date
+    buckets: int = 0
 
 
 def see(tx: Transaction, policy: Policy, *, batch: int, as_of: date) -> None:

@@ -63,6 +63,24 @@ CREATE TEMP TABLE cash_lines (
     residual_reason text NOT NULL
 ) ON COMMIT DROP;
 
+-- name: create_new_lines
+-- Lines decided in memory, on their way into cash_lines.
+CREATE TEMP TABLE new_lines (LIKE cash_lines) ON COMMIT DROP;
+
+-- name: create_held_payments
+-- Unposted payments whose break is written already.
+CREATE TEMP TABLE held_payments (payment_id text COLLATE "C" PRIMARY KEY) ON COMMIT DROP;
+
+-- name: create_on_account
+-- What posted payments paid beyond what they settled.
+CREATE TEMP TABLE on_account (
+    payment_id text COLLATE "C" PRIMARY KEY,
+    customer_id text COLLATE "C",
+    currency char(3) NOT NULL,
+    left_minor bigint NOT NULL,
+    paid_on date NOT NULL
+) ON COMMIT DROP;
+
 -- name: create_namings
 CREATE TEMP TABLE namings (
     payment_id text COLLATE "C" NOT NULL,
@@ -174,11 +192,13 @@ JOIN run_invoices ON number_key = key AND run_invoices.group_id = pool_payments.
 
 -- name: find_digits
 INSERT INTO namings
-SELECT DISTINCT payment_id, invoice_id, 'digits', digits
+SELECT payment_id, invoice_id, 'digits', key
 FROM pool_payments
-JOIN run_invoices USING (group_id)
-CROSS JOIN LATERAL unnest(number_digits) AS digits
-WHERE digits = ANY(reference_keys) AND payment_id NOT IN (SELECT payment_id FROM named_invoices);
+CROSS JOIN LATERAL unnest(reference_keys) AS key
+JOIN (
+    SELECT group_id, invoice_id, unnest(number_digits) AS digits FROM run_invoices
+) AS numbered ON digits = key AND numbered.group_id = pool_payments.group_id
+WHERE payment_id NOT IN (SELECT payment_id FROM named_invoices);
 
 -- name: analyse_namings
 ANALYZE namings;
@@ -294,8 +314,10 @@ DELETE FROM pool_payments USING cash_lines WHERE cash_lines.payment_id = pool_pa
 DELETE FROM pool_invoices USING cash_lines
 WHERE cash_lines.invoice_id = pool_invoices.invoice_id AND rule = ANY(%(rules)s);
 
--- name: remittances
--- Unposted payments with the set of invoices they name; `doubt` says why an amount that differs is not applied.
+-- name: create_remittances
+-- Unposted payments with the set of invoices they name; `doubt` says why an amount that differs is not applied. Payments
+-- of one group are in one bucket, those of nobody in bucket -1.
+CREATE TEMP TABLE remittances ON COMMIT DROP AS
 WITH contradicted AS (
     SELECT DISTINCT applied.payment_id
     FROM namings AS applied JOIN namings AS numbered USING (payment_id)
@@ -303,7 +325,8 @@ WITH contradicted AS (
 ), untouchable AS (
     SELECT DISTINCT invoice_id FROM namings JOIN pool_payments USING (payment_id) WHERE NOT postable
 )
-SELECT payment.payment_id, payment.currency, payment.amount_minor, paid_on,
+SELECT coalesce(mod(abs(hashtext(payment.group_id)::bigint), %(buckets)s), -1) AS bucket,
+    payment.payment_id, payment.currency, payment.amount_minor, paid_on,
     array_agg(invoice_id ORDER BY invoice_id) AS invoice_ids,
     CASE
         WHEN bool_or(payer <> 'own') THEN 'its payer is not known to be the customer invoiced'
@@ -320,8 +343,61 @@ LEFT JOIN contradicted USING (payment_id)
 LEFT JOIN untouchable USING (invoice_id)
 LEFT JOIN pool_invoices USING (invoice_id)
 WHERE payment.postable
-GROUP BY payment.payment_id
-ORDER BY payment.payment_id;
+GROUP BY payment.payment_id;
+
+-- name: remittances_of
+SELECT payment_id, currency, amount_minor, paid_on, invoice_ids, doubt
+FROM remittances WHERE bucket = %(bucket)s ORDER BY payment_id;
+
+-- name: remittance_span
+SELECT min(paid_on) AS first_on, max(paid_on) AS last_on, array_agg(DISTINCT currency::text) AS currencies
+FROM remittances;
+
+-- name: set_aside_returned
+-- Payments that settled nothing so far and were given back whole are no money any more.
+INSERT INTO cash_returned
+SELECT payment_id, pool_payments.currency, pool_payments.amount_minor
+FROM pool_payments
+JOIN seen.refunds USING (payment_id)
+WHERE coalesce(state, 'SUCCEEDED') IN ('SUCCEEDED', 'PENDING') AND refunds.currency = pool_payments.currency
+GROUP BY payment_id, pool_payments.currency, pool_payments.amount_minor
+HAVING sum(refunds.amount_minor) >= pool_payments.amount_minor;
+
+-- name: remove_returned
+DELETE FROM pool_payments USING cash_returned WHERE cash_returned.payment_id = pool_payments.payment_id;
+
+-- name: count_pool_payments
+SELECT count(*) AS payments FROM pool_payments;
+
+-- name: analyse_new_lines
+ANALYZE new_lines;
+
+-- name: keep_new_lines
+INSERT INTO cash_lines SELECT * FROM new_lines;
+
+-- name: add_on_account
+INSERT INTO on_account
+SELECT pool_payments.payment_id, customer_id, pool_payments.currency,
+    pool_payments.amount_minor - sum(paid_minor), paid_on
+FROM new_lines JOIN pool_payments USING (payment_id)
+GROUP BY pool_payments.payment_id
+HAVING pool_payments.amount_minor <> sum(paid_minor);
+
+-- name: spend_payments
+DELETE FROM pool_payments USING new_lines WHERE new_lines.payment_id = pool_payments.payment_id;
+
+-- name: forget_new_lines
+TRUNCATE new_lines;
+
+-- name: hold_payments
+INSERT INTO held_payments SELECT unnest(%(payments)s::text[]);
+
+-- name: refunded_of
+SELECT payment_id, sum(amount_minor)::bigint AS amount_minor
+FROM seen.refunds
+JOIN unnest(%(payments)s::text[]) AS wanted (payment_id) USING (payment_id)
+WHERE coalesce(state, 'SUCCEEDED') IN ('SUCCEEDED', 'PENDING')
+GROUP BY payment_id;
 
 -- name: remitted_invoices
 SELECT invoice.invoice_id, number, invoice.customer_id, country, invoice.currency, net_minor, invoice.gross_minor,
@@ -337,21 +413,17 @@ WHERE rate_date BETWEEN %(from_date)s::date AND %(to_date)s
 ORDER BY rate_date, from_currency, to_currency, source;
 
 -- name: reduce_open
--- What the lines of one rule took off the invoices they touch.
-UPDATE pool_invoices SET open_minor = open_minor - taken.minor
-FROM (
-    SELECT invoice_id, sum(amount_minor + residual_minor) AS minor FROM cash_lines
-    WHERE rule = ANY(%(rules)s) GROUP BY invoice_id
-) AS taken
-WHERE taken.invoice_id = pool_invoices.invoice_id;
+-- An invoice of which nothing is left leaves the pool.
+MERGE INTO pool_invoices USING (
+    SELECT invoice_id, sum(amount_minor + residual_minor) AS minor FROM new_lines GROUP BY invoice_id
+) AS taken ON taken.invoice_id = pool_invoices.invoice_id
+WHEN MATCHED AND open_minor = taken.minor THEN DELETE
+WHEN MATCHED THEN UPDATE SET open_minor = open_minor - taken.minor;
 
--- name: remove_closed_invoices
-DELETE FROM pool_invoices WHERE open_minor = 0;
-
--- name: open_payments
+-- name: create_open_cash
 -- Unposted payments of customers who paid something without naming anything. One that names a document, or that must
--- not be posted, is there as a rival; so is what an overpayment left on account. A payment wholly given back explains
--- nothing. `unread_rows` are the customer's invoices, payments and credit notes in quarantine.
+-- not be posted, is there as a rival; so is what an overpayment left on account. `unread_rows` are the customer's invoices, payments and credit notes in quarantine.
+CREATE TEMP TABLE open_cash ON COMMIT DROP AS
 WITH unread AS (
     SELECT customer_id, count(*) AS unread_rows
     FROM seen.quarantine
@@ -361,39 +433,37 @@ WITH unread AS (
     SELECT payment_id, customer_id, currency, amount_minor, paid_on,
         names_a_document OR NOT postable OR payment_id IN (SELECT payment_id FROM namings) AS names_another
     FROM pool_payments
-    WHERE customer_id IS NOT NULL AND amount_minor > (
-        SELECT coalesce(sum(refunds.amount_minor), 0) FROM seen.refunds
-        WHERE refunds.payment_id = pool_payments.payment_id AND coalesce(state, 'SUCCEEDED') IN ('SUCCEEDED', 'PENDING')
-    )
+    WHERE customer_id IS NOT NULL
     UNION ALL
     SELECT payment_id, customer_id, currency, left_minor, paid_on, true FROM on_account
     WHERE customer_id IS NOT NULL
 )
-SELECT open.*, coalesce(unread_rows, 0) AS unread_rows
+SELECT open.*, coalesce(unread_rows, 0) AS unread_rows,
+    mod(abs(hashtext(customer_id)::bigint), %(buckets)s) AS bucket
 FROM open LEFT JOIN unread USING (customer_id)
-WHERE customer_id IN (SELECT customer_id FROM open WHERE NOT names_another)
-ORDER BY payment_id;
+WHERE customer_id IN (SELECT customer_id FROM open WHERE NOT names_another);
 
--- name: create_on_account
--- What posted payments paid beyond what they settled.
-CREATE TEMP TABLE on_account ON COMMIT DROP AS
-SELECT payment_id, customer_id, payments.currency, (payments.amount_minor - sum(paid_minor))::bigint AS left_minor, paid_on
-FROM cash_lines
-JOIN seen.payments ON payments.native_id = cash_lines.payment_id
-WHERE rule = ANY(%(rules)s)
-GROUP BY payment_id, customer_id, payments.currency, payments.amount_minor, paid_on
-HAVING payments.amount_minor <> sum(paid_minor);
+-- name: open_cash_of
+SELECT payment_id, customer_id, currency, amount_minor, paid_on, names_another, unread_rows
+FROM open_cash WHERE bucket = %(bucket)s ORDER BY payment_id;
 
--- name: open_invoices_of
+-- name: create_open_debts
 -- Their open invoices, with the days on which a payment could settle each, and the first unposted payment that names it.
+CREATE TEMP TABLE open_debts ON COMMIT DROP AS
 SELECT invoice_id, customer_id, currency, open_minor, due_date, postable,
-    issue_date - %(days_before_issue)s::int AS from_date, due_date + %(days_after_due)s::int AS to_date, named_by
+    issue_date - %(days_before_issue)s::int AS from_date, due_date + %(days_after_due)s::int AS to_date, named_by, bucket
 FROM pool_invoices
-JOIN unnest(%(customers)s::text[]) AS payer (customer_id) USING (customer_id)
+JOIN (SELECT DISTINCT customer_id, bucket FROM open_cash) AS payers USING (customer_id)
 LEFT JOIN (
     SELECT invoice_id, min(payment_id) AS named_by FROM namings JOIN pool_payments USING (payment_id) GROUP BY invoice_id
-) AS named USING (invoice_id)
-ORDER BY invoice_id;
+) AS named USING (invoice_id);
+
+-- name: analyse_open
+ANALYZE open_cash, open_debts;
+
+-- name: open_debts_of
+SELECT invoice_id, customer_id, currency, open_minor, due_date, postable, from_date, to_date, named_by
+FROM open_debts WHERE bucket = %(bucket)s ORDER BY invoice_id;
 
 -- name: create_used_credits
 -- Credit notes that name no invoice and were deducted from a payment all the same.
@@ -405,12 +475,12 @@ INSERT INTO used_credits SELECT unnest(%(credits)s::text[]);
 -- name: open_credits_of
 SELECT native_id AS credit_note_id, credit_notes.customer_id, credit_notes.currency, abs(gross_minor) AS left_minor
 FROM seen.credit_notes
-JOIN unnest(%(customers)s::text[]) AS payer (customer_id) USING (customer_id)
+JOIN (SELECT DISTINCT customer_id FROM open_cash WHERE bucket = %(bucket)s) AS payers USING (customer_id)
 WHERE gross_minor <> 0 AND NOT EXISTS (SELECT FROM run_invoices WHERE run_invoices.invoice_id = credit_notes.invoice_id)
 ORDER BY native_id;
 
 -- name: unmatched_payments
--- What no pass could post, with every invoice it names and what became of that invoice.
+-- What no pass could post or explain, with every invoice it names and what became of that invoice.
 WITH named AS (
     SELECT DISTINCT ON (namings.payment_id, invoice_id)
         namings.payment_id, invoice.*, settled.payment_id AS settled_by
@@ -433,6 +503,7 @@ SELECT payment.payment_id, payment.customer_id, payment.currency, payment.amount
     ) AS named
 FROM pool_payments AS payment
 LEFT JOIN named USING (payment_id)
+WHERE payment_id NOT IN (SELECT payment_id FROM held_payments)
 GROUP BY payment.payment_id
 ORDER BY payment.payment_id;
 
@@ -471,7 +542,7 @@ WHERE used.credit_note_id = run_credits.credit_note_id;
 -- name: run_refunds
 -- Money on its way back or gone, with what its payment left unapplied and the invoices it settled.
 SELECT refunds.native_id AS refund_id, refunds.payment_id, refunds.currency, refunds.amount_minor, created_on,
-    coalesce(pool_payments.amount_minor, on_account.left_minor, 0) AS unapplied_minor,
+    coalesce(cash_returned.amount_minor, pool_payments.amount_minor, on_account.left_minor, 0) AS unapplied_minor,
     coalesce(settled.invoice_ids, '{}') AS invoice_ids
 FROM seen.refunds
 LEFT JOIN (
@@ -480,14 +551,20 @@ LEFT JOIN (
     GROUP BY payment_id
 ) AS settled ON settled.payment_id = refunds.payment_id
 LEFT JOIN pool_payments ON pool_payments.payment_id = refunds.payment_id
+LEFT JOIN cash_returned ON cash_returned.payment_id = refunds.payment_id
 LEFT JOIN on_account ON on_account.payment_id = refunds.payment_id
 WHERE coalesce(state, 'SUCCEEDED') IN ('SUCCEEDED', 'PENDING');
 
 -- name: create_cash_returned
--- Of money that settled nothing: what went back to its payer. Of refunds: what nothing explains.
+-- Money that settled nothing and went back to its payer.
 CREATE TEMP TABLE cash_returned (
     payment_id text COLLATE "C" PRIMARY KEY, currency char(3) NOT NULL, amount_minor bigint NOT NULL
 ) ON COMMIT DROP;
+
+-- name: keep_returned
+INSERT INTO cash_returned
+SELECT * FROM unnest(%(payments)s::text[], %(currencies)s::text[], %(amounts)s::bigint[])
+ON CONFLICT (payment_id) DO NOTHING;
 
 -- name: create_unexplained_refunds
 CREATE TEMP TABLE unexplained_refunds (
@@ -580,7 +657,9 @@ SELECT currency, 'open', sum(amount_minor) FROM pool_payments GROUP BY currency
 UNION ALL
 SELECT currency, 'open', sum(left_minor) FROM on_account GROUP BY currency
 UNION ALL
-SELECT currency, 'open', -sum(amount_minor) FROM cash_returned GROUP BY currency
+SELECT currency, 'open', -sum(amount_minor) FROM cash_returned
+WHERE payment_id IN (SELECT payment_id FROM pool_payments UNION ALL SELECT payment_id FROM on_account)
+GROUP BY currency
 UNION ALL
 SELECT currency, 'excluded', sum(amount_minor) FROM cash_returned GROUP BY currency
 UNION ALL

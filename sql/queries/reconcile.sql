@@ -53,9 +53,8 @@ WHERE pulls.entity = %(entity)s AND pulls.landed_in <= %(batch)s
 -- name: rates_as_of
 -- The newest rate of each pair in the ten days up to the day asked for; older ones do not say what money is worth.
 SELECT DISTINCT ON (from_currency, to_currency) from_currency, to_currency, rate
-FROM canonical.fx_rates
-WHERE recorded_in <= %(batch)s AND (superseded_in IS NULL OR superseded_in > %(batch)s)
-    AND rate_date BETWEEN %(as_of)s::date - 10 AND %(as_of)s
+FROM seen.fx_rates
+WHERE rate_date >= (SELECT current_setting('tieout.as_of')::date - 10)
 ORDER BY from_currency, to_currency, rate_date DESC, source;
 
 -- name: open_run

@@ -2,7 +2,7 @@
 
 -- name: report_run
 -- A day reconciled anew has several published runs; the last one computed is what holds.
-SELECT run_id, batch_through, certificate ->> 'certificate_sha256' AS certificate_sha256
+SELECT run_id, batch_through, rules_sha256, certificate ->> 'certificate_sha256' AS certificate_sha256
 FROM recon.runs WHERE as_of = %(as_of)s AND state = 'published'
 ORDER BY computed_at DESC LIMIT 1;
 

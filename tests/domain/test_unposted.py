@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from include.domain.cash import Held
-from include.domain.unposted import unposted
+from include.domain.unposted import ambiguous, unposted
 
 
 def unmatched(**facts: Any) -> dict[str, Any]:
@@ -54,11 +54,11 @@ def named(**facts: Any) -> dict[str, Any]:
     ],
 )
 def test_an_unposted_payment_says_what_is_the_matter(payment: dict[str, Any], code: str, says: str) -> None:
-    finding = unposted(payment, None)
+    finding = unposted(payment)
     assert (finding.code, says in finding.evidence) == (code, True), finding
 
 
 def test_a_held_payment_names_its_candidates_and_the_fact_that_would_decide() -> None:
-    finding = unposted(unmatched(), Held(("A", "B"), "2 open invoices have this amount"))
+    finding = ambiguous(Held(("A", "B"), "2 open invoices have this amount"))
     assert finding.code == "CA16"
     assert "A, B; a reference naming the invoice would decide" in finding.evidence

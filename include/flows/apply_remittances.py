@@ -1,0 +1,103 @@
+"""P3, P7, P9: payments that name invoices and do not pay exactly what is open of them, bucket by bucket."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from decimal import Decimal
+
+from include.domain.breaks import REPORTING_CURRENCY, Break
+from include.domain.cash_lines import CashLine
+from include.domain.fx import DailyRates, rates_to
+from include.domain.money import exponent
+from include.domain.remittances import Applied, NamedInvoice, Remittance, Settings, apply_remittances
+from include.domain.residuals import fee_cap
+from include.flows.snapshot import Seen
+from include.policy import Policy
+from include.ports import Transaction
+
+NOBODY = -1
+"""The bucket of payments whose payer nobody knows; the last, because they may name anybody's invoice."""
+
+
+def apply_named_in_part(tx: Transaction, seen: Seen, policy: Policy, *, buckets: int) -> Iterator[Break]:
+    """Post, suggest or hold each remittance, and give what is noteworthy about it."""
+    tx.run("create_remittances", buckets=buckets)
+    settings = _settings(tx, seen, policy)
+    for bucket in (*range(buckets), NOBODY):
+        rows = tx.rows("remittances_of", bucket=bucket)
+        remittances = [Remittance(**row | {"invoice_ids": tuple(row["invoice_ids"])}) for row in rows]
+        wanted = sorted({invoice for one in remittances for invoice in one.invoice_ids})
+        found = tx.rows("remitted_invoices", invoices=wanted)
+        invoices = {row["invoice_id"]: NamedInvoice(**row) for row in found}
+        applied = apply_remittances(remittances, invoices, settings)
+        post_lines(tx, applied.posted)
+        suggest_lines(tx, seen, applied.suggested)
+        tx.run("hold_payments", payments=sorted(applied.held))
+        yield from _breaks(applied, _returned(tx, applied))
+
+
+def post_lines(tx: Transaction, lines: Iterable[CashLine]) -> None:
+    """Post lines, and take what they settle out of the pools."""
+    tx.copy_in("new_lines", CashLine.COLUMNS, (line.row() for line in lines))
+    tx.run("analyse_new_lines")
+    for step in ("keep_new_lines", "add_on_account", "spend_payments", "reduce_open", "forget_new_lines"):
+        tx.run(step)
+
+
+def suggest_lines(tx: Transaction, seen: Seen, lines: Sequence[CashLine]) -> None:
+    """Keep lines as suggestions, as far as their invoices are still open."""
+    tx.run(
+        "keep_suggestions",
+        run_id=seen.run_id,
+        rules=[line.rule for line in lines],
+        payments=[line.payment_id for line in lines],
+        invoices=[line.invoice_id for line in lines],
+        amounts=[line.amount_minor for line in lines],
+    )
+
+
+def _settings(tx: Transaction, seen: Seen, policy: Policy) -> Settings:
+    rules = policy.residuals
+    [span] = tx.rows("remittance_span")
+    margin = timedelta(days=rules.fx_rate_days)
+    first, last = span["first_on"] or seen.as_of, span["last_on"] or seen.as_of
+    rates = tx.rows("rates_near", from_date=first - margin, to_date=last + margin)
+    return Settings(
+        as_of=seen.as_of,
+        rules=rules,
+        rates=DailyRates(
+            (row["rate_date"], row["from_currency"], row["to_currency"], row["rate"]) for row in rates
+        ),
+        fee_caps=_fee_caps(tx, policy, span["currencies"] or []),
+    )
+
+
+def _fee_caps(tx: Transaction, policy: Policy, currencies: Iterable[str]) -> dict[str, int]:
+    rows = tx.rows("rates_as_of")
+    in_sgd = rates_to(REPORTING_CURRENCY, [(r["from_currency"], r["to_currency"], r["rate"]) for r in rows])
+    caps = {}
+    for currency in currencies:
+        scale = Decimal(10) ** (exponent(currency) - exponent(REPORTING_CURRENCY))
+        per_sgd = scale / in_sgd[currency] if currency in in_sgd else None
+        caps[currency] = fee_cap(currency, per_sgd=per_sgd, rules=policy.residuals)
+    return {currency: cap for currency, cap in caps.items() if cap is not None}
+
+
+def _returned(tx: Transaction, applied: Applied) -> Mapping[str, int]:
+    """Of overpaid payments: what was refunded of each."""
+    payments = [one.payment_id for one in applied.differences if one.code == "CA04"]
+    return {row["payment_id"]: row["amount_minor"] for row in tx.rows("refunded_of", payments=payments)}
+
+
+def _breaks(applied: Applied, returned: Mapping[str, int]) -> Iterator[Break]:
+    """The differences as breaks; an overpayment that was given back is nobody's work."""
+    for one in applied.differences:
+        if one.code != "CA04" or returned.get(one.payment_id, 0) < one.amount_minor:
+            yield Break(
+                recon="R3",
+                code=one.code,
+                key=one.payment_id,
+                evidence=one.evidence,
+                currency=one.currency,
+                amount_minor=one.amount_minor,
+                since=one.since,
+            )
