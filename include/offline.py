@@ -39,12 +39,14 @@ def reconcile_world(
     as_of: date,
     out: Path,
     database_url: str,
+    buckets: int = 0,
     step: Say = lambda _: None,
     warn: Say = lambda _: None,
 ) -> Outcome:
     """Reconcile a world as of a day and write the result files into `out` (see the README's WORLD format).
 
-    `step` is told what begins, `warn` what a person should know. Raises NothingUsable; Fatal when a proof fails.
+    `buckets` as in `reconcile`. `step` is told what begins, `warn` what a person should know. Raises NothingUsable;
+    Fatal when a proof fails.
     """
     store, policy = PostgresStore(database_url), load_policy()
     good = quarantined = 0
@@ -62,7 +64,7 @@ def reconcile_world(
     if not good:
         raise NothingUsable(f"{world} holds no row that can be used ({quarantined} quarantined)")
     step("reconciling")
-    run = reconcile(store, as_of=as_of, policy=policy)
+    run = reconcile(store, as_of=as_of, policy=policy, buckets=buckets)
     write_results(store, run, out)
     publish_run(store, as_of=as_of)
     return Outcome(run, good, quarantined)
