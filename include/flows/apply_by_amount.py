@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from include.domain.breaks import Break
-from include.domain.cash import Held, OpenCredit, OpenInvoice, OpenPayment, settle_by_amount
+from include.domain.cash import Held, settle_by_amount
+from include.domain.explanations import OpenCredit, OpenInvoice, OpenPayment
 from include.domain.unposted import ambiguous
 from include.flows.apply_remittances import post_lines
 from include.flows.snapshot import Seen

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 
+from include.domain.applications import apply_remittances
 from include.domain.breaks import REPORTING_CURRENCY, Break
 from include.domain.cash_lines import CashLine
 from include.domain.fx import DailyRates, rates_to
 from include.domain.money import exponent
-from include.domain.remittances import Applied, NamedInvoice, Remittance, Settings, apply_remittances
+from include.domain.remittances import Applied, NamedInvoice, Remittance, Settings
 from include.domain.residuals import fee_cap
 from include.flows.snapshot import Seen
 from include.policy import Policy

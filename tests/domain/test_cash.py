@@ -8,14 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from include.domain.cash import (
-    Held,
-    OpenCredit,
-    OpenInvoice,
-    OpenPayment,
-    could_be_chance,
-    settle_by_amount,
-)
+from include.domain.cash import Held, settle_by_amount
+from include.domain.explanations import OpenCredit, OpenInvoice, OpenPayment, could_be_chance
 
 DAY = date(2025, 3, 10)
 DUE = date(2025, 3, 1)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from include.domain.cash import could_be_chance
+from include.domain.explanations import could_be_chance
 from tests.flows.conftest import Results, TieOut
 
 CASES = {case["id"]: case for case in json.loads((Path(__file__).parent / "match_golden.json").read_text())}

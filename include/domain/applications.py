@@ -1,0 +1,270 @@
+"""Applying remittances that do not pay exactly what is open of what they name (P3, P7, P9)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from include.domain.cash_lines import CashLine
+from include.domain.fx import convert
+from include.domain.money import Money
+from include.domain.remittances import (
+    Applied,
+    Difference,
+    NamedInvoice,
+    Remittance,
+    Settings,
+    settled_together,
+)
+from include.domain.residuals import Shortfall, explain, is_scale_error, within_fx_tolerance
+
+RESIDUAL_NAMES = {
+    "CA07": "a bank fee within its cap",
+    "CA08": "withholding tax on net",
+    "CA10": "rounding",
+    "CA17": "the discount for early payment",
+}
+
+
+def apply_remittances(
+    remittances: Sequence[Remittance], invoices: Mapping[str, NamedInvoice], settings: Settings
+) -> Applied:
+    """Apply each remittance in the order of payment (date, amount, id) to what is then open of the invoices it names;
+    doubtful ones, of which nothing is posted, come last.
+
+    A remittance none of whose invoices is open, or one of which may not be posted against, is left alone.
+    """
+    work = _Application(settings, invoices, {key: one.open_minor for key, one in invoices.items()})
+    ordered = sorted(
+        remittances, key=lambda one: (bool(one.doubt), one.paid_on, one.amount_minor, one.payment_id)
+    )
+    together = settled_together(ordered, invoices)
+    for one in ordered:
+        if one.payment_id in together:
+            continue
+        work.decide(one)
+    for component in {id(found): found for found in together.values()}.values():
+        work.suggest_together(component)
+    work.name_short_payments()
+    return work.found
+
+
+@dataclass
+class _Application:
+    """Remittances being applied: what is still open of each invoice, and what was found so far."""
+
+    settings: Settings
+    invoices: Mapping[str, NamedInvoice]
+    open: dict[str, int]
+    found: Applied = field(default_factory=Applied)
+    last_part: dict[str, Remittance] = field(default_factory=dict)
+
+    def decide(self, one: Remittance) -> None:
+        named = sorted(
+            (self.invoices[i] for i in one.invoice_ids),
+            key=lambda invoice: (invoice.due_date, invoice.invoice_id),
+        )
+        owed = sum(self.open[invoice.invoice_id] for invoice in named)
+        if not owed or not all(invoice.postable for invoice in named):
+            return
+        if one.doubt:
+            self._hold(one, named, f"{one.doubt}, and it does not pay exactly what they are for")
+        elif named[0].currency != one.currency:
+            self._exchange(one, named, owed)
+        elif one.amount_minor != owed and is_scale_error(one.amount_minor, sum(i.gross_minor for i in named)):
+            self._differ(
+                "CA20", one, one.amount_minor - owed, f"is an exact multiple of {self._named(named, owed)}"
+            )
+            self.found.held.add(one.payment_id)
+        elif one.amount_minor < owed:
+            self._short(one, named, owed)
+        else:
+            self._full(one, named, owed)
+
+    def _exchange(self, one: Remittance, named: Sequence[NamedInvoice], owed: int) -> None:
+        """CA09: paid in another currency, at about the rate of the day."""
+        base, rules = named[0].currency, self.settings.rules
+        near = self.settings.rates.near(base, one.currency, on=one.paid_on, within_days=rules.fx_rate_days)
+        expected = [
+            (day, rate, convert(owed, rate=rate, base=base, quote=one.currency)) for day, rate in near
+        ]
+        fits = [
+            it for it in expected if within_fx_tolerance(one.amount_minor, expected_minor=it[2], rules=rules)
+        ]
+        if not fits:
+            self._hold(one, named, _no_rate_explains(one, base, expected))
+            return
+        day, rate, worth = fits[0]
+        left = one.amount_minor
+        for place, invoice in enumerate(named):
+            part = self.open[invoice.invoice_id]
+            last = place == len(named) - 1
+            paid = left if last else convert(part, rate=rate, base=base, quote=one.currency)
+            self._post("P3", one, invoice, part, paid_minor=paid, reason="CA09")
+            left -= paid
+        evidence = f"pays {self._named(named, owed)}, worth {Money(worth, one.currency)} at {rate} of {day}"
+        self._differ("CA09", one, one.amount_minor - worth, evidence)
+
+    def _short(self, one: Remittance, named: Sequence[NamedInvoice], owed: int) -> None:
+        missing = owed - one.amount_minor
+        code = explain(self._shortfall(one, named, missing), self.settings.rules)
+        if code:
+            self._explained(one, named, owed, missing, code)
+        elif len(named) == 1:
+            self._post("P9", one, named[0], one.amount_minor)
+            self.last_part[named[0].invoice_id] = one
+        else:
+            short = Money(missing, one.currency)
+            self._hold(
+                one, named, f"names {len(named)} invoices and is {short} short; which of them it pays is open"
+            )
+
+    def _shortfall(self, one: Remittance, named: Sequence[NamedInvoice], missing: int) -> Shortfall:
+        nets = [invoice.net_minor for invoice in named]
+        return Shortfall(
+            missing_minor=missing,
+            gross_minor=sum(invoice.gross_minor for invoice in named),
+            net_minor=None if None in nets else sum(net for net in nets if net is not None),
+            currency=one.currency,
+            country=named[0].country,
+            days_after_issue=min((one.paid_on - invoice.issue_date).days for invoice in named),
+            lines=len(named),
+            fee_cap_minor=self.settings.fee_caps.get(one.currency),
+        )
+
+    def _explained(
+        self, one: Remittance, named: Sequence[NamedInvoice], owed: int, missing: int, code: str
+    ) -> None:
+        """P3: all that is open is settled; the last invoices bear what is missing."""
+        left = one.amount_minor
+        for invoice in named:
+            part = self.open[invoice.invoice_id]
+            cash = min(part, left)
+            self._post("P3", one, invoice, cash, residual=part - cash, reason=code if part > cash else "")
+            left -= cash
+        evidence = (
+            f"pays {self._named(named, owed)} less {Money(missing, one.currency)}, {RESIDUAL_NAMES[code]}"
+        )
+        self._differ(code, one, missing, evidence)
+
+    def _full(self, one: Remittance, named: Sequence[NamedInvoice], owed: int) -> None:
+        """P9: settles all that is open; what is over stays on account, unless it is rounding."""
+        extra = one.amount_minor - owed
+        rounding = 0 < extra <= self.settings.rules.rounding(one.currency, lines=len(named))
+        for place, invoice in enumerate(named):
+            over = extra if rounding and place == len(named) - 1 else 0
+            cash = self.open[invoice.invoice_id] + over
+            self._post(
+                "P3" if over else "P9", one, invoice, cash, residual=-over, reason="CA10" if over else ""
+            )
+        if extra:
+            evidence = f"pays {self._named(named, owed)} and is {Money(extra, one.currency)} over"
+            self._differ("CA10" if rounding else "CA04", one, extra, evidence)
+
+    def suggest_together(self, component: Sequence[Remittance]) -> None:
+        """P7: payments and invoices that add up only together; which payment is for which invoice is convention."""
+        ids = sorted({i for one in component for i in one.invoice_ids})
+        named = sorted(
+            (self.invoices[i] for i in ids), key=lambda invoice: (invoice.due_date, invoice.invoice_id)
+        )
+        left = dict(self.open)
+        for one in component:
+            money = one.amount_minor
+            for invoice in named:
+                part = min(money, left[invoice.invoice_id])
+                if part:
+                    self.found.suggested.append(_line("P7", one, invoice, part))
+                money -= part
+                left[invoice.invoice_id] -= part
+            others = " + ".join(other.payment_id for other in component if other is not one)
+            evidence = (
+                f"pays {len(named)} invoices together with {others}; which payment is for which would decide"
+            )
+            self._differ("CA16", one, one.amount_minor, evidence)
+            self.found.held.add(one.payment_id)
+
+    def name_short_payments(self) -> None:
+        """CA03 for invoices left open long after their last part was paid, or by less than a part would leave."""
+        rules = self.settings.rules
+        for invoice_id, one in sorted(self.last_part.items()):
+            left, invoice = self.open[invoice_id], self.invoices[invoice_id]
+            waited = (self.settings.as_of - one.paid_on).days
+            deducted = left * 100 < invoice.gross_minor * rules.deduction_percent
+            if left and (deducted or waited > rules.partial_grace_days):
+                short = Money(left, one.currency)
+                evidence = f"left {short} of {invoice.number} unpaid; nothing has followed for {waited} days"
+                self._differ("CA03", one, left, evidence)
+
+    def _hold(self, one: Remittance, named: Sequence[NamedInvoice], why: str) -> None:
+        money = one.amount_minor if one.currency == named[0].currency else sum(i.gross_minor for i in named)
+        for invoice in named:
+            part = min(money, self.open[invoice.invoice_id])
+            if part:
+                self.found.suggested.append(_line("P9", one, invoice, part))
+            money -= part
+        self._differ("CA16", one, one.amount_minor, f"names {_numbers(named)}; {why}")
+        self.found.held.add(one.payment_id)
+
+    def _post(
+        self,
+        rule: str,
+        one: Remittance,
+        invoice: NamedInvoice,
+        cash: int,
+        *,
+        paid_minor: int | None = None,
+        residual: int = 0,
+        reason: str = "",
+    ) -> None:
+        if cash or residual:
+            line = _line(rule, one, invoice, cash, paid_minor=paid_minor, residual=residual, reason=reason)
+            self.found.posted.append(line)
+            self.open[invoice.invoice_id] -= cash + residual
+
+    def _differ(self, code: str, one: Remittance, amount_minor: int, evidence: str) -> None:
+        self.found.differences.append(
+            Difference(
+                code=code,
+                payment_id=one.payment_id,
+                currency=one.currency,
+                amount_minor=amount_minor,
+                since=one.paid_on,
+                evidence=evidence,
+            )
+        )
+
+    def _named(self, named: Sequence[NamedInvoice], owed: int) -> str:
+        return f"{_numbers(named)} ({Money(owed, named[0].currency)} open)"
+
+
+def _line(
+    rule: str,
+    one: Remittance,
+    invoice: NamedInvoice,
+    cash: int,
+    *,
+    paid_minor: int | None = None,
+    residual: int = 0,
+    reason: str = "",
+) -> CashLine:
+    return CashLine(
+        rule=rule,
+        payment_id=one.payment_id,
+        invoice_id=invoice.invoice_id,
+        currency=invoice.currency,
+        amount_minor=cash,
+        paid_currency=one.currency,
+        paid_minor=cash if paid_minor is None else paid_minor,
+        residual_minor=residual,
+        residual_reason=reason,
+    )
+
+
+def _numbers(named: Sequence[NamedInvoice], *, shown: int = 5) -> str:
+    more = f" and {len(named) - shown} more" if len(named) > shown else ""
+    return ", ".join(invoice.number for invoice in named[:shown]) + more
+
+
+def _no_rate_explains(one: Remittance, base: str, expected: Sequence[tuple[date, object, int]]) -> str:
+    if not expected:
+        return f"no {base}-{one.currency} rate is known around {one.paid_on}"
+    return f"which are worth {Money(expected[0][2], one.currency)} at the rate of {expected[0][0]}, too far from it"
