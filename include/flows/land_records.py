@@ -80,7 +80,7 @@ def _land(tx: Transaction, source: Source, entity: Entity, pulls: list[int]) -> 
     _write_good(tx, entity, batch, [(records[i], rows[i]) for i in good.values()])
     bad = {_version(records[i]): (records[i], rows[i], found) for i, found in sorted(failures.items())}
     _write_quarantine(tx, entity, batch, bad.values())
-    tx.run("mark_landed", pulls=pulls, batch=batch)
+    tx.run_for("mark_landed", names={"table": f"canonical.{entity.name}"}, pulls=pulls, batch=batch)
     complaints = [f"{record['place']}: {'; '.join(map(str, found))}" for record, _, found in bad.values()]
     return Landed(len(good), len(bad), complaints)
 

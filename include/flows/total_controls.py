@@ -25,6 +25,7 @@ NOT_RECONCILED = "all"
 def total_controls(tx: Transaction, seen: Seen, quarantined: Iterable[Row]) -> list[ControlTotal]:
     """One total per entity and currency that holds anything."""
     counts = Counter((row["entity"], row["currency"]) for row in quarantined)
+    lost_counts = {row["entity"]: row["lost"] for row in tx.rows("lost_counts", batch=seen.batch)}
     totals = []
     for entity in ENTITIES.values():
         found = _loaded(tx, entity)
@@ -33,9 +34,7 @@ def total_controls(tx: Transaction, seen: Seen, quarantined: Iterable[Row]) -> l
                 found[currency] = replace(
                     found.get(currency) or _empty(entity, currency), quarantined_count=count
                 )
-        lost = tx.rows_for(
-            "lost_counts", names={"table": f"canonical.{entity.name}"}, entity=entity.name, batch=seen.batch
-        )[0]["lost"]
+        lost = lost_counts.get(entity.name, 0)
         if lost and not found:
             found[None] = _empty(entity, None)
         totals += [replace(total, lost_count=lost) for total in found.values()]

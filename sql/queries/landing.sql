@@ -65,4 +65,15 @@ WHERE quarantine.system = %(system)s AND quarantine.entity = %(entity)s
 ANALYZE {table};
 
 -- name: mark_landed
-UPDATE ops.pulls SET landed_in = %(batch)s WHERE pull_id = ANY(%(pulls)s);
+-- Landed rows whose id is neither in the canonical table nor, in that version, in quarantine, are lost.
+UPDATE ops.pulls SET landed_in = %(batch)s, lost_count = (
+    SELECT count(*) FROM raw.records
+    WHERE records.pull_id = pulls.pull_id
+        AND NOT EXISTS (SELECT FROM {table} AS canonical WHERE canonical.native_id = records.native_id)
+        AND NOT EXISTS (
+            SELECT FROM canonical.quarantine
+            WHERE quarantine.system = records.system AND quarantine.entity = records.entity
+                AND quarantine.native_id = records.native_id AND quarantine.version = records.version
+        )
+)
+WHERE pull_id = ANY(%(pulls)s);

@@ -168,7 +168,8 @@ WHERE amount_minor > 0 AND coalesce(state, 'SUCCEEDED') IN ('SUCCEEDED', 'UNKNOW
 
 -- name: analyse_pools
 -- Nobody else does it for temporary tables, and without it the joins below are planned for empty ones.
-ANALYZE run_invoices, pool_invoices, pool_payments;
+ANALYZE run_invoices (invoice_id, customer_id, group_id, number, number_key),
+    pool_invoices (invoice_id, customer_id), pool_payments (payment_id, customer_id, group_id, applied_to);
 
 -- name: find_applications
 INSERT INTO namings
@@ -593,15 +594,17 @@ INSERT INTO recon.matches (
     run_id, match_id, recon, rule, side_a_type, side_a_id, side_b_type, side_b_id, currency, amount_minor,
     residual_minor, residual_reason, state, paid_currency, paid_minor
 )
+WITH several AS (
+    SELECT payment_id, string_agg(invoice_id, '|' ORDER BY invoice_id) AS invoice_ids
+    FROM cash_lines
+    JOIN (SELECT payment_id FROM cash_lines GROUP BY payment_id HAVING count(*) > 1) AS shared USING (payment_id)
+    GROUP BY payment_id
+)
 SELECT %(run_id)s,
-    'R3-' || left(encode(sha256((
-        payment_id || '|' || string_agg(invoice_id, '|') OVER (
-            PARTITION BY payment_id ORDER BY invoice_id ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
-        )
-    )::bytea), 'hex'), 16),
+    'R3-' || left(encode(sha256((payment_id || '|' || coalesce(invoice_ids, invoice_id))::bytea), 'hex'), 16),
     'R3', rule, 'payment', payment_id, 'invoice', invoice_id, currency, amount_minor, residual_minor, residual_reason,
     'posted', paid_currency, paid_minor
-FROM cash_lines;
+FROM cash_lines LEFT JOIN several USING (payment_id);
 
 -- name: keep_suggestions
 -- Held payments, one row per invoice they may be for; what was posted since is no candidate any more.

@@ -38,17 +38,9 @@ FROM seen.quarantine
 ORDER BY entity, native_id, version;
 
 -- name: lost_counts
--- Landed rows whose id is neither in the canonical table nor, in that version, in quarantine.
-SELECT count(*) AS lost
-FROM ops.pulls
-JOIN raw.records USING (pull_id)
-WHERE pulls.entity = %(entity)s AND pulls.landed_in <= %(batch)s
-    AND NOT EXISTS (SELECT FROM {table} AS canonical WHERE canonical.native_id = records.native_id)
-    AND NOT EXISTS (
-        SELECT FROM canonical.quarantine
-        WHERE quarantine.system = records.system AND quarantine.entity = records.entity
-            AND quarantine.native_id = records.native_id AND quarantine.version = records.version
-    );
+SELECT entity, sum(lost_count)::bigint AS lost FROM ops.pulls
+WHERE landed_in <= %(batch)s AND lost_count > 0
+GROUP BY entity;
 
 -- name: rates_as_of
 -- The newest rate of each pair in the ten days up to the day asked for; older ones do not say what money is worth.
