@@ -57,13 +57,14 @@ _MEANT_MIN = 5
 
 @dataclass(frozen=True)
 class RegisteredNumber:
-    """`entity` is the company's part of the number within `scheme`.
+    """`number` is without spaces and signs; `entity` is the company's part of it within `scheme`.
 
     Only a number proven by its check digit is `strong`. Others are compared within their country: that two differ says
     something, that two agree proves nothing.
     """
 
     scheme: str
+    number: str
     entity: str
     strong: bool
 
@@ -79,14 +80,15 @@ def registered_number(text: str | None, *, country: str | None) -> RegisteredNum
     own = number.removeprefix(country)
     if len(own) < _MEANT_MIN or len(set(own)) == 1 or not any(map(str.isdigit, own)):
         return None
-    return RegisteredNumber(country.lower(), own, strong=False)
+    return RegisteredNumber(country.lower(), own, own, strong=False)
 
 
 def _read(scheme: Scheme, text: str, number: str) -> RegisteredNumber | None:
     prefixes = ("", "T") if scheme.module is cn else ("",)  # a Japanese invoice number is T and the company's
     for candidate in (text, *(number.removeprefix(prefix) for prefix in prefixes)):
         if scheme.module.is_valid(candidate):
-            return RegisteredNumber(scheme.name, scheme.entity(scheme.module.compact(candidate)), strong=True)
+            whole = scheme.module.compact(candidate)
+            return RegisteredNumber(scheme.name, whole, scheme.entity(whole), strong=True)
     return None
 
 

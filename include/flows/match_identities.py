@@ -71,12 +71,13 @@ def _domain(host: str, rules: Identity) -> list[Any] | None:
 def _read_numbers(tx: Transaction) -> None:
     def read() -> Iterable[list[Any]]:
         for row in rows:
-            number = registered_number(row["text"], country=row["country"])
-            if number:
-                yield [row["country"], row["text"], number.scheme, number.entity, number.strong]
+            country, written = row["country"], row["written"]
+            found = registered_number(written, country=country)
+            if found:
+                yield [country, written, found.scheme, found.number, found.entity, found.strong]
 
     rows = tx.rows("numbers_to_read")
-    tx.copy_in("read_numbers", ["country", "number", "scheme", "entity", "strong"], read())
+    tx.copy_in("read_numbers", ["country", "written", "scheme", "number", "entity", "strong"], read())
 
 
 def _find_evidence(tx: Transaction, rules: Identity) -> None:

@@ -33,15 +33,16 @@ SELECT name FROM seen.customers;
 -- name: create_read_numbers
 CREATE TEMP TABLE read_numbers (
     country text COLLATE "C" NOT NULL,
-    number text COLLATE "C" NOT NULL,
+    written text COLLATE "C" NOT NULL,
     scheme text COLLATE "C" NOT NULL,
+    number text COLLATE "C" NOT NULL,
     entity text COLLATE "C" NOT NULL,
     strong boolean NOT NULL,
-    PRIMARY KEY (country, number)
+    PRIMARY KEY (country, written)
 ) ON COMMIT DROP;
 
 -- name: numbers_to_read
-SELECT coalesce(upper(trim(country)), '') AS country, tax_id AS text FROM seen.accounts WHERE tax_id IS NOT NULL
+SELECT coalesce(upper(trim(country)), '') AS country, tax_id AS written FROM seen.accounts WHERE tax_id IS NOT NULL
 UNION
 SELECT coalesce(upper(trim(country)), ''), tax_id FROM seen.customers WHERE tax_id IS NOT NULL;
 
@@ -56,7 +57,7 @@ CREATE TEMP TABLE parties (
     hint text,
     country text COLLATE "C",
     currency char(3),
-    number text COLLATE "C",              -- as written, but for spaces, signs and case
+    number text COLLATE "C",              -- as written, but for spaces and signs
     scheme text COLLATE "C",
     entity text COLLATE "C",
     strong boolean NOT NULL,              -- proven by its check digit
@@ -70,8 +71,8 @@ CREATE TEMP TABLE parties (
 -- name: fill_parties
 INSERT INTO parties
 SELECT record.side, record.id, coalesce(own.id18, record.id), record.name, read_names.key, read_names.legal_form,
-    read_names.hint, record.country, record.currency, upper(regexp_replace(record.tax_id, '[^[:alnum:]]', '', 'g')),
-    read_numbers.scheme, read_numbers.entity, coalesce(read_numbers.strong, false),
+    read_names.hint, record.country, record.currency, read_numbers.number, read_numbers.scheme, read_numbers.entity,
+    coalesce(read_numbers.strong, false),
     coalesce(referred.id18, record.refers_to), coalesce(parent.id18, record.parent_id),
     record.readable, record.readable
 FROM (
@@ -92,14 +93,14 @@ FROM (
 ) AS record
 JOIN read_names USING (name)
 LEFT JOIN read_numbers
-    ON read_numbers.country = coalesce(record.country, '') AND read_numbers.number = record.tax_id
+    ON read_numbers.country = coalesce(record.country, '') AND read_numbers.written = record.tax_id
 LEFT JOIN salesforce_ids AS own ON record.side = 'account' AND own.given = record.id
 LEFT JOIN salesforce_ids AS referred ON record.side = 'customer' AND referred.given = record.refers_to
 LEFT JOIN salesforce_ids AS parent ON record.side = 'account' AND parent.given = record.parent_id;
 
 -- name: forget_shared_numbers
 -- A number that many carry is a placeholder or a mistake, and identifies none of them.
-UPDATE parties SET scheme = NULL, entity = NULL, strong = false
+UPDATE parties SET number = NULL, scheme = NULL, entity = NULL, strong = false
 FROM (
     SELECT side, scheme, entity FROM parties WHERE entity IS NOT NULL
     GROUP BY side, scheme, entity HAVING count(*) > %(bearers_max)s

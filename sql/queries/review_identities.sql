@@ -362,7 +362,7 @@ CROSS JOIN LATERAL (
         SELECT 'currency', account.currency, customer.currency
         UNION ALL
         SELECT 'number ending', right(account.number, 4), right(customer.number, 4)
-        WHERE account.entity <> customer.entity AND account.country = customer.country
+        WHERE account.number <> customer.number AND account.country = customer.country
             AND (account.scheme = customer.scheme OR NOT account.strong OR NOT customer.strong)
     ) AS said
     WHERE crm <> erp OR what = 'number ending'

@@ -58,7 +58,7 @@ def test_what_people_write_for_none_is_none(text: str | None) -> None:
 
 def test_one_company_registered_in_two_indian_states_is_one_by_its_pan() -> None:
     assert registered_number("27AAPFU0939F1ZV", country="IN") == RegisteredNumber(
-        "in_.gstin", "AAPFU0939F", strong=True
+        "in_.gstin", "27AAPFU0939F1ZV", "AAPFU0939F", strong=True
     )
 
 
