@@ -41,6 +41,7 @@ def _read_parties(tx: Transaction, rules: Identity) -> None:
     tx.run("create_parties")
     tx.run("fill_parties")
     tx.run("forget_shared_numbers", bearers_max=rules.bearers_max)
+    tx.run("forget_branch_numbers")
     tx.run("create_party_hosts")
     tx.run("fill_party_hosts")
     tx.run("create_read_hosts")

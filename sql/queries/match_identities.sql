@@ -107,6 +107,13 @@ FROM (
 ) AS shared
 WHERE shared.side = parties.side AND shared.scheme = parties.scheme AND shared.entity = parties.entity;
 
+-- name: forget_branch_numbers
+-- A record below another that has the very same number is a branch of it, and the number is its head's.
+UPDATE parties SET number = NULL, scheme = NULL, entity = NULL, strong = false
+FROM parties AS head
+WHERE head.side = parties.side AND head.id18 = parties.parent_id AND head.id <> parties.id
+    AND head.scheme = parties.scheme AND head.number = parties.number;
+
 -- name: create_party_hosts
 CREATE TEMP TABLE party_hosts (
     side text NOT NULL,
@@ -216,7 +223,7 @@ CREATE TEMP TABLE cross_references (
     by_customer boolean NOT NULL,
     against text CHECK (against IN (
         'other number',  -- both have a number proven by its check digit, and not the same
-        'elsewhere',     -- the number of one is that of a third record, and not of the other
+        'elsewhere',     -- the number of who says so, or of either where both have one, is that of a third record
         'doubt'          -- nothing else about the two agrees: their names, domains or numbers speak of others
     )),
     PRIMARY KEY (account_id, customer_id)
@@ -247,8 +254,10 @@ FROM (
                 AND account.entity <> customer.entity THEN 'other number'
             WHEN (account.scheme, account.entity) IS DISTINCT FROM (customer.scheme, customer.entity)
                 AND (
-                    EXISTS (SELECT FROM same_numbers WHERE same_numbers.account_id = account.id)
-                    OR EXISTS (SELECT FROM same_numbers WHERE same_numbers.customer_id = customer.id)
+                    (by_account OR customer.entity IS NOT NULL)
+                    AND account.id IN (SELECT same_numbers.account_id FROM same_numbers)
+                    OR (by_customer OR account.entity IS NOT NULL)
+                    AND customer.id IN (SELECT same_numbers.customer_id FROM same_numbers)
                 ) THEN 'elsewhere'
             WHEN account.name_key <> customer.name_key AND NOT EXISTS (
                     SELECT FROM party_domains AS one JOIN party_domains AS other USING (domain)
@@ -256,8 +265,8 @@ FROM (
                         AND other.side = 'customer' AND other.id = customer.id
                 ) AND (
                     account.country = customer.country AND account.entity <> customer.entity
-                    OR EXISTS (SELECT FROM same_names WHERE same_names.account_id = account.id)
-                    OR EXISTS (SELECT FROM same_names WHERE same_names.customer_id = customer.id)
+                    OR account.id IN (SELECT same_names.account_id FROM same_names)
+                    OR customer.id IN (SELECT same_names.customer_id FROM same_names)
                 ) THEN 'doubt'
         END AS reason
     FROM cross_references

@@ -254,14 +254,15 @@ SELECT %(run_id)s, 'R1-' || left(encode(sha256((account_id || '|' || customer_id
     '', 'suggested'
 FROM (
     SELECT account_id, customer_id,
-        row_number() OVER (PARTITION BY account_id ORDER BY score DESC, customer_id) AS of_account,
-        row_number() OVER (PARTITION BY customer_id ORDER BY score DESC, account_id) AS of_customer
+        row_number() OVER (PARTITION BY account_id ORDER BY max(score) DESC, customer_id) AS of_account,
+        row_number() OVER (PARTITION BY customer_id ORDER BY max(score) DESC, account_id) AS of_customer
     FROM (
         SELECT account_id, customer_id, score FROM candidates
-        UNION
+        UNION ALL
         SELECT account_id, customer_id, 100 FROM same_numbers
-        WHERE customer_id IN (SELECT customer_id FROM held_customers)
+        WHERE customer_id IN (SELECT held_customers.customer_id FROM held_customers)
     ) AS proposed
+    GROUP BY account_id, customer_id
 ) AS ranked
 JOIN parties AS account ON account.side = 'account' AND account.id = account_id
 JOIN parties AS customer ON customer.side = 'customer' AND customer.id = customer_id
@@ -269,9 +270,9 @@ WHERE of_account <= %(candidates_max)s AND of_customer <= %(candidates_max)s;
 
 -- name: missing_accounts
 -- ID01
-SELECT party.id, party.name, EXISTS (
-        SELECT FROM seen.opportunities LEFT JOIN salesforce_ids ON given = account_id
-        WHERE coalesce(id18, account_id) = party.id18 AND is_closed AND is_won
+SELECT party.id, party.name, party.id18 IN (
+        SELECT coalesce(id18, account_id) FROM seen.opportunities LEFT JOIN salesforce_ids ON given = account_id
+        WHERE is_closed AND is_won AND account_id IS NOT NULL
     ) AS won
 FROM party_fates JOIN parties AS party USING (side, id)
 WHERE side = 'account' AND fate = 'missing'
@@ -313,9 +314,13 @@ SELECT fates.side, fates.id, party.name, jsonb_agg(
     ) AS candidates
 FROM party_fates AS fates
 JOIN parties AS party USING (side, id)
-JOIN candidates ON fates.id = CASE fates.side WHEN 'account' THEN account_id ELSE customer_id END
-JOIN parties AS other
-    ON other.side <> fates.side AND other.id = CASE fates.side WHEN 'account' THEN customer_id ELSE account_id END
+JOIN (
+    SELECT 'account' AS side, account_id AS id, 'customer' AS other_side, customer_id AS other_id, why, score
+    FROM candidates
+    UNION ALL
+    SELECT 'customer', customer_id, 'account', account_id, why, score FROM candidates
+) AS candidates USING (side, id)
+JOIN parties AS other ON other.side = other_side AND other.id = candidates.other_id
 WHERE fate = 'in review'
 GROUP BY fates.side, fates.id, party.name
 ORDER BY fates.side, fates.id;

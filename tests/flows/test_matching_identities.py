@@ -170,6 +170,23 @@ def test_a_branch_below_a_linked_account_is_a_relationship(draw: Draw, tie_out: 
     assert found.codes == {("ID07", "B"), ("ID07", "D")}
 
 
+def test_a_branch_with_its_heads_number_is_no_duplicate(draw: Draw, tie_out: TieOut) -> None:
+    found = tie_out(
+        draw(
+            accounts=f"A Acme acme.sg SG {UEN}\nB Acme_East acme.sg SG {UEN} - A",
+            customers=f"C Acme - SG {UEN}",
+        )
+    )
+    assert (found.posted, found.codes) == ({("strong_id", "A", "C")}, {("ID07", "B")})
+
+
+def test_a_second_customer_of_a_linked_account_is_a_relationship(draw: Draw, tie_out: TieOut) -> None:
+    found = tie_out(
+        draw(accounts=f"A Acme - SG {UEN}", customers=f"C Acme - SG {UEN}\nD Acme_Warehouse - SG - A")
+    )
+    assert (found.posted, found.codes) == ({("strong_id", "A", "C")}, {("ID07", "D")})
+
+
 def test_parents_the_two_systems_do_not_agree_on_are_a_relationship_to_record(
     draw: Draw, tie_out: TieOut
 ) -> None:
