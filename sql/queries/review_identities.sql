@@ -366,6 +366,10 @@ CROSS JOIN LATERAL (
         UNION ALL
         SELECT 'currency', account.currency, customer.currency
         UNION ALL
+        SELECT 'account', account.id18, customer.refers_to  -- one that is gone, else the link would be in question
+        UNION ALL
+        SELECT 'customer', account.refers_to, customer.id
+        UNION ALL
         SELECT 'number ending', right(account.number, 4), right(customer.number, 4)
         WHERE account.number <> customer.number AND account.country = customer.country
             AND (account.scheme = customer.scheme OR NOT account.strong OR NOT customer.strong)

@@ -160,6 +160,12 @@ def test_linked_records_of_different_country_or_currency_have_drifted(draw: Draw
     assert "country SG, currency SGD in the CRM, country MY, currency USD" in found.breaks[0]["evidence"]
 
 
+def test_a_link_found_in_spite_of_a_reference_to_nobody_names_it(draw: Draw, tie_out: TieOut) -> None:
+    found = tie_out(draw(accounts=f"A Acme - SG {UEN}", customers=f"C Acme - SG {UEN} GONE"))
+    assert (found.posted, found.codes) == ({("strong_id", "A", "C")}, {("ID08", "C")})
+    assert "account A in the CRM, account GONE in the ERP" in found.breaks[0]["evidence"]
+
+
 def test_a_branch_below_a_linked_account_is_a_relationship(draw: Draw, tie_out: TieOut) -> None:
     found = tie_out(
         draw(
