@@ -15,7 +15,6 @@ PAYMENTS_AT_ONCE = 25_000
 """About so many payments are decided in memory at a time; customers are spread over as many buckets as that takes."""
 
 _TABLES = (
-    "payer_groups",
     "run_invoices",
     "pool_invoices",
     "pool_payments",
@@ -50,7 +49,7 @@ def apply_cash(tx: Transaction, seen: Seen, policy: Policy) -> Iterator[Break]:
 def _fill_pools(tx: Transaction) -> None:
     for table in _TABLES:
         tx.run(f"create_{table}")
-    for table in ("payer_groups", "run_invoices", "pool_invoices", "pool_payments"):
+    for table in ("run_invoices", "pool_invoices", "pool_payments"):
         tx.run(f"fill_{table}")
     tx.run("analyse_pools")
 

@@ -23,6 +23,7 @@ from include.domain.fx import rates_to
 from include.domain.proofs import ControlTotal
 from include.flows import flag_quality
 from include.flows.apply_cash import apply_cash
+from include.flows.match_identities import match_identities
 from include.flows.render_results import hash_results
 from include.flows.snapshot import Seen, see
 from include.flows.total_controls import input_of, total_controls
@@ -33,7 +34,7 @@ from include.version import code_sha256
 Inputs = dict[str, dict[str, Any]]
 Recon = Callable[[Transaction, Seen, Policy], Iterable[Break]]
 
-RECONS: tuple[Recon, ...] = (apply_cash,)
+RECONS: tuple[Recon, ...] = (match_identities, apply_cash)
 """The reconciliations in their order. Each reads the views of schema `seen` and what earlier ones left in temporary
 tables, keeps its matches in recon.matches, and returns its breaks."""
 
@@ -156,7 +157,7 @@ class _Judge:
         return [run_id, identity, *facts, self._level(one), age_days, code.owner, code.action, one.evidence]
 
     def _level(self, one: Break) -> str:
-        level = self.rules.codes[one.code].severity
+        level = one.severity or self.rules.codes[one.code].severity
         if level != "by_value":
             return level
         sgd = in_reporting_currency(one.amount_minor or 0, currency=one.currency or "", rates=self.in_sgd)

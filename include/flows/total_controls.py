@@ -54,7 +54,7 @@ def _loaded(tx: Transaction, entity: Entity) -> dict[str | None, ControlTotal]:
     }
     if entity.name in _DECIDED:
         for row in tx.rows(_DECIDED[entity.name]):
-            total = found[row["currency"]]
+            total = found.get(row["currency"]) or _empty(entity, row["currency"])
             fate = f"{row['fate']}_minor"
             found[row["currency"]] = replace(total, **{fate: getattr(total, fate) + int(row["amount_minor"])})
     return found

@@ -48,12 +48,25 @@ class Breaks(_Strict):
     codes: dict[str, BreakCode]
 
 
+class Identity(_Strict):
+    """When two records are one company (R1); the numbers are explained in identity.yaml."""
+
+    review_score: int
+    other_country_costs: int
+    candidates_max: int
+    block_pairs_max: int
+    bearers_max: int
+    generations_max: int
+    free_mail: frozenset[str]
+
+
 class Policy(_Strict):
     """Everything a rule may depend on, besides the data."""
 
     matching: dict[str, tuple[Pass, ...]]
     breaks: Breaks
     residuals: ResidualRules
+    identity: Identity
     statuses: dict[str, dict[str, tuple[str, ...]]]
     sha256: str
 

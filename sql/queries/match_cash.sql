@@ -2,7 +2,7 @@
 --
 -- All tables here are temporary and belong to one run. `run_invoices` is every invoice the run sees; the pools are what
 -- is open of invoices and the received payments no pass has posted yet; `namings` is who names what, whether open or
--- not; `cash_lines` is what was posted.
+-- not; `cash_lines` is what was posted. `customer_groups` is R1's: customers below one topmost parent.
 
 -- name: create_run_invoices
 CREATE TEMP TABLE run_invoices (
@@ -107,28 +107,6 @@ CREATE TEMP TABLE named_invoices (
     ))
 ) ON COMMIT DROP;
 
--- name: create_payer_groups
--- Customers that belong together: those below one topmost parent.
-CREATE TEMP TABLE payer_groups (
-    customer_id text COLLATE "C" PRIMARY KEY, group_id text COLLATE "C" NOT NULL
-) ON COMMIT DROP;
-
--- name: fill_payer_groups
--- A chain of parents longer than ten is a mistake and counts as far as it goes.
-WITH RECURSIVE chain AS (
-    SELECT native_id AS customer_id, parent_id AS above, 1 AS height FROM seen.customers WHERE parent_id IS NOT NULL
-    UNION ALL
-    SELECT chain.customer_id, customers.parent_id, height + 1
-    FROM chain JOIN seen.customers ON customers.native_id = chain.above
-    WHERE customers.parent_id IS NOT NULL AND height < 10
-), tops AS (
-    SELECT DISTINCT ON (customer_id) customer_id, above FROM chain ORDER BY customer_id, height DESC
-)
-INSERT INTO payer_groups
-SELECT customer_id, above FROM tops
-UNION
-SELECT above, above FROM tops WHERE above NOT IN (SELECT customer_id FROM tops);
-
 -- name: fill_run_invoices
 INSERT INTO run_invoices
 SELECT native_id, customer_id, coalesce(group_id, customer_id), invoices.currency, number, number_key, number_digits,
@@ -139,7 +117,7 @@ SELECT native_id, customer_id, coalesce(group_id, customer_id), invoices.currenc
             AND quarantine.quarantined_in > invoices.recorded_in
     )
 FROM seen.invoices
-LEFT JOIN payer_groups USING (customer_id)
+LEFT JOIN customer_groups USING (customer_id)
 LEFT JOIN (
     SELECT invoice_id AS native_id, currency, sum(abs(gross_minor))::bigint AS minor
     FROM seen.credit_notes WHERE invoice_id IS NOT NULL GROUP BY invoice_id, currency
@@ -163,7 +141,7 @@ SELECT native_id, customer_id, coalesce(group_id, customer_id), currency, amount
             AND quarantine.quarantined_in > payments.recorded_in
     )
 FROM seen.payments
-LEFT JOIN payer_groups USING (customer_id)
+LEFT JOIN customer_groups USING (customer_id)
 WHERE amount_minor > 0 AND coalesce(state, 'SUCCEEDED') IN ('SUCCEEDED', 'UNKNOWN');
 
 -- name: analyse_pools

@@ -18,8 +18,23 @@ from include.flows.render_results import render_results
 from include.policy import load_policy
 from include.store.postgres import PostgresStore
 
-INVOICES = "id,number,customer_id,issue_date,due_date,currency,gross,status"
-PAYMENTS = "id,customer_id,reference,currency,amount,paid_on,status"
+FILES = {
+    "invoices": (
+        "erp/invoices.csv",
+        "id,number,customer_id,issue_date,due_date,currency,gross,status",
+    ),
+    "payments": ("payments/payments.csv", "id,customer_id,reference,currency,amount,paid_on,status"),
+    "accounts": (
+        "salesforce/Account.csv",
+        "Id,Name,Website,BillingCountryCode,TaxId__c,ERP_Customer_Id__c,ParentId,CurrencyIsoCode",
+    ),
+    "contacts": ("salesforce/Contact.csv", "Id,AccountId,Email"),
+    "won": ("salesforce/Opportunity.csv", "Id,AccountId,StageName,IsClosed,IsWon"),
+    "customers": ("erp/customers.csv", "id,name,email,country,tax_id,crm_account_id,parent_id,currency"),
+}
+"""What `draw` is told -> the file it writes and the columns its cells are for."""
+
+ALWAYS = ("invoices", "payments")
 
 
 @dataclass(frozen=True)
@@ -57,14 +72,13 @@ TieOut = Callable[..., Results]
 def draw(tmp_path: Path) -> Draw:
     """Write a world from lines of cells separated by spaces (`-` = empty, `_` = a space inside a cell)."""
 
-    def write(*, invoices: str = "", payments: str = "", folder: str = "world") -> Path:
-        for name, header, text in (
-            ("erp/invoices.csv", INVOICES, invoices),
-            ("payments/payments.csv", PAYMENTS, payments),
-        ):
+    def write(*, folder: str = "world", **files: str) -> Path:
+        for told, (name, header) in FILES.items():
+            if told not in files and told not in ALWAYS:
+                continue
             path = tmp_path / folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            rows = [line.split() for line in text.strip().splitlines()]
+            rows = [line.split() for line in files.get(told, "").strip().splitlines()]
             cells = [["" if cell == "-" else cell.replace("_", " ") for cell in row] for row in rows]
             width = header.count(",") + 1
             lines = [",".join(row + [""] * (width - len(row))) for row in cells]
