@@ -9,7 +9,12 @@ from include.domain.proofs import ControlTotal
 from include.flows.snapshot import Seen
 from include.ports import Row, Transaction
 
-_DECIDED = {"invoices": "decided_invoices", "payments": "decided_payments"}
+_DECIDED = {
+    "invoices": "decided_invoices",
+    "payments": "decided_payments",
+    "opportunities": "decided_opportunities",
+    "orders": "decided_orders",
+}
 """Entity -> the query telling what became of its money, as rows of currency, fate (matched, open, excluded) and
 amount_minor; the other entities are counted, and their money is excluded."""
 

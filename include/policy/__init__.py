@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from include.domain.breaks import Level
+from include.policy.orders import Orders
 from include.ports import Fatal
 
 FOLDER = Path(__file__).parent
@@ -53,6 +54,7 @@ class Policy(_Strict):
     matching: dict[str, tuple[Pass, ...]]
     breaks: Breaks
     statuses: dict[str, dict[str, tuple[str, ...]]]
+    orders: Orders
     sha256: str
 
     @cached_property
