@@ -118,7 +118,8 @@ def not_invoiced(found: Facts, *, due_days: int) -> Break:
     return _break(
         "OR09",
         found,
-        f"order {found['number']} of {found['since']} over {_amount(found)} has no invoice; due {due_days} days after it",
+        f"order {found['number']} of {found['since']} over {_amount(found)} has no invoice, "
+        f"due {due_days} days after it",
     )
 
 
@@ -140,9 +141,8 @@ def discount_unapproved(found: Facts, *, approvals: Approvals) -> Break | None:
     """
     stated, implied = found["discount_percent"], found["implied_percent"]
     percent = max(one for one in (stated, implied) if one is not None)
-    authority = {approver: up_to for approver, up_to in approvals.ladder}
     approver = (found["approval_level"] or "").lower()
-    granted = authority.get(approver, approvals.ladder[0][1])
+    granted = dict(approvals.ladder).get(approver, approvals.ladder[0][1])
     if not found["recorded"]:
         granted = max(granted, approvals.unrecorded_up_to)
     if percent <= granted:
@@ -204,8 +204,8 @@ def price_differs(found: Facts) -> Break | None:
         "OR05",
         {**found, "amount_minor": apart},
         f"order {found['number']} sells at {_money(int(unit), found)} a unit, a list price of "
-        f"{_money(right, found)} less {_plain(percent)} percent; opportunity {found['opportunity_id']} has a list price "
-        f"of {_money(apart + right, found)}",
+        f"{_money(right, found)} less {_plain(percent)} percent; opportunity {found['opportunity_id']} has a "
+        f"list price of {_money(apart + right, found)}",
     )
 
 

@@ -25,16 +25,13 @@ from include.flows.snapshot import Seen
 from include.policy import Policy
 from include.ports import Transaction
 
-MONTHS_MAX = 60
-"""The longest term a deal may have; an amount that would cover more is not of that subscription."""
-
 
 def check_orders(tx: Transaction, seen: Seen, policy: Policy) -> list[Break]:
     """Relate the documents, keep the matches, and return a break for every difference.
 
     Afterwards `order_claims` says which order is whose, and `sold` which subscription it sold.
     """
-    _relate(tx)
+    _relate(tx, policy)
     tx.run("keep_order_matches", run_id=seen.run_id)
     tx.run("keep_billing_matches", run_id=seen.run_id)
     return [
@@ -44,7 +41,7 @@ def check_orders(tx: Transaction, seen: Seen, policy: Policy) -> list[Break]:
     ]
 
 
-def _relate(tx: Transaction) -> None:
+def _relate(tx: Transaction, policy: Policy) -> None:
     for table in (
         "identity_links",
         "run_deals",
@@ -61,7 +58,7 @@ def _relate(tx: Transaction) -> None:
     tx.run("analyse_documents")
     tx.run("fill_order_claims")
     tx.run("fill_schedules", **_scales())
-    tx.run("fill_sold", most_months=MONTHS_MAX, **_scales())
+    tx.run("fill_sold", most_months=policy.orders.term_months_max, **_scales())
     tx.run("analyse_relations")
 
 

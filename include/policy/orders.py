@@ -36,5 +36,6 @@ class Orders(_Strict):
 
     order_timing_days: int
     invoice_due_days: int
+    term_months_max: int
     discounts: Discounts
     taxes: dict[str, tuple[TaxRate, ...]]

@@ -18,8 +18,38 @@ from include.flows.render_results import render_results
 from include.policy import load_policy
 from include.store.postgres import PostgresStore
 
-INVOICES = "id,number,customer_id,issue_date,due_date,currency,gross,status"
-PAYMENTS = "id,customer_id,reference,currency,amount,paid_on,status"
+OPPORTUNITIES = (
+    "Id,StageName,IsClosed,IsWon,Amount,CurrencyIsoCode,CloseDate,ERP_Order_Id__c,AccountId,"
+    "Discount_Percent__c,Approval_Level__c,Term_Months__c,Product__c,List_Price__c"
+)
+
+TABLES = {
+    "invoices": (
+        "erp/invoices.csv",
+        "id,number,customer_id,issue_date,due_date,currency,gross,status,order_id,net,tax",
+    ),
+    "payments": (
+        "payments/payments.csv",
+        "id,customer_id,reference,currency,amount,paid_on,status,invoice_id",
+    ),
+    "accounts": ("salesforce/Account.csv", "Id,Name,ERP_Customer_Id__c,TaxId__c"),
+    "opportunities": ("salesforce/Opportunity.csv", OPPORTUNITIES),
+    "customers": ("erp/customers.csv", "id,name,country,crm_account_id,tax_id"),
+    "orders": (
+        "erp/orders.csv",
+        "id,number,customer_id,order_date,currency,amount,status,opportunity_id",
+    ),
+    "credit_notes": ("erp/credit_notes.csv", "id,number,customer_id,invoice_id,issue_date,currency,gross"),
+    "subscriptions": (
+        "erp/subscriptions.csv",
+        "id,customer_id,start_date,end_date,currency,quantity,unit_price,interval,status",
+    ),
+    "amendments": (
+        "erp/amendments.csv",
+        "id,subscription_id,sequence,type,effective_date,quantity,unit_price",
+    ),
+}
+"""Keyword of `draw` -> the file it writes and its columns."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +87,9 @@ TieOut = Callable[..., Results]
 def draw(tmp_path: Path) -> Draw:
     """Write a world from lines of cells separated by spaces (`-` = empty, `_` = a space inside a cell)."""
 
-    def write(*, invoices: str = "", payments: str = "", folder: str = "world") -> Path:
-        for name, header, text in (
-            ("erp/invoices.csv", INVOICES, invoices),
-            ("payments/payments.csv", PAYMENTS, payments),
-        ):
+    def write(*, folder: str = "world", **tables: str) -> Path:
+        for table, text in ({"invoices": "", "payments": ""} | tables).items():
+            name, header = TABLES[table]
             path = tmp_path / folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             rows = [line.split() for line in text.strip().splitlines()]
