@@ -42,8 +42,8 @@ def check_orders(tx: Transaction, seen: Seen, policy: Policy) -> list[Break]:
 
 
 def _relate(tx: Transaction, policy: Policy) -> None:
+    tx.run("assume_identity_links")
     for table in (
-        "identity_links",
         "run_deals",
         "run_orders",
         "order_claims",

@@ -3,7 +3,7 @@
 -- All tables here are temporary and belong to one run. Only references make pairs, never likeness: `order_claims` has
 -- every pair that either side names, with what the other references make of it.
 
--- name: create_identity_links
+-- name: assume_identity_links
 -- R1 leaves here which account is which customer; without R1 it is empty and says nothing.
 CREATE TEMP TABLE IF NOT EXISTS identity_links (
     account_id text COLLATE "C" NOT NULL,

@@ -394,7 +394,7 @@ def test_an_order_of_another_customer_than_the_deals_account_is_named(
         batch = tx.rows("take_snapshot", as_of=run.as_of)[0]["batch_through"]
         see(tx, policy, batch=batch, as_of=run.as_of)
         tx.run("forget_matches", run_id=run.run_id)
-        tx.run("create_identity_links")
+        tx.run("assume_identity_links")
         tx.copy_in("identity_links", ["account_id", "customer_id", "rule"], [["ACC", "C2", "strong_id"]])
         found = check_orders(tx, Seen(run.run_id, batch, run.as_of), policy)
         posted = {(row["side_a_id"], row["state"]) for row in tx.rows("result_matches", run_id=run.run_id)}
