@@ -20,7 +20,7 @@ Level = Literal["S1", "S2", "S3", "S4"]
 class Break:
     """One difference. `key` is what a person looks up; `amount_minor` is in `currency`; `since` is the fact's date.
 
-    `level` is the severity where the difference itself decides it, and not its code.
+    `severity` is for a code whose severity depends on the case; else policy says it.
     """
 
     recon: str
@@ -30,7 +30,7 @@ class Break:
     currency: str | None = None
     amount_minor: int | None = None
     since: date | None = None
-    level: Level | None = None
+    severity: Level | None = None
 
 
 def break_id(*, recon: str, family: str, key: str) -> UUID:

@@ -41,7 +41,7 @@ def without_order(found: Facts, *, as_of: date, timing_days: int) -> Break:
     level: Level = "S1"
     if found["since"] and (as_of - found["since"]).days <= timing_days:
         level = "S4"
-    return _break("OR01", found, f"won{_on(found)} for {_amount(found)}, but {why}", level=level)
+    return _break("OR01", found, f"won{_on(found)} for {_amount(found)}, but {why}", severity=level)
 
 
 def without_deal(found: Facts) -> Break:
@@ -230,7 +230,7 @@ def bills_another(found: Facts) -> Break:
     )
 
 
-def _break(code: str, found: Facts, evidence: str, *, level: Level | None = None) -> Break:
+def _break(code: str, found: Facts, evidence: str, *, severity: Level | None = None) -> Break:
     return Break(
         recon="R2",
         code=code,
@@ -239,7 +239,7 @@ def _break(code: str, found: Facts, evidence: str, *, level: Level | None = None
         currency=found["currency"],
         amount_minor=found["amount_minor"],
         since=found["since"],
-        level=level,
+        severity=severity,
     )
 
 

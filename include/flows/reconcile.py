@@ -134,7 +134,7 @@ def _break_rows(
 ) -> Iterator[list[Any]]:
     for one in breaks:
         code = rules.codes[one.code]
-        level: str = one.level or code.severity
+        level: str = one.severity or code.severity
         if level == "by_value":
             sgd = in_reporting_currency(one.amount_minor or 0, currency=one.currency or "", rates=in_sgd)
             level = severity(sgd, thresholds=rules.severity_by_value, unknown=rules.unknown_value)

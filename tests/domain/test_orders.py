@@ -120,7 +120,7 @@ def test_a_deal_without_order_says_what_its_reference_is_worth(
         as_of=date(2026, 1, 6),
         timing_days=0,
     )
-    assert (found.level, found.evidence.endswith(why)) == ("S1", True)
+    assert (found.severity, found.evidence.endswith(why)) == ("S1", True)
 
 
 @pytest.mark.parametrize(

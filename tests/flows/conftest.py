@@ -23,7 +23,7 @@ OPPORTUNITIES = (
     "Discount_Percent__c,Approval_Level__c,Term_Months__c,Product__c,List_Price__c"
 )
 
-TABLES = {
+FILES = {
     "invoices": (
         "erp/invoices.csv",
         "id,number,customer_id,issue_date,due_date,currency,gross,status,order_id,net,tax",
@@ -32,14 +32,18 @@ TABLES = {
         "payments/payments.csv",
         "id,customer_id,reference,currency,amount,paid_on,status,invoice_id",
     ),
-    "accounts": ("salesforce/Account.csv", "Id,Name,ERP_Customer_Id__c,TaxId__c"),
+    "accounts": (
+        "salesforce/Account.csv",
+        "Id,Name,Website,BillingCountryCode,TaxId__c,ERP_Customer_Id__c,ParentId,CurrencyIsoCode",
+    ),
+    "contacts": ("salesforce/Contact.csv", "Id,AccountId,Email"),
+    "won": ("salesforce/Opportunity.csv", "Id,AccountId,StageName,IsClosed,IsWon"),
+    "customers": ("erp/customers.csv", "id,name,email,country,tax_id,crm_account_id,parent_id,currency"),
     "opportunities": ("salesforce/Opportunity.csv", OPPORTUNITIES),
-    "customers": ("erp/customers.csv", "id,name,country,crm_account_id,tax_id"),
     "orders": (
         "erp/orders.csv",
         "id,number,customer_id,order_date,currency,amount,status,opportunity_id",
     ),
-    "credit_notes": ("erp/credit_notes.csv", "id,number,customer_id,invoice_id,issue_date,currency,gross"),
     "subscriptions": (
         "erp/subscriptions.csv",
         "id,customer_id,start_date,end_date,currency,quantity,unit_price,interval,status",
@@ -49,7 +53,9 @@ TABLES = {
         "id,subscription_id,sequence,type,effective_date,quantity,unit_price",
     ),
 }
-"""Keyword of `draw` -> the file it writes and its columns."""
+"""What `draw` is told -> the file it writes and the columns its cells are for."""
+
+ALWAYS = ("invoices", "payments")
 
 
 @dataclass(frozen=True)
@@ -87,12 +93,13 @@ TieOut = Callable[..., Results]
 def draw(tmp_path: Path) -> Draw:
     """Write a world from lines of cells separated by spaces (`-` = empty, `_` = a space inside a cell)."""
 
-    def write(*, folder: str = "world", **tables: str) -> Path:
-        for table, text in ({"invoices": "", "payments": ""} | tables).items():
-            name, header = TABLES[table]
+    def write(*, folder: str = "world", **files: str) -> Path:
+        for told, (name, header) in FILES.items():
+            if told not in files and told not in ALWAYS:
+                continue
             path = tmp_path / folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            rows = [line.split() for line in text.strip().splitlines()]
+            rows = [line.split() for line in files.get(told, "").strip().splitlines()]
             cells = [["" if cell == "-" else cell.replace("_", " ") for cell in row] for row in rows]
             width = header.count(",") + 1
             lines = [",".join(row + [""] * (width - len(row))) for row in cells]

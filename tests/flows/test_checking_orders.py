@@ -334,7 +334,7 @@ def test_tax_is_that_of_the_country_on_the_day(
     gross = Decimal(net) + Decimal(tax)
     found = tie_out(
         draw(
-            customers=f"C1 One {country}",
+            customers=f"C1 One - {country}",
             invoices=f"I INV-1 C1 {issued} {issued} SGD {gross} posted - {net} {tax}",
         )
     )
@@ -347,7 +347,7 @@ def test_a_payment_before_the_invoice_is_the_time_of_supply(
 ) -> None:
     found = tie_out(
         draw(
-            customers="C1 One SG",
+            customers="C1 One - SG",
             invoices="I INV-1 C1 2024-01-01 2024-01-31 SGD 108.00 posted - 100.00 8.00",
             payments=f"P C1 - SGD 108.00 {paid_on} succeeded I",
         )
