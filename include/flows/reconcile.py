@@ -23,6 +23,7 @@ from include.domain.fx import rates_to
 from include.domain.proofs import ControlTotal
 from include.flows import flag_quality
 from include.flows.apply_cash import apply_cash
+from include.flows.check_orders import check_orders
 from include.flows.match_identities import match_identities
 from include.flows.render_results import hash_results
 from include.flows.snapshot import Seen, see
@@ -34,7 +35,7 @@ from include.version import code_sha256
 Inputs = dict[str, dict[str, Any]]
 Recon = Callable[[Transaction, Seen, Policy], Iterable[Break]]
 
-RECONS: tuple[Recon, ...] = (match_identities, apply_cash)
+RECONS: tuple[Recon, ...] = (match_identities, check_orders, apply_cash)
 """The reconciliations in their order. Each reads the views of schema `seen` and what earlier ones left in temporary
 tables, keeps its matches in recon.matches, and returns its breaks."""
 

@@ -15,6 +15,8 @@ _DECIDED = {
     "credit_notes": "decided_credit_notes",
     "refunds": "decided_refunds",
     "disputes": "decided_disputes",
+    "opportunities": "decided_opportunities",
+    "orders": "decided_orders",
 }
 """Entity -> the query telling what became of its money, as rows of currency, fate (matched, open, excluded) and
 amount_minor; the other entities are counted, and their money is excluded."""

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from include.domain.breaks import Level
 from include.domain.residuals import ResidualRules
+from include.policy.orders import Orders
 from include.ports import Fatal
 
 FOLDER = Path(__file__).parent
@@ -68,6 +69,7 @@ class Policy(_Strict):
     residuals: ResidualRules
     identity: Identity
     statuses: dict[str, dict[str, tuple[str, ...]]]
+    orders: Orders
     sha256: str
 
     @cached_property

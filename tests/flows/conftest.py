@@ -18,12 +18,20 @@ from include.flows.render_results import render_results
 from include.policy import load_policy
 from include.store.postgres import PostgresStore
 
+OPPORTUNITIES = (
+    "Id,StageName,IsClosed,IsWon,Amount,CurrencyIsoCode,CloseDate,ERP_Order_Id__c,AccountId,"
+    "Discount_Percent__c,Approval_Level__c,Term_Months__c,Product__c,List_Price__c"
+)
+
 FILES = {
     "invoices": (
         "erp/invoices.csv",
-        "id,number,customer_id,issue_date,due_date,currency,gross,status",
+        "id,number,customer_id,issue_date,due_date,currency,gross,status,order_id,net,tax",
     ),
-    "payments": ("payments/payments.csv", "id,customer_id,reference,currency,amount,paid_on,status"),
+    "payments": (
+        "payments/payments.csv",
+        "id,customer_id,reference,currency,amount,paid_on,status,invoice_id",
+    ),
     "accounts": (
         "salesforce/Account.csv",
         "Id,Name,Website,BillingCountryCode,TaxId__c,ERP_Customer_Id__c,ParentId,CurrencyIsoCode",
@@ -31,6 +39,19 @@ FILES = {
     "contacts": ("salesforce/Contact.csv", "Id,AccountId,Email"),
     "won": ("salesforce/Opportunity.csv", "Id,AccountId,StageName,IsClosed,IsWon"),
     "customers": ("erp/customers.csv", "id,name,email,country,tax_id,crm_account_id,parent_id,currency"),
+    "opportunities": ("salesforce/Opportunity.csv", OPPORTUNITIES),
+    "orders": (
+        "erp/orders.csv",
+        "id,number,customer_id,order_date,currency,amount,status,opportunity_id",
+    ),
+    "subscriptions": (
+        "erp/subscriptions.csv",
+        "id,customer_id,start_date,end_date,currency,quantity,unit_price,interval,status",
+    ),
+    "amendments": (
+        "erp/amendments.csv",
+        "id,subscription_id,sequence,type,effective_date,quantity,unit_price",
+    ),
 }
 """What `draw` is told -> the file it writes and the columns its cells are for."""
 

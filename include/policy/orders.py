@@ -1,0 +1,41 @@
+"""The parameters of R2, as policy/orders.yaml has them."""
+
+from datetime import date
+from decimal import Decimal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Rung(_Strict):
+    """Who may grant a discount up to a percentage."""
+
+    approver: str
+    up_to_percent: Decimal
+
+
+class Discounts(_Strict):
+    """The ladder of approvals, lowest first, and what goes unremarked where no approvals are recorded."""
+
+    ladder: tuple[Rung, ...] = Field(min_length=1)
+    unrecorded_up_to_percent: Decimal
+
+
+class TaxRate(_Strict):
+    """Percent of net from a day on."""
+
+    valid_from: date = Field(alias="from")
+    percent: Decimal
+
+
+class Orders(_Strict):
+    """What deals, orders and invoices are held to."""
+
+    order_timing_days: int
+    invoice_due_days: int
+    term_months_max: int
+    discounts: Discounts
+    taxes: dict[str, tuple[TaxRate, ...]]
