@@ -1,6 +1,7 @@
 """Policy is data: the YAML files beside this one, typed and checked on load, named by their hash."""
 
 import hashlib
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -8,7 +9,10 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from include.domain.arr_bridge import View
 from include.domain.breaks import Level
+from include.domain.fx import rates_to
+from include.domain.subscriptions import ArrRules
 from include.ports import Fatal
 
 FOLDER = Path(__file__).parent
@@ -47,10 +51,40 @@ class Breaks(_Strict):
     codes: dict[str, BreakCode]
 
 
+class Budget(_Strict):
+    """Constant exchange rates: `rates` are units of a currency for one of `base`, `currency` what totals are shown in."""
+
+    currency: str
+    base: str
+    rates: dict[str, Decimal]
+
+    def worth(self) -> dict[str, Decimal]:
+        """Currency -> units of the budget's currency for one of it."""
+        return rates_to(self.currency, [(self.base, quote, rate) for quote, rate in self.rates.items()])
+
+
+class Arr(_Strict):
+    """How annual recurring revenue is recalculated and shown."""
+
+    pause: Literal["ZERO", "KEEP"]
+    keep_days: int = Field(ge=0, le=90)
+    renewal_grace_days: int = Field(ge=0)
+    bridge_view: View
+    budget: Budget
+
+    @property
+    def rules(self) -> ArrRules:
+        return ArrRules(
+            kept_pause_days=self.keep_days if self.pause == "KEEP" else 0,
+            renewal_grace_days=self.renewal_grace_days,
+        )
+
+
 class Policy(_Strict):
     """Everything a rule may depend on, besides the data."""
 
     matching: dict[str, tuple[Pass, ...]]
+    arr: Arr
     breaks: Breaks
     statuses: dict[str, dict[str, tuple[str, ...]]]
     sha256: str
