@@ -1,12 +1,12 @@
 """The ARR bridge: what moved recurring revenue from month to month, per account group and in one currency.
 
 opening + new + expansion - contraction - churn + reactivation = closing. In one currency there is no exchange rate in
-it; `Converted` values it at budget rates, and shows as an FX line of its own what as-reported rates add.
+it; include/domain/arr_reporting.py brings currencies together, with an FX line.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
@@ -114,29 +114,6 @@ def _row(month: date, opening: int, moved: Sequence[Movement]) -> BridgeRow:
         sums[one.kind] += one.amount_minor
     gained = sums["new"] + sums["expansion"] + sums["reactivation"] - sums["contraction"] - sums["churn"]
     return BridgeRow(month=month, opening=opening, closing=opening + gained, **sums)
-
-
-def together(rows: Iterable[BridgeRow]) -> list[BridgeRow]:
-    """The bridge of all groups of a currency, month by month."""
-    sums: dict[date, list[int]] = {}
-    for row in rows:
-        amounts = [getattr(row, name) for name in _AMOUNTS]
-        sums[row.month] = [a + b for a, b in zip(sums.get(row.month, amounts), amounts, strict=True)] if (
-            row.month in sums
-        ) else amounts
-    return [
-        BridgeRow(month=month, **dict(zip(_AMOUNTS, amounts, strict=True)))
-        for month, amounts in sorted(sums.items())
-    ]
-
-
-_AMOUNTS = ("opening", "new", "expansion", "contraction", "churn", "reactivation", "fx", "closing")
-
-
-def as_reported(row: BridgeRow, *, opening: int, closing: int) -> BridgeRow:
-    """A bridge at budget rates with its ends as reported: what rates did between them is the FX line."""
-    reported = replace(row, opening=opening, closing=closing, fx=0)
-    return replace(reported, fx=reported.residual)
 
 
 def regrouped(group_of: Mapping[str, str], group: str) -> str:

@@ -68,9 +68,7 @@ def sold_by(
     return found
 
 
-def _edges(
-    schedules: Iterable[Schedule], orders: Iterable[BilledOrder], rule: str
-) -> list[tuple[str, str]]:
+def _edges(schedules: Iterable[Schedule], orders: Iterable[BilledOrder], rule: str) -> list[tuple[str, str]]:
     key_of_schedule, key_of_order, fits = RULES[rule]
     by_key: defaultdict[Key, list[BilledOrder]] = defaultdict(list)
     for order in orders:

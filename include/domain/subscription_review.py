@@ -201,10 +201,14 @@ def _late(case: Case) -> Difference | None:
     """SU06: renewed late, not renewed within the days of grace, or billed past its end as if renewed."""
     life = case.life
     if life.awaiting is not None:
-        said = f"term ended on {life.awaiting} and nobody renewed it; within the days of grace its ARR is kept"
+        said = (
+            f"term ended on {life.awaiting} and nobody renewed it; within the days of grace its ARR is kept"
+        )
         return Difference(code="SU06", evidence=said, since=life.awaiting)
     if life.gap is not None and life.gap.renewed <= case.as_of:
-        said = f"term ended on {life.gap.ended} and was renewed on {life.gap.renewed}, {life.gap.days} days late"
+        said = (
+            f"term ended on {life.gap.ended} and was renewed on {life.gap.renewed}, {life.gap.days} days late"
+        )
         return Difference(code="SU06", evidence=said, since=life.gap.ended)
     if life.in_service(case.as_of) or life.cancelled or case.record.status not in RUNNING:
         return None

@@ -23,6 +23,7 @@ from include.domain.fx import rates_to
 from include.domain.proofs import ControlTotal
 from include.flows import flag_quality
 from include.flows.apply_cash import apply_cash
+from include.flows.recalculate_arr import recalculate_arr
 from include.flows.render_results import render_results
 from include.flows.snapshot import Seen, see
 from include.flows.total_controls import input_of, total_controls
@@ -33,7 +34,7 @@ from include.version import code_sha256
 Inputs = dict[str, dict[str, Any]]
 Recon = Callable[[Transaction, Seen, Policy], Iterable[Break]]
 
-RECONS: tuple[Recon, ...] = (apply_cash,)
+RECONS: tuple[Recon, ...] = (apply_cash, recalculate_arr)
 """The reconciliations in their order. Each reads the views of schema `seen` and what earlier ones left in temporary
 tables, keeps its matches in recon.matches, and returns its breaks."""
 
@@ -43,6 +44,16 @@ _COLUMNS = {
     "matched_minor open_minor excluded_minor proven",
     "recon.open_invoices": "run_id invoice_id customer_id currency open_minor due_date days_past_due bucket",
 }
+
+
+_FORGOTTEN = (
+    "forget_matches",
+    "forget_breaks",
+    "forget_totals",
+    "forget_open_invoices",
+    "forget_arr_bridge",
+    "forget_arr_reported",
+)
 
 
 @dataclass(frozen=True)
@@ -110,7 +121,7 @@ def _open(tx: Transaction, seen: Seen, proof_through: int, policy: Policy) -> No
         rules_sha256=policy.sha256,
         code_sha256=code_sha256(),
     )
-    for results in ("forget_matches", "forget_breaks", "forget_totals", "forget_open_invoices"):
+    for results in _FORGOTTEN:
         tx.run(results, run_id=seen.run_id)
 
 

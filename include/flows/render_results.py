@@ -17,6 +17,13 @@ MONEY_COLUMNS: dict[str, str] = {
     "matched_minor": "matched",
     "open_minor": "open",
     "excluded_minor": "excluded",
+    "opening_minor": "opening",
+    "new_minor": "new",
+    "expansion_minor": "expansion",
+    "contraction_minor": "contraction",
+    "churn_minor": "churn",
+    "reactivation_minor": "reactivation",
+    "closing_minor": "closing",
 }
 
 FILES: dict[str, str] = {
@@ -31,13 +38,9 @@ FILES: dict[str, str] = {
 
 
 def render_results(tx: Transaction, run_id: UUID) -> dict[str, bytes]:
-    """File name -> CSV bytes (UTF-8, LF). `arr.csv` has only its header until subscriptions are reconciled."""
-    rows = {
-        name: tx.rows(f"result_{name.removesuffix('.csv')}", run_id=run_id)
-        for name in FILES
-        if name != "arr.csv"
-    }
-    return {name: _csv(FILES[name].split(), [_cells(row) for row in rows.get(name, [])]) for name in FILES}
+    """File name -> CSV bytes (UTF-8, LF)."""
+    rows = {name: tx.rows(f"result_{name.removesuffix('.csv')}", run_id=run_id) for name in FILES}
+    return {name: _csv(FILES[name].split(), [_cells(row) for row in rows[name]]) for name in FILES}
 
 
 def _cells(row: Row) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from include.domain.arr_bridge import View
-from include.domain.breaks import Level
+from include.domain.breaks import REPORTING_CURRENCY, Level
 from include.domain.fx import rates_to
 from include.domain.subscriptions import ArrRules
 from include.ports import Fatal
@@ -52,15 +52,14 @@ class Breaks(_Strict):
 
 
 class Budget(_Strict):
-    """Constant exchange rates: `rates` are units of a currency for one of `base`, `currency` what totals are shown in."""
+    """Constant exchange rates: `rates` are units of a currency for one of `base`."""
 
-    currency: str
     base: str
     rates: dict[str, Decimal]
 
     def worth(self) -> dict[str, Decimal]:
-        """Currency -> units of the budget's currency for one of it."""
-        return rates_to(self.currency, [(self.base, quote, rate) for quote, rate in self.rates.items()])
+        """Currency -> units of the reporting currency for one of it."""
+        return rates_to(REPORTING_CURRENCY, [(self.base, quote, rate) for quote, rate in self.rates.items()])
 
 
 class Arr(_Strict):

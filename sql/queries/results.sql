@@ -21,3 +21,9 @@ ORDER BY recon, side, currency COLLATE "C" NULLS FIRST;
 SELECT customer_id, invoice_id, currency, open_minor, days_past_due, bucket
 FROM recon.open_invoices WHERE run_id = %(run_id)s
 ORDER BY customer_id, invoice_id;
+
+-- name: result_arr
+SELECT customer_id, to_char(month, 'YYYY-MM') AS month, currency, opening_minor, new_minor, expansion_minor,
+    contraction_minor, churn_minor, reactivation_minor, closing_minor
+FROM recon.arr_bridge WHERE run_id = %(run_id)s
+ORDER BY customer_id, arr_bridge.month, currency;
