@@ -5,7 +5,7 @@ it; include/domain/arr_reporting.py brings currencies together, with an FX line.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
@@ -85,11 +85,9 @@ def movements(steps: Iterable[Step], *, view: View = "NET", since: date | None =
 
 
 def _kind(arr: int, delta: int, *, was_active: bool) -> Kind:
-    if not arr:
-        return "reactivation" if was_active else "new"
-    if not arr + delta:
-        return "churn"
-    return "expansion" if delta > 0 else "contraction"
+    if delta > 0:
+        return "expansion" if arr else "reactivation" if was_active else "new"
+    return "contraction" if arr + delta else "churn"
 
 
 def bridge(moved: Iterable[Movement], *, through: date) -> Iterator[BridgeRow]:
@@ -114,15 +112,6 @@ def _row(month: date, opening: int, moved: Sequence[Movement]) -> BridgeRow:
         sums[one.kind] += one.amount_minor
     gained = sums["new"] + sums["expansion"] + sums["reactivation"] - sums["contraction"] - sums["churn"]
     return BridgeRow(month=month, opening=opening, closing=opening + gained, **sums)
-
-
-def regrouped(group_of: Mapping[str, str], group: str) -> str:
-    """The group an account belongs to now: merges restate history, so a merged account always was its survivor."""
-    seen = {group}
-    while (survivor := group_of.get(group, group)) not in seen:
-        seen.add(survivor)
-        group = survivor
-    return group
 
 
 def _percent(part: int, whole: int) -> Decimal | None:

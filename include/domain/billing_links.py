@@ -12,6 +12,8 @@ from datetime import date
 Bills = tuple[tuple[date, int | None], ...]
 """Days and net amounts (None: not stated), oldest first."""
 
+CANDIDATES_SHOWN = 5
+
 MAJORITY = 2  # of an order's bills, at least one in so many must have the amount expected
 
 
@@ -56,37 +58,33 @@ def sold_by(
     open_orders = {one.order_id: one for one in orders}
     found: list[Sold] = []
     for name, rule in rules:
-        edges = _edges(open_schedules.values(), open_orders.values(), rule)
-        of_schedule, of_order = _count(edge[0] for edge in edges), _count(edge[1] for edge in edges)
-        found += [
-            Sold(rule=name, subscription_id=a, order_id=b, sure=of_schedule[a] == of_order[b] == 1)
-            for a, b in edges
-        ]
-        for subscription_id, order_id in edges:
-            open_schedules.pop(subscription_id, None)
-            open_orders.pop(order_id, None)
+        convinces = RULES[rule][2]
+        for alike, candidates in _groups(open_schedules.values(), open_orders.values(), rule):
+            sure = len(alike) == len(candidates) == 1 and convinces(alike[0], candidates[0])
+            found += [
+                Sold(rule=name, subscription_id=one.subscription_id, order_id=order.order_id, sure=sure)
+                for one in alike
+                for order in candidates[:CANDIDATES_SHOWN]
+            ]
+            for one in alike:
+                del open_schedules[one.subscription_id]
+            for order in candidates:
+                del open_orders[order.order_id]
     return found
 
 
-def _edges(schedules: Iterable[Schedule], orders: Iterable[BilledOrder], rule: str) -> list[tuple[str, str]]:
-    key_of_schedule, key_of_order, fits = RULES[rule]
-    by_key: defaultdict[Key, list[BilledOrder]] = defaultdict(list)
+def _groups(
+    schedules: Iterable[Schedule], orders: Iterable[BilledOrder], rule: str
+) -> list[tuple[list[Schedule], list[BilledOrder]]]:
+    """The schedules and orders that share a key."""
+    key_of_schedule, key_of_order, _ = RULES[rule]
+    alike: defaultdict[Key, list[Schedule]] = defaultdict(list)
+    candidates: defaultdict[Key, list[BilledOrder]] = defaultdict(list)
+    for one in schedules:
+        alike[key_of_schedule(one)].append(one)
     for order in orders:
-        by_key[key_of_order(order)].append(order)
-    return [
-        (one.subscription_id, order.order_id)
-        for one in schedules
-        if (key := key_of_schedule(one)) is not None
-        for order in by_key.get(key, ())
-        if fits(one, order)
-    ]
-
-
-def _count(ids: Iterable[str]) -> Mapping[str, int]:
-    counts: defaultdict[str, int] = defaultdict(int)
-    for one in ids:
-        counts[one] += 1
-    return counts
+        candidates[key_of_order(order)].append(order)
+    return [(alike[key], candidates[key]) for key in alike if key is not None and key in candidates]
 
 
 def _bills(one: Schedule | BilledOrder) -> Key:
@@ -124,5 +122,5 @@ RULES: Mapping[
 ] = {
     "billing_schedule": (_bills, _bills, _always),  # billed on these days with these amounts
     "contract_value": (_sold_for, _ordered_for, _always),  # ordered for its value, billed from its start on
-    "billing_days": (_days, _days, _mostly_alike),  # billed on these days, mostly with these amounts
+    "billing_days": (_days, _days, _mostly_alike),  # billed on these days; sure if mostly with these amounts
 }

@@ -79,13 +79,14 @@ def differences(case: Case) -> Iterator[Difference]:
         yield lost.difference
     elif found := _arr(case):
         yield found
-    late = _late(case)
-    if late:
+    if late := _late(case):
         yield late
     for check in (_renewal, _status):
         found = check(case)
-        # A lost amendment, and a term nobody decided about, leave marks on the other fields too.
-        if found and not (lost and check(lost.then) is None) and not (late and check is _status):
+        # A lost amendment leaves its mark on the other fields too; so does a term that runs on unrenewed.
+        if not found or (lost and check(lost.then) is None):
+            continue
+        if not (late and check is _status and not case.life.in_service(case.as_of)):
             yield found
     if found := _billing(case):
         yield found

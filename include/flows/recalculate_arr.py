@@ -222,12 +222,7 @@ def _breaks(one: _Read, billed: Bills, policy: Policy) -> Iterator[Break]:
 
 
 def _without_deal(row: Mapping[str, Any]) -> Break:
-    orders = row["orders"]
-    said = (
-        f"sold by order {orders}, which no opportunity names and which names none we know"
-        if row["sure"]
-        else f"sold by one of the orders {orders}; no opportunity names any of them, and they name none we know"
-    )
+    said = f"sold by order {row['order_number']}, which names no opportunity we know and none names it"
     return Break(
         recon="R5",
         code="SU03",

@@ -184,18 +184,16 @@ FROM (
 ) AS pair;
 
 -- name: subscriptions_without_deal
--- All orders a subscription may have been sold by have no deal, while the CRM was loaded and none of theirs is in
--- quarantine. Where no deal at all was loaded nothing is missing: nobody asked the CRM.
-SELECT subscription_id, run_subscriptions.currency, start_date, bool_or(sure) AS sure,
-    string_agg(DISTINCT order_id, ', ' ORDER BY order_id) AS orders
+-- The order it was sold by has no deal, while the CRM was loaded and the deal is not in quarantine. Where no deal at
+-- all was loaded nothing is missing: nobody asked the CRM.
+SELECT subscription_id, run_subscriptions.currency, start_date, orders.number AS order_number
 FROM subscription_orders
 JOIN run_subscriptions USING (subscription_id)
 JOIN seen.orders ON orders.native_id = order_id
-WHERE readable AND run_subscriptions.state IS DISTINCT FROM 'UNKNOWN'
+WHERE sure AND readable AND run_subscriptions.state IS DISTINCT FROM 'UNKNOWN'
     AND EXISTS (SELECT FROM seen.opportunities)
     AND NOT EXISTS (SELECT FROM seen.quarantine WHERE entity = 'opportunities' AND native_id = orders.opportunity_id)
     AND subscription_id NOT IN (SELECT subscription_id FROM subscription_deals)
-GROUP BY subscription_id, run_subscriptions.currency, start_date
 ORDER BY subscription_id;
 
 -- name: month_end_rates

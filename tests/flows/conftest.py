@@ -18,8 +18,28 @@ from include.flows.render_results import render_results
 from include.policy import load_policy
 from include.store.postgres import PostgresStore
 
-INVOICES = "id,number,customer_id,issue_date,due_date,currency,gross,status"
-PAYMENTS = "id,customer_id,reference,currency,amount,paid_on,status"
+FILES = {
+    "invoices": (
+        "erp/invoices.csv",
+        "id,number,customer_id,issue_date,due_date,currency,gross,status,order_id,net",
+    ),
+    "payments": ("payments/payments.csv", "id,customer_id,reference,currency,amount,paid_on,status"),
+    "orders": ("erp/orders.csv", "id,number,customer_id,order_date,currency,amount,status,opportunity_id"),
+    "opportunities": (
+        "salesforce/Opportunity.csv",
+        "Id,StageName,Amount,CurrencyIsoCode,ERP_Order_Id__c,AccountId",
+    ),
+    "subscriptions": (
+        "erp/subscriptions.csv",
+        "id,customer_id,start_date,end_date,currency,quantity,unit_price,interval,status,renewal_date,arr",
+    ),
+    "amendments": (
+        "erp/amendments.csv",
+        "id,subscription_id,sequence,type,effective_date,quantity,unit_price",
+    ),
+    "rates": ("fx/rates.csv", "date,from,to,rate"),
+}
+"""What a world is drawn by -> its file and columns."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +51,7 @@ class Results:
     breaks: list[dict[str, str]]
     totals: list[dict[str, str]]
     aging: list[dict[str, str]]
+    arr: list[dict[str, str]]
 
     @property
     def posted(self) -> set[tuple[str, str, str]]:
@@ -57,11 +78,9 @@ TieOut = Callable[..., Results]
 def draw(tmp_path: Path) -> Draw:
     """Write a world from lines of cells separated by spaces (`-` = empty, `_` = a space inside a cell)."""
 
-    def write(*, invoices: str = "", payments: str = "", folder: str = "world") -> Path:
-        for name, header, text in (
-            ("erp/invoices.csv", INVOICES, invoices),
-            ("payments/payments.csv", PAYMENTS, payments),
-        ):
+    def write(*, folder: str = "world", **drawn: str) -> Path:
+        for table, text in ({"invoices": "", "payments": ""} | drawn).items():
+            name, header = FILES[table]
             path = tmp_path / folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             rows = [line.split() for line in text.strip().splitlines()]
@@ -91,7 +110,12 @@ def results(store: PostgresStore, as_of: str) -> Results:
         files = render_results(tx, run.run_id)
     rows = {name: list(csv.DictReader(io.StringIO(content.decode()))) for name, content in files.items()}
     return Results(
-        run, rows["matches.csv"], rows["breaks.csv"], rows["control_totals.csv"], rows["aging.csv"]
+        run,
+        rows["matches.csv"],
+        rows["breaks.csv"],
+        rows["control_totals.csv"],
+        rows["aging.csv"],
+        rows["arr.csv"],
     )
 
 
