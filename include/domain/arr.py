@@ -52,6 +52,7 @@ def unit_minor(price: Price) -> int:
     return _rounded(net * Decimal(10) ** exponent(price.currency))
 
 
+@lru_cache(maxsize=65_536)
 def period_minor(price: Price) -> int:
     """What one interval costs, net."""
     return _rounded(unit_minor(price) * price.quantity)

@@ -47,6 +47,10 @@ class BridgeRow:
     closing: int = 0
 
     @property
+    def moved(self) -> bool:
+        return bool(self.new or self.expansion or self.contraction or self.churn or self.reactivation)
+
+    @property
     def residual(self) -> int:
         """What the movements do not explain; zero, always."""
         gained = self.new + self.expansion + self.reactivation - self.contraction - self.churn + self.fx

@@ -48,13 +48,14 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A subscription, what became of it, what the record says, and how the order it was sold by was billed."""
+    """A subscription, what became of it, what the record says, and how it was to be billed and was."""
 
     subscription: Subscription
     amendments: Sequence[Amendment]
     life: Life
     record: OnRecord
     rules: ArrRules
+    due: Bills = ()  # what should have been billed so far
     billed: Bills = ()
 
     @property
@@ -225,13 +226,13 @@ def _late(case: Case) -> Difference | None:
 
 def _billing(case: Case) -> Difference | None:
     """SU07: the last bills all say the same, and not what the subscription costs."""
-    due = case.life.bills(case.subscription)[-BILLS_IN_A_ROW:]
+    due = case.due[-BILLS_IN_A_ROW:]
     billed: Mapping[date, int | None] = dict(case.billed)
     amounts = {billed.get(day) for day, _ in due}
     if len(due) < BILLS_IN_A_ROW or len({net for _, net in due}) > 1 or len(amounts) > 1:
         return None
     [amount], right = amounts, due[-1][1]
-    if amount is None or amount == right or not case.right_minor:
+    if amount is None or right is None or amount == right or not case.right_minor:
         return None
     rate = amount * PERIODS_A_YEAR[case.subscription.price.interval]
     return Difference(

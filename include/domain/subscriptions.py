@@ -145,15 +145,16 @@ class Life:
                 reasons.setdefault(span.end, span.ends)
         return reasons
 
-    def bills(self, subscription: Subscription) -> list[tuple[date, int]]:
+    def bills(self, subscription: Subscription) -> tuple[tuple[date, int], ...]:
         """The day and net amount of every billing period begun by `as_of`, by the schedule of the first start."""
         found, number = [], 0
         last = self.as_of if self.ends_on is None else min(self.as_of, self.ends_on - timedelta(days=1))
+        unchanged = len(self.prices) == len(self.service) == 1 and not self.pauses
         while (day := _period_start(subscription, number)) <= last:
-            if self.in_service(day) and not self.paused(day):
+            if unchanged or (self.in_service(day) and not self.paused(day)):
                 found.append((day, period_minor(self.price_on(day))))
             number += 1
-        return found
+        return tuple(found)
 
 
 def life_of(

@@ -48,6 +48,7 @@ class _Read:
     subscription: Subscription
     amendments: Sequence[Amendment]
     life: Life
+    due: Bills  # what should have been billed so far
     unknown: Sequence[Amendment]  # amendments of a type nobody taught us
 
     @property
@@ -159,11 +160,13 @@ def _read(row: Row, amendments: Sequence[Amendment], seen: Seen, policy: Policy)
         price=price,
     )
     known = [one for one in amendments if one.type in AMENDMENT_TYPES]
+    life = life_of(subscription, known, rules=policy.arr.rules, as_of=seen.as_of)
     return _Read(
         row=row,
         subscription=subscription,
         amendments=known,
-        life=life_of(subscription, known, rules=policy.arr.rules, as_of=seen.as_of),
+        life=life,
+        due=life.bills(subscription),
         unknown=[one for one in amendments if one.type not in AMENDMENT_TYPES],
     )
 
@@ -189,7 +192,7 @@ def _schedule(one: _Read) -> Schedule:
         subscription_id=one.subscription.subscription_id,
         start_on=one.subscription.start_on,
         value_minor=contract_value(one.subscription),
-        bills=tuple(one.life.bills(one.subscription)),
+        bills=one.due,
     )
 
 
@@ -207,6 +210,7 @@ def _breaks(one: _Read, billed: Bills, policy: Policy) -> Iterator[Break]:
         life=one.life,
         record=OnRecord(status=row["state"], renewal_on=row["renewal_date"], arr_minor=row["arr_minor"]),
         rules=policy.arr.rules,
+        due=one.due,
         billed=billed,
     )
     for difference in differences(case):

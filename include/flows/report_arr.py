@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from include.domain.arr_bridge import BridgeRow
-from include.domain.arr_reporting import Valued, valued
+from include.domain.arr_reporting import Valued, total, valued
 from include.domain.breaks import REPORTING_CURRENCY
 from include.domain.fx import rates_to
 from include.domain.renewals import add_months
@@ -32,6 +32,7 @@ class ReportedArr:
         self._left_out: defaultdict[date, set[str]] = defaultdict(set)
 
     def add(self, rows: Iterable[tuple[str, str, BridgeRow]]) -> None:
+        by_month: defaultdict[date, list[Valued]] = defaultdict(list)
         for _, currency, row in rows:
             one = valued(
                 row,
@@ -43,8 +44,10 @@ class ReportedArr:
             if one is None:
                 self._left_out[row.month].add(currency)
             else:
-                before = self._sums.get(row.month)
-                self._sums[row.month] = before + one if before else one
+                by_month[row.month].append(one)
+        for month, found in by_month.items():
+            before = self._sums.get(month)
+            self._sums[month] = total([before, *found] if before else found)
 
     def keep(self, tx: Transaction, seen: Seen) -> int:
         """Store the months; how many there are."""

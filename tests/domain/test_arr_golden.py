@@ -4,7 +4,7 @@ import csv
 import json
 import os
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -25,7 +25,7 @@ from include.domain.arr import (
     uplifted,
 )
 from include.domain.arr_bridge import BridgeRow, Movement, View, bridge, movements
-from include.domain.arr_reporting import Valued, valued
+from include.domain.arr_reporting import Valued, total, valued
 from include.domain.fx import rates_to
 from include.domain.money import major, to_minor
 from include.domain.renewals import add_months, business_date, inclusive_end, renewal
@@ -304,13 +304,6 @@ def book(after: str) -> dict[str, Valued]:
         assert one is not None
         found[account] = one
     return found
-
-
-def total(rows: Sequence[Valued]) -> Valued:
-    whole = rows[0]
-    for row in rows[1:]:
-        whole += row
-    return whole
 
 
 def test_g16_at_constant_rates_an_unchanged_book_does_not_move() -> None:
