@@ -94,9 +94,9 @@ def _fill(tx: Transaction) -> None:
         "run_amendments",
         "billed_orders",
         "subscription_orders",
-        "identity_links",
     ):
         tx.run(f"create_{table}")
+    tx.run("expect_identity_links")
     tx.run("fill_arr_customers", customers=BUCKET_CUSTOMERS)
     for table in ("run_subscriptions", "run_amendments", "billed_orders"):
         tx.run(f"fill_{table}")

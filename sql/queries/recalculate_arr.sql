@@ -59,7 +59,7 @@ CREATE TEMP TABLE subscription_orders (
     recalculated_minor bigint NOT NULL
 ) ON COMMIT DROP;
 
--- name: create_identity_links
+-- name: expect_identity_links
 -- R1 leaves it; where R1 did not run nobody contradicts a reference.
 CREATE TEMP TABLE IF NOT EXISTS identity_links (
     account_id text COLLATE "C" NOT NULL,

@@ -3,6 +3,11 @@
 import psycopg
 import pytest
 
+from include.domain.breaks import Break
+from include.flows import reconcile
+from include.flows.snapshot import Seen
+from include.policy import Policy
+from include.ports import Transaction
 from tests.flows.conftest import Draw, Results, TieOut
 
 SEATS = "S C1 2025-04-01 2026-04-01 SGD 10 9.90 month active 2026-04-01 1188.00"
@@ -228,3 +233,17 @@ def test_all_currencies_come_together_at_budget_rates_with_an_fx_line(
             "SELECT opening_minor, new_minor, fx_minor, closing_minor, left_out FROM recon.arr_reported ORDER BY month"
         ).fetchall()
     assert found == [(0, 1363_37, -63_37, 1300_00, ["XAF"]), (1300_00, 0, 50_00, 1350_00, ["XAF"])]
+
+
+def test_a_deal_of_another_customers_account_is_only_suggested(
+    reconciled: TieOut, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def identify(tx: Transaction, _seen: Seen, _policy: Policy) -> list[Break]:
+        tx.run("expect_identity_links")
+        tx.copy_in("identity_links", ["account_id", "customer_id", "rule"], [("A1", "C2", "strong_id")])
+        return []
+
+    monkeypatch.setattr(reconcile, "RECONS", (identify, *reconcile.RECONS))
+    found = reconciled(subscriptions=SEATS, orders=ORDER, opportunities=DEAL, invoices=billed())
+    assert found.suggested == {("S", "DEAL")}
+    assert not [code for code in found.codes if code[0].startswith("SU")]
