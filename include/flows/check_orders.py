@@ -42,7 +42,6 @@ def check_orders(tx: Transaction, seen: Seen, policy: Policy) -> list[Break]:
 
 
 def _relate(tx: Transaction, policy: Policy) -> None:
-    tx.run("assume_identity_links")
     for table in (
         "run_deals",
         "run_orders",

@@ -29,6 +29,7 @@ _QUARANTINE = (
     "amount_minor",
     "failures",
     "quarantined_in",
+    "subscription_id",
 )
 
 
@@ -133,19 +134,19 @@ def _write_quarantine(
                 record["native_id"],
                 record["version"],
                 record["place"],
-                _readable_customer(row),
+                _readable_id(row.get("customer_id")),
                 *_readable_money(entity, row),
                 {"failures": [asdict(failure) for failure in found]},
                 batch,
+                _readable_id(row.get("subscription_id")),
             )
             for record, row, found in bad
         ),
     )
 
 
-def _readable_customer(row: Translated) -> str | None:
-    customer = row.get("customer_id")
-    return customer if customer and len(customer) <= ID_MAX else None
+def _readable_id(text: str | None) -> str | None:
+    return text if text and len(text) <= ID_MAX else None
 
 
 def _readable_money(entity: Entity, row: Translated) -> tuple[str | None, int | None]:

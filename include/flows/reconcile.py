@@ -25,6 +25,7 @@ from include.flows import flag_quality
 from include.flows.apply_cash import apply_cash
 from include.flows.check_orders import check_orders
 from include.flows.match_identities import match_identities
+from include.flows.recalculate_arr import recalculate_arr
 from include.flows.render_results import hash_results
 from include.flows.snapshot import Seen, see
 from include.flows.total_controls import input_of, total_controls
@@ -35,7 +36,7 @@ from include.version import code_sha256
 Inputs = dict[str, dict[str, Any]]
 Recon = Callable[[Transaction, Seen, Policy], Iterable[Break]]
 
-RECONS: tuple[Recon, ...] = (match_identities, check_orders, apply_cash)
+RECONS: tuple[Recon, ...] = (match_identities, check_orders, apply_cash, recalculate_arr)
 """The reconciliations in their order. Each reads the views of schema `seen` and what earlier ones left in temporary
 tables, keeps its matches in recon.matches, and returns its breaks."""
 
@@ -48,6 +49,17 @@ _COLUMNS = {
     "matched_minor open_minor excluded_minor proven",
     "recon.open_invoices": "run_id invoice_id customer_id currency open_minor due_date days_past_due bucket",
 }
+
+
+_RESULTS = (
+    "matches",
+    "breaks",
+    "totals",
+    "open_invoices",
+    "customer_balances",
+    "arr_bridge",
+    "arr_reported",
+)
 
 
 @dataclass(frozen=True)
@@ -117,7 +129,7 @@ def _open(tx: Transaction, seen: Seen, proof_through: int, policy: Policy) -> No
         rules_sha256=policy.sha256,
         code_sha256=code_sha256(),
     )
-    for results in ("matches", "breaks", "totals", "open_invoices", "customer_balances"):
+    for results in _RESULTS:
         tx.run(f"forget_{results}", run_id=seen.run_id)
 
 

@@ -1,6 +1,7 @@
 """Policy is data: the YAML files beside this one, typed and checked on load, named by their hash."""
 
 import hashlib
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -8,8 +9,11 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from include.domain.breaks import Level
+from include.domain.arr_bridge import View
+from include.domain.breaks import REPORTING_CURRENCY, Level
+from include.domain.fx import rates_to
 from include.domain.residuals import ResidualRules
+from include.domain.subscriptions import ArrRules
 from include.policy.orders import Orders
 from include.ports import Fatal
 
@@ -61,10 +65,39 @@ class Identity(_Strict):
     free_mail: frozenset[str]
 
 
+class Budget(_Strict):
+    """Constant exchange rates: `rates` are units of a currency for one of `base`."""
+
+    base: str
+    rates: dict[str, Decimal]
+
+    def worth(self) -> dict[str, Decimal]:
+        """Currency -> units of the reporting currency for one of it."""
+        return rates_to(REPORTING_CURRENCY, [(self.base, quote, rate) for quote, rate in self.rates.items()])
+
+
+class Arr(_Strict):
+    """How annual recurring revenue is recalculated and shown."""
+
+    pause: Literal["ZERO", "KEEP"]
+    keep_days: int = Field(ge=0, le=90)
+    renewal_grace_days: int = Field(ge=0)
+    bridge_view: View
+    budget: Budget
+
+    @property
+    def rules(self) -> ArrRules:
+        return ArrRules(
+            kept_pause_days=self.keep_days if self.pause == "KEEP" else 0,
+            renewal_grace_days=self.renewal_grace_days,
+        )
+
+
 class Policy(_Strict):
     """Everything a rule may depend on, besides the data."""
 
     matching: dict[str, tuple[Pass, ...]]
+    arr: Arr
     breaks: Breaks
     residuals: ResidualRules
     identity: Identity

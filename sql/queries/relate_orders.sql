@@ -3,14 +3,6 @@
 -- All tables here are temporary and belong to one run. Only references make pairs, never likeness: `order_claims` has
 -- every pair that either side names, with what the other references make of it.
 
--- name: assume_identity_links
--- R1 leaves here which account is which customer; without R1 it is empty and says nothing.
-CREATE TEMP TABLE IF NOT EXISTS identity_links (
-    account_id text COLLATE "C" NOT NULL,
-    customer_id text COLLATE "C" NOT NULL,
-    rule text NOT NULL
-) ON COMMIT DROP;
-
 -- name: create_run_deals
 CREATE TEMP TABLE run_deals (
     opportunity_id text COLLATE "C" PRIMARY KEY,

@@ -34,9 +34,16 @@ WHERE run_id = %(run_id)s
 ORDER BY customer_id, invoice_id;
 
 -- name: file_arr
-SELECT NULL AS customer_id, NULL AS month, NULL AS currency, NULL AS opening, NULL AS new, NULL AS expansion,
-    NULL AS contraction, NULL AS churn, NULL AS reactivation, NULL AS closing
-WHERE %(run_id)s IS NULL;
+SELECT customer_id, to_char(month, 'YYYY-MM') AS month, currency,
+    round(opening_minor / minor_per_major, exponent) AS opening, round(new_minor / minor_per_major, exponent) AS new,
+    round(expansion_minor / minor_per_major, exponent) AS expansion,
+    round(contraction_minor / minor_per_major, exponent) AS contraction,
+    round(churn_minor / minor_per_major, exponent) AS churn,
+    round(reactivation_minor / minor_per_major, exponent) AS reactivation,
+    round(closing_minor / minor_per_major, exponent) AS closing
+FROM recon.arr_bridge JOIN canonical.currencies USING (currency)
+WHERE run_id = %(run_id)s
+ORDER BY customer_id, arr_bridge.month, currency;
 
 -- name: control_totals
 -- The same in minor units.

@@ -40,13 +40,15 @@ FILES = {
     "won": ("salesforce/Opportunity.csv", "Id,AccountId,StageName,IsClosed,IsWon"),
     "customers": ("erp/customers.csv", "id,name,email,country,tax_id,crm_account_id,parent_id,currency"),
     "opportunities": ("salesforce/Opportunity.csv", OPPORTUNITIES),
+    "deals": ("salesforce/Opportunity.csv", "Id,StageName,Amount,CurrencyIsoCode,ERP_Order_Id__c,AccountId"),
+    "rates": ("fx/rates.csv", "date,from,to,rate"),
     "orders": (
         "erp/orders.csv",
         "id,number,customer_id,order_date,currency,amount,status,opportunity_id",
     ),
     "subscriptions": (
         "erp/subscriptions.csv",
-        "id,customer_id,start_date,end_date,currency,quantity,unit_price,interval,status",
+        "id,customer_id,start_date,end_date,currency,quantity,unit_price,interval,status,renewal_date,arr",
     ),
     "amendments": (
         "erp/amendments.csv",
@@ -67,6 +69,7 @@ class Results:
     breaks: list[dict[str, str]]
     totals: list[dict[str, str]]
     aging: list[dict[str, str]]
+    arr: list[dict[str, str]]
 
     @property
     def posted(self) -> set[tuple[str, str, str]]:
@@ -126,7 +129,12 @@ def results(store: PostgresStore, as_of: str) -> Results:
         files = render_results(tx, run.run_id)
     rows = {name: list(csv.DictReader(io.StringIO(content.decode()))) for name, content in files.items()}
     return Results(
-        run, rows["matches.csv"], rows["breaks.csv"], rows["control_totals.csv"], rows["aging.csv"]
+        run,
+        rows["matches.csv"],
+        rows["breaks.csv"],
+        rows["control_totals.csv"],
+        rows["aging.csv"],
+        rows["arr.csv"],
     )
 
 
