@@ -12,6 +12,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
+from include.domain.money import exponent
+
 Pair = tuple[str, str]
 REPORTING = "SGD"
 RECEIVED = ("succeeded", "")
@@ -66,10 +68,12 @@ def pair(one: str, other: str) -> Pair:
     return (one, other) if one <= other else (other, one)
 
 
-def read_truth(world: Path) -> Truth:
-    """The truth about a world; files it lacks are read as empty."""
+def read_truth(world: Path, *, only: str = "") -> Truth:
+    """The truth about a world, of one reconciliation or of all; files it lacks are read as empty."""
     truth = Truth()
     for row in rows(world / "truth/links.csv"):
+        if only not in {"", row["recon"]}:
+            continue
         ids = pair(row["side_a_id"], row["side_b_id"])
         truth.links.setdefault(row["recon"], {})[ids] = Decimal(row["amount"] or 0)
     for row in rows(world / "truth/unmatchable.csv"):
@@ -79,6 +83,11 @@ def read_truth(world: Path) -> Truth:
     for row in rows(world / "truth/faults.csv"):
         if row["recon"] == "R3":
             truth.kinds[row["key"]] = row["kind"]
+    _read_world(world, truth)
+    return truth
+
+
+def _read_world(world: Path, truth: Truth) -> None:
     for row in rows(world / "payments/payments.csv"):
         if row.get("status", "").lower() in RECEIVED:
             truth.payments[row["id"]] = (date.fromisoformat(row["paid_on"]), row.get("currency", ""))
@@ -86,7 +95,6 @@ def read_truth(world: Path) -> Truth:
         if row["to"] == REPORTING:
             known = (date.fromisoformat(row["date"]), Decimal(row["rate"]))
             truth.rates.setdefault(row["from"], []).append(known)
-    return truth
 
 
 def read_results(folder: Path) -> Results:
@@ -104,6 +112,11 @@ def read_results(folder: Path) -> Results:
     certificate = folder / "certificate.json"
     as_of = json.loads(certificate.read_text())["as_of"] if certificate.is_file() else None
     return Results(posted, breaks, date.fromisoformat(as_of) if as_of else None)
+
+
+def money(minor: int, currency: str) -> Decimal:
+    """Minor units as major ones. Raises UnknownCurrency."""
+    return Decimal(minor).scaleb(-exponent(currency))
 
 
 def rates_at(truth: Truth, day: date | None) -> dict[str, Decimal]:
