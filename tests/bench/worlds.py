@@ -5,7 +5,8 @@ import random
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 
 from include.twin.generate import generate_world
@@ -34,6 +35,16 @@ DATED = {
 }
 
 Row = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A world cut in time. `empty` has customers and rates only, `history` what is older than `newest` as well."""
+
+    empty: Path
+    history: Path
+    newest: Path
+    eve: date  # the history's last day
 
 
 def generated(*, seed: int, size: int, profile: str) -> Path:
@@ -117,11 +128,8 @@ def of_two(world: Path, other: Path, *, own_ids: bool) -> Path:
     return _made_from(world, "two-worlds" if own_ids else "two-worlds-same-ids", mix, truth=False)
 
 
-def before_and_after(world: Path, *, day_rows: int) -> tuple[Path, Path, Path, date]:
-    """A world cut in time: (nothing but customers and rates, those with the history, the newest `day_rows` rows).
-
-    The date is the history's last day. Rows of later days than the world's own are in none.
-    """
+def before_and_after(world: Path, *, day_rows: int) -> Cut:
+    """Cut off the newest `day_rows` rows or a few more: whole days. Rows after the world's last day are in no part."""
     last = day_of(world).isoformat()
     dates: Counter[str] = Counter()
     for name, column in DATED.items():
@@ -131,15 +139,23 @@ def before_and_after(world: Path, *, day_rows: int) -> tuple[Path, Path, Path, d
         if taken >= day_rows:
             break
         taken, first = taken + dates[day], day
-    empty, history, newest = (
-        _part(world, suffix, keeps, undated=undated)
-        for suffix, keeps, undated in (
-            ("empty", lambda _: False, True),
-            (f"before-{first}", lambda day: day < first, True),
-            (f"from-{first}", lambda day: first <= day <= last, False),
-        )
+    return Cut(
+        empty=_part(world, "empty", lambda _: False, undated=True),
+        history=_part(world, f"before-{first}", lambda day: day < first, undated=True),
+        newest=_part(world, f"from-{first}", lambda day: first <= day <= last, undated=False),
+        eve=date.fromisoformat(first) - timedelta(days=1),
     )
-    return empty, history, newest, date.fromordinal(date.fromisoformat(first).toordinal() - 1)
+
+
+def grown(base: Path, newest: Path, target: Path) -> Path:
+    """The files of `base`, each with the rows of `newest` after its own, as a system exports them a day later."""
+    for name in CASH_FILES:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(base / name, target / name)
+        with (newest / name).open("rb") as more, (target / name).open("ab") as file:
+            more.readline()
+            shutil.copyfileobj(more, file)
+    return target
 
 
 def _part(world: Path, suffix: str, keeps: Callable[[str], bool], *, undated: bool) -> Path:
@@ -161,15 +177,17 @@ def _kept(
 
 
 def _made_from(world: Path, suffix: str, make: Callable[[Path, Path], None], *, truth: bool = True) -> Path:
-    """A sibling of the world with each file R3 reads made anew; it appears whole or not at all."""
+    """A sibling of the world with each file but the truth made anew; it appears whole or not at all."""
     made = world.with_name(f"{world.name}.{suffix}")
     if made.is_dir():
         return made
     draft = made.with_name(f"{made.name}.new")
     shutil.rmtree(draft, ignore_errors=True)
-    for name in CASH_FILES:
-        (draft / name).parent.mkdir(parents=True, exist_ok=True)
-        make(world / name, draft / name)
+    for path in sorted(world.rglob("*.csv")):
+        target = draft / path.relative_to(world)
+        if target.parent.name != "truth":
+            target.parent.mkdir(parents=True, exist_ok=True)
+            make(path, target)
     shutil.copyfile(world / "world.json", draft / "world.json")
     if truth:
         shutil.copytree(world / "truth", draft / "truth")
