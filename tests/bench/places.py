@@ -54,12 +54,13 @@ def keep(name: str, figures: dict[str, Any]) -> Path:
 
 
 def about() -> dict[str, str]:
-    """The machine, the commit and the day of a measurement."""
+    """The machine, how busy it was over five minutes, the commit and the day of a measurement."""
     changed = _git("status", "--porcelain", "--untracked-files=no", "--", "include", "sql")
     return {
         "machine": f"{os.cpu_count()} cores ({_cpu()}), {_memory_gib()} GiB, {platform.system()}",
         "commit": _git("rev-parse", "--short", "HEAD") + (" with changes" if changed else ""),
         "date": datetime.now(tz=UTC).date().isoformat(),
+        "load": f"{os.getloadavg()[1]:.1f}",
     }
 
 

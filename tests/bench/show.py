@@ -37,8 +37,8 @@ def _links(recon: str, one: LinkScore) -> Iterator[str]:
         f"   precision {figure(one.precision)} by count, {figure(one.precision_by_value)} by value; "
         f"recall of the matchable {figure(one.recall)} ({one.found:,} of {one.matchable:,})"
     )
-    for rule, (posted, wrong) in one.by_rule.items():
-        yield f"   {rule}: {posted:,} posted, {wrong:,} wrong"
+    for rule, (posted, mistaken) in one.by_rule.items():
+        yield f"   {rule}: {posted:,} posted, {mistaken:,} wrong"
     for wrong in one.wrong:
         pair = wrong.posted
         yield f"   wrong by {pair.rule}: {pair.side_a} - {pair.side_b} {pair.amount} {pair.currency}"

@@ -36,6 +36,8 @@ NOTES = """\
 - Peak memory is VmHWM of the Python process after the run.
 - Negative controls leave the payer's text as it was, so it contradicts the customer a payment was given.
 - A day is the newest 10,000 rows of a world: pulled, proven, landed and reconciled; the history was run the day before.
+- Seconds depend on what else the machine does (see its load below). The plain join, the peers and the two days are
+  ratios taken in the same minutes; growth from size to size compares different ones and wants a quiet machine.
 - Cached below `var/bench` and in its server: generated worlds (by generator code, seed, size, profile) and databases
   with a world landed in them (by landing code and world). A run always starts from a copy where nothing was run yet.
 """
@@ -147,10 +149,17 @@ def _real(kept: Kept) -> str:
 
 def _sources(kept: Kept) -> str:
     rows = [
-        [name, str(found.get("seed", "")), found["commit"], found["date"], found["machine"]]
+        [
+            name,
+            str(found.get("seed", "")),
+            found["commit"],
+            found["date"],
+            found["machine"],
+            found.get("load", ""),
+        ]
         for name, found in kept.items()
     ]
-    return "## Measured when\n\n" + _table(["step", "seed", "commit", "date", "machine"], rows)
+    return "## Measured when\n\n" + _table(["step", "seed", "commit", "date", "machine", "load"], rows)
 
 
 def _table(head: list[str], rows: Iterable[list[str]]) -> str:
