@@ -10,11 +10,12 @@ export UV_SYSTEM_CERTS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo up down test lint lock clean
+.PHONY: help setup demo up down test bench lint lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 	@echo "  make demo takes WORLD=folder (a folder of CSV files) and AS_OF=yyyy-mm-dd"
+	@echo "  make bench takes SEED=number, SCALE=10k, 100k, 1m or 10m, and MINUTES=number"
 
 setup: .venv/ready ## create .venv from requirements.lock
 
@@ -34,6 +35,10 @@ lint: .venv/ready ## check style and types
 
 test: lint ## check style and types, then run every test
 	$(BIN)/python -m pytest
+
+bench: .venv/ready var/bench/venv/ready ## measure precision, time and memory, and write docs/benchmarks.md
+	@exec $(BIN)/python -m tests.bench run $(if $(SEED),--seed $(SEED)) $(if $(SCALE),--scale $(SCALE)) \
+	  $(if $(MINUTES),--minutes $(MINUTES))
 
 lock: .venv/ready ## resolve requirements.txt into requirements.lock
 	$(UV) pip compile -q --python-version 3.11 --generate-hashes --no-annotate \
@@ -57,6 +62,15 @@ clean: ## stop the platform, remove .venv and var (a database under /var/lib/tie
 	  $(UV) pip sync $$(test -t 2 || echo -q) --python $(BIN)/python --require-hashes --compile-bytecode requirements.lock
 	@$(MAKE) --no-print-directory $(BIN)/tieout
 	@rm .venv/unfinished
+	@touch $@
+
+# The peers we measure ourselves against want packages of their own, which the platform must not depend on.
+var/bench/venv/ready: tests/bench/requirements.txt | .venv/ready
+	@echo "bench: installing the peers of tests/bench/requirements.txt"
+	@rm -rf var/bench/venv
+	@$(UV) venv -q --python $(BIN)/python var/bench/venv
+	@exec $(BIN)/python -S -m include.local.leash \
+	  $(UV) pip sync -q --python var/bench/venv/bin/python --require-hashes $<
 	@touch $@
 
 $(BIN)/python:

@@ -1,0 +1,88 @@
+"""Which steps `make bench` takes, in which order, and what happens when one breaks or time is up."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from functools import partial
+from time import monotonic
+from typing import Any
+
+from include.local.postgres import server
+from tests.bench import steps
+from tests.bench.landed import forget_outdated
+from tests.bench.places import BENCH, HOME, about, keep
+from tests.bench.table import write_document
+
+Step = tuple[str, Callable[[steps.Bench], Any]]
+
+CONTROL_SIZE, SAME_SIZE = 20_000, 10_000
+
+
+class Scale(StrEnum):
+    """The largest world to measure on."""
+
+    TEN_THOUSAND = "10k"
+    HUNDRED_THOUSAND = "100k"
+    ONE_MILLION = "1m"
+    TEN_MILLION = "10m"
+
+    @property
+    def size(self) -> int:
+        return int(self.replace("k", "000").replace("m", "000000"))
+
+
+def planned(largest: int) -> Iterator[Step]:
+    """Cheap steps first, so that a run that is cut short has most of the answers."""
+    yield "determinism", partial(steps.determinism, size=min(SAME_SIZE, largest))
+    yield "controls", partial(steps.controls, size=min(CONTROL_SIZE, largest))
+    yield "real", steps.real
+    sizes = [scale.size for scale in Scale if scale.size <= largest]
+    for size in sizes:
+        if size == Scale.HUNDRED_THOUSAND.size:
+            for profile in ("default", "hostile"):
+                yield f"accuracy-{profile}-{size}", partial(steps.accuracy, profile=profile, size=size)
+        yield f"cash-default-{size}", partial(steps.cash, profile="default", size=size)
+        if size >= Scale.HUNDRED_THOUSAND.size:
+            yield f"day-{size}", partial(steps.day, size=size)
+        if size == Scale.ONE_MILLION.size:
+            yield f"cash-hostile-{size}", partial(steps.cash, profile="hostile", size=size, beside=False)
+
+
+def run_all(*, seed: int, largest: int, minutes: int, only: str) -> int:
+    """Take the steps and write the document; 1 when a step broke."""
+    started, broken = monotonic(), 0
+    with server(HOME) as urls:
+        forget_outdated(urls)
+        bench = steps.Bench(urls, seed)
+        for name, step in planned(largest):
+            if not name.startswith(only):
+                continue
+            if monotonic() - started > minutes * 60:
+                _skip(name, f"the time budget of {minutes} minutes was used up")
+                continue
+            broken += not _taken(name, step, bench)
+    print(f"bench: {write_document()}")
+    return 1 if broken else 0
+
+
+def _taken(name: str, step: Callable[[steps.Bench], Any], bench: steps.Bench) -> bool:
+    print(f"bench: {name} … ", end="", flush=True)
+    started = monotonic()
+    try:
+        step(bench)
+    except Exception as broken:  # noqa: BLE001 - the other steps can still be measured; this one is shown as broken
+        keep(name, {"failed": f"it broke: {type(broken).__name__}: {str(broken)[:300]}"})
+        print(f"broke: {broken}", file=sys.stderr)
+        return False
+    print(f"{monotonic() - started:.0f} s")
+    return True
+
+
+def _skip(name: str, why: str) -> None:
+    """Say why in the figures, unless this very commit has measured it before."""
+    path = BENCH / f"{name}.json"
+    kept = json.loads(path.read_text()) if path.exists() else {}
+    if kept.get("commit") != about()["commit"] or "failed" in kept:
+        keep(name, {"skipped": why})
+    print(f"bench: {name} skipped: {why}")

@@ -1,0 +1,99 @@
+"""The benchmarks' verdicts: a miss is a failure, and what was not measured says so and never passes."""
+
+from typing import Any
+
+from tests.bench.required import Kept, Line, lines
+from tests.bench.table import document
+
+STEP = {"commit": "abc", "date": "2026-06-30", "machine": "two cores", "seed": 101}
+
+
+def verdict(kept: Kept, measure: str) -> Line:
+    [found] = [line for line in lines(kept) if line.measure.startswith(measure)]
+    return found
+
+
+def cash(*, seconds: float, rows: int = 2_000_000, peak_mib: int = 100) -> dict[str, Any]:
+    links = {
+        "posted": 10,
+        "wrong": 0,
+        "lucky": 0,
+        "precision": "1",
+        "precision_by_value": "1",
+        "recall": "0.9",
+    }
+    payments = {"coverage": "0.95", "coverage_of_all": "0.9", "withheld": "1"}
+    return STEP | {
+        "run": {"seconds": seconds, "peak_mib": peak_mib},
+        "rows": rows,
+        "score": {"links": {"R3": links}, "cash": payments},
+        "plain": {"copy_s": 2.0, "join_s": 2.0, "ratio": seconds / 4},
+        "others": {
+            "slow": {"kind": "peer", "seconds": 60.0, **links, "coverage": "0.8", "withheld": "0.5"},
+            "stuck": {"kind": "peer", "failed": "out of memory"},
+        },
+    }
+
+
+def test_nothing_measured_passes_nothing() -> None:
+    assert {line.passed for line in lines({})} == {None}
+    assert "0 pass, 0 fail" in document({})
+
+
+def test_a_step_out_of_time_says_so() -> None:
+    found = verdict({"controls": {"skipped": "the time budget was used up"}}, "negative controls")
+    assert (found.passed, found.measured) == (None, "the time budget was used up")
+
+
+def test_one_posted_pair_fails_a_negative_control() -> None:
+    worlds = {"two worlds": {"posted": 1, "by_rule": {"P4": 1}, "payments": 9}}
+    found = verdict({"controls": STEP | {"controls": worlds}}, "negative control: two worlds")
+    assert (found.verdict, found.measured) == ("**FAIL**", "1 of 9 payments (P4 1)")
+
+
+def test_three_times_the_plain_join_is_the_most() -> None:
+    for seconds, passed in ((12.0, True), (12.4, False)):
+        assert verdict({"cash-default-1000000": cash(seconds=seconds)}, "whole R3 run").passed is passed
+
+
+def test_a_peer_that_did_not_finish_is_not_beaten() -> None:
+    kept = {"cash-default-1000000": cash(seconds=30.0)}
+    assert verdict(kept, "faster than slow").passed is True
+    assert verdict(kept, "faster than stuck").passed is None
+    assert "did not finish: out of memory" in document(kept)
+
+
+def test_growth_fails_at_once_but_passes_only_at_ten_million() -> None:
+    start = {"cash-default-10000": cash(seconds=1.0, rows=20_000)}
+    flat = start | {"cash-default-100000": cash(seconds=10.0, rows=200_000)}
+    steep = start | {"cash-default-100000": cash(seconds=20.0, rows=200_000)}
+    whole = flat | {"cash-default-10000000": cash(seconds=900.0, rows=20_000_000)}
+    assert [verdict(kept, "time per row").passed for kept in (flat, steep, whole)] == [None, False, True]
+
+
+def test_cheaper_rows_in_larger_worlds_are_no_growth() -> None:
+    kept = {
+        "cash-default-10000": cash(seconds=5.0, rows=20_000),
+        "cash-default-10000000": cash(seconds=100.0, rows=20_000_000),
+    }
+    assert verdict(kept, "time per row").passed is True
+
+
+def test_more_than_a_gibibyte_fails() -> None:
+    assert verdict({"cash-default-10000": cash(seconds=1.0, peak_mib=1025)}, "peak memory").passed is False
+
+
+def test_a_fast_day_on_a_small_history_is_not_yet_proof() -> None:
+    took = {"history": {"total_s": 1.2, "rows": 200_000}, "empty": {"total_s": 1.0}}
+    assert verdict({"day-100000": STEP | took | {"ratio": 1.2}}, "a 10k-row day").passed is None
+    assert verdict({"day-100000": STEP | took | {"ratio": 1.6}}, "a 10k-row day").passed is False
+
+
+def test_buckets_are_not_claimed_before_there_are_any() -> None:
+    kept = {
+        "determinism": STEP
+        | {"hashes": {"first run": "a", "re-run": "a", "shuffled input": "b"}, "buckets": {}}
+    }
+    assert verdict(kept, "re-run").passed is True
+    assert verdict(kept, "shuffled input").passed is False
+    assert verdict(kept, "1 against 8").passed is None
