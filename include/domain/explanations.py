@@ -22,7 +22,7 @@ class OpenPayment:
 
     `names_another`: it names a document (or must not be posted at all), so it is not posted by amount, but it keeps
     its claim to what it fits. `unread_rows`: invoices and payments of its payer in quarantine, any of which might
-    explain the money.
+    explain the money. `foreign_payer`: the bank names somebody else than the customer.
     """
 
     payment_id: str
@@ -32,6 +32,7 @@ class OpenPayment:
     paid_on: date
     names_another: bool
     unread_rows: int
+    foreign_payer: bool
 
 
 @dataclass(frozen=True, kw_only=True)

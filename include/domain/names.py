@@ -134,6 +134,15 @@ def company_name(raw: str) -> CompanyName:
     return CompanyName(again.key, tuple(sorted(forms | {*again.legal_form})), hint or again.jurisdiction_hint)
 
 
+def may_be_same(written: str, known: str) -> bool:
+    """Whether what somebody wrote can be a company's name: their keys agree as far as the shorter one goes.
+
+    Banks cut names off, so one key may be the beginning of the other.
+    """
+    one, other = company_name(written).key, company_name(known).key
+    return one.startswith(other) or other.startswith(one)
+
+
 def _folded(raw: str) -> str:
     """Without width, case and accents, which spellings of one name differ in."""
     text = unicodedata.normalize("NFKC", raw).casefold().replace("đ", "d")

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from include.domain.breaks import Break
+from include.domain.names import may_be_same
 from include.domain.unposted import unposted
 from include.flows.apply_by_amount import apply_by_amount
 from include.flows.apply_remittances import apply_named_in_part
@@ -27,6 +28,7 @@ _TABLES = (
     "cash_returned",
     "used_credits",
     "held_payments",
+    "foreign_payers",
 )
 
 
@@ -94,7 +96,19 @@ def _post_named(tx: Transaction, step: Pass, *, hows: list[str], payers: list[st
 def _in_part(tx: Transaction, seen: Seen, policy: Policy, _: Pass) -> Iterator[Break]:
     tx.run("set_aside_returned")
     tx.run("remove_returned")
+    _name_foreign_payers(tx)
     yield from apply_named_in_part(tx, seen, policy, buckets=_buckets(tx, seen))
+
+
+def _name_foreign_payers(tx: Transaction) -> None:
+    """Note the payments whose payer's name, as the bank has it, is not their customer's."""
+    foreign = [
+        [row["payment_id"]]
+        for row in tx.rows("unlike_payers")
+        if not may_be_same(row["payer_text"], row["name"])
+    ]
+    tx.copy_in("foreign_payers", ("payment_id",), foreign)
+    tx.run("analyse_foreign_payers")
 
 
 def _by_amount(tx: Transaction, seen: Seen, _: Policy, step: Pass) -> Iterator[Break]:

@@ -293,6 +293,21 @@ DELETE FROM pool_payments USING cash_lines WHERE cash_lines.payment_id = pool_pa
 DELETE FROM pool_invoices USING cash_lines
 WHERE cash_lines.invoice_id = pool_invoices.invoice_id AND rule = ANY(%(rules)s);
 
+-- name: create_foreign_payers
+-- Unposted payments that came in somebody else's name than their customer's.
+CREATE TEMP TABLE foreign_payers (payment_id text COLLATE "C" PRIMARY KEY) ON COMMIT DROP;
+
+-- name: unlike_payers
+-- Names that differ beyond capitals and where a bank cuts them off; whether they still mean one company is read elsewhere.
+SELECT payment_id, payer_text, customers.name
+FROM pool_payments
+JOIN seen.payments ON payments.native_id = payment_id
+JOIN seen.customers ON customers.native_id = pool_payments.customer_id
+WHERE upper(left(payer_text, 30)) <> upper(left(customers.name, 30));
+
+-- name: analyse_foreign_payers
+ANALYZE foreign_payers;
+
 -- name: create_remittances
 -- Unposted payments with the set of invoices they name; `doubt` says why an amount that differs is not applied. Payments
 -- of one group are in one bucket, those of nobody in bucket -1.
@@ -309,6 +324,7 @@ SELECT coalesce(mod(abs(hashtext(payment.group_id)::bigint), %(buckets)s), -1) A
     array_agg(invoice_id ORDER BY invoice_id) AS invoice_ids,
     CASE
         WHEN bool_or(payer <> 'own') THEN 'its payer is not known to be the customer invoiced'
+        WHEN bool_or(foreign_payers.payment_id IS NOT NULL) THEN 'it came in another name than its customer''s'
         WHEN bool_or(how = 'digits') THEN 'it names them by digits alone'
         WHEN bool_or(contradicted.payment_id IS NOT NULL) THEN 'it is applied to one invoice and names another'
         WHEN bool_or(untouchable.invoice_id IS NOT NULL) THEN 'another payment, whose status is unknown, names it too'
@@ -319,6 +335,7 @@ SELECT coalesce(mod(abs(hashtext(payment.group_id)::bigint), %(buckets)s), -1) A
 FROM named_invoices AS named
 JOIN pool_payments AS payment USING (payment_id)
 LEFT JOIN contradicted USING (payment_id)
+LEFT JOIN foreign_payers USING (payment_id)
 LEFT JOIN untouchable USING (invoice_id)
 LEFT JOIN pool_invoices USING (invoice_id)
 WHERE payment.postable
@@ -417,13 +434,15 @@ WITH unread AS (
     SELECT payment_id, customer_id, currency, left_minor, paid_on, true FROM on_account
     WHERE customer_id IS NOT NULL
 )
-SELECT open.*, coalesce(unread_rows, 0) AS unread_rows,
+SELECT open.*, coalesce(unread_rows, 0) AS unread_rows, foreign_payers.payment_id IS NOT NULL AS foreign_payer,
     mod(abs(hashtext(customer_id)::bigint), %(buckets)s) AS bucket
-FROM open LEFT JOIN unread USING (customer_id)
+FROM open
+LEFT JOIN unread USING (customer_id)
+LEFT JOIN foreign_payers USING (payment_id)
 WHERE customer_id IN (SELECT customer_id FROM open WHERE NOT names_another);
 
 -- name: open_cash_of
-SELECT payment_id, customer_id, currency, amount_minor, paid_on, names_another, unread_rows
+SELECT payment_id, customer_id, currency, amount_minor, paid_on, names_another, unread_rows, foreign_payer
 FROM open_cash WHERE bucket = %(bucket)s ORDER BY payment_id;
 
 -- name: create_open_debts

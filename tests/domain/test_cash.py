@@ -16,7 +16,12 @@ DUE = date(2025, 3, 1)
 
 
 def payment(
-    payment_id: str, amount: int, *, names_another: bool = False, unread_rows: int = 0
+    payment_id: str,
+    amount: int,
+    *,
+    names_another: bool = False,
+    unread_rows: int = 0,
+    foreign_payer: bool = False,
 ) -> OpenPayment:
     return OpenPayment(
         payment_id=payment_id,
@@ -26,6 +31,7 @@ def payment(
         paid_on=DAY,
         names_another=names_another,
         unread_rows=unread_rows,
+        foreign_payer=foreign_payer,
     )
 
 
@@ -117,6 +123,11 @@ def test_an_invoice_that_another_payment_names_is_not_settled_by_amount() -> Non
 def test_a_customer_with_unread_rows_is_not_settled_by_amount() -> None:
     settled, held = settle([payment("P", 300_00, unread_rows=1)], [invoice("A", 300_00)])
     assert (settled, "in quarantine" in held["P"].why) == ({}, True)
+
+
+def test_a_payment_in_another_name_than_its_customers_is_not_settled_by_amount() -> None:
+    settled, held = settle([payment("P", 300_00, foreign_payer=True)], [invoice("A", 300_00)])
+    assert (settled, held["P"].why) == ({}, "it came in another name than its customer's")
 
 
 def test_an_invoice_nothing_may_be_posted_against_still_explains_money() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.domain.names import CompanyName, company_name
+from include.domain.names import CompanyName, company_name, may_be_same
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "names_golden.json"
 
@@ -113,3 +113,16 @@ def test_spellings_of_one_name_are_one(one: str, other: str) -> None:
 )
 def test_words_that_make_another_company_stay_in_the_key(other: str) -> None:
     assert company_name(other).key != company_name("Acme Inc").key
+
+
+@pytest.mark.parametrize(
+    ("written", "known", "same"),
+    [
+        ("FATHOM MAST MARINE PRIVATE LIM", "Fathom Mast Marine Pte. Ltd.", True),
+        ("Acme Pte Ltd", "Acme Sdn Bhd", True),
+        ("ACME", "Acme Trading Limited", True),
+        ("Other Pte Ltd", "Acme Pte Ltd", False),
+    ],
+)
+def test_what_a_bank_writes_may_be_a_name_it_cut_off(written: str, known: str, *, same: bool) -> None:
+    assert may_be_same(written, known) is same
