@@ -88,8 +88,8 @@ def _post_named(tx: Transaction, step: Pass, *, hows: list[str], payers: list[st
     tx.run("analyse_explained")
     tx.run("post_explained", rule=step.name)
     tx.run("forget_explained")
-    tx.run("remove_posted_payments")
-    tx.run("remove_settled_invoices", rules=[step.name, "P6"])
+    for pool in ("remove_posted_payments", "remove_settled_invoices"):
+        tx.run(pool, rules=[step.name, "P6"])
     yield from ()
 
 

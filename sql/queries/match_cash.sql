@@ -2,11 +2,12 @@
 --
 -- All tables here are temporary and belong to one run. `run_invoices` is every invoice the run sees; the pools are what
 -- is open of invoices and the received payments no pass has posted yet; `namings` is who names what, whether open or
--- not; `cash_lines` is what was posted. `customer_groups` is R1's: customers below one topmost parent.
+-- not; `cash_lines` is what was posted. None has an index: they are joined whole, and a million entries cost seconds.
+-- `customer_groups` is R1's: customers below one topmost parent.
 
 -- name: create_run_invoices
 CREATE TEMP TABLE run_invoices (
-    invoice_id text COLLATE "C" PRIMARY KEY,
+    invoice_id text COLLATE "C" NOT NULL,
     customer_id text COLLATE "C" NOT NULL,
     group_id text COLLATE "C" NOT NULL,
     currency char(3) NOT NULL,
@@ -24,7 +25,7 @@ CREATE TEMP TABLE run_invoices (
 
 -- name: create_pool_invoices
 CREATE TEMP TABLE pool_invoices (
-    invoice_id text COLLATE "C" PRIMARY KEY,
+    invoice_id text COLLATE "C" NOT NULL,
     customer_id text COLLATE "C" NOT NULL,
     currency char(3) NOT NULL,
     issue_date date NOT NULL,
@@ -36,7 +37,7 @@ CREATE TEMP TABLE pool_invoices (
 
 -- name: create_pool_payments
 CREATE TEMP TABLE pool_payments (
-    payment_id text COLLATE "C" PRIMARY KEY,
+    payment_id text COLLATE "C" NOT NULL,
     customer_id text COLLATE "C",
     group_id text COLLATE "C",
     currency char(3) NOT NULL,
@@ -202,7 +203,7 @@ SELECT payment_id, unnest(invoices), 'number', payer FROM (
     JOIN run_invoices AS invoice USING (invoice_id)
     WHERE how = 'number' AND invoice.group_id = coalesce(payment.group_id, invoice.group_id)
         AND payment_id NOT IN (SELECT payment_id FROM named_invoices)
-    GROUP BY payment.payment_id
+    GROUP BY payment.payment_id, payment.customer_id, payment.reference_tokens
     HAVING count(*) = cardinality(payment.reference_tokens)
         AND count(DISTINCT word) = cardinality(payment.reference_tokens)
         AND count(DISTINCT invoice.currency) = 1
@@ -234,7 +235,7 @@ ANALYZE named_invoices;
 
 -- name: create_explained_payments
 CREATE TEMP TABLE explained_payments (
-    payment_id text COLLATE "C" PRIMARY KEY,
+    payment_id text COLLATE "C" NOT NULL,
     paid_on date NOT NULL,
     amount_minor bigint NOT NULL,
     postable boolean NOT NULL,
@@ -251,7 +252,7 @@ JOIN pool_payments AS payment USING (payment_id)
 LEFT JOIN pool_invoices AS invoice
     ON invoice.invoice_id = named.invoice_id AND invoice.postable AND invoice.currency = payment.currency
 WHERE named.how = ANY(%(hows)s) AND named.payer = ANY(%(payers)s)
-GROUP BY payment.payment_id
+GROUP BY payment.payment_id, payment.paid_on, payment.amount_minor, payment.postable
 HAVING count(invoice.invoice_id) = count(*)
     AND payment.amount_minor IN (sum(invoice.open_minor), sum(invoice.gross_minor));
 
@@ -286,7 +287,8 @@ WHERE outranked.payment_id IS NULL AND ranked.postable;
 TRUNCATE explained_payments;
 
 -- name: remove_posted_payments
-DELETE FROM pool_payments USING cash_lines WHERE cash_lines.payment_id = pool_payments.payment_id;
+DELETE FROM pool_payments USING cash_lines
+WHERE cash_lines.payment_id = pool_payments.payment_id AND rule = ANY(%(rules)s);
 
 -- name: remove_settled_invoices
 -- Those of passes that settle an invoice whole.
@@ -339,7 +341,7 @@ LEFT JOIN foreign_payers USING (payment_id)
 LEFT JOIN untouchable USING (invoice_id)
 LEFT JOIN pool_invoices USING (invoice_id)
 WHERE payment.postable
-GROUP BY payment.payment_id;
+GROUP BY payment.payment_id, payment.group_id, payment.currency, payment.amount_minor, payment.paid_on;
 
 -- name: remittances_of
 SELECT payment_id, currency, amount_minor, paid_on, invoice_ids, doubt
@@ -376,7 +378,7 @@ INSERT INTO on_account
 SELECT pool_payments.payment_id, customer_id, pool_payments.currency,
     pool_payments.amount_minor - sum(paid_minor), paid_on
 FROM new_lines JOIN pool_payments USING (payment_id)
-GROUP BY pool_payments.payment_id
+GROUP BY pool_payments.payment_id, customer_id, pool_payments.currency, pool_payments.amount_minor, paid_on
 HAVING pool_payments.amount_minor <> sum(paid_minor);
 
 -- name: spend_payments
@@ -502,7 +504,8 @@ SELECT payment.payment_id, payment.customer_id, payment.currency, payment.amount
 FROM pool_payments AS payment
 LEFT JOIN named USING (payment_id)
 WHERE payment_id NOT IN (SELECT payment_id FROM held_payments)
-GROUP BY payment.payment_id
+GROUP BY payment.payment_id, payment.customer_id, payment.currency, payment.amount_minor, payment.paid_on,
+    payment.names_a_document, payment.postable, payment.reference, payment.applied_to
 ORDER BY payment.payment_id;
 
 -- name: create_run_credits

@@ -12,7 +12,8 @@ ORDER BY choice, batch_through LIMIT 1;
 -- name: see_snapshot
 -- From here to the end of the transaction the views of schema `seen` show this snapshot.
 SELECT set_config('tieout.batch', %(batch)s::text, true), set_config('tieout.as_of', %(as_of)s::text, true),
-    set_config('tieout.rules', %(rules_sha256)s, true);
+    set_config('tieout.rules', %(rules_sha256)s, true),
+    set_config('work_mem', '128MB', true);  -- a run joins whole tables; spilling them costs more than the memory
 
 -- name: keep_status_words
 INSERT INTO recon.status_words
