@@ -18,7 +18,10 @@ Level = Literal["S1", "S2", "S3", "S4"]
 
 @dataclass(frozen=True, kw_only=True)
 class Break:
-    """One difference. `key` is what a person looks up; `amount_minor` is in `currency`; `since` is the fact's date."""
+    """One difference. `key` is what a person looks up; `amount_minor` is in `currency`; `since` is the fact's date.
+
+    `severity` is given where it depends on more than code and amount, such as how long money has been missing.
+    """
 
     recon: str
     code: str
@@ -27,6 +30,7 @@ class Break:
     currency: str | None = None
     amount_minor: int | None = None
     since: date | None = None
+    severity: Level | None = None
 
 
 def break_id(*, recon: str, family: str, key: str) -> UUID:

@@ -24,6 +24,7 @@ from include.domain.proofs import ControlTotal
 from include.flows import flag_quality
 from include.flows.apply_cash import apply_cash
 from include.flows.render_results import render_results
+from include.flows.settle_payouts import settle_payouts
 from include.flows.snapshot import Seen, see
 from include.flows.total_controls import input_of, total_controls
 from include.policy import Breaks, Policy
@@ -33,7 +34,7 @@ from include.version import code_sha256
 Inputs = dict[str, dict[str, Any]]
 Recon = Callable[[Transaction, Seen, Policy], Iterable[Break]]
 
-RECONS: tuple[Recon, ...] = (apply_cash,)
+RECONS: tuple[Recon, ...] = (apply_cash, settle_payouts)
 """The reconciliations in their order. Each reads the views of schema `seen` and what earlier ones left in temporary
 tables, keeps its matches in recon.matches, and returns its breaks."""
 
@@ -133,7 +134,7 @@ def _break_rows(
 ) -> Iterator[list[Any]]:
     for one in breaks:
         code = rules.codes[one.code]
-        level: str = code.severity
+        level: str = one.severity or code.severity
         if level == "by_value":
             sgd = in_reporting_currency(one.amount_minor or 0, currency=one.currency or "", rates=in_sgd)
             level = severity(sgd, thresholds=rules.severity_by_value, unknown=rules.unknown_value)

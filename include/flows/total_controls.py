@@ -1,4 +1,4 @@
-"""Control totals of every entity: what was loaded, quarantined and lost, and for R3 what became of the money."""
+"""Control totals of every entity: what was loaded, quarantined and lost, and what became of the money."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -9,7 +9,13 @@ from include.domain.proofs import ControlTotal
 from include.flows.snapshot import Seen
 from include.ports import Row, Transaction
 
-_DECIDED = {"invoices": "decided_invoices", "payments": "decided_payments"}
+_DECIDED = {
+    "invoices": "decided_invoices",
+    "payments": "decided_payments",
+    "payouts": "decided_payouts",
+    "payout_items": "decided_payout_items",
+    "bank_lines": "decided_bank_lines",
+}
 """Entity -> the query telling what became of its money, as rows of currency, fate (matched, open, excluded) and
 amount_minor; the other entities are counted, and their money is excluded."""
 
