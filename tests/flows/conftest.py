@@ -19,7 +19,18 @@ from include.policy import load_policy
 from include.store.postgres import PostgresStore
 
 INVOICES = "id,number,customer_id,issue_date,due_date,currency,gross,status"
-PAYMENTS = "id,customer_id,reference,currency,amount,paid_on,status"
+PAYMENTS = "id,customer_id,reference,currency,amount,paid_on,status,payer_text,fee"
+FILES = {
+    "invoices": ("erp/invoices.csv", INVOICES),
+    "payments": ("payments/payments.csv", PAYMENTS),
+    "refunds": ("payments/refunds.csv", "id,payment_id,currency,amount,created_on,status"),
+    "disputes": ("payments/disputes.csv", "id,payment_id,currency,amount,opened_on,status"),
+    "payouts": ("payments/payouts.csv", "id,currency,net,arrival_date,status"),
+    "payout_items": ("payments/payout_items.csv", "payout_id,payment_id,type,currency,gross,fee,net"),
+    "bank_lines": ("bank/lines.csv", "id,account,value_date,currency,amount,reference,payer_text"),
+    "fx_rates": ("fx/rates.csv", "date,from,to,rate,source"),
+}
+"""Keyword of `draw` -> the file it writes and its columns."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +66,14 @@ TieOut = Callable[..., Results]
 
 @pytest.fixture
 def draw(tmp_path: Path) -> Draw:
-    """Write a world from lines of cells separated by spaces (`-` = empty, `_` = a space inside a cell)."""
+    """Write a world from lines of cells separated by spaces (`-` = empty, `_` = a space inside a cell).
 
-    def write(*, invoices: str = "", payments: str = "", folder: str = "world") -> Path:
-        for name, header, text in (
-            ("erp/invoices.csv", INVOICES, invoices),
-            ("payments/payments.csv", PAYMENTS, payments),
-        ):
+    Each keyword is one of FILES; a file that is not drawn is not there, but for invoices and payments.
+    """
+
+    def write(*, folder: str = "world", **drawn: str) -> Path:
+        for keyword, text in {"invoices": "", "payments": "", **drawn}.items():
+            name, header = FILES[keyword]
             path = tmp_path / folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             rows = [line.split() for line in text.strip().splitlines()]
