@@ -78,6 +78,7 @@ def _settle_by_likeness(tx: Transaction, rules: Payouts) -> None:
         wire_after=days.wire_after,
         payout_after=days.payout_after,
     )
+    tx.run("fill_money_by_day")
     tx.run("analyse_bank_pool")
     tx.run("fill_bank_pairs")
     settled = 1
@@ -85,11 +86,12 @@ def _settle_by_likeness(tx: Transaction, rules: Payouts) -> None:
         tx.run("analyse_bank_pairs")
         tx.run("find_likely_pairs")
         tx.run("analyse_likely_pairs")
-        while tx.run("doubt_likely_pairs"):
-            pass
+        tx.run("doubt_likely_pairs")
         settled = tx.run("settle_likely_pairs")
-        for claimed in ("remove_settled_pairs", "remove_settled_money", "remove_settled_lines"):
-            tx.run(claimed)
+        tx.run("remove_pairs_of_settled_lines")
+        tx.run("remove_pairs_of_settled_money")
+        tx.run("remove_settled_money")
+        tx.run("remove_settled_lines")
         tx.run("forget_likely_pairs")
     tx.run("suggest_bank_pairs")
 

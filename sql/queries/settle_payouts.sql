@@ -47,6 +47,7 @@ CREATE TEMP TABLE run_bank_lines (
     reference text,
     reference_key text COLLATE "C",
     payer_key text COLLATE "C",
+    payer_head text COLLATE "C" GENERATED ALWAYS AS (left(payer_key, 16)) STORED,
     steady boolean NOT NULL
 ) ON COMMIT DROP;
 CREATE TEMP TABLE payout_sums (
@@ -93,10 +94,20 @@ CREATE TEMP TABLE money_on_its_way (
     to_date date NOT NULL,
     reference_key text COLLATE "C",
     payer_key text COLLATE "C",
+    payer_head text COLLATE "C" GENERATED ALWAYS AS (left(payer_key, 16)) STORED,
     steady boolean NOT NULL,
     PRIMARY KEY (side, side_id)
 ) ON COMMIT DROP;
-CREATE TEMP TABLE bank_pool (LIKE run_bank_lines INCLUDING INDEXES) ON COMMIT DROP;
+CREATE TEMP TABLE money_by_day (  -- money_on_its_way on each day a line of it may have
+    side text NOT NULL,
+    side_id text COLLATE "C" NOT NULL,
+    currency char(3) NOT NULL,
+    amount_minor bigint NOT NULL,
+    value_date date NOT NULL,
+    payer_key text COLLATE "C",
+    payer_head text COLLATE "C"
+) ON COMMIT DROP;
+CREATE TEMP TABLE bank_pool (LIKE run_bank_lines INCLUDING INDEXES INCLUDING GENERATED) ON COMMIT DROP;
 CREATE TEMP TABLE bank_pairs (
     side text NOT NULL,
     side_id text COLLATE "C" NOT NULL,
@@ -138,7 +149,7 @@ SELECT 'dispute', disputes.native_id, payment_id, currency, amount_minor, opened
 FROM seen.disputes LEFT JOIN unread_rows ON entity = 'disputes' AND unread_rows.native_id = disputes.native_id;
 
 -- name: fill_run_bank_lines
-INSERT INTO run_bank_lines
+INSERT INTO run_bank_lines (line_id, currency, amount_minor, value_date, reference, reference_key, payer_key, steady)
 SELECT bank_lines.native_id, currency, amount_minor, value_date, reference,
     CASE WHEN upper(btrim(reference)) <> ALL (%(blank_references)s::text[]) THEN recon.text_key(reference) END,
     recon.text_key(payer_text),
@@ -295,7 +306,9 @@ SELECT DISTINCT line_id, payout_id
 FROM run_bank_lines
 CROSS JOIN LATERAL (
     SELECT reference_key AS word
-    UNION SELECT recon.text_key(part) FROM regexp_split_to_table(reference, '[\s,;:/|()+]+') AS part
+    UNION ALL
+    SELECT recon.text_key(part) FROM regexp_split_to_table(reference, '[\s,;:/|()+]+') AS part
+    WHERE reference ~ '[\s,;:/|()+]'
 ) AS words
 JOIN run_payouts ON payout_key = word
 WHERE length(word) >= 6;
@@ -341,8 +354,9 @@ FROM unnest(%(payouts)s::text[]) AS sure (payout_id)
 WHERE side_a_type = 'payout' AND side_a_id = payout_id AND side_b_type = 'bank_line';
 
 -- name: fill_bank_pool
-INSERT INTO bank_pool
-SELECT * FROM run_bank_lines AS line
+INSERT INTO bank_pool (line_id, currency, amount_minor, value_date, reference, reference_key, payer_key, steady)
+SELECT line_id, currency, amount_minor, value_date, reference, reference_key, payer_key, steady
+FROM run_bank_lines AS line
 WHERE NOT EXISTS (
     SELECT FROM settled_pairs WHERE side_b_type = 'bank_line' AND side_b_id = line.line_id AND state = 'posted'
 );
@@ -363,7 +377,9 @@ WITH paid_out AS (
     WHERE coalesce(fee_minor, 0) <= 0
         AND NOT EXISTS (SELECT FROM paid_out WHERE source_id = payment.native_id)
 )
-INSERT INTO money_on_its_way
+INSERT INTO money_on_its_way (
+    side, side_id, currency, amount_minor, moved_on, from_date, to_date, reference_key, payer_key, steady
+)
 SELECT 'payment', payment_id, currency, amount_minor, paid_on,
     paid_on - %(wire_before)s, paid_on + %(wire_after)s, reference_key, recon.text_key(payer_text), steady
 FROM transfer WHERE amount_minor <> 0 AND status IN ('SUCCEEDED', 'REVERSED', 'UNKNOWN')
@@ -382,34 +398,31 @@ FROM run_payouts
 WHERE net_minor <> 0 AND status NOT IN ('FAILED', 'CANCELLED')
     AND NOT EXISTS (SELECT FROM named_payouts WHERE named_payouts.payout_id = run_payouts.payout_id);
 
+-- name: fill_money_by_day
+-- Days are listed, not compared: equality is what keeps the joins from growing with the square of a price's sales.
+INSERT INTO money_by_day
+SELECT side, side_id, currency, amount_minor, generate_series(from_date, to_date, '1 day')::date, payer_key, payer_head
+FROM money_on_its_way;
+
 -- name: analyse_bank_pool
-ANALYZE named_payouts, money_on_its_way, bank_pool, settled_pairs;
+ANALYZE named_payouts, money_on_its_way, money_by_day, bank_pool, settled_pairs;
 
 -- name: fill_bank_pairs
 -- Who could be which line: the same amount about the same day, and nothing in the texts against it. Payers agree when
--- one's name is the start of the other's, for banks cut names; a name of fewer than eight letters must be the same.
+-- one's name is the start of the other's, for banks cut names; a name of fewer than 16 letters must be the same.
 -- A line that names a payout, or whose payer pays by transfer, is not a payout that it does not name.
-WITH line AS (
-    SELECT bank_pool.*, left(payer_key, 8) AS payer_head,
-        EXISTS (SELECT FROM named_payouts WHERE named_payouts.line_id = bank_pool.line_id) AS names_a_payout
-    FROM bank_pool
-), moved AS (
-    SELECT *, left(payer_key, 8) AS payer_head FROM money_on_its_way
-), pair AS (
+WITH pair AS (
     SELECT side, side_id, line_id, true AS payer_agrees
-    FROM moved JOIN line USING (currency, amount_minor, payer_head)
-    WHERE value_date BETWEEN from_date AND to_date
-        AND (starts_with(moved.payer_key, line.payer_key) OR starts_with(line.payer_key, moved.payer_key))
+    FROM money_by_day AS moved JOIN bank_pool AS line USING (currency, amount_minor, value_date, payer_head)
+    WHERE starts_with(moved.payer_key, line.payer_key) OR starts_with(line.payer_key, moved.payer_key)
     UNION ALL
     SELECT side, side_id, line_id, false
-    FROM moved JOIN line USING (currency, amount_minor)
-    WHERE line.payer_key IS NULL AND moved.payer_key IS NOT NULL AND value_date BETWEEN from_date AND to_date
+    FROM money_by_day AS moved JOIN bank_pool AS line USING (currency, amount_minor, value_date)
+    WHERE line.payer_key IS NULL AND moved.payer_key IS NOT NULL
     UNION ALL
     SELECT side, side_id, line_id, false
-    FROM (
-        SELECT side, side_id, currency, amount_minor, generate_series(from_date, to_date, '1 day')::date AS value_date
-        FROM moved WHERE payer_key IS NULL
-    ) AS moved JOIN line USING (currency, amount_minor, value_date)
+    FROM money_by_day AS moved JOIN bank_pool AS line USING (currency, amount_minor, value_date)
+    WHERE moved.payer_key IS NULL
 ), compared AS (
     SELECT pair.side, pair.side_id, pair.line_id, moved_on, value_date, moved.currency, moved.amount_minor, payer_agrees,
         moved.steady AND line.steady AS steady,
@@ -422,9 +435,14 @@ WITH line AS (
                 OR strpos(line.reference_key, moved.reference_key) > 0
             ) THEN 2
         END AS likeness  -- of their references; null: they speak against each other
-    FROM pair JOIN moved USING (side, side_id) JOIN line USING (line_id)
-    WHERE NOT names_a_payout
-        AND (side <> 'payout' OR NOT EXISTS (SELECT FROM moved AS other WHERE other.payer_head = line.payer_head))
+    FROM pair
+    JOIN money_on_its_way AS moved USING (side, side_id)
+    JOIN bank_pool AS line USING (line_id)
+    WHERE NOT EXISTS (SELECT FROM named_payouts WHERE named_payouts.line_id = pair.line_id)
+        AND NOT EXISTS (
+            SELECT FROM money_on_its_way AS other
+            WHERE pair.side = 'payout' AND other.payer_head = line.payer_head
+        )
 )
 INSERT INTO bank_pairs
 SELECT side, side_id, line_id, moved_on, value_date, likeness IS NOT NULL,
@@ -459,22 +477,26 @@ WHERE side_place = 1 AND side_ties = 1 AND line_place = 1 AND line_ties = 1;
 ANALYZE likely_pairs;
 
 -- name: doubt_likely_pairs
--- A pair is in doubt while something else that fits one of the two has no likely pair of its own: then it may be that
--- one's. The same reference on the same day is beyond doubt.
-WITH doubted AS (
-    SELECT likely.line_id
+-- A pair is in doubt while something else that fits one of the two has no likely pair of its own, or one in doubt: then
+-- it may be that one's. The same reference on the same day (likeness 14 and more) is beyond doubt.
+WITH RECURSIVE rivalry AS MATERIALIZED (
+    SELECT likely.line_id, other.line_id AS paired_with
     FROM likely_pairs AS likely
     JOIN bank_pairs AS rival ON rival.fits AND rival.side = likely.side AND rival.side_id = likely.side_id
         AND rival.line_id <> likely.line_id
     LEFT JOIN likely_pairs AS other ON other.line_id = rival.line_id
-    WHERE likely.likeness < 4 * 3 + 2 AND other.line_id IS NULL
+    WHERE likely.likeness < 14
     UNION
-    SELECT likely.line_id
+    SELECT likely.line_id, other.line_id
     FROM likely_pairs AS likely
     JOIN bank_pairs AS rival ON rival.fits AND rival.line_id = likely.line_id
         AND (rival.side, rival.side_id) <> (likely.side, likely.side_id)
     LEFT JOIN likely_pairs AS other ON other.side = rival.side AND other.side_id = rival.side_id
-    WHERE likely.likeness < 4 * 3 + 2 AND other.side_id IS NULL
+    WHERE likely.likeness < 14
+), doubted AS (
+    SELECT line_id FROM rivalry WHERE paired_with IS NULL
+    UNION
+    SELECT rivalry.line_id FROM doubted JOIN rivalry ON rivalry.paired_with = doubted.line_id
 )
 DELETE FROM likely_pairs USING doubted WHERE doubted.line_id = likely_pairs.line_id;
 
@@ -485,11 +507,13 @@ SELECT CASE WHEN likeness >= 12 THEN 'P1' WHEN likeness >= 8 THEN 'P2' ELSE 'P4'
 FROM likely_pairs JOIN money_on_its_way USING (side, side_id)
 WHERE postable;
 
--- name: remove_settled_pairs
+-- name: remove_pairs_of_settled_lines
 DELETE FROM bank_pairs USING likely_pairs AS settled
-WHERE settled.postable
-    AND (settled.line_id = bank_pairs.line_id
-        OR settled.side = bank_pairs.side AND settled.side_id = bank_pairs.side_id);
+WHERE settled.postable AND settled.line_id = bank_pairs.line_id;
+
+-- name: remove_pairs_of_settled_money
+DELETE FROM bank_pairs USING likely_pairs AS settled
+WHERE settled.postable AND settled.side = bank_pairs.side AND settled.side_id = bank_pairs.side_id;
 
 -- name: remove_settled_money
 DELETE FROM money_on_its_way USING likely_pairs AS settled
