@@ -133,7 +133,8 @@ FROM seen.payouts LEFT JOIN unread_rows ON entity = 'payouts' AND unread_rows.na
 INSERT INTO run_payout_items
 SELECT payout_id, payment_id, coalesce(kind, ''), type, currency, gross_minor, fee_minor, net_minor
 FROM seen.payout_items
-LEFT JOIN unnest(%(kinds)s::text[], %(types)s::text[]) AS policy (kind, word) ON word = lower(type);
+LEFT JOIN unnest(%(kinds)s::text[], %(types)s::text[]) AS policy (kind, word)
+    ON word = replace(replace(lower(type), ' ', '_'), '-', '_');
 
 -- name: fill_run_returns
 -- A refund that is pending and a dispute that is still open may have moved money or not: nobody misses it yet.
@@ -299,19 +300,31 @@ WHERE payout.steady AND (payouts > 1 OR charge.gross_minor <> payment.amount_min
 ORDER BY payout_id, payment_id;
 
 -- name: fill_named_payouts
--- A line's reference, or a word of it, is a payout's id, whatever the bank made of its case and punctuation. An id of
--- fewer than six letters and digits could be any number.
+-- A line's reference, or up to four words of it in a row, is a payout's id, whatever the bank made of its case and
+-- punctuation. An id of fewer than six letters and digits could be any number.
 INSERT INTO named_payouts
-SELECT DISTINCT line_id, payout_id
-FROM run_bank_lines
-CROSS JOIN LATERAL (
-    SELECT reference_key AS word
-    UNION ALL
-    SELECT recon.text_key(part) FROM regexp_split_to_table(reference, '[\s,;:/|()+]+') AS part
+WITH words AS (
+    SELECT line_id, word, place
+    FROM run_bank_lines
+    CROSS JOIN LATERAL regexp_split_to_table(reference, '[\s,;:/|()+]+') WITH ORDINALITY AS part (word, place)
     WHERE reference ~ '[\s,;:/|()+]'
-) AS words
-JOIN run_payouts ON payout_key = word
-WHERE length(word) >= 6;
+), phrases AS (
+    SELECT line_id, reference_key AS phrase FROM run_bank_lines
+    UNION ALL
+    SELECT line_id, recon.text_key(word || array_to_string(next[1:more], ''))
+    FROM (
+        SELECT line_id, word, ARRAY[lead(word, 1) OVER line, lead(word, 2) OVER line, lead(word, 3) OVER line] AS next
+        FROM words WINDOW line AS (PARTITION BY line_id ORDER BY place)
+    ) AS followed
+    CROSS JOIN generate_series(0, 3) AS more
+)
+SELECT DISTINCT line_id, payout_id FROM phrases JOIN run_payouts ON payout_key = phrase WHERE length(phrase) >= 6;
+
+-- name: keep_longest_names
+-- An id inside a longer one that the line has says nothing.
+DELETE FROM named_payouts AS named USING run_payouts AS payout, named_payouts AS other, run_payouts AS longer
+WHERE payout.payout_id = named.payout_id AND other.line_id = named.line_id AND longer.payout_id = other.payout_id
+    AND length(longer.payout_key) > length(payout.payout_key) AND strpos(longer.payout_key, payout.payout_key) > 0;
 
 -- name: settle_named_payouts
 WITH clear AS (
@@ -632,7 +645,7 @@ ORDER BY side, side_id;
 -- Transfers no line of the bank can be, or that are more than the lines that they all could be.
 WITH candidates AS (
     SELECT side, side_id, string_agg(line_id, '|' ORDER BY line_id) AS lines, count(*) AS line_count
-    FROM bank_pairs GROUP BY side, side_id
+    FROM bank_pairs JOIN money_on_its_way USING (side, side_id) WHERE steady GROUP BY side, side_id
 ), crowded AS (
     SELECT side, side_id, line_count, count(*) OVER (PARTITION BY lines) AS crowd FROM candidates
 )
@@ -647,7 +660,7 @@ ORDER BY side, side_id;
 -- through, unless the money came back. One that names a living payout is shown with that payout's break.
 WITH candidates AS (
     SELECT line_id, string_agg(side || ' ' || side_id, ', ' ORDER BY side, side_id) AS sides, count(*) AS side_count
-    FROM bank_pairs GROUP BY line_id
+    FROM bank_pairs JOIN bank_pool USING (line_id) WHERE steady GROUP BY line_id
 ), crowded AS (
     SELECT *, count(*) OVER (PARTITION BY sides) AS crowd FROM candidates
 ), named AS (
