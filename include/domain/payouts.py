@@ -72,9 +72,12 @@ def net_of(*, charges: int, fees: int, refunds: int, disputes: int, others: int 
     return charges - fees - refunds - disputes + others
 
 
-def judge(payout: Payout, *, items_seen: bool, fixed_fee: FixedFee | None) -> Iterator[Finding]:
-    """What is wrong with the payout itself, whatever the bank says. `items_seen`: items of payouts are loaded."""
-    if items_seen:
+def judge(payout: Payout, *, fixed_fee: FixedFee | None) -> Iterator[Finding]:
+    """What is wrong with the payout itself, whatever the bank says.
+
+    Of a payout without any items nobody told what is in it (platforms do not when it was made by hand).
+    """
+    if payout.items:
         yield from _netting(payout)
     if fixed_fee:
         yield from _fee(payout, fixed_fee)
@@ -101,7 +104,7 @@ def _netting(payout: Payout) -> Iterator[Finding]:
         others=payout.others_minor,
     )
     nets = payout.foreign_items == 0 and payout.net_minor == payout.nets_minor == components
-    if nets or payout.unread or (payout.items == 0 and payout.net_minor == 0):
+    if nets or payout.unread:
         return
     money = {
         name: Money(minor, payout.currency)

@@ -38,7 +38,7 @@ def settle_payouts(tx: Transaction, seen: Seen, policy: Policy) -> list[Break]:
     tx.run("keep_settled_pairs", run_id=seen.run_id)
     sides = tx.rows("sides_seen")[0]
     found = [
-        *_judged_payouts(tx, seen, rules, items_seen=sides["items_seen"]),
+        *_judged_payouts(tx, seen, rules),
         *_misstated(tx),
         *(_of_conversion(one) for one in conversions),
         *_not_in_bank(tx, seen, rules, sides, judged=[one.payout_id for one in conversions]),
@@ -97,11 +97,11 @@ def _settle_by_likeness(tx: Transaction, rules: Payouts) -> None:
     tx.run("suggest_bank_pairs")
 
 
-def _judged_payouts(tx: Transaction, seen: Seen, rules: Payouts, *, items_seen: bool) -> Iterator[Break]:
+def _judged_payouts(tx: Transaction, seen: Seen, rules: Payouts) -> Iterator[Break]:
     fees = _fixed_fees(tx, seen, rules)
     for row in tx.rows("payouts_to_judge"):
         payout = Payout(**row)
-        for finding in judge(payout, items_seen=items_seen, fixed_fee=fees.get(payout.currency)):
+        for finding in judge(payout, fixed_fee=fees.get(payout.currency)):
             yield _break(
                 finding.code,
                 payout.payout_id,
@@ -184,13 +184,16 @@ def _not_in_bank(
 
 
 def _in_no_payout(tx: Transaction, seen: Seen, rules: Payouts, sides: Row) -> Iterator[Break]:
-    """PO05: charges no payout holds though one was due, and transfers the bank does not show."""
+    """PO05: charges no payout holds though one was due, and transfers the bank does not show.
+
+    Where payouts are loaded without their items, any payment may be in one of them.
+    """
     days, found = rules.days, []
     if sides["payouts_from"] is not None:
         until = seen.as_of - timedelta(days=days.settling + days.payout_every + days.payout_late)
         rows = tx.rows("transactions_in_no_payout", payouts_from=sides["payouts_from"], until=until)
         found += [(row, "is in no payout, though one has been due") for row in rows]
-    if sides["bank_from"] is not None:
+    if sides["bank_from"] is not None and sides["payouts_told"]:
         unread = _unread(sides["unread_lines"], "lines of the bank")
         for row in tx.rows("transfers_not_in_bank", bank_from=sides["bank_from"], as_of=seen.as_of):
             words = "is in no payout, and no line of the bank is it"

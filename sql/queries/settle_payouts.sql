@@ -572,7 +572,7 @@ FROM settled_pairs JOIN match USING (side_a_type, side_b_type, side_b_id, state)
 SELECT (SELECT min(value_date) FROM run_bank_lines) AS bank_from,
     (SELECT min(arrival_date) FROM run_payouts WHERE EXISTS (SELECT FROM run_payout_items)) AS payouts_from,
     least((SELECT min(arrival_date) FROM run_payouts), (SELECT min(paid_on) FROM seen.payments)) AS money_from,
-    EXISTS (SELECT FROM run_payout_items) AS items_seen,
+    EXISTS (SELECT FROM run_payout_items) OR NOT EXISTS (SELECT FROM run_payouts) AS payouts_told,
     (
         SELECT count(*) FROM seen.quarantine WHERE entity IN ('payments', 'refunds', 'payouts', 'payout_items')
     ) AS unread_money,

@@ -55,13 +55,8 @@ def payout(**facts: Any) -> Payout:
     return Payout(**golden | facts)
 
 
-def found(
-    one: Payout, *, items_seen: bool = True, fixed_fee: FixedFee | None = CONTRACT
-) -> dict[str, int | None]:
-    return {
-        finding.code: finding.amount_minor
-        for finding in judge(one, items_seen=items_seen, fixed_fee=fixed_fee)
-    }
+def found(one: Payout, *, fixed_fee: FixedFee | None = CONTRACT) -> dict[str, int | None]:
+    return {finding.code: finding.amount_minor for finding in judge(one, fixed_fee=fixed_fee)}
 
 
 def test_the_golden_payout_nets_and_its_fees_are_those_of_the_contract() -> None:
@@ -83,10 +78,9 @@ def test_items_whose_own_net_is_wrong_do_not_net() -> None:
     assert found(replace(payout(), nets_minor=sgd("205.38"))) == {"PO03": -1}
 
 
-def test_a_payout_without_items_is_told_only_when_others_have_some() -> None:
+def test_nobody_told_what_is_in_a_payout_without_items() -> None:
     bare = Payout(payout_id="po_1", currency="SGD", net_minor=500, arrival_date=MONDAY, status="PAID")
-    assert found(bare) == {"PO03": 500}
-    assert found(bare, items_seen=False) == {}
+    assert found(bare) == {}
 
 
 def test_an_item_nobody_could_read_may_be_what_is_missing() -> None:
@@ -130,7 +124,7 @@ def test_netting_conserves_money_whatever_the_order(items: list[tuple[str, int, 
         disputes_minor=sums["disputes"], others_minor=sums["others"], fees_minor=sum(fee for *_, fee in items),
     )  # fmt: skip
     assert "PO03" not in found(whole)
-    assert found(replace(whole, net_minor=net + 1))["PO03"] == 1
+    assert not items or found(replace(whole, net_minor=net + 1))["PO03"] == 1
 
 
 def fees(*votes: FeeVote, rates: dict[str, Decimal] | None = None) -> dict[str, FixedFee]:

@@ -370,6 +370,15 @@ def test_a_transfer_the_bank_does_not_show_is_missed_after_its_window(draw: Draw
     assert breaks(tie_out(world, as_of="2026-03-08")) == {("PO05", "P1"): "50.00"}
 
 
+def test_where_payouts_are_loaded_without_items_any_payment_may_be_in_one(
+    draw: Draw, tie_out: TieOut
+) -> None:
+    found = tie_out(
+        draw(payments=CHARGES + "P1 - - SGD 50.00 2026-03-02 succeeded", payouts=PAYOUT, bank_lines=LINE)
+    )
+    assert (posted(found), breaks(found)) == ({("PO-0001", "B1")}, {})
+
+
 def test_a_refund_of_a_transfer_is_the_debit_of_its_amount(draw: Draw, tie_out: TieOut) -> None:
     found = tie_out(
         draw(
