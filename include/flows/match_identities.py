@@ -8,7 +8,8 @@ from include.domain.identity import registered_number, registrable_domain, sales
 from include.domain.names import company_name
 from include.flows.review_identities import review_identities
 from include.flows.snapshot import Seen
-from include.policy import Identity, Policy
+from include.policy import Policy
+from include.policy.identity import Identity
 from include.ports import Transaction
 
 

@@ -27,6 +27,7 @@ from include.flows.check_orders import check_orders
 from include.flows.match_identities import match_identities
 from include.flows.recalculate_arr import recalculate_arr
 from include.flows.render_results import hash_results
+from include.flows.settle_payouts import settle_payouts
 from include.flows.snapshot import Seen, see
 from include.flows.total_controls import input_of, total_controls
 from include.policy import Breaks, Policy
@@ -36,7 +37,13 @@ from include.version import code_sha256
 Inputs = dict[str, dict[str, Any]]
 Recon = Callable[[Transaction, Seen, Policy], Iterable[Break]]
 
-RECONS: tuple[Recon, ...] = (match_identities, check_orders, apply_cash, recalculate_arr)
+RECONS: tuple[Recon, ...] = (
+    match_identities,
+    check_orders,
+    apply_cash,
+    settle_payouts,
+    recalculate_arr,
+)
 """The reconciliations in their order. Each reads the views of schema `seen` and what earlier ones left in temporary
 tables, keeps its matches in recon.matches, and returns its breaks."""
 

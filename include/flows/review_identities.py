@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from include.domain.breaks import Break
 from include.domain.identity import likeness
 from include.flows.snapshot import Seen
-from include.policy import Identity
+from include.policy.identity import Identity
 from include.ports import Row, Transaction
 
 _SYSTEMS = {"account": "CRM account", "customer": "ERP customer"}

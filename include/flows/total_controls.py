@@ -1,4 +1,4 @@
-"""Control totals of every entity: what was loaded, quarantined and lost, and for R3 what became of the money."""
+"""Control totals of every entity: what was loaded, quarantined and lost, and what became of the money."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -17,6 +17,9 @@ _DECIDED = {
     "disputes": "decided_disputes",
     "opportunities": "decided_opportunities",
     "orders": "decided_orders",
+    "payouts": "decided_payouts",
+    "payout_items": "decided_payout_items",
+    "bank_lines": "decided_bank_lines",
 }
 """Entity -> the query telling what became of its money, as rows of currency, fate (matched, open, excluded) and
 amount_minor; the other entities are counted, and their money is excluded."""

@@ -1,30 +1,26 @@
 """Policy is data: the YAML files beside this one, typed and checked on load, named by their hash."""
 
 import hashlib
-from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
-from include.domain.arr_bridge import View
-from include.domain.breaks import REPORTING_CURRENCY, Level
-from include.domain.fx import rates_to
+from include.domain.breaks import Level
 from include.domain.residuals import ResidualRules
-from include.domain.subscriptions import ArrRules
+from include.policy.arr import Arr
+from include.policy.identity import Identity
 from include.policy.orders import Orders
+from include.policy.payouts import Payouts
+from include.policy.strict import Strict
 from include.ports import Fatal
 
 FOLDER = Path(__file__).parent
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Pass(_Strict):
+class Pass(Strict):
     """One step of a matching cascade; the numbers mean what its rule says."""
 
     name: str = Field(alias="pass")
@@ -34,7 +30,7 @@ class Pass(_Strict):
     days_after_due: int = 0
 
 
-class BreakCode(_Strict):
+class BreakCode(Strict):
     """One kind of break."""
 
     recon: str
@@ -45,7 +41,7 @@ class BreakCode(_Strict):
     action: str
 
 
-class Breaks(_Strict):
+class Breaks(Strict):
     """All break codes, and what an amount makes of `by_value`."""
 
     severity_by_value: dict[Level, int]
@@ -53,51 +49,12 @@ class Breaks(_Strict):
     codes: dict[str, BreakCode]
 
 
-class Identity(_Strict):
-    """When two records are one company (R1); the numbers are explained in identity.yaml."""
-
-    review_score: int
-    other_country_costs: int
-    candidates_max: int
-    block_pairs_max: int
-    bearers_max: int
-    generations_max: int
-    free_mail: frozenset[str]
-
-
-class Budget(_Strict):
-    """Constant exchange rates: `rates` are units of a currency for one of `base`."""
-
-    base: str
-    rates: dict[str, Decimal]
-
-    def worth(self) -> dict[str, Decimal]:
-        """Currency -> units of the reporting currency for one of it."""
-        return rates_to(REPORTING_CURRENCY, [(self.base, quote, rate) for quote, rate in self.rates.items()])
-
-
-class Arr(_Strict):
-    """How annual recurring revenue is recalculated and shown."""
-
-    pause: Literal["ZERO", "KEEP"]
-    keep_days: int = Field(ge=0, le=90)
-    renewal_grace_days: int = Field(ge=0)
-    bridge_view: View
-    budget: Budget
-
-    @property
-    def rules(self) -> ArrRules:
-        return ArrRules(
-            kept_pause_days=self.keep_days if self.pause == "KEEP" else 0,
-            renewal_grace_days=self.renewal_grace_days,
-        )
-
-
-class Policy(_Strict):
+class Policy(Strict):
     """Everything a rule may depend on, besides the data."""
 
     matching: dict[str, tuple[Pass, ...]]
     arr: Arr
+    payouts: Payouts
     breaks: Breaks
     residuals: ResidualRules
     identity: Identity

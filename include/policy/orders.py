@@ -3,35 +3,33 @@
 from datetime import date
 from decimal import Decimal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from include.policy.strict import Strict
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Rung(_Strict):
+class Rung(Strict):
     """Who may grant a discount up to a percentage."""
 
     approver: str
     up_to_percent: Decimal
 
 
-class Discounts(_Strict):
+class Discounts(Strict):
     """The ladder of approvals, lowest first, and what goes unremarked where no approvals are recorded."""
 
     ladder: tuple[Rung, ...] = Field(min_length=1)
     unrecorded_up_to_percent: Decimal
 
 
-class TaxRate(_Strict):
+class TaxRate(Strict):
     """Percent of net from a day on."""
 
     valid_from: date = Field(alias="from")
     percent: Decimal
 
 
-class Orders(_Strict):
+class Orders(Strict):
     """What deals, orders and invoices are held to."""
 
     order_timing_days: int

@@ -32,6 +32,15 @@ FILES = {
         "payments/payments.csv",
         "id,customer_id,reference,currency,amount,paid_on,status,invoice_id",
     ),
+    "paid": (
+        "payments/payments.csv",
+        "id,customer_id,reference,currency,amount,paid_on,status,payer_text,fee",
+    ),
+    "refunds": ("payments/refunds.csv", "id,payment_id,currency,amount,created_on,status"),
+    "disputes": ("payments/disputes.csv", "id,payment_id,currency,amount,opened_on,status"),
+    "payouts": ("payments/payouts.csv", "id,currency,net,arrival_date,status"),
+    "payout_items": ("payments/payout_items.csv", "payout_id,payment_id,type,currency,gross,fee,net"),
+    "bank_lines": ("bank/lines.csv", "id,account,value_date,currency,amount,reference,payer_text"),
     "accounts": (
         "salesforce/Account.csv",
         "Id,Name,Website,BillingCountryCode,TaxId__c,ERP_Customer_Id__c,ParentId,CurrencyIsoCode",
@@ -41,7 +50,7 @@ FILES = {
     "customers": ("erp/customers.csv", "id,name,email,country,tax_id,crm_account_id,parent_id,currency"),
     "opportunities": ("salesforce/Opportunity.csv", OPPORTUNITIES),
     "deals": ("salesforce/Opportunity.csv", "Id,StageName,Amount,CurrencyIsoCode,ERP_Order_Id__c,AccountId"),
-    "rates": ("fx/rates.csv", "date,from,to,rate"),
+    "rates": ("fx/rates.csv", "date,from,to,rate,source"),
     "orders": (
         "erp/orders.csv",
         "id,number,customer_id,order_date,currency,amount,status,opportunity_id",
@@ -94,7 +103,10 @@ TieOut = Callable[..., Results]
 
 @pytest.fixture
 def draw(tmp_path: Path) -> Draw:
-    """Write a world from lines of cells separated by spaces (`-` = empty, `_` = a space inside a cell)."""
+    """Write a world from lines of cells separated by spaces (`-` = empty, `_` = a space inside a cell).
+
+    Each keyword is one of FILES; a file that is not drawn is not there, but for those of ALWAYS.
+    """
 
     def write(*, folder: str = "world", **files: str) -> Path:
         for told, (name, header) in FILES.items():

@@ -150,7 +150,7 @@ class _Closing:
             held_back = -(abs(self.payout.net) // 4)
             self._adjust("reserve", held_back)
             self._break("PO06", held_back)
-        elif fault == "fee":
+        elif fault == "fee" and self.payout.overcharged:  # without charges there is no fee to double
             self._break("PO04", self.payout.overcharged)
         if self.payout.net < 0:  # also without a fault, when a week gives back more than it takes
             self._break("PO07", self.payout.net)
@@ -188,6 +188,8 @@ class _Closing:
             again = Payout(failed.market, later, "clean", failed.draw, net=failed.net, suffix="_again")
             self._add("payments/payout_items.csv", *_item_cells(again, "", "payout_failure", again.net, 0))
             self._write(again, status="paid")
+            if again.net < 0:
+                self._add("truth/breaks.csv", "R4", "PO07", again.id, again.market.money(again.net))
             self._reach_bank(again)
 
     def _reach_bank(self, payout: Payout) -> None:
@@ -207,7 +209,7 @@ class _Closing:
         """Singapore cents at 0.2 percent below the day's rate: the platform has converted by itself."""
         rate = self.rules.rates[payout.market.currency][(payout.arrives - self.rules.first_day).days]
         scale = RATE_SCALE * 10**payout.market.exponent
-        fair = payout.net * rate * 100 // scale
+        fair = (payout.net * rate * 100 * 2 + scale) // (2 * scale)
         got: int = fair * 998 // 1000
         self._add("truth/breaks.csv", "R4", "PO08", payout.id, HOME.money(got - fair))
         return got
