@@ -101,6 +101,7 @@ def _find_duplicates(tx: Transaction, rules: Identity) -> None:
     tx.run("fill_alike_by_number", bearers_max=rules.bearers_max)
     tx.run("fill_alike_by_name", bearers_max=rules.bearers_max)
     tx.run("create_alike")
+    tx.run("analyse_alike")
     tx.run("fill_alike")
     for removal in ("refuse_duplicates", "forget_duplicates_numbers", "forget_duplicates_names"):
         tx.run(removal)

@@ -343,6 +343,9 @@ CREATE TEMP TABLE alike (
     PRIMARY KEY (side, id)
 ) ON COMMIT DROP;
 
+-- name: analyse_alike
+ANALYZE alike_groups, salesforce_ids;
+
 -- name: fill_alike
 WITH business AS (
     SELECT 'customer' AS side, customer_id AS id FROM seen.invoices
