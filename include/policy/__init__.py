@@ -8,8 +8,12 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from include.domain.break_life import FourEyes
 from include.domain.breaks import Level
+from include.domain.business_days import Calendars
 from include.domain.residuals import ResidualRules
+from include.domain.service_levels import Desk, ServiceLevel, Timing
+from include.domain.write_offs import WriteOffRules
 from include.ports import Fatal
 
 FOLDER = Path(__file__).parent
@@ -48,6 +52,15 @@ class Breaks(_Strict):
     codes: dict[str, BreakCode]
 
 
+class Lives(_Strict):
+    """How breaks are worked on."""
+
+    service_levels: dict[Level, ServiceLevel]
+    escalation: tuple[str, ...] = Field(min_length=1)
+    timing: Timing
+    four_eyes: FourEyes
+
+
 class Policy(_Strict):
     """Everything a rule may depend on, besides the data."""
 
@@ -55,6 +68,9 @@ class Policy(_Strict):
     breaks: Breaks
     residuals: ResidualRules
     statuses: dict[str, dict[str, tuple[str, ...]]]
+    writeoffs: WriteOffRules
+    lives: Lives
+    calendars: Calendars
     sha256: str
 
     @cached_property
@@ -64,6 +80,12 @@ class Policy(_Strict):
             entity: {word: status for status, words in statuses.items() for word in words}
             for entity, statuses in self.statuses.items()
         }
+
+    @property
+    def desk(self) -> Desk:
+        """Where deadlines are kept."""
+        zone = self.calendars.entity.zone
+        return Desk(self.calendars.own, zone, self.lives.service_levels, self.lives.escalation)
 
 
 def load_policy(folder: Path = FOLDER) -> Policy:
