@@ -25,7 +25,7 @@ _IDENTITY = re.compile(r"[a-z0-9]([a-z0-9._@+-]*[a-z0-9])?")
 
 
 class NotAllowed(Exception):
-    """This may not happen to the break now, or not by this person."""
+    """The break may not be treated so now, or not by this person."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Which explained residuals are written off without asking anyone: each within its cap, and few in a customer's month."""
+"""Which explained residuals are written off without asking: each within its cap, and few in a customer's month."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -25,7 +25,8 @@ class WriteOffRules:
 class Residual:
     """The residual of a posted payment. `gross_minor` is of the invoices it settles, `lines` how many they are.
 
-    `paid_minor` is the payment. Amounts are in minor units of `currency`; `amount_sgd_minor` None where no rate is known.
+    `paid_minor` is the payment. Amounts are in minor units of `currency`; `amount_sgd_minor` is None where no rate is
+    known.
     """
 
     break_id: UUID

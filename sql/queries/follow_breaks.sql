@@ -14,19 +14,22 @@ CREATE TEMP TABLE found_breaks (
 ) ON COMMIT DROP;
 
 -- name: fill_found_breaks
--- What only needs time is of its own severity, until it took too long.
+-- What only needs time is of its own severity, until it took too long. A break whose fact has no date counts from when
+-- it was first found.
 INSERT INTO found_breaks
-SELECT break_id, breaks.recon, coalesce(policy.family, lower(code)), code, key, currency, amount_minor,
-    amount_sgd_minor,
+SELECT break_id, breaks.recon, coalesce(policy.family, lower(breaks.code)), breaks.code, breaks.key, breaks.currency,
+    breaks.amount_minor, breaks.amount_sgd_minor,
     CASE
-        WHEN code <> ALL (%(timing_codes)s::text[]) THEN severity
-        WHEN runs.as_of - age_days < %(overdue_since)s::date THEN %(timing_then)s
+        WHEN breaks.code <> ALL (%(timing_codes)s::text[]) THEN breaks.severity
+        WHEN dated.since_on < %(overdue_since)s::date THEN %(timing_then)s
         ELSE %(timing_severity)s
     END,
-    owner, runs.as_of - age_days
+    breaks.owner, dated.since_on
 FROM recon.breaks
 JOIN recon.runs USING (run_id)
-LEFT JOIN unnest(%(codes)s::text[], %(families)s::text[]) AS policy (code, family) USING (code)
+LEFT JOIN unnest(%(codes)s::text[], %(families)s::text[]) AS policy (code, family) ON policy.code = breaks.code
+LEFT JOIN recon.break_lives AS life USING (break_id)
+CROSS JOIN LATERAL (SELECT least(life.since_on, runs.as_of - breaks.age_days)) AS dated (since_on)
 WHERE run_id = %(run_id)s;
 
 -- name: lock_lives
