@@ -149,7 +149,8 @@ def _claim(tx: Transaction, break_id: UUID, by: By) -> Life:
         [last] = tx.rows("last_act_on", break_id=break_id)
         raise Conflict(
             f"break {break_id} was {last['action']} by {last['actor_id']} "
-            f"at {last['happened_at']:%Y-%m-%d %H:%M:%S} UTC (version {facts['version']}, you saw {by.seen}); look at it again"
+            f"at {last['happened_at']:%Y-%m-%d %H:%M:%S} UTC; it is version {facts['version']} and you saw {by.seen}: "
+            "look at it again"
         )
     found = tx.rows("proposal_of", break_id=break_id, number=number)
     proposals = [Proposal(**row | {"checkers": tuple(row["checkers"])}) for row in found]

@@ -5,9 +5,13 @@ from datetime import date
 
 import pytest
 
+from include.connectors.world.client import WorldSource
+from include.flows.land_records import land_records
 from include.flows.publish_run import publish_run
+from include.flows.pull_changes import pull_changes
+from include.flows.reconcile import reconcile
 from include.flows.resolve_break import By, accept, approve, assign, propose, resolve
-from include.policy import Policy, load_policy
+from include.policy import load_policy
 from include.store.postgres import PostgresStore
 from tests.flows.conftest import Draw
 from tests.flows.lives import Days
@@ -72,6 +76,7 @@ def test_a_run_that_is_only_computed_opens_no_life(days: Days) -> None:
     days.load(payments=PAID)
     days.publish("2026-03-30")
     days.load(payments=f"{PAID}\nQ C1 - SGD 70.00 2026-02-01")
+    assert reconcile(days.store, as_of=date(2026, 3, 31), policy=load_policy()).breaks == 2
     assert set(days.lives()) == {"P"}
 
 
@@ -213,10 +218,6 @@ RATES = "date,from,to,rate\n2026-02-01,SGD,USD,0.5\n2026-02-02,SGD,USD,0.5\n2026
 
 def with_rates(days: Days) -> None:
     """One SGD is half a dollar, in February and at the end of March."""
-    from include.connectors.world.client import WorldSource
-    from include.flows.land_records import land_records
-    from include.flows.pull_changes import pull_changes
-
     world = days.draw(folder="rates")
     (world / "fx").mkdir(exist_ok=True)
     (world / "fx" / "rates.csv").write_text(RATES)
@@ -268,8 +269,8 @@ def test_withholding_and_discounts_are_explained_and_wait_for_their_owners(days:
 
 
 def test_what_somebody_has_is_not_written_off_behind_their_back(days: Days) -> None:
-    none: Policy = load_policy()
-    nothing = none.model_copy(update={"writeoffs": replace(none.writeoffs, codes=())})
+    policy = load_policy()
+    nothing = policy.model_copy(update={"writeoffs": replace(policy.writeoffs, codes=())})
     days.load(invoices=ONE, payments="P C1 INV-1 SGD 49.99 2026-02-01")
     days.publish("2026-03-30", policy=nothing)
     assign(days.store, days.break_id("P"), by("ann"), to="ann")
