@@ -39,7 +39,7 @@ class What(StrEnum):
     config_change = "config_change"
 
 
-_Break = Annotated[str, typer.Argument(help="The break's id, or how it begins.")]
+_Break = Annotated[str, typer.Argument(metavar="BREAK", help="The break's id, or how it begins.")]
 _As = Annotated[str, typer.Option("--as", help="Who you are: a login or mail address.")]
 _Reason = Annotated[str, typer.Option(help="Why; kept in its history.")]
 _Seen = Annotated[int | None, typer.Option(help="The version you looked at; refused when it changed since.")]
@@ -226,9 +226,11 @@ def _store() -> Iterator["PostgresStore"]:
     from include.store.migrate import migrate
     from include.store.postgres import PostgresStore
 
+    if url := os.environ.get("TIEOUT_DATABASE_URL"):
+        yield PostgresStore(url)
+        return
     with server(Home.from_environment()) as urls:
-        if not os.environ.get("TIEOUT_DATABASE_URL"):
-            migrate(urls.app)
+        migrate(urls.app)
         yield PostgresStore(urls.app)
 
 
