@@ -207,6 +207,7 @@ CREATE TABLE recon.break_events (
     kind text,                -- the proposal's
     checkers_needed integer,  -- the proposal's
     proposed_on integer GENERATED ALWAYS AS (CASE WHEN action = 'proposed' THEN version - 1 END) STORED,
+    written_off_in integer GENERATED ALWAYS AS (CASE WHEN action = 'written_off' THEN version END) STORED,
     approval integer,         -- which of the proposal's approvals this is
     run_id uuid REFERENCES recon.runs,
     rules_sha256 text,
@@ -277,6 +278,10 @@ CREATE TABLE recon.write_offs (
     )
 );
 CREATE INDEX ON recon.write_offs (customer_id, month);
+
+ALTER TABLE recon.break_events
+ADD CONSTRAINT policy_says_whose_month FOREIGN KEY (break_id, written_off_in)
+REFERENCES recon.write_offs (break_id, version) DEFERRABLE INITIALLY DEFERRED;
 
 -- Which published runs the lives have followed, in their order.
 CREATE TABLE recon.life_updates (

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 
 import pytest
 
 from include.domain.break_life import Kind
+from include.flows.publish_run import publish_run
+from include.flows.reconcile import reconcile
 from include.flows.resolve_break import (
     Acted,
     By,
@@ -204,6 +207,24 @@ def test_of_two_checkers_at_once_both_count_and_nobody_counts_twice(days: Days) 
     with ThreadPoolExecutor(6) as people:
         said = sorted(people.map(try_it, ["ben", "Ben", "cho", "CHO", "ann", "Ann"]))
     assert said == ["APPROVED", "PROPOSED", "refused", "refused", "refused", "refused"]
+
+
+def test_people_and_a_run_at_the_same_breaks_at_once_lose_nothing(days: Days) -> None:
+    days.load(payments="\n".join(f"P{n} C{n} - SGD 60.00 2026-02-01" for n in range(8)))
+    days.publish("2026-03-30")
+    days.load(payments="\n".join(f"P{n} C{n} - SGD 70.00 2026-02-01" for n in range(8)))
+    lives = days.lives()
+    reconcile(days.store, as_of=date(2026, 3, 31), policy=POLICY)
+
+    def work(key: str) -> int:
+        if key == "publish":
+            return publish_run(days.store, as_of=date(2026, 3, 31)).breaks["changed"]
+        return sum(comment(days.store, lives[key]["break_id"], by("ann")).version > 0 for _ in range(5))
+
+    with ThreadPoolExecutor(9) as people:
+        said = list(people.map(work, ["P0", "P1", "P2", "publish", *(f"P{n}" for n in range(3, 8))]))
+    assert said == [5, 5, 5, 8, 5, 5, 5, 5, 5]
+    assert {life["version"] for life in days.lives().values()} == {7}
 
 
 def test_a_break_is_found_by_the_beginning_of_its_id(days: Days) -> None:

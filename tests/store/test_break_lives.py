@@ -464,6 +464,12 @@ def test_policy_cannot_write_off_more_than_a_customers_month(db: Connection) -> 
         )
 
 
+def test_policy_writes_nothing_off_without_saying_whose_month_it_was(db: Connection) -> None:
+    event(db, 2, "written_off", "OPEN>ACCEPTED", actor="policy", run_id=RUN, rules_sha256="rules")
+    with pytest.raises(errors.ForeignKeyViolation, match="policy_says_whose_month"):
+        db.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
 def test_the_database_allows_the_steps_the_program_knows_and_no_others(database_url: str) -> None:
     with psycopg.connect(database_url) as db:
         rows = db.execute("SELECT action, actor_kind, from_state, to_state FROM recon.break_steps").fetchall()
