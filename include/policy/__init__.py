@@ -8,12 +8,12 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from include.domain.break_life import FourEyes
 from include.domain.breaks import Level
 from include.domain.business_days import Calendars
 from include.domain.residuals import ResidualRules
-from include.domain.service_levels import Desk, ServiceLevel, Timing
+from include.domain.service_levels import Desk
 from include.domain.write_offs import WriteOffRules
+from include.policy.lives import Lives
 from include.ports import Fatal
 
 FOLDER = Path(__file__).parent
@@ -50,15 +50,6 @@ class Breaks(_Strict):
     severity_by_value: dict[Level, int]
     unknown_value: Level
     codes: dict[str, BreakCode]
-
-
-class Lives(_Strict):
-    """How breaks are worked on."""
-
-    service_levels: dict[Level, ServiceLevel]
-    escalation: tuple[str, ...] = Field(min_length=1)
-    timing: Timing
-    four_eyes: FourEyes
 
 
 class Policy(_Strict):
