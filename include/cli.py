@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from include.cli_breaks import breaks_app
 from include.local.home import Home, SetUpFailed
 from include.ports import NothingUsable, Stop
 
@@ -24,6 +25,7 @@ WARNINGS_SHOWN = 50
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 world_app = typer.Typer(no_args_is_help=True, help="Make and serve worlds: folders of CSV files.")
 app.add_typer(world_app, name="world")
+app.add_typer(breaks_app, name="breaks")
 
 _Day = Annotated[
     datetime, typer.Option("--as-of", formats=["%Y-%m-%d"], help="Business day; later facts are not seen.")

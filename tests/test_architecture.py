@@ -31,7 +31,15 @@ ALLOWED: dict[str, set[str]] = {
         "include.ports",
     },
     "include.console": PURE | {"include.flows", "include.wiring", "include.console", "include.ports"},
-    "include.cli": {"include.local", "include.offline", "include.store", "include.twin", "include.ports"},
+    "include.cli_breaks": INSIDE | {"include.local", "include.flows", "include.store", "include.cli_breaks"},
+    "include.cli": {
+        "include.cli_breaks",
+        "include.local",
+        "include.offline",
+        "include.store",
+        "include.twin",
+        "include.ports",
+    },
     "dags": {"include.wiring", "include.flows"},
     "plugins": {"include.console", "include.flows"},
 }

@@ -72,8 +72,8 @@ def explain(short: Shortfall, rules: ResidualRules) -> str | None:
         short.gross_minor, rules.discount_percent
     ):
         return "CA17"
-    if short.fee_cap_minor is not None and short.missing_minor <= min(
-        short.fee_cap_minor, max(1, int(short.gross_minor * rules.fee_percent / _CENTURY))
+    if short.fee_cap_minor is not None and short.missing_minor <= fee_limit(
+        short.gross_minor, fee_cap_minor=short.fee_cap_minor, rules=rules
     ):
         return "CA07"
     return None
@@ -95,6 +95,11 @@ def fee_cap(currency: str, *, per_sgd: Decimal | None, rules: ResidualRules) -> 
         return None
     widened = rules.fee_cap_sgd_minor * per_sgd * (100 + rules.fee_cap_headroom_percent) / _CENTURY
     return int(widened)
+
+
+def fee_limit(gross_minor: int, *, fee_cap_minor: int, rules: ResidualRules) -> int:
+    """The largest difference that is a bank fee, in minor units; `fee_cap_minor` is the cap of the day."""
+    return min(fee_cap_minor, max(1, int(gross_minor * rules.fee_percent / _CENTURY)))
 
 
 def within_fx_tolerance(paid_minor: int, *, expected_minor: int, rules: ResidualRules) -> bool:

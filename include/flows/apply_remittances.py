@@ -68,11 +68,12 @@ def _settings(tx: Transaction, seen: Seen, policy: Policy) -> Settings:
         rates=DailyRates(
             (row["rate_date"], row["from_currency"], row["to_currency"], row["rate"]) for row in rates
         ),
-        fee_caps=_fee_caps(tx, policy, span["currencies"] or []),
+        fee_caps=fee_caps(tx, policy, span["currencies"] or []),
     )
 
 
-def _fee_caps(tx: Transaction, policy: Policy, currencies: Iterable[str]) -> dict[str, int]:
+def fee_caps(tx: Transaction, policy: Policy, currencies: Iterable[str]) -> dict[str, int]:
+    """The fee cap of the day in each currency that has a rate, in its minor units."""
     rows = tx.rows("rates_as_of")
     in_sgd = rates_to(REPORTING_CURRENCY, [(r["from_currency"], r["to_currency"], r["rate"]) for r in rows])
     caps = {}

@@ -51,7 +51,8 @@ ROWS_AT_ONCE = 20_000
 """Rows of results held in memory at once."""
 
 _COLUMNS = {
-    "recon.breaks": "run_id break_id recon code key currency amount_minor severity age_days owner action evidence",
+    "recon.breaks": "run_id break_id recon code key currency amount_minor amount_sgd_minor severity age_days owner "
+    "action evidence",
     "recon.control_totals": "run_id recon side currency lost_count loaded_count quarantined_count loaded_minor "
     "matched_minor open_minor excluded_minor proven",
     "recon.open_invoices": "run_id invoice_id customer_id currency open_minor due_date days_past_due bucket",
@@ -172,9 +173,14 @@ class _Judge:
     def row(self, run_id: UUID, one: Break) -> list[Any]:
         code = self.rules.codes[one.code]
         identity = break_id(recon=one.recon, family=code.family, key=one.key)
-        facts = [one.recon, one.code, one.key, one.currency, one.amount_minor]
+        facts = [one.recon, one.code, one.key, one.currency, one.amount_minor, self._worth(one)]
         age_days = (self.as_of - one.since).days if one.since else 0
         return [run_id, identity, *facts, self._level(one), age_days, code.owner, code.action, one.evidence]
+
+    def _worth(self, one: Break) -> int | None:
+        if one.amount_minor is None or one.currency is None:
+            return None
+        return in_reporting_currency(one.amount_minor, currency=one.currency, rates=self.in_sgd)
 
     def _level(self, one: Break) -> str:
         level = one.severity or self.rules.codes[one.code].severity

@@ -9,9 +9,13 @@ import yaml
 from pydantic import Field, ValidationError
 
 from include.domain.breaks import Level
+from include.domain.business_days import Calendars
 from include.domain.residuals import ResidualRules
+from include.domain.service_levels import Desk
+from include.domain.write_offs import WriteOffRules
 from include.policy.arr import Arr
 from include.policy.identity import Identity
+from include.policy.lives import Lives
 from include.policy.orders import Orders
 from include.policy.payouts import Payouts
 from include.policy.strict import Strict
@@ -60,6 +64,9 @@ class Policy(Strict):
     identity: Identity
     statuses: dict[str, dict[str, tuple[str, ...]]]
     orders: Orders
+    writeoffs: WriteOffRules
+    lives: Lives
+    calendars: Calendars
     sha256: str
 
     @cached_property
@@ -69,6 +76,12 @@ class Policy(Strict):
             entity: {word: status for status, words in statuses.items() for word in words}
             for entity, statuses in self.statuses.items()
         }
+
+    @property
+    def desk(self) -> Desk:
+        """Where deadlines are kept."""
+        zone = self.calendars.entity.zone
+        return Desk(self.calendars.own, zone, self.lives.service_levels, self.lives.escalation)
 
 
 def load_policy(folder: Path = FOLDER) -> Policy:

@@ -18,6 +18,9 @@ STREAMED_ROWS = 5_000
 _RETRYABLE_CLASSES = ("08", "40", "53", "55", "57")
 """SQLSTATE classes worth another try: connection, rollback, resources, object in use, operator intervention."""
 
+_ABSENT = {"3F000", "42P01", "42703"}
+"""SQLSTATEs of a missing schema, table or column."""
+
 
 class PostgresStore:
     """The store of one database. Connections are opened per transaction and closed after it."""
@@ -39,6 +42,11 @@ class PostgresStore:
                 or (error.sqlstate or "")[:2] in _RETRYABLE_CLASSES
             ):
                 raise ports.Retryable(f"Postgres: {error}") from error
+            if error.sqlstate in _ABSENT:
+                raise ports.Fatal(
+                    f"the database lacks what it should have ({str(error).splitlines()[0]}); "
+                    "`tieout migrate` brings it to the newest schema"
+                ) from error
             raise ports.Fatal(
                 f"Postgres refuses what it was given, which is a fault of ours: {error}"
             ) from error

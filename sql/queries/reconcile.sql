@@ -87,7 +87,7 @@ WHERE run_id = %(run_id)s;
 UPDATE recon.runs SET state = 'refused' WHERE run_id = %(run_id)s;
 
 -- name: latest_run_of
-SELECT run_id, as_of, state, certificate, rules_sha256, code_sha256
+SELECT run_id, as_of, batch_through, state, certificate, rules_sha256, code_sha256
 FROM recon.runs WHERE as_of = %(as_of)s
 ORDER BY computed_at DESC LIMIT 1;
 

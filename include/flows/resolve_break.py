@@ -1,0 +1,191 @@
+"""People at work on a break: assign, comment, propose, approve, reject, resolve, accept; each act leaves its history.
+
+Whoever acts says which version of the break they saw. The rules are those of `include/domain/break_life.py`; the
+database keeps them too, also against whoever goes around this.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from include.domain import break_life
+from include.domain.break_life import PENDING, Kind, Life, Move, NotAllowed, Proposal, State, identity
+from include.policy import Policy
+from include.ports import Rejected, Store, Transaction
+
+SHORTEST_BEGINNING = 6
+
+
+class Conflict(Rejected):
+    """Somebody changed the break after it was read; read it again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class By:
+    """Who acts and why. `seen` is the version of the break they looked at; None acts on whatever is there now."""
+
+    actor: str
+    reason: str
+    seen: int | None = None
+
+
+@dataclass(frozen=True)
+class Acted:
+    """Where the break is after the act."""
+
+    break_id: UUID
+    state: State
+    version: int
+    assignee: str | None
+
+
+def find_break(store: Store, text: str) -> UUID:
+    """The break whose id is this or begins like it. Raises Rejected when there is none, or several."""
+    beginning = text.strip().lower()
+    if len(beginning) < SHORTEST_BEGINNING:
+        raise Rejected(
+            f"{text!r} is too short for a break's id; give {SHORTEST_BEGINNING} characters or more"
+        )
+    with store.transaction() as tx:
+        found = tx.rows("lives_beginning", beginning=beginning)
+    if len(found) != 1:
+        raise Rejected(
+            f"{'several breaks have' if found else 'no break has'} an id beginning with {beginning}"
+        )
+    break_id: UUID = found[0]["break_id"]
+    return break_id
+
+
+def assign(store: Store, break_id: UUID, by: By, *, to: str) -> Acted:
+    """Give the break to somebody. Raises Conflict, Rejected."""
+    return _act(store, break_id, by, lambda _, life, __: break_life.assign(life, to=identity(to)))
+
+
+def comment(store: Store, break_id: UUID, by: By) -> Acted:
+    """Add a remark to its history. Raises Conflict, Rejected."""
+    return _act(store, break_id, by, lambda _, life, __: break_life.comment(life))
+
+
+def propose(store: Store, break_id: UUID, by: By, *, kind: Kind, policy: Policy) -> Acted:
+    """Propose what to do about it; how many must approve depends on what and how much. Raises Conflict, Rejected."""
+    limits = policy.lives.four_eyes
+
+    def decide(tx: Transaction, life: Life, actor: str) -> Move:
+        needed = break_life.checkers_needed(
+            kind, amount_minor=life.amount_minor, amount_sgd_minor=life.amount_sgd_minor, limits=limits
+        )
+        move = break_life.propose(life, maker=actor, needed=needed)
+        tx.run(
+            "keep_limits",
+            rules_sha256=policy.sha256,
+            manual_match=limits.manual_match_sgd_minor,
+            two_checkers=limits.two_checkers_sgd_minor,
+        )
+        tx.run(
+            "keep_proposal",
+            break_id=life.break_id,
+            kind=kind,
+            reason=by.reason,
+            maker=by.actor,
+            rules_sha256=policy.sha256,
+            checkers_needed=needed,
+        )
+        return move
+
+    return _act(store, break_id, by, decide)
+
+
+def approve(store: Store, break_id: UUID, by: By) -> Acted:
+    """Approve what somebody else proposed. Raises Conflict, Rejected."""
+
+    def decide(tx: Transaction, life: Life, actor: str) -> Move:
+        move = break_life.approve(life, checker=actor)
+        tx.run(
+            "keep_approval",
+            break_id=life.break_id,
+            number=_number(life),
+            ordinal=_ordinal(life),
+            checker=by.actor,
+            reason=by.reason,
+        )
+        return move
+
+    return _act(store, break_id, by, decide)
+
+
+def reject(store: Store, break_id: UUID, by: By) -> Acted:
+    """Send its proposal back to whoever has it. Raises Conflict, Rejected."""
+    return _act(store, break_id, by, lambda _, life, __: break_life.reject(life))
+
+
+def resolve(store: Store, break_id: UUID, by: By) -> Acted:
+    """Say that it is done; a later run that still finds it opens it again. Raises Conflict, Rejected."""
+    return _act(store, break_id, by, lambda _, life, actor: break_life.resolve(life, actor=actor))
+
+
+def accept(store: Store, break_id: UUID, by: By) -> Acted:
+    """Let it stand, as approved. Raises Conflict, Rejected."""
+    return _act(store, break_id, by, lambda _, life, __: break_life.accept(life))
+
+
+def _act(store: Store, break_id: UUID, by: By, decide: Callable[[Transaction, Life, str], Move]) -> Acted:
+    if not by.reason.strip():
+        raise Rejected("a reason is missing: history without one explains nothing")
+    with store.transaction() as tx:
+        life = _claim(tx, break_id, by)
+        try:
+            move = decide(tx, life, identity(by.actor))
+        except NotAllowed as refused:
+            raise Rejected(f"break {break_id}: {refused}") from None
+        return _record(tx, life, move, by)
+
+
+def _claim(tx: Transaction, break_id: UUID, by: By) -> Life:
+    rows = tx.rows("claim_life", break_id=break_id)
+    if not rows:
+        raise Rejected(f"no break has the id {break_id}")
+    number, facts = rows[0].pop("proposal_no"), rows[0]
+    if by.seen is not None and by.seen != facts["version"]:
+        [last] = tx.rows("last_act_on", break_id=break_id)
+        raise Conflict(
+            f"break {break_id} was {last['action']} by {last['actor_id']} "
+            f"at {last['happened_at']:%Y-%m-%d %H:%M:%S} UTC; it is version {facts['version']} and you saw {by.seen}: "
+            "look at it again"
+        )
+    found = tx.rows("proposal_of", break_id=break_id, number=number)
+    proposals = [Proposal(**row | {"checkers": tuple(row["checkers"])}) for row in found]
+    return Life(**facts, proposal=proposals[0] if proposals else None)
+
+
+def _record(tx: Transaction, life: Life, move: Move, by: By) -> Acted:
+    pending = move.to_state in PENDING
+    after = (_number(life) or _newest(tx, life)) if pending else 0
+    step = {
+        "break_id": life.break_id,
+        "to_state": move.to_state,
+        "assignee": move.assignee,
+        "proposal_after": after,
+    }
+    tx.run(
+        "record_act",
+        **step,
+        action=move.action,
+        actor=by.actor,
+        reason=by.reason,
+        approval=_ordinal(life) if move.action == "approved" else None,
+    )
+    tx.run("move_life", **step, version=life.version)
+    return Acted(life.break_id, move.to_state, life.version + 1, move.assignee)
+
+
+def _number(life: Life) -> int:
+    return life.proposal.number if life.proposal else 0
+
+
+def _ordinal(life: Life) -> int:
+    return len(life.proposal.checkers) + 1 if life.proposal else 0
+
+
+def _newest(tx: Transaction, life: Life) -> int:
+    number: int = tx.rows("newest_proposal_of", break_id=life.break_id)[0]["number"]
+    return number

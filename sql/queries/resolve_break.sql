@@ -1,0 +1,94 @@
+-- People at work on breaks: what there is to do, what is known of one, and each act with its row of history.
+
+-- name: list_lives
+-- Worst first, then by value, then the longest known.
+SELECT break_id, recon, code, key, currency, amount_minor, amount_sgd_minor, severity, owner, state, assignee, version,
+    since_on, opened_at, first_seen_on, last_seen_on, clock_timestamp() AS now
+FROM recon.break_lives
+WHERE state = ANY (%(states)s) AND owner = coalesce(%(owner)s::text, owner)
+    AND (%(assignee)s::text IS NULL OR assignee = %(assignee)s) AND recon = coalesce(%(recon)s::text, recon)
+ORDER BY severity, abs(amount_sgd_minor) DESC NULLS LAST, opened_at, break_id
+LIMIT %(limit)s;
+
+-- name: lives_beginning
+SELECT break_id FROM recon.break_lives WHERE starts_with(break_id::text, %(beginning)s) ORDER BY break_id LIMIT 2;
+
+-- name: life_of
+-- With what the last run that found it says about it.
+SELECT life.break_id, life.recon, life.code, life.key, life.currency, life.amount_minor, life.amount_sgd_minor,
+    life.severity, life.owner, state, assignee, version, since_on, opened_at, first_seen_on, last_seen_on, action,
+    evidence, clock_timestamp() AS now
+FROM recon.break_lives AS life
+LEFT JOIN recon.breaks ON breaks.run_id = life.last_seen_run AND breaks.break_id = life.break_id
+WHERE life.break_id = %(break_id)s;
+
+-- name: history_of
+SELECT version, happened_at, actor_id AS actor, action, from_state, to_state, assignee, severity, code, currency,
+    amount_minor, proposal_no, kind, approval, checkers_needed, reason
+FROM recon.break_events WHERE break_id = %(break_id)s ORDER BY version;
+
+-- name: claim_life
+-- Whoever else wants to act waits here, and then sees another version.
+SELECT break_id, state, version, assignee, amount_minor, amount_sgd_minor, proposal_no
+FROM recon.break_lives WHERE break_id = %(break_id)s FOR UPDATE;
+
+-- name: last_act_on
+SELECT actor_id, action, happened_at FROM recon.break_events
+WHERE break_id = %(break_id)s ORDER BY version DESC LIMIT 1;
+
+-- name: proposal_of
+SELECT proposal_no AS number, kind, maker, proposal.checkers_needed,
+    array_remove(array_agg(checker ORDER BY ordinal), NULL) AS checkers
+FROM recon.break_proposals AS proposal
+LEFT JOIN recon.break_approvals AS approval USING (break_id, proposal_no)
+WHERE break_id = %(break_id)s AND proposal_no = %(number)s
+GROUP BY proposal_no, kind, maker, proposal.checkers_needed;
+
+-- name: keep_limits
+INSERT INTO recon.control_limits (rules_sha256, manual_match_sgd_minor, two_checkers_sgd_minor)
+VALUES (%(rules_sha256)s, %(manual_match)s, %(two_checkers)s)
+ON CONFLICT (rules_sha256) DO NOTHING;
+
+-- name: keep_proposal
+INSERT INTO recon.break_proposals (
+    break_id, proposal_no, based_on, kind, reason, maker, code, currency, amount_minor, amount_sgd_minor, rules_sha256,
+    manual_match_sgd_minor, two_checkers_sgd_minor, checkers_needed
+)
+SELECT break_id,
+    1 + (SELECT count(*) FROM recon.break_proposals AS earlier WHERE earlier.break_id = life.break_id),
+    version, %(kind)s, %(reason)s, %(maker)s, code, currency, amount_minor, amount_sgd_minor, rules_sha256,
+    manual_match_sgd_minor, two_checkers_sgd_minor, %(checkers_needed)s
+FROM recon.break_lives AS life
+JOIN recon.control_limits ON rules_sha256 = %(rules_sha256)s
+WHERE break_id = %(break_id)s;
+
+-- name: keep_approval
+INSERT INTO recon.break_approvals (break_id, proposal_no, ordinal, checker, maker_id, checkers_needed, reason)
+SELECT break_id, proposal_no, %(ordinal)s, %(checker)s, maker_id, checkers_needed, %(reason)s
+FROM recon.break_proposals WHERE break_id = %(break_id)s AND proposal_no = %(number)s;
+
+-- name: record_act
+INSERT INTO recon.break_events (
+    break_id, version, action, actor, reason, from_state, to_state, assignee, severity, code, currency, amount_minor,
+    amount_sgd_minor, proposal_before, proposal_after, kind, checkers_needed, approval
+)
+SELECT life.break_id, version + 1, %(action)s, %(actor)s, %(reason)s, state, %(to_state)s, %(assignee)s, severity,
+    life.code, life.currency, life.amount_minor, life.amount_sgd_minor, life.proposal_no, %(proposal_after)s,
+    proposal.kind, proposal.checkers_needed, %(approval)s
+FROM recon.break_lives AS life
+LEFT JOIN recon.break_proposals AS proposal
+    ON proposal.break_id = life.break_id AND proposal.proposal_no = greatest(life.proposal_no, %(proposal_after)s)
+WHERE life.break_id = %(break_id)s;
+
+-- name: move_life
+UPDATE recon.break_lives
+SET state = %(to_state)s, assignee = %(assignee)s, proposal_no = %(proposal_after)s, version = version + 1,
+    accepted_in = CASE
+        WHEN %(to_state)s <> 'ACCEPTED' THEN NULL
+        WHEN state = 'ACCEPTED' THEN accepted_in
+        ELSE version + 1
+    END
+WHERE break_id = %(break_id)s AND version = %(version)s;
+
+-- name: newest_proposal_of
+SELECT max(proposal_no) AS number FROM recon.break_proposals WHERE break_id = %(break_id)s;
