@@ -23,6 +23,7 @@ from include.domain.fx import rates_to
 from include.domain.proofs import ControlTotal
 from include.flows import flag_quality
 from include.flows.apply_cash import apply_cash
+from include.flows.prove_run import proofs_of, prove_run
 from include.flows.render_results import hash_results
 from include.flows.snapshot import Seen, see
 from include.flows.total_controls import input_of, total_controls
@@ -46,6 +47,9 @@ _COLUMNS = {
     "matched_minor open_minor excluded_minor proven",
     "recon.open_invoices": "run_id invoice_id customer_id currency open_minor due_date days_past_due bucket",
 }
+
+_RESULTS = ("matches", "breaks", "totals", "open_invoices", "customer_balances", "proofs", "restatements")
+"""What a repeated run forgets of before, by the queries `forget_<results>`."""
 
 
 @dataclass(frozen=True)
@@ -86,14 +90,14 @@ def reconcile(store: Store, *, as_of: date, policy: Policy, buckets: int = 0) ->
             flag_quality.quarantined(quarantine),
             flag_quality.unknown_statuses(tx),
             flag_quality.unproven_sources(unproven),
-            flag_quality.untied_totals(totals),
         )
         _keep_breaks(tx, seen, chain.from_iterable(quality), judge)
         _copy(tx, "recon.control_totals", _total_rows(run_id, totals))
         _copy_in_portions(tx, "recon.open_invoices", _open_rows(seen, tx.stream("open_invoices")))
+        _keep_breaks(tx, seen, prove_run(tx, seen, policy, proof_through=snapshot["proof_through"]), judge)
         certificate = _certify(tx, run_id, seen, policy, inputs)
         breaks = tx.rows("count_breaks", run_id=run_id)[0]["breaks"]
-    proven = not unproven and all(total.proven for total in totals)
+        proven = not unproven and all(proof.holds for proof in proofs_of(tx, seen))
     return RunSummary(run_id, as_of, breaks, proven, certificate["certificate_sha256"])
 
 
@@ -115,7 +119,7 @@ def _open(tx: Transaction, seen: Seen, proof_through: int, policy: Policy) -> No
         rules_sha256=policy.sha256,
         code_sha256=code_sha256(),
     )
-    for results in ("matches", "breaks", "totals", "open_invoices", "customer_balances"):
+    for results in _RESULTS:
         tx.run(f"forget_{results}", run_id=seen.run_id)
 
 

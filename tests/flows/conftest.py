@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from include.flows.pull_changes import pull_changes
 from include.flows.reconcile import RunSummary, reconcile
 from include.flows.render_results import render_results
 from include.policy import load_policy
+from include.ports import Cursor, Page
 from include.store.postgres import PostgresStore
 
 INVOICES = "id,number,customer_id,issue_date,due_date,currency,gross,status"
@@ -72,6 +73,18 @@ def draw(tmp_path: Path) -> Draw:
         return tmp_path / folder
 
     return write
+
+
+class Live(WorldSource):
+    """A system whose rows change: every file drawn is its newer state, and versions are contents."""
+
+    states_once = False
+
+    def fetch_page(self, entity: str, cursor: Cursor | None) -> Page:
+        page = super().fetch_page(entity, None)
+        records = [replace(record, version=str(record.payload)) for record in page.records]
+        turn = int(cursor["turn"]) + 1 if cursor else 1
+        return Page(records=records, next_cursor={"turn": str(turn)}, has_more=False)
 
 
 def load(store: PostgresStore, world: Path) -> None:

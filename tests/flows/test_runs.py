@@ -1,7 +1,6 @@
 """Runs as a whole: the same inputs give the same bytes, nothing is lost, and what is not proven is not published."""
 
 import random
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from include.policy import load_policy
 from include.ports import Cursor, Fatal, Page, Retryable, Source
 from include.store.postgres import PostgresStore
 from tests.checks import assert_checks_hold
-from tests.flows.conftest import Draw, TieOut, load, load_from, results
+from tests.flows.conftest import Draw, Live, TieOut, load, load_from, results
 
 DAY = date(2026, 3, 31)
 INVOICES = "\n".join(
@@ -146,18 +145,6 @@ def test_an_unproven_window_is_read_again_from_where_it_began(draw: Draw, store:
     rewind(store, system="world", entity="invoices")
     assert pull_changes(honest, store, entity="invoices").new == 1
     assert check_completeness(honest, store, entity="invoices").proven
-
-
-class Live(WorldSource):
-    """A system whose rows change: every file drawn is its newer state, and versions are contents."""
-
-    states_once = False
-
-    def fetch_page(self, entity: str, cursor: Cursor | None) -> Page:
-        page = super().fetch_page(entity, None)
-        records = [replace(record, version=str(record.payload)) for record in page.records]
-        turn = int(cursor["turn"]) + 1 if cursor else 1
-        return Page(records=records, next_cursor={"turn": str(turn)}, has_more=False)
 
 
 def test_a_row_that_goes_back_to_what_it_was_is_current_again(draw: Draw, store: PostgresStore) -> None:
