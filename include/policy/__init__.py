@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from include.domain.breaks import Level
+from include.domain.ownership import Ownership, UnknownField
 from include.domain.residuals import ResidualRules
 from include.ports import Fatal
 
@@ -48,11 +49,40 @@ class Breaks(_Strict):
     codes: dict[str, BreakCode]
 
 
+class OwnershipRules(_Strict):
+    """Who owns each field, as letters, and the fields we may write in each system."""
+
+    systems: dict[str, str]
+    fields: dict[str, dict[str, str]]
+    writes: dict[str, dict[str, frozenset[str]]]
+
+    @model_validator(mode="after")
+    def _checked(self) -> "OwnershipRules":
+        """Raises ValueError (which pydantic reports) on an unknown letter, or a write we have no right to."""
+        self.ownership()
+        return self
+
+    def ownership(self) -> Ownership:
+        """The rules with systems by name."""
+        unknown = {letter for fields in self.fields.values() for letter in fields.values()} - set(self.systems)
+        if unknown:
+            raise ValueError(f"owners {', '.join(sorted(unknown))} are no systems")
+        owners = {
+            entity: {field: self.systems[letter] for field, letter in fields.items()}
+            for entity, fields in self.fields.items()
+        }
+        try:
+            return Ownership(owners, self.writes)
+        except UnknownField as unknown_field:
+            raise ValueError(str(unknown_field)) from unknown_field
+
+
 class Policy(_Strict):
     """Everything a rule may depend on, besides the data."""
 
     matching: dict[str, tuple[Pass, ...]]
     breaks: Breaks
+    ownership: OwnershipRules
     residuals: ResidualRules
     statuses: dict[str, dict[str, tuple[str, ...]]]
     sha256: str
@@ -64,6 +94,11 @@ class Policy(_Strict):
             entity: {word: status for status, words in statuses.items() for word in words}
             for entity, statuses in self.statuses.items()
         }
+
+    @cached_property
+    def field_ownership(self) -> Ownership:
+        """Whose word counts, field by field."""
+        return self.ownership.ownership()
 
 
 def load_policy(folder: Path = FOLDER) -> Policy:
