@@ -64,7 +64,9 @@ class OwnershipRules(_Strict):
 
     def ownership(self) -> Ownership:
         """The rules with systems by name."""
-        unknown = {letter for fields in self.fields.values() for letter in fields.values()} - set(self.systems)
+        unknown = {letter for fields in self.fields.values() for letter in fields.values()} - set(
+            self.systems
+        )
         if unknown:
             raise ValueError(f"owners {', '.join(sorted(unknown))} are no systems")
         owners = {

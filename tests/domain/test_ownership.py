@@ -89,5 +89,5 @@ def test_a_wrong_ownership_file_is_named_on_load(tmp_path: Any) -> None:
     rules = yaml.safe_load((tmp_path / "ownership.yaml").read_text())
     rules["writes"]["salesforce"]["opportunities"].append("amount")
     (tmp_path / "ownership.yaml").write_text(yaml.safe_dump(rules))
-    with pytest.raises(Fatal, match="opportunities.amount is salesforce's"):
+    with pytest.raises(Fatal, match=r"opportunities\.amount is salesforce's"):
         load_policy(tmp_path)
