@@ -23,6 +23,7 @@ ALLOWED: dict[str, set[str]] = {
     "include.twin": {"include.twin"},
     "include.local": {"include.local", "include.store", "include.twin", "include.ports"},
     "include.offline": INSIDE | {"include.flows", "include.connectors", "include.store"},
+    "include.verify": INSIDE | {"include.flows", "include.store"},
     "include.wiring": {
         "include.connectors",
         "include.store",
@@ -31,7 +32,14 @@ ALLOWED: dict[str, set[str]] = {
         "include.ports",
     },
     "include.console": PURE | {"include.flows", "include.wiring", "include.console", "include.ports"},
-    "include.cli": {"include.local", "include.offline", "include.store", "include.twin", "include.ports"},
+    "include.cli": {
+        "include.local",
+        "include.offline",
+        "include.store",
+        "include.twin",
+        "include.ports",
+        "include.verify",
+    },
     "dags": {"include.wiring", "include.flows"},
     "plugins": {"include.console", "include.flows"},
 }
