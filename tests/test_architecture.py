@@ -33,13 +33,14 @@ ALLOWED: dict[str, set[str]] = {
     },
     "include.console": PURE | {"include.flows", "include.wiring", "include.console", "include.ports"},
     "include.cli": {
+        "include.cli_certificate",
         "include.local",
         "include.offline",
         "include.store",
         "include.twin",
         "include.ports",
-        "include.verify",
     },
+    "include.cli_certificate": {"include.local", "include.offline", "include.ports", "include.verify"},
     "dags": {"include.wiring", "include.flows"},
     "plugins": {"include.console", "include.flows"},
 }
