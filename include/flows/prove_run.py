@@ -19,8 +19,7 @@ def prove_run(tx: Transaction, seen: Seen, policy: Policy, *, proof_through: int
     for table in ("proof_invoices", "proof_payments"):
         tx.run(f"create_{table}", **run)
     tx.run("analyse_proof_items")
-    tx.run("prove_rows_loaded", **run)
-    _prove_money_loaded(tx, seen, proof_through)
+    _prove_loaded(tx, seen, proof_through)
     for proof in ("decided", "settled", "sub_ledger", "one_state"):
         tx.run(f"prove_{proof}", **run)
     _carry_forward(tx, seen, policy)
@@ -32,18 +31,19 @@ def proofs_of(tx: Transaction, seen: Seen) -> list[RunProof]:
     return [RunProof(**row) for row in tx.rows("run_proofs", run_id=seen.run_id)]
 
 
-def _prove_money_loaded(tx: Transaction, seen: Seen, proof_through: int) -> None:
+def _prove_loaded(tx: Transaction, seen: Seen, proof_through: int) -> None:
     for entity in ENTITIES.values():
+        table = {"table": f"canonical.{entity.name}"}
+        names = {"run_id": seen.run_id, "recon": entity.recon, "side": entity.side, "entity": entity.name}
+        tx.run_for("prove_rows_loaded", names=table, batch=seen.batch, **names)
         if entity.amount:
+            amount = {"amount": f"{entity.amount}_minor"}
             tx.run_for(
                 "prove_money_loaded",
-                names={"table": f"canonical.{entity.name}", "amount": f"{entity.amount}_minor"},
-                run_id=seen.run_id,
-                recon=entity.recon,
-                side=entity.side,
-                entity=entity.name,
+                names=table | amount,
                 batch=seen.batch,
                 proof_through=proof_through,
+                **names,
             )
 
 

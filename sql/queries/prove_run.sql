@@ -61,12 +61,35 @@ FULL JOIN spent USING (payment_id, currency);
 ANALYZE proof_invoices, proof_payments;
 
 -- name: prove_rows_loaded
--- Rows of each source, whatever their currency: those lost are in neither place.
-INSERT INTO recon.proofs (run_id, proof, recon, side, measure, expected, found, wrong_items)
-SELECT run_id, 'loaded', min(recon), side, 'rows', sum(loaded_count) + sum(quarantined_count) + max(lost_count),
-    sum(loaded_count) + sum(quarantined_count), max(lost_count)
-FROM recon.control_totals WHERE run_id = %(run_id)s
-GROUP BY run_id, side;
+-- Rows received, of whatever day: each has a version or is in quarantine. Where every page's rows are there, and nothing
+-- was lost when they landed, nobody need look at the pages again; nor can they where rows were stated anew.
+INSERT INTO recon.proofs (run_id, proof, recon, side, measure, expected, found, wrong_items, example)
+WITH stored AS (
+    SELECT (SELECT count(*) FROM {table} WHERE recorded_in <= %(batch)s)
+        + (SELECT count(*) FROM canonical.quarantine
+            WHERE entity = %(entity)s AND quarantined_in <= %(batch)s) AS rows,
+        EXISTS (SELECT FROM {table} WHERE recorded_in <= %(batch)s AND superseded_in IS NOT NULL) AS restated,
+        (SELECT coalesce(sum(records), 0) FROM ops.pulls
+            WHERE entity = %(entity)s AND landed_in <= %(batch)s) AS received,
+        (SELECT coalesce(max(lost_count), 0) FROM recon.control_totals
+            WHERE run_id = %(run_id)s AND side = %(side)s) AS lost_on_landing
+), missing AS (
+    SELECT count(*) AS rows, min(records.native_id) AS example
+    FROM ops.pulls
+    JOIN raw.records USING (pull_id)
+    WHERE (SELECT received <> rows AND NOT restated FROM stored)
+        AND pulls.entity = %(entity)s AND pulls.landed_in <= %(batch)s
+        AND NOT EXISTS (SELECT FROM {table} AS canonical WHERE canonical.native_id = records.native_id)
+        AND NOT EXISTS (
+            SELECT FROM canonical.quarantine
+            WHERE quarantine.system = records.system AND quarantine.entity = records.entity
+                AND quarantine.native_id = records.native_id AND quarantine.version = records.version
+        )
+), lost AS (
+    SELECT greatest(lost_on_landing, missing.rows) AS rows, example FROM stored CROSS JOIN missing
+)
+SELECT %(run_id)s, 'loaded', %(recon)s, %(side)s, 'rows', stored.rows + lost.rows, stored.rows, lost.rows, example
+FROM stored CROSS JOIN lost WHERE stored.rows + lost.rows > 0;
 
 -- name: prove_money_loaded
 -- The source's own totals against the amounts stored, where every row was stated once: later windows of a live system
