@@ -47,9 +47,6 @@ _COLUMNS = {
     "recon.open_invoices": "run_id invoice_id customer_id currency open_minor due_date days_past_due bucket",
 }
 
-_RESULTS = ("matches", "breaks", "totals", "open_invoices", "customer_balances", "proofs", "restatements")
-"""What a repeated run forgets of before, by the queries `forget_<results>`."""
-
 _OF_THE_DAY = ("decided", "settled", "sub_ledger", "one_state")
 """The proofs that need neither the sources nor the day before, so that an auditor can repeat them offline."""
 
@@ -123,7 +120,7 @@ def _open(tx: Transaction, seen: Seen, proof_through: int, policy: Policy) -> No
         rules_sha256=policy.sha256,
         code_sha256=code_sha256(),
     )
-    for results in _RESULTS:
+    for results in ("matches", "breaks", "totals", "open_invoices", "customer_balances"):
         tx.run(f"forget_{results}", run_id=seen.run_id)
 
 

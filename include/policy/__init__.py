@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from include.domain.breaks import Level
-from include.domain.ownership import Ownership, UnknownField
+from include.domain.ownership import Ownership
 from include.domain.residuals import ResidualRules
+from include.policy.ownership import OwnershipRules
 from include.ports import Fatal
 
 FOLDER = Path(__file__).parent
@@ -49,44 +50,14 @@ class Breaks(_Strict):
     codes: dict[str, BreakCode]
 
 
-class OwnershipRules(_Strict):
-    """Who owns each field, as letters, and the fields we may write in each system."""
-
-    systems: dict[str, str]
-    fields: dict[str, dict[str, str]]
-    writes: dict[str, dict[str, frozenset[str]]]
-
-    @model_validator(mode="after")
-    def _checked(self) -> "OwnershipRules":
-        """Raises ValueError (which pydantic reports) on an unknown letter, or a write we have no right to."""
-        self.ownership()
-        return self
-
-    def ownership(self) -> Ownership:
-        """The rules with systems by name."""
-        unknown = {letter for fields in self.fields.values() for letter in fields.values()} - set(
-            self.systems
-        )
-        if unknown:
-            raise ValueError(f"owners {', '.join(sorted(unknown))} are no systems")
-        owners = {
-            entity: {field: self.systems[letter] for field, letter in fields.items()}
-            for entity, fields in self.fields.items()
-        }
-        try:
-            return Ownership(owners, self.writes)
-        except UnknownField as unknown_field:
-            raise ValueError(str(unknown_field)) from unknown_field
-
-
 class Policy(_Strict):
     """Everything a rule may depend on, besides the data."""
 
     matching: dict[str, tuple[Pass, ...]]
     breaks: Breaks
-    ownership: OwnershipRules
     residuals: ResidualRules
     statuses: dict[str, dict[str, tuple[str, ...]]]
+    ownership: OwnershipRules
     sha256: str
 
     @cached_property
