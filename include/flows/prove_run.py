@@ -13,7 +13,8 @@ from include.ports import Transaction
 def prove_run(tx: Transaction, seen: Seen, policy: Policy, *, proof_through: int) -> Iterator[Break]:
     """Compute and keep the proofs; DQ06 for each that does not hold, which keeps the run unpublished.
 
-    Replaces those of an earlier try. Everything else of the run must be stored. Leaves the views of schema `seen` at the run's snapshot.
+    Replaces those of an earlier try. Everything else of the run must be stored. Leaves the views of schema `seen` at
+    the run's snapshot.
     """
     run = {"run_id": seen.run_id}
     for results in ("proofs", "restatements"):

@@ -22,9 +22,11 @@ from include.policy import load_policy
 from include.ports import NothingUsable
 from include.store.postgres import PostgresStore
 from include.verify import verify_again, verify_folder, verify_stored
-from tests.flows.conftest import INVOICES, PAYMENTS, Draw, load
+from tests.flows.conftest import Draw, load
 
 DAY = date(2026, 3, 31)
+INVOICES = "id,number,customer_id,issue_date,due_date,currency,gross,status"
+PAYMENTS = "id,customer_id,reference,currency,amount,paid_on,status"
 
 
 def write(world: Path, *, paid: str = "10.00") -> Path:
