@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from include.cli_breaks import breaks_app
+from include.cli_certificate import certificate_app
 from include.local.home import Home, SetUpFailed
 from include.ports import NothingUsable, Stop
 
@@ -26,6 +27,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 world_app = typer.Typer(no_args_is_help=True, help="Make and serve worlds: folders of CSV files.")
 app.add_typer(world_app, name="world")
 app.add_typer(breaks_app, name="breaks")
+app.add_typer(certificate_app, name="certificate")
 
 _Day = Annotated[
     datetime, typer.Option("--as-of", formats=["%Y-%m-%d"], help="Business day; later facts are not seen.")

@@ -23,6 +23,7 @@ ALLOWED: dict[str, set[str]] = {
     "include.twin": {"include.twin"},
     "include.local": {"include.local", "include.store", "include.twin", "include.ports"},
     "include.offline": INSIDE | {"include.flows", "include.connectors", "include.store"},
+    "include.verify": INSIDE | {"include.flows", "include.store"},
     "include.wiring": {
         "include.connectors",
         "include.store",
@@ -34,12 +35,14 @@ ALLOWED: dict[str, set[str]] = {
     "include.cli_breaks": INSIDE | {"include.local", "include.flows", "include.store", "include.cli_breaks"},
     "include.cli": {
         "include.cli_breaks",
+        "include.cli_certificate",
         "include.local",
         "include.offline",
         "include.store",
         "include.twin",
         "include.ports",
     },
+    "include.cli_certificate": {"include.local", "include.offline", "include.ports", "include.verify"},
     "dags": {"include.wiring", "include.flows"},
     "plugins": {"include.console", "include.flows"},
 }

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from include.domain.money import major
+
 
 @dataclass(frozen=True, kw_only=True)
 class ControlTotal:
@@ -28,3 +30,54 @@ class ControlTotal:
     @property
     def proven(self) -> bool:
         return self.difference_minor == 0 and self.lost_count == 0
+
+
+_SAYS = {
+    "loaded": ("the source holds", "loaded and in quarantine are"),
+    "decided": ("loaded are", "matched, open and excluded are"),
+    "settled": ("there is to settle", "cash, residuals and credit make"),
+    "carried": ("the opening, what came, and what was cleared make", "closed with are"),
+    "sub_ledger": ("gross less settled and credited is", "open are"),
+    "one_state": ("there are", "in exactly one state are"),
+}
+"""Proof -> how its expected and its found figure are said."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunProof:
+    """One proof of a run on one side in one currency. `measure` says what is counted: rows, or minor units.
+
+    `wrong_items` differ one by one, also where their differences cancel out; `example` is the first of them.
+    """
+
+    proof: str
+    recon: str
+    side: str
+    currency: str | None
+    measure: str
+    expected: int
+    found: int
+    difference: int
+    wrong_items: int
+    example: str | None
+    holds: bool
+
+    @property
+    def key(self) -> str:
+        """What names it among the proofs of a run."""
+        return " ".join(part for part in (self.proof, self.recon, self.side, self.currency) if part)
+
+    def __str__(self) -> str:
+        expected, found = _SAYS[self.proof]
+        figures = f"{expected} {self._figure(self.expected)}, {found} {self._figure(self.found)}"
+        first = f", first {self.example}" if self.example else ""
+        wrong = "1 item is" if self.wrong_items == 1 else f"{self.wrong_items:,} items are"
+        return (
+            f"{self.proof} does not hold for {self.recon} {self.side}: {figures}, a difference of "
+            f"{self._figure(self.difference)}; {wrong} wrong{first}"
+        )
+
+    def _figure(self, amount: int) -> str:
+        if self.measure == "minor" and self.currency:
+            return f"{major(int(amount), currency=self.currency)} {self.currency}"
+        return f"{int(amount):,} rows"

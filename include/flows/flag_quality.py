@@ -1,11 +1,10 @@
-"""The data-quality breaks of a run: rows in quarantine, unknown status words, unproven sources, untied totals."""
+"""The data-quality breaks of a run: rows in quarantine, unknown status words, unproven sources."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from include.domain.breaks import Break
 from include.domain.entities import ENTITIES, Kind
-from include.domain.proofs import ControlTotal
 from include.ports import Row, Transaction
 from include.validation.rows import Failure
 
@@ -48,20 +47,3 @@ def unproven_sources(proofs: Iterable[Row]) -> Iterator[Break]:
             f"sums {proof['source_amounts']} there, {proof['held_amounts']} here"
         )
         yield Break(recon="all", code="DQ02", key=f"{proof['system']} {proof['entity']}", evidence=evidence)
-
-
-def untied_totals(totals: Iterable[ControlTotal]) -> Iterator[Break]:
-    """DQ06 for every control total that does not tie."""
-    for total in totals:
-        if not total.proven:
-            yield Break(
-                recon="all",
-                code="DQ06",
-                key=f"{total.recon} {total.side} {total.currency or ''}".strip(),
-                evidence=(
-                    f"{total.side}: loaded exceeds matched + open + excluded by {total.difference_minor} minor units "
-                    f"of {total.currency}; {total.lost_count} rows are neither loaded nor quarantined"
-                ),
-                currency=total.currency,
-                amount_minor=total.difference_minor,
-            )

@@ -6,18 +6,17 @@ from datetime import date
 from decimal import Decimal
 from itertools import chain, islice
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
-from include.domain import aging
+from include.domain import aging, certificates
 from include.domain.breaks import (
-    NAMESPACE,
     REPORTING_CURRENCY,
     Break,
     break_id,
     in_reporting_currency,
     severity,
 )
-from include.domain.canonical_json import dumps, sha256
+from include.domain.canonical_json import sha256
 from include.domain.entities import ENTITIES
 from include.domain.fx import rates_to
 from include.domain.proofs import ControlTotal
@@ -25,6 +24,7 @@ from include.flows import flag_quality
 from include.flows.apply_cash import apply_cash
 from include.flows.check_orders import check_orders
 from include.flows.match_identities import match_identities
+from include.flows.prove_run import proofs_of, prove_run
 from include.flows.recalculate_arr import recalculate_arr
 from include.flows.render_results import hash_results
 from include.flows.settle_payouts import settle_payouts
@@ -57,6 +57,9 @@ _COLUMNS = {
     "matched_minor open_minor excluded_minor proven",
     "recon.open_invoices": "run_id invoice_id customer_id currency open_minor due_date days_past_due bucket",
 }
+
+_OF_THE_DAY = ("decided", "settled", "sub_ledger", "one_state")
+"""The proofs that need neither the sources nor the day before, so that an auditor can repeat them offline."""
 
 
 _RESULTS = (
@@ -97,7 +100,9 @@ def reconcile(store: Store, *, as_of: date, policy: Policy, buckets: int = 0) ->
             if not row["proven"]
         ]
         inputs = _inputs(tx, quarantine, unproven)
-        run_id = uuid5(NAMESPACE, dumps([as_of, inputs, policy.sha256, code_sha256()]))
+        run_id = certificates.run_id(
+            as_of=as_of.isoformat(), inputs=inputs, rules_sha256=policy.sha256, code_sha256=code_sha256()
+        )
         seen = Seen(run_id, snapshot["batch_through"], as_of, buckets)
         _open(tx, seen, snapshot["proof_through"], policy)
         judge = _Judge(policy.breaks, as_of, _rates(tx))
@@ -108,14 +113,14 @@ def reconcile(store: Store, *, as_of: date, policy: Policy, buckets: int = 0) ->
             flag_quality.quarantined(quarantine),
             flag_quality.unknown_statuses(tx),
             flag_quality.unproven_sources(unproven),
-            flag_quality.untied_totals(totals),
         )
         _keep_breaks(tx, seen, chain.from_iterable(quality), judge)
         _copy(tx, "recon.control_totals", _total_rows(run_id, totals))
         _copy_in_portions(tx, "recon.open_invoices", _open_rows(seen, tx.stream("open_invoices")))
+        _keep_breaks(tx, seen, prove_run(tx, seen, policy, proof_through=snapshot["proof_through"]), judge)
         certificate = _certify(tx, run_id, seen, policy, inputs)
         breaks = tx.rows("count_breaks", run_id=run_id)[0]["breaks"]
-    proven = not unproven and all(total.proven for total in totals)
+        proven = not unproven and all(proof.holds for proof in proofs_of(tx, seen))
     return RunSummary(run_id, as_of, breaks, proven, certificate["certificate_sha256"])
 
 
@@ -204,22 +209,31 @@ def _open_rows(seen: Seen, open_invoices: Iterable[Row]) -> Iterator[list[Any]]:
 def _certify(tx: Transaction, run_id: UUID, seen: Seen, policy: Policy, inputs: Inputs) -> dict[str, Any]:
     """Hash everything the run consumed and gave; a repeated run must give what it gave before."""
     outputs = hash_results(tx, run_id)
-    facts = {
-        "run_id": str(run_id),
-        "as_of": seen.as_of.isoformat(),
-        "inputs": inputs,
-        "outputs": outputs,
-        "rules_sha256": policy.sha256,
-        "code_sha256": code_sha256(),
-        "totals": [
-            {key: str(value) for key, value in row.items()}
-            for row in tx.rows("control_totals", run_id=run_id)
-        ],
-    }
-    certificate = {**facts, "certificate_sha256": sha256(facts)}
+    certificate = certificates.certify(
+        {
+            "run_id": str(run_id),
+            "as_of": seen.as_of.isoformat(),
+            "inputs": inputs,
+            "fx_sha256": inputs["fx_rates"]["sha256"],
+            "outputs": outputs,
+            "rules_sha256": policy.sha256,
+            "code_sha256": code_sha256(),
+            **certified_figures(tx, run_id),
+        }
+    )
     earlier = tx.rows("run_by_id", run_id=run_id)[0]["certificate"]
     if earlier and earlier != certificate:
         changed = sorted(name for name in outputs if outputs[name] != earlier["outputs"].get(name))
         raise Fatal(f"run {run_id} of {seen.as_of} gives other results than before in {', '.join(changed)}")
     tx.run("certify_run", run_id=run_id, certificate=certificate)
     return certificate
+
+
+def certified_figures(tx: Transaction, run_id: UUID) -> dict[str, list[dict[str, str]]]:
+    """The totals and proofs of a run as its certificate states them: those that follow from the day's inputs alone."""
+    totals = tx.rows("control_totals", run_id=run_id)
+    proofs = [row for row in tx.rows("run_proofs", run_id=run_id) if row["proof"] in _OF_THE_DAY]
+    return {
+        name: [{key: str(value) for key, value in row.items()} for row in rows]
+        for name, rows in (("totals", totals), ("proofs", proofs))
+    }

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 
 from include.domain.breaks import Level
 from include.domain.business_days import Calendars
+from include.domain.ownership import Ownership
 from include.domain.residuals import ResidualRules
 from include.domain.service_levels import Desk
 from include.domain.write_offs import WriteOffRules
@@ -17,6 +18,7 @@ from include.policy.arr import Arr
 from include.policy.identity import Identity
 from include.policy.lives import Lives
 from include.policy.orders import Orders
+from include.policy.ownership import OwnershipRules
 from include.policy.payouts import Payouts
 from include.policy.strict import Strict
 from include.ports import Fatal
@@ -67,6 +69,7 @@ class Policy(Strict):
     writeoffs: WriteOffRules
     lives: Lives
     calendars: Calendars
+    ownership: OwnershipRules
     sha256: str
 
     @cached_property
@@ -82,6 +85,11 @@ class Policy(Strict):
         """Where deadlines are kept."""
         zone = self.calendars.entity.zone
         return Desk(self.calendars.own, zone, self.lives.service_levels, self.lives.escalation)
+
+    @cached_property
+    def field_ownership(self) -> Ownership:
+        """Whose word counts, field by field."""
+        return self.ownership.ownership()
 
 
 def load_policy(folder: Path = FOLDER) -> Policy:

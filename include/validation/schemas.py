@@ -1,6 +1,7 @@
 """pandera schemas of the canonical entities: what a row's text must look like before it is typed."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from functools import cache
 
 import pandas as pd
@@ -14,6 +15,7 @@ TEXT_MAX = 10_000
 ID_MAX = 255
 
 _DECIMAL = r"-?[0-9]{1,15}(\.[0-9]{1,12})?"
+_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _OFFSET = r"(Z|[+-](0[0-9]|1[0-4]):?[0-5][0-9])"
 _INSTANT = (
     rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([T ][0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}}(\.[0-9]{{1,6}})?)?{_OFFSET})?"
@@ -32,7 +34,7 @@ def schema(entity: str) -> pa.DataFrameSchema:
         field.name: pa.Column("string", list(_checks(field)), nullable=not field.required)
         for field in spec.fields
     }
-    return pa.DataFrameSchema(columns, checks=list(_money_checks(spec)))
+    return pa.DataFrameSchema(columns, checks=[*_money_checks(spec), *_ROW_CHECKS.get(entity, ())])
 
 
 def _checks(field: Field) -> Iterator[pa.Check]:
@@ -40,9 +42,7 @@ def _checks(field: Field) -> Iterator[pa.Check]:
     yield pa.Check(lambda text: text.str.len() <= longest, error=f"longer than {longest:,} characters")
     match field.kind:
         case Kind.DATE:
-            yield pa.Check(
-                lambda text: _is_date(text, r"[0-9]{4}-[0-9]{2}-[0-9]{2}"), error="not a date like 2026-01-31"
-            )
+            yield pa.Check(lambda text: _is_date(text, _DATE), error="not a date like 2026-01-31")
         case Kind.INSTANT:
             yield pa.Check(
                 lambda text: _is_date(text, _INSTANT), error="not an instant like 2026-01-31T23:59:00Z"
@@ -73,6 +73,48 @@ def _money_checks(spec: Entity) -> Iterator[pa.Check]:
             lambda frame, name=field.name: _is_exact(frame[name], frame["currency"]),
             error=f"{field.name}: more decimals than the currency has",
         )
+
+
+def _adds_up(total: str, *parts: str) -> pa.Check:
+    """A total is its parts, where a row states all of them."""
+
+    def holds(frame: pd.DataFrame) -> pd.Series:
+        stated = pd.Series(data=True, index=frame.index)
+        for name in (total, *parts):
+            stated &= frame[name].str.fullmatch(AMOUNT.pattern).fillna(value=False).astype(bool)
+        rows = frame.loc[stated, [total, *parts]].map(Decimal)
+        wrong = rows.index[rows[total] != sum((rows[name] for name in parts), Decimal(0))]
+        return ~frame.index.to_series().isin(wrong)
+
+    return pa.Check(holds, error=f"{total}: not {' + '.join(parts)}")
+
+
+def _after(later: str, earlier: str) -> pa.Check:
+    """One day lies after another, where a row states both; what is no date has its own rule."""
+
+    def holds(frame: pd.DataFrame) -> pd.Series:
+        days = frame[[later, earlier]].apply(
+            lambda text: text.where(_is_date(text, _DATE).fillna(value=False))
+        )
+        wrong: pd.Series = (days[later] <= days[earlier]).fillna(value=False).astype(bool)
+        return ~wrong
+
+    return pa.Check(holds, error=f"{later}: not after {earlier}")
+
+
+def _above_zero(name: str) -> pa.Check:
+    return pa.Check(
+        lambda frame: ~frame[name].str.fullmatch(r"-.*|0+(\.0+)?").fillna(value=False).astype(bool),
+        error=f"{name}: not above zero",
+    )
+
+
+_ROW_CHECKS: dict[str, tuple[pa.Check, ...]] = {
+    "invoices": (_adds_up("gross", "net", "tax"),),
+    "subscriptions": (_after("end_date", "start_date"),),
+    "fx_rates": (_above_zero("rate"),),
+}
+"""What must hold between the columns of a row."""
 
 
 def _like(pattern: str, error: str) -> pa.Check:

@@ -58,6 +58,9 @@ ON CONFLICT (run_id) DO UPDATE SET computed_at = clock_timestamp();
 -- name: run_by_id
 SELECT run_id, as_of, state, certificate FROM recon.runs WHERE run_id = %(run_id)s;
 
+-- name: run_to_verify
+SELECT run_id, as_of, certificate, rules_sha256, code_sha256 FROM recon.runs WHERE run_id = %(run_id)s;
+
 -- name: count_breaks
 SELECT count(*) AS breaks FROM recon.breaks WHERE run_id = %(run_id)s;
 

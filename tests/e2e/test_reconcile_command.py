@@ -198,6 +198,16 @@ def test_the_real_pipeline_of_opportunities_is_read_whole(tmp_path: Path) -> Non
 
 
 def test_every_command_explains_itself_with_an_example() -> None:
-    for command in ("demo", "up", "down", "migrate", "reconcile", "world generate", "world serve"):
+    commands = (
+        "demo",
+        "up",
+        "down",
+        "migrate",
+        "reconcile",
+        "world generate",
+        "world serve",
+        "certificate verify",
+    )
+    for command in commands:
         done = tieout(*command.split(), "--help")
         assert (done.returncode, "Example:" in done.stdout) == (0, True), command

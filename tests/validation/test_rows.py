@@ -1,6 +1,8 @@
 """Every rule of the schemas, each with a row it must catch and a row it must leave alone."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from include.domain.entities import ENTITIES, Kind
 from include.policy import load_policy
@@ -24,6 +26,9 @@ SUBSCRIPTION = {
     "unit_price": "0.00125",
     "interval": "month",
 }
+
+RATE = {"rate_date": "2026-01-01", "from_currency": "USD", "to_currency": "SGD", "rate": "1.30"}
+MINOR = st.integers(0, 3) | st.integers(0, 10**15 - 1)
 
 
 def broken(entity: str, row: dict[str, str | None]) -> dict[str, str]:
@@ -94,6 +99,35 @@ def test_a_wrong_field_elsewhere_is_caught_by_its_rule(
     entity: str, row: dict[str, str | None], field: str, rule: str
 ) -> None:
     assert broken(entity, row)[field].startswith(rule)
+
+
+@pytest.mark.parametrize(
+    ("entity", "row", "expected"),
+    [
+        ("invoices", GOOD | {"net": "91.74", "tax": "8.26"}, {}),
+        ("invoices", GOOD | {"net": "91.74", "tax": "8.27"}, {"gross": "not net + tax"}),
+        ("invoices", GOOD | {"net": "100.0", "tax": "0"}, {}),
+        ("invoices", GOOD | {"net": "1.00"}, {}),  # without the tax there is nothing to add up
+        ("invoices", GOOD | {"net": "x", "tax": "8.27"}, {"net": "not a decimal number like 1234.50"}),
+        ("subscriptions", SUBSCRIPTION | {"end_date": "2026-01-02"}, {}),
+        ("subscriptions", SUBSCRIPTION | {"end_date": "2026-01-01"}, {"end_date": "not after start_date"}),
+        ("subscriptions", SUBSCRIPTION | {"end_date": "2025-12-31"}, {"end_date": "not after start_date"}),
+        ("subscriptions", SUBSCRIPTION | {"end_date": "0"}, {"end_date": "not a date like 2026-01-31"}),
+        ("fx_rates", RATE, {}),
+        ("fx_rates", RATE | {"rate": "0.000"}, {"rate": "not above zero"}),
+        ("fx_rates", RATE | {"rate": "-1.3"}, {"rate": "not above zero"}),
+    ],
+)
+def test_the_columns_of_a_row_agree(
+    entity: str, row: dict[str, str | None], expected: dict[str, str]
+) -> None:
+    assert broken(entity, row) == expected
+
+
+@given(net=MINOR, tax=MINOR, gross=MINOR)
+def test_a_row_adds_up_exactly_or_is_caught(net: int, tax: int, gross: int) -> None:
+    stated = {"net": str(net), "tax": str(tax), "gross": str(gross), "currency": "JPY"}
+    assert (broken("invoices", GOOD | stated) == {}) == (net + tax == gross)
 
 
 @pytest.mark.parametrize("instant", ["2026-01-05T04:00:00Z", "2026-01-05T04:00:00.000+0000", "2026-01-05"])

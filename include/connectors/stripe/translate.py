@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
-from decimal import Decimal
 from typing import Any
 
 from include.connectors.wire import as_text
+from include.domain.wire import STRIPE
 from include.ports import Translated
 
 COLLECTIONS = {
@@ -17,13 +17,6 @@ COLLECTIONS = {
     "payout_items": "payouts",
 }
 """Entity -> the list to walk. Items are asked for payout by payout: they do not name theirs."""
-
-# https://docs.stripe.com/currencies: amounts count hundredths, except for these. ISK and UGX count hundredths
-# although they have no smaller unit, MGA counts ariary although ISO gives it two decimals.
-_WHOLE = frozenset(
-    {"BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"}
-)
-_THOUSANDTHS = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})
 
 # https://docs.stripe.com/api/events/types: what happens to a charge later is no attempt to pay.
 _LATER = frozenset({"charge.captured", "charge.expired", "charge.refunded", "charge.updated"})
@@ -45,11 +38,13 @@ def translate(entity: str, payload: Payload, *, zone: tzinfo) -> Translated:
 
 
 def major_text(amount: Any, currency: str | None) -> str | None:
-    """Stripe's integer in major units: 1050 sgd is 10.50. What is no integer is passed on as it came."""
+    """Stripe's integer in major units: 1050 sgd is 10.50. What is no integer is passed on as it came.
+
+    An amount the currency cannot express (500.50 ISK) is passed on too: landing quarantines it and says why.
+    """
     if not isinstance(amount, int) or isinstance(amount, bool):
         return as_text(amount)
-    decimals = 0 if currency in _WHOLE else 3 if currency in _THOUSANDTHS else 2
-    return f"{Decimal(amount).scaleb(-decimals):f}"
+    return f"{STRIPE.major(amount, currency=currency or ''):f}"
 
 
 def _payment(charge: Payload, zone: tzinfo) -> Translated:
