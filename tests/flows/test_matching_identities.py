@@ -4,8 +4,6 @@ import pytest
 
 from include.domain.breaks import Break
 from include.flows import reconcile
-from include.flows.apply_cash import apply_cash
-from include.flows.match_identities import match_identities
 from include.flows.snapshot import Seen
 from include.local.databases import DatabaseUrls
 from include.local.scratch import scratch_database
@@ -281,7 +279,7 @@ def test_later_reconciliations_find_links_groups_and_whom_not_to_post_to(
             found[table] = [row["told"] for row in rows]
         return []
 
-    monkeypatch.setattr(reconcile, "RECONS", (match_identities, look, apply_cash))
+    monkeypatch.setattr(reconcile, "RECONS", (reconcile.RECONS[0], look, *reconcile.RECONS[1:]))
     tie_out(
         draw(
             accounts=f"A Acme - SG {UEN}\nB Zenith - SG {OTHER_UEN}\nP Quay - SG - D\nQ Quay_East - SG - E P",

@@ -63,7 +63,8 @@ def test_a_minor_unit_is_worth_what_its_currency_makes_of_it():
     def rows(_name: str, **_params: Any) -> list[Row]:
         return [{"from_currency": "JPY", "to_currency": "SGD", "rate": Decimal("0.009")}]
 
-    worths = report_day._worths(SimpleNamespace(rows=rows), {"batch_through": 0}, date(2026, 1, 1))
+    played = SimpleNamespace(rows=rows, run=lambda _name, **_params: 0)
+    worths = report_day._worths(played, {"batch_through": 0, "rules_sha256": ""}, date(2026, 1, 1))
     assert dict(zip(worths["currencies"], worths["worths"], strict=True)) == {
         "JPY": Decimal("0.9"),  # 1 yen = 0.009 dollars = 0.9 cents
         "SGD": Decimal(1),

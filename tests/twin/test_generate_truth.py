@@ -165,7 +165,7 @@ def test_a_payment_without_a_reference_is_held_or_is_the_only_one_of_its_amount(
 
 def test_a_held_payment_has_a_break_that_says_why(world: Path):
     codes = {"ambiguous": "CA16", "no_counterpart": "CA02", "duplicate": "CA05", "void_invoice": "CA19"}
-    codes["scale_error"] = "CA20"
+    codes |= {"scale_error": "CA20", "many_to_many": "CA16"}
     for row in table(world, "truth/unmatchable.csv"):
         assert row["side_id"] in breaks(world, codes[row["reason"]])
 
