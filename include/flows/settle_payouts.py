@@ -83,6 +83,8 @@ def _settle_by_likeness(tx: Transaction, rules: Payouts) -> None:
     tx.run("fill_money_by_day")
     tx.run("analyse_bank_pool")
     tx.run("fill_bank_pairs")
+    tx.run("analyse_bank_pairs")
+    tx.run("forget_payouts_from_payers")
     settled = 1
     while settled:
         tx.run("analyse_bank_pairs")

@@ -107,7 +107,9 @@ CREATE TEMP TABLE money_by_day (  -- money_on_its_way on each day a line of it m
     payer_key text COLLATE "C",
     payer_head text COLLATE "C"
 ) ON COMMIT DROP;
-CREATE TEMP TABLE bank_pool (LIKE run_bank_lines INCLUDING INDEXES INCLUDING GENERATED) ON COMMIT DROP;
+CREATE TEMP TABLE bank_pool (
+    LIKE run_bank_lines INCLUDING INDEXES INCLUDING GENERATED, names_a_payout boolean NOT NULL
+) ON COMMIT DROP;
 CREATE TEMP TABLE bank_pairs (
     side text NOT NULL,
     side_id text COLLATE "C" NOT NULL,
@@ -367,8 +369,11 @@ FROM unnest(%(payouts)s::text[]) AS sure (payout_id)
 WHERE side_a_type = 'payout' AND side_a_id = payout_id AND side_b_type = 'bank_line';
 
 -- name: fill_bank_pool
-INSERT INTO bank_pool (line_id, currency, amount_minor, value_date, reference, reference_key, payer_key, steady)
-SELECT line_id, currency, amount_minor, value_date, reference, reference_key, payer_key, steady
+INSERT INTO bank_pool (
+    line_id, currency, amount_minor, value_date, reference, reference_key, payer_key, steady, names_a_payout
+)
+SELECT line_id, currency, amount_minor, value_date, reference, reference_key, payer_key, steady,
+    line_id IN (SELECT line_id FROM named_payouts)
 FROM run_bank_lines AS line
 WHERE NOT EXISTS (
     SELECT FROM settled_pairs WHERE side_b_type = 'bank_line' AND side_b_id = line.line_id AND state = 'posted'
@@ -423,19 +428,20 @@ ANALYZE named_payouts, money_on_its_way, money_by_day, bank_pool, settled_pairs;
 -- name: fill_bank_pairs
 -- Who could be which line: the same amount about the same day, and nothing in the texts against it. Payers agree when
 -- one's name is the start of the other's, for banks cut names; a name of fewer than 16 letters must be the same.
--- A line that names a payout, or whose payer pays by transfer, is not a payout that it does not name.
+-- A line that names a payout is nothing else.
 WITH pair AS (
     SELECT side, side_id, line_id, true AS payer_agrees
     FROM money_by_day AS moved JOIN bank_pool AS line USING (currency, amount_minor, value_date, payer_head)
-    WHERE starts_with(moved.payer_key, line.payer_key) OR starts_with(line.payer_key, moved.payer_key)
+    WHERE NOT names_a_payout
+        AND (starts_with(moved.payer_key, line.payer_key) OR starts_with(line.payer_key, moved.payer_key))
     UNION ALL
     SELECT side, side_id, line_id, false
     FROM money_by_day AS moved JOIN bank_pool AS line USING (currency, amount_minor, value_date)
-    WHERE line.payer_key IS NULL AND moved.payer_key IS NOT NULL
+    WHERE NOT names_a_payout AND line.payer_key IS NULL AND moved.payer_key IS NOT NULL
     UNION ALL
     SELECT side, side_id, line_id, false
     FROM money_by_day AS moved JOIN bank_pool AS line USING (currency, amount_minor, value_date)
-    WHERE moved.payer_key IS NULL
+    WHERE NOT names_a_payout AND moved.payer_key IS NULL
 ), compared AS (
     SELECT pair.side, pair.side_id, pair.line_id, moved_on, value_date, moved.currency, moved.amount_minor, payer_agrees,
         moved.steady AND line.steady AS steady,
@@ -451,11 +457,6 @@ WITH pair AS (
     FROM pair
     JOIN money_on_its_way AS moved USING (side, side_id)
     JOIN bank_pool AS line USING (line_id)
-    WHERE NOT EXISTS (SELECT FROM named_payouts WHERE named_payouts.line_id = pair.line_id)
-        AND NOT EXISTS (
-            SELECT FROM money_on_its_way AS other
-            WHERE pair.side = 'payout' AND other.payer_head = line.payer_head
-        )
 )
 INSERT INTO bank_pairs
 SELECT side, side_id, line_id, moved_on, value_date, likeness IS NOT NULL,
@@ -469,6 +470,12 @@ SELECT side, side_id, line_id, moved_on, value_date, likeness IS NOT NULL,
         )),
     4 * coalesce(likeness, 0) + 2 * (moved_on = value_date)::int + payer_agrees::int
 FROM compared;
+
+-- name: forget_payouts_from_payers
+-- A line whose payer pays by transfer is not a payout that it does not name.
+DELETE FROM bank_pairs USING bank_pool AS line
+WHERE side = 'payout' AND line.line_id = bank_pairs.line_id
+    AND EXISTS (SELECT FROM money_on_its_way AS other WHERE other.payer_head = line.payer_head);
 
 -- name: analyse_bank_pairs
 ANALYZE bank_pairs;

@@ -140,6 +140,18 @@ def test_an_unnamed_payout_is_the_only_line_of_its_amount(draw: Draw, tie_out: T
     assert posted_by_rule(found) == {("P4", "PO-0001", "B1")}
 
 
+def test_the_line_of_someone_who_pays_by_transfer_is_no_unnamed_payout(draw: Draw, tie_out: TieOut) -> None:
+    found = tie_out(
+        draw(
+            payments="P1 - - SGD 50.00 2026-03-02 succeeded Amber",
+            payouts=PAYOUT,
+            bank_lines="B1 A 2026-03-02 SGD 50.00 - AMBER\nB2 A 2026-03-09 SGD 205.37 - AMBER",
+        )
+    )
+    assert posted(found) == {("P1", "B1")}
+    assert breaks(found) == {("PO01", "PO-0001"): "205.37", ("PO02", "B2"): "205.37"}
+
+
 def test_an_unnamed_payout_is_not_posted_when_two_lines_could_be_it(draw: Draw, tie_out: TieOut) -> None:
     lines = "B0 A 2026-03-01 SGD -1.00\nB1 A 2026-03-09 SGD 205.37\nB2 A 2026-03-09 SGD 205.37"
     found = tie_out(draw(payouts=PAYOUT, bank_lines=lines))
