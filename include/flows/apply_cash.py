@@ -56,6 +56,15 @@ def _fill_pools(tx: Transaction) -> None:
     tx.run("analyse_pools")
 
 
+def _carried(tx: Transaction, seen: Seen, _: Policy, __: Pass) -> Iterator[Break]:
+    if seen.opening:
+        tx.run("carry_matches", opening=seen.opening["run_id"], opening_batch=seen.opening["batch_through"])
+        rules = [row["rule"] for row in tx.rows("carried_rules")]
+        for pool in ("remove_posted_payments", "remove_settled_invoices"):
+            tx.run(pool, rules=rules)
+    yield from ()
+
+
 def _by_application(tx: Transaction, _: Seen, __: Policy, step: Pass) -> Iterator[Break]:
     tx.run("find_applications")
     tx.run("find_numbers")
@@ -137,6 +146,7 @@ def _unposted_payments(tx: Transaction) -> Iterator[Break]:
 
 _Rule = Callable[[Transaction, Seen, Policy, Pass], Iterator[Break]]
 _RULES: Mapping[str, _Rule] = {
+    "carried_forward": _carried,
     "existing_application": _by_application,
     "exact_reference": _by_number,
     "normalised_reference": _by_key,

@@ -52,10 +52,9 @@ def _prove_loaded(tx: Transaction, seen: Seen, proof_through: int) -> None:
 
 def _carry_forward(tx: Transaction, seen: Seen, policy: Policy) -> None:
     """From the previous published day's closing to this one's; a first day has none."""
-    found = tx.rows("previous_run", as_of=seen.as_of, batch=seen.batch)
-    if not found:
+    previous = seen.opening
+    if not previous:
         return
-    [previous] = found
     tx.run(
         "see_snapshot",
         batch=previous["batch_through"],

@@ -99,11 +99,13 @@ def reconcile(store: Store, *, as_of: date, policy: Policy, buckets: int = 0) ->
             for row in tx.rows("latest_proofs", proof_through=snapshot["proof_through"])
             if not row["proven"]
         ]
-        inputs = _inputs(tx, quarantine, unproven)
+        found = tx.rows("opening_run", as_of=as_of, batch=snapshot["batch_through"])
+        opening = found[0] if found else None
+        inputs = _inputs(tx, quarantine, unproven, opening)
         run_id = certificates.run_id(
             as_of=as_of.isoformat(), inputs=inputs, rules_sha256=policy.sha256, code_sha256=code_sha256()
         )
-        seen = Seen(run_id, snapshot["batch_through"], as_of, buckets)
+        seen = Seen(run_id, snapshot["batch_through"], as_of, opening, buckets)
         _open(tx, seen, snapshot["proof_through"], policy)
         judge = _Judge(policy.breaks, as_of, _rates(tx))
         for recon in RECONS:
@@ -124,11 +126,17 @@ def reconcile(store: Store, *, as_of: date, policy: Policy, buckets: int = 0) ->
     return RunSummary(run_id, as_of, breaks, proven, certificate["certificate_sha256"])
 
 
-def _inputs(tx: Transaction, quarantine: Sequence[Row], unproven: Sequence[Row]) -> Inputs:
-    """What the run consumes: per entity how many rows, and the hash of their contents."""
+def _inputs(
+    tx: Transaction, quarantine: Sequence[Row], unproven: Sequence[Row], opening: Row | None
+) -> Inputs:
+    """What the run consumes: per entity how many rows, and the hash of their contents; and the run it opens with."""
     inputs: Inputs = {name: dict(input_of(tx, entity)[0]) for name, entity in ENTITIES.items()}
     for name, rows in (("quarantine", quarantine), ("unproven_sources", unproven)):
         inputs[name] = {"count": len(rows), "sha256": sha256(list(rows))}
+    inputs["opening"] = {
+        "count": int(opening is not None),
+        "sha256": opening["certificate_sha256"] if opening else "",
+    }
     return inputs
 
 
@@ -141,6 +149,7 @@ def _open(tx: Transaction, seen: Seen, proof_through: int, policy: Policy) -> No
         proof_through=proof_through,
         rules_sha256=policy.sha256,
         code_sha256=code_sha256(),
+        opening_run_id=seen.opening and seen.opening["run_id"],
     )
     for results in _RESULTS:
         tx.run(f"forget_{results}", run_id=seen.run_id)

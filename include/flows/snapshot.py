@@ -5,19 +5,22 @@ from datetime import date
 from uuid import UUID
 
 from include.policy import Policy
-from include.ports import Transaction
+from include.ports import Row, Transaction
 
 
 @dataclass(frozen=True)
 class Seen:
     """The run `run_id` sees landing batches up to `batch` and facts dated up to `as_of`, and keeps what it finds.
 
-    `buckets` is into how many parts it cuts what is decided in memory, 0 to choose; it changes no result.
+    `opening` is the published run it opens with (run_id, as_of, batch_through, rules_sha256, certificate_sha256), None
+    on the first day. `buckets` is into how many parts it cuts what is decided in memory, 0 to choose; it changes no
+    result.
     """
 
     run_id: UUID
     batch: int
     as_of: date
+    opening: Row | None = None
     buckets: int = 0
 
 

@@ -150,6 +150,41 @@ WHERE amount_minor > 0 AND coalesce(state, 'SUCCEEDED') IN ('SUCCEEDED', 'UNKNOW
 ANALYZE run_invoices (invoice_id, customer_id, group_id, number, number_key),
     pool_invoices (invoice_id, customer_id), pool_payments (payment_id, customer_id, group_id, applied_to);
 
+-- name: carry_matches
+-- What the opening run posted stays posted while its facts stand: a payment still as large, of the same customer, day and
+-- reference, and still money, for invoices it settled whole, each still called so, for that amount, of that customer and
+-- owed. What arrived since cannot take it back. Everything else is decided anew: what is named gives what it gave.
+WITH lines AS (
+    SELECT rule, side_a_id AS payment_id, side_b_id AS invoice_id, currency, amount_minor, paid_currency, paid_minor,
+        residual_minor
+    FROM recon.matches WHERE run_id = %(opening)s AND recon = 'R3' AND state = 'posted'
+), standing AS (
+    SELECT lines.payment_id
+    FROM lines
+    LEFT JOIN pool_payments AS payment ON payment.payment_id = lines.payment_id AND payment.postable
+        AND payment.currency = paid_currency
+    LEFT JOIN pool_invoices AS invoice ON invoice.invoice_id = lines.invoice_id AND invoice.postable
+        AND invoice.currency = lines.currency AND invoice.gross_minor = lines.amount_minor
+    LEFT JOIN run_invoices AS named ON named.invoice_id = lines.invoice_id
+    LEFT JOIN canonical.payments AS paid ON paid.native_id = lines.payment_id
+        AND paid.recorded_in <= %(opening_batch)s AND (paid.superseded_in IS NULL OR paid.superseded_in > %(opening_batch)s)
+    LEFT JOIN canonical.invoices AS owed ON owed.native_id = lines.invoice_id
+        AND owed.recorded_in <= %(opening_batch)s AND (owed.superseded_in IS NULL OR owed.superseded_in > %(opening_batch)s)
+    GROUP BY lines.payment_id
+    HAVING bool_and(
+        residual_minor = 0 AND invoice.invoice_id IS NOT NULL AND payment.payment_id IS NOT NULL
+        AND (owed.customer_id, owed.number) = (invoice.customer_id, named.number)
+        AND (paid.customer_id, paid.paid_on, paid.reference, paid.invoice_id)
+            IS NOT DISTINCT FROM (payment.customer_id, payment.paid_on, payment.reference, payment.applied_to)
+    ) AND sum(paid_minor) = max(payment.amount_minor)
+)
+INSERT INTO cash_lines
+SELECT rule, payment_id, invoice_id, currency, amount_minor, paid_currency, paid_minor, residual_minor, ''
+FROM lines JOIN standing USING (payment_id);
+
+-- name: carried_rules
+SELECT DISTINCT rule FROM cash_lines ORDER BY rule;
+
 -- name: find_applications
 INSERT INTO namings
 SELECT payment_id, invoice_id, 'application', ''

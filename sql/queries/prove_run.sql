@@ -191,12 +191,6 @@ SELECT %(run_id)s, 'one_state', 'R3', 'payment', currency, 'rows', count(*), cou
     count(*) FILTER (WHERE NOT "right"), min(payment_id) FILTER (WHERE NOT "right")
 FROM payments GROUP BY currency;
 
--- name: previous_run
--- The last day before this one that was published and knew no more than this one does.
-SELECT run_id, as_of, batch_through, rules_sha256 FROM recon.runs
-WHERE as_of < %(as_of)s AND state = 'published' AND batch_through <= %(batch)s
-ORDER BY as_of DESC, computed_at DESC LIMIT 1;
-
 -- name: create_earlier_invoices
 -- As the previous run saw them: to be run while its snapshot is seen.
 CREATE TEMP TABLE earlier_invoices ON COMMIT DROP AS

@@ -9,6 +9,23 @@ SELECT batch_through, proof_through FROM (
 ) AS known
 ORDER BY choice, batch_through LIMIT 1;
 
+-- name: opening_run
+-- The last day before this one that was published and knew no more than this one does; a published day opens with what
+-- it opened with, whatever was published since.
+SELECT run_id, as_of, batch_through, rules_sha256, certificate ->> 'certificate_sha256' AS certificate_sha256
+FROM recon.runs
+WHERE run_id = CASE WHEN EXISTS (SELECT FROM recon.runs WHERE as_of = %(as_of)s AND state = 'published')
+    THEN (
+        SELECT opening_run_id FROM recon.runs WHERE as_of = %(as_of)s AND state = 'published'
+        ORDER BY batch_through, computed_at LIMIT 1
+    )
+    ELSE (
+        SELECT run_id FROM recon.runs
+        WHERE as_of < %(as_of)s AND state = 'published' AND batch_through <= %(batch)s
+        ORDER BY as_of DESC, computed_at DESC LIMIT 1
+    )
+END;
+
 -- name: see_snapshot
 -- From here to the end of the transaction the views of schema `seen` show this snapshot.
 SELECT set_config('tieout.batch', %(batch)s::text, true), set_config('tieout.as_of', %(as_of)s::text, true),
@@ -51,8 +68,11 @@ WHERE rate_date >= (SELECT current_setting('tieout.as_of')::date - 10)
 ORDER BY from_currency, to_currency, rate_date DESC, source;
 
 -- name: open_run
-INSERT INTO recon.runs (run_id, as_of, batch_through, proof_through, rules_sha256, code_sha256, state)
-VALUES (%(run_id)s, %(as_of)s, %(batch)s, %(proof_through)s, %(rules_sha256)s, %(code_sha256)s, 'computed')
+INSERT INTO recon.runs (
+    run_id, as_of, batch_through, proof_through, rules_sha256, code_sha256, opening_run_id, state
+) VALUES (
+    %(run_id)s, %(as_of)s, %(batch)s, %(proof_through)s, %(rules_sha256)s, %(code_sha256)s, %(opening_run_id)s, 'computed'
+)
 ON CONFLICT (run_id) DO UPDATE SET computed_at = clock_timestamp();
 
 -- name: run_by_id
