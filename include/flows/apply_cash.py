@@ -68,6 +68,7 @@ def _carried(tx: Transaction, seen: Seen, _: Policy, __: Pass) -> Iterator[Break
 def _by_application(tx: Transaction, _: Seen, __: Policy, step: Pass) -> Iterator[Break]:
     tx.run("find_applications")
     tx.run("find_numbers")
+    tx.run("forget_strangers_numbers")
     tx.run("analyse_namings")
     tx.run("name_by_application")
     yield from _post_named(tx, step, hows=["application"], payers=["own", "unknown"])

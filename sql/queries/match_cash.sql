@@ -197,6 +197,24 @@ FROM pool_payments
 CROSS JOIN LATERAL unnest(reference_tokens) AS token
 JOIN run_invoices ON number = token;
 
+-- name: forget_strangers_numbers
+-- A number that invoices of several customers have means the payer's own, where the payer has one.
+WITH shared AS (
+    SELECT number FROM run_invoices GROUP BY number HAVING min(group_id) <> max(group_id)
+), said AS (
+    SELECT namings.ctid AS place, payment_id, word, coalesce(invoice.group_id = payment.group_id, false) AS own
+    FROM namings
+    JOIN shared ON shared.number = word
+    JOIN pool_payments AS payment USING (payment_id)
+    JOIN run_invoices AS invoice USING (invoice_id)
+    WHERE how = 'number'
+), answered AS (
+    SELECT DISTINCT payment_id, word FROM said WHERE own
+)
+DELETE FROM namings
+USING said JOIN answered USING (payment_id, word)
+WHERE namings.ctid = said.place AND NOT said.own;
+
 -- name: find_keys
 -- Of what is still unposted: a plain number needs no other reading.
 INSERT INTO namings

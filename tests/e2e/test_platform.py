@@ -105,12 +105,16 @@ def test_the_main_job_ties_out_a_day_mails_it_once_and_leaves_nothing_running(
 def test_what_the_live_path_found_is_what_the_offline_path_finds(
     home: Home, world: Path, tmp_path: Path
 ) -> None:
-    """The same world through HTTP, DAGs and cursors, and through files: the same matches, byte for byte."""
-    command = [sys.executable, "-m", "include.cli", "reconcile", "--world", str(world)]
-    command += ["--as-of", DAY, "--out", str(tmp_path)]
+    """The same world through HTTP, DAGs and cursors, and through files: the same matches.
+
+    Without the bank and the rates, which no live source feeds yet.
+    """
+    files = shutil.copytree(world, tmp_path / "world", ignore=shutil.ignore_patterns("bank", "fx"))
+    command = [sys.executable, "-m", "include.cli", "reconcile", "--world", str(files)]
+    command += ["--as-of", DAY, "--out", str(tmp_path / "results")]
     environment = os.environ | {"TIEOUT_HOME": str(home.root)}
     subprocess.run(command, cwd=PROJECT, env=environment, check=True, capture_output=True, timeout=200)
-    offline = (tmp_path / "matches.csv").read_text().splitlines()[1:]
+    offline = (tmp_path / "results" / "matches.csv").read_text().splitlines()[1:]
     with server(home) as urls:
         of_the_day = f"FROM recon.matches JOIN recon.runs USING (run_id) WHERE as_of = '{DAY}'"
         live = facts(urls.app, f"SELECT match_id, side_a_id, side_b_id, matches.state {of_the_day}")
