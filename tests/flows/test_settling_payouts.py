@@ -143,7 +143,7 @@ def test_an_unnamed_payout_is_the_only_line_of_its_amount(draw: Draw, tie_out: T
 def test_the_line_of_someone_who_pays_by_transfer_is_no_unnamed_payout(draw: Draw, tie_out: TieOut) -> None:
     found = tie_out(
         draw(
-            payments="P1 - - SGD 50.00 2026-03-02 succeeded Amber",
+            paid="P1 - - SGD 50.00 2026-03-02 succeeded Amber",
             payouts=PAYOUT,
             bank_lines="B1 A 2026-03-02 SGD 50.00 - AMBER\nB2 A 2026-03-09 SGD 205.37 - AMBER",
         )
