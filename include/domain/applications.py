@@ -1,5 +1,6 @@
 """Applying remittances that do not pay exactly what is open of what they name (P3, P7, P9)."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -16,6 +17,7 @@ from include.domain.remittances import (
     settled_together,
 )
 from include.domain.residuals import Shortfall, explain, is_scale_error, within_fx_tolerance
+from include.domain.subset_sum import BudgetSpent, exact_subsets
 
 RESIDUAL_NAMES = {
     "CA07": "a bank fee within its cap",
@@ -39,24 +41,27 @@ def apply_remittances(
     )
     together = settled_together(ordered, invoices)
     for one in ordered:
-        if one.payment_id in together:
-            continue
-        work.decide(one)
+        work.waiting[one.invoice_ids].append(one)
+    for one in ordered:
+        work.waiting[one.invoice_ids].remove(one)
+        if one.payment_id not in together:
+            work.decide(one)
     for component in {id(found): found for found in together.values()}.values():
         work.suggest_together(component)
-    work.name_short_payments()
     return work.found
 
 
 @dataclass
 class _Application:
-    """Remittances being applied: what is still open of each invoice, and what was found so far."""
+    """Remittances being applied: what is still open of each invoice, what was found so far, and by the invoices they
+    name the remittances whose turn is still to come.
+    """
 
     settings: Settings
     invoices: Mapping[str, NamedInvoice]
     open: dict[str, int]
     found: Applied = field(default_factory=Applied)
-    last_part: dict[str, Remittance] = field(default_factory=dict)
+    waiting: defaultdict[tuple[str, ...], list[Remittance]] = field(default_factory=lambda: defaultdict(list))
 
     def decide(self, one: Remittance) -> None:
         named = sorted(
@@ -107,16 +112,24 @@ class _Application:
     def _short(self, one: Remittance, named: Sequence[NamedInvoice], owed: int) -> None:
         missing = owed - one.amount_minor
         code = explain(self._shortfall(one, named, missing), self.settings.rules)
-        if code:
+        if code and not self._follows(one, missing):
             self._explained(one, named, owed, missing, code)
         elif len(named) == 1:
             self._post("P9", one, named[0], one.amount_minor)
-            self.last_part[named[0].invoice_id] = one
+            self.found.last_parts[named[0].invoice_id] = one
         else:
             short = Money(missing, one.currency)
             self._hold(
                 one, named, f"names {len(named)} invoices and is {short} short; which of them it pays is open"
             )
+
+    def _follows(self, one: Remittance, missing: int) -> bool:
+        """Whether other payments for the same invoices bring exactly what is missing: then nothing was deducted."""
+        others = [other for other in self.waiting[one.invoice_ids] if other.currency == one.currency]
+        try:
+            return bool(exact_subsets(tuple(o.amount_minor for o in others), target=missing, limit=1))
+        except BudgetSpent:
+            return True
 
     def _shortfall(self, one: Remittance, named: Sequence[NamedInvoice], missing: int) -> Shortfall:
         nets = [invoice.net_minor for invoice in named]
@@ -181,18 +194,6 @@ class _Application:
             )
             self._differ("CA16", one, one.amount_minor, evidence)
             self.found.held.add(one.payment_id)
-
-    def name_short_payments(self) -> None:
-        """CA03 for invoices left open long after their last part was paid, or by less than a part would leave."""
-        rules = self.settings.rules
-        for invoice_id, one in sorted(self.last_part.items()):
-            left, invoice = self.open[invoice_id], self.invoices[invoice_id]
-            waited = (self.settings.as_of - one.paid_on).days
-            deducted = left * 100 < invoice.gross_minor * rules.deduction_percent
-            if left and (deducted or waited > rules.partial_grace_days):
-                short = Money(left, one.currency)
-                evidence = f"left {short} of {invoice.number} unpaid; nothing has followed for {waited} days"
-                self._differ("CA03", one, left, evidence)
 
     def _hold(self, one: Remittance, named: Sequence[NamedInvoice], why: str) -> None:
         money = one.amount_minor if one.currency == named[0].currency else sum(i.gross_minor for i in named)

@@ -66,6 +66,7 @@ class OpenCredit:
     customer_id: str
     currency: str
     left_minor: int
+    issue_date: date
 
 
 _Item = TypeVar("_Item", OpenPayment, OpenInvoice, OpenCredit)
@@ -134,6 +135,7 @@ def _grouped(items: Iterable[_Item]) -> defaultdict[tuple[str, str], list[_Item]
 def _explained(
     payment: OpenPayment, invoices: Sequence[OpenInvoice], credits: Sequence[OpenCredit]
 ) -> Explained:
+    credits = [credit for credit in credits if credit.issue_date <= payment.paid_on]
     most = payment.amount_minor + max((credit.left_minor for credit in credits), default=0)
     eligible = [one for one in invoices if one.open_minor <= most and one.open_on(payment.paid_on)]
     eligible.sort(key=lambda invoice: (invoice.due_date, invoice.invoice_id))

@@ -56,19 +56,21 @@ class Difference:
 
 @dataclass
 class Applied:
-    """Lines to post, lines only suggested, and the differences found; payments in `held` are not posted."""
+    """Lines to post, lines only suggested, and the differences found; payments in `held` are not posted. `last_parts`:
+    invoice paid in part -> the last part.
+    """
 
     posted: list[CashLine] = field(default_factory=list)
     suggested: list[CashLine] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
     held: set[str] = field(default_factory=set)
+    last_parts: dict[str, Remittance] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """What the rules need besides the documents. `fee_caps`: currency -> minor units, absent where no rate is known."""
 
-    as_of: date
     rules: ResidualRules
     rates: DailyRates
     fee_caps: Mapping[str, int]

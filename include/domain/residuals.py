@@ -113,6 +113,12 @@ def is_scale_error(paid_minor: int, owed_minor: int) -> bool:
     return least > 0 and any(least * scale == most for scale in SCALES)
 
 
+def is_short(left_minor: int, *, gross_minor: int, waited_days: int, rules: ResidualRules) -> bool:
+    """Whether an invoice paid in part is short (CA03): nothing follows, or less is left than a part would leave."""
+    deducted = left_minor * 100 < gross_minor * rules.deduction_percent
+    return deducted or waited_days > rules.partial_grace_days
+
+
 def percent_of(amount_minor: int, percent: Decimal) -> int:
     """A percentage of an amount, rounded half up to the minor unit."""
     return int((amount_minor * percent / _CENTURY).quantize(Decimal(1), rounding=ROUND_HALF_UP))

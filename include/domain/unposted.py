@@ -30,12 +30,17 @@ def ambiguous(held: Held) -> Finding:
 def unposted(payment: Mapping[str, Any]) -> Finding:
     """The break for a payment no pass could post or explain.
 
-    `payment` has payment_id, customer_id, currency, amount_minor, names_a_document, postable, reference, and `named`:
-    the invoices it names, each with invoice_id, number, key, customer_id, currency, gross_minor, status, settled_by.
+    `payment` has payment_id, customer_id, currency, amount_minor, names_a_document, postable, reference, applied_to,
+    and `named`: the invoices it names, each with invoice_id, number, key, customer_id, currency, gross_minor, status,
+    settled_by.
     """
     if not payment["postable"]:
         return Finding(
             "CA01", "its status is unknown or a newer version unreadable; see its DQ05 or DQ01 break"
+        )
+    if wrong := [one for one in payment["named"] if _applied_wrongly(payment, one)]:
+        return Finding(
+            "CA06", f"is applied to {wrong[0]['number']} of another customer; reverse and reapply it"
         )
     if payment["named"]:
         return _named_but_unposted(payment, payment["named"])
@@ -80,4 +85,13 @@ def _open_but_unposted(
         return Finding("CA01", f"names {numbers} of another customer; who paid for whom would decide")
     return Finding(
         "CA16", f"names {numbers}, but not as plainly as posting asks; a clear reference would decide"
+    )
+
+
+def _applied_wrongly(payment: Mapping[str, Any], invoice: Mapping[str, Any]) -> bool:
+    known = payment["customer_id"] is not None
+    return (
+        known
+        and invoice["invoice_id"] == payment["applied_to"]
+        and invoice["customer_id"] != payment["customer_id"]
     )

@@ -6,7 +6,7 @@ from include.domain.breaks import Break
 from include.domain.names import may_be_same
 from include.domain.unposted import unposted
 from include.flows.apply_by_amount import apply_by_amount
-from include.flows.apply_remittances import apply_named_in_part
+from include.flows.apply_remittances import apply_named_in_part, short_payments
 from include.flows.explain_refunds import explain_returns
 from include.flows.snapshot import Seen
 from include.policy import Pass, Policy
@@ -29,6 +29,7 @@ _TABLES = (
     "used_credits",
     "held_payments",
     "foreign_payers",
+    "last_parts",
 )
 
 
@@ -42,6 +43,7 @@ def apply_cash(tx: Transaction, seen: Seen, policy: Policy) -> Iterator[Break]:
         if step.rule not in _RULES:
             raise Fatal(f"policy/matching.yaml: pass {step.name} asks for an unknown rule {step.rule!r}")
         yield from _RULES[step.rule](tx, seen, policy, step)
+    yield from short_payments(tx, seen, policy)
     yield from explain_returns(tx)
     yield from _unposted_payments(tx)
     tx.run("keep_cash_matches", run_id=seen.run_id)
@@ -53,7 +55,8 @@ def _fill_pools(tx: Transaction) -> None:
         tx.run(f"create_{table}")
     for table in ("run_invoices", "pool_invoices", "pool_payments"):
         tx.run(f"fill_{table}")
-    tx.run("analyse_pools")
+    for step in ("set_aside_charged_back", "remove_returned", "analyse_pools"):
+        tx.run(step)
 
 
 def _carried(tx: Transaction, seen: Seen, _: Policy, __: Pass) -> Iterator[Break]:
@@ -70,6 +73,7 @@ def _by_application(tx: Transaction, _: Seen, __: Policy, step: Pass) -> Iterato
     tx.run("find_numbers")
     tx.run("forget_strangers_numbers")
     tx.run("analyse_namings")
+    tx.run("create_contradicted")
     tx.run("name_by_application")
     yield from _post_named(tx, step, hows=["application"], payers=["own", "unknown"])
 
@@ -104,8 +108,8 @@ def _post_named(tx: Transaction, step: Pass, *, hows: list[str], payers: list[st
 
 
 def _in_part(tx: Transaction, seen: Seen, policy: Policy, _: Pass) -> Iterator[Break]:
-    tx.run("set_aside_returned")
-    tx.run("remove_returned")
+    for step in ("remove_credited_invoices", "set_aside_returned", "remove_returned"):
+        tx.run(step)
     _name_foreign_payers(tx)
     yield from apply_named_in_part(tx, seen, policy, buckets=_buckets(tx, seen))
 

@@ -8,9 +8,9 @@ from include.domain.applications import apply_remittances
 from include.domain.breaks import REPORTING_CURRENCY, Break
 from include.domain.cash_lines import CashLine
 from include.domain.fx import DailyRates, rates_to
-from include.domain.money import exponent
+from include.domain.money import Money, exponent
 from include.domain.remittances import Applied, NamedInvoice, Remittance, Settings
-from include.domain.residuals import fee_cap
+from include.domain.residuals import fee_cap, is_short
 from include.flows.snapshot import Seen
 from include.policy import Policy
 from include.ports import Transaction
@@ -33,7 +33,30 @@ def apply_named_in_part(tx: Transaction, seen: Seen, policy: Policy, *, buckets:
         post_lines(tx, applied.posted)
         suggest_lines(tx, seen, applied.suggested)
         tx.run("hold_payments", payments=sorted(applied.held))
+        parts = applied.last_parts.items()
+        tx.copy_in(
+            "last_parts",
+            ("invoice_id", "payment_id", "paid_on"),
+            ([invoice, part.payment_id, part.paid_on] for invoice, part in parts),
+        )
         yield from _breaks(applied, _returned(tx, applied))
+
+
+def short_payments(tx: Transaction, seen: Seen, policy: Policy) -> Iterator[Break]:
+    """CA03 for what is left of invoices paid in part, once every pass has had its turn."""
+    for row in tx.rows("parts_left_open"):
+        left, waited = row["open_minor"], (seen.as_of - row["paid_on"]).days
+        if is_short(left, gross_minor=row["gross_minor"], waited_days=waited, rules=policy.residuals):
+            short = Money(left, row["currency"])
+            yield Break(
+                recon="R3",
+                code="CA03",
+                key=row["payment_id"],
+                evidence=f"left {short} of {row['number']} unpaid; nothing has followed for {waited} days",
+                currency=row["currency"],
+                amount_minor=left,
+                since=row["paid_on"],
+            )
 
 
 def post_lines(tx: Transaction, lines: Iterable[CashLine]) -> None:
@@ -63,7 +86,6 @@ def _settings(tx: Transaction, seen: Seen, policy: Policy) -> Settings:
     first, last = span["first_on"] or seen.as_of, span["last_on"] or seen.as_of
     rates = tx.rows("rates_near", from_date=first - margin, to_date=last + margin)
     return Settings(
-        as_of=seen.as_of,
         rules=rules,
         rates=DailyRates(
             (row["rate_date"], row["from_currency"], row["to_currency"], row["rate"]) for row in rates

@@ -20,7 +20,7 @@ CREATE TEMP TABLE run_invoices (
     gross_minor bigint NOT NULL,
     credited_minor bigint NOT NULL,  -- by credit notes that name it, at most its gross
     status text NOT NULL,
-    postable boolean NOT NULL        -- false: owed, but its status is unknown or a newer version of it is in quarantine
+    postable boolean NOT NULL        -- false: owed, but its status is unknown or another statement of it is in quarantine
 ) ON COMMIT DROP;
 
 -- name: create_pool_invoices
@@ -44,11 +44,12 @@ CREATE TEMP TABLE pool_payments (
     amount_minor bigint NOT NULL,
     paid_on date NOT NULL,
     applied_to text COLLATE "C",  -- the invoice somebody applied it to already
+    payer_text text,
     reference text,
     reference_tokens text[] NOT NULL,
     reference_keys text[] NOT NULL,
     names_a_document boolean NOT NULL,
-    postable boolean NOT NULL     -- false: its status is unknown or a newer version of it is in quarantine
+    postable boolean NOT NULL     -- false: its status is unknown or another statement of it is in quarantine
 ) ON COMMIT DROP;
 
 -- name: create_cash_lines
@@ -104,7 +105,8 @@ CREATE TEMP TABLE named_invoices (
     payer text NOT NULL CHECK (payer IN (
         'own',       -- the payer's invoices
         'affiliate', -- some are of another customer of the payer's group
-        'unknown'    -- nobody knows who paid
+        'unknown',   -- nobody knows who paid
+        'stranger'   -- nobody knows, and the bank names another than the customer invoiced
     ))
 ) ON COMMIT DROP;
 
@@ -115,14 +117,14 @@ SELECT native_id, customer_id, coalesce(group_id, customer_id), invoices.currenc
     state IS DISTINCT FROM 'UNKNOWN' AND NOT EXISTS (
         SELECT FROM seen.quarantine
         WHERE quarantine.entity = 'invoices' AND quarantine.native_id = invoices.native_id
-            AND quarantine.quarantined_in > invoices.recorded_in
+            AND quarantine.version <> invoices.version AND quarantine.quarantined_in >= invoices.recorded_in
     )
 FROM seen.invoices
 LEFT JOIN customer_groups USING (customer_id)
 LEFT JOIN (
-    SELECT invoice_id AS native_id, currency, sum(abs(gross_minor))::bigint AS minor
-    FROM seen.credit_notes WHERE invoice_id IS NOT NULL GROUP BY invoice_id, currency
-) AS credited USING (native_id, currency);
+    SELECT invoice_id AS native_id, customer_id, currency, sum(abs(gross_minor))::bigint AS minor
+    FROM seen.credit_notes WHERE invoice_id IS NOT NULL GROUP BY invoice_id, customer_id, currency
+) AS credited USING (native_id, customer_id, currency);
 
 -- name: fill_pool_invoices
 -- An invoice of unknown status is owed until someone says otherwise, though nothing is posted against it.
@@ -134,12 +136,12 @@ WHERE gross_minor > 0 AND status IN ('OPEN', 'PAYMENT_PENDING', 'PARTIALLY_PAID'
 -- name: fill_pool_payments
 -- A payment of unknown status may be money or not: it is open, lays its claims, and is not posted.
 INSERT INTO pool_payments
-SELECT native_id, customer_id, coalesce(group_id, customer_id), currency, amount_minor, paid_on, invoice_id, reference,
-    reference_tokens, reference_keys, names_a_document,
+SELECT native_id, customer_id, coalesce(group_id, customer_id), currency, amount_minor, paid_on, invoice_id,
+    payer_text, reference, reference_tokens, reference_keys, names_a_document,
     state IS DISTINCT FROM 'UNKNOWN' AND NOT EXISTS (
         SELECT FROM seen.quarantine
         WHERE quarantine.entity = 'payments' AND quarantine.native_id = payments.native_id
-            AND quarantine.quarantined_in > payments.recorded_in
+            AND quarantine.version <> payments.version AND quarantine.quarantined_in >= payments.recorded_in
     )
 FROM seen.payments
 LEFT JOIN customer_groups USING (customer_id)
@@ -236,6 +238,13 @@ WHERE payment_id NOT IN (SELECT payment_id FROM named_invoices);
 -- name: analyse_namings
 ANALYZE namings;
 
+-- name: create_contradicted
+-- Payments applied to one invoice whose reference is the number of another.
+CREATE TEMP TABLE contradicted ON COMMIT DROP AS
+SELECT DISTINCT applied.payment_id
+FROM namings AS applied JOIN namings AS numbered USING (payment_id)
+WHERE applied.how = 'application' AND numbered.how = 'number' AND numbered.invoice_id <> applied.invoice_id;
+
 -- name: name_by_application
 INSERT INTO named_invoices
 SELECT payment_id, invoice_id, how, CASE WHEN payment.customer_id IS NULL THEN 'unknown' ELSE 'own' END
@@ -249,11 +258,14 @@ WHERE how = 'application' AND invoice.customer_id = coalesce(payment.customer_id
 INSERT INTO named_invoices
 SELECT payment_id, unnest(invoices), 'number', payer FROM (
     SELECT payment.payment_id, array_agg(invoice_id) AS invoices,
-        CASE WHEN payment.customer_id IS NULL THEN 'unknown'
+        CASE WHEN bool_or(payment.customer_id IS NULL
+                AND upper(left(payment.payer_text, 30)) <> upper(left(customers.name, 30))) THEN 'stranger'
+            WHEN payment.customer_id IS NULL THEN 'unknown'
             WHEN bool_and(invoice.customer_id = payment.customer_id) THEN 'own' ELSE 'affiliate' END AS payer
     FROM namings
     JOIN pool_payments AS payment USING (payment_id)
     JOIN run_invoices AS invoice USING (invoice_id)
+    LEFT JOIN seen.customers ON customers.native_id = invoice.customer_id AND payment.customer_id IS NULL
     WHERE how = 'number' AND invoice.group_id = coalesce(payment.group_id, invoice.group_id)
         AND payment_id NOT IN (SELECT payment_id FROM named_invoices)
     GROUP BY payment.payment_id, payment.customer_id, payment.reference_tokens
@@ -305,6 +317,7 @@ JOIN pool_payments AS payment USING (payment_id)
 LEFT JOIN pool_invoices AS invoice
     ON invoice.invoice_id = named.invoice_id AND invoice.postable AND invoice.currency = payment.currency
 WHERE named.how = ANY(%(hows)s) AND named.payer = ANY(%(payers)s)
+    AND payment_id NOT IN (SELECT payment_id FROM contradicted)
 GROUP BY payment.payment_id, payment.paid_on, payment.amount_minor, payment.postable
 HAVING count(invoice.invoice_id) = count(*)
     AND payment.amount_minor IN (sum(invoice.open_minor), sum(invoice.gross_minor));
@@ -356,7 +369,6 @@ CREATE TEMP TABLE foreign_payers (payment_id text COLLATE "C" PRIMARY KEY) ON CO
 -- Names that differ beyond capitals and where a bank cuts them off; whether they still mean one company is read elsewhere.
 SELECT payment_id, payer_text, customers.name
 FROM pool_payments
-JOIN seen.payments ON payments.native_id = payment_id
 JOIN seen.customers ON customers.native_id = pool_payments.customer_id
 WHERE upper(left(payer_text, 30)) <> upper(left(customers.name, 30));
 
@@ -367,11 +379,7 @@ ANALYZE foreign_payers;
 -- Unposted payments with the set of invoices they name; `doubt` says why an amount that differs is not applied. Payments
 -- of one group are in one bucket, those of nobody in bucket -1.
 CREATE TEMP TABLE remittances ON COMMIT DROP AS
-WITH contradicted AS (
-    SELECT DISTINCT applied.payment_id
-    FROM namings AS applied JOIN namings AS numbered USING (payment_id)
-    WHERE applied.how = 'application' AND numbered.how = 'number' AND numbered.invoice_id <> applied.invoice_id
-), untouchable AS (
+WITH untouchable AS (
     SELECT DISTINCT invoice_id FROM namings JOIN pool_payments USING (payment_id) WHERE NOT postable
 )
 SELECT coalesce(mod(abs(hashtext(payment.group_id)::bigint), %(buckets)s), -1) AS bucket,
@@ -404,6 +412,10 @@ FROM remittances WHERE bucket = %(bucket)s ORDER BY payment_id;
 SELECT min(paid_on) AS first_on, max(paid_on) AS last_on, array_agg(DISTINCT currency::text) AS currencies
 FROM remittances;
 
+-- name: remove_credited_invoices
+-- Wholly credited, they are open to nobody who did not pay them as invoiced.
+DELETE FROM pool_invoices WHERE open_minor = 0;
+
 -- name: set_aside_returned
 -- Payments that settled nothing so far and were given back whole are no money any more.
 INSERT INTO cash_returned
@@ -413,6 +425,16 @@ JOIN seen.refunds USING (payment_id)
 WHERE coalesce(state, 'SUCCEEDED') IN ('SUCCEEDED', 'PENDING') AND refunds.currency = pool_payments.currency
 GROUP BY payment_id, pool_payments.currency, pool_payments.amount_minor
 HAVING sum(refunds.amount_minor) >= pool_payments.amount_minor;
+
+-- name: set_aside_charged_back
+-- Payments lost whole to a dispute are no money any more: what they paid is owed again.
+INSERT INTO cash_returned
+SELECT payment_id, pool_payments.currency, pool_payments.amount_minor
+FROM pool_payments
+JOIN seen.disputes USING (payment_id)
+WHERE state = 'LOST' AND disputes.currency = pool_payments.currency
+GROUP BY payment_id, pool_payments.currency, pool_payments.amount_minor
+HAVING sum(disputes.amount_minor) >= pool_payments.amount_minor;
 
 -- name: remove_returned
 DELETE FROM pool_payments USING cash_returned WHERE cash_returned.payment_id = pool_payments.payment_id;
@@ -439,6 +461,21 @@ DELETE FROM pool_payments USING new_lines WHERE new_lines.payment_id = pool_paym
 
 -- name: forget_new_lines
 TRUNCATE new_lines;
+
+-- name: create_last_parts
+-- Of invoices paid in part by reference: the last part.
+CREATE TEMP TABLE last_parts (
+    invoice_id text COLLATE "C" NOT NULL,
+    payment_id text COLLATE "C" NOT NULL,
+    paid_on date NOT NULL
+) ON COMMIT DROP;
+
+-- name: parts_left_open
+SELECT payment_id, paid_on, number, run_invoices.currency, run_invoices.gross_minor, open_minor
+FROM last_parts
+JOIN run_invoices USING (invoice_id)
+JOIN pool_invoices USING (invoice_id)
+ORDER BY payment_id, invoice_id;
 
 -- name: hold_payments
 INSERT INTO held_payments SELECT unnest(%(payments)s::text[]);
@@ -526,7 +563,8 @@ CREATE TEMP TABLE used_credits (credit_note_id text COLLATE "C" PRIMARY KEY) ON 
 INSERT INTO used_credits SELECT unnest(%(credits)s::text[]);
 
 -- name: open_credits_of
-SELECT native_id AS credit_note_id, credit_notes.customer_id, credit_notes.currency, abs(gross_minor) AS left_minor
+SELECT native_id AS credit_note_id, credit_notes.customer_id, credit_notes.currency, abs(gross_minor) AS left_minor,
+    issue_date
 FROM seen.credit_notes
 JOIN (SELECT DISTINCT customer_id FROM open_cash WHERE bucket = %(bucket)s) AS payers USING (customer_id)
 WHERE gross_minor <> 0 AND NOT EXISTS (SELECT FROM run_invoices WHERE run_invoices.invoice_id = credit_notes.invoice_id)
@@ -567,12 +605,12 @@ ORDER BY payment.payment_id;
 CREATE TEMP TABLE run_credits ON COMMIT DROP AS
 SELECT *, credit_minor - left_minor AS invoiced_minor FROM (
 WITH needed AS (
-    SELECT invoice_id, currency, gross_minor - coalesce(sum(cash.amount_minor + CASE
+    SELECT invoice_id, customer_id, currency, gross_minor - coalesce(sum(cash.amount_minor + CASE
         WHEN residual_reason = 'credit_note' THEN 0 ELSE residual_minor END), 0) AS minor
     FROM run_invoices
     LEFT JOIN (SELECT invoice_id, amount_minor, residual_minor, residual_reason FROM cash_lines) AS cash USING (invoice_id)
     WHERE credited_minor > 0
-    GROUP BY invoice_id, currency, gross_minor
+    GROUP BY invoice_id, customer_id, currency, gross_minor
 )
 SELECT native_id AS credit_note_id, number, customer_id, invoice_id, currency, issue_date,
     gross_minor AS signed_minor, abs(gross_minor) AS credit_minor,
@@ -580,7 +618,7 @@ SELECT native_id AS credit_note_id, number, customer_id, invoice_id, currency, i
         PARTITION BY invoice_id, currency ORDER BY issue_date, native_id
     ) - coalesce(needed.minor, 0)))::bigint END AS left_minor
 FROM seen.credit_notes
-LEFT JOIN needed USING (invoice_id, currency)
+LEFT JOIN needed USING (invoice_id, customer_id, currency)
 LEFT JOIN used_credits ON used_credits.credit_note_id = native_id
 ) AS spread;
 

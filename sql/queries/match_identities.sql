@@ -364,11 +364,11 @@ referred AS (
     SELECT 'customer', customer_id FROM cross_references WHERE against IS NULL
 ),
 members AS (
-    SELECT parties.side, parties.id, referred.id IS NOT NULL AS referred, business.id IS NOT NULL AS active
+    -- Sets are asked by hash: joined, they were planned for one row and scanned for each.
+    SELECT side, id, (side, id) IN (SELECT side, id FROM referred) AS referred,
+        coalesce((side, id18) IN (SELECT side, id FROM business WHERE id IS NOT NULL), false) AS active
     FROM parties
-    JOIN (SELECT DISTINCT side, id FROM alike_groups) AS member USING (side, id)
-    LEFT JOIN referred ON referred.side = parties.side AND referred.id = parties.id
-    LEFT JOIN business ON business.side = parties.side AND business.id = parties.id18
+    WHERE (side, id) IN (SELECT side, id FROM alike_groups)
 ),
 ranked AS (
     SELECT side, why, id, referred OR active AS stands,

@@ -62,8 +62,15 @@ def settle(
     return settled, found.held
 
 
-def credit(credit_note_id: str, amount: int) -> OpenCredit:
-    return OpenCredit(credit_note_id=credit_note_id, customer_id="C1", currency="SGD", left_minor=amount)
+def credit(credit_note_id: str, amount: int, *, issued: date = DUE) -> OpenCredit:
+    return OpenCredit(
+        credit_note_id=credit_note_id, customer_id="C1", currency="SGD", left_minor=amount, issue_date=issued
+    )
+
+
+def test_a_credit_note_is_not_deducted_before_it_exists() -> None:
+    later = credit("N", 1_090_00, issued=date(2025, 3, 11))
+    assert settle([payment("P", 9_810_00)], [invoice("A", 10_900_00)], [later]) == ({}, {})
 
 
 def test_the_only_invoice_of_the_amount_is_settled() -> None:

@@ -17,6 +17,7 @@ def unmatched(**facts: Any) -> dict[str, Any]:
         "names_a_document": True,
         "postable": True,
         "reference": "INV-1",
+        "applied_to": None,
         "named": [],
     } | facts
 
@@ -48,6 +49,7 @@ def named(**facts: Any) -> dict[str, Any]:
         (unmatched(named=[named(status="UNKNOWN")]), "CA01", "whose status no rule maps"),
         (unmatched(postable=False, named=[named()]), "CA01", "newer version"),
         (unmatched(named=[named(), named(invoice_id="2")]), "CA16", "several invoices are called: 1, 2"),
+        (unmatched(applied_to="1", named=[named(customer_id="C2")]), "CA06", "reverse and reapply"),
         (unmatched(), "CA01", "names no invoice of this customer"),
         (unmatched(names_a_document=False), "CA01", "no open invoice of this customer has this amount"),
         (unmatched(names_a_document=False, customer_id=None), "CA02", "no customer and no reference"),
