@@ -16,6 +16,7 @@ from include.domain.explanations import (
     could_be_chance,
 )
 from include.domain.parts import line, paid_in_parts
+from include.domain.residuals import ResidualRules
 from include.domain.subset_sum import BudgetSpent, exact_subsets
 
 
@@ -42,6 +43,7 @@ def settle_by_amount(
     credits: Iterable[OpenCredit] = (),
     *,
     most_invoices: int,
+    rules: ResidualRules,
 ) -> Settled:
     """Settle what has one explanation only, of up to `most_invoices` invoices, and hold what has several.
 
@@ -50,12 +52,12 @@ def settle_by_amount(
     large a coincidence to be chance. Payments that only together make up one invoice are settled on the same terms.
     """
     found = Settled()
-    for block in blocks(payments, invoices, credits):
+    for block in blocks(payments, invoices, credits, rules):
         for one in block.explained:
-            if one.payment.names_another or not (one.ways or one.exhausted or one.unsearched):
+            if one.payment.names_another or one.unexplained:
                 continue
             if why := _doubt(one, block):
-                held = [invoice_id for way in one.ways for invoice_id in one.ids(way)]
+                held = [*(invoice_id for way in one.ways for invoice_id in one.ids(way)), *one.less_tax]
                 found.held[one.payment.payment_id] = Held(tuple(dict.fromkeys(held)), why)
             elif len(one.ways[0].invoices) <= most_invoices:
                 found.lines += _lines(one)
@@ -70,6 +72,8 @@ def _doubt(one: Explained, block: Block) -> str:
         return f"{one.payment.unread_rows} rows of this customer are in quarantine and might explain it"
     if one.payment.foreign_payer:
         return "it came in another name than its customer's"
+    if one.less_tax:
+        return f"{' or '.join(one.less_tax[:2])} less withholding tax makes up this amount"
     if len(one.ways) != 1:
         return _no_single_way(one)
     [way] = one.ways

@@ -7,6 +7,7 @@ from datetime import date
 from math import comb
 from typing import TypeVar
 
+from include.domain.residuals import ResidualRules, is_withheld
 from include.domain.subset_sum import BudgetSpent, Subset, exact_subsets, is_searched_whole
 
 EXPLANATIONS_MAX = 8
@@ -52,6 +53,8 @@ class OpenInvoice:
     to_date: date
     named_by: str | None
     postable: bool
+    net_minor: int | None
+    country: str | None
 
     def open_on(self, day: date) -> bool:
         """Whether a payment of that day could be for it."""
@@ -89,13 +92,21 @@ class Explained:
     ways: Sequence[Way]
     exhausted: bool  # more ways, or more work, than we follow
     unsearched: bool = False  # nothing found, and larger sets of so many invoices are not looked for
+    less_tax: tuple[
+        str, ...
+    ] = ()  # single invoices that make up the amount less withholding tax at a rate of theirs
+
+    @property
+    def unexplained(self) -> bool:
+        """Whether nothing at all was found that it could be for, and everything was tried."""
+        return not (self.ways or self.exhausted or self.unsearched or self.less_tax)
 
     @property
     def claims(self) -> set[str]:
         """Invoices, and credit notes, that this payment may be about."""
         if self.exhausted:
             return {invoice.invoice_id for invoice in self.eligible}
-        found = {invoice_id for way in self.ways for invoice_id in self.ids(way)}
+        found = {invoice_id for way in self.ways for invoice_id in self.ids(way)} | set(self.less_tax)
         return found | {way.credit.credit_note_id for way in self.ways if way.credit}
 
     def ids(self, way: Way) -> tuple[str, ...]:
@@ -116,12 +127,15 @@ class Block:
 
 
 def blocks(
-    payments: Iterable[OpenPayment], invoices: Iterable[OpenInvoice], credits: Iterable[OpenCredit]
+    payments: Iterable[OpenPayment],
+    invoices: Iterable[OpenInvoice],
+    credits: Iterable[OpenCredit],
+    rules: ResidualRules,
 ) -> Iterator[Block]:
     """The customers' cash, currency by currency: money never crosses either."""
     owed, credited = _grouped(invoices), _grouped(credits)
     for key, ours in _grouped(payments).items():
-        explained = [_explained(payment, owed[key], credited[key]) for payment in ours]
+        explained = [_explained(payment, owed[key], credited[key], rules) for payment in ours]
         yield Block(explained, owed[key], _claimants(explained))
 
 
@@ -133,7 +147,10 @@ def _grouped(items: Iterable[_Item]) -> defaultdict[tuple[str, str], list[_Item]
 
 
 def _explained(
-    payment: OpenPayment, invoices: Sequence[OpenInvoice], credits: Sequence[OpenCredit]
+    payment: OpenPayment,
+    invoices: Sequence[OpenInvoice],
+    credits: Sequence[OpenCredit],
+    rules: ResidualRules,
 ) -> Explained:
     credits = [credit for credit in credits if credit.issue_date <= payment.paid_on]
     most = payment.amount_minor + max((credit.left_minor for credit in credits), default=0)
@@ -156,6 +173,16 @@ def _explained(
         ways[:EXPLANATIONS_MAX],
         exhausted=len(ways) >= EXPLANATIONS_MAX,
         unsearched=not ways and not is_searched_whole(amounts, target=most),
+        less_tax=tuple(one.invoice_id for one in invoices if _is_less_tax(payment, one, rules)),
+    )
+
+
+def _is_less_tax(payment: OpenPayment, invoice: OpenInvoice, rules: ResidualRules) -> bool:
+    missing = invoice.open_minor - payment.amount_minor
+    return (
+        missing > 0
+        and invoice.open_on(payment.paid_on)
+        and is_withheld(missing, net_minor=invoice.net_minor, country=invoice.country, rules=rules)
     )
 
 

@@ -66,7 +66,7 @@ def explain(short: Shortfall, rules: ResidualRules) -> str | None:
     """
     if short.missing_minor <= rules.rounding(short.currency, lines=short.lines):
         return "CA10"
-    if withheld_percent(short, rules) is not None:
+    if is_withheld(short.missing_minor, net_minor=short.net_minor, country=short.country, rules=rules):
         return "CA08"
     if short.days_after_issue <= rules.discount_days and short.missing_minor == percent_of(
         short.gross_minor, rules.discount_percent
@@ -79,12 +79,12 @@ def explain(short: Shortfall, rules: ResidualRules) -> str | None:
     return None
 
 
-def withheld_percent(short: Shortfall, rules: ResidualRules) -> Decimal | None:
-    """The withholding rate of the customer's country that the shortfall is of net, exactly; None if it is none."""
-    rates = rules.withholding_percent.get(short.country or "", ())
-    if short.net_minor is None:
-        return None
-    return next((rate for rate in rates if short.missing_minor == percent_of(short.net_minor, rate)), None)
+def is_withheld(
+    missing_minor: int, *, net_minor: int | None, country: str | None, rules: ResidualRules
+) -> bool:
+    """Whether what is missing is exactly what a withholding rate of the customer's country takes of net."""
+    rates = rules.withholding_percent.get(country or "", ())
+    return net_minor is not None and any(missing_minor == percent_of(net_minor, rate) for rate in rates)
 
 
 def fee_cap(currency: str, *, per_sgd: Decimal | None, rules: ResidualRules) -> int | None:

@@ -8,11 +8,13 @@ from include.domain.explanations import OpenCredit, OpenInvoice, OpenPayment
 from include.domain.unposted import ambiguous
 from include.flows.apply_remittances import post_lines
 from include.flows.snapshot import Seen
-from include.policy import Pass
+from include.policy import Pass, Policy
 from include.ports import Transaction
 
 
-def apply_by_amount(tx: Transaction, seen: Seen, step: Pass, *, buckets: int) -> Iterator[Break]:
+def apply_by_amount(
+    tx: Transaction, seen: Seen, policy: Policy, step: Pass, *, buckets: int
+) -> Iterator[Break]:
     """Post or hold each payment that names nothing, and give a break for each that is held."""
     tx.run("create_open_cash", buckets=buckets)
     window = {"days_before_issue": step.days_before_issue, "days_after_due": step.days_after_due}
@@ -22,7 +24,9 @@ def apply_by_amount(tx: Transaction, seen: Seen, step: Pass, *, buckets: int) ->
         payments = [OpenPayment(**row) for row in tx.rows("open_cash_of", bucket=bucket)]
         invoices = [OpenInvoice(**row) for row in tx.rows("open_debts_of", bucket=bucket)]
         credits = [OpenCredit(**row) for row in tx.rows("open_credits_of", bucket=bucket)]
-        settled = settle_by_amount(payments, invoices, credits, most_invoices=step.most_invoices)
+        settled = settle_by_amount(
+            payments, invoices, credits, most_invoices=step.most_invoices, rules=policy.residuals
+        )
         post_lines(tx, settled.lines)
         tx.run("use_credit_notes", credits=settled.credits)
         tx.run("hold_payments", payments=sorted(settled.held))

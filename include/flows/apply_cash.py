@@ -125,8 +125,8 @@ def _name_foreign_payers(tx: Transaction) -> None:
     tx.run("analyse_foreign_payers")
 
 
-def _by_amount(tx: Transaction, seen: Seen, _: Policy, step: Pass) -> Iterator[Break]:
-    yield from apply_by_amount(tx, seen, step, buckets=_buckets(tx, seen))
+def _by_amount(tx: Transaction, seen: Seen, policy: Policy, step: Pass) -> Iterator[Break]:
+    yield from apply_by_amount(tx, seen, policy, step, buckets=_buckets(tx, seen))
 
 
 def _buckets(tx: Transaction, seen: Seen) -> int:

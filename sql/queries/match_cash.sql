@@ -540,10 +540,13 @@ FROM open_cash WHERE bucket = %(bucket)s ORDER BY payment_id;
 -- name: create_open_debts
 -- Their open invoices, with the days on which a payment could settle each, and the first unposted payment that names it.
 CREATE TEMP TABLE open_debts ON COMMIT DROP AS
-SELECT invoice_id, customer_id, currency, open_minor, due_date, postable,
-    issue_date - %(days_before_issue)s::int AS from_date, due_date + %(days_after_due)s::int AS to_date, named_by, bucket
+SELECT invoice_id, pool_invoices.customer_id, pool_invoices.currency, open_minor, pool_invoices.due_date,
+    pool_invoices.postable, pool_invoices.issue_date - %(days_before_issue)s::int AS from_date,
+    pool_invoices.due_date + %(days_after_due)s::int AS to_date, named_by, bucket, net_minor, country
 FROM pool_invoices
-JOIN (SELECT DISTINCT customer_id, bucket FROM open_cash) AS payers USING (customer_id)
+JOIN (SELECT invoice_id, net_minor FROM run_invoices) AS invoice USING (invoice_id)
+LEFT JOIN seen.customers ON customers.native_id = pool_invoices.customer_id
+JOIN (SELECT DISTINCT customer_id, bucket FROM open_cash) AS payers ON payers.customer_id = pool_invoices.customer_id
 LEFT JOIN (
     SELECT invoice_id, min(payment_id) AS named_by FROM namings JOIN pool_payments USING (payment_id) GROUP BY invoice_id
 ) AS named USING (invoice_id);
@@ -552,7 +555,7 @@ LEFT JOIN (
 ANALYZE open_cash, open_debts;
 
 -- name: open_debts_of
-SELECT invoice_id, customer_id, currency, open_minor, due_date, postable, from_date, to_date, named_by
+SELECT invoice_id, customer_id, currency, open_minor, due_date, postable, from_date, to_date, named_by, net_minor, country
 FROM open_debts WHERE bucket = %(bucket)s ORDER BY invoice_id;
 
 -- name: create_used_credits

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from include.domain.cash import Held, settle_by_amount
 from include.domain.explanations import OpenCredit, OpenInvoice, OpenPayment, could_be_chance
+from include.policy import load_policy
 
+RULES = load_policy().residuals
 DAY = date(2025, 3, 10)
 DUE = date(2025, 3, 1)
 
@@ -43,6 +45,8 @@ def invoice(invoice_id: str, amount: int, **facts: Any) -> OpenInvoice:
         "to_date": date.max,
         "named_by": None,
         "postable": True,
+        "net_minor": None,
+        "country": None,
     }
     return OpenInvoice(invoice_id=invoice_id, currency="SGD", open_minor=amount, **known | facts)
 
@@ -55,7 +59,7 @@ def settle(
     most_invoices: int = 6,
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, Held]]:
     """What was settled, payment -> invoices, and what was held."""
-    found = settle_by_amount(payments, invoices, credits or [], most_invoices=most_invoices)
+    found = settle_by_amount(payments, invoices, credits or [], most_invoices=most_invoices, rules=RULES)
     settled: dict[str, tuple[str, ...]] = {}
     for line in found.lines:
         settled[line.payment_id] = (*settled.get(line.payment_id, ()), line.invoice_id)
@@ -137,6 +141,15 @@ def test_a_payment_in_another_name_than_its_customers_is_not_settled_by_amount()
     assert (settled, held["P"].why) == ({}, "it came in another name than its customer's")
 
 
+@pytest.mark.parametrize(("country", "held"), [("TH", True), ("SG", False)])
+def test_an_invoice_that_fits_less_withholding_tax_is_another_explanation(
+    country: str, *, held: bool
+) -> None:
+    taxed = invoice("B", 107_000_00, net_minor=100_000_00, country=country)
+    settled, why = settle([payment("P", 104_000_00)], [invoice("A", 104_000_00), taxed])
+    assert (not settled, "P" in why) == (held, held)
+
+
 def test_an_invoice_nothing_may_be_posted_against_still_explains_money() -> None:
     owed = [invoice("A", 300_00), invoice("B", 300_00, postable=False)]
     assert settle([payment("P", 300_00)], owed)[0] == {}
@@ -215,7 +228,11 @@ def test_another_customer_changes_nothing(paid: list[int], owed: list[int]) -> N
 def test_a_credit_note_that_names_no_invoice_is_deducted_where_nothing_else_fits() -> None:
     """Match golden M12, with a credit note that does not say what it is for."""
     found = settle_by_amount(
-        [payment("P", 9_810_00)], [invoice("A", 10_900_00)], [credit("N", 1_090_00)], most_invoices=6
+        [payment("P", 9_810_00)],
+        [invoice("A", 10_900_00)],
+        [credit("N", 1_090_00)],
+        most_invoices=6,
+        rules=RULES,
     )
     [line] = found.lines
     assert (line.rule, line.amount_minor, line.residual_minor, found.credits) == (
