@@ -68,8 +68,8 @@ def settle_by_amount(
 
 def _doubt(one: Explained, block: Block) -> str:
     """Why this payment's explanation is not the only one, or "" when it is."""
-    if one.payment.unread_rows:
-        return f"{one.payment.unread_rows} rows of this customer are in quarantine and might explain it"
+    if one.payment.unread_count:
+        return f"{one.payment.unread_count} rows of this customer are in quarantine and might explain it"
     if one.payment.foreign_payer:
         return "it came in another name than its customer's"
     if one.less_tax:

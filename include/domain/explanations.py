@@ -22,7 +22,7 @@ class OpenPayment:
     """A received payment no pass has posted yet.
 
     `names_another`: it names a document (or must not be posted at all), so it is not posted by amount, but it keeps
-    its claim to what it fits. `unread_rows`: invoices and payments of its payer in quarantine, any of which might
+    its claim to what it fits. `unread_count`: invoices and payments of its payer in quarantine, any of which might
     explain the money. `foreign_payer`: the bank names somebody else than the customer.
     """
 
@@ -32,7 +32,7 @@ class OpenPayment:
     amount_minor: int
     paid_on: date
     names_another: bool
-    unread_rows: int
+    unread_count: int
     foreign_payer: bool
 
 

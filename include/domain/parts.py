@@ -29,7 +29,7 @@ def paid_in_parts(block: Block) -> Iterator[CashLine]:
         for one in block.explained
         if not (one.ways or one.exhausted or one.unsearched or one.less_tax)
     ]
-    if len(others) < 2 or any(payment.unread_rows or payment.foreign_payer for payment in others):  # noqa: PLR2004 - parts are at least two
+    if len(others) < 2 or any(payment.unread_count or payment.foreign_payer for payment in others):  # noqa: PLR2004 - parts are at least two
         return
     parts: defaultdict[str, list[tuple[OpenInvoice, Subset]]] = defaultdict(list)
     for invoice in block.invoices:

@@ -93,6 +93,8 @@ def reconcile(store: Store, *, as_of: date, policy: Policy, buckets: int = 0) ->
     with store.transaction() as tx:
         snapshot = tx.rows("take_snapshot", as_of=as_of)[0]
         see(tx, policy, batch=snapshot["batch_through"], as_of=as_of)
+        for step in ("create_unread_rows", "fill_unread_rows", "analyse_unread_rows"):
+            tx.run(step)
         quarantine = tx.rows("quarantined_rows")
         unproven = [
             row

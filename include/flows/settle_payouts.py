@@ -52,7 +52,6 @@ def settle_payouts(tx: Transaction, seen: Seen, policy: Policy) -> list[Break]:
 def _fill_tables(tx: Transaction, rules: Payouts) -> None:
     kinds = [(kind, word) for kind, words in rules.payout_item_kinds.items() for word in words]
     tx.run("create_settling_tables")
-    tx.run("fill_unread_rows")
     tx.run("fill_run_payouts")
     tx.run("fill_run_payout_items", kinds=[kind for kind, _ in kinds], types=[word for _, word in kinds])
     tx.run("fill_run_returns")

@@ -119,9 +119,9 @@ WHERE live AND state <> 'ON_HOLD' AND amount_minor > 0
     AND EXISTS (SELECT FROM billing WHERE order_id IS NOT NULL)
     AND NOT EXISTS (SELECT FROM billing WHERE billing.order_id = orders.order_id AND state <> 'DRAFT')
     AND NOT EXISTS (SELECT FROM order_claims AS claim WHERE claim.order_id = orders.order_id AND claim.like_order IS NOT NULL)
+    AND NOT EXISTS (SELECT FROM seen.quarantine WHERE entity = 'invoices' AND quarantine.customer_id IS NULL)
     AND NOT EXISTS (
-        SELECT FROM seen.quarantine
-        WHERE quarantine.entity = 'invoices' AND coalesce(quarantine.customer_id, orders.customer_id) = orders.customer_id
+        SELECT FROM seen.quarantine WHERE entity = 'invoices' AND quarantine.customer_id = orders.customer_id
     )
 ORDER BY key;
 
@@ -199,33 +199,38 @@ WITH dated AS (
         sum(net_minor)::bigint AS billed_minor, sum(due_minor)::bigint AS due_minor,
         count(*) - count(due_minor) AS between_periods,
         (array_agg(placed.number ORDER BY issue_date, invoice_id) FILTER (WHERE due_minor IS DISTINCT FROM net_minor))[1] AS invoice,
-        array_agg(invoice_id) AS invoice_ids
-    FROM placed JOIN run_orders AS orders USING (order_id)
+        bool_or(credited.invoice_id IS NOT NULL) AS credited
+    FROM placed
+    JOIN run_orders AS orders USING (order_id)
+    LEFT JOIN (SELECT DISTINCT invoice_id FROM seen.credit_notes) AS credited USING (invoice_id)
     GROUP BY order_id
     HAVING bool_and(placed.postable AND plain AND net_minor IS NOT NULL AND placed.currency = orders.currency)
         AND sum(net_minor) <> sum(due_minor)
 )
 SELECT order_id AS key, currency, billed_minor - due_minor AS amount_minor, since, orders.number, billed_minor, due_minor,
     invoice
-FROM billed JOIN run_orders AS orders USING (order_id)
+FROM billed
+JOIN run_orders AS orders USING (order_id)
+LEFT JOIN (SELECT DISTINCT customer_id FROM seen.quarantine WHERE entity = 'invoices') AS unread USING (customer_id)
 WHERE CASE
-    WHEN billed_minor < due_minor THEN NOT EXISTS (
-        SELECT FROM seen.quarantine
-        WHERE quarantine.entity = 'invoices' AND coalesce(quarantine.customer_id, orders.customer_id) = orders.customer_id
-    )
-    ELSE between_periods = 0 AND NOT EXISTS (SELECT FROM seen.credit_notes WHERE invoice_id = ANY(invoice_ids))
+    WHEN billed_minor > due_minor THEN between_periods = 0 AND NOT credited
+    ELSE unread.customer_id IS NULL
+        AND NOT EXISTS (SELECT FROM seen.quarantine WHERE entity = 'invoices' AND quarantine.customer_id IS NULL)
 END
 ORDER BY key;
 
 -- name: sales_billed_otherwise
--- Orders of customers without any subscription are sold once: all invoices together make the order's amount, with tax
--- where the order has it. Less is wrong only when the order is done.
 WITH billed AS (
     SELECT order_id, min(issue_date) AS since, sum(net_minor)::bigint AS billed_minor, sum(gross_minor) AS gross_minor,
         bool_and(live AND net_minor IS NOT NULL) AS readable, min(currency) AS lowest, max(currency) AS highest,
-        (array_agg(number ORDER BY issue_date DESC, invoice_id DESC))[1] AS invoice, array_agg(invoice_id) AS invoice_ids,
+        (array_agg(number ORDER BY issue_date DESC, invoice_id DESC))[1] AS invoice,
+        bool_or(credited.invoice_id IS NOT NULL) AS credited,
         count(*) AS invoices, count(DISTINCT (issue_date, gross_minor)) AS different
-    FROM billing WHERE order_id IS NOT NULL AND state NOT IN ('DRAFT', 'VOID') GROUP BY order_id
+    FROM billing
+    LEFT JOIN (SELECT DISTINCT invoice_id FROM seen.credit_notes) AS credited USING (invoice_id)
+    WHERE order_id IS NOT NULL AND state NOT IN ('DRAFT', 'VOID') GROUP BY order_id
+), unread AS (
+    SELECT customer_id FROM seen.quarantine WHERE entity IN ('invoices', 'subscriptions')
 )
 SELECT order_id AS key, orders.currency, billed_minor - orders.amount_minor AS amount_minor, since, number, billed_minor,
     orders.amount_minor AS due_minor, invoice
@@ -233,13 +238,10 @@ FROM run_orders AS orders JOIN billed USING (order_id)
 WHERE orders.live AND readable AND lowest = orders.currency AND highest = orders.currency AND invoices = different
     AND orders.amount_minor NOT IN (billed_minor, gross_minor)
     AND (billed_minor > orders.amount_minor OR orders.state = 'COMPLETED')
-    AND NOT EXISTS (SELECT FROM seen.credit_notes WHERE invoice_id = ANY(invoice_ids))
-    AND customer_id NOT IN (SELECT customer_id FROM seen.subscriptions)
-    AND NOT EXISTS (
-        SELECT FROM seen.quarantine
-        WHERE quarantine.entity IN ('invoices', 'subscriptions')
-            AND coalesce(quarantine.customer_id, orders.customer_id) = orders.customer_id
-    )
+    AND NOT credited
+    AND NOT EXISTS (SELECT FROM unread WHERE customer_id IS NULL)
+    AND NOT EXISTS (SELECT FROM unread WHERE unread.customer_id = orders.customer_id)
+    AND NOT EXISTS (SELECT FROM seen.subscriptions WHERE subscriptions.customer_id = orders.customer_id)
 ORDER BY key;
 
 -- name: invoices_taxed_otherwise

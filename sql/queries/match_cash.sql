@@ -112,19 +112,18 @@ CREATE TEMP TABLE named_invoices (
 
 -- name: fill_run_invoices
 INSERT INTO run_invoices
-SELECT native_id, customer_id, coalesce(group_id, customer_id), invoices.currency, number, number_key, number_digits,
+SELECT invoices.native_id, invoices.customer_id, coalesce(group_id, invoices.customer_id), invoices.currency, number, number_key, number_digits,
     issue_date, due_date, net_minor, gross_minor, least(coalesce(credited.minor, 0), gross_minor), coalesce(state, 'OPEN'),
-    state IS DISTINCT FROM 'UNKNOWN' AND NOT EXISTS (
-        SELECT FROM seen.quarantine
-        WHERE quarantine.entity = 'invoices' AND quarantine.native_id = invoices.native_id
-            AND quarantine.version <> invoices.version AND quarantine.quarantined_in >= invoices.recorded_in
-    )
+    state IS DISTINCT FROM 'UNKNOWN'
+    AND coalesce(last_in < invoices.recorded_in, true)
 FROM seen.invoices
-LEFT JOIN customer_groups USING (customer_id)
+LEFT JOIN unread_rows AS unread ON unread.entity = 'invoices' AND unread.native_id = invoices.native_id
+LEFT JOIN customer_groups ON customer_groups.customer_id = invoices.customer_id
 LEFT JOIN (
     SELECT invoice_id AS native_id, customer_id, currency, sum(abs(gross_minor))::bigint AS minor
     FROM seen.credit_notes WHERE invoice_id IS NOT NULL GROUP BY invoice_id, customer_id, currency
-) AS credited USING (native_id, customer_id, currency);
+) AS credited ON credited.native_id = invoices.native_id AND credited.customer_id = invoices.customer_id
+    AND credited.currency = invoices.currency;
 
 -- name: fill_pool_invoices
 -- An invoice of unknown status is owed until someone says otherwise, though nothing is posted against it.
@@ -136,14 +135,12 @@ WHERE gross_minor > 0 AND status IN ('OPEN', 'PAYMENT_PENDING', 'PARTIALLY_PAID'
 -- name: fill_pool_payments
 -- A payment of unknown status may be money or not: it is open, lays its claims, and is not posted.
 INSERT INTO pool_payments
-SELECT native_id, customer_id, coalesce(group_id, customer_id), currency, amount_minor, paid_on, invoice_id,
+SELECT payments.native_id, customer_id, coalesce(group_id, customer_id), currency, amount_minor, paid_on, invoice_id,
     payer_text, reference, reference_tokens, reference_keys, names_a_document,
-    state IS DISTINCT FROM 'UNKNOWN' AND NOT EXISTS (
-        SELECT FROM seen.quarantine
-        WHERE quarantine.entity = 'payments' AND quarantine.native_id = payments.native_id
-            AND quarantine.version <> payments.version AND quarantine.quarantined_in >= payments.recorded_in
-    )
+    state IS DISTINCT FROM 'UNKNOWN'
+    AND coalesce(last_in < payments.recorded_in, true)
 FROM seen.payments
+LEFT JOIN unread_rows AS unread ON unread.entity = 'payments' AND unread.native_id = payments.native_id
 LEFT JOIN customer_groups USING (customer_id)
 WHERE amount_minor > 0 AND coalesce(state, 'SUCCEEDED') IN ('SUCCEEDED', 'UNKNOWN');
 
@@ -510,10 +507,10 @@ WHEN MATCHED THEN UPDATE SET open_minor = open_minor - taken.minor;
 
 -- name: create_open_cash
 -- Unposted payments of customers who paid something without naming anything. One that names a document, or that must
--- not be posted, is there as a rival; so is what an overpayment left on account. `unread_rows` are the customer's invoices, payments and credit notes in quarantine.
+-- not be posted, is there as a rival; so is what an overpayment left on account. `unread_count` counts the customer's invoices, payments and credit notes in quarantine.
 CREATE TEMP TABLE open_cash ON COMMIT DROP AS
 WITH unread AS (
-    SELECT customer_id, count(*) AS unread_rows
+    SELECT customer_id, count(*) AS unread_count
     FROM seen.quarantine
     WHERE entity IN ('invoices', 'payments', 'credit_notes') AND customer_id IS NOT NULL
     GROUP BY customer_id
@@ -526,7 +523,7 @@ WITH unread AS (
     SELECT payment_id, customer_id, currency, left_minor, paid_on, true FROM on_account
     WHERE customer_id IS NOT NULL
 )
-SELECT open.*, coalesce(unread_rows, 0) AS unread_rows, foreign_payers.payment_id IS NOT NULL AS foreign_payer,
+SELECT open.*, coalesce(unread_count, 0) AS unread_count, foreign_payers.payment_id IS NOT NULL AS foreign_payer,
     mod(abs(hashtext(customer_id)::bigint), %(buckets)s) AS bucket
 FROM open
 LEFT JOIN unread USING (customer_id)
@@ -534,7 +531,7 @@ LEFT JOIN foreign_payers USING (payment_id)
 WHERE customer_id IN (SELECT customer_id FROM open WHERE NOT names_another);
 
 -- name: open_cash_of
-SELECT payment_id, customer_id, currency, amount_minor, paid_on, names_another, unread_rows, foreign_payer
+SELECT payment_id, customer_id, currency, amount_minor, paid_on, names_another, unread_count, foreign_payer
 FROM open_cash WHERE bucket = %(bucket)s ORDER BY payment_id;
 
 -- name: create_open_debts

@@ -74,24 +74,17 @@ SELECT record.side, record.id, coalesce(own.id18, record.id), record.name, read_
     read_names.hint, record.country, record.currency, read_numbers.number, read_numbers.scheme, read_numbers.entity,
     coalesce(read_numbers.strong, false),
     coalesce(referred.id18, record.refers_to), coalesce(parent.id18, record.parent_id),
-    record.readable, record.readable
+    coalesce(last_in <= record.recorded_in, true), coalesce(last_in <= record.recorded_in, true)
 FROM (
     SELECT 'account' AS side, native_id AS id, name, upper(trim(country)) AS country, currency, tax_id,
-        erp_customer_id AS refers_to, parent_id, NOT EXISTS (
-            SELECT FROM seen.quarantine
-            WHERE quarantine.entity = 'accounts' AND quarantine.native_id = accounts.native_id
-                AND quarantine.quarantined_in > accounts.recorded_in
-        ) AS readable
+        erp_customer_id AS refers_to, parent_id, recorded_in, 'accounts' AS entity
     FROM seen.accounts
     UNION ALL
-    SELECT 'customer', native_id, name, upper(trim(country)), currency, tax_id, crm_account_id, parent_id, NOT EXISTS (
-            SELECT FROM seen.quarantine
-            WHERE quarantine.entity = 'customers' AND quarantine.native_id = customers.native_id
-                AND quarantine.quarantined_in > customers.recorded_in
-        )
+    SELECT 'customer', native_id, name, upper(trim(country)), currency, tax_id, crm_account_id, parent_id, recorded_in, 'customers'
     FROM seen.customers
 ) AS record
 JOIN read_names USING (name)
+LEFT JOIN unread_rows AS unread ON unread.entity = record.entity AND unread.native_id = record.id
 LEFT JOIN read_numbers
     ON read_numbers.country = coalesce(record.country, '') AND read_numbers.written = record.tax_id
 LEFT JOIN salesforce_ids AS own ON record.side = 'account' AND own.given = record.id

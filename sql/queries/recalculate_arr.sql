@@ -67,18 +67,16 @@ FROM (SELECT DISTINCT customer_id FROM seen.subscriptions) AS known;
 -- name: fill_run_subscriptions
 -- An amendment in quarantine that does not even say whose it is may be anybody's.
 INSERT INTO run_subscriptions
-SELECT native_id, customer_id, bucket, start_date, end_date, currency, quantity, unit_price, interval, state,
-    renewal_date, arr_minor,
-    NOT EXISTS (
-        SELECT FROM seen.quarantine
-        WHERE quarantine.entity = 'subscriptions' AND quarantine.native_id = subscriptions.native_id
-            AND quarantine.quarantined_in > subscriptions.recorded_in
-    ) AND native_id NOT IN (
-        SELECT subscription_id FROM seen.quarantine WHERE entity = 'amendments' AND subscription_id IS NOT NULL
-    ) AND NOT (
-        SELECT coalesce(bool_or(subscription_id IS NULL), false) FROM seen.quarantine WHERE entity = 'amendments'
-    )
-FROM seen.subscriptions JOIN arr_customers USING (customer_id);
+SELECT subscriptions.native_id, customer_id, bucket, start_date, end_date, subscriptions.currency, quantity, unit_price,
+    interval, state, renewal_date, arr_minor,
+    coalesce(last_in <= recorded_in, true) AND amended.subscription_id IS NULL
+    AND NOT EXISTS (SELECT FROM seen.quarantine WHERE entity = 'amendments' AND quarantine.subscription_id IS NULL)
+FROM seen.subscriptions
+JOIN arr_customers USING (customer_id)
+LEFT JOIN unread_rows AS unread ON unread.entity = 'subscriptions' AND unread.native_id = subscriptions.native_id
+LEFT JOIN (
+    SELECT DISTINCT subscription_id FROM seen.quarantine WHERE entity = 'amendments'
+) AS amended ON amended.subscription_id = subscriptions.native_id;
 
 -- name: fill_run_amendments
 INSERT INTO run_amendments
@@ -144,11 +142,7 @@ SELECT rule, subscription_id, opportunity_id, sure, recalculated_minor, run_subs
         SELECT FROM identity_links
         WHERE identity_links.account_id = opportunities.account_id
             AND identity_links.customer_id = run_subscriptions.customer_id
-    ) OR EXISTS (
-        SELECT FROM seen.quarantine
-        WHERE quarantine.entity = 'opportunities' AND quarantine.native_id = opportunities.native_id
-            AND quarantine.quarantined_in > opportunities.recorded_in
-    )) AS contradicted
+    ) OR coalesce(last_in > opportunities.recorded_in, false)) AS contradicted
 FROM subscription_orders
 JOIN run_subscriptions USING (subscription_id)
 JOIN (
@@ -157,6 +151,7 @@ JOIN (
     SELECT erp_order_id, native_id FROM seen.opportunities WHERE erp_order_id IS NOT NULL
 ) AS reference USING (order_id)
 JOIN seen.opportunities ON opportunities.native_id = opportunity_id
+LEFT JOIN unread_rows AS unread ON unread.entity = 'opportunities' AND unread.native_id = opportunity_id
 GROUP BY rule, subscription_id, opportunity_id, sure, recalculated_minor, run_subscriptions.currency;
 
 -- name: keep_subscription_matches

@@ -30,6 +30,7 @@ END;
 -- From here to the end of the transaction the views of schema `seen` show this snapshot.
 SELECT set_config('tieout.batch', %(batch)s::text, true), set_config('tieout.as_of', %(as_of)s::text, true),
     set_config('tieout.rules', %(rules_sha256)s, true),
+    set_config('plan_cache_mode', 'force_custom_plan', true),  -- bucket by bucket the same text means other sizes
     set_config('work_mem', '128MB', true);  -- a run joins whole tables; spilling them costs more than the memory
 
 -- name: keep_status_words
@@ -118,3 +119,27 @@ ORDER BY computed_at DESC LIMIT 1;
 SELECT code, key, evidence FROM recon.breaks
 WHERE run_id = %(run_id)s AND code IN ('DQ02', 'DQ06')
 ORDER BY code, key;
+
+-- name: create_unread_rows
+CREATE TEMP TABLE unread_rows (
+    entity text NOT NULL,
+    native_id text COLLATE "C" NOT NULL,
+    last_in bigint NOT NULL,
+    PRIMARY KEY (entity, native_id)
+) ON COMMIT DROP;
+
+-- name: fill_unread_rows
+-- A row stated twice in the same words says nothing new.
+INSERT INTO unread_rows
+SELECT entity, native_id, max(quarantined_in)
+FROM seen.quarantine
+WHERE NOT EXISTS (
+    SELECT FROM raw.records AS again
+    JOIN raw.records AS stated USING (system, entity, native_id, payload)
+    WHERE again.system = quarantine.system AND again.entity = quarantine.entity
+        AND again.native_id = quarantine.native_id AND again.version = quarantine.version AND stated.seq < again.seq
+)
+GROUP BY entity, native_id;
+
+-- name: analyse_unread_rows
+ANALYZE unread_rows;

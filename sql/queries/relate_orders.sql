@@ -94,7 +94,7 @@ CREATE TEMP TABLE sold (
 
 -- name: fill_run_deals
 INSERT INTO run_deals
-SELECT native_id, account_id, currency, amount_minor, close_date,
+SELECT opportunities.native_id, account_id, currency, amount_minor, close_date,
     CASE
         WHEN is_won AND close_date > (SELECT current_setting('tieout.as_of')::date) THEN 'ahead'
         WHEN is_won THEN 'won'
@@ -103,24 +103,18 @@ SELECT native_id, account_id, currency, amount_minor, close_date,
         ELSE 'open'
     END,
     erp_order_id,
-    NOT EXISTS (
-        SELECT FROM seen.quarantine
-        WHERE quarantine.entity = 'opportunities' AND quarantine.native_id = opportunities.native_id
-            AND quarantine.quarantined_in > opportunities.recorded_in
-    )
-FROM seen.opportunities;
+    coalesce(last_in <= opportunities.recorded_in, true)
+FROM seen.opportunities
+LEFT JOIN unread_rows AS unread ON unread.entity = 'opportunities' AND unread.native_id = opportunities.native_id;
 
 -- name: fill_run_orders
 -- The ERP may keep Salesforce's id in its 15-character form, which names the same opportunity.
 INSERT INTO run_orders
-SELECT native_id, number, customer_id, currency, amount_minor, order_date, coalesce(state, 'CONFIRMED'),
+SELECT orders.native_id, number, customer_id, currency, amount_minor, order_date, coalesce(state, 'CONFIRMED'),
     coalesce(long.opportunity_id, orders.opportunity_id),
-    state IS DISTINCT FROM 'UNKNOWN' AND NOT EXISTS (
-        SELECT FROM seen.quarantine
-        WHERE quarantine.entity = 'orders' AND quarantine.native_id = orders.native_id
-            AND quarantine.quarantined_in > orders.recorded_in
-    )
+    state IS DISTINCT FROM 'UNKNOWN' AND coalesce(last_in <= orders.recorded_in, true)
 FROM seen.orders
+LEFT JOIN unread_rows AS unread ON unread.entity = 'orders' AND unread.native_id = orders.native_id
 LEFT JOIN (
     SELECT left(opportunity_id, 15) AS short, min(opportunity_id) AS opportunity_id
     FROM run_deals WHERE length(opportunity_id) = 18
@@ -130,15 +124,12 @@ LEFT JOIN (
 -- name: fill_billing
 -- Where one of net and tax is missing, the other and the gross amount give it.
 INSERT INTO billing
-SELECT native_id, number, order_id, customer_id, currency, issue_date,
+SELECT invoices.native_id, number, order_id, customer_id, currency, issue_date,
     coalesce(net_minor, gross_minor - tax_minor), coalesce(tax_minor, gross_minor - net_minor), gross_minor,
     coalesce(state, 'OPEN'),
-    state IS DISTINCT FROM 'UNKNOWN' AND NOT EXISTS (
-        SELECT FROM seen.quarantine
-        WHERE quarantine.entity = 'invoices' AND quarantine.native_id = invoices.native_id
-            AND quarantine.quarantined_in > invoices.recorded_in
-    )
-FROM seen.invoices;
+    state IS DISTINCT FROM 'UNKNOWN' AND coalesce(last_in <= invoices.recorded_in, true)
+FROM seen.invoices
+LEFT JOIN unread_rows AS unread ON unread.entity = 'invoices' AND unread.native_id = invoices.native_id;
 
 -- name: analyse_documents
 ANALYZE run_deals, run_orders, billing, identity_links;
@@ -207,14 +198,15 @@ LEFT JOIN (
 -- name: fill_schedules
 -- Amendments state quantity and price from their day on; what one leaves out stays as it was.
 WITH steps AS (
-    SELECT native_id AS subscription_id, start_date AS from_date, 0 AS sequence, native_id AS step_id, quantity, unit_price,
+    SELECT native_id AS subscription_id, start_date AS from_date, NULL::integer AS sequence, native_id AS step_id, quantity, unit_price,
         true AS plain
     FROM seen.subscriptions
     UNION ALL
-    SELECT subscription_id, effective_date, sequence, native_id, quantity, unit_price,
-        (quantity IS NOT NULL OR unit_price IS NOT NULL)
+    SELECT subscription_id, greatest(effective_date, start_date), sequence, amendments.native_id, amendments.quantity,
+        amendments.unit_price,
+        (amendments.quantity IS NOT NULL OR amendments.unit_price IS NOT NULL)
         AND upper(type) IN ('QTY', 'PRICE', 'UPGRADE', 'DOWNGRADE')
-    FROM seen.amendments
+    FROM seen.amendments JOIN seen.subscriptions ON subscriptions.native_id = subscription_id
 ), carried AS (
     SELECT subscription_id, from_date,
         lead(from_date) OVER step AS until_date,
@@ -222,7 +214,7 @@ WITH steps AS (
         array_agg(unit_price) FILTER (WHERE unit_price IS NOT NULL) OVER step AS prices,
         bool_and(plain) OVER (PARTITION BY subscription_id) AS plain
     FROM steps
-    WINDOW step AS (PARTITION BY subscription_id ORDER BY from_date, sequence, step_id)
+    WINDOW step AS (PARTITION BY subscription_id ORDER BY from_date, sequence NULLS FIRST, step_id)
 )
 INSERT INTO schedules
 SELECT subscription_id, from_date, until_date,

@@ -4,12 +4,6 @@
 -- and `bank_pool` are the movements and the bank's lines nothing has claimed yet; `bank_pairs` says which could be which.
 
 -- name: create_settling_tables
-CREATE TEMP TABLE unread_rows (   -- ids of which a version could not be read, and when it last came
-    entity text NOT NULL,
-    native_id text COLLATE "C" NOT NULL,
-    last_in bigint NOT NULL,
-    PRIMARY KEY (entity, native_id)
-) ON COMMIT DROP;
 CREATE TEMP TABLE run_payouts (
     payout_id text COLLATE "C" PRIMARY KEY,
     payout_key text COLLATE "C",
@@ -121,9 +115,6 @@ CREATE TEMP TABLE bank_pairs (
     likeness smallint NOT NULL   -- 4 x (3 same reference, 2 one within the other, 1 both none) + 2 same day + 1 payer
 ) ON COMMIT DROP;
 CREATE TEMP TABLE likely_pairs (LIKE bank_pairs) ON COMMIT DROP;
-
--- name: fill_unread_rows
-INSERT INTO unread_rows SELECT entity, native_id, max(quarantined_in) FROM seen.quarantine GROUP BY entity, native_id;
 
 -- name: fill_run_payouts
 INSERT INTO run_payouts
@@ -346,21 +337,22 @@ JOIN run_bank_lines AS line USING (line_id);
 
 -- name: converted_payouts
 -- Payouts whose one line is in another currency, with the rates of its value date.
+WITH clear AS (
+    SELECT line_id, payout_id,
+        count(*) OVER (PARTITION BY line_id) AS payouts, count(*) OVER (PARTITION BY payout_id) AS lines
+    FROM named_payouts
+), told AS (
+    SELECT rate_date, jsonb_agg(jsonb_build_array(from_currency, to_currency, rate::text) ORDER BY source, rate) AS rates
+    FROM seen.fx_rates GROUP BY rate_date
+)
 SELECT payout_id, line_id, payout.currency, payout.net_minor, line.currency AS received_currency,
-    line.amount_minor AS received_minor, line.value_date,
-    (
-        SELECT coalesce(
-            jsonb_agg(jsonb_build_array(from_currency, to_currency, rate::text) ORDER BY source, rate), '[]'
-        )
-        FROM seen.fx_rates WHERE rate_date = line.value_date
-    ) AS rates
-FROM settled_pairs
-JOIN run_payouts AS payout ON payout_id = side_a_id
-JOIN run_bank_lines AS line ON line_id = side_b_id
-WHERE side_a_type = 'payout' AND side_b_type = 'bank_line' AND line.currency <> payout.currency
+    line.amount_minor AS received_minor, line.value_date, coalesce(told.rates, '[]') AS rates
+FROM clear
+JOIN run_payouts AS payout USING (payout_id)
+JOIN run_bank_lines AS line USING (line_id)
+LEFT JOIN told ON told.rate_date = line.value_date
+WHERE payouts = 1 AND lines = 1 AND line.currency <> payout.currency
     AND payout.steady AND line.steady AND payout.status NOT IN ('FAILED', 'CANCELLED')
-    AND 1 = (SELECT count(*) FROM named_payouts WHERE named_payouts.payout_id = payout.payout_id)
-    AND 1 = (SELECT count(*) FROM named_payouts WHERE named_payouts.line_id = line.line_id)
 ORDER BY payout_id;
 
 -- name: settle_converted_payouts
@@ -680,9 +672,12 @@ WITH candidates AS (
     JOIN run_bank_lines AS line USING (line_id)
 )
 SELECT line_id, currency, amount_minor, value_date, reference, coalesce(sides, '') AS candidates,
-    coalesce((SELECT string_agg(payout_id, ', ' ORDER BY payout_id) FROM named WHERE named.line_id = line.line_id), '')
-        AS names
-FROM bank_pool AS line LEFT JOIN crowded USING (line_id)
+    coalesce(payouts, '') AS names
+FROM bank_pool AS line
+LEFT JOIN crowded USING (line_id)
+LEFT JOIN (
+    SELECT line_id, string_agg(payout_id, ', ' ORDER BY payout_id) AS payouts FROM named GROUP BY line_id
+) AS names USING (line_id)
 WHERE value_date >= %(money_from)s AND steady AND amount_minor <> 0
     AND (amount_minor > 0 OR %(unexplained_debits)s)
     AND (side_count IS NULL OR crowd > side_count)

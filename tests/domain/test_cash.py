@@ -22,7 +22,7 @@ def payment(
     amount: int,
     *,
     names_another: bool = False,
-    unread_rows: int = 0,
+    unread_count: int = 0,
     foreign_payer: bool = False,
 ) -> OpenPayment:
     return OpenPayment(
@@ -32,7 +32,7 @@ def payment(
         amount_minor=amount,
         paid_on=DAY,
         names_another=names_another,
-        unread_rows=unread_rows,
+        unread_count=unread_count,
         foreign_payer=foreign_payer,
     )
 
@@ -131,8 +131,8 @@ def test_an_invoice_that_another_payment_names_is_not_settled_by_amount() -> Non
     assert (settled, held["P"].why) == ({}, "Q names A")
 
 
-def test_a_customer_with_unread_rows_is_not_settled_by_amount() -> None:
-    settled, held = settle([payment("P", 300_00, unread_rows=1)], [invoice("A", 300_00)])
+def test_a_customer_with_unread_count_is_not_settled_by_amount() -> None:
+    settled, held = settle([payment("P", 300_00, unread_count=1)], [invoice("A", 300_00)])
     assert (settled, "in quarantine" in held["P"].why) == ({}, True)
 
 
@@ -267,7 +267,7 @@ def test_payments_that_only_together_make_up_one_invoice_settle_it() -> None:
         ([payment("P", 4_000_00), payment("Q", 6_000_00, names_another=True)], [invoice("A", 10_000_00)]),
         ([payment("P", 4_000_00), payment("Q", 6_000_00)], [invoice("A", 10_000_00, named_by="R")]),
         ([payment("P", 4_000_00), payment("Q", 6_000_00)], [invoice("A", 10_000_00, postable=False)]),
-        ([payment("P", 4_000_00, unread_rows=1), payment("Q", 6_000_00)], [invoice("A", 10_000_00)]),
+        ([payment("P", 4_000_00, unread_count=1), payment("Q", 6_000_00)], [invoice("A", 10_000_00)]),
     ],
 )
 def test_parts_of_what_may_be_something_else_are_not_settled(

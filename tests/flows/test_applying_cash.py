@@ -326,3 +326,44 @@ def test_severity_follows_the_value_in_sgd(draw: Draw, tie_out: TieOut) -> None:
         )
     )
     assert {row["key"]: row["severity"] for row in found.breaks} == {"P": "S1", "Q": "S4", "R": "S2"}
+
+
+@pytest.mark.parametrize(("again", "posted"), [("50.00", {("P1", "P", "1")}), ("70.00", set())])
+def test_a_payment_stated_twice_is_posted_only_if_both_say_the_same(
+    draw: Draw, tie_out: TieOut, again: str, posted: set[tuple[str, str, str]]
+) -> None:
+    found = tie_out(
+        draw(
+            invoices="1 INV-1001 C1 2026-01-01 2026-01-31 SGD 50.00",
+            payments=f"P C1 INV-1001 SGD 50.00 2026-02-01\nP C1 INV-1001 SGD {again} 2026-02-01",
+        )
+    )
+    assert found.posted == posted
+
+
+def test_a_chargeback_that_was_lost_leaves_its_invoice_owed(draw: Draw, tie_out: TieOut) -> None:
+    found = tie_out(
+        draw(
+            invoices="1 INV-1001 C1 2026-01-01 2026-01-31 SGD 50.00",
+            payments="P C1 INV-1001 SGD 50.00 2026-02-01\nQ C1 INV-1001 SGD 50.00 2026-03-01",
+            disputes="D P SGD 50.00 2026-02-10 lost",
+        )
+    )
+    assert (found.posted, found.codes) == ({("P1", "Q", "1")}, {("CA14", "D")})
+    assert all(total["proven"] == "true" for total in found.totals)
+
+
+def test_an_application_that_contradicts_the_reference_is_held(draw: Draw, tie_out: TieOut) -> None:
+    rows = "\n".join(f"{n} INV-100{n} C1 2026-01-01 2026-01-31 SGD 50.00" for n in (1, 2))
+    found = tie_out(draw(invoices=rows, payments="P C1 INV-1002 SGD 50.00 2026-02-01 succeeded 1"))
+    assert (found.posted, found.codes) == (set(), {("CA16", "P")})
+
+
+def test_what_a_later_payment_settles_is_not_called_short(draw: Draw, tie_out: TieOut) -> None:
+    found = tie_out(
+        draw(
+            invoices="1 INV-1001 C1 2026-01-01 2026-01-31 SGD 1000.00",
+            payments="P C1 INV-1001 SGD 600.00 2026-01-20\nQ C1 - SGD 400.00 2026-02-20",
+        )
+    )
+    assert (found.posted, found.codes) == ({("P9", "P", "1"), ("P4", "Q", "1")}, set())

@@ -401,3 +401,15 @@ def test_the_order_of_rows_changes_no_byte(draw: Draw, server_urls: DatabaseUrls
         for folder, world in (("as_is", rows), ("turned", turned))
     }
     assert len(certificates) == 1
+
+
+def test_an_amendment_dated_before_its_subscription_begins_counts_from_its_start(
+    draw: Draw, tie_out: TieOut
+) -> None:
+    found = tie_out(
+        draw(
+            subscriptions="S C1 2026-01-01 - SGD 1 10.00 month active - -",
+            amendments="A S 1 QTY 2025-12-01 2 -",
+        )
+    )
+    assert all(total["proven"] == "true" for total in found.totals)
