@@ -34,7 +34,7 @@ lint: .venv/ready ## check style and types
 	$(BIN)/mypy
 
 test: lint ## check style and types, then run every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 bench: .venv/ready var/bench/venv/ready ## measure precision, time and memory, and write docs/benchmarks.md
 	@exec $(BIN)/python -m tests.bench run $(if $(SEED),--seed $(SEED)) $(if $(SCALE),--scale $(SCALE)) \

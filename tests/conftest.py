@@ -11,6 +11,15 @@ from include.local.scratch import scratch_database
 from include.store.postgres import PostgresStore
 from tests.checks import assert_checks_hold
 
+ONE_MACHINE = ("e2e", "local", "dags", "console")
+"""Folders whose tests start processes, take ports or set up Airflow: one worker runs them all, one after another."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent.name in ONE_MACHINE:
+            item.add_marker(pytest.mark.xdist_group("machine"))
+
 
 @pytest.fixture(scope="session")
 def server_urls() -> Iterator[DatabaseUrls]:
