@@ -61,6 +61,7 @@ def _find(tx: Transaction, run_id: UUID, as_of: date, policy: Policy) -> None:
 def _write_off(tx: Transaction, run: Row, policy: Policy) -> Counts:
     """Accept the residuals within caps; what does not fit stays open, counted by why."""
     see(tx, policy, batch=run["batch_through"], as_of=run["as_of"])
+    tx.run("analyse_results")
     rows = tx.rows("residuals_left", run_id=run["run_id"], codes=list(policy.writeoffs.codes))
     residuals = [Residual.of(row) for row in rows]
     fees = fee_caps(tx, policy, sorted({one.currency for one in residuals}))

@@ -143,6 +143,10 @@ WHERE found.break_id = life.break_id;
 -- name: count_life_changes
 SELECT action, count(*) AS breaks FROM life_changes GROUP BY action ORDER BY action;
 
+-- name: analyse_results
+-- The run's results are new, and nobody has counted them yet: planned without, the join below runs over and over.
+ANALYZE recon.matches, recon.break_lives;
+
 -- name: residuals_left
 -- Open residuals of posted payments, by the customer whose invoices they leave short, in the order of payment.
 SELECT life.break_id, life.version, life.code, life.key AS payment_id, min(invoice.customer_id) AS customer_id,
