@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Literal
 from uuid import UUID, uuid5
 
-from include.domain.money import exponent
+from include.domain.fx import convert
 
 NAMESPACE = UUID("8d0c7a52-6a53-5f3e-9d9e-2f4b1f6c7e10")
 REPORTING_CURRENCY = "SGD"
@@ -43,8 +43,7 @@ def in_reporting_currency(amount_minor: int, *, currency: str, rates: Mapping[st
     rate = Decimal(1) if currency == REPORTING_CURRENCY else rates.get(currency)
     if rate is None:
         return None
-    scale = Decimal(10) ** (exponent(REPORTING_CURRENCY) - exponent(currency))
-    return int((amount_minor * rate * scale).quantize(Decimal(1), rounding=ROUND_HALF_UP))
+    return convert(amount_minor, rate=rate, base=currency, quote=REPORTING_CURRENCY)
 
 
 def severity(amount_sgd_minor: int | None, *, thresholds: Mapping[Level, int], unknown: Level) -> Level:
