@@ -15,6 +15,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
+from include.domain.delivery import Message, Outcome
+
 Cursor = Mapping[str, str]
 """An opaque position in one object of one source; the store keeps it, the source alone reads it."""
 
@@ -129,6 +131,26 @@ class Postman(Protocol):
 
     def send(self, report: Report, *, to: Sequence[str]) -> None:
         """Send once. Raises Retryable before the message was handed over, Uncertain after, Fatal on refused logins."""
+
+
+class Target(Protocol):
+    """A system we write to, one kind of effect a message. Every message of a call is accounted for, one by one."""
+
+    system: str
+    most: int  # messages in one call
+
+    def look(self, messages: Sequence[Message]) -> Mapping[str, str]:
+        """Which of these effects are there already: key -> the target's id, found by what identifies it there.
+
+        Raises Retryable, Fatal.
+        """
+
+    def send(self, messages: Sequence[Message]) -> Mapping[str, Outcome]:
+        """Cause the effects; what came of each, by key.
+
+        Raises Retryable when nothing was sent, Uncertain when the answer was lost and any of it may have happened,
+        Fatal.
+        """
 
 
 Row = dict[str, Any]

@@ -1,0 +1,91 @@
+"""Effects that happen once: what a message is, what may come of a call, and when to try again.
+
+A key comes from facts, never from chance (`key_of`), so that whoever decides again decides the same message.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal
+
+from include.domain.canonical_json import sha256
+
+State = Literal["queued", "called", "uncertain", "confirmed", "parked", "superseded"]
+Result = Literal["confirmed", "found", "rejected", "retryable", "uncertain", "stale"]
+
+WAITING: tuple[State, ...] = ("queued", "called", "uncertain")
+
+AFTER: Mapping[Result, State] = {
+    "confirmed": "confirmed",
+    "found": "confirmed",
+    "rejected": "parked",
+    "retryable": "queued",
+    "uncertain": "uncertain",
+    "stale": "superseded",
+}
+"""What a message becomes by what came of its call."""
+
+
+def key_of(kind: str, *facts: object) -> str:
+    """The key of an effect: SHA-256 over `kind/v1` and the facts that make it this effect and no other.
+
+    The facts of each kind are those of SPEC §4: for an order the tenant, the organisation, the opportunity's 18
+    characters and how often it was won.
+    """
+    texts = [f"{kind}/v1", *(str(fact) for fact in facts)]
+    if any("|" in text for text in texts):
+        raise ValueError(f"a fact of a key holds the separator: {texts}")
+    return hashlib.sha256("|".join(texts).encode()).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """One effect on one system.
+
+    `subject` is what it is about (`invoices/INV-1`): messages about one subject reach a target in the order they were
+    decided in. `newest_only` messages say how something is, so that a newer one replaces those still waiting.
+    `based_on` is the version of the target's record the decision saw, where it matters.
+    """
+
+    key: str
+    kind: str
+    target: str
+    subject: str
+    body: Mapping[str, Any]
+    newest_only: bool = False
+    based_on: str | None = None
+
+    @property
+    def body_sha256(self) -> str:
+        """What the same key must always come with."""
+        return sha256(
+            {"body": dict(self.body), "kind": self.kind, "target": self.target, "subject": self.subject}
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What came of one message's call. `reason` is why it is parked, of delivery.park_reasons."""
+
+    result: Result
+    remote_id: str | None = None
+    reason: str | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How long to wait, and when to give up."""
+
+    lease: timedelta  # how long whoever took a message has
+    first_wait: timedelta
+    longest_wait: timedelta
+    attempts_max: int
+    keys_live: timedelta  # how long the target knows a key again; after that, look before sending
+
+    def wait(self, *, attempts: int, key: str) -> timedelta:
+        """Before the next attempt: twice as long each time, spread by half, and the same for the same message."""
+        longest = min(self.longest_wait, self.first_wait * (1 << min(attempts - 1, 30)))
+        spread = int(hashlib.sha256(f"{key}|{attempts}".encode()).hexdigest()[:8], 16)
+        return longest / 2 + longest / 2 * spread / 0xFFFFFFFF

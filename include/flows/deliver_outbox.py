@@ -1,0 +1,147 @@
+"""Delivers effects: takes what is due, looks where it may have happened, sends the rest, writes down what came of each.
+
+At least once on the wire, once in effect: a call whose answer was lost leaves its message *uncertain*, and an uncertain
+message is looked for at the target before it is sent again.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from include.domain.delivery import AFTER, Message, Outcome, Pace, State
+from include.ports import Fatal, Retryable, Row, Store, Target, Uncertain
+
+ROUNDS_MAX = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """A message we have until its lease is over."""
+
+    message_id: int
+    fence: int
+    attempts: int
+    look_first: bool
+    message: Message
+
+
+@dataclass
+class Delivered:
+    """How many messages came to what."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+
+
+def deliver_outbox(store: Store, target: Target, *, pace: Pace) -> Delivered:
+    """Deliver what is due at one target, until nothing is.
+
+    Safe to repeat, to interrupt anywhere and to run several times at once. Raises Fatal when the target does, after the
+    messages were given back.
+    """
+    done = Delivered()
+    for _ in range(ROUNDS_MAX):
+        taken = _take(store, target, pace)
+        if not taken:
+            return done
+        outcomes, stop = _call(target, taken)
+        done.outcomes.update(_finish(store, taken, outcomes, pace))
+        if stop:
+            raise stop
+    return done
+
+
+def _take(store: Store, target: Target, pace: Pace) -> list[Taken]:
+    with store.transaction() as tx:
+        rows = tx.rows(
+            "take_messages",
+            target=target.system,
+            most=target.most,
+            lease=pace.lease,
+            keys_live=pace.keys_live,
+        )
+    return sorted(map(_taken, rows), key=lambda one: one.message_id)
+
+
+def _taken(row: Row) -> Taken:
+    says = {
+        name: row[name] for name in ("key", "kind", "target", "subject", "body", "based_on", "newest_only")
+    }
+    about = {name: row[name] for name in ("message_id", "fence", "attempts", "look_first")}
+    return Taken(message=Message(**says), **about)
+
+
+def _call(target: Target, taken: Sequence[Taken]) -> tuple[dict[str, Outcome], Fatal | None]:
+    """What came of each message, by key; and the error that ends the lane, to be raised once that is written down."""
+    doubtful = [one.message for one in taken if one.look_first]
+    outcomes: dict[str, Outcome] = {}
+    try:
+        found = target.look(doubtful) if doubtful else {}
+    except (Retryable, Uncertain, Fatal) as away:
+        # Nobody could look: what was in doubt stays in doubt.
+        outcomes = {message.key: _outcome("uncertain", away) for message in doubtful}
+        if isinstance(away, Fatal):
+            rest = [one.message for one in taken if one.message.key not in outcomes]
+            return outcomes | {message.key: _outcome("retryable", away) for message in rest}, away
+    else:
+        outcomes = {key: Outcome(result="found", remote_id=remote) for key, remote in found.items()}
+    unsent = [one.message for one in taken if one.message.key not in outcomes]
+    sent, stop = _send(target, unsent) if unsent else ({}, None)
+    return outcomes | sent, stop
+
+
+def _send(target: Target, messages: Sequence[Message]) -> tuple[dict[str, Outcome], Fatal | None]:
+    try:
+        told = target.send(messages)
+    except Uncertain as lost:
+        return {message.key: _outcome("uncertain", lost) for message in messages}, None
+    except Retryable as away:
+        return {message.key: _outcome("retryable", away) for message in messages}, None
+    except Fatal as wrong:
+        return {message.key: _outcome("retryable", wrong) for message in messages}, wrong
+    silence = Outcome(result="uncertain", detail="the target said nothing of this message")
+    return {message.key: told.get(message.key, silence) for message in messages}, None
+
+
+def _outcome(result: str, error: Exception) -> Outcome:
+    return Outcome(result=result, detail=str(error)[:500])  # type: ignore[arg-type]
+
+
+def _finish(
+    store: Store, taken: Sequence[Taken], outcomes: Mapping[str, Outcome], pace: Pace
+) -> Counter[str]:
+    """Write down what came of each, where we are still the ones who have it."""
+    states = {one.message.key: _after(one, outcomes[one.message.key], pace) for one in taken}
+    told = [(one, outcomes[one.message.key]) for one in taken]
+    ids = {
+        "messages": [one.message_id for one in taken],
+        "fences": [one.fence for one in taken],
+        "remote_ids": [outcome.remote_id for _, outcome in told],
+        "details": [outcome.detail for _, outcome in told],
+    }
+    with store.transaction() as tx:
+        counted = tx.rows(
+            "finish_messages",
+            **ids,
+            states=[states[one.message.key][0] for one in taken],
+            reasons=[states[one.message.key][1] for one in taken],
+            waits=[_wait(one, states[one.message.key][0], pace) for one in taken],
+        )
+        ours = {row["message_id"] for row in counted}
+        results = [outcome.result if one.message_id in ours else "late" for one, outcome in told]
+        tx.run("keep_attempts", **ids, outcomes=results)
+    return Counter(results)
+
+
+def _after(one: Taken, outcome: Outcome, pace: Pace) -> tuple[State, str | None]:
+    """The state that follows, and why when it is parked. What may have happened is never given up on."""
+    if outcome.result == "retryable" and one.attempts >= pace.attempts_max:
+        return "parked", "MAX_ATTEMPTS"
+    state = AFTER[outcome.result]
+    return state, (outcome.reason or "TARGET_REJECTED") if state == "parked" else None
+
+
+def _wait(one: Taken, state: State, pace: Pace) -> timedelta:
+    if state in ("queued", "uncertain"):
+        return pace.wait(attempts=one.attempts, key=one.message.key)
+    return timedelta()

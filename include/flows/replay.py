@@ -1,0 +1,36 @@
+"""Sends parked messages again, by key, subject or window, when what refused them was mended."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+
+from include.ports import Rejected, Row, Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Which parked messages; everything given must hold."""
+
+    key: str | None = None
+    subject: str | None = None
+    since: datetime | None = None  # of the decision
+    until: datetime | None = None
+
+
+def parked(store: Store, wanted: Wanted) -> list[Row]:
+    """The parked messages that are wanted, oldest first: what each is, and why it is parked."""
+    with store.transaction() as tx:
+        return tx.rows("messages_to_replay", **vars(wanted))
+
+
+def replay(store: Store, wanted: Wanted) -> Counter[str]:
+    """Put them back on their way: how many will be tried, and how many a newer message has replaced.
+
+    Raises Rejected when nothing is wanted: all of the parked messages are never meant.
+    """
+    if wanted == Wanted():
+        raise Rejected("say which parked messages to replay: by key, subject or window")
+    with store.transaction() as tx:
+        found = tx.rows("messages_to_replay", **vars(wanted))
+        gone = tx.rows("replay_messages", messages=[row["message_id"] for row in found])
+    return Counter("superseded" if row["state"] == "superseded" else "replayed" for row in gone)

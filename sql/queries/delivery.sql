@@ -1,0 +1,100 @@
+-- Deciding effects, taking them, and writing down what came of them.
+
+-- name: put_message
+-- Nothing when the key is known; what is known then decides.
+INSERT INTO delivery.outbox (key, kind, target, subject, body, body_sha256, based_on, newest_only)
+VALUES (
+    %(key)s, %(kind)s, %(target)s, %(subject)s, %(body)s, %(body_sha256)s, %(based_on)s, %(newest_only)s
+)
+ON CONFLICT (key) DO NOTHING;
+
+-- name: message_by_key
+SELECT message_id, key, kind, target, subject, body, body_sha256, state, remote_id, reason, detail, attempts
+FROM delivery.outbox WHERE key = %(key)s;
+
+-- name: keep_key_conflict
+INSERT INTO delivery.key_conflicts (key, body, body_sha256) VALUES (%(key)s, %(body)s, %(body_sha256)s)
+ON CONFLICT DO NOTHING;
+
+-- name: supersede_older
+-- What says how something was, and has surely not arrived, need not leave any more. What is on its way finishes first.
+UPDATE delivery.outbox AS older SET state = 'superseded', finished_at = ops.clock()
+FROM delivery.outbox AS newer
+WHERE newer.key = %(key)s AND older.target = newer.target AND older.subject = newer.subject AND older.kind = newer.kind
+    AND older.newest_only AND older.message_id < newer.message_id AND older.state = 'queued';
+
+-- name: take_messages
+-- Those that are due and first in the line of their subject. One whose taker's time is up may have been sent.
+WITH due AS (
+    SELECT message_id, state AS was FROM delivery.outbox AS message
+    WHERE target = %(target)s AND state IN ('queued', 'called', 'uncertain') AND next_at <= ops.clock()
+        AND NOT EXISTS (
+            SELECT FROM delivery.outbox AS earlier
+            WHERE earlier.target = message.target AND earlier.subject = message.subject
+                AND earlier.message_id < message.message_id AND earlier.state IN ('queued', 'called', 'uncertain')
+        )
+    ORDER BY next_at, message_id
+    LIMIT %(most)s
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE delivery.outbox AS message
+SET state = 'called', fence = fence + 1, attempts = attempts + 1, next_at = ops.clock() + %(lease)s,
+    first_called_at = coalesce(first_called_at, ops.clock())
+FROM due
+WHERE message.message_id = due.message_id
+RETURNING message.message_id, key, kind, target, subject, body, based_on, newest_only, fence, attempts,
+    was <> 'queued' OR first_called_at < ops.clock() - %(keys_live)s::interval AS look_first;
+
+-- name: finish_messages
+-- Only by the last who took it. Gives back whose word counted.
+UPDATE delivery.outbox AS message
+SET state = done.state, remote_id = coalesce(done.remote_id, message.remote_id), reason = done.reason,
+    detail = done.detail, next_at = ops.clock() + done.wait,
+    finished_at = CASE WHEN done.state IN ('confirmed', 'parked', 'superseded') THEN ops.clock() END
+FROM unnest(
+    %(messages)s::bigint[], %(fences)s::bigint[], %(states)s::text[], %(remote_ids)s::text[], %(reasons)s::text[],
+    %(details)s::text[], %(waits)s::interval[]
+) AS done (message_id, fence, state, remote_id, reason, detail, wait)
+WHERE message.message_id = done.message_id AND message.fence = done.fence AND message.state = 'called'
+RETURNING message.message_id;
+
+-- name: keep_attempts
+INSERT INTO delivery.attempts (message_id, fence, outcome, remote_id, detail)
+SELECT * FROM unnest(
+    %(messages)s::bigint[], %(fences)s::bigint[], %(outcomes)s::text[], %(remote_ids)s::text[], %(details)s::text[]
+);
+
+-- name: delivery_queue
+-- What waits, by target and state, and since when.
+SELECT target, state, count(*) AS messages, min(decided_at) AS oldest
+FROM delivery.outbox WHERE state IN ('queued', 'called', 'uncertain', 'parked')
+GROUP BY target, state ORDER BY target, state;
+
+-- name: messages_to_replay
+-- Parked messages by key, subject or window of their decision.
+SELECT message_id, key, kind, target, subject, reason, detail, attempts, decided_at
+FROM delivery.outbox
+WHERE state = 'parked'
+    AND (%(key)s::text IS NULL OR key = %(key)s)
+    AND (%(subject)s::text IS NULL OR subject = %(subject)s)
+    AND (%(since)s::timestamptz IS NULL OR decided_at >= %(since)s)
+    AND (%(until)s::timestamptz IS NULL OR decided_at < %(until)s)
+ORDER BY message_id;
+
+-- name: replay_messages
+-- The target is looked at before anything is sent again. What a newer message says by now is not said again.
+UPDATE delivery.outbox AS message
+SET state = CASE WHEN outdated THEN 'superseded' ELSE 'uncertain' END, reason = NULL, attempts = 0, next_at = ops.clock(),
+    finished_at = CASE WHEN outdated THEN ops.clock() END
+FROM (
+    SELECT message_id, newest_only AND EXISTS (
+        SELECT FROM delivery.outbox AS newer
+        WHERE newer.target = parked.target AND newer.subject = parked.subject AND newer.kind = parked.kind
+            AND newer.message_id > parked.message_id AND newer.state <> 'parked'
+    ) AS outdated
+    FROM delivery.outbox AS parked
+    WHERE message_id = ANY (%(messages)s::bigint[]) AND state = 'parked'
+    FOR UPDATE
+) AS chosen
+WHERE message.message_id = chosen.message_id
+RETURNING message.message_id, message.state;

@@ -1,0 +1,265 @@
+"""Effects on their way: none lost, none doubled, in order, whatever breaks where."""
+
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from include.domain.delivery import Message, Pace, key_of
+from include.flows.deliver_outbox import deliver_outbox
+from include.flows.put_message import Put, put_message
+from include.flows.replay import Wanted, parked, replay
+from include.ports import Fatal, Rejected, Transaction
+from include.store.postgres import PostgresStore
+from tests.flows.peers import (
+    Fault,
+    Killed,
+    Peer,
+    answer_lost,
+    half_refused,
+    half_silent,
+    killed_after,
+    killed_before,
+    lost_before,
+    refused_login,
+    throttled,
+)
+
+PACE = Pace(
+    lease=timedelta(minutes=5),
+    first_wait=timedelta(seconds=2),
+    longest_wait=timedelta(minutes=10),
+    attempts_max=5,
+    keys_live=timedelta(hours=23),
+)
+
+
+class Office:
+    """One database with its outbox, one peer, and a clock that only tests move."""
+
+    def __init__(self, store: PostgresStore, url: str) -> None:
+        self.store, self.url, self.peer = store, url, Peer()
+        self.minutes = 0
+        self.pass_time(timedelta())
+
+    def pass_time(self, time: timedelta) -> None:
+        self.minutes += int(time.total_seconds() // 60)
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            [name] = connection.execute("SELECT current_database()").fetchone() or [""]
+            instant = f"2026-01-01 00:00+00'::timestamptz + '{self.minutes} minutes"
+            connection.execute(
+                f"DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET tieout.clock = %L', '{name}', "
+                f"('{instant}')::text); END $$"
+            )
+
+    def decide(self, name: str, *, about: str = "", body: str = "", **facts: Any) -> Put:
+        with self.store.transaction() as tx:
+            return put_message(tx, order(name, about=about, body=body, **facts))
+
+    def deliver(self, *faults: Fault) -> dict[str, int]:
+        self.peer.faults = list(faults)
+        return dict(deliver_outbox(self.store, self.peer, pace=PACE).outcomes)
+
+    def settle(self) -> None:
+        """Let leases and waits run out until nothing moves any more."""
+        self.pass_time(timedelta(hours=1))
+        while self.deliver():
+            self.pass_time(timedelta(hours=1))
+            if self.peer.away:
+                return
+
+    def states(self) -> dict[str, str]:
+        query = "SELECT body->>'name', state FROM delivery.outbox ORDER BY message_id"
+        with psycopg.connect(self.url) as connection:
+            return dict(connection.execute(query).fetchall())
+
+    def effects(self) -> list[str]:
+        return [str(effect.body["name"]) for effect in self.peer.effects]
+
+
+def order(name: str, *, about: str = "", body: str = "", **facts: Any) -> Message:
+    says = {"name": name, "text": body}
+    return Message(
+        key=key_of("order", name),
+        kind="order",
+        target="erp",
+        subject=about or f"deals/{name}",
+        body=says,
+        **facts,
+    )
+
+
+@pytest.fixture
+def office(store: PostgresStore, database_url: str) -> Office:
+    return Office(store, database_url)
+
+
+def test_what_was_decided_is_done_once_and_its_id_is_known(office: Office) -> None:
+    office.decide("A")
+    assert office.deliver() == {"confirmed": 1}
+    assert office.decide("A") == ("known", "confirmed", "R0")
+    assert office.deliver() == {}
+    assert office.effects() == ["A"]
+
+
+@pytest.mark.parametrize(
+    "fault", [answer_lost, lost_before, throttled, killed_before, killed_after, half_silent]
+)
+def test_whatever_breaks_every_effect_is_there_once(office: Office, fault: Fault) -> None:
+    for name in "ABC":
+        office.decide(name)
+    with suppress(Killed):
+        office.deliver(fault)
+    office.settle()
+    assert office.effects() == ["A", "B", "C"]
+    assert set(office.states().values()) == {"confirmed"}
+
+
+def test_an_uncertain_effect_is_not_sent_while_nobody_can_look(office: Office) -> None:
+    office.decide("A")
+    assert office.deliver(answer_lost) == {"uncertain": 1}
+    office.peer.away = True
+    office.settle()
+    assert office.states() == {"A": "uncertain"}
+    office.peer.away = False
+    office.settle()
+    assert office.effects() == ["A"]
+
+
+def test_a_row_refused_is_parked_and_the_others_go_on(office: Office) -> None:
+    for name in "ABCD":
+        office.decide(name)
+    assert office.deliver(half_refused) == {"confirmed": 2, "rejected": 2}
+    assert office.states() == {"A": "confirmed", "B": "parked", "C": "confirmed", "D": "parked"}
+
+
+def test_messages_about_one_thing_keep_their_order(office: Office) -> None:
+    office.decide("first", about="deals/1")
+    office.decide("second", about="deals/1")
+    office.decide("other", about="deals/2")
+    office.deliver(throttled)
+    assert office.effects() == []
+    office.settle()
+    assert office.effects().index("first") < office.effects().index("second")
+
+
+def test_only_the_newest_of_what_says_how_something_is_is_sent(office: Office) -> None:
+    for name in ("open", "part paid", "paid"):
+        office.decide(name, about="invoices/1", newest_only=True)
+    office.settle()
+    assert office.effects() == ["paid"]
+    assert office.states() == {"open": "superseded", "part paid": "superseded", "paid": "confirmed"}
+
+
+def test_what_is_on_its_way_is_not_replaced_but_followed(office: Office) -> None:
+    office.decide("open", about="invoices/1", newest_only=True)
+    office.deliver(answer_lost)
+    office.decide("paid", about="invoices/1", newest_only=True)
+    office.settle()
+    assert office.effects() == ["open", "paid"]
+
+
+def test_the_same_key_with_another_body_is_a_conflict_and_sends_nothing(office: Office) -> None:
+    office.decide("A", body="10.00")
+    assert office.decide("A", body="99.00").what == "conflict"
+    office.settle()
+    assert [effect.body["text"] for effect in office.peer.effects] == ["10.00"]
+    with psycopg.connect(office.url) as connection:
+        conflicts = connection.execute("SELECT body->>'text' FROM delivery.key_conflicts").fetchall()
+    assert conflicts == [("99.00",)]
+
+
+def test_what_keeps_failing_is_parked_until_somebody_replays_it(office: Office) -> None:
+    office.decide("A")
+    for _ in range(PACE.attempts_max):
+        office.deliver(throttled)
+        office.pass_time(timedelta(hours=1))
+    assert office.states() == {"A": "parked"}
+    assert [row["reason"] for row in parked(office.store, Wanted(subject="deals/A"))] == ["MAX_ATTEMPTS"]
+    assert replay(office.store, Wanted(subject="deals/A")) == {"replayed": 1}
+    office.settle()
+    assert office.effects() == ["A"]
+
+
+def test_a_replay_looks_before_it_sends(office: Office) -> None:
+    def done_yet_refused(peer: Peer, messages: Any) -> Any:
+        peer.do(messages)
+        return half_refused(Peer(), [messages[0], *messages])
+
+    office.decide("A")
+    office.deliver(done_yet_refused)
+    assert office.states() == {"A": "parked"}
+    replay(office.store, Wanted(key=key_of("order", "A")))
+    office.settle()
+    assert office.effects() == ["A"]
+
+
+def test_a_replay_does_not_say_again_what_a_newer_message_changed(office: Office) -> None:
+    office.decide("open", about="invoices/1", newest_only=True)
+    office.deliver(lambda _, messages: half_refused(Peer(), [messages[0], *messages]))
+    office.decide("paid", about="invoices/1", newest_only=True)
+    office.settle()
+    assert replay(office.store, Wanted(subject="invoices/1")) == {"superseded": 1}
+    office.settle()
+    assert office.effects() == ["paid"]
+
+
+def test_replaying_everything_is_refused(office: Office) -> None:
+    with pytest.raises(Rejected, match="say which"):
+        replay(office.store, Wanted())
+
+
+def test_a_refused_login_stops_the_lane_and_gives_the_messages_back(office: Office) -> None:
+    office.decide("A")
+    with pytest.raises(Fatal, match="login"):
+        office.deliver(refused_login)
+    assert office.states() == {"A": "queued"}
+
+
+def test_after_a_day_of_silence_the_target_is_looked_at_even_for_what_surely_failed(office: Office) -> None:
+    office.decide("A")
+    office.deliver(throttled)
+    office.pass_time(timedelta(hours=24))
+    office.deliver()
+    assert office.peer.looked == 1
+
+
+def test_a_late_word_counts_for_nothing_once_another_has_the_message(office: Office) -> None:
+    def slow(peer: Peer, messages: Any) -> Any:
+        office.pass_time(timedelta(minutes=10))  # the lease is over, and somebody else takes it meanwhile
+        other = Office.__new__(Office)
+        other.__dict__ |= office.__dict__ | {"peer": peer}
+        told = peer.do(messages)
+        assert other.deliver() == {"found": 1}
+        return told
+
+    office.decide("A")
+    assert office.deliver(slow) == {"late": 1}
+    assert office.states() == {"A": "confirmed"}
+    assert office.effects() == ["A"]
+
+
+def test_a_decision_that_is_rolled_back_sends_nothing(office: Office) -> None:
+    with pytest.raises(ZeroDivisionError), office.store.transaction() as tx:
+        decided_and_failed(tx)
+    assert office.deliver() == {}
+
+
+def decided_and_failed(tx: Transaction) -> None:
+    put_message(tx, order("A"))
+    raise ZeroDivisionError
+
+
+def test_the_database_refuses_to_change_what_was_decided(office: Office) -> None:
+    office.decide("A")
+    with psycopg.connect(office.url) as connection:
+        for change in (
+            "UPDATE delivery.outbox SET state = 'confirmed', finished_at = now()",
+            "UPDATE delivery.outbox SET subject = 'deals/B'",
+            "DELETE FROM delivery.outbox",
+        ):
+            with pytest.raises(psycopg.errors.RaiseException):
+                connection.execute(change)
+            connection.rollback()
