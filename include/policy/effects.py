@@ -1,0 +1,108 @@
+"""The parameters of delivery, the Closed-Won gate, payment failures and dunning, as their policy files have them."""
+
+from datetime import timedelta
+
+from pydantic import Field, PositiveInt
+
+from include.domain.closed_won import GateRules
+from include.domain.delivery import Pace
+from include.domain.dunning import DunningRules, Rung
+from include.domain.payment_failure import Cap, FailureRules
+from include.policy.orders import Orders
+from include.policy.strict import Strict
+
+
+class Patience(Strict):
+    """How long to wait, and when to give up."""
+
+    lease_seconds: PositiveInt
+    first_wait_seconds: PositiveInt
+    longest_wait_seconds: PositiveInt
+    attempts_max: PositiveInt
+    keys_live_hours: PositiveInt
+
+
+class Delivery(Strict):
+    """How messages are delivered. `reasons`: why one is parked -> who mends it."""
+
+    patience: Patience = Field(alias="pace")
+    reasons: dict[str, str]
+
+    @property
+    def pace(self) -> Pace:
+        """The same in time spans."""
+        told = self.patience
+        return Pace(
+            lease=timedelta(seconds=told.lease_seconds),
+            first_wait=timedelta(seconds=told.first_wait_seconds),
+            longest_wait=timedelta(seconds=told.longest_wait_seconds),
+            attempts_max=told.attempts_max,
+            keys_live=timedelta(hours=told.keys_live_hours),
+        )
+
+
+class ClosedWon(Strict):
+    """The gate, but for what it has in common with R2."""
+
+    payment_terms_days_max: PositiveInt
+    optional: frozenset[str]
+    flags_hold_invoice: frozenset[str]
+
+    def rules(self, orders: Orders) -> GateRules:
+        """With the ladder and the longest term of R2: one deal, one rule."""
+        return GateRules(
+            ladder=tuple((rung.approver, rung.up_to_percent) for rung in orders.discounts.ladder),
+            term_months_max=orders.term_months_max,
+            payment_terms_days_max=self.payment_terms_days_max,
+            optional=self.optional,
+            flags_hold_invoice=self.flags_hold_invoice,
+        )
+
+
+class SchemeCap(Strict):
+    """So many tries of one card within so many hours."""
+
+    most: PositiveInt
+    within_hours: PositiveInt
+
+
+class PaymentFailure(Strict):
+    """Declined payments."""
+
+    hard: frozenset[str]
+    retry_days: tuple[PositiveInt, ...]
+    task_after: PositiveInt
+    caps: dict[str, tuple[SchemeCap, ...]]
+
+    @property
+    def rules(self) -> FailureRules:
+        """The same, as the domain reads it."""
+        caps = {
+            scheme: tuple(Cap(cap.most, timedelta(hours=cap.within_hours)) for cap in caps)
+            for scheme, caps in self.caps.items()
+        }
+        return FailureRules(hard=self.hard, retry_days=self.retry_days, task_after=self.task_after, caps=caps)
+
+
+class DunningRung(Strict):
+    """One level of the ladder."""
+
+    level: PositiveInt
+    name: str
+    from_days: int
+    approval: bool = False
+
+
+class Dunning(Strict):
+    """The ladder and the least worth asking for."""
+
+    ladder: tuple[DunningRung, ...] = Field(min_length=1)
+    least_sgd_minor: int
+
+    @property
+    def rules(self) -> DunningRules:
+        """The same, lowest rung first."""
+        rungs = (Rung(one.level, one.name, one.from_days, one.approval) for one in self.ladder)
+        return DunningRules(
+            ladder=tuple(sorted(rungs, key=lambda one: one.level)), least_sgd_minor=self.least_sgd_minor
+        )

@@ -1,0 +1,181 @@
+"""Money that does not come: declines, retries, tasks, and how firmly an overdue invoice is asked for."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.domain.dunning import Debt, due_step
+from include.domain.payment_failure import Attempt, decide, decline_class
+from include.domain.payment_status import Applied, standing
+from include.policy import load_policy
+
+FAILURE = load_policy().payment_failure.rules
+DUNNING = load_policy().dunning.rules
+START = datetime(2026, 3, 1, 9, tzinfo=UTC)
+
+
+def declined(*days: int, code: str = "insufficient_funds") -> list[Attempt]:
+    return [
+        Attempt(
+            event_id=f"evt{day}", occurred_at=START + timedelta(days=day), succeeded=False, decline_code=code
+        )
+        for day in days
+    ]
+
+
+def decided(attempts: list[Attempt], *, day: int, scheme: str = "visa") -> str:
+    return decide(attempts, scheme=scheme, now=START + timedelta(days=day), rules=FAILURE).next
+
+
+def test_a_soft_decline_is_tried_again_a_day_later_and_then_three() -> None:
+    assert decided(declined(0), day=0) == "wait"
+    assert decided(declined(0), day=1) == "retry"
+    assert decided(declined(0, 1), day=3) == "wait"
+    assert decided(declined(0, 1), day=4) == "retry"
+
+
+def test_the_third_failure_is_somebodys_task() -> None:
+    assert decided(declined(0, 1, 4), day=4) == "task"
+
+
+def test_a_hard_decline_is_a_task_at_once() -> None:
+    assert decided(declined(0, code="lost_card"), day=0) == "task"
+    assert decline_class("41", FAILURE) == "hard"
+    assert decline_class("a_word_nobody_knows", FAILURE) == "soft"
+
+
+def test_a_success_ends_the_counting() -> None:
+    paid = Attempt(event_id="paid", occurred_at=START + timedelta(days=5), succeeded=True)
+    assert decided([*declined(0, 1, 4), paid], day=6) == "wait"
+    assert decide([*declined(0, 1, 4), paid, *declined(9)], scheme="", now=START, rules=FAILURE).failures == 1
+
+
+def test_a_scheme_is_not_asked_more_often_than_it_lets_us() -> None:
+    paid = Attempt(event_id="paid", occurred_at=START, succeeded=True)
+    tries = [replace(paid, event_id=f"p{n}", occurred_at=START + timedelta(minutes=n)) for n in range(9)]
+    late = Attempt(event_id="late", occurred_at=START + timedelta(hours=23, minutes=30), succeeded=False)
+    found = decide([*tries, late], scheme="mastercard", now=START + timedelta(days=2), rules=FAILURE)
+    assert found.next == "retry"
+    many = [replace(paid, event_id=f"v{n}", occurred_at=START + timedelta(days=n)) for n in range(19)]
+    last = Attempt(event_id="last", occurred_at=START + timedelta(days=20), succeeded=False)
+    found = decide([*many, last], scheme="visa", now=START + timedelta(days=22), rules=FAILURE)
+    assert (found.next, found.retry_at) == ("wait", START + timedelta(days=30))
+
+
+@given(st.permutations([0, 1, 4]), st.sampled_from([0, 1, 4]))
+def test_neither_order_nor_repetition_of_events_changes_the_decision(days: list[int], again: int) -> None:
+    told = [*declined(*days), *declined(again)]
+    assert decide(told, scheme="visa", now=START, rules=FAILURE) == decide(
+        declined(0, 1, 4), scheme="visa", now=START, rules=FAILURE
+    )
+
+
+DEBT = Debt(invoice_id="I1", due_date=date(2026, 3, 1), open_minor=100_00, open_sgd_minor=100_00)
+
+
+def rung(day: date, **changes: object) -> str | None:
+    step = due_step(replace(DEBT, **changes), today=day, rules=DUNNING)  # type: ignore[arg-type]
+    assert step.why
+    return step.rung.name if step.rung else None
+
+
+@pytest.mark.parametrize(
+    ("day", "name"),
+    [
+        (date(2026, 2, 21), None),
+        (date(2026, 2, 22), "notice before due"),
+        (date(2026, 3, 1), "notice before due"),
+        (date(2026, 3, 2), "reminder"),
+        (date(2026, 3, 15), "call the customer"),
+        (date(2026, 4, 30), "suspend the service"),
+        (date(2026, 5, 30), "hand over to collection"),
+    ],
+)
+def test_the_ladder_rises_with_the_days_past_due(day: date, name: str | None) -> None:
+    assert rung(day) == name
+
+
+def test_a_rung_is_taken_once_and_levels_only_rise() -> None:
+    assert rung(date(2026, 3, 5), level=2) is None
+    assert rung(date(2026, 3, 8), level=2) == "second reminder"
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        {"open_minor": 0},
+        {"disputed": True},
+        {"promised_until": date(2026, 3, 15)},
+        {"in_flight_minor": 100_00},
+        {"unapplied_minor": 100_00},
+        {"open_sgd_minor": 49_99},
+        {"legal_hold": True},
+        {"uncertain_write": True},
+    ],
+)
+def test_nobody_is_asked_for_what_is_not_surely_owed(reason: dict[str, object]) -> None:
+    assert rung(date(2026, 3, 15), **reason) is None
+
+
+def test_a_promise_broken_is_asked_for_again_and_part_of_the_money_is_not_all_of_it() -> None:
+    assert rung(date(2026, 3, 16), promised_until=date(2026, 3, 15)) == "call the customer"
+    assert rung(date(2026, 3, 15), unapplied_minor=99_99) == "call the customer"
+
+
+PAID = Applied(payment_id="P1", state="SUCCEEDED", amount_minor=100)
+
+
+@pytest.mark.parametrize(
+    ("money", "status", "open_minor"),
+    [
+        ([], "unpaid", 100),
+        ([PAID], "paid", 0),
+        ([replace(PAID, amount_minor=40)], "part_paid", 60),
+        ([replace(PAID, amount_minor=40), replace(PAID, payment_id="P2", amount_minor=60)], "paid", 0),
+        ([replace(PAID, returned_minor=100)], "refunded", 100),
+        ([replace(PAID, returned_minor=30)], "part_paid", 30),
+        ([replace(PAID, disputed_minor=100)], "disputed", 100),
+        ([replace(PAID, state="REVERSED")], "refunded", 100),
+        ([replace(PAID, state="FAILED")], "failed", 100),
+        ([replace(PAID, state="FAILED"), replace(PAID, payment_id="P2", state="PENDING")], "pending", 100),
+        ([replace(PAID, amount_minor=120)], "paid", 0),
+    ],
+)
+def test_an_invoices_standing_follows_from_all_its_money(
+    money: list[Applied], status: str, open_minor: int
+) -> None:
+    found = standing(gross_minor=100, credited_minor=0, void=False, money=money)
+    assert (found.status, found.open_minor) == (status, open_minor)
+
+
+def test_credit_and_void_settle_without_money() -> None:
+    assert standing(gross_minor=100, credited_minor=100, void=False, money=[]).status == "credited"
+    assert (
+        standing(
+            gross_minor=100, credited_minor=40, void=False, money=[replace(PAID, amount_minor=60)]
+        ).status
+        == "paid"
+    )
+    assert standing(gross_minor=100, credited_minor=0, void=True, money=[]).open_minor == 0
+
+
+MONEY = st.builds(
+    Applied,
+    payment_id=st.sampled_from("PQR"),
+    state=st.sampled_from(["SUCCEEDED", "FAILED", "PENDING", "REVERSED"]),
+    amount_minor=st.integers(1, 200),
+    returned_minor=st.integers(0, 50),
+)
+
+
+@given(st.lists(MONEY, max_size=5), st.randoms())
+def test_the_order_in_which_money_is_told_does_not_matter(money: list[Applied], random: object) -> None:
+    shuffled = list(money)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    first = standing(gross_minor=100, credited_minor=0, void=False, money=money)
+    assert standing(gross_minor=100, credited_minor=0, void=False, money=shuffled) == first
+    assert first.open_minor >= 0
+    assert (first.open_minor == 0) == (first.status == "paid")
