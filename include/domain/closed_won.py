@@ -1,4 +1,4 @@
-"""May a deal that was won become an order and an invoice? Every check, with what it found (SPEC §4, Closed-Won gate)."""
+"""May a deal that was won become an order and an invoice? Every check of the gate, with what it found."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -69,9 +69,7 @@ Found = tuple[bool | None, str]
 
 def check_deal(deal: WonDeal, rules: GateRules) -> tuple[Check, ...]:
     """Every check of the gate, in the order they are told to people."""
-    return tuple(
-        Check(name, _verdict(name, holds, rules), evidence) for name, (holds, evidence) in _found(deal, rules)
-    )
+    return tuple(Check(name, _verdict(name, found, rules), found[1]) for name, found in _found(deal, rules))
 
 
 def passes(checks: Sequence[Check]) -> bool:
@@ -84,7 +82,8 @@ def holds_invoice(deal: WonDeal, rules: GateRules) -> tuple[str, ...]:
     return tuple(flag for flag in deal.revenue_flags if flag in rules.flags_hold_invoice)
 
 
-def _verdict(name: str, holds: bool | None, rules: GateRules) -> Verdict:
+def _verdict(name: str, found: Found, rules: GateRules) -> Verdict:
+    holds, _ = found
     if holds is None:
         return "not_recorded" if name in rules.optional else "failed"
     return "passed" if holds else "failed"

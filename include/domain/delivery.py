@@ -30,7 +30,7 @@ AFTER: Mapping[Result, State] = {
 def key_of(kind: str, *facts: object) -> str:
     """The key of an effect: SHA-256 over `kind/v1` and the facts that make it this effect and no other.
 
-    The facts of each kind are those of SPEC §4: for an order the tenant, the organisation, the opportunity's 18
+    For an order they are the tenant, the organisation, the opportunity's 18
     characters and how often it was won.
     """
     texts = [f"{kind}/v1", *(str(fact) for fact in facts)]

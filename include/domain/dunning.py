@@ -1,4 +1,4 @@
-"""When an overdue invoice is asked for, how firmly, and when it is not (SPEC §4, Dunning)."""
+"""When an overdue invoice is asked for, how firmly, and when it is not."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a declined payment leads to: another try, a wait, or a task for the account's owner (SPEC §4)."""
+"""What a declined payment leads to: another try, a wait, or a task for the account's owner."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
