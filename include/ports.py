@@ -114,6 +114,21 @@ class Source(Protocol):
         """The payload in canonical field names; never fails: what it cannot read it passes on as text."""
 
 
+class Lookup(Protocol):
+    """A system in which one object can be looked at as it is now."""
+
+    system: str
+
+    def look_at(self, entity: str, native_id: str) -> RawRecord | None:
+        """The object's current state; None when the system has it no more.
+
+        Raises Retryable, Rejected when there can be no such object, Fatal.
+        """
+
+    def translate(self, entity: str, payload: Mapping[str, Any]) -> Translated:
+        """As a source's."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Report:
     """One day's tie-out report. `key` is the same for the same run, so that mail readers fold a repeat."""

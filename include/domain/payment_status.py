@@ -30,6 +30,19 @@ class Standing:
     open_minor: int
 
 
+_WORST_FIRST: tuple[Status, ...] = ("disputed", "failed", "refunded", "part_paid", "pending", "unpaid")
+
+
+def of_deal(statuses: Sequence[Status]) -> Status:
+    """The status of a deal by those of its invoices: paid when all that stand are, part paid when some are."""
+    standing_ones = [status for status in statuses if status != "void"]
+    open_ones = [status for status in standing_ones if status not in ("paid", "credited")]
+    if not open_ones:
+        return "paid" if "paid" in standing_ones else "credited" if standing_ones else "void"
+    worst = min(open_ones, key=_WORST_FIRST.index)
+    return "part_paid" if worst in ("pending", "unpaid") and "paid" in standing_ones else worst
+
+
 def standing(*, gross_minor: int, credited_minor: int, void: bool, money: Sequence[Applied]) -> Standing:
     """The status of an invoice: what the newest knowledge of all its payments, refunds, disputes and credits says.
 

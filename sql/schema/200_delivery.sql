@@ -134,3 +134,84 @@ CREATE TRIGGER key_conflicts_are_append_only BEFORE UPDATE OR DELETE OR TRUNCATE
 FOR EACH STATEMENT EXECUTE FUNCTION delivery.refuse_change();
 CREATE TRIGGER messages_stay BEFORE DELETE OR TRUNCATE ON delivery.outbox
 FOR EACH STATEMENT EXECUTE FUNCTION delivery.refuse_change();
+
+-- What an object was when we last looked, by our own count of looks: the last look wins, whatever its events said.
+CREATE SEQUENCE delivery.looks;
+CREATE TABLE delivery.looked_at (
+    source text NOT NULL,
+    entity text NOT NULL,
+    native_id text COLLATE "C" NOT NULL,
+    look bigint NOT NULL,
+    looked_at timestamptz NOT NULL,
+    gone boolean NOT NULL,       -- the source has it no more
+    facts jsonb NOT NULL,        -- in our words, money in minor units; empty when gone
+    facts_sha256 text NOT NULL,
+    PRIMARY KEY (source, entity, native_id)
+);
+CREATE INDEX ON delivery.looked_at (entity, (facts ->> 'invoice_id'));
+
+-- The newest that is known of each object: what was pulled and landed, or what was looked at since that was pulled.
+CREATE FUNCTION delivery.pulled_at(batch bigint, entity_name text) RETURNS timestamptz STABLE LANGUAGE sql AS $$
+    SELECT min(pulled_at) FROM ops.pulls WHERE landed_in = batch AND entity = entity_name
+$$;
+CREATE INDEX ON ops.pulls (landed_in, entity);
+
+CREATE VIEW delivery.payments AS
+SELECT native_id, currency::text, amount_minor, status, invoice_id FROM canonical.payments AS landed
+WHERE superseded_in IS NULL AND NOT EXISTS (
+    SELECT FROM delivery.looked_at AS seen
+    WHERE seen.entity = 'payments' AND seen.native_id = landed.native_id
+        AND seen.looked_at >= delivery.pulled_at(recorded_in, 'payments')
+)
+UNION ALL
+SELECT native_id, facts ->> 'currency', (facts ->> 'amount_minor')::bigint, facts ->> 'status', facts ->> 'invoice_id'
+FROM delivery.looked_at AS seen
+WHERE entity = 'payments' AND NOT gone AND NOT EXISTS (
+    SELECT FROM canonical.payments AS landed
+    WHERE landed.native_id = seen.native_id AND superseded_in IS NULL
+        AND seen.looked_at < delivery.pulled_at(recorded_in, 'payments')
+);
+
+CREATE VIEW delivery.returns AS
+WITH landed AS (
+    SELECT 'refunds' AS entity, native_id, payment_id, amount_minor, status, recorded_in
+    FROM canonical.refunds WHERE superseded_in IS NULL
+    UNION ALL
+    SELECT 'disputes', native_id, payment_id, amount_minor, status, recorded_in
+    FROM canonical.disputes WHERE superseded_in IS NULL
+)
+SELECT entity, native_id, payment_id, amount_minor, status FROM landed
+WHERE NOT EXISTS (
+    SELECT FROM delivery.looked_at AS seen
+    WHERE seen.entity = landed.entity AND seen.native_id = landed.native_id
+        AND seen.looked_at >= delivery.pulled_at(recorded_in, landed.entity)
+)
+UNION ALL
+SELECT entity, native_id, facts ->> 'payment_id', (facts ->> 'amount_minor')::bigint, facts ->> 'status'
+FROM delivery.looked_at AS seen
+WHERE entity IN ('refunds', 'disputes') AND NOT gone AND NOT EXISTS (
+    SELECT FROM landed
+    WHERE landed.entity = seen.entity AND landed.native_id = seen.native_id
+        AND seen.looked_at < delivery.pulled_at(recorded_in, landed.entity)
+);
+CREATE INDEX ON delivery.looked_at (entity, (facts ->> 'payment_id'));
+
+-- Invoices as they are, with whose they are in the CRM and which deal they are of.
+CREATE VIEW delivery.invoices AS
+SELECT invoice.native_id AS invoice_id, invoice.number, invoice.currency::text, invoice.gross_minor, invoice.status,
+    invoice.customer_id, placed.opportunity_id, customer.crm_account_id,
+    coalesce((
+        SELECT sum(abs(note.gross_minor)) FROM canonical.credit_notes AS note
+        WHERE note.invoice_id = invoice.native_id AND note.superseded_in IS NULL
+    ), 0)::bigint AS credited_minor
+FROM canonical.invoices AS invoice
+LEFT JOIN canonical.orders AS placed ON placed.native_id = invoice.order_id AND placed.superseded_in IS NULL
+LEFT JOIN canonical.customers AS customer
+    ON customer.native_id = invoice.customer_id AND customer.superseded_in IS NULL
+WHERE invoice.superseded_in IS NULL;
+CREATE INDEX ON canonical.orders (opportunity_id) WHERE superseded_in IS NULL;
+CREATE INDEX ON canonical.invoices (order_id) WHERE superseded_in IS NULL;
+CREATE INDEX ON canonical.credit_notes (invoice_id) WHERE superseded_in IS NULL;
+CREATE INDEX ON canonical.payments (invoice_id) WHERE superseded_in IS NULL;
+CREATE INDEX ON canonical.refunds (payment_id) WHERE superseded_in IS NULL;
+CREATE INDEX ON canonical.disputes (payment_id) WHERE superseded_in IS NULL;

@@ -1,0 +1,93 @@
+"""Tells sales how an invoice stands, whenever one of its payments, refunds or disputes was looked at."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from include.domain.delivery import Message
+from include.domain.money import major
+from include.domain.payment_status import Applied, Standing, of_deal, standing
+from include.flows.drain_inbox import Looked
+from include.flows.put_message import say
+from include.policy import Policy
+from include.ports import Row, Transaction
+
+TARGET = "salesforce"
+LOST = frozenset({"OPEN", "LOST"})
+"""A dispute takes the money away while it is open, and for good when it is lost."""
+
+Words = Mapping[str, Mapping[str, str]]
+
+
+def decide_payment_status(tx: Transaction, looked: Looked, policy: Policy) -> int:
+    """Say how every invoice of the object stands now, and every deal of these; how many invoices that were.
+
+    Everything is worked out anew from all that is known of the invoice, so an old event never overwrites a newer truth.
+    """
+    words = policy.canonical_status
+    rows = tx.rows("invoices_of_object", entity=looked.entity, native_id=looked.native_id)
+    deals = set()
+    for row in rows:
+        for invoice, now in _standings(tx, "invoice_with_its_deal", words, invoice_id=row["invoice_id"]):
+            _say(tx, "invoice_status", f"invoices/{invoice['invoice_id']}", _told(invoice, now))
+            deals.add(invoice["opportunity_id"])
+    for deal in sorted(deals - {None}):
+        statuses = [now.status for _, now in _standings(tx, "invoices_of_deal", words, opportunity_id=deal)]
+        _say(
+            tx, "deal_status", f"opportunities/{deal}", {"opportunity_id": deal, "status": of_deal(statuses)}
+        )
+    return len(rows)
+
+
+def _standings(tx: Transaction, query: str, words: Words, **wanted: str) -> Iterator[tuple[Row, Standing]]:
+    for invoice in tx.rows(query, **wanted):
+        money = tx.rows("money_of_invoice", invoice_id=invoice["invoice_id"])
+        yield invoice, _standing(invoice, money, words)
+
+
+def _standing(invoice: Row, money: list[Row], words: Words) -> Standing:
+    state = words["invoices"].get((invoice["status"] or "open").lower(), "UNKNOWN")
+    return standing(
+        gross_minor=invoice["gross_minor"],
+        credited_minor=invoice["credited_minor"],
+        void=state == "VOID",
+        money=[_applied(one, words) for one in money if one["currency"] == invoice["currency"]],
+    )
+
+
+def _applied(payment: Row, words: Words) -> Applied:
+    share = payment["amount_minor"]
+    gone = {
+        entity: sum(
+            one["amount_minor"]
+            for one in payment["returns"]
+            if one["entity"] == entity and words[entity].get((one["status"] or "").lower()) in states
+        )
+        for entity, states in (("refunds", {"SUCCEEDED", "PENDING"}), ("disputes", LOST))
+    }
+    returned = min(share, gone["refunds"])
+    return Applied(
+        payment_id=payment["payment_id"],
+        state=words["payments"].get((payment["status"] or "succeeded").lower(), "UNKNOWN"),
+        amount_minor=share,
+        returned_minor=returned,
+        disputed_minor=min(share - returned, gone["disputes"]),
+    )
+
+
+def _told(invoice: Row, now: Standing) -> dict[str, Any]:
+    currency = invoice["currency"]
+    return {
+        "invoice_id": invoice["invoice_id"],
+        "number": invoice["number"],
+        "account_id": invoice["crm_account_id"],
+        "opportunity_id": invoice["opportunity_id"],
+        "currency": currency,
+        "gross": major(invoice["gross_minor"], currency=currency),
+        "open": major(now.open_minor, currency=currency),
+        "status": now.status,
+    }
+
+
+def _say(tx: Transaction, kind: str, subject: str, body: dict[str, Any]) -> None:
+    tx.rows("lock_object", source="tieout", entity=kind, native_id=subject)
+    say(tx, Message(key="", kind=kind, target=TARGET, subject=subject, body=body))

@@ -1,0 +1,103 @@
+-- Hints that something changed: kept once, taken by one worker at a time, done when their object was looked at.
+
+-- name: keep_hint
+-- A repeat, by the event's id or by what it is about, is known already.
+INSERT INTO delivery.inbox (source, event_id, entity, native_id, kind, sequence, occurred_at)
+VALUES (
+    %(source)s, %(event_id)s, %(entity)s, %(native_id)s, %(kind)s, %(sequence)s, %(occurred_at)s
+)
+ON CONFLICT DO NOTHING;
+
+-- name: take_hints
+-- Objects with hints that are due, the longest waiting first. All hints about an object are answered by one look, and an
+-- object somebody is looking at is left to them.
+WITH due AS (
+    SELECT hint_id, source, entity, native_id, next_at FROM delivery.inbox
+    WHERE state IN ('new', 'taken') AND next_at <= ops.clock() AND source = ANY (%(sources)s)
+    ORDER BY next_at, hint_id LIMIT %(most)s
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE delivery.inbox AS hint
+SET state = 'taken', fence = fence + 1, attempts = attempts + 1, next_at = ops.clock() + %(lease)s
+FROM due
+WHERE hint.hint_id = due.hint_id
+RETURNING hint.hint_id, hint.fence, hint.source, hint.entity, hint.native_id, hint.attempts;
+
+-- name: lock_object
+SELECT pg_advisory_xact_lock(hashtextextended(%(source)s || '/' || %(entity)s || '/' || %(native_id)s, 0));
+
+-- name: next_look
+SELECT nextval('delivery.looks') AS look, ops.clock() AS looked_at;
+
+-- name: keep_look
+-- A look that began before another that is kept already saw nothing newer.
+INSERT INTO delivery.looked_at AS known (source, entity, native_id, look, looked_at, gone, facts, facts_sha256)
+VALUES (
+    %(source)s, %(entity)s, %(native_id)s, %(look)s, %(looked_at)s, %(gone)s, %(facts)s, %(facts_sha256)s
+)
+ON CONFLICT (source, entity, native_id) DO UPDATE
+SET look = excluded.look, looked_at = excluded.looked_at, gone = excluded.gone, facts = excluded.facts,
+    facts_sha256 = excluded.facts_sha256
+WHERE known.look < excluded.look;
+
+-- name: finish_hints
+UPDATE delivery.inbox AS hint
+SET state = done.state, next_at = ops.clock() + done.wait, reason = done.reason,
+    finished_at = CASE WHEN done.state IN ('done', 'dead') THEN ops.clock() END
+FROM unnest(
+    %(hints)s::bigint[], %(fences)s::bigint[], %(states)s::text[], %(reasons)s::text[], %(waits)s::interval[]
+) AS done (hint_id, fence, state, reason, wait)
+WHERE hint.hint_id = done.hint_id AND hint.fence = done.fence AND hint.state = 'taken';
+
+-- name: inbox_queue
+SELECT source, state, count(*) AS hints, min(received_at) AS oldest
+FROM delivery.inbox WHERE state IN ('new', 'taken', 'dead') GROUP BY source, state ORDER BY source, state;
+
+-- name: invoices_of_object
+-- The invoices an object is about: those its payment says, and those the newest published run posted it to.
+WITH payment AS (
+    SELECT CASE %(entity)s WHEN 'payments' THEN %(native_id)s ELSE (
+        SELECT payment_id FROM delivery.returns WHERE entity = %(entity)s AND native_id = %(native_id)s
+    ) END AS payment_id
+), newest AS (
+    SELECT run_id FROM recon.runs WHERE state = 'published' ORDER BY as_of DESC, computed_at DESC LIMIT 1
+)
+SELECT invoice_id FROM delivery.payments JOIN payment ON payment_id = native_id WHERE invoice_id IS NOT NULL
+UNION
+SELECT side_b_id FROM recon.matches JOIN newest USING (run_id) JOIN payment ON side_a_id = payment_id
+WHERE recon = 'R3' AND side_a_type = 'payment' AND side_b_type = 'invoice' AND matches.state = 'posted'
+ORDER BY 1;
+
+-- name: invoice_with_its_deal
+SELECT * FROM delivery.invoices WHERE invoice_id = %(invoice_id)s;
+
+-- name: invoices_of_deal
+SELECT * FROM delivery.invoices WHERE opportunity_id = %(opportunity_id)s ORDER BY invoice_id;
+
+-- name: money_of_invoice
+-- Every payment for an invoice, with its share: what a run posted of it, else all of it.
+WITH newest AS (
+    SELECT run_id FROM recon.runs WHERE state = 'published' ORDER BY as_of DESC, computed_at DESC LIMIT 1
+), posted AS (
+    SELECT side_a_id AS payment_id, sum(amount_minor + residual_minor)::bigint AS minor
+    FROM recon.matches JOIN newest USING (run_id)
+    WHERE recon = 'R3' AND side_b_type = 'invoice' AND side_b_id = %(invoice_id)s AND matches.state = 'posted'
+    GROUP BY side_a_id
+)
+SELECT payment.native_id AS payment_id, payment.status, payment.currency,
+    coalesce(posted.minor, payment.amount_minor) AS amount_minor,
+    coalesce(jsonb_agg(jsonb_build_object(
+        'entity', returned.entity, 'status', returned.status, 'amount_minor', returned.amount_minor
+    ) ORDER BY returned.entity, returned.native_id) FILTER (WHERE returned.native_id IS NOT NULL), '[]') AS returns
+FROM delivery.payments AS payment
+LEFT JOIN posted ON posted.payment_id = payment.native_id
+LEFT JOIN delivery.returns AS returned ON returned.payment_id = payment.native_id
+WHERE payment.invoice_id = %(invoice_id)s OR posted.payment_id IS NOT NULL
+GROUP BY payment.native_id, payment.status, payment.currency, posted.minor, payment.amount_minor
+ORDER BY payment.native_id;
+
+-- name: newest_message
+-- What was last said about a subject, and how often anything was.
+SELECT body_sha256, state, count(*) OVER () AS said
+FROM delivery.outbox WHERE target = %(target)s AND subject = %(subject)s AND kind = %(kind)s
+ORDER BY message_id DESC LIMIT 1;

@@ -1,0 +1,244 @@
+"""Sales see how an invoice stands: whatever payments, refunds and disputes tell, in whatever order, however often."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import count, permutations
+from typing import Any
+
+import psycopg
+import pytest
+
+from include.domain.delivery import Pace
+from include.flows.decide_payment_status import decide_payment_status
+from include.flows.drain_inbox import Drain, Hint, drain_inbox, keep_hint
+from include.flows.land_records import land_records
+from include.flows.pull_changes import pull_changes
+from include.policy import load_policy
+from include.ports import Fatal, RawRecord, Rejected, Retryable, Translated
+from include.store.postgres import PostgresStore
+from tests.flows.conftest import Draw, Live
+
+POLICY = load_policy()
+NUMBERS = count()
+
+
+def pull_and_land(source: Live, store: PostgresStore, *, entity: str) -> None:
+    pull_changes(source, store, entity=entity)
+    land_records(source, store, entity=entity)
+
+
+@dataclass
+class Platform:
+    """A payments platform as it is now: (entity, id) -> the row."""
+
+    system: str = "stripe"
+    objects: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    trouble: dict[str, Exception] = field(default_factory=dict)
+
+    def look_at(self, entity: str, native_id: str) -> RawRecord | None:
+        if native_id in self.trouble:
+            raise self.trouble[native_id]
+        row = self.objects.get((entity, native_id))
+        return row and RawRecord(native_id=native_id, version="now", payload=row, place=native_id)  # type: ignore[return-value]
+
+    def translate(self, entity: str, payload: Mapping[str, Any]) -> Translated:
+        return {"payments": PAYMENT, "refunds": REFUND, "disputes": DISPUTE}[entity] | dict(payload)
+
+
+PAYMENT = {"id": "P", "currency": "SGD", "amount": "100.00", "paid_on": "2026-03-01", "invoice_id": "I1"}
+REFUND = {"id": "R", "payment_id": "P", "currency": "SGD", "amount": "100.00", "created_on": "2026-03-02"}
+DISPUTE = {"id": "D", "payment_id": "P", "currency": "SGD", "amount": "100.00", "opened_on": "2026-03-02"}
+
+
+class Desk:
+    def __init__(self, store: PostgresStore, url: str) -> None:
+        self.store, self.url, self.platform = store, url, Platform()
+
+    def changes(self, entity: str, native_id: str, **facts: str) -> None:
+        self.platform.objects[entity, native_id] = {"id": native_id, **facts}
+
+    def hint(self, entity: str, native_id: str, *, event: str = "", sequence: str = "") -> bool:
+        number = event or f"evt_{next(NUMBERS)}"
+        with self.store.transaction() as tx:
+            return keep_hint(
+                tx,
+                Hint(
+                    source="stripe",
+                    event_id=number,
+                    entity=entity,
+                    native_id=native_id,
+                    kind=f"{entity}.updated",
+                    sequence=sequence or number,
+                ),
+            )
+
+    def drain(self) -> dict[str, int]:
+        pace = POLICY.delivery.pace
+
+        def decide(tx: Any, looked: Any) -> None:
+            decide_payment_status(tx, looked, POLICY)
+
+        return dict(drain_inbox(Drain(self.store, {"stripe": self.platform}, decide, pace)))
+
+    def said(self, kind: str = "invoice_status") -> list[str]:
+        query = """
+            SELECT body->>'status' FROM delivery.outbox WHERE kind = %s AND state <> 'superseded' ORDER BY message_id
+        """
+        with psycopg.connect(self.url) as connection:
+            return [row[0] for row in connection.execute(query, (kind,)).fetchall()]
+
+
+@pytest.fixture
+def desk(store: PostgresStore, database_url: str, draw: Draw) -> Desk:
+    world = draw(
+        customers="C1 Acme - - - 001A",
+        opportunities="006A Won true true 218.00 SGD 2026-01-10 - 001A",
+        orders="O1 SO-1 C1 2026-01-10 SGD 218.00 confirmed 006A",
+        invoices="""
+            I1 INV-1 C1 2026-02-01 2026-03-03 SGD 100.00 posted O1
+            I2 INV-2 C1 2026-02-01 2026-03-03 SGD 118.00 posted O1
+        """,
+    )
+    for entity in Live(world).entities:
+        pull_and_land(Live(world), store, entity=entity)
+    return Desk(store, database_url)
+
+
+def test_a_payment_settles_its_invoice_and_part_of_its_deal(desk: Desk) -> None:
+    desk.changes("payments", "P", status="succeeded")
+    desk.hint("payments", "P")
+    assert desk.drain() == {"done": 1}
+    assert desk.said() == ["paid"]
+    assert desk.said("deal_status") == ["part_paid"]
+
+
+def test_the_message_carries_the_invoice_as_sales_know_it(desk: Desk) -> None:
+    desk.changes("payments", "P", status="succeeded", amount="40.00")
+    desk.hint("payments", "P")
+    desk.drain()
+    with psycopg.connect(desk.url) as connection:
+        [body] = connection.execute(
+            "SELECT body FROM delivery.outbox WHERE kind = 'invoice_status'"
+        ).fetchone() or [None]
+    assert body == {
+        "invoice_id": "I1", "number": "INV-1", "account_id": "001A", "opportunity_id": "006A", "currency": "SGD",
+        "gross": "100.00", "open": "60.00", "status": "part_paid",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("entity", "status", "told"),
+    [
+        ("refunds", "succeeded", "refunded"),
+        ("refunds", "failed", "paid"),
+        ("disputes", "needs_response", "disputed"),
+        ("disputes", "lost", "disputed"),
+        ("disputes", "won", "paid"),
+    ],
+)
+def test_what_goes_back_takes_the_status_back(desk: Desk, entity: str, status: str, told: str) -> None:
+    desk.changes("payments", "P", status="succeeded")
+    desk.changes(entity, "X", payment_id="P", status=status)
+    for thing in (("payments", "P"), (entity, "X")):
+        desk.hint(*thing)
+        desk.drain()
+    assert desk.said()[-1] == told
+
+
+def test_a_repeat_is_known_by_its_id_and_by_what_it_is_about(desk: Desk) -> None:
+    assert desk.hint("payments", "P", event="evt_1", sequence="7")
+    assert not desk.hint("payments", "P", event="evt_1", sequence="8")
+    assert not desk.hint("payments", "P", event="evt_2", sequence="7")
+
+
+def test_the_same_truth_is_said_once(desk: Desk) -> None:
+    desk.changes("payments", "P", status="succeeded")
+    for _ in range(3):
+        desk.hint("payments", "P")
+        desk.drain()
+    assert desk.said() == ["paid"]
+
+
+@pytest.mark.parametrize("order", list(permutations(["payments", "refunds", "disputes"])))
+def test_the_order_of_events_does_not_change_what_is_said_last(desk: Desk, order: tuple[str, ...]) -> None:
+    desk.changes("payments", "P", status="succeeded")
+    desk.changes("refunds", "R", payment_id="P", status="succeeded", amount="30.00")
+    desk.changes("disputes", "D", payment_id="P", status="won")
+    for entity in order:
+        desk.hint(entity, {"payments": "P", "refunds": "R", "disputes": "D"}[entity])
+        desk.drain()
+    assert desk.said()[-1] == "part_paid"
+
+
+def test_an_old_event_that_arrives_late_changes_nothing(desk: Desk) -> None:
+    desk.changes("payments", "P", status="succeeded")
+    desk.hint("payments", "P", event="evt_succeeded")
+    desk.drain()
+    desk.hint("payments", "P", event="evt_processing")  # told of an hour ago; the payment is what it is now
+    desk.drain()
+    assert desk.said() == ["paid"]
+
+
+def test_a_status_that_came_back_is_said_again(desk: Desk) -> None:
+    for status in ("succeeded", "failed", "succeeded"):
+        desk.changes("payments", "P", status=status)
+        desk.hint("payments", "P")
+        desk.drain()
+    with psycopg.connect(desk.url) as connection:
+        said = connection.execute(
+            "SELECT body->>'status', state FROM delivery.outbox WHERE kind = 'invoice_status' ORDER BY message_id"
+        ).fetchall()
+    assert said == [("paid", "superseded"), ("failed", "superseded"), ("paid", "queued")]
+
+
+def test_an_object_nobody_can_read_costs_itself_alone(desk: Desk) -> None:
+    desk.changes("payments", "P", status="succeeded")
+    desk.changes("payments", "Q", status="succeeded", amount="one hundred")
+    desk.platform.trouble = {"N": Rejected("no such payment"), "A": Retryable("429")}
+    for native_id in "QNAP":
+        desk.hint("payments", native_id)
+    assert desk.drain() == {"dead": 2, "new": 1, "done": 1}
+    assert desk.said() == ["paid"]
+
+
+def test_a_refused_login_stops_the_lane_after_the_rest_was_answered(desk: Desk) -> None:
+    desk.changes("payments", "P", status="succeeded")
+    desk.platform.trouble = {"A": Fatal("the key is refused")}
+    desk.hint("payments", "A")
+    desk.hint("payments", "P")
+    with pytest.raises(Fatal, match="key"):
+        desk.drain()
+    assert desk.said() == ["paid"]
+
+
+def test_a_decision_that_fails_leaves_the_hint_for_the_next(desk: Desk) -> None:
+    desk.changes("payments", "P", status="succeeded")
+    desk.hint("payments", "P")
+
+    def broken(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    pace = Pace(
+        lease=timedelta(),
+        first_wait=timedelta(),
+        longest_wait=timedelta(),
+        attempts_max=3,
+        keys_live=timedelta(1),
+    )
+    with pytest.raises(ZeroDivisionError):
+        drain_inbox(Drain(desk.store, {"stripe": desk.platform}, broken, pace))
+    assert desk.drain() == {"done": 1}
+    assert desk.said() == ["paid"]
+
+
+def test_what_was_pulled_later_counts_more_than_a_look(desk: Desk, draw: Draw) -> None:
+    desk.changes("payments", "P", status="failed")
+    desk.hint("payments", "P")
+    desk.drain()
+    later = draw(folder="later", payments="P C1 INV-1 SGD 100.00 2026-03-01 succeeded I1")
+    pull_and_land(Live(later), desk.store, entity="payments")
+    desk.changes("refunds", "R", payment_id="P", status="failed")
+    desk.hint("refunds", "R")
+    desk.drain()
+    assert desk.said()[-1] == "paid"
