@@ -4,41 +4,40 @@ from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from include.domain.delivery import Message, State, key_of
-from include.ports import Transaction
+from include.ports import Row, Transaction
+
+What = Literal[
+    "new",
+    "known",  # decided before, word for word
+    "again",  # decided before with no effect, and anew now that what it was based on has changed
+    "late",  # decided before, and on its way or done; what changed since is not in it
+    "conflict",  # the same key says something else of the same facts: a fault of ours (S1), and nothing is sent
+]
 
 
 class Put(NamedTuple):
-    """What became of a decision: `new`, `known` (it was decided before), or `conflict` (with another body then)."""
+    """What became of a decision."""
 
-    what: Literal["new", "known", "conflict"]
+    what: What
     state: State
     remote_id: str | None
 
 
 def put_message(tx: Transaction, message: Message) -> Put:
-    """Queue an effect, or find what became of it when it was decided before.
-
-    A key that comes back with another body is a fault in how keys are made: it is kept as a conflict (S1) and nothing
-    is sent.
-    """
-    new = tx.run(
-        "put_message",
-        key=message.key,
-        kind=message.kind,
-        target=message.target,
-        subject=message.subject,
-        body=dict(message.body),
-        body_sha256=message.body_sha256,
-        based_on=message.based_on,
-        newest_only=message.newest_only,
-    )
-    [known] = tx.rows("message_by_key", key=message.key)
-    if new and message.newest_only:
-        tx.run("supersede_older", key=message.key)
-    if known["body_sha256"] != message.body_sha256:
+    """Queue an effect, or find what became of it when it was decided before."""
+    tx.rows("lock_key", key=message.key)
+    found = tx.rows("message_by_key", key=message.key)
+    known = found[0] if found else None
+    what = _what(message, known)
+    if known and what == "again" and known["state"] != "superseded":
+        # Whoever took it in this very moment was quicker: then it is on its way.
+        what = "again" if tx.run("withdraw_message", message_id=known["message_id"]) else "late"
+    if what in ("new", "again"):
+        _queue(tx, message, revision=known["revision"] + 1 if known else 1)
+        return Put(what, "queued", None)
+    if what == "conflict":
         tx.run("keep_key_conflict", key=message.key, body=dict(message.body), body_sha256=message.body_sha256)
-        return Put("conflict", known["state"], known["remote_id"])
-    return Put("new" if new else "known", known["state"], known["remote_id"])
+    return Put(what, known["state"], known["remote_id"]) if known else Put(what, "queued", None)
 
 
 def say(tx: Transaction, message: Message) -> Put:
@@ -53,3 +52,31 @@ def say(tx: Transaction, message: Message) -> Put:
         return Put("known", last["state"], None)
     key = key_of(message.kind, message.subject, last["said"] + 1)
     return put_message(tx, replace(message, key=key, newest_only=True))
+
+
+def _what(message: Message, known: Row | None) -> What:
+    if known is None:
+        return "new"
+    without_effect = known["state"] in ("queued", "parked", "superseded")
+    if known["body_sha256"] == message.body_sha256:
+        return "again" if known["state"] == "superseded" else "known"
+    if known["based_on"] == message.based_on:
+        return "conflict"
+    return "again" if without_effect else "late"
+
+
+def _queue(tx: Transaction, message: Message, *, revision: int) -> None:
+    tx.run(
+        "put_message",
+        key=message.key,
+        revision=revision,
+        kind=message.kind,
+        target=message.target,
+        subject=message.subject,
+        body=dict(message.body),
+        body_sha256=message.body_sha256,
+        based_on=message.based_on,
+        newest_only=message.newest_only,
+    )
+    if message.newest_only:
+        tx.run("supersede_older", key=message.key)

@@ -1,16 +1,24 @@
 -- Deciding effects, taking them, and writing down what came of them.
 
--- name: put_message
--- Nothing when the key is known; what is known then decides.
-INSERT INTO delivery.outbox (key, kind, target, subject, body, body_sha256, based_on, newest_only)
-VALUES (
-    %(key)s, %(kind)s, %(target)s, %(subject)s, %(body)s, %(body_sha256)s, %(based_on)s, %(newest_only)s
-)
-ON CONFLICT (key) DO NOTHING;
+-- name: lock_key
+SELECT pg_advisory_xact_lock(hashtextextended(%(key)s, 1));
 
 -- name: message_by_key
-SELECT message_id, key, kind, target, subject, body, body_sha256, state, remote_id, reason, detail, attempts
-FROM delivery.outbox WHERE key = %(key)s;
+-- Its newest revision.
+SELECT message_id, key, revision, kind, target, subject, body, body_sha256, based_on, state, remote_id, reason, detail,
+    attempts
+FROM delivery.outbox WHERE key = %(key)s ORDER BY revision DESC LIMIT 1;
+
+-- name: put_message
+INSERT INTO delivery.outbox (key, revision, kind, target, subject, body, body_sha256, based_on, newest_only)
+VALUES (
+    %(key)s, %(revision)s, %(kind)s, %(target)s, %(subject)s, %(body)s, %(body_sha256)s, %(based_on)s, %(newest_only)s
+);
+
+-- name: withdraw_message
+-- What was decided and surely had no effect yet.
+UPDATE delivery.outbox SET state = 'superseded', reason = NULL, finished_at = ops.clock()
+WHERE message_id = %(message_id)s AND state IN ('queued', 'parked');
 
 -- name: keep_key_conflict
 INSERT INTO delivery.key_conflicts (key, body, body_sha256) VALUES (%(key)s, %(body)s, %(body_sha256)s)
@@ -20,7 +28,7 @@ ON CONFLICT DO NOTHING;
 -- What says how something was, and has surely not arrived, need not leave any more. What is on its way finishes first.
 UPDATE delivery.outbox AS older SET state = 'superseded', finished_at = ops.clock()
 FROM delivery.outbox AS newer
-WHERE newer.key = %(key)s AND older.target = newer.target AND older.subject = newer.subject AND older.kind = newer.kind
+WHERE newer.key = %(key)s AND newer.state = 'queued' AND older.target = newer.target AND older.subject = newer.subject AND older.kind = newer.kind
     AND older.newest_only AND older.message_id < newer.message_id AND older.state = 'queued';
 
 -- name: take_messages

@@ -47,7 +47,8 @@ INSERT INTO delivery.park_reasons VALUES
 -- Effects, each decided once: its key comes from facts, so that deciding again finds it here.
 CREATE TABLE delivery.outbox (
     message_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    key text COLLATE "C" NOT NULL UNIQUE,
+    key text COLLATE "C" NOT NULL,
+    revision integer NOT NULL DEFAULT 1 CHECK (revision > 0),  -- a decision that surely had no effect may be taken again
     kind text NOT NULL,
     target text NOT NULL,
     subject text COLLATE "C" NOT NULL,  -- what it is about, `invoices/INV-1`: messages about one subject keep their order
@@ -72,6 +73,7 @@ CREATE TABLE delivery.outbox (
     detail text,
     decided_at timestamptz NOT NULL DEFAULT ops.clock(),
     finished_at timestamptz,
+    UNIQUE (key, revision),
     CHECK ((finished_at IS NOT NULL) = (state IN ('confirmed', 'parked', 'superseded'))),
     CHECK ((reason IS NOT NULL) = (state = 'parked')),
     CHECK (state <> 'called' OR (fence > 0 AND first_called_at IS NOT NULL))
@@ -79,6 +81,8 @@ CREATE TABLE delivery.outbox (
 CREATE INDEX ON delivery.outbox (target, next_at, message_id) WHERE state IN ('queued', 'called', 'uncertain');
 CREATE INDEX ON delivery.outbox (target, subject, message_id) WHERE state IN ('queued', 'called', 'uncertain');
 CREATE INDEX ON delivery.outbox (subject, kind, message_id);
+-- Of one key at most one message can still have an effect, or had it.
+CREATE UNIQUE INDEX ON delivery.outbox (key) WHERE state IN ('queued', 'called', 'uncertain', 'confirmed');
 
 -- Which state may follow which. Parked messages go on when a person replays them, and then the target is looked at first.
 CREATE FUNCTION delivery.follow_the_steps() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -117,7 +121,7 @@ CREATE INDEX ON delivery.attempts (message_id, fence);
 
 -- The same key decided with another body: a fault in how keys are made (S1). Nothing is sent.
 CREATE TABLE delivery.key_conflicts (
-    key text COLLATE "C" NOT NULL REFERENCES delivery.outbox (key),
+    key text COLLATE "C" NOT NULL,
     body jsonb NOT NULL,
     body_sha256 text NOT NULL,
     found_at timestamptz NOT NULL DEFAULT ops.clock(),
@@ -215,3 +219,18 @@ CREATE INDEX ON canonical.credit_notes (invoice_id) WHERE superseded_in IS NULL;
 CREATE INDEX ON canonical.payments (invoice_id) WHERE superseded_in IS NULL;
 CREATE INDEX ON canonical.refunds (payment_id) WHERE superseded_in IS NULL;
 CREATE INDEX ON canonical.disputes (payment_id) WHERE superseded_in IS NULL;
+
+-- What the gate said of a won deal, check by check, each time it looked at another state of it.
+CREATE TABLE delivery.gate_checks (
+    opportunity_id text COLLATE "C" NOT NULL,
+    win integer NOT NULL,        -- the how-manieth time it was won
+    based_on text NOT NULL,      -- the state of the deal that was looked at
+    name text NOT NULL,
+    verdict text NOT NULL CHECK (verdict IN ('passed', 'failed', 'not_recorded')),
+    evidence text NOT NULL,
+    rules_sha256 text NOT NULL,
+    checked_at timestamptz NOT NULL DEFAULT ops.clock(),
+    PRIMARY KEY (opportunity_id, win, based_on, rules_sha256, name)
+);
+CREATE TRIGGER gate_checks_are_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON delivery.gate_checks
+FOR EACH STATEMENT EXECUTE FUNCTION delivery.refuse_change();

@@ -1,0 +1,40 @@
+"""Keeps a decision from being carried out once the deal it saw has changed."""
+
+from collections.abc import Mapping, Sequence
+
+from include.domain.canonical_json import sha256
+from include.domain.delivery import Message, Outcome
+from include.ports import Lookup, Retryable, Target
+
+
+class Guarded:
+    """A target that is asked for nothing whose deal has moved since: what was decided then is decided again."""
+
+    def __init__(self, target: Target, deals: Lookup) -> None:
+        self._target, self._deals = target, deals
+        self.system, self.most = target.system, target.most
+
+    def look(self, messages: Sequence[Message]) -> Mapping[str, str]:
+        """As the target's: what is there is there, whatever became of the deal. Raises as it does."""
+        return self._target.look(messages)
+
+    def send(self, messages: Sequence[Message]) -> Mapping[str, Outcome]:
+        """As the target's, but `stale` for what must be decided again. Raises as it does."""
+        told = {message.key: doubt for message in messages if (doubt := self._doubt(message))}
+        fresh = [message for message in messages if message.key not in told]
+        return {**told, **(self._target.send(fresh) if fresh else {})}
+
+    def _doubt(self, message: Message) -> Outcome | None:
+        if message.based_on is None:
+            return None
+        try:
+            now = self._version(str(message.body["opportunity_id"]))
+        except Retryable as away:
+            return Outcome(result="retryable", detail=f"the deal could not be looked at: {away}")
+        if now == message.based_on:
+            return None
+        return Outcome(result="stale", detail="the deal changed after this was decided")
+
+    def _version(self, opportunity_id: str) -> str | None:
+        record = self._deals.look_at("opportunities", opportunity_id)
+        return sha256(self._deals.translate("opportunities", record.payload)) if record else None

@@ -1,0 +1,213 @@
+"""From a deal that was won to its order and invoice, and everything that may happen to it in between."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+import pytest
+
+from include.connectors.world.translate import translate
+from include.flows.create_order import Billing, create_order
+from include.flows.deliver_outbox import deliver_outbox
+from include.flows.guard_stale import Guarded
+from include.flows.land_records import land_records
+from include.flows.pull_changes import pull_changes
+from include.policy import load_policy
+from include.ports import RawRecord, Translated
+from include.store.postgres import PostgresStore
+from tests.flows.conftest import Draw, Live
+from tests.flows.peers import Fault, Peer, answer_lost
+
+POLICY = load_policy()
+BILLING = Billing(tenant="sg", organisation="00D1")
+WON = "006A Won true true 1200.00 SGD 2026-03-02 - 001A 5 - 12 Gold 100"
+
+
+@dataclass
+class Crm:
+    """The deals as Salesforce has them at this moment."""
+
+    system: str = "salesforce"
+    deals: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def look_at(self, entity: str, native_id: str) -> RawRecord | None:
+        assert entity == "opportunities"
+        return RawRecord(native_id=native_id, version="", payload=self.deals[native_id], place="")
+
+    def translate(self, entity: str, payload: Mapping[str, Any]) -> Translated:
+        return translate(entity, payload)
+
+
+class Sales:
+    """A deal's way: what both systems say, what we decide, what arrives."""
+
+    def __init__(self, store: PostgresStore, url: str, draw: Draw) -> None:
+        self.store, self.url, self.draw = store, url, draw
+        self.crm, self.erp = Crm(), Peer(system="erp")
+        self.salesforce = Peer(system="salesforce")
+        self.turn = 0
+        self.sees(customers="C1 Acme - SG - 001A")
+
+    def sees(self, **files: str) -> None:
+        """Pull and land what the systems hold now."""
+        self.turn += 1
+        world = self.draw(folder=f"turn{self.turn}", **files)
+        source = Live(world)
+        entities = [name for name in source.entities if name in files]
+        for entity in entities:
+            pull_changes(source, self.store, entity=entity)
+            land_records(source, self.store, entity=entity)
+        if "opportunities" in files:
+            page = source.fetch_page("opportunities", None)
+            self.crm.deals |= {record.native_id: dict(record.payload) for record in page.records}
+
+    def decide(self) -> Counter[str]:
+        return create_order(self.store, POLICY, BILLING)
+
+    def deliver(self, *faults: Fault) -> Counter[str]:
+        self.erp.faults = list(faults)
+        pace = POLICY.delivery.pace
+        done = deliver_outbox(self.store, Guarded(self.erp, self.crm), pace=pace).outcomes
+        return done + deliver_outbox(self.store, self.salesforce, pace=pace).outcomes
+
+    def reached(self, peer: Peer) -> list[str]:
+        return [effect.kind for effect in peer.effects]
+
+    def failed(self) -> set[str]:
+        with psycopg.connect(self.url) as connection:
+            query = "SELECT name FROM delivery.gate_checks WHERE verdict = 'failed'"
+            return {name for (name,) in connection.execute(query).fetchall()}
+
+
+@pytest.fixture
+def sales(store: PostgresStore, database_url: str, draw: Draw) -> Sales:
+    return Sales(store, database_url, draw)
+
+
+def test_a_won_deal_has_its_order_then_its_reference_and_its_invoice(sales: Sales) -> None:
+    sales.sees(opportunities=WON)
+    assert sales.decide() == {"order": 1}
+    sales.deliver()
+    assert sales.decide() == {"reference": 1, "invoice": 1}
+    sales.deliver()
+    assert sales.reached(sales.erp) == ["order", "invoice"]
+    assert sales.reached(sales.salesforce) == ["order_reference"]
+    assert sales.salesforce.effects[0].body["order_id"] == "R0"
+    assert sales.erp.effects[0].body["amount"] == "1200.00"
+
+
+def test_looking_again_and_again_decides_nothing_twice(sales: Sales) -> None:
+    sales.sees(opportunities=WON)
+    for _ in range(3):
+        sales.decide()
+        sales.deliver()
+    assert sales.reached(sales.erp) == ["order", "invoice"]
+    assert sales.decide() == {}
+
+
+def test_what_is_open_or_lost_gets_nothing(sales: Sales) -> None:
+    sales.sees(
+        opportunities="006A Open false false 10.00 SGD 2026-03-02 - 001A\n006B Lost true false 1.00 SGD - - 001A"
+    )
+    assert sales.decide() == {}
+
+
+def test_a_deal_that_may_not_be_ordered_is_its_owners_task_and_no_invoice(sales: Sales) -> None:
+    sales.sees(opportunities="006A Won true true 1200.00 SGD 2026-03-02 - 001A 25 rep 12")
+    assert sales.decide() == {"task": 1}
+    assert sales.decide() == {}
+    sales.deliver()
+    assert sales.reached(sales.erp) == []
+    assert sales.salesforce.effects[0].body["failed"] == "discount"
+    assert sales.failed() == {"discount"}
+
+
+def test_a_deal_of_an_account_nobody_linked_waits(sales: Sales) -> None:
+    sales.sees(opportunities=WON.replace("001A", "001Z"))
+    sales.decide()
+    assert sales.failed() == {"account", "tax"}
+
+
+def test_a_deal_that_was_mended_is_ordered(sales: Sales) -> None:
+    sales.sees(opportunities="006A Won true true 1200.00 SGD 2026-03-02 - 001A 25 rep 12")
+    sales.decide()
+    sales.sees(opportunities="006A Won true true 1200.00 SGD 2026-03-02 - 001A 25 director 12")
+    assert sales.decide() == {"order": 1}
+
+
+def test_an_edit_between_decision_and_write_is_decided_again(sales: Sales) -> None:
+    sales.sees(opportunities=WON)
+    sales.decide()
+    sales.crm.deals["006A"]["Amount"] = "1500.00"  # edited, and not pulled yet
+    assert sales.deliver() == {"stale": 1}
+    assert sales.reached(sales.erp) == []
+    sales.sees(opportunities=WON.replace("1200.00", "1500.00"))
+    assert sales.decide() == {"order": 1}
+    sales.deliver()
+    assert [effect.body["amount"] for effect in sales.erp.effects] == ["1500.00"]
+
+
+def test_an_edit_pulled_before_the_write_replaces_what_was_decided(sales: Sales) -> None:
+    sales.sees(opportunities=WON)
+    sales.decide()
+    sales.sees(opportunities=WON.replace("1200.00", "1500.00"))
+    assert sales.decide() == {"order": 1}
+    sales.deliver()
+    assert [effect.body["amount"] for effect in sales.erp.effects] == ["1500.00"]
+
+
+def test_an_edit_after_the_write_changes_no_order(sales: Sales) -> None:
+    sales.sees(opportunities=WON)
+    sales.decide()
+    sales.deliver()
+    sales.sees(opportunities=WON.replace("1200.00", "1500.00"))
+    assert "order" not in sales.decide()
+    sales.deliver()
+    assert sales.reached(sales.erp).count("order") == 1
+
+
+def test_an_order_made_by_hand_meanwhile_is_taken_as_the_deals(sales: Sales) -> None:
+    sales.sees(opportunities=WON)
+    sales.sees(orders="O7 SO-7 C1 2026-03-02 SGD 1200.00 confirmed 006A")
+    assert sales.decide() == {"reference": 1, "invoice": 1}
+    sales.deliver()
+    assert sales.reached(sales.erp) == ["invoice"]
+    assert sales.salesforce.effects[0].body["order_id"] == "O7"
+
+
+def test_a_deal_reopened_and_won_again_keeps_the_order_that_stands(sales: Sales) -> None:
+    for stage in (WON, WON.replace("Won true true", "Open false false"), WON):
+        sales.sees(opportunities=stage)
+        sales.decide()
+        sales.deliver()
+        sales.sees(orders="R0 SO-1 C1 2026-03-02 SGD 1200.00 confirmed 006A")
+    assert sales.reached(sales.erp).count("order") == 1
+
+
+def test_a_deal_won_again_after_its_order_was_cancelled_has_a_new_one(sales: Sales) -> None:
+    sales.sees(opportunities=WON)
+    sales.decide()
+    sales.deliver()
+    sales.sees(
+        opportunities=WON.replace("Won true true", "Open false false"),
+        orders="R0 SO-1 C1 2026-03-02 SGD 1200.00 cancelled 006A",
+    )
+    assert sales.decide() == {}
+    sales.sees(opportunities=WON)
+    assert sales.decide() == {"order": 1}
+    sales.deliver()
+    assert len({effect.key for effect in sales.erp.effects if effect.kind == "order"}) == 2
+
+
+def test_an_order_whose_answer_was_lost_is_found_and_not_sent_again(sales: Sales) -> None:
+    sales.sees(opportunities=WON)
+    sales.decide()
+    assert sales.deliver(answer_lost) == {"uncertain": 1}
+    assert sales.decide() == {}
+    with psycopg.connect(sales.url, autocommit=True) as connection:
+        connection.execute("UPDATE delivery.outbox SET next_at = now()")
+    assert sales.deliver() == {"found": 1}
+    assert sales.reached(sales.erp) == ["order"]
+    assert sales.decide() == {"reference": 1, "invoice": 1}
