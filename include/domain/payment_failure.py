@@ -49,7 +49,8 @@ class Decision:
 
 def decline_class(code: str, rules: FailureRules) -> Class:
     """Hard when the issuer says never again; what nobody lists is soft, for a retry harms less than silence."""
-    return "hard" if code.strip().upper() in rules.hard else "soft"
+    word = code.strip().upper().replace(" ", "_").replace("-", "_")
+    return "hard" if word in rules.hard else "soft"
 
 
 def decide(attempts: Sequence[Attempt], *, scheme: str, now: datetime, rules: FailureRules) -> Decision:

@@ -38,6 +38,10 @@ FILES = {
         "id,customer_id,reference,currency,amount,paid_on,status,payer_text,fee",
     ),
     "refunds": ("payments/refunds.csv", "id,payment_id,currency,amount,created_on,status"),
+    "attempts": (
+        "payments/attempts.csv",
+        "id,payment_id,invoice_id,attempt_no,outcome,decline_code,occurred_at",
+    ),
     "disputes": ("payments/disputes.csv", "id,payment_id,currency,amount,opened_on,status"),
     "payouts": ("payments/payouts.csv", "id,currency,net,arrival_date,status"),
     "payout_items": ("payments/payout_items.csv", "payout_id,payment_id,type,currency,gross,fee,net"),

@@ -1,0 +1,71 @@
+"""What follows from declined payments: another try when it is due, one task for the account's owner when it is not."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from include.domain.delivery import Message, key_of
+from include.domain.payment_failure import Attempt, Decision, decide
+from include.flows.put_message import put_message
+from include.policy import Policy
+from include.ports import Row, Store, Transaction
+
+CRM, PAYMENTS = "salesforce", "payments"
+
+
+def collect_failed(store: Store, policy: Policy, *, now: datetime) -> Counter[str]:
+    """Decide retries and tasks for every invoice whose last attempt failed; how often each was decided anew."""
+    done: Counter[str] = Counter()
+    with store.transaction() as tx:
+        for invoice in tx.rows("failing_invoices"):
+            attempts = [_attempt(told) for told in invoice["attempts"]]
+            decision = decide(attempts, scheme="", now=now, rules=policy.payment_failure.rules)
+            cycle = sum(one.succeeded for one in attempts)
+            if decision.next == "retry":
+                done["retry"] += _retry(tx, invoice, decision, cycle)
+            if decision.next == "task":
+                done["task"] += _task(tx, invoice, cycle)
+    return +done
+
+
+def _attempt(told: Mapping[str, Any]) -> Attempt:
+    return Attempt(
+        event_id=told["event_id"],
+        occurred_at=datetime.fromisoformat(told["occurred_at"]),
+        succeeded=told["outcome"] == "succeeded",
+        decline_code=told["decline_code"],
+    )
+
+
+def _retry(tx: Transaction, invoice: Row, decision: Decision, cycle: int) -> bool:
+    """One try per failure: its key counts failures, so that the same failure never leads to two."""
+    body = {"invoice_id": invoice["invoice_id"], "payment_id": _last(invoice["attempts"])}
+    key = key_of("retry", invoice["invoice_id"], cycle, decision.failures)
+    subject = f"invoices/{invoice['invoice_id']}"
+    message = Message(key=key, kind="retry_payment", target=PAYMENTS, subject=subject, body=body)
+    return put_message(tx, message).what == "new"
+
+
+def _task(tx: Transaction, invoice: Row, cycle: int) -> bool:
+    """One task until the invoice is paid, however many more attempts fail: its body says nothing that may change."""
+    invoice_id = invoice["invoice_id"]
+    body = {
+        "account_id": invoice["crm_account_id"],
+        "owner_id": invoice["owner_id"],
+        "title": f"The payment of invoice {invoice['number']} keeps failing",
+        "invoice_id": invoice_id,
+    }
+    message = Message(
+        key=key_of("task", invoice_id, cycle, "payment failed"),
+        kind="task",
+        target=CRM,
+        subject=f"tasks/{invoice_id}",
+        based_on=str(invoice["owner_id"]),
+        body=body,
+    )
+    return put_message(tx, message).what == "new"
+
+
+def _last(attempts: Sequence[Mapping[str, Any]]) -> str:
+    return str(attempts[-1]["payment_id"])

@@ -1,0 +1,85 @@
+"""Asks for what is overdue, rung by rung, and never for what may be paid already."""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+from include.domain.breaks import REPORTING_CURRENCY, in_reporting_currency
+from include.domain.delivery import Message, key_of
+from include.domain.dunning import Debt, Step, due_step
+from include.domain.fx import rates_to
+from include.domain.money import major
+from include.flows.put_message import put_message
+from include.policy import Policy
+from include.ports import Row, Store, Transaction
+
+CRM = "salesforce"
+
+
+def collect_overdue(store: Store, policy: Policy, *, today: date) -> Counter[str]:
+    """Take the rung that is due of every open invoice of the newest published run; how many of each, by its name.
+
+    Money known to be the customer's and on no invoice is spread over the debts oldest first: what it covers is not
+    asked for.
+    """
+    rules = policy.dunning.rules
+    words = policy.statuses
+    wanted = {
+        "today": today,
+        "days_ahead": max(0, -rules.ladder[0].from_days),
+        "pending": [*words["payments"]["PENDING"], *words["payments"]["AUTHORISED"]],
+        "disputed": [*words["disputes"]["INQUIRY"], *words["disputes"]["OPEN"]],
+    }
+    done: Counter[str] = Counter()
+    left: dict[tuple[str, str], int] = {}
+    with store.transaction() as tx:
+        rows = tx.rows("rates_of_day", day=today)
+        rates = rates_to(
+            REPORTING_CURRENCY, [(r["from_currency"], r["to_currency"], r["rate"]) for r in rows]
+        )
+        debts = tx.rows("overdue_invoices", **wanted)
+        for row in sorted(debts, key=lambda row: (row["due_date"], row["invoice_id"])):
+            purse = row["customer_id"], row["currency"]
+            available = left.setdefault(purse, row["unapplied_minor"])
+            debt = replace(_debt(row, rates), unapplied_minor=available)
+            if available >= debt.open_minor:
+                left[purse] = available - debt.open_minor
+            step = due_step(debt, today=today, rules=rules)
+            if step.rung and _ask(tx, row, step):
+                done[step.rung.name] += 1
+    return done
+
+
+def _debt(row: Row, rates: dict[str, Decimal]) -> Debt:
+    worth = in_reporting_currency(row["open_minor"], currency=row["currency"], rates=rates)
+    told = ("invoice_id", "due_date", "open_minor", "level", "in_flight_minor", "disputed", "uncertain_write")
+    return Debt(open_sgd_minor=worth, **{name: row[name] for name in told})
+
+
+def _ask(tx: Transaction, row: Row, step: Step) -> bool:
+    """One message per invoice, cycle and level; a cycle ends when money arrives."""
+    if step.rung is None:
+        return False
+    level, invoice_id = step.rung.level, row["invoice_id"]
+    body = {
+        "account_id": row["crm_account_id"],
+        "owner_id": row["owner_id"],
+        "invoice_id": invoice_id,
+        "number": row["number"],
+        "level": level,
+        "cycle": row["cycle"],
+        "title": f"Invoice {row['number']}: {step.rung.name}",
+        "open": major(row["open_minor"], currency=row["currency"]),
+        "currency": row["currency"],
+        "approval": step.rung.approval,
+        "proof": step.why,
+    }
+    message = Message(
+        key=key_of("task", invoice_id, row["cycle"], level),
+        kind="dunning",
+        target=CRM,
+        subject=f"invoices/{invoice_id}",
+        body=body,
+    )
+    return put_message(tx, message).what == "new"

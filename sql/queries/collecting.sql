@@ -1,0 +1,78 @@
+-- Money that does not come: what was tried, and what is overdue.
+
+-- name: failing_invoices
+-- Invoices somebody tried to collect and whose last attempt failed, with all their attempts and how often they were paid.
+SELECT attempt.invoice_id, invoice.number, invoice.currency::text, invoice.gross_minor, placed.opportunity_id,
+    account.owner_id, customer.crm_account_id,
+    jsonb_agg(jsonb_build_object(
+        'event_id', attempt.native_id, 'occurred_at', attempt.occurred_at, 'outcome', lower(attempt.outcome),
+        'decline_code', coalesce(attempt.decline_code, ''), 'payment_id', attempt.payment_id
+    ) ORDER BY attempt.occurred_at, attempt.native_id) AS attempts
+FROM canonical.attempts AS attempt
+JOIN canonical.invoices AS invoice ON invoice.native_id = attempt.invoice_id AND invoice.superseded_in IS NULL
+LEFT JOIN canonical.orders AS placed ON placed.native_id = invoice.order_id AND placed.superseded_in IS NULL
+LEFT JOIN canonical.customers AS customer
+    ON customer.native_id = invoice.customer_id AND customer.superseded_in IS NULL
+LEFT JOIN canonical.accounts AS account
+    ON account.native_id = customer.crm_account_id AND account.superseded_in IS NULL
+WHERE attempt.superseded_in IS NULL
+GROUP BY attempt.invoice_id, invoice.number, invoice.currency, invoice.gross_minor, placed.opportunity_id,
+    account.owner_id, customer.crm_account_id
+HAVING (array_agg(lower(attempt.outcome) ORDER BY attempt.occurred_at DESC, attempt.native_id DESC))[1] <> 'succeeded'
+ORDER BY attempt.invoice_id;
+
+-- name: overdue_invoices
+-- What the newest published run left open, with everything that may keep it from being asked for. `settlements`: how
+-- often money arrived for it; `level`: the highest rung taken since.
+WITH newest AS (
+    SELECT run_id, as_of FROM recon.runs WHERE state = 'published' ORDER BY as_of DESC, computed_at DESC LIMIT 1
+), arrived AS (
+    SELECT side_b_id AS invoice_id, count(*) AS settlements
+    FROM recon.matches JOIN newest USING (run_id)
+    WHERE recon = 'R3' AND side_b_type = 'invoice' AND matches.state = 'posted' GROUP BY side_b_id
+), suggested AS (
+    SELECT side_b_id AS invoice_id, sum(amount_minor)::bigint AS minor
+    FROM recon.matches JOIN newest USING (run_id)
+    WHERE recon = 'R3' AND side_b_type = 'invoice' AND matches.state = 'suggested' GROUP BY side_b_id
+), pending AS (
+    SELECT invoice_id, sum(amount_minor)::bigint AS minor FROM delivery.payments
+    WHERE invoice_id IS NOT NULL AND lower(status) = ANY (%(pending)s::text[]) GROUP BY invoice_id
+), said AS (
+    SELECT subject, (body ->> 'cycle')::bigint AS cycle, max((body ->> 'level')::int) AS level
+    FROM delivery.outbox WHERE kind = 'dunning' AND state <> 'superseded' GROUP BY subject, (body ->> 'cycle')::bigint
+)
+SELECT debt.invoice_id, invoice.number, debt.customer_id, debt.currency::text, debt.open_minor, debt.due_date,
+    newest.as_of, account.owner_id, customer.crm_account_id, coalesce(arrived.settlements, 0) AS cycle,
+    coalesce(said.level, 0) AS level,
+    coalesce(suggested.minor, 0) + coalesce(pending.minor, 0) AS in_flight_minor,
+    coalesce(balance.unapplied_minor, 0) AS unapplied_minor,
+    coalesce(invoice.disputed, false) OR EXISTS (
+        SELECT FROM delivery.returns JOIN delivery.payments ON payments.native_id = returns.payment_id
+        WHERE returns.entity = 'disputes' AND payments.invoice_id = debt.invoice_id
+            AND lower(returns.status) = ANY (%(disputed)s::text[])
+    ) AS disputed,
+    EXISTS (
+        SELECT FROM delivery.outbox
+        WHERE subject = 'invoices/' || debt.invoice_id AND outbox.state IN ('called', 'uncertain')
+    ) AS uncertain_write
+FROM recon.open_invoices AS debt
+JOIN newest USING (run_id)
+JOIN canonical.invoices AS invoice ON invoice.native_id = debt.invoice_id AND invoice.superseded_in IS NULL
+LEFT JOIN arrived ON arrived.invoice_id = debt.invoice_id
+LEFT JOIN suggested ON suggested.invoice_id = debt.invoice_id
+LEFT JOIN pending ON pending.invoice_id = debt.invoice_id
+LEFT JOIN said ON said.subject = 'invoices/' || debt.invoice_id AND said.cycle = coalesce(arrived.settlements, 0)
+LEFT JOIN recon.customer_balances AS balance ON balance.run_id = newest.run_id
+    AND balance.customer_id = debt.customer_id AND balance.currency = debt.currency
+LEFT JOIN canonical.customers AS customer
+    ON customer.native_id = debt.customer_id AND customer.superseded_in IS NULL
+LEFT JOIN canonical.accounts AS account
+    ON account.native_id = customer.crm_account_id AND account.superseded_in IS NULL
+WHERE debt.due_date <= %(today)s + %(days_ahead)s::int
+ORDER BY debt.invoice_id;
+
+-- name: rates_of_day
+SELECT DISTINCT ON (from_currency, to_currency) from_currency, to_currency, rate
+FROM canonical.fx_rates
+WHERE superseded_in IS NULL AND rate_date BETWEEN %(day)s::date - 10 AND %(day)s
+ORDER BY from_currency, to_currency, rate_date DESC, source;

@@ -1,0 +1,156 @@
+"""Money that does not come: tries and tasks after declines, rungs after due dates, silence where it may be on its way."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import Any
+
+import psycopg
+import pytest
+
+from include.flows.collect_failed import collect_failed
+from include.flows.collect_overdue import collect_overdue
+from include.flows.deliver_outbox import deliver_outbox
+from include.flows.publish_run import publish_run
+from include.flows.reconcile import reconcile
+from include.policy import load_policy
+from include.store.postgres import PostgresStore
+from tests.flows.conftest import Draw, load
+from tests.flows.peers import Peer, answer_lost
+
+POLICY = load_policy()
+Settle = Callable[..., PostgresStore]
+
+ONE = "I1 INV-1 C1 2026-02-01 2026-03-01 SGD 100.00 posted"
+
+
+@pytest.fixture
+def books(store: PostgresStore, draw: Draw) -> Settle:
+    """Load a world, and publish its run of the end of March."""
+
+    def publish(**files: str) -> PostgresStore:
+        known = {
+            "customers": "C1 Acme - - - 001A",
+            "accounts": "001A Acme - SG",
+            "rates": "2026-03-31 SGD USD 0.75",
+        }
+        load(store, draw(**{"invoices": ONE, **known, **files}))
+        reconcile(store, as_of=date(2026, 3, 31), policy=POLICY)
+        publish_run(store, as_of=date(2026, 3, 31))
+        return store
+
+    return publish
+
+
+def asked(store: PostgresStore, day: str) -> dict[str, int]:
+    return dict(collect_overdue(store, POLICY, today=date.fromisoformat(day)))
+
+
+def failed(store: PostgresStore, moment: str) -> dict[str, int]:
+    return dict(collect_failed(store, POLICY, now=datetime.fromisoformat(moment).replace(tzinfo=UTC)))
+
+
+def bodies(url: str) -> list[dict[str, Any]]:
+    with psycopg.connect(url) as connection:
+        return [row[0] for row in connection.execute("SELECT body FROM delivery.outbox ORDER BY message_id")]
+
+
+def test_an_overdue_invoice_is_asked_for_once_a_rung(books: Settle) -> None:
+    store = books()
+    assert asked(store, "2026-03-31") == {"tell the finance manager": 1}
+    assert asked(store, "2026-03-31") == {}
+    assert asked(store, "2026-04-15") == {"final notice": 1}
+
+
+def test_a_task_carries_the_proof_that_it_is_due(books: Settle, database_url: str) -> None:
+    asked(books(), "2026-03-20")
+    [body] = bodies(database_url)
+    assert body["open"] == "100.00"
+    assert body["account_id"] == "001A"
+    assert "2026-03-01, 19 days ago" in body["proof"]
+
+
+def test_a_suspension_waits_for_an_approval(books: Settle, database_url: str) -> None:
+    asked(books(), "2026-04-30")
+    assert [body["approval"] for body in bodies(database_url)] == [True]
+
+
+def test_a_notice_goes_out_before_the_due_date(books: Settle) -> None:
+    store = books(invoices="I1 INV-1 C1 2026-03-20 2026-04-05 SGD 100.00 posted")
+    assert asked(store, "2026-03-28") == {}
+    assert asked(store, "2026-03-29") == {"notice before due": 1}
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"payments": "P C1 INV-1 SGD 100.00 2026-03-20 succeeded"},
+        {"payments": "P C1 - SGD 300.00 2026-03-20 succeeded"},
+        {"payments": "P C1 INV-1 SGD 100.00 2026-03-20 processing I1"},
+        {"invoices": "I1 INV-1 C1 2026-02-01 2026-03-01 SGD 30.00 posted"},
+        {"invoices": "I1 INV-1 C1 2026-02-01 2026-03-01 SGD 100.00 void"},
+    ],
+    ids=["paid", "unapplied money covers it", "on its way", "too little", "void"],
+)
+def test_nobody_is_asked_for_what_may_be_paid(books: Settle, files: dict[str, str]) -> None:
+    assert asked(books(**files), "2026-03-31") == {}
+
+
+def test_unapplied_money_covers_the_oldest_debts_and_no_more(books: Settle, database_url: str) -> None:
+    store = books(
+        invoices="""
+            I1 INV-1 C1 2026-01-01 2026-02-01 SGD 100.00 posted
+            I2 INV-2 C1 2026-02-01 2026-03-01 SGD 100.00 posted
+            I3 INV-3 C1 2026-02-01 2026-03-02 SGD 100.00 posted
+        """,
+        payments="P C1 - SGD 130.00 2026-03-20 succeeded",
+    )
+    asked(store, "2026-03-31")
+    assert [body["number"] for body in bodies(database_url)] == ["INV-2", "INV-3"]
+
+
+def test_what_may_have_been_written_already_is_not_asked_for_again(books: Settle) -> None:
+    store = books()
+    assert asked(store, "2026-03-20") == {"call the customer": 1}
+    deliver_outbox(store, Peer(system="salesforce", faults=[answer_lost]), pace=POLICY.delivery.pace)
+    assert asked(store, "2026-04-15") == {}
+
+
+DECLINED = "{id} P1 I1 {number} failed {code} {moment}"
+
+
+def attempts(*moments: str, code: str = "insufficient_funds") -> str:
+    return "\n".join(
+        DECLINED.format(id=f"A{number}", number=number, code=code, moment=moment)
+        for number, moment in enumerate(moments, start=1)
+    )
+
+
+def test_a_soft_decline_is_tried_again_when_it_is_due_and_once(books: Settle) -> None:
+    store = books(attempts=attempts("2026-03-01T09:00:00Z"))
+    assert failed(store, "2026-03-01T12:00") == {}
+    assert failed(store, "2026-03-02T09:00") == {"retry": 1}
+    assert failed(store, "2026-03-02T10:00") == {}
+
+
+def test_the_third_failure_is_one_task_for_the_owner_however_often_it_is_looked_at(
+    books: Settle, database_url: str
+) -> None:
+    store = books(attempts=attempts("2026-03-01T09:00:00Z", "2026-03-02T09:00:00Z", "2026-03-05T09:00:00Z"))
+    assert failed(store, "2026-03-06T09:00") == {"task": 1}
+    assert failed(store, "2026-03-09T09:00") == {}
+    [body] = bodies(database_url)
+    assert body["title"] == "The payment of invoice INV-1 keeps failing"
+
+
+def test_a_hard_decline_is_a_task_at_once(books: Settle) -> None:
+    assert failed(
+        books(attempts=attempts("2026-03-01T09:00:00Z", code="stolen_card")), "2026-03-01T10:00"
+    ) == {"task": 1}
+
+
+def test_a_payment_that_came_through_ends_it(books: Settle) -> None:
+    paid = "A9 P1 I1 9 succeeded - 2026-03-08T09:00:00Z"
+    store = books(
+        attempts=f"{attempts('2026-03-01T09:00:00Z', '2026-03-02T09:00:00Z', '2026-03-05T09:00:00Z')}\n{paid}"
+    )
+    assert failed(store, "2026-03-09T09:00") == {}
