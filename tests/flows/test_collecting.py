@@ -1,4 +1,4 @@
-"""Money that does not come: tries and tasks after declines, rungs after due dates, silence where it may be on its way."""
+"""Money that does not come: tries and tasks after declines, rungs after due dates, and silence where it may come."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
