@@ -12,6 +12,7 @@ from typing import Any
 from include.twin.sobject_fields import NUMBER_TYPES, REQUIRED, Field
 from include.twin.sobjects import Record, SObject, id_key, long_id, typed_value
 from include.twin.soql import Value, stamp
+from include.twin.world import parse_date
 
 ID_LENGTHS = (15, 18)
 
@@ -223,7 +224,7 @@ class Changes:
         fits = {
             **dict.fromkeys(NUMBER_TYPES, number),
             "boolean": isinstance(value, bool),
-            "date": isinstance(value, str) and value[:4].isdigit(),
+            "date": isinstance(value, str) and parse_date(value) is not None,
             "datetime": isinstance(value, str) and value.endswith("+0000"),
         }.get(spec.type, isinstance(value, str))
         if not fits:
