@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from include.domain.delivery import Message, Outcome
 
@@ -50,7 +50,8 @@ class RawRecord:
     """One payload as received. `place` is where a person finds it: file and line, or a URL path.
 
     `version` orders nothing; with `native_id` it makes the payload's key (SystemModstamp, write date, event id, line).
-    `damage` is set when the payload could not even be read; such a record is kept and quarantined.
+    `damage` is set when the payload could not even be read; such a record is kept and quarantined. `gone`: the source
+    no longer has the row; its canonical version ends, its history stays.
     """
 
     native_id: str
@@ -58,6 +59,7 @@ class RawRecord:
     payload: Mapping[str, Any]
     place: str
     damage: str = ""
+    gone: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +129,38 @@ class Lookup(Protocol):
 
     def translate(self, entity: str, payload: Mapping[str, Any]) -> Translated:
         """As a source's."""
+
+
+@runtime_checkable
+class Swept(Source, Protocol):
+    """A source that can be listed whole: finds hard deletes, late rows and what changed without a stamp."""
+
+    def listing(self, entity: str, *, until: Cursor) -> Iterable[RawRecord]:
+        """Every living row settled at the cursor; ends only when it was complete. Raises Retryable, Fatal."""
+
+    def rows(self, entity: str, native_ids: Sequence[str]) -> Sequence[RawRecord]:
+        """The rows of these ids as they now are, deleted ones as gone; none for what is not there."""
+
+
+@runtime_checkable
+class Described(Source, Protocol):
+    """A source that says which fields it shows us."""
+
+    def shape(self, entity: str) -> Mapping[str, str]:
+        """Type by field, as the source names both, of all it shows. Raises Retryable, Fatal."""
+
+    def reads(self, entity: str) -> frozenset[str]:
+        """The fields of it we use, as the source names them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """What became of one row of a write, by our key: confirmed when `stop` is None, else what to do next."""
+
+    key: str
+    native_id: str = ""
+    created: bool = False
+    stop: Retryable | Rejected | Uncertain | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Turns payloads kept as received into typed canonical rows; what cannot be read is quarantined with its reasons."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -66,24 +66,37 @@ def _land(tx: Transaction, source: Source, entity: Entity, pulls: list[int]) -> 
         position: [replace(failure, field=source.column(entity.name, failure.field)) for failure in found]
         for position, found in failures_of(entity.name, rows).items()
     }
+    gone = {record["native_id"]: i for i, record in enumerate(records) if record["gone"]}
+    failures = {i: found for i, found in failures.items() if not records[i]["gone"]}
     for position, record in enumerate(records):
+        if record["gone"]:
+            continue
         if record["damage"]:
             failures[position] = [Failure("", record["damage"], "")]
         elif record["stated_in"] and not entity.repeats:
             failures.setdefault(position, []).insert(0, _duplicate(record, source.column(entity.name, "id")))
     good = {
-        record["native_id"]: i for i, record in enumerate(records) if i not in failures
+        record["native_id"]: i for i, record in enumerate(records) if i not in failures and not record["gone"]
     }  # the last statement wins
     if not source.states_once:
-        failures = {i: found for i, found in failures.items() if i > good.get(records[i]["native_id"], -1)}
+        failures = {
+            i: found for i, found in failures.items() if i > _stated_well(records[i]["native_id"], good, gone)
+        }
         ids = sorted({record["native_id"] for record in records})
         tx.run("release_restated", system=source.system, entity=entity.name, native_ids=ids, batch=batch)
     _write_good(tx, entity, batch, [(records[i], rows[i]) for i in good.values()])
+    ended = [native_id for native_id, i in gone.items() if i > good.get(native_id, -1)]
+    tx.run_for("end_gone", names={"table": f"canonical.{entity.name}"}, native_ids=ended, batch=batch)
     bad = {_version(records[i]): (records[i], rows[i], found) for i, found in sorted(failures.items())}
     _write_quarantine(tx, entity, batch, bad.values())
     tx.run_for("mark_landed", names={"table": f"canonical.{entity.name}"}, pulls=pulls, batch=batch)
     complaints = [f"{record['place']}: {'; '.join(map(str, found))}" for record, _, found in bad.values()]
     return Landed(len(good), len(bad), complaints)
+
+
+def _stated_well(native_id: str, good: Mapping[str, int], gone: Mapping[str, int]) -> int:
+    """Where the last statement stands that outdates a bad one before it."""
+    return max(good.get(native_id, -1), gone.get(native_id, -1))
 
 
 def _version(record: Row) -> tuple[str, str]:

@@ -5,14 +5,15 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from include.ports import Cursor, Fatal, Page, RawRecord, Retryable, Source, Store, Transaction
+from include.flows.check_shape import check_shape
+from include.ports import Cursor, Described, Fatal, Page, RawRecord, Retryable, Source, Store, Transaction
 
 PAGES_MAX = 100_000
 """A source that never stops saying has_more is broken; this is where we stop believing it."""
 
 _UNSTORABLE = re.compile(r"((?<!\\)(?:\\\\)*)\\u0000|([\ud800-\udfff])")
 
-_COLUMNS = ("pull_id", "system", "entity", "native_id", "version", "payload", "place", "damage")
+_COLUMNS = ("pull_id", "system", "entity", "native_id", "version", "payload", "place", "damage", "gone")
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,15 @@ def pull_changes(source: Source, store: Store, *, entity: str) -> Pulled:
     Safe to repeat and to interrupt: a crash repeats a page, never skips one. Raises Retryable also when another worker
     moved the cursor meanwhile.
     """
+    if isinstance(source, Described):
+        check_shape(source, store, entity=entity)  # a field hidden from us must not land as unknown
     done = Pulled()
     for _ in range(PAGES_MAX):
         cursor = read_cursor(store, system=source.system, entity=entity)
         page = source.fetch_page(entity, cursor)
         with store.transaction() as tx:
             _move_cursor(tx, source.system, entity, seen=cursor, to=page.next_cursor)
-            new = _keep(tx, source, entity, seen=cursor, page=page)
+            new = keep_page(tx, source, entity, seen=cursor, page=page)
         done = Pulled(done.pages + 1, done.records + len(page.records), done.new + new)
         if not page.has_more:
             return done
@@ -64,7 +67,8 @@ def _move_cursor(tx: Transaction, system: str, entity: str, *, seen: Cursor | No
         raise Retryable(f"{system} {entity}: another worker moved the cursor; the page will be read again")
 
 
-def _keep(tx: Transaction, source: Source, entity: str, *, seen: Cursor | None, page: Page) -> int:
+def keep_page(tx: Transaction, source: Source, entity: str, *, seen: Cursor | None, page: Page) -> int:
+    """Keep a page's records as received; how many were new to us."""
     if not page.records:
         return 0
     [pull] = tx.rows(
@@ -81,12 +85,12 @@ def _keep(tx: Transaction, source: Source, entity: str, *, seen: Cursor | None, 
     return tx.run("keep_records", states_once=source.states_once)
 
 
-def _stored(record: RawRecord) -> tuple[str, ...]:
+def _stored(record: RawRecord) -> tuple[str | bool, ...]:
     # Postgres keeps no NUL and no half of a surrogate pair: they are written out as escapes, and the row is damaged.
     text = _json(record.payload)
     clean = _UNSTORABLE.sub(lambda bad: f"{bad[1] or ''}\\\\u{ord(bad[2]) if bad[2] else 0:04x}", text)
     damage = record.damage or ("" if clean == text else _unstorable(record))
-    return record.native_id, record.version, clean, record.place, damage.replace("\0", "\\0")
+    return record.native_id, record.version, clean, record.place, damage.replace("\0", "\\0"), record.gone
 
 
 def _unstorable(record: RawRecord) -> str:

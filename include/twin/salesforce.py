@@ -1,8 +1,7 @@
-"""Salesforce's REST API over the sObjects of a world: log-in, describe, query with paging, replication."""
+"""Salesforce's APIs over the sObjects of a world: log-in, REST, composite, Bulk 2.0 and 1.0."""
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -10,59 +9,127 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
 
-from include.twin import soql, soql_run
-from include.twin.salesforce_org import Org, Refused, org_of, token
-from include.twin.sobjects import Record, describe, describe_field, id_key, load_sobjects
+from include.twin import (
+    salesforce_bulk1,
+    salesforce_bulk2,
+    salesforce_collections,
+    salesforce_composite,
+    salesforce_oauth,
+    salesforce_query,
+    salesforce_records,
+    soql,
+)
+from include.twin.salesforce_grants import Grants
+from include.twin.salesforce_org import (
+    ORGANIZATION_ID,
+    USER_ID,
+    Org,
+    Refused,
+    address_of,
+    errors,
+    org_of,
+    root_of,
+)
+from include.twin.sobject_changes import Ambiguous, RowRefused
+from include.twin.sobjects import load_sobjects
+from include.twin.soql_scope import QueryRefused
 from include.twin.web import json_reply, web_app
-from include.twin.world import Clock, World, parse_instant, utc_now
+from include.twin.world import Clock, World, utc_now
 
 API_VERSIONS = range(40, 67)
-DAILY_REQUESTS_MAX = 1_000_000
-PAGE_ROWS_MIN, PAGE_ROWS_MAX = 200, 2000
-OPEN_LOCATORS_MAX = 50
-REPLICATION_DAYS_MAX = 30
+
+Endpoint = Callable[[Request], Response | Awaitable[Response]]
 
 
-def salesforce_app(world: World, *, client_id: str, client_secret: str, clock: Clock = utc_now) -> Starlette:
-    """Plain HTTP; every path answers with and without a slash at its end."""
-    org = Org(load_sobjects(world, now=clock()), client_id, client_secret, clock)
-    paths: dict[str, Callable[[Request], Response]] = {
-        "": _resources,
-        "/limits": _limits,
-        "/query": _query,
-        "/queryAll": _query,
-        "/query/{locator}": _more,
-        "/sobjects": _describe_all,
-        "/sobjects/{name}": _basic_information,
-        "/sobjects/{name}/describe": _describe,
-        "/sobjects/{name}/updated": _updated,
-        "/sobjects/{name}/deleted": _deleted,
-        "/sobjects/{name}/{id}": _record,
-    }
-    routes = [Route("/services/oauth2/token", token, methods=["POST"]), Route("/services/data", _versions)]
-    routes += [Route("/services/data/v{version}" + path, endpoint) for path, endpoint in paths.items()]
-    both = [
-        Route(route.path + end, route.endpoint, methods=route.methods)
-        for route in routes
+def salesforce_app(
+    world: World, *, client_id: str, client_secret: str, public_key: str = "", clock: Clock = utc_now
+) -> Starlette:
+    """Plain HTTP; every path answers with and without a slash at its end.
+
+    `public_key`: PEM, of the certificate that signs JWT assertions.
+    """
+    grants = Grants(client_id, client_secret, clock, public_key)
+    routes = [
+        Route(path + end, endpoint, methods=list(methods))
+        for path, (endpoint, methods) in _endpoints().items()
         for end in ("", "/")
     ]
+    handlers: Mapping[Any, Callable[[Request, Exception], Response]] = {
+        Refused: _refusal,
+        RowRefused: _refusal,
+        Ambiguous: _several,
+        soql.MalformedQuery: _refusal,
+        QueryRefused: _refusal,
+        HTTPException: _http_refusal,
+    }
     app = web_app(
-        both,
+        routes,
         clock=clock,
         middleware=[Middleware(BaseHTTPMiddleware, dispatch=_guard)],
-        exception_handlers={
-            Refused: _refusal,
-            soql.MalformedQuery: _refusal,
-            soql_run.QueryRefused: _refusal,
-            HTTPException: _http_refusal,
-        },
+        exception_handlers=handlers,
     )
-    app.state.org = org
+    app.state.org = Org(load_sobjects(world, now=clock()), grants, clock)
+    # What composite calls send their parts through: the same routes, without the log-in asked for again.
+    app.state.inner = ExceptionMiddleware(Router(routes), handlers=dict(handlers))
     return app
+
+
+def _endpoints() -> dict[str, tuple[Endpoint, Sequence[str]]]:
+    """Path -> what answers there. More telling paths come before those that would swallow them."""
+    read, write = ("GET",), ("POST",)
+    data: dict[str, tuple[Endpoint, Sequence[str]]] = {
+        "": (_resources, read),
+        "/limits": (_limits, read),
+        "/query": (salesforce_query.query, read),
+        "/queryAll": (salesforce_query.query, read),
+        "/query/{locator}": (salesforce_query.more, read),
+        "/queryAll/{locator}": (salesforce_query.more, read),
+        "/sobjects": (salesforce_records.describe_all, read),
+        "/sobjects/{name}": (salesforce_records.sobject, ("GET", "POST")),
+        "/sobjects/{name}/describe": (salesforce_records.describe_one, read),
+        "/sobjects/{name}/updated": (salesforce_records.updated, read),
+        "/sobjects/{name}/deleted": (salesforce_records.deleted, read),
+        "/sobjects/{name}/{id}": (salesforce_records.record, ("GET", "PATCH", "DELETE")),
+        "/sobjects/{name}/{key}/{value:path}": (
+            salesforce_records.record_by_key,
+            ("GET", "PATCH", "DELETE"),
+        ),
+        "/composite": (salesforce_composite.composite, write),
+        "/composite/graph": (salesforce_composite.graph, write),
+        "/composite/batch": (salesforce_composite.batch, write),
+        "/composite/sobjects": (salesforce_collections.collections, ("POST", "PATCH", "DELETE")),
+        "/composite/sobjects/{name}": (salesforce_collections.collections_by_type, ("GET", "POST")),
+        "/composite/sobjects/{name}/{key}": (salesforce_collections.collections_by_key, ("PATCH",)),
+        "/jobs/{kind}": (salesforce_bulk2.jobs, ("GET", "POST")),
+        "/jobs/ingest/{id}/batches": (salesforce_bulk2.upload, ("PUT",)),
+        "/jobs/query/{id}/results": (salesforce_bulk2.query_results, read),
+        "/jobs/ingest/{id}/{which}": (salesforce_bulk2.ingest_results, read),
+        "/jobs/{kind}/{id}": (salesforce_bulk2.job, ("GET", "PATCH", "DELETE")),
+    }
+    bulk1: dict[str, tuple[Endpoint, Sequence[str]]] = {
+        "": (salesforce_bulk1.new, write),
+        "/{id}": (salesforce_bulk1.job, ("GET", "POST")),
+        "/{id}/batch": (salesforce_bulk1.batches, ("GET", "POST")),
+        "/{id}/batch/{batch}": (salesforce_bulk1.batch, read),
+        "/{id}/batch/{batch}/request": (salesforce_bulk1.request_of_batch, read),
+        "/{id}/batch/{batch}/result": (salesforce_bulk1.results, read),
+        "/{id}/batch/{batch}/result/{result}": (salesforce_bulk1.query_result, read),
+    }
+    return {
+        "/services/oauth2/token": (salesforce_oauth.token, write),
+        "/services/oauth2/authorize": (salesforce_oauth.authorize, read),
+        "/services/oauth2/revoke": (salesforce_oauth.revoke, ("GET", "POST")),
+        "/services/oauth2/userinfo": (salesforce_oauth.identity, ("GET", "POST")),
+        "/id/{organization}/{user}": (salesforce_oauth.identity, read),
+        "/services/data": (_versions, read),
+        **{"/services/data/v{version}" + path: endpoint for path, endpoint in data.items()},
+        **{"/services/async/{version}/job" + path: endpoint for path, endpoint in bulk1.items()},
+    }
 
 
 # --- every request
@@ -70,39 +137,54 @@ def salesforce_app(world: World, *, client_id: str, client_secret: str, clock: C
 
 async def _guard(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
     org, path = org_of(request), request.url.path.rstrip("/")
-    if not path.startswith("/services/") or path == "/services/oauth2/token":
+    if _open_to_strangers(path):
         return await go_on(request)
-    # The list of versions is the one resource Salesforce shows to strangers.
-    if (
-        path != "/services/data"
-        and request.headers.get("authorization", "").partition(" ")[2] not in org.tokens
+    if _session(request) not in org.grants.sessions:
+        return errors(401, "INVALID_SESSION_ID", "Session expired or invalid")
+    version = re.match(r"/services/(?:data/v|async/)([0-9]+)\.0(/|$)", path)
+    if path.startswith(("/services/data", "/services/async")) and (
+        not version or int(version[1]) not in API_VERSIONS
     ):
-        return _error(401, "INVALID_SESSION_ID", "Session expired or invalid")
-    version = re.match(r"/services/data/v([0-9]+)\.0(/|$)", path)
-    if path != "/services/data" and (not version or int(version[1]) not in API_VERSIONS):
-        return _error(404, "NOT_FOUND", "The requested resource does not exist")
+        return errors(404, "NOT_FOUND", "The requested resource does not exist")
+    if org.requests >= org.requests_max:
+        return errors(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
     org.requests += 1
     response = await go_on(request)
-    response.headers["Sforce-Limit-Info"] = f"api-usage={org.requests}/{DAILY_REQUESTS_MAX}"
+    response.headers["Sforce-Limit-Info"] = f"api-usage={org.requests}/{org.requests_max}"
     return response
 
 
+def _open_to_strangers(path: str) -> bool:
+    """The list of versions is the one resource Salesforce shows to strangers, besides the way in."""
+    named = (
+        "/services/oauth2/token",
+        "/services/oauth2/authorize",
+        "/services/oauth2/revoke",
+        "/services/data",
+    )
+    return path in named or not path.startswith(("/services/", "/id/"))
+
+
+def _session(request: Request) -> str:
+    bearer = request.headers.get("authorization", "").partition(" ")[2]
+    return bearer or request.headers.get("x-sfdc-session", "") or request.query_params.get("oauth_token", "")
+
+
 def _refusal(_request: Request, refused: Exception) -> Response:
-    return _error(getattr(refused, "status", 400), getattr(refused, "code", "MALFORMED_QUERY"), str(refused))
+    status, code = getattr(refused, "status", 400), getattr(refused, "code", "MALFORMED_QUERY")
+    return errors(status, code, str(refused), *getattr(refused, "fields", ()))
 
 
-def _http_refusal(_request: Request, refused: Exception) -> Response:
+def _several(request: Request, several: Exception) -> Response:
+    assert isinstance(several, Ambiguous)  # noqa: S101  # registered for nothing else
+    return salesforce_records.ambiguous(request, several)
+
+
+def _http_refusal(request: Request, refused: Exception) -> Response:
     if getattr(refused, "status_code", 404) == HTTPStatus.METHOD_NOT_ALLOWED:
-        return _error(405, "METHOD_NOT_ALLOWED", "HTTP Method not allowed. Allowed are GET, HEAD")
-    return _error(404, "NOT_FOUND", "The requested resource does not exist")
-
-
-def _error(status: int, code: str, message: str) -> Response:
-    return json_reply([{"message": message, "errorCode": code}], status=status)
-
-
-def _root(request: Request) -> str:
-    return f"/services/data/v{request.path_params['version']}"
+        message = f"HTTP Method '{request.method}' not allowed"
+        return errors(405, "METHOD_NOT_ALLOWED", message)
+    return errors(404, "NOT_FOUND", "The requested resource does not exist")
 
 
 # --- what there is
@@ -114,131 +196,24 @@ def _versions(_request: Request) -> Response:
 
 
 def _resources(request: Request) -> Response:
-    return json_reply(
-        {name: f"{_root(request)}/{name}" for name in ("limits", "query", "queryAll", "sobjects")}
-    )
+    paths = ("limits", "query", "queryAll", "sobjects", "composite", "jobs")
+    identity = {"identity": f"{address_of(request)}/id/{ORGANIZATION_ID}/{USER_ID}"}
+    return json_reply({name: f"{root_of(request)}/{name}" for name in paths} | identity)
 
 
 def _limits(request: Request) -> Response:
-    remaining = max(0, DAILY_REQUESTS_MAX - org_of(request).requests)
-    return json_reply({"DailyApiRequests": {"Max": DAILY_REQUESTS_MAX, "Remaining": remaining}})
+    org = org_of(request)
 
+    def left(limit: int, used: int = 0) -> dict[str, int]:
+        return {"Max": limit, "Remaining": max(0, limit - used)}
 
-def _describe_all(request: Request) -> Response:
-    sobjects = [describe(sobject, _root(request)) for sobject in org_of(request).sobjects.values()]
-    return json_reply({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": sobjects})
-
-
-def _basic_information(request: Request) -> Response:
-    sobject = org_of(request).sobject(request.path_params["name"])
-    return json_reply({"objectDescribe": describe(sobject, _root(request)), "recentItems": []})
-
-
-def _describe(request: Request) -> Response:
-    sobject = org_of(request).sobject(request.path_params["name"])
-    fields = [describe_field(name, kind) for name, kind in sobject.fields.items()]
-    return json_reply(describe(sobject, _root(request)) | {"fields": fields, "childRelationships": []})
-
-
-# --- records
-
-
-def _query(request: Request) -> Response:
-    org, query = org_of(request), soql.parse(request.query_params.get("q", ""))
-    sobject = org.sobjects.get(query.sobject.lower())
-    if sobject is None:
-        raise Refused(400, "INVALID_TYPE", f"sObject type '{query.sobject}' is not supported.")
-    answer = soql_run.run(query, sobject, with_deleted=request.url.path.rstrip("/").endswith("queryAll"))
-    locator = f"0r8{next(org.locators):012d}AAA"
-    if len(answer.records) > _page_rows(request):
-        org.answers[locator] = answer
-        while len(org.answers) > OPEN_LOCATORS_MAX:
-            org.answers.popitem(last=False)
-    return _page(request, answer, locator, start=0)
-
-
-def _more(request: Request) -> Response:
-    locator, _, start = request.path_params["locator"].rpartition("-")
-    answer = org_of(request).answers.get(locator)
-    if answer is None or not start.isdecimal() or int(start) >= len(answer.records):
-        raise Refused(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
-    return _page(request, answer, locator, start=int(start))
-
-
-def _page(request: Request, answer: soql_run.Answer, locator: str, *, start: int) -> Response:
-    end = start + _page_rows(request)
-    page: dict[str, Any] = {"totalSize": answer.total, "done": end >= len(answer.records)}
-    if not page["done"]:
-        page["nextRecordsUrl"] = f"{_root(request)}/query/{locator}-{end}"
-    shown = answer.records[start:end]
-    page["records"] = [_shown(record, answer.names, answer.sobject, _root(request)) for record in shown]
-    return json_reply(page)
-
-
-def _page_rows(request: Request) -> int:
-    asked = re.search(
-        r"batchSize\s*=\s*(\d{1,6})", request.headers.get("sforce-query-options", ""), re.IGNORECASE
-    )
-    return min(max(int(asked[1]), PAGE_ROWS_MIN), PAGE_ROWS_MAX) if asked else PAGE_ROWS_MAX
-
-
-def _shown(record: Record, names: Sequence[str], sobject: str, root: str) -> dict[str, Any]:
-    attributes = {"type": sobject}
-    if sobject != "AggregateResult":
-        attributes["url"] = f"{root}/sobjects/{sobject}/{record['Id'] or ''}"
-    return {"attributes": attributes} | {name: record[name] for name in names}
-
-
-def _record(request: Request) -> Response:
-    sobject = org_of(request).sobject(request.path_params["name"])
-    record = sobject.by_id.get(id_key(request.path_params["id"]))
-    if record is None:
-        raise Refused(404, "NOT_FOUND", "Provided external ID field does not exist or is not accessible")
-    asked = [name.strip() for name in request.query_params.get("fields", "").split(",") if name.strip()]
-    names = [name for name in map(sobject.field, asked or sobject.fields) if name]
-    if len(names) < len(asked):
-        raise Refused(400, "INVALID_FIELD", f"No such column among {asked} on sobject of type {sobject.name}")
-    return json_reply(_shown(record, names, sobject.name, _root(request)))
-
-
-# --- replication
-
-
-def _updated(request: Request) -> Response:
-    records, end = _changed(request)
+    queries = sum(job.kind == "query" for job in org.jobs.values())
     return json_reply(
-        {"ids": [record["Id"] for record in records if record["IsDeleted"] is not True], **_covered(end)}
+        {
+            "DailyApiRequests": left(org.requests_max, org.requests),
+            "DailyBulkApiBatches": left(15_000),
+            "DailyBulkV2QueryJobs": left(10_000, queries),
+            "DailyBulkV2QueryFileStorageMB": left(976_562),
+            "DataStorageMB": left(1_024),
+        }
     )
-
-
-def _deleted(request: Request) -> Response:
-    records, end = _changed(request)
-    gone = [{"id": r["Id"], "deletedDate": r["SystemModstamp"]} for r in records if r["IsDeleted"] is True]
-    earliest = soql.stamp(org_of(request).now() - timedelta(days=REPLICATION_DAYS_MAX))
-    return json_reply({"deletedRecords": gone, "earliestDateAvailable": earliest, **_covered(end)})
-
-
-def _covered(end: datetime) -> dict[str, str]:
-    return {"latestDateCovered": soql.stamp(end)}
-
-
-def _changed(request: Request) -> tuple[list[Record], datetime]:
-    """The records stamped in [start, end) of the request, and how far that covers: `end`, but not the future.
-
-    Seconds of the request are ignored, as Salesforce ignores them.
-    """
-    sobject, now = org_of(request).sobject(request.path_params["name"]), org_of(request).now()
-    asked = [parse_instant(request.query_params.get(name, "")) for name in ("start", "end")]
-    if None in asked:
-        raise Refused(
-            400, "MALFORMED_QUERY", "start and end must be dates with a time, such as 2026-01-05T04:00:00Z"
-        )
-    start, end = (instant.replace(second=0, microsecond=0) for instant in asked if instant)
-    if start >= end:
-        raise Refused(400, "INVALID_REPLICATION_DATE", "startDate must be before endDate")
-    if start < now - timedelta(days=REPLICATION_DAYS_MAX):
-        message = f"startDate must not be more than {REPLICATION_DAYS_MAX} days ago"
-        raise Refused(400, "INVALID_REPLICATION_DATE", message)
-    end = min(end, now)
-    found = [r for r in sobject.records if soql.stamp(start) <= str(r["SystemModstamp"]) < soql.stamp(end)]
-    return found, end

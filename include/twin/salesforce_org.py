@@ -1,25 +1,26 @@
-"""One running Salesforce: what it holds and remembers, and how a client logs in to it."""
+"""One running Salesforce: what it holds and remembers."""
 
-import base64
-import binascii
-import hmac
 import itertools
-import secrets
+import json
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from urllib.parse import parse_qs
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from include.twin.salesforce_grants import Grants
+from include.twin.sobject_changes import Changes
 from include.twin.sobjects import SObject
 from include.twin.soql_run import Answer
+from include.twin.soql_scope import Scope
 from include.twin.web import json_reply
 from include.twin.world import Clock
 
 ORGANIZATION_ID, USER_ID = "00D000000000001EAA", "005000000000001AAA"
+DAILY_REQUESTS_MAX = 1_000_000
 
 
 class Refused(Exception):
@@ -32,22 +33,38 @@ class Refused(Exception):
 
 @dataclass
 class Org:
-    """What one running Salesforce remembers."""
+    """What one running Salesforce remembers.
+
+    `open_since`: when the oldest transaction still running began, if one is; replication covers no more than that.
+    `bulk_polls`: how often a bulk job is asked after before it is done.
+    """
 
     sobjects: dict[str, SObject]
-    client_id: str
-    client_secret: str
+    grants: Grants
     clock: Clock
-    tokens: set[str] = field(default_factory=set)
     answers: OrderedDict[str, Answer] = field(default_factory=OrderedDict)
+    jobs: dict[str, Any] = field(default_factory=dict)
     requests: int = 0
+    requests_max: int = DAILY_REQUESTS_MAX
+    open_since: datetime | None = None
+    bulk_polls: int = 0
     locators: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def __post_init__(self) -> None:
+        self.changes = Changes(self.sobjects, self.now)
 
     def sobject(self, name: str) -> SObject:
         found = self.sobjects.get(name.lower())
         if found is None:
             raise Refused(404, "NOT_FOUND", "The requested resource does not exist")
         return found
+
+    def scope(self, name: str) -> Scope:
+        """What a query of an sObject may name. Raises Refused."""
+        sobject = self.sobjects.get(name.lower())
+        if sobject is None:
+            raise Refused(400, "INVALID_TYPE", f"sObject type '{name}' is not supported.")
+        return Scope(sobject, self.sobjects, self.now().date())
 
     def now(self) -> datetime:
         """The clock in whole seconds, as Salesforce stamps."""
@@ -59,55 +76,26 @@ def org_of(request: Request) -> Org:
     return org
 
 
-async def token(request: Request) -> Response:
-    org = org_of(request)
-    form = {
-        name: values[0] for name, values in parse_qs((await request.body()).decode(errors="replace")).items()
-    }
-    client_id, client_secret = _basic(request) or (form.get("client_id", ""), form.get("client_secret", ""))
-    if not _same(client_id, org.client_id):
-        return json_reply(
-            {"error": "invalid_client_id", "error_description": "client identifier invalid"}, status=400
-        )
-    if not _same(client_secret, org.client_secret):
-        return json_reply(
-            {"error": "invalid_client", "error_description": "invalid client credentials"}, status=400
-        )
-    grant = form.get("grant_type")
-    if grant not in {"client_credentials", "password"}:
-        message = "grant type not supported"
-        return json_reply({"error": "unsupported_grant_type", "error_description": message}, status=400)
-    if grant == "password" and not (form.get("username") and form.get("password")):
-        return json_reply(
-            {"error": "invalid_grant", "error_description": "authentication failure"}, status=400
-        )
-    access_token = f"{ORGANIZATION_ID[:15]}!{secrets.token_urlsafe(48)}"
-    org.tokens.add(access_token)
-    # The address we really listen on: behind a rewriting client the Host header may name salesforce.com.
+def root_of(request: Request) -> str:
+    """The path below which this request's version of the API lies."""
+    return f"/services/data/v{request.path_params['version']}"
+
+
+def address_of(request: Request) -> str:
+    """The address we really listen on: behind a rewriting client the Host header may name salesforce.com."""
     host, port = request.scope["server"]
-    address = f"http://{host}:{port}"
-    reply = {
-        "access_token": access_token,
-        "instance_url": address,
-        "id": f"{address}/id/{ORGANIZATION_ID}/{USER_ID}",
-        "token_type": "Bearer",
-        "issued_at": str(int(org.clock().timestamp() * 1000)),
-        "signature": base64.b64encode(secrets.token_bytes(32)).decode(),
-        "scope": "api",
-    }
-    return json_reply(reply, Cache_Control="no-store")
+    return f"{request.url.scheme}://{host}:{port}"
 
 
-def _basic(request: Request) -> tuple[str, str] | None:
-    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "basic":
-        return None
+def errors(status: int, code: str, message: str, *fields: str) -> Response:
+    """Salesforce's shape of error."""
+    problem: dict[str, Any] = {"message": message, "errorCode": code}
+    return json_reply([problem | ({"fields": list(fields)} if fields else {})], status=status)
+
+
+async def json_body(request: Request) -> Any:
+    """The request's JSON. Raises Refused."""
     try:
-        client_id, _, client_secret = base64.b64decode(encoded).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        return "", ""
-    return client_id, client_secret
-
-
-def _same(given: str, right: str) -> bool:
-    return hmac.compare_digest(given.encode(), right.encode())
+        return json.loads(await request.body() or b"{}")
+    except ValueError:
+        raise Refused(400, "JSON_PARSER_ERROR", "Unexpected character in the request body") from None

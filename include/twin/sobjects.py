@@ -1,75 +1,87 @@
 """The world's Salesforce files as sObjects: typed fields, system stamps, look-up by id."""
 
+import itertools
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+from include.twin.sobject_fields import (
+    NUMBER_TYPES,
+    PREFIXES,
+    STANDARD,
+    SYSTEM,
+    Field,
+    deployed_fields,
+    standard_field,
+)
 from include.twin.soql import Value, stamp
 from include.twin.world import Row, World, business_noon, parse_date, parse_instant, parse_number
 
 Record = dict[str, Value]
 
-STANDARD_FIELDS = {
-    "Account": "Id Name Website BillingCountryCode CurrencyIsoCode OwnerId ParentId TaxId__c "
-    "ERP_Customer_Id__c",
-    "Contact": "Id AccountId FirstName LastName Email Phone",
-    "Opportunity": "Id AccountId Name StageName IsClosed IsWon Amount CurrencyIsoCode CloseDate Type "
-    "Discount_Percent__c Approval_Level__c Term_Months__c ERP_Order_Id__c Product__c List_Price__c OwnerId",
-}
-SYSTEM_FIELDS = "CreatedDate LastModifiedDate SystemModstamp IsDeleted"
 LONG_ID_CHARS = 18
-NUMBER_TYPES = {"currency", "double", "percent"}
 # Stamps end this long before the twin's start: so all lie behind the horizon a careful reader takes, and none
 # changes while the twin runs.
 SETTLED = timedelta(minutes=10)
 _BEGINNING = datetime(2000, 1, 1, 4, tzinfo=UTC)
 _ID_SUFFIX = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+_BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_OWN_CUSTOM_PREFIX = 0xA00
 _STAMP = re.compile(r"[0-9]{4}-.{23}")
-_TYPES = {
-    "Id": "id",
-    "Amount": "currency",
-    "List_Price__c": "currency",
-    "Discount_Percent__c": "percent",
-    "Term_Months__c": "double",
-    "CloseDate": "date",
-    "CreatedDate": "datetime",
-    "LastModifiedDate": "datetime",
-    "SystemModstamp": "datetime",
-    "IsClosed": "boolean",
-    "IsWon": "boolean",
-    "IsDeleted": "boolean",
-    "StageName": "picklist",
-    "CurrencyIsoCode": "picklist",
-    "Email": "email",
-    "Phone": "phone",
-    "Website": "url",
-}
 
 
-@dataclass(frozen=True)
+@dataclass
 class SObject:
-    """`fields`: type by field name; `records` in the world's order; `by_id`: the first record of each id."""
+    """`records` as they came; `by_id`: the first record of each id. A field taken out of `fields` is hidden."""
 
     name: str
-    fields: Mapping[str, str]
-    records: Sequence[Record]
-    by_id: Mapping[str, Record]
+    prefix: str
+    fields: dict[str, Field]
+    records: list[Record]
+    by_id: dict[str, Record]
+    indexes: dict[str, dict[str, list[Record]]] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def field(self, name: str) -> str | None:
         """The field's own spelling; None when there is no such field."""
+        if name in self.fields:
+            return name
         return next((field for field in self.fields if field.lower() == name.lower()), None)
+
+    def index(self, name: str) -> dict[str, list[Record]]:
+        """The living records by a field's value without case, kept up to date by include/twin/sobject_changes.py."""
+        if name not in self.indexes:
+            self.indexes[name] = {}
+            for record in self.records:
+                if record[name] is not None and record["IsDeleted"] is not True:
+                    self.indexes[name].setdefault(str(record[name]).casefold(), []).append(record)
+        return self.indexes[name]
+
+    def new_id(self) -> str:
+        """An id nobody has yet."""
+        for number in self.numbers:
+            short = f"{self.prefix}5g{_base62(number):0>10}"
+            if short not in self.by_id:
+                return long_id(short)
+        raise AssertionError
 
 
 def load_sobjects(world: World, *, now: datetime) -> dict[str, SObject]:
-    """Every salesforce/X.csv as sObject X, by lower-case name; the standard objects always, perhaps empty."""
+    """Every salesforce/X.csv as sObject X, by lower-case name; the standard and deployed objects always."""
     names = {table.removeprefix("salesforce/") for table in world.tables if table.startswith("salesforce/")}
-    latest = now - SETTLED
+    names |= {*STANDARD, *deployed_fields()}
+    custom = itertools.count(_OWN_CUSTOM_PREFIX)
     return {
-        name.lower(): _sobject(name, world.rows(f"salesforce/{name}"), latest=latest)
-        for name in sorted(names | set(STANDARD_FIELDS))
+        name.lower(): _sobject(
+            name,
+            PREFIXES.get(name) or f"{next(custom):03x}",
+            world.rows(f"salesforce/{name}"),
+            latest=now - SETTLED,
+        )
+        for name in sorted(names)
     }
 
 
@@ -105,74 +117,21 @@ def comparison_key(field_type: str, value: Value) -> tuple[int, Any]:
 
 
 def describe(sobject: SObject, root: str) -> dict[str, Any]:
+    """What the list of all sObjects says of one."""
     url = f"{root}/sobjects/{sobject.name}"
     record_url = url + "/{ID}"
+    yes = ("queryable", "retrieveable", "replicateable", "createable", "updateable", "deletable")
     return {
         "name": sobject.name,
-        "label": sobject.name,
+        "label": sobject.name.removesuffix("__c").replace("_", " "),
+        "keyPrefix": sobject.prefix,
         "custom": sobject.name.endswith("__c"),
-        "queryable": True,
-        "retrieveable": True,
-        "replicateable": True,
-        "createable": False,
-        "updateable": False,
-        "deletable": False,
         "urls": {"sobject": url, "describe": f"{url}/describe", "rowTemplate": record_url},
+        **dict.fromkeys(yes, True),
     }
 
 
-def describe_field(name: str, kind: str) -> dict[str, Any]:
-    return {
-        "name": name,
-        "label": name.removesuffix("__c").replace("_", " "),
-        "type": kind,
-        "soapType": {"id": "tns:ID", "datetime": "xsd:dateTime"}.get(
-            kind,
-            "xsd:double"
-            if kind in NUMBER_TYPES
-            else f"xsd:{kind}"
-            if kind in {"boolean", "date"}
-            else "xsd:string",
-        ),
-        "custom": name.endswith("__c"),
-        "nillable": kind not in {"id", "boolean"},
-        "filterable": True,
-        "sortable": True,
-        "groupable": kind not in NUMBER_TYPES | {"datetime"},
-        "aggregatable": True,
-        "createable": False,
-        "updateable": False,
-        "calculated": False,
-        "picklistValues": [],
-        "referenceTo": [name.removesuffix("Id")] if kind == "reference" else [],
-    }
-
-
-def _sobject(name: str, rows: Sequence[Row], *, latest: datetime) -> SObject:
-    standard = STANDARD_FIELDS.get(name, "Id").split()
-    names = dict.fromkeys([*standard, *(column for row in rows for column in row), *SYSTEM_FIELDS.split()])
-    fields = {field: _field_type(field) for field in names if field}
-    records = [_record(row, fields, latest=latest) for row in rows]
-    by_id = {id_key(str(record["Id"])): record for record in reversed(records) if record["Id"]}
-    return SObject(name, fields, records, by_id)
-
-
-def _field_type(name: str) -> str:
-    return _TYPES.get(name) or ("reference" if name.endswith("Id") else "string")
-
-
-def _record(row: Row, fields: Mapping[str, str], *, latest: datetime) -> Record:
-    record = {name: _value(kind, row.get(name, "")) for name, kind in fields.items()}
-    entered = business_noon(row.get("CloseDate", "")) or _BEGINNING
-    changed = parse_instant(row.get("SystemModstamp") or row.get("LastModifiedDate", "")) or entered
-    record["SystemModstamp"] = stamp(min(changed, latest))
-    record["LastModifiedDate"] = record["LastModifiedDate"] or record["SystemModstamp"]
-    record["CreatedDate"] = record["CreatedDate"] or stamp(min(entered, changed, latest))
-    record["IsDeleted"] = record["IsDeleted"] or False
-    return record
-
-
-def _value(field_type: str, text: str) -> Value:
+def typed_value(field_type: str, text: str) -> Value:
     """The text as the JSON value its field's type asks for; text that does not look right stays text."""
     if not text:
         return None
@@ -185,3 +144,33 @@ def _value(field_type: str, text: str) -> Value:
         instant = parse_instant(text)
         return stamp(instant) if instant else text
     return text
+
+
+def _sobject(name: str, prefix: str, rows: Sequence[Row], *, latest: datetime) -> SObject:
+    deployed = deployed_fields().get(name, {})
+    standard = STANDARD.get(name, "Id Name OwnerId" if deployed else "Id").split()
+    columns = (column for row in rows for column in row)
+    names = dict.fromkeys([*standard, *deployed, *columns, *SYSTEM.split()])
+    fields = {field: deployed.get(field) or standard_field(field, name) for field in names if field}
+    records = [_record(row, fields, latest=latest) for row in rows]
+    by_id = {id_key(str(record["Id"])): record for record in reversed(records) if record["Id"]}
+    return SObject(name, prefix, fields, records, by_id)
+
+
+def _record(row: Row, fields: Mapping[str, Field], *, latest: datetime) -> Record:
+    record = {name: typed_value(field.type, row.get(name, "")) for name, field in fields.items()}
+    entered = business_noon(row.get("CloseDate", "")) or _BEGINNING
+    changed = parse_instant(row.get("SystemModstamp") or row.get("LastModifiedDate", "")) or entered
+    record["SystemModstamp"] = stamp(min(changed, latest))
+    record["LastModifiedDate"] = record["LastModifiedDate"] or record["SystemModstamp"]
+    record["CreatedDate"] = record["CreatedDate"] or stamp(min(entered, changed, latest))
+    record["IsDeleted"] = record["IsDeleted"] or False
+    return record
+
+
+def _base62(number: int) -> str:
+    digits = ""
+    while number:
+        number, digit = divmod(number, 62)
+        digits = _BASE62[digit] + digits
+    return digits

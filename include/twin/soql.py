@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+from include.twin.soql_days import is_day_name
 from include.twin.world import parse_instant, parse_number
 
 T = TypeVar("T")
@@ -20,7 +21,7 @@ _TOKEN = re.compile(
           | (?P<date>\d{4}-\d\d-\d\d)
           | (?P<number>[+-]?\d+(?:\.\d+)?)
           | (?P<string>'(?:[^'\\]|\\.)*')
-          | (?P<name>[A-Za-z_]\w*(?:\.\w+)*)
+          | (?P<name>(?i:LAST_N_DAYS|NEXT_N_DAYS|N_DAYS_AGO):\d+|[A-Za-z_]\w*(?:\.\w+)*)
           | (?P<sign><=|>=|!=|<>|[=<>(),])
           | (?P<end>\Z) )""",
     re.VERBOSE | re.DOTALL,
@@ -33,7 +34,7 @@ class MalformedQuery(Exception):
 
 @dataclass(frozen=True)
 class Literal:
-    """`kind`: string, number, boolean, null, date or datetime (its value then as Salesforce prints it).
+    """`kind`: string, number, boolean, null, date or datetime (its value as Salesforce prints it), or days.
 
     `text`: a string as written, its escapes unresolved, because LIKE gives some of them a meaning of its own.
     """
@@ -78,8 +79,18 @@ class Order:
 
 
 @dataclass(frozen=True)
+class Children:
+    """A query in the place of a column: the children by the name of their relationship."""
+
+    query: "Query"
+
+
+@dataclass(frozen=True)
 class Query:
+    """`sobject` is a relationship's name in a query of children."""
+
     columns: tuple[Column, ...]
+    children: tuple[Children, ...]
     sobject: str
     where: Condition | None
     group_by: tuple[str, ...]
@@ -107,11 +118,18 @@ class _Parser:
         self._at = 0
 
     def query(self) -> Query:
+        query = self._select()
+        if self._kind() != "end":
+            raise self._unexpected()
+        return query
+
+    def _select(self) -> Query:
         self._expect("SELECT")
-        columns = self._several(self._column)
+        columns = self._several(self._column_or_children)
         self._expect("FROM")
-        query = Query(
-            columns=columns,
+        return Query(
+            columns=tuple(column for column in columns if isinstance(column, Column)),
+            children=tuple(column for column in columns if isinstance(column, Children)),
             sobject=self._name(),
             where=self._condition() if self._take("WHERE") else None,
             group_by=self._by("GROUP", self._name),
@@ -119,9 +137,13 @@ class _Parser:
             limit=self._whole_number() if self._take("LIMIT") else None,
             offset=self._whole_number() if self._take("OFFSET") else 0,
         )
-        if self._kind() != "end":
-            raise self._unexpected()
-        return query
+
+    def _column_or_children(self) -> Column | Children:
+        if not self._take("("):
+            return self._column()
+        children = Children(self._select())
+        self._expect(")")
+        return children
 
     def _by(self, word: str, part: Callable[[], T]) -> tuple[T, ...]:
         if not self._take(word):
@@ -255,10 +277,11 @@ def _literal(kind: str, text: str) -> Literal | None:
         return Literal(kind if value else "null", value or None, text[1:-1])
     if kind == "number":
         return Literal(kind, _number(text.removeprefix("+")))
-    if kind == "name" and text.lower() in {"true", "false"}:
-        return Literal("boolean", text.lower() == "true")
-    if kind == "name" and text.lower() == "null":
-        return Literal("null", None)
+    if kind == "name":
+        words: dict[str, Value] = {"true": True, "false": False, "null": None}
+        if text.lower() in words:
+            return Literal("null" if text.lower() == "null" else "boolean", words[text.lower()])
+        return Literal("days", text) if is_day_name(text) else None
     instant = parse_instant(text) if kind in {"date", "datetime"} else None
     if instant is None:
         return None

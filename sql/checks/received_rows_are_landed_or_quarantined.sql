@@ -2,7 +2,7 @@
 SELECT records.system, records.entity, records.native_id, records.version
 FROM raw.records
 JOIN ops.pulls USING (pull_id)
-WHERE pulls.landed_in IS NOT NULL
+WHERE pulls.landed_in IS NOT NULL AND NOT records.gone
     AND NOT EXISTS (
         SELECT FROM canonical.quarantine
         WHERE quarantine.system = records.system AND quarantine.entity = records.entity

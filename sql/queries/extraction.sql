@@ -19,14 +19,15 @@ RETURNING pull_id;
 -- name: create_incoming_records
 CREATE TEMP TABLE incoming_records (
     position bigint GENERATED ALWAYS AS IDENTITY,
-    pull_id bigint, system text, entity text, native_id text, version text, payload jsonb, place text, damage text
+    pull_id bigint, system text, entity text, native_id text, version text, payload jsonb, place text, damage text,
+    gone boolean
 ) ON COMMIT DROP;
 
 -- name: keep_records
 -- What we hold already is the overlap of two reads, not a change: for a file any statement we hold, for a live system
 -- the newest one, since a row may go back to what it was.
-INSERT INTO raw.records (pull_id, system, entity, native_id, version, payload, place, damage)
-SELECT pull_id, system, entity, native_id, version, payload, place, damage
+INSERT INTO raw.records (pull_id, system, entity, native_id, version, payload, place, damage, gone)
+SELECT pull_id, system, entity, native_id, version, payload, place, damage, gone
 FROM incoming_records AS incoming
 WHERE NOT EXISTS (
     SELECT FROM raw.records AS held

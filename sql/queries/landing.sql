@@ -19,7 +19,7 @@ INSERT INTO ops.batches DEFAULT VALUES RETURNING batch;
 -- `stated_in` is where the same id was stated before: anywhere in a file, in a live system within one page. There a
 -- later page is a newer version.
 SELECT
-    records.system, records.native_id, records.version, records.payload, records.place, records.damage,
+    records.system, records.native_id, records.version, records.payload, records.place, records.damage, records.gone,
     earlier.place AS stated_in
 FROM raw.records
 LEFT JOIN LATERAL (
@@ -53,6 +53,11 @@ WHERE NOT EXISTS (
     WHERE current.native_id = incoming.native_id AND current.superseded_in IS NULL
 );
 
+-- name: end_gone
+-- The source no longer has these rows: their current versions end, what was known before stays known.
+UPDATE {table} SET superseded_in = %(batch)s
+WHERE native_id = ANY(%(native_ids)s) AND superseded_in IS NULL;
+
 -- name: release_restated
 -- A later statement of a row in a live system, good or bad, takes the place of what was quarantined before.
 UPDATE canonical.quarantine SET released_in = %(batch)s
@@ -65,10 +70,11 @@ WHERE quarantine.system = %(system)s AND quarantine.entity = %(entity)s
 ANALYZE {table};
 
 -- name: mark_landed
--- Landed rows whose id is neither in the canonical table nor, in that version, in quarantine, are lost.
+-- Landed rows whose id is neither in the canonical table nor, in that version, in quarantine, are lost, unless the
+-- source says they are gone.
 UPDATE ops.pulls SET landed_in = %(batch)s, lost_count = (
     SELECT count(*) FROM raw.records
-    WHERE records.pull_id = pulls.pull_id
+    WHERE records.pull_id = pulls.pull_id AND NOT records.gone
         AND NOT EXISTS (SELECT FROM {table} AS canonical WHERE canonical.native_id = records.native_id)
         AND NOT EXISTS (
             SELECT FROM canonical.quarantine

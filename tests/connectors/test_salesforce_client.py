@@ -12,6 +12,7 @@ import requests
 from simple_salesforce.exceptions import SalesforceAuthenticationFailed
 
 from include.connectors.salesforce.client import SalesforceClient, guarded_session
+from include.connectors.salesforce.refusals import TooLarge
 from include.connectors.salesforce.source import SalesforceSource
 from include.ports import Fatal, Retryable, Stop
 from tests.connectors.conftest import Start
@@ -51,7 +52,10 @@ class Salesforce:
         base_url = "https://acme.my.salesforce.com/services/data/v59.0/"
         return SimpleNamespace(base_url=base_url, headers={"Authorization": "Bearer t0ken"}, session=self)
 
-    def get(self, url: str, *, params: Any, headers: Any, timeout: Any, allow_redirects: bool):
+    def request(
+        self, method: str, url: str, *, headers: Any, timeout: Any, allow_redirects: bool, params: Any
+    ):
+        assert method == "GET"
         assert timeout
         assert not allow_redirects
         self.asked.append((url, params, headers))
@@ -110,9 +114,10 @@ def test_fewer_rows_than_stated_are_not_accepted():
     [
         (refusal(400, "MALFORMED_QUERY"), Fatal),
         (refusal(400, "INVALID_FIELD"), Fatal),
-        (refusal(400, "QUERY_TIMEOUT"), Retryable),
+        (refusal(400, "QUERY_TIMEOUT"), TooLarge),
         (refusal(400, "INVALID_QUERY_LOCATOR"), Retryable),
         (refusal(403, "REQUEST_LIMIT_EXCEEDED"), Retryable),
+        (refusal(400, "STORAGE_LIMIT_EXCEEDED"), Retryable),
         (refusal(403, "API_DISABLED_FOR_ORG"), Fatal),
         (refusal(404, "NOT_FOUND"), Fatal),
         (refusal(429, ""), Retryable),
@@ -184,16 +189,21 @@ def test_the_horizon_is_what_salesforce_covers_or_else_settled(response: Any, mi
 
 
 def fields(*names: Any):
-    return answer({"fields": [{"name": name} for name in names]})
+    return answer({"fields": [{"name": name, "type": "string"} for name in names]})
 
 
+COUNTED = rows(totalSize=1)
+LIMITS = answer({"DailyApiRequests": {"Max": 100, "Remaining": 90}})
 COVERED = answer({"latestDateCovered": "2026-01-05T04:00:00.000+0000"})
 
 
 def test_a_field_the_organisation_lacks_is_not_asked_for_and_is_unknown(caplog: pytest.LogCaptureFixture):
     record = {"Id": "006", "StageName": "Open", "Amount": 5, "SystemModstamp": "2026-01-05T03:00:00.000+0000"}
     attributes = {"type": "Opportunity", "url": "/services/data/v59.0/sobjects/Opportunity/006"}
-    peer = Salesforce(fields("Id", "StageName", "Amount"), COVERED, rows(record | {"attributes": attributes}))
+    described = fields("Id", "StageName", "Amount")
+    peer = Salesforce(
+        described, described, COVERED, COUNTED, LIMITS, rows(record | {"attributes": attributes})
+    )
     source = SalesforceSource(peer.client())
     page = source.fetch_page("opportunities", None)
     assert peer.asked[-1][1]["q"].startswith("SELECT Id, StageName, Amount, SystemModstamp FROM Opportunity ")

@@ -111,7 +111,9 @@ def test_a_condition_finds_its_records(salesforce: Salesforce, where: str, found
         ("SELECT Name, COUNT(Id) FROM Opportunity", "MALFORMED_QUERY"),
         ("SELECT SUM(Name) FROM Opportunity", "MALFORMED_QUERY"),
         ("SELECT Nmae FROM Opportunity", "INVALID_FIELD"),
-        ("SELECT Account.Name FROM Opportunity", "INVALID_FIELD"),
+        ("SELECT Nobody.Name FROM Opportunity", "INVALID_FIELD"),
+        ("SELECT Account.Nmae FROM Opportunity", "INVALID_FIELD"),
+        ("SELECT Id, (SELECT Id FROM Nothings) FROM Account", "INVALID_TYPE"),
         ("SELECT Name FROM Opportunity WHERE CloseDate = '2026-01-05'", "INVALID_FIELD"),
         ("SELECT Name FROM Opportunity WHERE SystemModstamp > 2026-01-05", "INVALID_FIELD"),
         ("SELECT Name FROM Nothing", "INVALID_TYPE"),
@@ -184,12 +186,10 @@ def test_deleted_records_show_in_query_all_alone(salesforce: Salesforce) -> None
 
 def test_describe_names_objects_fields_and_types(salesforce: Salesforce) -> None:
     described = salesforce.describe() or {}
-    assert [sobject["name"] for sobject in described["sobjects"]] == [
-        "Account",
-        "Contact",
-        "Lead",
-        "Opportunity",
-    ]
+    named = {sobject["name"]: sobject["keyPrefix"] for sobject in described["sobjects"]}
+    assert {"Account", "Contact", "Lead", "Opportunity", "Task", "Invoice__c"} <= {*named}
+    assert named["Account"] == "001"
+    assert len({*named.values()}) == len(named)
     types = {field["name"]: field["type"] for field in salesforce.Opportunity.describe()["fields"]}
     assert (types["Amount"], types["CloseDate"], types["Color__c"]) == ("currency", "date", "string")
     assert salesforce.query("SELECT Id, Email FROM Contact")["totalSize"] == 0

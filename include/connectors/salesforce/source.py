@@ -1,45 +1,63 @@
 """Salesforce as a source: what changed, by SystemModstamp, and a proof by Salesforce's own counting."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from simple_salesforce.format import format_soql
 
+from include.connectors.salesforce import bulk_walk
+from include.connectors.salesforce.budget import Way, choose, in_order_of_value
 from include.connectors.salesforce.client import Description, Record, SalesforceClient
+from include.connectors.salesforce.refusals import TooLarge
 from include.connectors.salesforce.translate import CURRENCY, FIELDS, SOBJECTS, STAMP, amount_field, translate
 from include.connectors.windows import Walk, complete_until, numbered, walk_from, window
 from include.connectors.wire import as_text, record_key, usable
-from include.ports import Cursor, Page, RawRecord, SourceTotals, Translated
+from include.ports import Cursor, Fatal, Page, RawRecord, Retryable, SourceTotals, Translated
 
 OVERLAP = timedelta(minutes=2)
 PAGE_ROWS = 10_000
+DELETED = "IsDeleted"
+
+SHORT_WINDOW = timedelta(days=1)
+"""What changes in this time is read without asking first how much it is."""
 
 log = logging.getLogger(__name__)
 
 
 class SalesforceSource:
-    """Accounts, contacts and opportunities of one organisation."""
+    """Accounts, contacts and opportunities of one organisation, deleted ones included until they are purged."""
 
     system = "salesforce"
     states_once = False
-    entities: Sequence[str] = tuple(SOBJECTS)
+    entities: Sequence[str] = in_order_of_value(tuple(SOBJECTS))
 
-    def __init__(self, client: SalesforceClient, *, page_rows: int = PAGE_ROWS) -> None:
+    def __init__(
+        self, client: SalesforceClient, *, page_rows: int = PAGE_ROWS, way: Way | None = None
+    ) -> None:
         self._client = client
         self._page_rows = page_rows
-        self._fields: dict[str, list[str]] = {}
+        self._way = way
+        self._shapes: dict[str, Mapping[str, str]] = {}
 
     def fetch_page(self, entity: str, cursor: Cursor | None) -> Page:
-        """The next changed records, oldest first. Raises Retryable, Fatal."""
-        walk = walk_from(cursor, overlap=OVERLAP, horizon=lambda: self._horizon(entity))
-        fields = ", ".join([*self._visible(entity), STAMP])
-        paging = f"ORDER BY {STAMP}, Id LIMIT {self._page_rows}"
-        rows = self._client.query(f"SELECT {fields} {_from(entity, walk)} {paging}")
-        more = len(rows) == self._page_rows
-        return walk.page(_records(rows), at=(rows[-1][STAMP], rows[-1]["Id"] or "") if more else None)
+        """The next changed records, oldest first, by REST or in bulk. Raises Retryable, Deferred, Fatal."""
+        if bulk_walk.is_one(cursor):
+            types = self._shown(entity)
+            return bulk_walk.next_page(
+                self._client, cursor or {}, types=types, record=self._bulk_record(entity)
+            )
+        before = bulk_walk.before(cursor)
+        walk = walk_from(before, overlap=OVERLAP, horizon=lambda: self._horizon(entity))
+        if self._chosen(entity, walk) is Way.BULK:
+            return self._in_bulk(entity, walk, cursor)
+        try:
+            return self._by_rest(entity, walk)
+        except TooLarge:
+            return self._in_bulk(entity, walk, cursor)
 
     def column(self, entity: str, field: str) -> str:
         """Salesforce's field."""
@@ -47,12 +65,12 @@ class SalesforceSource:
 
     def complete_until(self, cursor: Cursor) -> datetime:
         """The horizon of the last walk that is over."""
-        return complete_until(cursor)
+        return complete_until(bulk_walk.finished(cursor))
 
     def totals(self, entity: str, *, after: Cursor | None, until: Cursor) -> SourceTotals:
         """The window's ids and stamps alone, and Salesforce's own sums. Raises Retryable, Fatal."""
         inside = f"{_from(entity, window(after=after, until=until, overlap=OVERLAP))} AND Id != null"
-        rows = self._client.query(f"SELECT Id, {STAMP} {inside} ORDER BY {STAMP}, Id")
+        rows = self._client.query(f"SELECT Id, {STAMP} {inside} ORDER BY {STAMP}, Id", with_deleted=True)
         keys = ((row["Id"], row[STAMP]) for row in rows if usable(row["Id"]))
         return SourceTotals(keys=frozenset(numbered(keys)), amounts=self._sums(entity, inside))
 
@@ -60,30 +78,102 @@ class SalesforceSource:
         """The record in canonical field names."""
         return translate(entity, payload)
 
+    def shape(self, entity: str) -> Mapping[str, str]:
+        """Type by field of all that Salesforce shows us. Raises Retryable, Fatal."""
+        return dict(self._describe(entity).fields)
+
+    def reads(self, entity: str) -> frozenset[str]:
+        """Salesforce's fields we use."""
+        return frozenset({*FIELDS[entity], STAMP, DELETED})
+
+    def listing(self, entity: str, *, until: Cursor) -> Iterator[RawRecord]:
+        """Every living row stamped before the cursor's horizon. Raises Retryable when it was not complete."""
+        settled = Walk(after=None, until=self.complete_until(until), overlap=OVERLAP)
+        seen = 0
+        while True:
+            rows = self._rows(entity, settled, with_deleted=False)
+            seen += len(rows)
+            yield from _records(rows)
+            if len(rows) < self._page_rows:
+                break
+            settled = replace(settled, at=(rows[-1][STAMP], rows[-1]["Id"] or ""))
+        counted = self._client.count(_from(entity, replace(settled, at=None)))
+        if seen < counted:
+            raise Retryable(f"Salesforce counts {counted:,} rows of {entity} and listed {seen:,}; try again")
+
+    def rows(self, entity: str, native_ids: Sequence[str]) -> list[RawRecord]:
+        """The rows of these ids as they now are, deleted ones as gone. Raises Retryable, Fatal."""
+        named = format_soql("FROM {:literal} WHERE Id IN {}", SOBJECTS[entity], list(native_ids))
+        return _records(self._client.query(f"SELECT {self._columns(entity)} {named}", with_deleted=True))
+
+    def _by_rest(self, entity: str, walk: Walk) -> Page:
+        rows = self._rows(entity, walk, with_deleted=True)
+        more = len(rows) == self._page_rows
+        return walk.page(_records(rows), at=(rows[-1][STAMP], rows[-1]["Id"] or "") if more else None)
+
+    def _rows(self, entity: str, walk: Walk, *, with_deleted: bool) -> list[Record]:
+        paging = f"ORDER BY {STAMP}, Id LIMIT {self._page_rows}"
+        soql = f"SELECT {self._columns(entity)} {_from(entity, walk)} {paging}"
+        return self._client.query(soql, with_deleted=with_deleted)
+
+    def _in_bulk(self, entity: str, walk: Walk, cursor: Cursor | None) -> Page:
+        soql = f"SELECT {self._columns(entity)} {_from(entity, replace(walk, at=None))}"
+        return bulk_walk.start(self._client, soql, walk=walk, cursor=cursor)
+
+    def _chosen(self, entity: str, walk: Walk) -> Way:
+        if walk.at or self._way:
+            return self._way if self._way and not walk.at else Way.REST
+        if walk.since and walk.until - walk.since <= SHORT_WINDOW:
+            choose(entity, rows=1, budget=self._client.budget, limits={})
+            return Way.REST
+        rows = self._client.count(_from(entity, walk), with_deleted=True)
+        return choose(entity, rows=rows, budget=self._client.budget, limits=self._client.limits())
+
+    def _bulk_record(self, entity: str) -> bulk_walk.ToRecord:
+        address = f"/sobjects/{SOBJECTS[entity]}/"
+
+        def record(row: Record, version: str) -> RawRecord:
+            return _record(dict(row) | {"attributes": {"url": f"{address}{row.get('Id')}"}}, version)
+
+        return record
+
     def _sums(self, entity: str, inside: str) -> Mapping[str, Decimal]:
         amount, fields = amount_field(entity), self._visible(entity)
         if amount not in fields:
             return {}
         total = f"SUM({amount}) total {inside}"
         grouped = f"{CURRENCY}, {total} GROUP BY {CURRENCY}" if CURRENCY in fields else total
-        rows = self._client.query(f"SELECT {grouped}")
+        rows = self._client.query(f"SELECT {grouped}", with_deleted=True)
         stated = [row for row in rows if row["total"] is not None]
         return {as_text(row.get(CURRENCY)) or "": Decimal(row["total"]) for row in stated}
 
     def _horizon(self, entity: str) -> datetime:
         return self._client.horizon(SOBJECTS[entity], now=self._describe(entity).at)
 
+    def _columns(self, entity: str) -> str:
+        system = [name for name in (DELETED, STAMP) if name in self._shown(entity) or name == STAMP]
+        return ", ".join([*self._visible(entity), *system])
+
     def _visible(self, entity: str) -> list[str]:
-        if entity not in self._fields:
+        shown = self._shown(entity)
+        return [field for field in FIELDS[entity] if field in shown]
+
+    def _shown(self, entity: str) -> Mapping[str, str]:
+        if entity not in self._shapes:
             self._describe(entity)
-        return self._fields[entity]
+        return self._shapes[entity]
 
     def _describe(self, entity: str) -> Description:
         description = self._client.describe(SOBJECTS[entity])
-        self._fields[entity] = [field for field in FIELDS[entity] if field in description.fields]
-        for field in FIELDS[entity]:
-            if field not in description.fields:
+        lost = (self._shapes.get(entity, {}).keys() - description.fields.keys()) & self.reads(entity)
+        if lost:
+            raise Fatal(
+                f"Salesforce stopped showing us {SOBJECTS[entity]}.{', '.join(sorted(lost))} while we read"
+            )
+        if entity not in self._shapes:
+            for field in sorted(self.reads(entity) - description.fields.keys() - {STAMP, DELETED}):
                 log.warning("Salesforce shows us no %s.%s; read as unknown", SOBJECTS[entity], field)
+        self._shapes[entity] = description.fields
         return description
 
 
@@ -110,6 +200,14 @@ def _records(rows: Sequence[Record]) -> list[RawRecord]:
 
 def _record(row: Record, version: str) -> RawRecord:
     payload = {name: value for name, value in row.items() if name != "attributes"}
+    gone = payload.pop(DELETED, False) is True
     native_id, damage = record_key(row["Id"], payload)
     place = "a row without an address" if damage else str(row["attributes"]["url"])
-    return RawRecord(native_id=native_id, version=version, payload=payload, place=place, damage=damage)
+    return RawRecord(
+        native_id=native_id,
+        version=version,
+        payload=payload,
+        place=place,
+        damage=damage,
+        gone=gone and not damage,
+    )

@@ -1,6 +1,7 @@
 """Salesforce's field names and values in ours. The only place that knows them."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from include.connectors.wire import as_text
@@ -69,3 +70,94 @@ def amount_field(entity: str) -> str | None:
 def translate(entity: str, payload: Mapping[str, Any]) -> Translated:
     """A record in canonical names; a field the organisation does not show is unknown."""
     return {ours: as_text(payload.get(theirs)) for theirs, ours in FIELDS[entity].items()}
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where rows are written: the sObject, the field that finds the row again, and Salesforce's field by ours."""
+
+    sobject: str
+    key: str
+    fields: Mapping[str, str]
+
+
+TARGETS: dict[str, Target] = {
+    "accounts": Target("Account", "Id", {"id": "Id", "erp_customer_id": "ERP_Customer_Id__c"}),
+    "opportunities": Target(
+        "Opportunity",
+        "Id",
+        {
+            "id": "Id",
+            "erp_order_id": "ERP_Order_Id__c",
+            "rev_rec_flag": "Rev_Rec_Flag__c",
+            "payment_status": "Payment_Status__c",
+            "arr": "ARR__c",
+            "renewal_date": "Renewal_Date__c",
+        },
+    ),
+    "tasks": Target(
+        "Task",
+        "Sync_Key__c",
+        {
+            "key": "Sync_Key__c",
+            "subject": "Subject",
+            "what_id": "WhatId",
+            "owner_id": "OwnerId",
+            "due_date": "ActivityDate",
+            "priority": "Priority",
+            "description": "Description",
+        },
+    ),
+    "invoices": Target(
+        "Invoice__c",
+        "Invoice_Key__c",
+        {
+            "id": "Invoice_Key__c",
+            "number": "Name",
+            "account_id": "Account__c",
+            "opportunity_id": "Opportunity__c",
+            "issue_date": "Issue_Date__c",
+            "due_date": "Due_Date__c",
+            "currency": "Currency__c",
+            "gross": "Total__c",
+            "open_amount": "Open_Amount__c",
+            "status": "Payment_Status__c",
+            "dunning_level": "Dunning_Level__c",
+            "last_payment_on": "Last_Payment_On__c",
+        },
+    ),
+    "subscriptions": Target(
+        "Subscription__c",
+        "Subscription_Key__c",
+        {
+            "id": "Subscription_Key__c",
+            "number": "Name",
+            "account_id": "Account__c",
+            "start_date": "Start_Date__c",
+            "end_date": "End_Date__c",
+            "renewal_date": "Renewal_Date__c",
+            "currency": "Currency__c",
+            "quantity": "Quantity__c",
+            "arr": "ARR__c",
+            "status": "Status__c",
+        },
+    ),
+    "payment_activities": Target(
+        "Payment_Activity__c",
+        "Activity_Key__c",
+        {
+            "id": "Activity_Key__c",
+            "reference": "Name",
+            "type": "Type__c",
+            "account_id": "Account__c",
+            "invoice_id": "Invoice__c",
+            "currency": "Currency__c",
+            "amount": "Amount__c",
+            "attempt_no": "Attempt_Number__c",
+            "decline_code": "Decline_Code__c",
+            "occurred_at": "Occurred_At__c",
+            "status": "Status__c",
+        },
+    ),
+}
+"""What we write -> where. Our own objects, and the fields of the CRM's that are recalculated here."""

@@ -1,0 +1,97 @@
+"""What each of Salesforce's refusals asks us to do: one table for calls, one for rows.
+
+By Salesforce's "Status Codes and Error Responses" and "Core Data Types Used in API Calls: StatusCode".
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import requests
+
+from include.connectors.wire import read_json
+from include.ports import Fatal, Rejected, Retryable, Uncertain
+
+# Codes worth another try; REQUEST_LIMIT_EXCEEDED comes with 403.
+RETRYABLE_CODES = frozenset(
+    {
+        "ALL_OR_NONE_OPERATION_ROLLED_BACK",
+        "API_TEMPORARILY_UNAVAILABLE",
+        "EXCEEDED_ID_LIMIT",
+        "INVALID_QUERY_LOCATOR",
+        "OPERATION_TOO_LARGE",
+        "PROCESSING_HALTED",
+        "QUERY_TIMEOUT",
+        "REQUEST_LIMIT_EXCEEDED",
+        "SERVER_UNAVAILABLE",
+        "SERVICE_UNAVAILABLE",
+        "STORAGE_LIMIT_EXCEEDED",
+        "UNABLE_TO_LOCK_ROW",
+        "UNKNOWN_EXCEPTION",
+    }
+)
+TOO_LARGE_CODES = frozenset({"EXCEEDED_ID_LIMIT", "OPERATION_TOO_LARGE", "QUERY_TIMEOUT"})
+"""What one query cannot do and a bulk job may."""
+
+RETRYABLE_STATUSES = frozenset({408, 420, 429})
+
+WRAPPING_CODE = "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"
+"""A trigger's failure: the code that tells is inside its message."""
+
+_CODE = re.compile(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b")
+_REDIRECT, _UNAUTHORIZED, _SERVER_ERROR = 300, 401, 500
+
+
+class TooLarge(Retryable):
+    """One query is too small a tool for this; read it in bulk, or in smaller parts."""
+
+
+def error_code(text: str) -> str:
+    """The code of an answer that refuses; empty when it has none."""
+    try:
+        code = read_json(text, place="")[0]["errorCode"]
+    except (Retryable, LookupError, TypeError):
+        return ""
+    return code if isinstance(code, str) and re.fullmatch(r"[A-Za-z_]{1,60}", code) else ""
+
+
+def call_refused(response: requests.Response) -> Retryable | Fatal:
+    """Why a call as a whole was refused. Never Salesforce's message, which may hold anything."""
+    status, code = response.status_code, error_code(response.text)
+    reason = f"Salesforce refused ({' '.join([str(status), code]).strip()})"
+    if code in TOO_LARGE_CODES:
+        return TooLarge(f"{reason}; trying again in smaller parts")
+    if status >= _SERVER_ERROR or status in RETRYABLE_STATUSES or code in RETRYABLE_CODES:
+        return Retryable(f"{reason}; trying again later")
+    if status == _UNAUTHORIZED:
+        return Fatal(f"{reason} even after a new login; check the user and its permissions")
+    return Fatal(f"{reason}; check the permissions of our user and the fields it may see")
+
+
+def row_refused(errors: Sequence[Mapping[str, Any]]) -> Retryable | Rejected | Uncertain:
+    """Why one row of several was refused: its codes and fields."""
+    if not errors:
+        return Uncertain("Salesforce says no and not why; look at the record")
+    codes = [_telling_code(error) for error in errors]
+    fields = sorted({str(name) for error in errors for name in error.get("fields") or () if _is_name(name)})
+    named = ", ".join(codes) + (f" on {', '.join(fields)}" if fields else "")
+    if all(code in RETRYABLE_CODES for code in codes):
+        return Retryable(f"Salesforce did not save the row ({named}); trying again later")
+    return Rejected(f"Salesforce refused the row ({named})")
+
+
+def _telling_code(error: Mapping[str, Any]) -> str:
+    code = str(error.get("statusCode") or "")
+    if code == WRAPPING_CODE:
+        inside = [found for found in _CODE.findall(str(error.get("message"))) if found != code]
+        code = inside[0] if inside and inside[0] in RETRYABLE_CODES else code
+    return code if _CODE.fullmatch(code) else "an unknown code"
+
+
+def _is_name(text: Any) -> bool:
+    return isinstance(text, str) and re.fullmatch(r"\w{1,80}", text) is not None
+
+
+def is_refusal(response: requests.Response) -> bool:
+    """Redirects too: none is followed."""
+    return response.status_code >= _REDIRECT

@@ -1,0 +1,118 @@
+"""Compares everything a source holds with everything we hold of it: hard deletes, merges, late and stale rows.
+
+Nothing is concluded from a listing alone: every row it makes doubtful is asked for by its id, and what that answers
+counts. A listing that did not end well is no listing.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from include.domain.canonical_json import sha256
+from include.flows.pull_changes import keep_page, read_cursor
+from include.ports import Fatal, Page, RawRecord, Retryable, Store, Swept
+
+ASKED_AT_ONCE = 200
+GONE_SHARE_MAX = 0.005
+"""More of an object than this does not vanish between two sweeps: then it is a permission that did."""
+
+GONE_ALWAYS_ALLOWED = 10
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Rows listed; rows found gone; rows that reading changes had missed (must be 0); rows whose content had changed
+    without a new stamp (formulas, roll-ups).
+    """
+
+    listed: int
+    gone: int
+    repaired: int
+    refreshed: int
+
+
+def sweep_rows(source: Swept, store: Store, *, entity: str, gone_max: int | None = None) -> Sweep:
+    """Sweep one entity that was pulled and landed; what is found waits for landing.
+
+    `gone_max`: rows that may vanish at once, by default `GONE_SHARE_MAX` of the entity. Raises Fatal beyond that and
+    then changes nothing, Retryable when the listing was not complete.
+    """
+    cursor = read_cursor(store, system=source.system, entity=entity)
+    if cursor is None:
+        raise Retryable(f"{source.system} {entity} was never read; pull it first")
+    held = _held(source, store, entity)
+    listed = {
+        record.native_id: sha256(source.translate(entity, record.payload))
+        for record in source.listing(entity, until=cursor)
+        if not record.damage
+    }
+    doubtful = sorted(held.keys() - listed.keys()) + sorted(
+        native_id
+        for native_id, row_hash in listed.items()
+        if held.get(native_id, row_hash) not in {row_hash, ""}
+    )
+    doubtful += sorted(listed.keys() - held.keys())
+    asked = [record for ids in _portions(doubtful) for record in source.rows(entity, ids)]
+    there = {record.native_id for record in asked if not record.gone}
+    absent = [native_id for native_id in doubtful if native_id in held and native_id not in there]
+    _refuse_mass(source, entity, absent=len(absent), held=len(held), gone_max=gone_max)
+    found = _changed(source, entity, asked, held) + _absences(absent, {record.native_id for record in asked})
+    fresh = [record for record in found if not record.gone and record.native_id in listed]
+    done = Sweep(
+        listed=len(listed),
+        gone=len(absent),
+        repaired=sum(record.native_id not in held for record in fresh),
+        refreshed=sum(record.native_id in held for record in fresh),
+    )
+    with store.transaction() as tx:
+        page = Page(records=found, next_cursor=cursor, has_more=False)
+        keep_page(tx, source, entity, seen=cursor, page=page)
+        counts = {"listed": done.listed, "gone": done.gone, "repaired": done.repaired}
+        tx.run("record_sweep", system=source.system, entity=entity, refreshed=done.refreshed, **counts)
+    return done
+
+
+def _held(source: Swept, store: Store, entity: str) -> dict[str, str]:
+    names = {"table": f"canonical.{entity}"}
+    with store.transaction() as tx:
+        rows = tx.rows_for("current_rows", names=names, system=source.system, entity=entity)
+    return {row["native_id"]: row["row_hash"] for row in rows}
+
+
+def _changed(
+    source: Swept, entity: str, asked: Sequence[RawRecord], held: Mapping[str, str]
+) -> list[RawRecord]:
+    """What differs from what we hold, under a version of its own: its stamp may be one we have already."""
+    changed = []
+    for record in asked:
+        row_hash = sha256(source.translate(entity, record.payload))
+        if record.gone or held.get(record.native_id) != row_hash:
+            changed.append(
+                record if record.gone else replace(record, version=f"{record.version}~{row_hash[:16]}")
+            )
+    return [record for record in changed if not record.gone or record.native_id in held]
+
+
+def _absences(absent: Sequence[str], answered: set[str]) -> list[RawRecord]:
+    return [
+        RawRecord(
+            native_id=native_id, version="absent", payload={}, place="a sweep of the whole object", gone=True
+        )
+        for native_id in absent
+        if native_id not in answered
+    ]
+
+
+def _refuse_mass(source: Swept, entity: str, *, absent: int, held: int, gone_max: int | None) -> None:
+    allowed = max(GONE_ALWAYS_ALLOWED, int(held * GONE_SHARE_MAX)) if gone_max is None else gone_max
+    if absent > allowed:
+        raise Fatal(
+            f"{source.system} {entity}: {absent:,} of {held:,} rows would vanish at once, {allowed:,} may; is it a "
+            "permission that our user lost? Nothing was removed"
+        )
+
+
+def _portions(ids: Sequence[str]) -> Iterator[list[str]]:
+    remaining = iter(ids)
+    while portion := list(islice(remaining, ASKED_AT_ONCE)):
+        yield portion

@@ -1,0 +1,20 @@
+-- Comparing what a source holds with what we hold of it.
+
+-- name: latest_shape
+SELECT fields, vanished FROM ops.shapes
+WHERE system = %(system)s AND entity = %(entity)s ORDER BY shape_id DESC LIMIT 1;
+
+-- name: record_shape
+INSERT INTO ops.shapes (system, entity, fields, vanished, added, retyped)
+VALUES (%(system)s, %(entity)s, %(fields)s, %(vanished)s, %(added)s, %(retyped)s);
+
+-- name: current_rows
+-- Current good rows with their hash, and current quarantined ones, which have none.
+SELECT native_id, row_hash FROM {table} WHERE superseded_in IS NULL
+UNION ALL
+SELECT native_id, '' FROM canonical.quarantine
+WHERE system = %(system)s AND entity = %(entity)s AND released_in IS NULL;
+
+-- name: record_sweep
+INSERT INTO ops.sweeps (system, entity, listed_count, gone_count, repaired_count, refreshed_count)
+VALUES (%(system)s, %(entity)s, %(listed)s, %(gone)s, %(repaired)s, %(refreshed)s);
