@@ -5,7 +5,6 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -93,7 +92,7 @@ def erp(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         with real.copy(f"erp_test_{os.getpid()}_{request.module.__name__.rpartition('.')[2]}") as address:
             yield Erp("tryton", address, real.key, real.user, real.password)
         return
-    folder: Path = tmp_path_factory.mktemp("world")
+    folder = tmp_path_factory.mktemp("world")
     with running_twin(world=folder, mailbox=folder / "mailbox", keys=KEYS) as ports:
         address = f"http://127.0.0.1:{ports.erp}/erp"
         yield Erp("twin", address, KEYS.erp_key, "tieout", KEYS.erp_key)

@@ -217,7 +217,10 @@ def instant_value(instant: datetime) -> dict[str, Any]:
 
 def _turned(amount: str | None) -> str | None:
     """A credit note is an invoice below zero there, and what is given back here."""
-    return f"{Decimal(amount).copy_negate():f}" if amount and AMOUNT.fullmatch(amount) else amount
+    if not amount or not AMOUNT.fullmatch(amount):
+        return amount
+    exact = Decimal(amount)
+    return f"{exact.copy_negate() if exact else exact.copy_abs():f}"
 
 
 def _terms(payload: Mapping[str, Any]) -> dict[str, str | None]:
