@@ -9,11 +9,12 @@ The first start installs Tryton's modules and a company into the database `erp_t
 import hashlib
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
@@ -24,7 +25,7 @@ from psycopg import sql
 
 from include.local.databases import CONNECT_TIMEOUT_S, DatabaseUrls
 from include.local.home import PROJECT, Home, SetUpFailed
-from include.local.ports import hand_over_ports, reserve_ports
+from include.local.ports import free_port, hand_over_ports, reserve_ports
 from include.local.postgres import server
 from include.local.processes import exclusive, wait_for
 from include.local.progress import Say, StepFailed, Steps
@@ -34,6 +35,7 @@ from include.local.tryton import MODULE, conf_text, copy_module, install, site_p
 
 PREFERRED_PORT = 8469
 SERVE_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 20.0
 TEMPLATE, WORKING = "erp_template", "erp"
 THREADS = "4"
 
@@ -46,17 +48,40 @@ class RunningErp:
     key: str
     user: str
     password: str
-    admin_url: str
+    home: Home
 
     @contextmanager
-    def copy(self, name: str) -> Iterator[str]:
-        """The address of a fresh copy of the template, dropped at the end; in a second, no set-up."""
+    def copy(self, name: str) -> Iterator["RunningErp"]:
+        """A fresh copy of the template with a server of its own, for a few seconds; both end with the block.
+
+        Tryton remembers for minutes which databases there are, so the running server would not find a new one.
+        """
         with psycopg.connect(self.admin_url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S) as admin:
             _copy_database(admin, name)
-            try:
-                yield f"{self.address}/{name}"
-            finally:
-                admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+            port = free_port(PREFERRED_PORT + 1)
+            environment = _serving(self.home.run / "trytond.conf", name)
+            log = (self.home.logs / "tryton-copy.log").open("a")
+            with (
+                log,
+                subprocess.Popen(
+                    _waitress(port), env=environment, cwd="/", stdout=log, stderr=log
+                ) as process,
+            ):
+                try:
+                    address = f"http://127.0.0.1:{port}/{name}"
+                    if not wait_for(lambda: _answers(address), timeout_s=SERVE_TIMEOUT_S, every_s=0.2):
+                        raise SetUpFailed("Tryton does not answer", log=Path(log.name))
+                    yield replace(self, address=address)
+                finally:
+                    process.terminate()
+                    process.wait(timeout=STOP_TIMEOUT_S)
+                    drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+                    admin.execute(drop.format(sql.Identifier(name)))
+
+    @property
+    def admin_url(self) -> str:
+        """The database server, with its password."""
+        return (self.home.run / "erp.admin").read_text()
 
 
 def erp_home(home: Home) -> Home:
@@ -78,7 +103,7 @@ def start(home: Home, steps: Steps) -> str:
             if not supervisor(home):
                 _serve(home, urls)
             address = _address(home)
-            if not wait_for(lambda: _answers(address), timeout_s=SERVE_TIMEOUT_S, every_s=0.2):
+            if not wait_for(lambda: _answers(f"{address}/{WORKING}"), timeout_s=SERVE_TIMEOUT_S, every_s=0.2):
                 raise SetUpFailed("Tryton does not answer", log=program_log(home, "tryton"))
             say(f"{address}/{WORKING}")
     return f"{address}/{WORKING}"
@@ -89,13 +114,8 @@ def running(home: Home) -> RunningErp | None:
     if not supervisor(home):
         return None
     secrets = load_secrets(home)
-    return RunningErp(
-        _address(home),
-        secrets.erp_key,
-        "tieout",
-        secrets.operator_password,
-        (home.run / "erp.admin").read_text(),
-    )
+    address = f"{_address(home)}/{WORKING}"
+    return RunningErp(address, secrets.erp_key, "tieout", secrets.operator_password, home)
 
 
 def _ensure_template(home: Home, urls: DatabaseUrls, say: Say) -> None:
@@ -127,35 +147,31 @@ def _serve(home: Home, urls: DatabaseUrls) -> None:
     conf = _write_conf(home, urls)
     chosen = reserve_ports({"tryton": PREFERRED_PORT})
     (home.run / "ports.json").write_text(json.dumps(chosen))
-    serve = ["--host", "127.0.0.1", "--port", str(chosen["tryton"]), "--threads", THREADS]
-    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "TZ": "UTC", "PYTHONPATH": str(PROJECT)}
+    postgres = [sys.executable, "-m", "include.local.postgres"]
     process = launch(
         home,
         programs=[
-            Program(
-                name="postgres",
-                group="database",
-                command=[sys.executable, "-m", "include.local.postgres"],
-                guarded=False,
-            ),
-            Program(
-                name="tryton",
-                group="servers",
-                command=[
-                    str(environment_python().with_name("waitress-serve")),
-                    *serve,
-                    "trytond.application:app",
-                ],
-            ),
+            # Not guarded: it lets go of its lease by itself.
+            Program(name="postgres", group="database", command=postgres, guarded=False),
+            Program(name="tryton", group="servers", command=_waitress(chosen["tryton"])),
         ],
-        environment={
-            **environment,
-            "TIEOUT_HOME": str(home.root),
-            "TRYTOND_CONFIG": str(conf),
-            "TRYTOND_DATABASE_NAMES": WORKING,
-        },
+        environment=_serving(conf, WORKING) | {"PYTHONPATH": str(PROJECT), "TIEOUT_HOME": str(home.root)},
     )
     hand_over_ports(chosen, process)
+
+
+def _waitress(port: int) -> list[str]:
+    program = str(environment_python().with_name("waitress-serve"))
+    return [
+        *(program, "--host", "127.0.0.1", "--port", str(port), "--threads", THREADS),
+        "trytond.application:app",
+    ]
+
+
+def _serving(conf: Path, database: str) -> dict[str, str]:
+    """A bare environment: what is secret in ours stays here."""
+    tryton = {"TRYTOND_CONFIG": str(conf), "TRYTOND_DATABASE_NAMES": database}
+    return {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "TZ": "UTC", **tryton}
 
 
 def _copy_database(admin: psycopg.Connection, name: str) -> None:
@@ -190,7 +206,7 @@ def _address(home: Home) -> str:
 
 def _answers(address: str) -> bool:
     try:
-        with urlopen(f"{address}/{WORKING}/rest/model/res.user", timeout=30):  # noqa: S310  it is ours, by http
+        with urlopen(f"{address}/rest/model/res.user", timeout=30):  # noqa: S310  it is ours, by http
             return False
     except HTTPError as refused:
         return refused.code == 401  # noqa: PLR2004  it is up, and asks who we are
@@ -205,7 +221,7 @@ def main(command: str) -> int:
         return 0
     if command == "status":
         found = running(home)
-        print(f"{found.address}/{WORKING}" if found else "the ERP is not running")
+        print(found.address if found else "the ERP is not running")
         return 0 if found else 1
     if not environment_python().exists():
         print("Tryton is not installed; run: make erp", file=sys.stderr)

@@ -59,6 +59,7 @@ class Database:
         self._clock = clock
         self._numbers = {name: count(1) for name in self.tables}
         self._undo: list[Callable[[], object]] = []
+        self._began = datetime.min.replace(tzinfo=UTC)
 
     def table(self, model: str) -> Table:
         """Raises UnknownName."""
@@ -77,6 +78,8 @@ class Database:
         """All or nothing: an error undoes what was written."""
         with self.lock:
             self._undo = []
+            # Of two transactions within a step of the clock the second is later, or no lock would see it.
+            self._began = max(self._clock(), self._began + timedelta(microseconds=1))
             try:
                 yield
             except Exception:
@@ -93,7 +96,7 @@ class Database:
         if native_id is None:
             native_id = next(number for number in self._numbers[model] if str(number) not in table.records)
         empty: Record = {name: [] if one.many else None for name, one in table.fields.items()}
-        at = created or self._clock()
+        at = created or self._began
         record = {**empty, **values, "id": native_id, "create_date": at, STAMP: at}
         if str(native_id) in table.records:
             table.twins.append(record)
@@ -104,12 +107,11 @@ class Database:
         return record
 
     def set(self, model: str, record: Record, values: Mapping[str, Any]) -> None:
-        """Change a record and its stamp."""
-        before, now = dict(record), self._clock()
+        """Change a record; its stamp is the start of the transaction, as on PostgreSQL."""
+        before = dict(record)
         self._undo.append(lambda: record.update(before))
         record.update(values)
-        # Two changes within the clock's step differ all the same, or an optimistic lock would not see the second.
-        record["write_date"] = record[STAMP] = max(now, record[STAMP] + timedelta(microseconds=1))
+        record["write_date"] = record[STAMP] = self._began
         self.table(model).changed()
 
     def remove(self, model: str, record: Record) -> None:

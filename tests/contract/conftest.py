@@ -3,8 +3,9 @@
 import base64
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from include.connectors.tryton.source import TrytonSource
 from include.connectors.tryton.wizards import TrytonWizards
 from include.local.erp import RunningErp, erp_home, running
 from include.local.home import Home
+from include.ports import Cursor, RawRecord, Source
 from include.twin.server import TwinKeys
 from include.twin.server import running as running_twin
 
@@ -89,10 +91,32 @@ def erp(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     """An ERP with a company and products and nothing sold yet."""
     if request.param == "tryton":
         real: RunningErp = request.getfixturevalue("tryton")
-        with real.copy(f"erp_test_{os.getpid()}_{request.module.__name__.rpartition('.')[2]}") as address:
-            yield Erp("tryton", address, real.key, real.user, real.password)
+        with real.copy(f"erp_test_{os.getpid()}") as copy:
+            yield Erp("tryton", copy.address, copy.key, copy.user, copy.password)
         return
     folder = tmp_path_factory.mktemp("world")
     with running_twin(world=folder, mailbox=folder / "mailbox", keys=KEYS) as ports:
         address = f"http://127.0.0.1:{ports.erp}/erp"
         yield Erp("twin", address, KEYS.erp_key, "tieout", KEYS.erp_key)
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything is settled as soon as it is written: the horizon lies ahead, where nothing can be written yet."""
+    monkeypatch.setattr("include.connectors.tryton.source.SETTLE", timedelta(seconds=-2))
+
+
+@pytest.fixture
+def read() -> Callable[..., tuple[list[RawRecord], Cursor]]:
+    """Reads an entity to its end: the records, and the cursor there."""
+
+    def read_all(source: Source, entity: str, cursor: Cursor | None = None) -> tuple[list[RawRecord], Cursor]:
+        records: list[RawRecord] = []
+        while True:
+            page = source.fetch_page(entity, cursor)
+            records += page.records
+            cursor = page.next_cursor
+            if not page.has_more:
+                return records, cursor
+
+    return read_all

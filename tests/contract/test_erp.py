@@ -1,67 +1,14 @@
 """What we rely on in an ERP, asked of the twin and of a real Tryton alike: a difference is a defect of the twin."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from decimal import Decimal
-from itertools import count
 from typing import Any
 
 import pytest
 
-from include.ports import (
-    Booked,
-    Fatal,
-    NewCreditNote,
-    NewCustomer,
-    NewOrder,
-    NewPayment,
-    OrderLine,
-    Rejected,
-    Retryable,
-)
+from include.ports import Fatal, NewCreditNote, NewPayment, OrderLine, Rejected, Retryable
 from tests.contract.conftest import Erp
-
-NUMBERS = count(1)
-TODAY = date(2026, 11, 20)
-
-
-def money(text: str) -> dict[str, str]:
-    return {"__class__": "Decimal", "decimal": text}
-
-
-def day(on: date) -> dict[str, Any]:
-    return {"__class__": "date", "year": on.year, "month": on.month, "day": on.day}
-
-
-def customer(erp: Erp) -> Booked:
-    new = NewCustomer(crm_account=f"001-{next(NUMBERS)}", name="Acme Pte Ltd", email="ap@acme.example")
-    return erp.ledger().customer(new)
-
-
-def order(erp: Erp, **changed: Any) -> NewOrder:
-    number = next(NUMBERS)
-    given: dict[str, Any] = {
-        "key": f"order/v1|{number}",
-        "customer_id": "",
-        "opportunity_id": f"006-{number}",
-        "currency": "SGD",
-        "ordered_on": TODAY,
-        "lines": [OrderLine(product="PLAN", quantity=Decimal(2), unit_price=Decimal("100.05"), text="Gold")],
-    } | changed
-    return NewOrder(**given | {"customer_id": given["customer_id"] or customer(erp).native_id})
-
-
-def invoiced(erp: Erp, *, on: date = TODAY, **changed: Any) -> Booked:
-    sold = erp.ledger().order(order(erp, **changed))
-    [invoice] = erp.ledger().invoice(sold.native_id, issued_on=on)
-    return invoice
-
-
-def latest(erp: Erp) -> date:
-    """The day from which on an invoice may be numbered now."""
-    rows = erp.rows("account.invoice", [["number", "!=", None]], ["invoice_date"])
-    days = [date(*(row["invoice_date"][part] for part in ("year", "month", "day"))) for row in rows]
-    return max([TODAY, *days])
-
+from tests.contract.selling import NUMBERS, TODAY, customer, day, invoiced, latest, money, order, paid
 
 # --- reading
 
@@ -102,7 +49,7 @@ def test_a_record_that_was_never_changed_has_a_stamp_all_the_same(erp: Erp):
 
 
 def test_money_is_a_decimal_and_a_day_is_a_date(erp: Erp):
-    invoice = invoiced(erp, on=latest(erp))
+    invoice = invoiced(erp)
     row = erp.only(
         "account.invoice",
         [["id", "=", int(invoice.native_id)]],
@@ -198,13 +145,13 @@ def test_a_crm_account_has_one_customer(erp: Erp):
 
 
 def test_a_button_that_is_not_due_is_refused(erp: Erp):
-    invoice = invoiced(erp, on=latest(erp))
+    invoice = invoiced(erp)
     message = refusal(erp.ask("POST", f"account.invoice/{invoice.native_id}/post", json={}))
     assert message == f'You can not call "post" on "{invoice.number}" of "Account Invoice".'
 
 
 def test_a_posted_invoice_does_not_change(erp: Erp):
-    invoice = invoiced(erp, on=latest(erp))
+    invoice = invoiced(erp)
     place = f"account.invoice/{invoice.native_id}"
     message = refusal(erp.ask("PUT", place, json={"invoice_date": day(TODAY + timedelta(days=9))}))
     assert message == (
@@ -215,7 +162,7 @@ def test_a_posted_invoice_does_not_change(erp: Erp):
 
 
 def test_a_posted_invoice_may_become_disputed(erp: Erp):
-    invoice = invoiced(erp, on=latest(erp))
+    invoice = invoiced(erp)
     place = f"account.invoice/{invoice.native_id}"
     assert erp.ask("PUT", place, json={"disputed": True}, fields=["disputed"]).json()["disputed"] is True
 
@@ -314,7 +261,7 @@ def test_an_order_for_what_is_not_there_is_refused_by_name(erp: Erp, changed: di
 
 
 def test_an_invoice_is_paid_once(erp: Erp):
-    invoice = invoiced(erp, on=latest(erp))
+    invoice = invoiced(erp)
     number = next(NUMBERS)
     new = NewPayment(
         key=f"payment/v1|{number}",
@@ -332,24 +279,23 @@ def test_an_invoice_is_paid_once(erp: Erp):
 
 
 def test_more_than_is_owed_is_refused_with_the_erps_words(erp: Erp):
-    invoice = invoiced(erp, on=latest(erp))
-    for part in ("200.00", "18.11"):
-        new = NewPayment(
-            key=f"payment/v1|{next(NUMBERS)}",
-            invoice_id=invoice.native_id,
-            amount=Decimal(part),
-            paid_on=TODAY,
-        )
-        if part == "18.11":
-            new = NewPayment(key=new.key, invoice_id=new.invoice_id, amount=Decimal("18.12"), paid_on=TODAY)
-            with pytest.raises(Rejected, match="overpays"):
-                erp.ledger().payment(new)
-        else:
-            assert erp.ledger().payment(new).state == "succeeded"
+    invoice = invoiced(erp)
+    assert paid(erp, invoice, "200.00").state == "succeeded"
+    with pytest.raises(Rejected, match="overpays"):
+        paid(erp, invoice, "18.12")
+
+
+def test_an_invoice_paid_in_parts_owes_nothing_and_stays_posted(erp: Erp):
+    """Tryton ends a debt by itself only where one payment does; the rest is the bookkeeper's."""
+    invoice = invoiced(erp)
+    paid(erp, invoice, "200.00")
+    paid(erp, invoice, "18.11")
+    row = erp.only("account.invoice", [["id", "=", int(invoice.native_id)]], ["state", "amount_to_pay"])
+    assert (row["state"], Decimal(row["amount_to_pay"]["decimal"])) == ("posted", 0)
 
 
 def test_a_payment_of_another_amount_is_not_the_payment_of_this_key(erp: Erp):
-    invoice = invoiced(erp, on=latest(erp))
+    invoice = invoiced(erp)
     key = f"payment/v1|{next(NUMBERS)}"
     erp.ledger().payment(NewPayment(key=key, invoice_id=invoice.native_id, amount=Decimal(1), paid_on=TODAY))
     with pytest.raises(Rejected, match="another amount"):
@@ -360,7 +306,7 @@ def test_a_payment_of_another_amount_is_not_the_payment_of_this_key(erp: Erp):
 
 @pytest.mark.parametrize(("net", "total"), [(None, "-218.11"), (Decimal("50.00"), "-54.50")])
 def test_a_credit_note_takes_back_all_or_a_part_once(erp: Erp, net: Decimal | None, total: str):
-    invoice = invoiced(erp, on=latest(erp))
+    invoice = invoiced(erp)
     new = NewCreditNote(
         key=f"credit/v1|{next(NUMBERS)}", invoice_id=invoice.native_id, credited_on=latest(erp), net=net
     )
