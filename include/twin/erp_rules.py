@@ -62,6 +62,8 @@ _AFTER = {
     ("sale.subscription", "quote"): documents.number_subscription,
     ("sale.subscription", "run"): documents.log_amendment,
 }
+_OWNERS = frozenset({"party", "sale", "invoice", "subscription"})
+_PARTS = frozenset({"lines", "addresses", "identifiers", "contact_mechanisms"})
 _EXCLUDED = {"disputed", "reference", "lines"}
 """Fields of a posted invoice that Tryton's own check lets pass, as far as no form locks them."""
 _LOCKED = {
@@ -79,6 +81,7 @@ def create(database: Database, model: str, values: Mapping[str, Any]) -> Record:
     _check_required(model, given, fields)
     record = database.add(model, documents.defaults(model, COMPANY) | _plain(given, fields))
     _check(database, model, record, given)
+    _join_whole(database, model, record)
     for name, value in given.items():
         if fields[name].many:
             _command(database, model, record, name, value)
@@ -202,10 +205,8 @@ def _command(database: Database, model: str, record: Record, name: str, commands
     target = database.table(model).fields[name].target
     for action, *parts in commands or []:
         if action == "create":
-            made = [
-                create(database, target, _owned(database, target, model, record, one)) for one in parts[0]
-            ]
-            record[name] = [*record[name], *(one["id"] for one in made)]
+            for values in parts[0]:
+                create(database, target, _owned(database, target, model, record, values))
         elif action == "add":
             record[name] = [*record[name], *parts[0]]
         elif action == "write":
@@ -219,12 +220,24 @@ def _owned(
     database: Database, target: str, model: str, record: Record, values: Mapping[str, Any]
 ) -> Mapping[str, Any]:
     """A part names the record it is a part of."""
-    owner = next(
-        (
-            name
-            for name, one in database.table(target).fields.items()
-            if one.target == model and not one.many and name in {"party", "sale", "invoice", "subscription"}
-        ),
-        None,
-    )
+    owner = next((name for name, whole, _ in _wholes(database, target) if whole == model), None)
     return {**values, owner: record["id"]} if owner else values
+
+
+def _join_whole(database: Database, model: str, record: Record) -> None:
+    """The record a part names lists it."""
+    for name, whole, parts in _wholes(database, model):
+        if record[name] is not None:
+            owner = database.get(whole, record[name])
+            owner[parts] = [*owner[parts], record["id"]]
+
+
+def _wholes(database: Database, model: str) -> list[tuple[str, str, str]]:
+    """Where a part names what it is a part of: its field, the whole's model, and the list there."""
+    return [
+        (name, one.target, parts)
+        for name, one in database.table(model).fields.items()
+        if one.target and not one.many and name in _OWNERS
+        for parts, listed in database.table(one.target).fields.items()
+        if listed.many and listed.target == model and parts in _PARTS
+    ]

@@ -25,9 +25,12 @@ KEYS = TwinKeys("the-client", "the-secret", "the-erp-key", "sk_test_twin")
 NOT_THERE = "no real ERP runs here; start one with: make erp"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Erp:
-    """One database of an ERP, the twin's or Tryton's, by REST, by JSON-RPC and through our connector."""
+    """One database of an ERP, the twin's or Tryton's, by REST, by JSON-RPC and through our connector.
+
+    Without a repr, or a failing test would print its key.
+    """
 
     kind: str
     address: str

@@ -53,8 +53,8 @@ def invoiced(erp: Erp, *, on: date | None = None, **changed: Any) -> Booked:
     return invoice
 
 
-def paid(erp: Erp, invoice: Booked, amount: str) -> Booked:
-    key = f"payment/v1|{next(NUMBERS)}"
+def paid(erp: Erp, invoice: Booked, amount: str, *, key: str = "") -> Booked:
+    key = key or f"payment/v1|{next(NUMBERS)}"
     new = NewPayment(key=key, invoice_id=invoice.native_id, amount=Decimal(amount), paid_on=latest(erp))
     return erp.ledger().payment(new)
 
