@@ -144,6 +144,7 @@ def _serve(home: Home, urls: DatabaseUrls) -> None:
         exists = admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", (WORKING,)).fetchone()
         if not exists:
             _copy_database(admin, WORKING)
+    copy_module(environment_python())  # the environment may be newer than the template
     conf = _write_conf(home, urls)
     chosen = reserve_ports({"tryton": PREFERRED_PORT})
     (home.run / "ports.json").write_text(json.dumps(chosen))

@@ -33,6 +33,7 @@ class Table:
     records: dict[str, Record] = field(default_factory=dict)
     twins: list[Record] = field(default_factory=list)  # an id the world states twice: found by a search alone
     _by_stamp: list[tuple[datetime, tuple[int, Any], Record]] = field(default_factory=list)
+    _kinds: list[tuple[str, bool]] = field(default_factory=list)
 
     def all(self) -> Iterator[Record]:
         yield from self.records.values()
@@ -49,6 +50,12 @@ class Table:
     def changed(self) -> None:
         self._by_stamp = []
 
+    def kinds(self) -> list[tuple[str, bool]]:
+        """Each field, and whether it holds many."""
+        if len(self._kinds) != len(self.fields):
+            self._kinds = [(name, one.many) for name, one in self.fields.items()]
+        return self._kinds
+
 
 class Database:
     """Tables, and writing to them. Readers and writers take `lock`."""
@@ -58,7 +65,7 @@ class Database:
         self.lock = RLock()
         self._clock = clock
         self._numbers = {name: count(1) for name in self.tables}
-        self._undo: list[Callable[[], object]] = []
+        self._undo: list[Callable[[], object]] | None = None  # outside a transaction nothing is undone
         self._began = datetime.min.replace(tzinfo=UTC)
 
     def table(self, model: str) -> Table:
@@ -77,17 +84,20 @@ class Database:
     def transaction(self) -> Iterator[None]:
         """All or nothing: an error undoes what was written."""
         with self.lock:
-            self._undo = []
+            undo: list[Callable[[], object]] = []
+            self._undo = undo
             # Of two transactions within a step of the clock the second is later, or no lock would see it.
             self._began = max(self._clock(), self._began + timedelta(microseconds=1))
             try:
                 yield
             except Exception:
-                for step in reversed(self._undo):
+                for step in reversed(undo):
                     step()
                 for table in self.tables.values():
                     table.changed()
                 raise
+            finally:
+                self._undo = None
 
     def add(self, model: str, values: Mapping[str, Any], *, created: datetime | None = None) -> Record:
         """A record with the next number, unless `values` names its id."""
@@ -95,28 +105,32 @@ class Database:
         native_id = values.get("id")
         if native_id is None:
             native_id = next(number for number in self._numbers[model] if str(number) not in table.records)
-        empty: Record = {name: [] if one.many else None for name, one in table.fields.items()}
+        empty: Record = {name: [] if many else None for name, many in table.kinds()}
         at = created or self._began
         record = {**empty, **values, "id": native_id, "create_date": at, STAMP: at}
         if str(native_id) in table.records:
             table.twins.append(record)
         else:
             table.records[str(native_id)] = record
-            self._undo.append(lambda: table.records.pop(str(native_id)))
+            self._undo_by(lambda: table.records.pop(str(native_id)))
         table.changed()
         return record
 
     def set(self, model: str, record: Record, values: Mapping[str, Any]) -> None:
         """Change a record; its stamp is the start of the transaction, as on PostgreSQL."""
         before = dict(record)
-        self._undo.append(lambda: record.update(before))
+        self._undo_by(lambda: record.update(before))
         record.update(values)
         record["write_date"] = record[STAMP] = self._began
         self.table(model).changed()
 
+    def _undo_by(self, step: Callable[[], object]) -> None:
+        if self._undo is not None:
+            self._undo.append(step)
+
     def remove(self, model: str, record: Record) -> None:
         table = self.table(model)
-        self._undo.append(lambda: table.records.update({str(record["id"]): record}))
+        self._undo_by(lambda: table.records.update({str(record["id"]): record}))
         del table.records[str(record["id"])]
         table.changed()
 

@@ -30,7 +30,7 @@ class TrytonClient:
     `company` is the id of the company to work for; a database with one company needs none.
     """
 
-    def __init__(self, address: str, *, key: str, company: int | None = None) -> None:
+    def __init__(self, address: str, *, key: str, company: int | str | None = None) -> None:
         self.address = address.rstrip("/")
         self._named_company = company
         self._session = requests.Session()
@@ -46,7 +46,7 @@ class TrytonClient:
     def company(self) -> int:
         """The company we work for. Raises Fatal when there are several and none is named; Retryable."""
         if self._named_company is not None:
-            return self._named_company
+            return int(self._named_company)
         found = self._records(self._get("company.company", {"f": "id"}, context={}), "company.company")
         if len(found) != 1:
             raise Fatal(
