@@ -10,10 +10,10 @@ export UV_SYSTEM_CERTS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo up down test bench lint lock clean
+.PHONY: help setup demo up down erp erp-down test bench lint lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 	@echo "  make demo takes WORLD=folder (a folder of CSV files) and AS_OF=yyyy-mm-dd"
 	@echo "  make bench takes SEED=number, SCALE=10k, 100k, 1m or 10m, and MINUTES=number"
 
@@ -27,6 +27,12 @@ up: .venv/ready ## start the platform with the Airflow UI
 
 down: .venv/ready ## stop the platform
 	@$(BIN)/tieout down
+
+erp: .venv/ready var/erp/venv/ready ## start a real ERP (Tryton) to test against; the first time takes two minutes
+	@exec $(BIN)/python -m include.local.erp start
+
+erp-down: .venv/ready ## stop the real ERP
+	@$(BIN)/python -m include.local.erp stop
 
 lint: .venv/ready ## check style and types
 	$(BIN)/ruff check
@@ -46,6 +52,7 @@ lock: .venv/ready ## resolve requirements.txt into requirements.lock
 
 clean: ## stop the platform, remove .venv and var (a database under /var/lib/tieout stays)
 	@if [ -x $(BIN)/tieout ]; then $(BIN)/tieout down; fi
+	@if [ -d var/erp ]; then $(BIN)/python -m include.local.erp stop; fi
 	rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # .venv/unfinished marks an installation in progress: one that was interrupted is thrown away, because
@@ -71,6 +78,15 @@ var/bench/venv/ready: tests/bench/requirements.txt | .venv/ready
 	@$(UV) venv -q --python $(BIN)/python var/bench/venv
 	@exec $(BIN)/python -S -m include.local.leash \
 	  $(UV) pip sync -q --python var/bench/venv/bin/python --require-hashes $<
+	@touch $@
+
+# Tryton is another's program under the GPL: it runs in an environment of its own, and nothing of ours imports it.
+var/erp/venv/ready: tests/contract/erp/tryton/requirements.txt | .venv/ready
+	@echo "erp: installing Tryton (tests/contract/erp/tryton/requirements.txt)"
+	@rm -rf var/erp/venv
+	@$(UV) venv -q --python $(BIN)/python var/erp/venv
+	@exec $(BIN)/python -S -m include.local.leash \
+	  $(UV) pip sync -q --python var/erp/venv/bin/python --require-hashes $<
 	@touch $@
 
 $(BIN)/python:

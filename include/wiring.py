@@ -113,7 +113,7 @@ def salesforce() -> Source:
 
 
 def erp() -> Source:
-    """Tryton: connection `erp_api`, its password the key; the database in its path or its extra."""
+    """Tryton: connection `erp_api`, its password the key; the database in its path or its extra, the company there."""
     from include.connectors.tryton.client import TrytonClient
     from include.connectors.tryton.source import TrytonSource
 
@@ -121,7 +121,8 @@ def erp() -> Source:
     address = address_of(connection)
     if not urlsplit(address).path.strip("/"):
         address = f"{address.rstrip('/')}/{connection.extra_dejson.get('database') or 'erp'}"
-    return TrytonSource(TrytonClient(address, key=_password(connection)))
+    company: int | str | None = connection.extra_dejson.get("company")
+    return TrytonSource(TrytonClient(address, key=_password(connection), company=company))
 
 
 def payments() -> Source:

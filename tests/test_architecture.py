@@ -21,6 +21,7 @@ ALLOWED: dict[str, set[str]] = {
     "include.connectors": PURE | {"include.ports", "include.connectors"},
     "include.store": PURE | {"include.ports", "include.store"},
     "include.twin": {"include.twin"},
+    "include.tryton_module": set(),  # runs inside Tryton, under its licence
     "include.local": {"include.local", "include.store", "include.twin", "include.ports"},
     "include.offline": INSIDE | {"include.flows", "include.connectors", "include.store"},
     "include.verify": INSIDE | {"include.flows", "include.store"},
@@ -47,6 +48,7 @@ ALLOWED: dict[str, set[str]] = {
     "plugins": {"include.console", "include.flows"},
 }
 
+IN_TRYTON = {"include.tryton_module"}
 AIRFLOW_IN = {"dags", "plugins", "include.wiring", "include.console"}
 IMPURE = {"os", "time", "random", "secrets", "socket", "subprocess", "requests", "psycopg", "uuid.uuid4"}
 ENVIRONMENT_CALLS = {"now", "utcnow", "today", "getenv", "open"}
@@ -90,6 +92,12 @@ def test_a_part_imports_only_what_its_row_allows(path: Path) -> None:
 def test_airflow_is_imported_only_where_time_and_people_enter(path: Path) -> None:
     uses_airflow = any(name.split(".")[0] == "airflow" for name in imports_of(path))
     assert not uses_airflow or part_of(path) in AIRFLOW_IN
+
+
+@pytest.mark.parametrize("path", modules(), ids=named)
+def test_what_is_under_the_gpl_is_imported_only_by_what_runs_inside_it(path: Path) -> None:
+    uses_tryton = {name.split(".")[0] for name in imports_of(path)} & {"trytond", "proteus"}
+    assert not uses_tryton or part_of(path) in IN_TRYTON
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "include" / "domain").rglob("*.py")), ids=named)

@@ -1,19 +1,19 @@
-"""The ERP: Tryton's REST API over the ERP files of a world.
+"""The ERP: Tryton's REST API and JSON-RPC over the ERP files of a world, and over what is written to it.
 
-Shapes (domains, typed values, HTML errors) are those a real Tryton 8.2 showed. Every path needs the key as
-bearer. Without `f` a record comes with all its fields.
+Shapes (domains, typed values, pages of errors, the words of a refusal) are those a real Tryton 8.2 showed; the same
+tests are asked of both (tests/contract). Every REST call needs the key as bearer.
 """
 
 import base64
 import binascii
 import hmac
 import json
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
@@ -21,106 +21,207 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from include.twin.erp_models import Model, Record, load_models, to_json
-from include.twin.erp_search import BadDomain, UnknownField, check_field, search
+from include.twin.erp_database import Database, Record, UnknownName
+from include.twin.erp_models import load_database
+from include.twin.erp_rpc import NotCallable, NotLoggedIn, Rpc
+from include.twin.erp_rules import NoSuchButton, RuleBroken, change, create, delete, press
+from include.twin.erp_search import BadDomain, search
 from include.twin.web import json_reply, web_app
 from include.twin.world import Clock, World, utc_now
 
+_REST = "/erp/rest/model/{model}"
+COUNTED_AT_MOST = 10
+"""Of a range, Tryton counts so many times what was asked for, then gives up: `*`."""
+
 
 def erp_app(world: World, *, key: str, clock: Clock = utc_now) -> Starlette:
-    path = "/erp/rest/model/{model}"
+    routes = [
+        Route(_REST, _search, methods=["GET"]),
+        Route(_REST, _create, methods=["POST"]),
+        Route(_REST + "/fields_get", _fields_get, methods=["POST"]),
+        Route(_REST + "/{id}/{button}", _press, methods=["POST"]),
+        Route(_REST + "/{id:path}", _read, methods=["GET"]),
+        Route(_REST + "/{id:path}", _change, methods=["PUT"]),
+        Route(_REST + "/{id:path}", _delete, methods=["DELETE"]),
+        Route("/erp/rpc/", _rpc, methods=["POST"]),
+    ]
     app = web_app(
-        [Route(path, _search), Route(path + "/{id:path}", _read)],
+        routes,
         clock=clock,
         middleware=[Middleware(BaseHTTPMiddleware, dispatch=_guard)],
         exception_handlers={
-            BadDomain: _bad_request,
-            UnknownField: _unknown_field,
+            RuleBroken: _refused,
+            BadDomain: _broken,
+            UnknownName: _broken,
+            NotLoggedIn: lambda _request, _error: _page(HTTPStatus.UNAUTHORIZED),
+            NotCallable: lambda _request, _error: _page(HTTPStatus.FORBIDDEN),
+            NoSuchButton: lambda _request, _error: _page(HTTPStatus.FORBIDDEN),
             HTTPException: _no_such_page,
         },
     )
-    app.state.models, app.state.key = load_models(world), key
+    app.state.database, app.state.key = load_database(world, clock), key
+    app.state.rpc = Rpc(app.state.database, password=key)
     return app
 
 
 async def _guard(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
     right = scheme.lower() == "bearer" and hmac.compare_digest(given.encode(), request.app.state.key.encode())
-    if request.url.path.startswith("/erp/") and not right:
+    if request.url.path.startswith("/erp/rest/") and not right:
         return _page(HTTPStatus.UNAUTHORIZED)
     return await go_on(request)
 
 
 def _search(request: Request) -> Response:
-    model, asked = _model(request), request.query_params
-    names = _fields(request, model)
-    found = search(model, _decoded(asked.get("d"), "domain"), _decoded(asked.get("o"), "order"))
-    shown, headers = _window(request, found)
-    status = HTTPStatus.PARTIAL_CONTENT if headers else HTTPStatus.OK
-    return json_reply([_shown(record, names) for record in shown], status=status, **headers)
+    database, model, asked = _database(request), request.path_params["model"], request.query_params
+    table = database.table(model)
+    active_only = _decoded(request.headers.get("x-tryton-context"), {}).get("active_test", True)
+    start, limit, ranged = _window(request)
+    with database.lock:
+        wanted = None if ranged or limit is None else start + limit
+        found = search(
+            table,
+            _decoded(asked.get("d"), []),
+            _decoded(asked.get("o"), []),
+            active_only=active_only,
+            limit=wanted,
+        )
+        shown = found[start:] if limit is None else found[start : start + limit]
+        rows = [_shown(request, record) for record in shown]
+    if not ranged:
+        return json_reply(rows)
+    if not rows and start:
+        raise HTTPException(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
+    many = limit is not None and len(found) >= COUNTED_AT_MOST * (start + limit)
+    total = "*" if many else str(len(found))
+    return json_reply(
+        rows, Accept_Ranges="records", Content_Range=f"records {start}-{start + len(rows)}/{total}"
+    )
+
+
+def _window(request: Request) -> tuple[int, int | None, bool]:
+    """The first record asked for, how many, and whether by a Range header, whose end is not in it."""
+    asked = request.headers.get("range", "")
+    try:
+        if asked and "," not in asked:
+            start, _, end = asked.partition("=")[2].partition("-")
+            return int(start), (int(end) - int(start) if end else None), True
+        size, first = (request.query_params.get(name) for name in ("s", "p"))
+        return int(first or 0), (int(size) if size is not None else None), False
+    except ValueError:
+        raise BadDomain("the size and the page are whole numbers") from None
 
 
 def _read(request: Request) -> Response:
-    model = _model(request)
-    record = model.by_id.get(request.path_params["id"])
-    if record is None:
+    with _database(request).lock:
+        return json_reply(_shown(request, _record(request)))
+
+
+async def _create(request: Request) -> Response:
+    values = await _body(request)
+
+    def act(database: Database) -> Record:
+        return create(database, request.path_params["model"], values)
+
+    return await _written(request, act)
+
+
+async def _change(request: Request) -> Response:
+    values = await _body(request)
+
+    def act(database: Database) -> Record:
+        record = _record(request)
+        change(database, request.path_params["model"], record, values)
+        return record
+
+    return await _written(request, act)
+
+
+async def _press(request: Request) -> Response:
+    await _body(request)
+
+    def act(database: Database) -> Record:
+        record = _record(request)
+        press(database, request.path_params["model"], record, request.path_params["button"])
+        return record
+
+    return await _written(request, act)
+
+
+def _delete(request: Request) -> Response:
+    database = _database(request)
+    with database.transaction():
+        delete(database, request.path_params["model"], _record(request))
+    return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+async def _written(request: Request, act: Callable[[Database], Record]) -> Response:
+    """Do it, all or nothing, and show the record; what it shows is part of it, as in Tryton."""
+
+    def write() -> dict[str, Any]:
+        database = _database(request)
+        with database.transaction():
+            return _shown(request, act(database))
+
+    return json_reply(await run_in_threadpool(write))
+
+
+async def _fields_get(request: Request) -> Response:
+    asked = await _body(request)
+    fields = _database(request).table(request.path_params["model"]).fields
+    names = asked.get("fields_names") or list(fields)
+    return json_reply({name: {"name": name} for name in names if name in fields})
+
+
+async def _rpc(request: Request) -> Response:
+    body = await _body(request)
+    rpc: Rpc = request.app.state.rpc
+    given = request.headers.get("authorization", "")
+    answer = await run_in_threadpool(rpc.answer, str(body.get("method")), body.get("params") or [], given)
+    return json_reply({"id": body.get("id"), **answer})
+
+
+def _database(request: Request) -> Database:
+    database: Database = request.app.state.database
+    return database
+
+
+def _record(request: Request) -> Record:
+    found = _database(request).find(request.path_params["model"], request.path_params["id"])
+    if found is None:
         raise HTTPException(HTTPStatus.NOT_FOUND)
-    return json_reply(_shown(record, _fields(request, model)))
+    return found
 
 
-def _model(request: Request) -> Model:
-    model: Model | None = request.app.state.models.get(request.path_params["model"])
-    if model is None:
-        raise HTTPException(HTTPStatus.NOT_FOUND)
-    return model
+def _shown(request: Request, record: Record) -> dict[str, Any]:
+    names: Sequence[str] = request.query_params.getlist("f") or ["rec_name"]
+    return _database(request).read(request.path_params["model"], record, names)
 
 
-def _fields(request: Request, model: Model) -> Sequence[str]:
-    names = request.query_params.getlist("f") or list(model.fields)
-    for name in names:
-        check_field(model, name)
-    return names
+async def _body(request: Request) -> dict[str, Any]:
+    try:
+        body = await request.json()
+    except ValueError:
+        raise BadDomain("the body is not JSON") from None
+    return body if isinstance(body, dict) else {}
 
 
-def _shown(record: Record, names: Sequence[str]) -> dict[str, Any]:
-    return {name: to_json(record[name]) for name in dict.fromkeys(["id", *names])}
-
-
-def _decoded(encoded: str | None, what: str) -> Any:
-    """The JSON in a parameter of URL-safe base64; an empty list when there is none. Raises BadDomain."""
+def _decoded(encoded: str | None, empty: Any) -> Any:
+    """The JSON in URL-safe base64. Raises BadDomain."""
     if not encoded:
-        return []
+        return empty
     try:
         return json.loads(base64.b64decode(encoded, altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, RecursionError):
-        raise BadDomain(f"the {what} is not JSON in URL-safe base64") from None
+        raise BadDomain("not JSON in URL-safe base64") from None
 
 
-def _window(request: Request, found: Sequence[Record]) -> tuple[Sequence[Record], dict[str, str]]:
-    """The page asked for by `s` and `p`, or by a Range header (counted from 0, both ends in)."""
-    asked = re.fullmatch(r"records=(\d{1,12})-(\d{1,12})", request.headers.get("range", ""))
-    if asked:
-        first, last = int(asked[1]), min(int(asked[2]), len(found) - 1)
-        shown = found[first : last + 1]
-        return shown, {
-            "Content_Range": f"records {first}-{last}/{len(found)}" if shown else f"records */{len(found)}"
-        }
-    size, page = (request.query_params.get(name) for name in ("s", "p"))
-    if not all(re.fullmatch(r"\d{0,12}", text or "") for text in (size, page)):
-        raise BadDomain("the size and the page are whole numbers")
-    if not size:
-        return found, {}
-    start = int(size) * int(page or 0)
-    return found[start : start + int(size)], {}
-
-
-def _bad_request(_request: Request, refused: Exception) -> Response:
-    body = {"status": 400, "message": "Bad request", "description": str(refused)}
+def _refused(_request: Request, rule: Exception) -> Response:
+    body = {"status": 400, "message": str(rule), "description": ""}
     return json_reply(body, status=HTTPStatus.BAD_REQUEST)
 
 
-def _unknown_field(_request: Request, _refused: Exception) -> Response:
-    # A real Tryton answers so, and without the field's name.
+def _broken(_request: Request, _why: Exception) -> Response:
     return _page(HTTPStatus.INTERNAL_SERVER_ERROR)
 
 

@@ -9,7 +9,7 @@ import pytest
 from include.connectors.salesforce.translate import translate as salesforce
 from include.connectors.stripe.translate import is_attempt, major_text
 from include.connectors.stripe.translate import translate as stripe
-from include.connectors.tryton.translate import fields, value_text
+from include.connectors.tryton.translate import paths, value_text
 from include.connectors.tryton.translate import translate as tryton
 from include.domain.entities import ENTITIES
 
@@ -185,12 +185,92 @@ def test_a_tryton_instant_keeps_its_microseconds():
 
 
 def test_tryton_is_asked_for_its_own_names():
-    assert fields("credit_notes") == {
-        "id": "id",
-        "number": "number",
-        "customer_id": "party",
-        "invoice_id": "invoice",
-        "issue_date": "invoice_date",
-        "currency": "currency",
-        "gross": "total_amount",
+    assert paths("credit_notes") == [
+        "number",
+        "party",
+        "invoice_date",
+        "currency.code",
+        "total_amount",
+        "origin_invoices",
+    ]
+
+
+INVOICE = {
+    "id": 7,
+    "number": "INV-2026-00001",
+    "party": 2,
+    "sales": [5],
+    "invoice_date": {"__class__": "date", "year": 2026, "month": 1, "day": 5},
+    "lines_to_pay": [
+        {"id": 1, "maturity_date": {"__class__": "date", "year": 2026, "month": 2, "day": 4}},
+        {"id": 2, "maturity_date": {"__class__": "date", "year": 2026, "month": 3, "day": 6}},
+    ],
+    "currency": {"id": 1, "code": "SGD"},
+    "untaxed_amount": {"__class__": "Decimal", "decimal": "200.10"},
+    "tax_amount": {"__class__": "Decimal", "decimal": "18.01"},
+    "total_amount": {"__class__": "Decimal", "decimal": "218.11"},
+    "state": "posted",
+    "disputed": False,
+}
+
+
+def test_an_invoice_is_due_with_its_last_part():
+    assert tryton("invoices", INVOICE) == {
+        "id": "7",
+        "number": "INV-2026-00001",
+        "customer_id": "2",
+        "order_id": "5",
+        "issue_date": "2026-01-05",
+        "due_date": "2026-03-06",
+        "currency": "SGD",
+        "net": "200.10",
+        "tax": "18.01",
+        "gross": "218.11",
+        "status": "posted",
+        "disputed": "false",
     }
+
+
+def test_an_invoice_of_several_orders_names_none():
+    assert tryton("invoices", INVOICE | {"sales": [5, 6]})["order_id"] is None
+
+
+@pytest.mark.parametrize(
+    ("total", "gross"),
+    [
+        ({"__class__": "Decimal", "decimal": "-109.05"}, "109.05"),
+        ({"__class__": "Decimal", "decimal": "0.00"}, "0.00"),
+        ("1,000.00", "1,000.00"),
+        (None, None),
+    ],
+)
+def test_what_a_credit_note_gives_back_is_above_zero(total: Any, gross: Any):
+    assert tryton("credit_notes", {"total_amount": total})["gross"] == gross
+
+
+def line(quantity: float, price: str, frequency: str, interval: int | None) -> dict[str, Any]:
+    rules = [{"id": 1, "freq": frequency, "interval": interval}]
+    return {
+        "quantity": quantity,
+        "unit_price": {"__class__": "Decimal", "decimal": price},
+        "consumption_recurrence": {"id": 1, "rules": rules},
+    }
+
+
+@pytest.mark.parametrize(
+    ("lines", "quantity", "unit_price", "interval"),
+    [
+        ([line(3, "10.50", "monthly", 1)], "3", "10.50", "month"),
+        ([line(3, "10.50", "monthly", 3)], "3", "10.50", "quarter"),
+        ([line(1, "10", "yearly", 1)], "1", "10", "year"),
+        ([line(1, "10", "fortnightly", None)], "1", "10", "fortnightly"),
+        ([line(3, "10.50", "monthly", 1), line(1, "5", "monthly", 1)], "1", "36.50", "month"),
+        ([line(3, "10.50", "monthly", 1), line(1, "5", "yearly", 1)], "1", "36.50", None),
+        ([], None, None, None),
+    ],
+)
+def test_the_terms_of_a_subscription_are_those_of_its_lines(
+    lines: Any, quantity: str, unit_price: str, interval: str
+):
+    row = tryton("subscriptions", {"lines": lines})
+    assert (row["quantity"], row["unit_price"], row["interval"]) == (quantity, unit_price, interval)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.conftest import KEYS, LEADS, address, to_twin
+from tests.contract.salesforce.conftest import KEYS, LEADS, address, to_twin
 
 __all__ = ["address", "to_twin"]
 

@@ -43,6 +43,8 @@ INVOICES: list[dict[str, str]] = [
         "due_date": "2026-02-01",
     },
 ]
+CREDIT_NOTE = {"id": "n", "number": "CN-1", "customer_id": "C1", "invoice_id": "1", "gross": "4.00"}
+ONLY_INVOICES = [["sequence_type_cache", "=", "invoice"]]
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +55,7 @@ def twin(twin_of: Callable[..., Any]) -> Any:
     return twin_of(
         {
             "erp/invoices": INVOICES,
+            "erp/credit_notes": [CREDIT_NOTE],
             "erp/customers": [{"id": "C1", "name": "Acme"}],
             "erp/amendments": amendments,
         }
@@ -78,25 +81,40 @@ def money(text: str) -> dict[str, str]:
 
 
 def test_values_are_typed_and_garbage_stays_text(twin: Any) -> None:
-    fields = ["total_amount", "invoice_date", "party", "type", "disputed", "due_date"]
-    first, second, third, _ = search(twin, "account.invoice", f=fields)
+    fields = ["total_amount", "invoice_date", "party", "type", "disputed", "lines_to_pay.maturity_date"]
+    first, second, third, last = search(twin, "account.invoice", ONLY_INVOICES, f=fields)
     assert first == {
         "id": "1",
+        "__name__": "account.invoice",
         "total_amount": money("10.10"),
         "invoice_date": day(2026, 1, 5),
         "party": "C1",
         "type": "out",
         "disputed": None,
-        "due_date": None,
+        "lines_to_pay": [],
     }
     assert (second["disputed"], second["total_amount"]) == (True, money("-5"))
     assert (third["total_amount"], third["invoice_date"]) == ("1,000.00", "6/1/26")
+    assert [line["maturity_date"] for line in last["lines_to_pay"]] == [day(2026, 2, 1)]
 
 
-def test_the_write_date_is_noon_of_the_business_date_in_singapore(twin: Any) -> None:
+def test_a_record_is_stamped_with_noon_of_the_business_date_in_singapore(twin: Any) -> None:
     noon = day(2026, 1, 5) | {"__class__": "datetime", "hour": 4, "minute": 0, "second": 0, "microsecond": 0}
-    assert search(twin, "account.invoice", [["id", "=", "1"]], f="write_date")[0]["write_date"] == noon
-    assert search(twin, "party.party", f="write_date")[0]["write_date"]["year"] == 2000
+    [invoice] = search(
+        twin, "account.invoice", [["id", "=", "1"]], f=["create_date", "last_modified_at", "write_date"]
+    )
+    assert (invoice["create_date"], invoice["last_modified_at"], invoice["write_date"]) == (noon, noon, None)
+    assert search(twin, "party.party", f="last_modified_at")[0]["last_modified_at"]["year"] == 2000
+
+
+def test_a_credit_note_is_an_invoice_below_zero(twin: Any) -> None:
+    [note] = search(
+        twin,
+        "account.invoice",
+        [["sequence_type_cache", "=", "credit_note"]],
+        f=["total_amount", "origin_invoices", "number"],
+    )
+    assert (note["total_amount"], note["origin_invoices"], note["number"]) == (money("-4.00"), ["1"], "CN-1")
 
 
 @pytest.mark.parametrize(
@@ -111,17 +129,21 @@ def test_the_write_date_is_noon_of_the_business_date_in_singapore(twin: Any) -> 
         ([["number", "not in", ["INV-1"]]], ["INV-2", "inv-3", "INV-3b"]),
         ([["invoice_date", ">=", day(2026, 1, 6)]], ["INV-2"]),
         ([["invoice_date", "=", None]], ["INV-3b"]),
-        ([["due_date", "!=", None]], ["INV-3b"]),
         ([["total_amount", "<=", money("10.1")]], ["INV-1", "INV-2"]),
     ],
 )
 def test_a_domain_finds_its_records(twin: Any, domain: Any, found: list[str]) -> None:
-    assert [invoice["number"] for invoice in search(twin, "account.invoice", domain, f="number")] == found
+    assert [
+        invoice["number"] for invoice in search(twin, "account.invoice", [ONLY_INVOICES, domain], f="number")
+    ] == found
 
 
 def test_an_order_sorts_and_a_page_follows_the_last(twin: Any) -> None:
     order = encoded([["party", "DESC"], ["number", "ASC"]])
-    pages = [search(twin, "account.invoice", o=order, s=3, p=page, f="number") for page in range(3)]
+    pages = [
+        search(twin, "account.invoice", ONLY_INVOICES, o=order, s=3, p=start, f="number")
+        for start in (0, 3, 6)
+    ]
     assert [[invoice["number"] for invoice in page] for page in pages] == [
         ["INV-3b", "inv-3", "INV-1"],
         ["INV-2"],
@@ -129,26 +151,17 @@ def test_an_order_sorts_and_a_page_follows_the_last(twin: Any) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("asked", "content_range", "count"),
-    [
-        ("records=0-2", "records 0-2/4", 3),
-        ("records=3-99", "records 3-3/4", 1),
-        ("records=4-9", "records */4", 0),
-    ],
-)
-def test_a_range_tells_where_it_ends_and_how_many_there_are(
-    twin: Any, asked: str, content_range: str, count: int
-) -> None:
-    reply = twin.get("erp", MODELS + "account.invoice", headers=KEY | {"Range": asked})
-    assert (reply.headers["Content-Range"], len(reply.json())) == (content_range, count)
-
-
 def test_one_record_is_read_by_its_id(twin: Any) -> None:
     reply = twin.get(
         "erp", MODELS + "sale.subscription.amendment/a?f=quantity&f=sequence&f=subscription", headers=KEY
     )
-    assert reply.json() == {"id": "a", "quantity": money("5"), "sequence": 2, "subscription": "s"}
+    assert reply.json() == {
+        "id": "a",
+        "__name__": "sale.subscription.amendment",
+        "quantity": money("5"),
+        "sequence": 2,
+        "subscription": "s",
+    }
 
 
 @pytest.mark.parametrize(
@@ -157,7 +170,7 @@ def test_one_record_is_read_by_its_id(twin: Any) -> None:
         ("account.invoice", {}, 401),
         ("account.invoice", {"Authorization": "Bearer another"}, 401),
         ("account.invoice/none", KEY, 404),
-        ("no.model", KEY, 404),
+        ("no.model", KEY, 500),
         ("account.invoice?f=colour", KEY, 500),
     ],
 )
@@ -177,11 +190,17 @@ def test_a_refusal_is_a_page_of_html(twin: Any, path: str, headers: dict[str, st
         [["total_amount", "=", money("much")]],
     ],
 )
-def test_a_bad_domain_is_explained(twin: Any, domain: Any) -> None:
+def test_a_bad_domain_breaks_it(twin: Any, domain: Any) -> None:
     reply = twin.get("erp", MODELS + "account.invoice", params={"d": encoded(domain)}, headers=KEY)
-    assert (reply.status_code, reply.json()["status"]) == (400, 400)
-    assert reply.json()["description"]
+    assert (reply.status_code, reply.headers["Content-Type"]) == (500, "text/html; charset=utf-8")
 
 
-def test_a_domain_that_is_not_base64_is_explained(twin: Any) -> None:
-    assert twin.get("erp", MODELS + "party.party?d=*", headers=KEY).status_code == 400
+def test_a_reader_of_changes_finds_the_same_with_and_without_the_index(twin: Any) -> None:
+    noon = day(2026, 1, 5) | {"__class__": "datetime", "hour": 4, "minute": 0, "second": 0, "microsecond": 0}
+    keyset = ["OR", ["last_modified_at", ">", noon], [["last_modified_at", "=", noon], ["id", ">", "0"]]]
+    order, plain = [["last_modified_at", "ASC"], ["id", "ASC"]], [["last_modified_at", "asc"], ["id", "asc"]]
+    found = [
+        search(twin, "account.invoice", [keyset], o=encoded(one), s=2, f="number") for one in (order, plain)
+    ]
+    assert found[0] == found[1]
+    assert [one["number"] for one in found[0]] == ["INV-1", "INV-2"]

@@ -1,34 +1,38 @@
-"""Tryton's REST API: searches with a key, within limits."""
+"""Tryton's REST API: searches and writes with a key, within limits, and its refusals in our words.
+
+Read in Tryton 8.2 (trytond/protocols/rest.py) and seen on a running one: a business rule is a 400 with JSON; 401,
+403, 404 and 500 are pages of HTML, an unknown field among the last; what the key's user may not read is left out of
+the answer without a word.
+"""
 
 import base64
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
 
+from include.connectors.tryton.refusals import refused_reading, refused_writing, unanswered
 from include.connectors.wire import RETRIES, TIMEOUT_S, read_json, server_date
 from include.ports import Fatal, Retryable
 
-RETRYABLE_STATUSES = frozenset({408, 429})
-_REDIRECT, _SERVER_ERROR = 300, 500
-
-_ADVICE = {
-    401: "check the key in the erp_api connection",
-    403: "check what the key's user may read",
-    404: "check the address and database, and that Tryton's module for it is installed",
-}
+_REDIRECT, _BROKEN = 300, 500
 
 Record = Mapping[str, Any]
 
 
 class TrytonClient:
-    """Reads one database of a Tryton server. `address` ends with the database's name: https://erp.example/erp."""
+    """One database of a Tryton server. `address` ends with the database's name: https://erp.example/erp.
 
-    def __init__(self, address: str, *, key: str) -> None:
-        self._address = address.rstrip("/")
+    `company` is the id of the company to work for; a database with one company needs none.
+    """
+
+    def __init__(self, address: str, *, key: str, company: int | str | None = None) -> None:
+        self.address = address.rstrip("/")
+        self._named_company = company
         self._session = requests.Session()
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, HTTPAdapter(max_retries=RETRIES))
@@ -36,7 +40,19 @@ class TrytonClient:
 
     def path(self, model: str) -> str:
         """Where the model's records are."""
-        return f"{self._address}/rest/model/{model}"
+        return f"{self.address}/rest/model/{model}"
+
+    @cached_property
+    def company(self) -> int:
+        """The company we work for. Raises Fatal when there are several and none is named; Retryable."""
+        if self._named_company is not None:
+            return int(self._named_company)
+        found = self._records(self._get("company.company", {"f": "id"}, context={}), "company.company")
+        if len(found) != 1:
+            raise Fatal(
+                f"the ERP has {len(found)} companies this user may see; name one in the extra of erp_api: company"
+            )
+        return int(found[0]["id"])
 
     def server_now(self, model: str) -> datetime:
         """The server's clock, UTC. Raises Retryable, Fatal."""
@@ -45,34 +61,102 @@ class TrytonClient:
     def search(
         self, model: str, *, domain: Sequence[Any], fields: Sequence[str], order: Sequence[str], size: int
     ) -> list[Record]:
-        """The first `size` records of a search, in ascending order. Raises Retryable, Fatal."""
+        """The first `size` records of a search, in ascending order, deactivated ones among them.
+
+        Raises Retryable; Fatal also when a field is unknown, or kept from the key's user.
+        """
         query = {
             "d": _encoded(domain),
             "f": list(fields),
             "o": _encoded([[name, "ASC"] for name in order]),
             "s": size,
         }
-        records = read_json(self._get(model, query).text, place=f"ERP {model}")
+        records = self._records(self._get(model, query), model)
+        asked = {name.partition(".")[0] for name in fields}
+        if records and (hidden := asked - set(records[0])):
+            raise Fatal(
+                f"ERP {model}: answers leave out {', '.join(sorted(hidden))}; let the key's user read them"
+            )
+        return records
+
+    def create(self, model: str, values: Record, *, fields: Sequence[str]) -> Record:
+        """A new record, as far as asked for. Raises Rejected, Retryable, Uncertain, Fatal."""
+        return self._write("POST", model, values, fields)
+
+    def change(self, model: str, record: Any, values: Record, *, fields: Sequence[str]) -> Record:
+        """Change a record. Raises Rejected, Retryable, Uncertain, Fatal."""
+        return self._write("PUT", f"{model}/{record}", values, fields)
+
+    def act(self, model: str, record: Any, action: str, *, fields: Sequence[str]) -> Record:
+        """Press a button of a record: quote, confirm, post. Raises Rejected, Retryable, Uncertain, Fatal."""
+        return self._write("POST", f"{model}/{record}/{action}", {}, fields)
+
+    def _write(self, method: str, place: str, values: Record, fields: Sequence[str]) -> Record:
+        headers = self._context_header()  # asked for before anything is sent, so that what fails is known
+        try:
+            response = self._session.request(
+                method,
+                self.path(place),
+                json=values,
+                params={"f": list(fields)},
+                headers=headers,
+                timeout=TIMEOUT_S,
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            raise unanswered(error, place=place) from None
+        if response.status_code >= _REDIRECT:
+            raise refused_writing(response, place=place)
+        written = read_json(response.text or "{}", place=f"ERP {place}")
+        return written if isinstance(written, dict) else {}
+
+    def _get(
+        self, model: str, query: Mapping[str, Any], *, context: Mapping[str, Any] | None = None
+    ) -> requests.Response:
+        headers = _context_header(context) if context is not None else self._context_header()
+        try:
+            response = self._session.get(
+                self.path(model), params=query, headers=headers, timeout=TIMEOUT_S, allow_redirects=False
+            )
+        except requests.RequestException as error:
+            raise Retryable(f"ERP {model} did not answer ({type(error).__name__})") from None
+        if response.status_code < _REDIRECT:
+            return response
+        if response.status_code == _BROKEN:
+            self._explain_broken(model, query)
+        raise refused_reading(response.status_code, place=model)
+
+    def _explain_broken(self, model: str, query: Mapping[str, Any]) -> None:
+        """A field Tryton does not know breaks it (500), today and tomorrow. Raises Fatal naming the field."""
+        asked = query["f"] if isinstance(query["f"], list) else [query["f"]]
+        names = sorted({name.partition(".")[0] for name in asked})
+        try:
+            response = self._session.post(
+                f"{self.path(model)}/fields_get", json={"fields_names": names}, timeout=TIMEOUT_S
+            )
+            known = response.json()
+        except (requests.RequestException, ValueError):
+            return
+        if response.ok and isinstance(known, dict) and (unknown := set(names) - set(known)):
+            raise Fatal(
+                f"ERP {model} has no field {', '.join(sorted(unknown))}; "
+                "activate our module there (include/tryton_module)"
+            )
+
+    def _records(self, response: requests.Response, model: str) -> list[Record]:
+        records = read_json(response.text, place=f"ERP {model}")
         if not isinstance(records, list):
             raise Retryable(f"ERP {model}: the answer is not a list of records")
         return records
 
-    def _get(self, model: str, query: Mapping[str, Any]) -> requests.Response:
-        try:
-            response = self._session.get(
-                self.path(model), params=query, timeout=TIMEOUT_S, allow_redirects=False
-            )
-        except requests.RequestException as error:
-            raise Retryable(f"ERP {model} did not answer ({type(error).__name__})") from None
-        status = response.status_code
-        if status < _REDIRECT:
-            return response
-        if status >= _SERVER_ERROR or status in RETRYABLE_STATUSES:
-            raise Retryable(f"ERP {model} answered {status}; trying again later")
-        raise Fatal(
-            f"ERP {model} answered {status}; {_ADVICE.get(status, 'check the fields and the address')}"
-        )
+    def _context_header(self) -> dict[str, str]:
+        # Without active_test a search leaves out what was deactivated, as if it had been deleted.
+        return _context_header({"company": self.company, "active_test": False})
 
 
-def _encoded(value: Sequence[Any]) -> str:
+def _context_header(context: Mapping[str, Any]) -> dict[str, str]:
+    return {"X-Tryton-Context": _encoded(context)}
+
+
+def _encoded(value: Any) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).decode()

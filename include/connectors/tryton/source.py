@@ -1,4 +1,4 @@
-"""Tryton as a source: what changed, by write date, and a proof by a listing of ids and amounts."""
+"""Tryton as a source: what changed, by its stamps, and a proof by a listing of ids and amounts."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,7 +7,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from include.connectors.tryton.client import Record, TrytonClient
-from include.connectors.tryton.translate import MODELS, STAMP, fields, instant_value, translate, value_text
+from include.connectors.tryton.translate import (
+    READINGS,
+    STAMP,
+    column,
+    instant_value,
+    paths,
+    translate,
+    value_text,
+)
 from include.connectors.windows import Walk, complete_until, numbered, walk_from, window
 from include.connectors.wire import record_key, sums, usable
 from include.domain.entities import ENTITIES
@@ -17,7 +25,7 @@ OVERLAP = timedelta(minutes=2)
 PAGE_ROWS = 1_000
 
 SETTLE = timedelta(minutes=5)
-"""A write date is its transaction's start; a row may show up this much later."""
+"""A stamp is its transaction's start; a row may show up this much later."""
 
 
 class TrytonSource:
@@ -25,7 +33,7 @@ class TrytonSource:
 
     system = "erp"
     states_once = False
-    entities: Sequence[str] = tuple(MODELS)
+    entities: Sequence[str] = tuple(READINGS)
 
     def __init__(self, client: TrytonClient, *, page_rows: int = PAGE_ROWS) -> None:
         self._client = client
@@ -33,14 +41,14 @@ class TrytonSource:
 
     def fetch_page(self, entity: str, cursor: Cursor | None) -> Page:
         """The next changed records, oldest first. Raises Retryable, Fatal."""
-        model = MODELS[entity]
+        model = READINGS[entity].model
         walk = walk_from(cursor, overlap=OVERLAP, horizon=lambda: self._client.server_now(model) - SETTLE)
-        rows = self._read(entity, walk, ["id", *fields(entity).values()])
+        rows = self._read(entity, walk, paths(entity))
         return walk.page(self._records(model, rows), at=self._position(rows))
 
-    def column(self, entity: str, field: str) -> str:  # noqa: ARG002 - the protocol's
-        """Our names: they are close enough to its own."""
-        return field
+    def column(self, entity: str, field: str) -> str:
+        """Tryton's name of the field, or the path to it."""
+        return column(entity, field)
 
     def complete_until(self, cursor: Cursor) -> datetime:
         """The horizon of the last walk that is over."""
@@ -57,8 +65,7 @@ class TrytonSource:
         return translate(entity, payload)
 
     def _listing(self, entity: str, after: Cursor | None, until: Cursor) -> Iterator[Record]:
-        ours = fields(entity)
-        names = ["id", *(ours[name] for name in (ENTITIES[entity].amount, "currency") if name in ours)]
+        names = paths(entity, of=[ENTITIES[entity].amount or "", "currency"])
         walk: Walk | None = window(after=after, until=until, overlap=OVERLAP)
         while walk:
             rows = self._read(entity, walk, names)
@@ -67,10 +74,12 @@ class TrytonSource:
             walk = replace(walk, at=at) if at else None
 
     def _read(self, entity: str, walk: Walk, names: Sequence[str]) -> list[Record]:
+        reading = READINGS[entity]
+        ours = [["company", "=", self._client.company]] if reading.by_company else []
         return self._client.search(
-            MODELS[entity],
-            domain=_domain(walk),
-            fields=[*dict.fromkeys(names), STAMP],
+            reading.model,
+            domain=[*reading.domain, *ours, *_domain(walk)],
+            fields=["id", *dict.fromkeys(names), STAMP],
             order=[STAMP, "id"],
             size=self._page_rows,
         )

@@ -8,7 +8,7 @@ import pytest
 from simple_salesforce import Salesforce
 from simple_salesforce.exceptions import SalesforceMalformedRequest, SalesforceMoreThanOneRecord
 
-from tests.contract.conftest import ACCOUNT, KEYS, LEADS
+from tests.contract.salesforce.conftest import ACCOUNT, KEYS, LEADS
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 
-from tests.contract.conftest import KEYS, LEADS
+from tests.contract.salesforce.conftest import KEYS, LEADS
 
 
 def test_jsforce_reads_writes_and_loads_in_bulk(jsforce: Callable[..., str], address: str):

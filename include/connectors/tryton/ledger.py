@@ -1,0 +1,162 @@
+"""Tryton as a ledger: customers, orders, invoices, payments and credit notes, each made once.
+
+What is made carries its key in a field the database keeps unique (include/tryton_module): the ERP itself refuses a
+second one. A record found by its key is taken on from the state the last attempt left it in.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from include.connectors.tryton import documents
+from include.connectors.tryton.client import Record, TrytonClient
+from include.connectors.tryton.documents import native
+from include.connectors.tryton.wizards import TrytonWizards
+from include.ports import (
+    Booked,
+    NewCreditNote,
+    NewCustomer,
+    NewOrder,
+    NewPayment,
+    Rejected,
+    Retryable,
+    Uncertain,
+)
+
+KEY = "tieout_key"
+_SHOWN = ("number", "state")
+STEPS_MAX = 10
+
+Step = Callable[[Record], Record]
+
+
+class TrytonLedger:
+    """Writes to one company of one database. The wizards need a login; all else the key."""
+
+    def __init__(self, client: TrytonClient, wizards: TrytonWizards) -> None:
+        self._client, self._wizards = client, wizards
+
+    def customer(self, new: NewCustomer) -> Booked:
+        """The party of a CRM account; one merged into another counts as that one."""
+        fields = ("code", "replaced_by")
+        found = self._once(
+            "party.party", ("crm_account", new.crm_account), lambda: documents.party(self._one, new), fields
+        )
+        if found.get("replaced_by") is not None:
+            found = self._one("party.party", [["id", "=", found["replaced_by"]]], fields)
+        return Booked(native_id=str(found["id"]), number=str(found["code"] or ""), state="active")
+
+    def order(self, new: NewOrder) -> Booked:
+        """The sale of this key, confirmed; Tryton processes it after that, at once or by its queue."""
+        fields = (*_SHOWN, "party", "reference", "currency.code")
+        found = self._once("sale.sale", (KEY, new.key), lambda: documents.sale(self._one, new), fields)
+        stated = (str(found["party"]), found["reference"], found["currency"]["code"])
+        if stated != (new.customer_id, new.opportunity_id, new.currency) and not self._merged(new, stated[0]):
+            raise Rejected(f"ERP sale.sale/{found['id']} has this key and is another order")
+        steps = self._buttons("sale.sale", {"draft": "quote", "quotation": "confirm"}, fields)
+        return _booked(self._advance("sale.sale", found, steps, fields))
+
+    def invoice(self, order_id: str, *, issued_on: date) -> Sequence[Booked]:
+        """The invoices of a sale, those in draft dated and posted."""
+        sale = self._one("sale.sale", [["id", "=", native(order_id)]], ("state", "invoices"))
+        if not sale["invoices"]:
+            raise Retryable(f"ERP sale.sale/{order_id} ({sale['state']}) has no invoice yet")
+        return [_booked(self._post(one, issued_on)) for one in sale["invoices"]]
+
+    def payment(self, new: NewPayment) -> Booked:
+        """The payment of this key: submitted, processed by the wizard, and marked as succeeded."""
+        fields = (*_SHOWN, "amount")
+        found = self._once(
+            "account.payment", (KEY, new.key), lambda: documents.payment(self._one, new), fields
+        )
+        if documents.amount(found["amount"]) != new.amount:
+            raise Rejected(f"ERP account.payment/{found['id']} has this key and another amount")
+        steps = self._buttons("account.payment", {"draft": "submit", "processing": "succeed"}, fields)
+        steps["submitted"] = lambda record: self._process(record, fields)
+        return _booked(self._advance("account.payment", found, steps, fields))
+
+    def credit_note(self, new: NewCreditNote) -> Booked:
+        """An invoice below zero whose lines name those of the invoice it takes back."""
+        found = self._once(
+            "account.invoice", (KEY, new.key), lambda: documents.credit_note(self._one, new), _SHOWN
+        )
+        steps = self._buttons("account.invoice", {"draft": "post", "validated": "post"}, _SHOWN)
+        return _booked(self._advance("account.invoice", found, steps, _SHOWN))
+
+    def _post(self, invoice_id: Any, issued_on: date) -> Record:
+        fields = (*_SHOWN, "invoice_date")
+        found = self._one("account.invoice", [["id", "=", invoice_id]], fields)
+        if found["state"] == "draft" and found["invoice_date"] is None:
+            dated = {"invoice_date": documents.day(issued_on)}
+            found = self._client.change("account.invoice", invoice_id, dated, fields=fields)
+        steps = self._buttons("account.invoice", {"draft": "post", "validated": "post"}, fields)
+        return self._advance("account.invoice", found, steps, fields)
+
+    def _process(self, record: Record, fields: Sequence[str]) -> Record:
+        self._wizards.run(
+            "account.payment.process",
+            model="account.payment",
+            records=[record["id"]],
+            company=self._client.company,
+        )
+        return self._one("account.payment", [["id", "=", record["id"]]], fields)
+
+    def _buttons(self, model: str, actions: Mapping[str, str], fields: Sequence[str]) -> dict[str, Step]:
+        def pressing(action: str) -> Step:
+            return lambda record: self._client.act(model, record["id"], action, fields=fields)
+
+        return {state: pressing(action) for state, action in actions.items()}
+
+    def _once(
+        self, model: str, key: tuple[str, str], values: Callable[[], Record], fields: Sequence[str]
+    ) -> Record:
+        """The record of a key, made when there is none."""
+        domain = [[key[0], "=", key[1]]]
+        if found := self._find(model, domain, fields):
+            return found
+        try:
+            return self._client.create(model, {**values(), key[0]: key[1]}, fields=fields)
+        except (Rejected, Uncertain):
+            # Somebody else was first, or only the answer was lost: either way it is there under its key.
+            if found := self._find(model, domain, fields):
+                return found
+            raise
+
+    def _advance(
+        self, model: str, record: Record, steps: Mapping[str, Step], fields: Sequence[str]
+    ) -> Record:
+        """Take the steps that lead on from the record's state, until none does."""
+        for _ in range(STEPS_MAX):
+            state = record["state"]
+            if state not in steps:
+                return self._one(model, [["id", "=", record["id"]]], fields)
+            try:
+                record = steps[state](record)
+            except (Rejected, Uncertain):
+                # The step may be taken: by another worker, or by us with the answer lost.
+                record = self._one(model, [["id", "=", record["id"]]], fields)
+                if record["state"] == state:
+                    raise
+            if record["state"] == state:
+                break
+        raise Retryable(f"ERP {model}/{record['id']} stays in state {record['state']}")
+
+    def _merged(self, new: NewOrder, party: str) -> bool:
+        """Whether the customer asked for was merged into the order's after it was made."""
+        found = self._find("party.party", [["id", "=", native(new.customer_id)]], ("replaced_by",))
+        return found is not None and str(found["replaced_by"]) == party
+
+    def _find(self, model: str, domain: Sequence[Any], fields: Sequence[str]) -> Record | None:
+        found = self._client.search(model, domain=domain, fields=fields, order=["id"], size=1)
+        return found[0] if found else None
+
+    def _one(self, model: str, domain: Sequence[Any], fields: Sequence[str]) -> Record:
+        found = self._find(model, domain, fields)
+        if found is None:
+            named = ", ".join(str(clause[2]) for clause in domain)
+            raise Rejected(f"the ERP has no {model} {named}")
+        return found
+
+
+def _booked(record: Record) -> Booked:
+    return Booked(native_id=str(record["id"]), number=str(record["number"] or ""), state=str(record["state"]))

@@ -1,0 +1,48 @@
+"""One act, one record: the caller's own key of what it created, which the database keeps unique."""
+
+from typing import Any
+
+from trytond.model import Unique, fields
+from trytond.pool import PoolMeta
+
+
+class _Keyed(metaclass=PoolMeta):
+    """Records without a key are as before: a database takes no two unknown values for equal."""
+
+    __slots__ = ()
+
+    tieout_key = fields.Char("Tieout Key", strip=False, help="What the record was created for, stated once.")
+
+    @classmethod
+    def __setup__(cls) -> None:
+        super().__setup__()
+        table = cls.__table__()
+        cls._sql_constraints.append(
+            ("tieout_key_unique", Unique(table, table.tieout_key), "tieout.msg_key_unique")
+        )
+
+    @classmethod
+    def copy(cls, records: Any, default: Any = None) -> Any:
+        """A copy is another record, so it starts without a key."""
+        return super().copy(records, default={"tieout_key": None, **(default or {})})
+
+
+class Sale(_Keyed):
+    __name__ = "sale.sale"
+
+
+class Invoice(_Keyed):
+    """`disputed`: the customer objects, so nobody is reminded and nothing is written off."""
+
+    __name__ = "account.invoice"
+
+    disputed = fields.Boolean("Disputed")
+
+    @classmethod
+    def __setup__(cls) -> None:
+        super().__setup__()
+        cls._check_modify_exclude.add("disputed")  # customers object to what is posted, not to drafts
+
+
+class Payment(_Keyed):
+    __name__ = "account.payment"
