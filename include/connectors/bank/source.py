@@ -10,7 +10,7 @@ from decimal import Decimal
 from hashlib import sha256 as sha256_of
 from typing import Any
 
-from include.connectors.bank.client import Content, StatementFile, StatementFolder
+from include.connectors.bank.client import Content, Format, StatementFile, StatementFolder
 from include.connectors.bank.reader import read_statements
 from include.connectors.bank.translate import Entry, Statement, column, translate
 from include.connectors.wire import sums, usable
@@ -90,10 +90,10 @@ class BankSource:
 
     def _records(self, file: StatementFile, content: Content) -> Iterator[RawRecord]:
         place = f"{self._label}/{file.name}"
-        if content.refused or file.format is None:
+        if content.refused:
             yield _refused_file(file, content, place, content.refused)
             return
-        for number, statement in enumerate(read_statements(content.data, file.format), start=1):
+        for number, statement in enumerate(read_statements(content.data, Format(file.format)), start=1):
             if statement.refused and not statement.source:
                 yield _refused_file(file, content, place, statement.refused)
             else:
