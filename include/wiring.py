@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -20,12 +20,11 @@ from airflow.sdk import (
     ExceptionRetryPolicy,
     RetryAction,
     RetryRule,
-    Variable,
     get_current_context,
 )
 from airflow.sdk.log import mask_secret
 
-from include.ports import Fatal, Postman, Rejected, Retryable, Source, Stop, Store, Uncertain
+from include.ports import Fatal, Rejected, Retryable, Source, Stop, Store, Uncertain
 
 if TYPE_CHECKING:
     from simple_salesforce.api import Salesforce
@@ -90,8 +89,10 @@ def store() -> Store:
 
 
 def sources() -> list[Source]:
-    """Every system we read."""
-    return [salesforce(), erp(), payments()]
+    """Every system we read; of those that send files, those that have a place for them."""
+    from include.wiring_files import file_sources
+
+    return [salesforce(), erp(), payments(), *file_sources()]
 
 
 def salesforce() -> Source:
@@ -134,36 +135,6 @@ def payments() -> Source:
     return StripeSource(StripePayments(_password(connection), address=address), zone=ZONE)
 
 
-def postman() -> Postman:
-    """Mail to finance: connection `finance_mail`, with the extras of Airflow's smtp connections."""
-    from include.connectors.mail.client import MailPostman, MailServer
-
-    connection = BaseHook.get_connection("finance_mail")
-    extra = connection.extra_dejson
-    sender = extra.get("from_email") or connection.login
-    if not connection.host or not sender:
-        raise Fatal("connection finance_mail needs a host, and from_email in its extra")
-    security = _security(plain=_yes(extra.get("disable_ssl")), bare=_yes(extra.get("disable_tls")))
-    server = MailServer(
-        host=connection.host,
-        port=connection.port or {"tls": 465, "starttls": 587, "none": 25}[security],
-        sender=str(sender),
-        security=security,
-        login=connection.login or "",
-        password=connection.password or "",
-    )
-    return MailPostman(server)
-
-
-def recipients() -> list[str]:
-    """Who gets the report: variable `finance_recipients`, separated by commas. Raises Fatal when empty."""
-    stated = str(Variable.get("finance_recipients", default="") or "")
-    addresses = stated.replace(";", ",").replace(",", " ").split()
-    if not addresses:
-        raise Fatal("variable finance_recipients is empty; set it to addresses separated by commas")
-    return addresses
-
-
 def policy() -> "Policy":
     """The rules of include/policy."""
     from include.policy import load_policy
@@ -191,16 +162,6 @@ def _password(connection: Connection) -> str:
     if not connection.password:
         raise Fatal(f"connection {connection.conn_id} has no password; its key belongs there")
     return connection.password
-
-
-def _yes(value: Any) -> bool:
-    return str(value).strip().lower() in {"true", "1", "yes"}
-
-
-def _security(*, plain: bool, bare: bool) -> Literal["none", "starttls", "tls"]:
-    if not plain:
-        return "tls"
-    return "none" if bare else "starttls"
 
 
 # --- what tasks have in common
@@ -259,6 +220,8 @@ def pull(source: Source) -> None:
 
     db = store()
     each_entity(source, lambda entity: pull_changes(source, db, entity=entity))
+    for note in list(getattr(source, "notes", tuple)())[:COMPLAINTS_SHOWN]:
+        log.warning("%s: %s", source.system, note)
 
 
 def prove(source: Source) -> None:

@@ -30,7 +30,10 @@ ALLOWED: dict[str, set[str]] = {
         "include.flows",
         "include.policy",
         "include.ports",
+        "include.wiring_files",
     },
+    "include.wiring_files": {"include.connectors", "include.ports"},
+    "include.wiring_mail": {"include.connectors", "include.ports"},
     "include.console": PURE | {"include.flows", "include.wiring", "include.console", "include.ports"},
     "include.cli_breaks": INSIDE | {"include.local", "include.flows", "include.store", "include.cli_breaks"},
     "include.cli": {
@@ -43,11 +46,18 @@ ALLOWED: dict[str, set[str]] = {
         "include.ports",
     },
     "include.cli_certificate": {"include.local", "include.offline", "include.ports", "include.verify"},
-    "dags": {"include.wiring", "include.flows"},
+    "dags": {"include.wiring", "include.wiring_files", "include.wiring_mail", "include.flows"},
     "plugins": {"include.console", "include.flows"},
 }
 
-AIRFLOW_IN = {"dags", "plugins", "include.wiring", "include.console"}
+AIRFLOW_IN = {
+    "dags",
+    "plugins",
+    "include.wiring",
+    "include.wiring_files",
+    "include.wiring_mail",
+    "include.console",
+}
 IMPURE = {"os", "time", "random", "secrets", "socket", "subprocess", "requests", "psycopg", "uuid.uuid4"}
 ENVIRONMENT_CALLS = {"now", "utcnow", "today", "getenv", "open"}
 
