@@ -20,6 +20,14 @@ _THOUSANDTHS = frozenset(["BHD", "JOD", "KWD", "OMR", "TND"])
 _ATTEMPT_TYPES = {"succeeded": "charge.succeeded", "failed": "charge.failed"}
 
 
+class Refused(Exception):
+    """A reply in Stripe's shape of error; `facts` are its further members (code, param)."""
+
+    def __init__(self, status: int, message: str, **facts: str) -> None:
+        super().__init__(message)
+        self.status, self.facts = status, facts
+
+
 @dataclass(frozen=True)
 class Item:
     """An object as served. `payout`: the payout that holds it, which Stripe filters by but does not show."""
@@ -45,6 +53,10 @@ def load_items(world: World) -> dict[str, list[Item]]:
         "payouts": [Item(payout) for payout in payouts],
         "balance_transactions": _payout_items(world, paid_at),
         "events": [Item(_attempt(row, charge_of)) for row in world.rows("payments/attempts")],
+        # A world holds none of these; what is written comes in here.
+        "customers": [],
+        "payment_intents": [],
+        "invoices": [],
     }
 
 

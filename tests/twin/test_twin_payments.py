@@ -168,7 +168,9 @@ def test_charges_are_found_by_the_time_they_were_made(
 
 
 def test_amounts_count_in_the_currencys_smallest_unit(v1: Any) -> None:
-    yen, dinar = v1.charges.retrieve("yen"), v1.charges.retrieve("dinar")
+    expanded = {"expand": ["balance_transaction"]}
+    yen, dinar = v1.charges.retrieve("yen", expanded), v1.charges.retrieve("dinar", expanded)
+    assert v1.charges.retrieve("yen").balance_transaction == "txn_yen"
     assert (yen.amount, yen.currency, yen.customer) == (500, "jpy", "C1")
     assert (yen.balance_transaction.fee, yen.balance_transaction.net) == (18, 482)
     assert (dinar.amount, dinar.balance_transaction.fee, dinar.metadata.to_dict()) == (
