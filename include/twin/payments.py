@@ -25,6 +25,9 @@ from include.twin.payments_writes import Book, create
 from include.twin.web import json_reply, web_app
 from include.twin.world import Clock, World, utc_now
 
+ACCOUNT_VERSION = "2026-10-28.endive"
+"""What an account answers in when a request names no version."""
+
 PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX = 10, 100
 _FILTERS = {
     "charges": {"customer"},
@@ -94,6 +97,7 @@ async def _guard(request: Request, go_on: Callable[[Request], Awaitable[Response
     else:
         response = await go_on(request)
     response.headers["Request-Id"] = f"req_{secrets.token_hex(7)}"
+    response.headers["Stripe-Version"] = request.headers.get("stripe-version", ACCOUNT_VERSION)
     return response
 
 

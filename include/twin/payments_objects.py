@@ -17,6 +17,9 @@ _WHOLE = frozenset(
     ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"]
 )
 _THOUSANDTHS = frozenset(["BHD", "JOD", "KWD", "OMR", "TND"])
+MODELESS = frozenset({"balance_transaction", "refund"})
+"""Objects of Stripe's that do not say whether they are of live or of test mode."""
+
 _ATTEMPT_TYPES = {"succeeded": "charge.succeeded", "failed": "charge.failed"}
 
 
@@ -169,7 +172,7 @@ def _head(row: Row, kind: str, metadata: dict[str, str]) -> dict[str, Any]:
         "id": row.get("id") or None,
         "object": kind,
         "currency": row.get("currency", "").lower() or None,
-        "livemode": False,
+        **({} if kind in MODELESS else {"livemode": False}),
         "metadata": metadata,
         "status": row.get("status") or None,
     }

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from include.twin.payments_objects import Item, Refused
+from include.twin.payments_objects import MODELESS, Item, Refused
 from include.twin.web import json_reply
 from include.twin.world import Clock
 
@@ -236,7 +236,7 @@ def _new(prefix: str, kind: str, book: Book, form: Form) -> Body:
         "id": f"{prefix}_{secrets.token_hex(12)}",
         "object": kind,
         "created": book.now(),
-        "livemode": False,
+        **({} if kind in MODELESS else {"livemode": False}),
         "metadata": metadata,
     }
 

@@ -106,6 +106,8 @@ def receive(
 
 
 def _signed_at(signature: str) -> datetime:
+    if not signature.isascii():
+        raise Unsigned("webhook: the Stripe-Signature header is not ASCII")
     parts = [part.strip().partition("=") for part in signature.split(",")]
     stamps = [value for name, _, value in parts if name == "t"]
     versions = [value for name, _, value in parts if name == "v1"]
