@@ -29,6 +29,9 @@ from include.ports import Fatal, Rejected, Retryable, Source, Stop, Store, Uncer
 if TYPE_CHECKING:
     from simple_salesforce.api import Salesforce
 
+    from include.connectors.salesforce.client import SalesforceClient
+    from include.connectors.stripe.client import StripePayments
+    from include.connectors.tryton.client import TrytonClient
     from include.policy import Policy
 
 ZONE = ZoneInfo("Asia/Singapore")
@@ -82,10 +85,15 @@ def store() -> Store:
     """The application's database: connection `tieout_db`."""
     from include.store.postgres import PostgresStore
 
+    return PostgresStore(database_url())
+
+
+def database_url() -> str:
+    """Where connection `tieout_db` leads. Raises Fatal when it is no Postgres."""
     scheme, _, rest = BaseHook.get_connection("tieout_db").get_uri().partition("://")
     if not scheme.startswith("postgres"):
         raise Fatal(f"connection tieout_db is of type {scheme}; it must be postgres")
-    return PostgresStore(f"postgresql://{rest}")
+    return f"postgresql://{rest}"
 
 
 def sources() -> list[Source]:
@@ -96,11 +104,17 @@ def sources() -> list[Source]:
 
 
 def salesforce() -> Source:
+    """Salesforce as a source."""
+    from include.connectors.salesforce.source import SalesforceSource
+
+    return SalesforceSource(salesforce_client())
+
+
+def salesforce_client() -> "SalesforceClient":
     """Salesforce: connection `salesforce_api`; a plain-http `instance_url` in its extra is a twin here."""
     from airflow.providers.salesforce.hooks.salesforce import SalesforceHook
 
     from include.connectors.salesforce.client import SalesforceClient, guarded_session
-    from include.connectors.salesforce.source import SalesforceSource
 
     address = str(BaseHook.get_connection("salesforce_api").extra_dejson.get("instance_url") or "")
     session = guarded_session(address if address.startswith("http://") else "")
@@ -110,29 +124,41 @@ def salesforce() -> Source:
         mask_secret(logged_in.session_id)  # Airflow's logs hide only the secrets they were told
         return logged_in
 
-    return SalesforceSource(SalesforceClient(connect))
+    return SalesforceClient(connect)
 
 
 def erp() -> Source:
+    """Tryton as a source."""
+    from include.connectors.tryton.source import TrytonSource
+
+    return TrytonSource(erp_client())
+
+
+def erp_client() -> "TrytonClient":
     """Tryton: connection `erp_api`, its password the key; the database in its path or its extra."""
     from include.connectors.tryton.client import TrytonClient
-    from include.connectors.tryton.source import TrytonSource
 
     connection = BaseHook.get_connection("erp_api")
     address = address_of(connection)
     if not urlsplit(address).path.strip("/"):
         address = f"{address.rstrip('/')}/{connection.extra_dejson.get('database') or 'erp'}"
-    return TrytonSource(TrytonClient(address, key=_password(connection)))
+    return TrytonClient(address, key=_password(connection))
 
 
 def payments() -> Source:
+    """Stripe as a source."""
+    from include.connectors.stripe.source import StripeSource
+
+    return StripeSource(payments_client(), zone=ZONE)
+
+
+def payments_client() -> "StripePayments":
     """Stripe: connection `payments_api`, its password the key; a host only when it is not Stripe's own."""
     from include.connectors.stripe.client import StripePayments
-    from include.connectors.stripe.source import StripeSource
 
     connection = BaseHook.get_connection("payments_api")
     address = address_of(connection) if connection.host else ""
-    return StripeSource(StripePayments(_password(connection), address=address), zone=ZONE)
+    return StripePayments(_password(connection), address=address)
 
 
 def policy() -> "Policy":

@@ -3,12 +3,15 @@
 
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowSkipException
 
 from include.ports import Fatal, Source
+
+if TYPE_CHECKING:
+    from include.connectors.ecb.client import Place
 
 SETTLE_S = 60
 """A file changed more recently may still be growing."""
@@ -33,19 +36,24 @@ def bank() -> Source:
 
 
 def fx() -> Source:
-    """The ECB's rates: connection `fx_rates`, a folder or an https address in its extra's `path`.
-
-    Extra `since`: the first day wanted. Raises AirflowSkipException when no place is named.
-    """
-    from include.connectors.ecb.client import RatesAddress, RatesFolder
+    """The ECB's rates, from `since` in the extra of `fx_rates` on. Raises AirflowSkipException as `rates_place`."""
     from include.connectors.ecb.source import EcbSource
 
+    return EcbSource(rates_place(), since=_day(_extra("fx_rates").get("since")))
+
+
+def rates_place() -> "Place":
+    """Where the ECB's rates are: connection `fx_rates`, a folder or an https address in its extra's `path`.
+
+    Raises AirflowSkipException when no place is named.
+    """
+    from include.connectors.ecb.client import RatesAddress, RatesFolder
+
     extra = _extra("fx_rates")
-    path, since = str(extra["path"]), _day(extra.get("since"))
+    path = str(extra["path"])
     if "://" in path:
-        return EcbSource(RatesAddress(path), since=since)
-    folder = RatesFolder(_folder(extra, "fx_rates"), settle_s=_settle(extra), required=True)
-    return EcbSource(folder, since=since)
+        return RatesAddress(path)
+    return RatesFolder(_folder(extra, "fx_rates"), settle_s=_settle(extra), required=True)
 
 
 def place_of(conn_id: str) -> str:

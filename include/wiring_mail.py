@@ -1,14 +1,17 @@
 """Airflow to finance's mailbox: its connection becomes a postman, its variable who gets the report."""
 # ruff: noqa: PLC0415  # looked up and imported inside tasks only, as in include/wiring.py
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.sdk import BaseHook, Variable
 
-from include.ports import Fatal, Postman
+from include.ports import Fatal
+
+if TYPE_CHECKING:
+    from include.connectors.mail.client import MailPostman
 
 
-def postman() -> Postman:
+def postman() -> "MailPostman":
     """Mail to finance: connection `finance_mail`, with the extras of Airflow's smtp connections."""
     from include.connectors.mail.client import MailPostman, MailServer
 

@@ -74,7 +74,7 @@ class WatchedFolder:
 
         `required`: a folder that is not there is no empty one, and stops the reading.
         """
-        self._folder = folder
+        self._folder = self.path = folder
         self._others = others
         self._settle_s = settle_s
         self._required = required

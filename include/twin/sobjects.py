@@ -121,6 +121,10 @@ def describe(sobject: SObject, root: str) -> dict[str, Any]:
     }
 
 
+EXTERNAL_IDS = frozenset({"ERP_Customer_Id__c", "ERP_Order_Id__c"})
+"""The fields an organisation marks as external ids, and as unique, for the ERP."""
+
+
 def describe_field(name: str, kind: str) -> dict[str, Any]:
     return {
         "name": name,
@@ -143,6 +147,8 @@ def describe_field(name: str, kind: str) -> dict[str, Any]:
         "createable": False,
         "updateable": False,
         "calculated": False,
+        "externalId": name in EXTERNAL_IDS,
+        "unique": name in EXTERNAL_IDS,
         "picklistValues": [],
         "referenceTo": [name.removesuffix("Id")] if kind == "reference" else [],
     }

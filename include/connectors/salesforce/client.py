@@ -97,6 +97,19 @@ class SalesforceClient:
         self._salesforce: Salesforce | None = None
         self._usage = 0.0
 
+    def log_in(self) -> None:
+        """Log in, unless that was done. Raises Retryable, Fatal."""
+        self._salesforce = self._salesforce or self._log_in()
+
+    @property
+    def version(self) -> str:
+        """The API version asked for; empty before the first login."""
+        return str(self._salesforce.sf_version) if self._salesforce else ""
+
+    def ask(self, path: str) -> tuple[Any, Mapping[str, str]]:
+        """A resource below the version's root, and the answer's headers. Raises Retryable, Fatal."""
+        return self._get(path)
+
     def describe(self, sobject: str) -> Description:
         """Raises Retryable, Fatal."""
         body, headers = self._get(f"sobjects/{sobject}/describe")

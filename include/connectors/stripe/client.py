@@ -44,6 +44,8 @@ class StripePayments:
 
     def __init__(self, key: str, *, address: str = "", list_rows: int = LIST_ROWS) -> None:
         self._list_rows = list_rows
+        self.unrestricted = key.startswith("sk_")
+        """Whether the key may do everything; a restricted one begins with rk_."""
         self._stripe = stripe.StripeClient(
             key,
             stripe_version=API_VERSION,
