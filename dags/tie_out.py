@@ -23,7 +23,7 @@ import logging
 
 from airflow.sdk import DAG, task
 
-from include import wiring
+from include import wiring, wiring_mail
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,8 @@ with DAG(
     def report() -> None:
         from include.flows.report_day import report_day
 
-        to = wiring.recipients()
-        log.info("%s", report_day(wiring.store(), wiring.postman(), as_of=wiring.as_of(), recipients=to))
+        to = wiring_mail.recipients()
+        postman = wiring_mail.postman()
+        log.info("%s", report_day(wiring.store(), postman, as_of=wiring.as_of(), recipients=to))
 
     sources_complete() >> reconcile_day() >> check() >> publish() >> report()

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -20,16 +20,18 @@ from airflow.sdk import (
     ExceptionRetryPolicy,
     RetryAction,
     RetryRule,
-    Variable,
     get_current_context,
 )
 from airflow.sdk.log import mask_secret
 
-from include.ports import Fatal, Postman, Rejected, Retryable, Source, Stop, Store, Uncertain
+from include.ports import Fatal, Rejected, Retryable, Source, Stop, Store, Uncertain
 
 if TYPE_CHECKING:
     from simple_salesforce.api import Salesforce
 
+    from include.connectors.salesforce.client import SalesforceClient
+    from include.connectors.stripe.client import StripePayments
+    from include.connectors.tryton.client import TrytonClient
     from include.policy import Policy
 
 ZONE = ZoneInfo("Asia/Singapore")
@@ -83,23 +85,36 @@ def store() -> Store:
     """The application's database: connection `tieout_db`."""
     from include.store.postgres import PostgresStore
 
+    return PostgresStore(database_url())
+
+
+def database_url() -> str:
+    """Where connection `tieout_db` leads. Raises Fatal when it is no Postgres."""
     scheme, _, rest = BaseHook.get_connection("tieout_db").get_uri().partition("://")
     if not scheme.startswith("postgres"):
         raise Fatal(f"connection tieout_db is of type {scheme}; it must be postgres")
-    return PostgresStore(f"postgresql://{rest}")
+    return f"postgresql://{rest}"
 
 
 def sources() -> list[Source]:
-    """Every system we read."""
-    return [salesforce(), erp(), payments()]
+    """Every system we read; of those that send files, those that have a place for them."""
+    from include.wiring_files import file_sources
+
+    return [salesforce(), erp(), payments(), *file_sources()]
 
 
 def salesforce() -> Source:
+    """Salesforce as a source."""
+    from include.connectors.salesforce.source import SalesforceSource
+
+    return SalesforceSource(salesforce_client())
+
+
+def salesforce_client() -> "SalesforceClient":
     """Salesforce: connection `salesforce_api`; a plain-http `instance_url` in its extra is a twin here."""
     from airflow.providers.salesforce.hooks.salesforce import SalesforceHook
 
     from include.connectors.salesforce.client import SalesforceClient, guarded_session
-    from include.connectors.salesforce.source import SalesforceSource
 
     address = str(BaseHook.get_connection("salesforce_api").extra_dejson.get("instance_url") or "")
     session = guarded_session(address if address.startswith("http://") else "")
@@ -109,60 +124,42 @@ def salesforce() -> Source:
         mask_secret(logged_in.session_id)  # Airflow's logs hide only the secrets they were told
         return logged_in
 
-    return SalesforceSource(SalesforceClient(connect))
+    return SalesforceClient(connect)
 
 
 def erp() -> Source:
+    """Tryton as a source."""
+    from include.connectors.tryton.source import TrytonSource
+
+    return TrytonSource(erp_client())
+
+
+def erp_client() -> "TrytonClient":
     """Tryton: connection `erp_api`, its password the key; the database in its path or its extra, the company there."""
     from include.connectors.tryton.client import TrytonClient
-    from include.connectors.tryton.source import TrytonSource
 
     connection = BaseHook.get_connection("erp_api")
     address = address_of(connection)
     if not urlsplit(address).path.strip("/"):
         address = f"{address.rstrip('/')}/{connection.extra_dejson.get('database') or 'erp'}"
     company: int | str | None = connection.extra_dejson.get("company")
-    return TrytonSource(TrytonClient(address, key=_password(connection), company=company))
+    return TrytonClient(address, key=_password(connection), company=company)
 
 
 def payments() -> Source:
+    """Stripe as a source."""
+    from include.connectors.stripe.source import StripeSource
+
+    return StripeSource(payments_client(), zone=ZONE)
+
+
+def payments_client() -> "StripePayments":
     """Stripe: connection `payments_api`, its password the key; a host only when it is not Stripe's own."""
     from include.connectors.stripe.client import StripePayments
-    from include.connectors.stripe.source import StripeSource
 
     connection = BaseHook.get_connection("payments_api")
     address = address_of(connection) if connection.host else ""
-    return StripeSource(StripePayments(_password(connection), address=address), zone=ZONE)
-
-
-def postman() -> Postman:
-    """Mail to finance: connection `finance_mail`, with the extras of Airflow's smtp connections."""
-    from include.connectors.mail.client import MailPostman, MailServer
-
-    connection = BaseHook.get_connection("finance_mail")
-    extra = connection.extra_dejson
-    sender = extra.get("from_email") or connection.login
-    if not connection.host or not sender:
-        raise Fatal("connection finance_mail needs a host, and from_email in its extra")
-    security = _security(plain=_yes(extra.get("disable_ssl")), bare=_yes(extra.get("disable_tls")))
-    server = MailServer(
-        host=connection.host,
-        port=connection.port or {"tls": 465, "starttls": 587, "none": 25}[security],
-        sender=str(sender),
-        security=security,
-        login=connection.login or "",
-        password=connection.password or "",
-    )
-    return MailPostman(server)
-
-
-def recipients() -> list[str]:
-    """Who gets the report: variable `finance_recipients`, separated by commas. Raises Fatal when empty."""
-    stated = str(Variable.get("finance_recipients", default="") or "")
-    addresses = stated.replace(";", ",").replace(",", " ").split()
-    if not addresses:
-        raise Fatal("variable finance_recipients is empty; set it to addresses separated by commas")
-    return addresses
+    return StripePayments(_password(connection), address=address)
 
 
 def policy() -> "Policy":
@@ -192,16 +189,6 @@ def _password(connection: Connection) -> str:
     if not connection.password:
         raise Fatal(f"connection {connection.conn_id} has no password; its key belongs there")
     return connection.password
-
-
-def _yes(value: Any) -> bool:
-    return str(value).strip().lower() in {"true", "1", "yes"}
-
-
-def _security(*, plain: bool, bare: bool) -> Literal["none", "starttls", "tls"]:
-    if not plain:
-        return "tls"
-    return "none" if bare else "starttls"
 
 
 # --- what tasks have in common
@@ -260,6 +247,8 @@ def pull(source: Source) -> None:
 
     db = store()
     each_entity(source, lambda entity: pull_changes(source, db, entity=entity))
+    for note in list(getattr(source, "notes", tuple)())[:COMPLAINTS_SHOWN]:
+        log.warning("%s: %s", source.system, note)
 
 
 def prove(source: Source) -> None:

@@ -31,25 +31,48 @@ ALLOWED: dict[str, set[str]] = {
         "include.flows",
         "include.policy",
         "include.ports",
+        "include.wiring_files",
     },
+    "include.wiring_doctor": PURE
+    | {
+        "include.connectors",
+        "include.ports",
+        "include.store",
+        "include.wiring",
+        "include.wiring_files",
+        "include.wiring_mail",
+    },
+    "include.wiring_files": {"include.connectors", "include.ports"},
+    "include.wiring_mail": {"include.connectors", "include.ports"},
     "include.console": PURE | {"include.flows", "include.wiring", "include.console", "include.ports"},
     "include.cli_breaks": INSIDE | {"include.local", "include.flows", "include.store", "include.cli_breaks"},
     "include.cli": {
         "include.cli_breaks",
         "include.cli_certificate",
+        "include.cli_doctor",
         "include.local",
         "include.offline",
         "include.store",
         "include.twin",
         "include.ports",
     },
+    "include.cli_doctor": PURE | {"include.flows", "include.local", "include.wiring_doctor"},
     "include.cli_certificate": {"include.local", "include.offline", "include.ports", "include.verify"},
-    "dags": {"include.wiring", "include.flows"},
+    "dags": {"include.wiring", "include.wiring_files", "include.wiring_mail", "include.flows"},
     "plugins": {"include.console", "include.flows"},
 }
 
 IN_TRYTON = {"include.tryton_module"}
 AIRFLOW_IN = {"dags", "plugins", "include.wiring", "include.console"}
+AIRFLOW_IN = {
+    "dags",
+    "plugins",
+    "include.wiring",
+    "include.wiring_doctor",
+    "include.wiring_files",
+    "include.wiring_mail",
+    "include.console",
+}
 IMPURE = {"os", "time", "random", "secrets", "socket", "subprocess", "requests", "psycopg", "uuid.uuid4"}
 ENVIRONMENT_CALLS = {"now", "utcnow", "today", "getenv", "open"}
 

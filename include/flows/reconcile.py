@@ -23,6 +23,7 @@ from include.domain.proofs import ControlTotal
 from include.flows import flag_quality
 from include.flows.apply_cash import apply_cash
 from include.flows.check_orders import check_orders
+from include.flows.check_rates import check_rates
 from include.flows.match_identities import match_identities
 from include.flows.prove_run import proofs_of, prove_run
 from include.flows.recalculate_arr import recalculate_arr
@@ -117,6 +118,7 @@ def reconcile(store: Store, *, as_of: date, policy: Policy, buckets: int = 0) ->
             flag_quality.quarantined(quarantine),
             flag_quality.unknown_statuses(tx),
             flag_quality.unproven_sources(unproven),
+            check_rates(tx, as_of=as_of),
         )
         _keep_breaks(tx, seen, chain.from_iterable(quality), judge)
         _copy(tx, "recon.control_totals", _total_rows(run_id, totals))

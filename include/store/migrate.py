@@ -46,6 +46,19 @@ def migrate(url: str, *, folder: Path = SQL / "schema", through: str | None = No
     return missing
 
 
+def pending(url: str, *, folder: Path = SQL / "schema") -> list[str]:
+    """The files that `migrate` would apply; nothing is changed. Raises MigrationConflict as it would."""
+    files = migrations(folder)
+    with psycopg.connect(url) as connection:
+        ledger = connection.execute("SELECT to_regclass('public.schema_migrations')").fetchone()
+        if not ledger or not ledger[0]:
+            return list(files)
+        rows = connection.execute("SELECT name, sha256 FROM public.schema_migrations").fetchall()
+    applied = {str(name): str(digest) for name, digest in rows}
+    _refuse_conflicts(files, applied)
+    return [name for name in files if name not in applied]
+
+
 def migrations(folder: Path = SQL / "schema") -> dict[str, bytes]:
     """File name -> text, in order of application. Raises ValueError on a file not named NNN_topic.sql."""
     files = {path.name: path.read_bytes() for path in sorted(folder.glob("*.sql"))}

@@ -9,6 +9,8 @@ import secrets
 from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -18,9 +20,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from include.twin.payments_objects import Item, load_items
+from include.twin.payments_objects import Item, Refused, load_items
+from include.twin.payments_writes import Book, create
 from include.twin.web import json_reply, web_app
 from include.twin.world import Clock, World, utc_now
+
+ACCOUNT_VERSION = "2026-10-28.endive"
+"""What an account answers in when a request names no version."""
 
 PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX = 10, 100
 _FILTERS = {
@@ -30,18 +36,18 @@ _FILTERS = {
     "payouts": {"status", "arrival_date"},
     "balance_transactions": {"payout", "type", "source", "currency"},
     "events": {"type"},
+    "customers": {"email"},
+    "payment_intents": {"customer"},
+    "invoices": {"customer", "status", "subscription"},
 }
+_REFERENCES = {
+    "data.balance_transaction": "balance_transaction",
+    "balance_transaction": "balance_transaction",
+}
+"""What `expand` fills in: the name a list gives it and the one an object gives it -> the member."""
 _PAGING = {"limit", "starting_after", "ending_before", "expand"}
 _INSTANTS = {"created", "arrival_date"}
 _RELATIONS = {"": operator.eq, "gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le}
-
-
-class Refused(Exception):
-    """A reply in Stripe's shape of error; `facts` are its further members (code, param)."""
-
-    def __init__(self, status: int, message: str, **facts: str) -> None:
-        super().__init__(message)
-        self.status, self.facts = status, facts
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,11 @@ class _Listing:
 
 def payments_app(world: World, *, key: str, clock: Clock = utc_now) -> Starlette:
     listings = {name: _listing(name, items) for name, items in load_items(world).items()}
-    routes = [Route("/v1/{listing}", _list), Route("/v1/{listing}/{id:path}", _retrieve)]
+    routes = [
+        Route("/v1/{listing}", _list),
+        Route("/v1/{listing}", create, methods=["POST"]),
+        Route("/v1/{listing}/{id:path}", _retrieve),
+    ]
     app = web_app(
         routes,
         clock=clock,
@@ -65,7 +75,13 @@ def payments_app(world: World, *, key: str, clock: Clock = utc_now) -> Starlette
         exception_handlers={Refused: _refusal, HTTPException: _no_such_path},
     )
     app.state.listings, app.state.key = listings, key
+    app.state.book = Book(clock, partial(_add, listings))
     return app
+
+
+def _add(listings: dict[str, _Listing], collection: str, item: Item) -> None:
+    """A write sorts its collection anew, which only a twin of few objects should be asked for often."""
+    listings[collection] = _listing(collection, [*listings[collection].items, item])
 
 
 # --- every request
@@ -81,6 +97,7 @@ async def _guard(request: Request, go_on: Callable[[Request], Awaitable[Response
     else:
         response = await go_on(request)
     response.headers["Request-Id"] = f"req_{secrets.token_hex(7)}"
+    response.headers["Stripe-Version"] = request.headers.get("stripe-version", ACCOUNT_VERSION)
     return response
 
 
@@ -121,7 +138,16 @@ def _retrieve(request: Request) -> Response:
     at = listing.first_at.get(asked)
     if at is None:
         raise _no_such_object(404, listing, asked, "id")
-    return json_reply(listing.items[at].body)
+    return json_reply(_shown(listing.items[at].body, request))
+
+
+def _shown(body: dict[str, Any], request: Request) -> dict[str, Any]:
+    """The object with the ids of those it refers to, and these themselves where the request expands them."""
+    expanded = {
+        _REFERENCES.get(value) for name, value in request.query_params.multi_items() if "expand" in name
+    }
+    referred = {name for name in _REFERENCES.values() if isinstance(body.get(name), dict)} - expanded
+    return {**body, **{name: body[name]["id"] for name in referred}} if referred else body
 
 
 def _no_such_object(status: int, listing: _Listing, asked: str, param: str) -> Refused:
@@ -141,7 +167,7 @@ def _list(request: Request) -> Response:
     )
     if "ending_before" in request.query_params:
         page.reverse()
-    data = [item.body for item in page]
+    data = [_shown(item.body, request) for item in page]
     return json_reply({"object": "list", "data": data, "has_more": has_more, "url": request.url.path})
 
 

@@ -17,7 +17,18 @@ _WHOLE = frozenset(
     ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"]
 )
 _THOUSANDTHS = frozenset(["BHD", "JOD", "KWD", "OMR", "TND"])
+MODELESS = frozenset({"balance_transaction", "refund"})
+"""Objects of Stripe's that do not say whether they are of live or of test mode."""
+
 _ATTEMPT_TYPES = {"succeeded": "charge.succeeded", "failed": "charge.failed"}
+
+
+class Refused(Exception):
+    """A reply in Stripe's shape of error; `facts` are its further members (code, param)."""
+
+    def __init__(self, status: int, message: str, **facts: str) -> None:
+        super().__init__(message)
+        self.status, self.facts = status, facts
 
 
 @dataclass(frozen=True)
@@ -45,6 +56,10 @@ def load_items(world: World) -> dict[str, list[Item]]:
         "payouts": [Item(payout) for payout in payouts],
         "balance_transactions": _payout_items(world, paid_at),
         "events": [Item(_attempt(row, charge_of)) for row in world.rows("payments/attempts")],
+        # A world holds none of these; what is written comes in here.
+        "customers": [],
+        "payment_intents": [],
+        "invoices": [],
     }
 
 
@@ -157,7 +172,7 @@ def _head(row: Row, kind: str, metadata: dict[str, str]) -> dict[str, Any]:
         "id": row.get("id") or None,
         "object": kind,
         "currency": row.get("currency", "").lower() or None,
-        "livemode": False,
+        **({} if kind in MODELESS else {"livemode": False}),
         "metadata": metadata,
         "status": row.get("status") or None,
     }

@@ -13,7 +13,7 @@ from include.flows.check_completeness import check_completeness
 from include.flows.land_records import Landed, land_records
 from include.flows.pull_changes import Pulled, pull_changes
 from include.offline import reconcile_world
-from include.ports import Cursor, RawRecord, Translated
+from include.ports import Cursor, RawRecord, Retryable, Translated
 from include.store.postgres import PostgresStore
 from tests.connectors.statements import balance, camt, detail, document, mt940, ntry, stmt
 
@@ -62,7 +62,7 @@ def test_a_credit_is_a_line_with_the_payer_and_what_he_wrote(tmp_path: Path) -> 
     body = detail(end_to_end="E2E-7", remittance="INV-1 and INV-2", debtor="Ada  Ltd", creditor="Us")
     source = source_of(tmp_path, a_xml=camt(ntry("10.50", reference="B-1", details=[body]), closing="110.50"))
     assert only_line(source) == {
-        "id": "NL26VAYB8060476890/S-1/B-1",
+        "id": "NL26VAYB8060476890/2026-06-29/B-1",
         "account": "NL26VAYB8060476890",
         "value_date": "2026-06-30",
         "currency": "EUR",
@@ -159,7 +159,7 @@ def test_a_statement_that_does_not_add_up_is_refused_whole_and_the_others_are_us
         "the closing balance is 120.00: none of its entries is used"
     }
     assert [record.native_id for record in records(source) if not record.damage] == [
-        "NL26VAYB8060476890/S-2/#1"
+        "NL26VAYB8060476890/2026-06-29/at EUR 100"
     ]
     kept = next(record for record in records(source) if record.damage)
     assert kept.payload["statement"]["Ntry"][0]["Amt"] == [{"@Ccy": "EUR", "#": "10.00"}]
@@ -179,7 +179,9 @@ def test_pages_of_one_statement_close_with_interim_balances(tmp_path: Path) -> N
         b_xml=document(page(2, balance("ITBD", "11"), balance("CLBD", "13"), ntry("2"))),
         c_xml=document(page(3, balance("ITBD", "13"), balance("ITBD", "16"), ntry("3"))),
     )
-    assert [line["id"] for line in lines(source)] == [f"1234/S-1 page {n}/#1" for n in (1, 2, 3)]
+    assert [line["id"] for line in lines(source)] == [
+        f"1234/2026-06-29/at EUR {before}" for before in (10, 11, 13)
+    ]
 
 
 def test_what_is_not_booked_yet_counts_neither_in_the_balance_nor_as_a_line(tmp_path: Path) -> None:
@@ -214,8 +216,8 @@ def test_the_same_reference_twice_in_a_statement_makes_two_lines(tmp_path: Path)
         tmp_path, a_xml=camt(ntry("1", reference="FEE"), ntry("1", reference="FEE"), closing="102")
     )
     assert [line["id"] for line in lines(source)] == [
-        "NL26VAYB8060476890/S-1/FEE",
-        "NL26VAYB8060476890/S-1/FEE#2",
+        "NL26VAYB8060476890/2026-06-29/FEE",
+        "NL26VAYB8060476890/2026-06-29/FEE#2",
     ]
 
 
@@ -326,19 +328,22 @@ def test_an_mt940_entry_has_its_sign_its_day_and_its_references(tmp_path: Path) 
         ("-2.00", "2026-06-30"),
         ("1.00", "2026-06-30"),
     ]
-    assert found[0]["id"] == "12345678/0000123456/STARTUMS/00042-001/2026-06-30/B-1"
+    assert found[0]["id"] == "12345678/0000123456/2026-06-30/B-1"
     assert (found[0]["payer_text"], found[0]["reference"]) == ("ADA LTD", "INV-1; B-1")
     assert found[1]["reference"] == "Rent; C-9"
 
 
 def test_messages_wrapped_for_the_swift_network_are_told_apart(tmp_path: Path) -> None:
-    first, second = (mt940(EUR_TEN, closing="C260630EUR110,00").decode() for _ in range(2))
+    first = mt940(EUR_TEN, closing="C260630EUR110,00").decode()
+    second = mt940(
+        EUR_TEN.replace("B-1", "B-2"), opening="C260630EUR110,00", closing="C260630EUR120,00"
+    ).decode()
     wrapped = "".join(
         f"{{1:F01BANKDEFFXXXX0}}{{2:O9400}}{{4:\r\n{text.removesuffix(chr(13) + chr(10)).removesuffix('-')}-}}\r\n"
         for text in (first, second.replace("00042", "00043"))
     )
     found = lines(source_of(tmp_path, a_sta=wrapped.encode()))
-    assert [line["reference"] for line in found] == ["Invoice 1; B-1", "Invoice 1; B-1"]
+    assert [line["reference"] for line in found] == ["Invoice 1; B-1", "Invoice 1; B-2"]
 
 
 def test_an_entry_line_the_parser_merged_away_is_noticed(tmp_path: Path) -> None:
@@ -367,6 +372,91 @@ def test_a_statement_that_comes_again_in_a_longer_file_adds_only_what_is_new(
     assert take(source, store)[1] == Landed(good=3)
 
 
+REFERENCES = [["", "", ""], ["B-1", "B-2", "B-3"], ["B-1", "", "B-3"]]
+
+
+@pytest.mark.parametrize("references", REFERENCES, ids=["without references", "with them", "with some"])
+@pytest.mark.parametrize("month_first", [True, False], ids=["the month first", "the days first"])
+def test_a_months_statement_and_its_days_book_everything_once(
+    store: PostgresStore, tmp_path: Path, references: list[str], *, month_first: bool
+) -> None:
+    one, two, three = (
+        ntry(amount, reference=name) for amount, name in zip(("5", "7", "5.00"), references, strict=True)
+    )
+    month = camt(one, two, three, statement="2026-06", closing="117.00")
+    days = document(
+        stmt(one, statement="D-1", closing="105"),
+        stmt(two, three, statement="D-2", opening="105", closing="117"),
+    )
+    first, second = (month, days) if month_first else (days, month)
+    assert take(source_of(tmp_path, a_xml=first), store)[1] == Landed(good=3)
+    assert take(source_of(tmp_path, b_xml=second), store)[1] == Landed()
+    with store.transaction() as tx:
+        names = {"table": "canonical.bank_lines", "amount": "amount_minor"}
+        assert tx.rows_for("totals_of", names=names)[0]["loaded_minor"] == 1700
+
+
+def test_the_same_money_twice_on_one_day_is_two_bookings_also_over_two_statements(
+    store: PostgresStore, tmp_path: Path
+) -> None:
+    content = document(
+        stmt(ntry("5"), ntry("5"), statement="S-1", closing="110"),
+        stmt(ntry("5"), statement="S-2", opening="110", closing="115"),
+    )
+    assert take(source_of(tmp_path, a_xml=content), store)[1] == Landed(good=3)
+
+
+def test_a_reference_the_bank_used_again_that_day_is_left_to_a_person(
+    store: PostgresStore, tmp_path: Path
+) -> None:
+    content = document(
+        stmt(ntry("5", reference="CARDS"), statement="S-1", closing="105"),
+        stmt(ntry("5", reference="CARDS"), statement="S-2", opening="105", closing="110"),
+    )
+    _, landed = take(source_of(tmp_path, a_xml=content), store)
+    assert (landed.good, landed.quarantined) == (1, 1)
+    assert "a duplicate, first stated in bank/a.xml, statement 1" in landed.complaints[0]
+
+
+def test_what_was_pending_under_a_reference_is_used_once_it_is_booked(
+    store: PostgresStore, tmp_path: Path
+) -> None:
+    pending = camt(ntry("9", status="PDNG", reference="B-9"), closing="100")
+    take(source_of(tmp_path, a_xml=pending), store)
+    booked = camt(ntry("9", reference="B-9"), statement="S-2", closing="109")
+    assert take(source_of(tmp_path, b_xml=booked), store)[1] == Landed(good=1)
+
+
+def test_a_pipe_in_the_folder_keeps_nobody_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.xml")
+    assert refusals(source_of(tmp_path)) == {"bank/a.xml": "is no regular file"}
+
+
+def test_a_file_that_became_a_link_after_it_was_listed_is_not_followed(tmp_path: Path) -> None:
+    source_of(tmp_path, a_xml=camt(ntry("1"), closing="101"))
+    folder = StatementFolder(tmp_path)
+    [file] = folder.files()
+    (tmp_path / "secret.txt").write_text("secret")
+    (tmp_path / "a.xml").unlink()
+    (tmp_path / "a.xml").symlink_to(tmp_path / "secret.txt")
+    content = folder.read(file)
+    assert content
+    assert (content.data, content.refused.startswith("cannot be read")) == (b"", True)
+
+
+def test_a_folder_that_must_be_there_and_is_not_stops_the_reading(tmp_path: Path) -> None:
+    source = BankSource(StatementFolder(tmp_path / "unmounted", required=True))
+    with pytest.raises(Retryable, match="is the share mounted"):
+        source.fetch_page("bank_lines", None)
+
+
+def test_a_file_from_the_future_is_not_left_for_ever(tmp_path: Path) -> None:
+    source_of(tmp_path, a_xml=camt(ntry("1"), closing="101"))
+    now = (tmp_path / "a.xml").stat().st_mtime - 3_600
+    source = BankSource(StatementFolder(tmp_path, settle_s=60, clock=lambda: now))
+    assert len(records(source)) == 1
+
+
 def test_another_booking_under_the_same_id_is_for_a_person_to_decide(
     store: PostgresStore, tmp_path: Path
 ) -> None:
@@ -381,7 +471,7 @@ def test_another_booking_under_the_same_id_is_for_a_person_to_decide(
 def test_a_file_that_arrives_later_is_read_whatever_its_name(store: PostgresStore, tmp_path: Path) -> None:
     source = source_of(tmp_path, z_xml=camt(ntry("1"), closing="101"))
     take(source, store)
-    source_of(tmp_path, a_xml=camt(ntry("1"), statement="S-0", closing="101"))
+    source_of(tmp_path, a_xml=camt(ntry("1"), statement="S-0", opening="99", closing="100"))
     (tmp_path / "z.xml").unlink()
     assert take(source, store)[1] == Landed(good=1)
 
@@ -411,9 +501,13 @@ def test_a_file_that_changes_while_it_is_read_is_left_for_the_next_time(tmp_path
 @pytest.mark.parametrize("files_per_page", [1, 2, 100])
 def test_pages_of_any_size_give_the_same_lines(tmp_path: Path, files_per_page: int) -> None:
     for n in range(5):
-        (tmp_path / f"{n}.xml").write_bytes(camt(ntry("1"), statement=f"S-{n}", closing="101"))
+        (tmp_path / f"{n}.xml").write_bytes(
+            camt(ntry("1"), statement=f"S-{n}", opening=f"{n}", closing=f"{n + 1}")
+        )
     source = BankSource(StatementFolder(tmp_path), files_per_page=files_per_page)
-    assert [line["id"] for line in lines(source)] == [f"NL26VAYB8060476890/S-{n}/#1" for n in range(5)]
+    assert [line["id"] for line in lines(source)] == [
+        f"NL26VAYB8060476890/2026-06-29/at EUR {n}" for n in range(5)
+    ]
 
 
 def test_the_statements_of_a_world_are_reconciled_with_it(database_url: str, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from tests.dags.conftest import PROJECT
 
 FILES = sorted((PROJECT / "dags").glob("*.py"))
-IDS = {"extract_salesforce", "extract_erp", "extract_payments", "tie_out"}
+IDS = {"extract_salesforce", "extract_erp", "extract_payments", "extract_bank", "extract_fx", "tie_out"}
 POOLS = {"tieout_extract", "tieout_reconcile"}
 ASKING = {"get", "get_connection", "get_conn", "get_uri"}
 LINES_MAX = 80
@@ -90,7 +90,7 @@ def parsed_calls(tree: ast.AST) -> Iterator[str]:
         yield from parsed_calls(node)
 
 
-@pytest.mark.parametrize("path", [*FILES, PROJECT / "include" / "wiring.py"], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*FILES, *PROJECT.glob("include/wiring*.py")], ids=lambda path: path.stem)
 def test_parsing_looks_up_no_connection_and_no_variable(path: Path):
     assert not ASKING & set(parsed_calls(ast.parse(path.read_text())))
 

@@ -1,18 +1,22 @@
 """Airflow's connections and errors, as the application sees them."""
 
 import json
+import os
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pendulum
 import pytest
 from airflow.sdk import Connection, RetryAction
+from airflow.sdk.exceptions import AirflowSkipException
 
-from include import wiring
+from include import wiring, wiring_files, wiring_mail
 from include.flows import check_completeness, land_records, pull_changes
 from include.ports import Fatal, Rejected, Retryable, Source, Store, Uncertain
+from include.store.postgres import PostgresStore
 
 Connect = Callable[..., None]
 
@@ -96,16 +100,16 @@ def test_mail_is_encrypted_unless_told_otherwise(
     connect(
         "finance_mail", conn_type="smtp", host="mail.example", extra={"from_email": "t@example.com"} | extra
     )
-    server = cast("Any", wiring.postman())._server
+    server = cast("Any", wiring_mail.postman())._server
     assert (server.security, server.port, server.sender) == (security, port, "t@example.com")
 
 
 def test_recipients_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AIRFLOW_VAR_FINANCE_RECIPIENTS", "a@example.com, b@example.com;c@example.com")
-    assert wiring.recipients() == ["a@example.com", "b@example.com", "c@example.com"]
+    assert wiring_mail.recipients() == ["a@example.com", "b@example.com", "c@example.com"]
     monkeypatch.setenv("AIRFLOW_VAR_FINANCE_RECIPIENTS", " ")
     with pytest.raises(Fatal, match="finance_recipients is empty"):
-        wiring.recipients()
+        wiring_mail.recipients()
 
 
 @pytest.mark.parametrize(
@@ -199,3 +203,44 @@ def test_a_window_that_stays_unproven_fails_with_what_is_missing(checks: Callabl
     with pytest.raises(Fatal, match="missing I1 @ 1"):
         wiring.prove_entity(SOURCE, NO_STORE, entity="invoices")
     assert pulled == ["rewound invoices", "invoices", "landed invoices"]
+
+
+def test_a_place_for_files_makes_a_source_and_none_skips_its_tasks(connect: Connect, tmp_path: Path):
+    with pytest.raises(AirflowSkipException, match="bank_files names no path"):
+        wiring_files.bank()
+    connect("bank_files", conn_type="fs", extra={"path": str(tmp_path)})
+    connect("fx_rates", conn_type="fs")
+    assert [source.system for source in wiring_files.file_sources()] == ["bank"]
+    connect(
+        "fx_rates", conn_type="fs", extra={"path": "https://ecb.example/rates.xml", "since": "2026-01-01"}
+    )
+    assert [source.system for source in wiring_files.file_sources()] == ["bank", "fx"]
+
+
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [
+        ({"path": "relative/folder"}, "not absolute"),
+        ({"path": "/data", "settle_s": "soon"}, "whole seconds"),
+        ({"path": "/data", "since": "lately"}, "give a day"),
+        ({"path": "http://ecb.example/rates.xml"}, "not https"),
+    ],
+)
+def test_a_place_that_makes_no_sense_is_named(connect: Connect, extra: dict[str, str], said: str):
+    connect("fx_rates", conn_type="fs", extra=extra)
+    with pytest.raises(Fatal, match=said):
+        wiring_files.fx()
+
+
+def test_a_folder_is_pulled_landed_and_proven_as_its_tasks_do(
+    connect: Connect, tmp_path: Path, store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(wiring, "store", lambda: store)
+    connect("fx_rates", conn_type="fs", extra={"path": str(tmp_path)})
+    (tmp_path / "hist.csv").write_text("Date,USD\n2026-06-30,1.12\n")
+    os.utime(tmp_path / "hist.csv", (1_000, 1_000))
+    for step in (wiring.pull, wiring.land, wiring.prove):
+        step(wiring_files.fx())
+    with store.transaction() as tx:
+        proven = tx.rows("complete_sources", until=datetime(2026, 7, 1, tzinfo=UTC))
+    assert [(row["system"], row["entity"]) for row in proven] == [("fx", "fx_rates")]

@@ -16,7 +16,7 @@ from include.flows.pull_changes import pull_changes
 from include.flows.reconcile import RunSummary, reconcile
 from include.flows.render_results import render_results
 from include.policy import load_policy
-from include.ports import Cursor, Page
+from include.ports import Cursor, Page, Source
 from include.store.postgres import PostgresStore
 
 OPPORTUNITIES = (
@@ -145,7 +145,7 @@ def load(store: PostgresStore, world: Path) -> None:
     load_from(WorldSource(world), store)
 
 
-def load_from(source: WorldSource, store: PostgresStore) -> None:
+def load_from(source: Source, store: PostgresStore) -> None:
     for entity in source.entities:
         pull_changes(source, store, entity=entity)
         check_completeness(source, store, entity=entity)

@@ -41,8 +41,10 @@ def ours(folder: Path) -> dict[str, dict[str, Any]]:
 
 def test_our_file_has_all_connections(tmp_path: Path):
     assert sorted(ours(tmp_path)) == [
+        "bank_files",
         "erp_api",
         "finance_mail",
+        "fx_rates",
         "payments_api",
         "salesforce_api",
         "tieout_db",

@@ -1,11 +1,14 @@
 """The twin's payments platform, through Stripe's own client."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import stripe
+
+from tests.shared import shared
 
 PAYMENTS: list[dict[str, str]] = [
     {
@@ -168,7 +171,9 @@ def test_charges_are_found_by_the_time_they_were_made(
 
 
 def test_amounts_count_in_the_currencys_smallest_unit(v1: Any) -> None:
-    yen, dinar = v1.charges.retrieve("yen"), v1.charges.retrieve("dinar")
+    expanded = {"expand": ["balance_transaction"]}
+    yen, dinar = v1.charges.retrieve("yen", expanded), v1.charges.retrieve("dinar", expanded)
+    assert v1.charges.retrieve("yen").balance_transaction == "txn_yen"
     assert (yen.amount, yen.currency, yen.customer) == (500, "jpy", "C1")
     assert (yen.balance_transaction.fee, yen.balance_transaction.net) == (18, 482)
     assert (dinar.amount, dinar.balance_transaction.fee, dinar.metadata.to_dict()) == (
@@ -245,3 +250,13 @@ def test_a_wrong_key_opens_nothing(twin: Any) -> None:
 def test_the_key_may_come_as_basic_user_name(twin: Any) -> None:
     assert twin.get("payments", "/v1/payouts", auth=("sk_test_twin", "")).status_code == 200
     assert twin.get("payments", "/v1/payouts").status_code == 401
+
+
+@pytest.mark.parametrize(
+    "collection", ["charges", "refunds", "disputes", "payouts", "balance_transactions", "events", "customers"]
+)
+def test_what_is_served_has_only_members_that_stripes_own_have(v1: Any, collection: str) -> None:
+    path = shared("data/stripe_fixtures/fixtures3.json")
+    real = json.loads(path.read_text())["resources"][collection.removesuffix("s")]
+    for one in getattr(v1, collection).list().data:
+        assert set(one.to_dict()) <= set(real)

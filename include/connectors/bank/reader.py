@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import mt940
-from lxml import etree
 
 from include.connectors.bank.client import Format
 from include.connectors.bank.translate import (
@@ -17,15 +16,8 @@ from include.connectors.bank.translate import (
     camt_statements,
     mt940_statement,
 )
+from include.connectors.safe_xml import RefusedXml, local_name, read_xml
 
-_XML = {
-    "resolve_entities": False,
-    "load_dtd": False,
-    "no_network": True,
-    "huge_tree": False,  # libxml2's own limits on depth, text length and entity growth stay on
-    "remove_comments": True,
-    "remove_pis": True,
-}
 _REFUSALS = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 """What mt-940 raises over text that is no MT940: it has no error class of its own."""
 
@@ -54,20 +46,15 @@ def read_statements(data: bytes, form: Format) -> Iterator[Statement]:
 
 def _read_camt(data: bytes) -> Iterator[Statement]:
     try:
-        root = etree.fromstring(data, etree.XMLParser(**_XML))
-    except etree.XMLSyntaxError as error:
-        yield Statement(refused=f"is not well-formed XML ({error.msg})")
+        root = read_xml(data)
+    except RefusedXml as refused:
+        yield Statement(refused=str(refused))
         return
-    if root.getroottree().docinfo.doctype:
-        yield Statement(
-            refused="declares a document type, which no statement does; entities are not expanded"
-        )
-        return
-    kinds = {_local(child.tag) for child in root} if _local(root.tag) == "Document" else set()
+    kinds = {local_name(child.tag) for child in root} if local_name(root.tag) == "Document" else set()
     kind = next(iter(kinds)) if len(kinds) == 1 else ""
     if kind not in NOT_A_STATEMENT:
         yield Statement(
-            refused=f"is no CAMT.053 statement: <{_local(root.tag)}> holds <{', '.join(sorted(kinds))}>"
+            refused=f"is no CAMT.053 statement: <{local_name(root.tag)}> holds <{', '.join(sorted(kinds))}>"
         )
     elif NOT_A_STATEMENT[kind]:
         yield Statement(refused=NOT_A_STATEMENT[kind])
@@ -78,17 +65,13 @@ def _read_camt(data: bytes) -> Iterator[Statement]:
 
 def _node(element: Any) -> Any:
     """An element as JSON: its text, or its children by local name in lists, attributes after an @."""
-    node: dict[str, Any] = {f"@{_local(name)}": value for name, value in element.attrib.items()}
+    node: dict[str, Any] = {f"@{local_name(name)}": value for name, value in element.attrib.items()}
     for child in element:
-        node.setdefault(_local(child.tag), []).append(_node(child))
+        node.setdefault(local_name(child.tag), []).append(_node(child))
     text = (element.text or "").strip()
     if not node:
         return text
     return node | {"#": text} if text else node
-
-
-def _local(tag: str) -> str:
-    return tag.rpartition("}")[2]
 
 
 def _read_mt940(data: bytes) -> Iterator[Statement]:

@@ -1,18 +1,19 @@
 """A folder of bank statements as a source; the cursor is which files were read, each with its stamp.
 
-A line's id is made of account, statement and the bank's reference (or its place among the entries), so a file or a
-statement that comes again changes nothing. A statement whose balances do not prove it complete is refused whole.
+A line's id is its booking's own (see `bookings`), so a file or a statement that comes again, and a month's statement
+after its days', change nothing. A statement whose balances do not prove it complete is refused whole.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from hashlib import sha256 as sha256_of
 from typing import Any
 
-from include.connectors.bank.client import Content, StatementFile, StatementFolder
+from include.connectors.bank.bookings import Booking, bookings
+from include.connectors.bank.client import Content, Format, StatementFile, StatementFolder
 from include.connectors.bank.reader import read_statements
-from include.connectors.bank.translate import Entry, Statement, column, translate
+from include.connectors.bank.translate import Statement, column, translate
 from include.connectors.wire import sums, usable
 from include.domain.canonical_json import sha256
 from include.domain.statements import contradictions
@@ -90,10 +91,10 @@ class BankSource:
 
     def _records(self, file: StatementFile, content: Content) -> Iterator[RawRecord]:
         place = f"{self._label}/{file.name}"
-        if content.refused or file.format is None:
+        if content.refused:
             yield _refused_file(file, content, place, content.refused)
             return
-        for number, statement in enumerate(read_statements(content.data, file.format), start=1):
+        for number, statement in enumerate(read_statements(content.data, Format(file.format)), start=1):
             if statement.refused and not statement.source:
                 yield _refused_file(file, content, place, statement.refused)
             else:
@@ -122,12 +123,8 @@ def _statement_records(statement: Statement, place: str) -> Iterator[RawRecord]:
         )
         return
     unreadable = any(entry.damage and entry.counts for entry in statement.entries)
-    stated: Counter[str] = Counter()
-    for number, entry in enumerate(statement.entries, start=1):
-        stated[entry.reference] += 1
-        yield _line(
-            statement, entry, _entry_id(entry, number, stated), f"{place}, entry {number}", unreadable
-        )
+    for number, booking in enumerate(bookings(statement), start=1):
+        yield _line(statement, booking, f"{place}, entry {number}", unreadable=unreadable)
 
 
 def _unproven(statement: Statement) -> str:
@@ -143,20 +140,13 @@ def _unproven(statement: Statement) -> str:
     return f"{'; '.join(reasons)}: none of its entries is used" if reasons else ""
 
 
-def _entry_id(entry: Entry, number: int, stated: Counter[str]) -> str:
-    if not entry.reference:
-        return f"#{number}"
-    return entry.reference + (f"#{stated[entry.reference]}" if stated[entry.reference] > 1 else "")
-
-
-def _line(statement: Statement, entry: Entry, name: str, place: str, unreadable: bool) -> RawRecord:  # noqa: FBT001
-    key = "/".join((statement.account or "no account", statement.id, name))
-    payload = {"id": key, "account": statement.account, **entry.payload}
+def _line(statement: Statement, booking: Booking, place: str, *, unreadable: bool) -> RawRecord:
+    entry = booking.entry
     unchecked = UNCHECKED if unreadable and entry.counts else ""
     return RawRecord(
-        native_id=_key(key),
-        version=sha256(payload),
-        payload=payload,
+        native_id=_key(booking.key),
+        version=booking.version,
+        payload={"id": booking.key, "account": statement.account, **entry.payload},
         place=place,
         damage=f"{entry.damage}{unchecked}" if entry.damage else "",
     )

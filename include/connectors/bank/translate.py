@@ -64,6 +64,13 @@ def translate(payload: Mapping[str, Any]) -> Translated:
     return {"id": payload["id"], "account": payload["account"] or None, **words}
 
 
+def booked_on(payload: Mapping[str, Any]) -> str:
+    """The day the bank booked an entry, as written; empty where it states its value day alone."""
+    if "camt" in payload:
+        return _day(_first(payload["camt"], "BookgDt/Dt", "BookgDt/DtTm")) or ""
+    return str(payload["mt940"].get("entry_date") or "")
+
+
 def column(name: str) -> str:
     """What the formats call a canonical field."""
     return {

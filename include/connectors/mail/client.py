@@ -42,16 +42,32 @@ class MailPostman:
         if not to:
             raise Fatal("mail: nobody to send to; set the variable finance_recipients")
         message = compose(report, sender=self._server.sender, to=to)
-        try:
-            smtp = self._connect()
-        except smtplib.SMTPException as error:
-            raise _stop(error) from None
-        except OSError as error:
-            raise Retryable(f"mail: {self._place} did not answer ({type(error).__name__})") from None
+        smtp = self._reached()
         try:
             self._hand_over(smtp, message, to)
         finally:
             smtp.close()
+
+    def greet(self, *, as_sender: bool = False) -> None:
+        """Connect and log in, and ask whether our sender is taken; nothing is sent. Raises Retryable, Fatal."""
+        smtp = self._reached()
+        try:
+            if as_sender:
+                self._accepted("sender", *smtp.mail(self._server.sender))
+                smtp.rset()
+            smtp.quit()
+        except (smtplib.SMTPException, OSError) as error:
+            raise Retryable(f"mail: {self._place} went away ({type(error).__name__})") from None
+        finally:
+            smtp.close()
+
+    def _reached(self) -> smtplib.SMTP:
+        try:
+            return self._connect()
+        except smtplib.SMTPException as error:
+            raise _stop(error) from None
+        except OSError as error:
+            raise Retryable(f"mail: {self._place} did not answer ({type(error).__name__})") from None
 
     def _connect(self) -> smtplib.SMTP:
         server, context = self._server, ssl.create_default_context()

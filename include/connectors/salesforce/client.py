@@ -53,6 +53,15 @@ class SalesforceClient:
         self._shut_out = False
         self.budget = Budget()
 
+    def log_in(self) -> None:
+        """Log in, unless that was done. Raises Retryable, Fatal."""
+        self._salesforce = self._salesforce or self._log_in()
+
+    @property
+    def version(self) -> str:
+        """The API version asked for; empty before the first login."""
+        return str(self._salesforce.sf_version) if self._salesforce else ""
+
     def describe(self, sobject: str) -> Description:
         """Raises Retryable, Fatal."""
         body, headers = self.get(f"sobjects/{sobject}/describe")

@@ -1,4 +1,4 @@
-"""Stripe over its own SDK: lists, newest first, with a pinned API version and limits."""
+"""Stripe over its own SDK: lists, newest first, single objects and writes, with a pinned API version and limits."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -8,16 +8,15 @@ from typing import Any, NamedTuple
 
 import stripe
 
+from include.connectors.stripe.errors import Vanished, stop_of
 from include.connectors.wire import TIMEOUT_S, read_json, server_date
+from include.domain.canonical_json import sha256
 from include.ports import Fatal, Retryable
 
 API_VERSION = "2026-10-28.endive"
 NETWORK_RETRIES_MAX = 2
 LIST_ROWS = 100
 """What Stripe gives at most in one answer."""
-
-_RETRYABLE_STATUSES = frozenset({200, 409, 429})  # 200: a page that is no JSON
-_SERVER_ERROR = 500
 
 logging.getLogger("stripe").setLevel(logging.WARNING)  # it tells of every request
 
@@ -30,13 +29,23 @@ class Listed(NamedTuple):
     objects: list[Object]
     has_more: bool
     at: datetime
+    version: str
+
+
+class Position(NamedTuple):
+    """A place in a list: the last object read, by when it was created (seconds since 1970) and its id."""
+
+    created: int
+    id: str
 
 
 class StripePayments:
-    """Reads one account. `address` is another place that speaks Stripe's API, such as a twin."""
+    """Speaks to one account. `address` is another place that speaks Stripe's API, such as a twin."""
 
     def __init__(self, key: str, *, address: str = "", list_rows: int = LIST_ROWS) -> None:
         self._list_rows = list_rows
+        self.unrestricted = key.startswith("sk_")
+        """Whether the key may do everything; a restricted one begins with rk_."""
         self._stripe = stripe.StripeClient(
             key,
             stripe_version=API_VERSION,
@@ -47,38 +56,84 @@ class StripePayments:
 
     def server_now(self, collection: str) -> datetime:
         """Stripe's clock, UTC. Raises Retryable, Fatal."""
-        return self._list(collection, {"limit": 1}).at
+        return self.first(collection).at
 
-    def lists(self, collection: str, **params: Any) -> Iterator[Listed]:
-        """The answers of a list, one after the other. Raises Retryable, Fatal."""
+    def first(self, collection: str, **params: Any) -> Listed:
+        """The newest object of a list, which may be none. Raises Retryable, Fatal."""
+        return self._list(collection, {"limit": 1} | params)
+
+    def lists(self, collection: str, *, after: Position | None = None, **params: Any) -> Iterator[Listed]:
+        """The answers of a list, one after the other. Raises Retryable, Fatal.
+
+        New objects come before the newest, so they move no page; an object that is gone is passed by its time of
+        creation, which may give its contemporaries a second time, and loses none.
+        """
         while True:
-            listed = self._list(collection, {"limit": self._list_rows} | params)
+            listed = self._page(collection, {"limit": self._list_rows} | params, after)
             yield listed
             if not listed.has_more:
                 return
-            params["starting_after"] = listed.objects[-1]["id"]
+            after = self._onward(collection, listed, after)
 
     def objects(self, collection: str, **params: Any) -> Iterator[Object]:
         """Every object of a list. Raises Retryable, Fatal."""
         return chain.from_iterable(listed.objects for listed in self.lists(collection, **params))
 
+    def object(self, collection: str, object_id: str, **params: Any) -> Object:
+        """One object as it is now. Raises Rejected when there is none, Retryable, Fatal."""
+        place = f"payments {collection}"
+        try:
+            answer = self._service(collection).retrieve(object_id, params).last_response
+        except stripe.StripeError as error:
+            raise stop_of(place, error) from None
+        found: Object = read_json(answer.body, place=place)
+        return found
+
+    def create(self, collection: str, params: Mapping[str, Any], *, key: str) -> Object:
+        """Create an object once: the same key and params again give the same object (for a day, as Stripe keeps keys).
+
+        Make `key` with `write_key`. Raises Rejected when it was refused, Uncertain when no answer came (it may exist),
+        Retryable when it was not taken, Fatal.
+        """
+        place = f"payments {collection}"
+        try:
+            answer = self._service(collection).create(dict(params), {"idempotency_key": key}).last_response
+        except stripe.StripeError as error:
+            raise stop_of(place, error, writing=True) from None
+        made: Object = read_json(answer.body, place=place)
+        return made
+
+    def _page(self, collection: str, params: Mapping[str, Any], after: Position | None) -> Listed:
+        if after is None:
+            return self._list(collection, params)
+        try:
+            return self._list(collection, {**params, "starting_after": after.id})
+        except Vanished:
+            created = {**params.get("created", {}), "lte": after.created}
+            return self._list(collection, {**params, "created": created})
+
+    def _onward(self, collection: str, listed: Listed, after: Position | None) -> Position:
+        if not listed.objects:
+            raise Retryable(f"payments {collection}: an empty page says there is more; trying again later")
+        last = Position(listed.objects[-1]["created"], listed.objects[-1]["id"])
+        if after and last == after:
+            raise Fatal(f"payments {collection}: the pages do not move on; starting_after is not obeyed")
+        return last
+
     def _list(self, collection: str, params: Mapping[str, Any]) -> Listed:
         place = f"payments {collection}"
         try:
-            answer = getattr(self._stripe.v1, collection).list(params).last_response
+            answer = self._service(collection).list(dict(params)).last_response
         except stripe.StripeError as error:
-            raise _stop(place, error) from None
+            raise stop_of(place, error) from None
         body = read_json(answer.body, place=place)
-        return Listed(body["data"], body["has_more"], server_date(answer.headers, place=place))
+        version = str(answer.headers.get("Stripe-Version", ""))
+        return Listed(body["data"], body["has_more"], server_date(answer.headers, place=place), version)
+
+    def _service(self, collection: str) -> Any:
+        return getattr(self._stripe.v1, collection)
 
 
-def _stop(place: str, error: stripe.StripeError) -> Retryable | Fatal:
-    # The SDK's message may quote what was sent or answered; the request id is enough to find it.
-    status = error.http_status
-    answer = f"{status}, request {error.request_id}" if status else "no answer"
-    reason = f"{place}: {type(error).__name__} ({answer})"
-    if status is None or status >= _SERVER_ERROR or status in _RETRYABLE_STATUSES:
-        return Retryable(f"{reason}; trying again later")
-    if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
-        return Fatal(f"{reason}; check the key in the payments_api connection and what it may read")
-    return Fatal(f"{reason}; the request is not one this API version takes")
+def write_key(act: str, *facts: str) -> str:
+    """The idempotency key of an act, from the facts that make it one: the same act, at any time, has the same key."""
+    return f"tieout-{sha256([act, *facts])[:48]}"

@@ -5,12 +5,13 @@ object's version is the hash of what we read in it: an unchanged object read aga
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from itertools import islice
 from typing import Any
 
-from include.connectors.stripe.client import Object, StripePayments
-from include.connectors.stripe.translate import COLLECTIONS, is_attempt, translate
+from include.connectors.stripe.client import Object, Position, StripePayments
+from include.connectors.stripe.translate import COLLECTIONS, is_attempt, recovered_attempt, translate
 from include.connectors.windows import Walk, complete_until, walk_from, window
 from include.connectors.wire import record_key, sums, usable
 from include.domain.canonical_json import sha256
@@ -29,6 +30,19 @@ LOOKBACK = {
 }
 
 
+EVENTS_KEPT = timedelta(days=29)
+"""https://docs.stripe.com/api/events: those of the last 30 days can be listed; a day is left for the reading."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """One list to walk. `recovered`: its objects stand for events that are no longer kept."""
+
+    collection: str
+    params: Mapping[str, Any]
+    recovered: bool = False
+
+
 class StripeSource:
     """Charges and what became of them in one account; days are days of `zone`."""
 
@@ -43,20 +57,28 @@ class StripeSource:
 
     def fetch_page(self, entity: str, cursor: Cursor | None) -> Page:
         """The window's next objects, newest first as Stripe lists them. Raises Retryable, Fatal."""
-        collection = COLLECTIONS[entity]
         walk = walk_from(
             cursor,
             overlap=LOOKBACK[entity],
-            horizon=lambda: self._client.server_now(collection) - SETTLE,
+            horizon=lambda: self._client.server_now(COLLECTIONS[entity]) - SETTLE,
         )
-        start = {"starting_after": walk.at[1]} if walk.at else {}
-        lists = list(
-            islice(self._client.lists(collection, **_window(entity, walk), **start), self._lists_per_page)
-        )
+        stretches = self._stretches(entity, walk)
+        number, after = _place(walk)
+        stretch = stretches[number]
+        answers = self._client.lists(stretch.collection, after=after, **stretch.params)
+        lists = list(islice(answers, self._lists_per_page))
         listed = [item for answer in lists for item in answer.objects]
-        records = [self._record(entity, payload) for payload in self._payloads(entity, listed)]
-        last = listed[-1] if lists[-1].has_more else None
-        return walk.page(records, at=(str(last["created"]), str(last["id"])) if last else None)
+        records = {
+            (record.native_id, record.version): record
+            for payload in self._payloads(entity, stretch, listed)
+            for record in [self._record(entity, payload)]
+        }
+        at = None
+        if lists[-1].has_more:
+            at = (f"{number}:{listed[-1]['created']}", str(listed[-1]["id"]))
+        elif number + 1 < len(stretches):
+            at = (f"{number + 1}:0", "")
+        return walk.page(list(records.values()), at=at)
 
     def column(self, entity: str, field: str) -> str:  # noqa: ARG002 - the protocol's
         """Our names: they are close enough to its own."""
@@ -69,10 +91,12 @@ class StripeSource:
     def totals(self, entity: str, *, after: Cursor | None, until: Cursor) -> SourceTotals:
         """The window listed once more, and added up. Raises Retryable, Fatal."""
         walk = window(after=after, until=until, overlap=LOOKBACK[entity])
-        listed = self._client.objects(COLLECTIONS[entity], **_window(entity, walk))
         rows = {
             (str(payload["id"]), sha256(row)): row
-            for payload in self._payloads(entity, listed)
+            for stretch in self._stretches(entity, walk)
+            for payload in self._payloads(
+                entity, stretch, self._client.objects(stretch.collection, **stretch.params)
+            )
             if usable(payload["id"])
             for row in [self.translate(entity, payload)]
         }
@@ -82,8 +106,28 @@ class StripeSource:
         """The object in canonical field names, money in major units."""
         return translate(entity, payload, zone=self._zone)
 
-    def _payloads(self, entity: str, listed: Iterable[Object]) -> Iterator[Object]:
-        if entity == "payout_items":
+    def _stretches(self, entity: str, walk: Walk) -> list[Stretch]:
+        """The lists to read for a window, newest first. Attempts from before the events kept are in the charges."""
+        collection = COLLECTIONS[entity]
+        whole = Stretch(collection, _window(entity, walk))
+        floor = walk.until - EVENTS_KEPT
+        if entity != "attempts" or (walk.after and walk.after >= floor) or self._keeps_events(floor):
+            return [whole]
+        kept, gone = int(floor.timestamp()), {"lt": int(floor.timestamp())}
+        if walk.after:
+            gone["gte"] = int(walk.after.timestamp())
+        events = {**whole.params, "created": {**whole.params["created"], "gte": kept}}
+        return [Stretch(collection, events), Stretch("charges", {"created": gone}, recovered=True)]
+
+    def _keeps_events(self, floor: datetime) -> bool:
+        """Whether this place keeps events for longer than Stripe does, as a twin may."""
+        long_gone = int((floor - EVENTS_KEPT).timestamp())
+        return bool(self._client.first("events", created={"lt": long_gone}).objects)
+
+    def _payloads(self, entity: str, stretch: Stretch, listed: Iterable[Object]) -> Iterator[Object]:
+        if stretch.recovered:
+            yield from map(recovered_attempt, listed)
+        elif entity == "payout_items":
             for payout in listed:
                 yield from self._items(payout)
         elif entity == "attempts":
@@ -107,6 +151,14 @@ class StripeSource:
         return RawRecord(
             native_id=native_id, version=sha256(row), payload=payload, place=place, damage=damage
         )
+
+
+def _place(walk: Walk) -> tuple[int, Position | None]:
+    """Which stretch a walk stands in, and where in it."""
+    if walk.at is None:
+        return 0, None
+    number, _, created = walk.at[0].rpartition(":")
+    return int(number or 0), Position(int(created), walk.at[1]) if walk.at[1] else None
 
 
 def _window(entity: str, walk: Walk) -> dict[str, Any]:

@@ -32,6 +32,17 @@ def is_attempt(event: Payload) -> bool:
     return kind.startswith("charge.") and kind.count(".") < _OF_A_CHARGE and kind not in _LATER
 
 
+def recovered_attempt(charge: Payload) -> Payload:
+    """The event a charge left behind, made anew from the charge: Stripe keeps events for 30 days, charges for ever."""
+    return {
+        "id": f"{charge['id']} (recovered)" if charge.get("id") else None,
+        "object": "event",
+        "type": f"charge.{charge.get('status')}",
+        "created": charge.get("created"),
+        "data": {"object": charge},
+    }
+
+
 def translate(entity: str, payload: Payload, *, zone: tzinfo) -> Translated:
     """An object in canonical names; its days are days of `zone`."""
     return _TRANSLATORS[entity](payload, zone)
@@ -72,7 +83,8 @@ def _attempt(event: Payload, _zone: tzinfo) -> Translated:
         "id": as_text(event.get("id")),
         "payment_id": as_text(charge.get("id")),
         "invoice_id": as_text(metadata.get("invoice_id")),
-        "attempt_no": as_text(metadata.get("attempt_no")),
+        # A charge is one attempt; who tries one payment several times, numbers them.
+        "attempt_no": as_text(metadata.get("attempt_no")) or "1",
         "outcome": as_text(charge.get("status")),
         "decline_code": as_text(_inside(charge, "outcome").get("reason") or charge.get("failure_code")),
         "occurred_at": _instant_text(event.get("created")) or as_text(metadata.get("occurred_at")),

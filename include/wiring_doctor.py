@@ -1,0 +1,99 @@
+"""Airflow to `tieout doctor`: every connection becomes a system with its checks."""
+# ruff: noqa: PLC0415  # what is heavy to import is imported for the system that needs it
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException
+
+from include import wiring, wiring_files, wiring_mail
+from include.domain.diagnosis import Check, System
+from include.ports import Fatal
+
+Checks = Callable[[], Sequence[Check]]
+
+
+def systems(*, airflow: str) -> list[System]:
+    """Everything Tieout speaks to, as Airflow's connections say; `airflow` is where Airflow's API answers."""
+    for name in ("airflow", "urllib3"):  # what they warn of, a finding says
+        logging.getLogger(name).setLevel(logging.ERROR)
+    return [
+        System("database", _needs("tieout_db", _database)),
+        System("Salesforce", _needs("salesforce_api", _salesforce)),
+        System("ERP", _needs("erp_api", _erp)),
+        System("payments", _needs("payments_api", _payments)),
+        System("bank folder", _bank),
+        System("FX", _fx),
+        System("mail", _needs("finance_mail", _mail)),
+        System("Airflow", lambda: _airflow(airflow)),
+    ]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _needs(conn_id: str, make: Checks) -> Checks:
+    def checks() -> Sequence[Check]:
+        try:
+            BaseHook.get_connection(conn_id)
+        except AirflowNotFoundException:
+            raise Fatal(f"there is no connection {conn_id}") from None
+        return make()
+
+    return checks
+
+
+def _database() -> Sequence[Check]:
+    from include.store import checks
+
+    return checks.checks(wiring.database_url(), now=_now)
+
+
+def _salesforce() -> Sequence[Check]:
+    from include.connectors.salesforce import checks
+
+    return checks.checks(wiring.salesforce_client(), now=_now)
+
+
+def _erp() -> Sequence[Check]:
+    from include.connectors.tryton import checks
+
+    return checks.checks(wiring.erp_client(), now=_now)
+
+
+def _payments() -> Sequence[Check]:
+    from include.connectors.stripe import checks
+
+    return checks.checks(wiring.payments_client(), now=_now)
+
+
+def _bank() -> Sequence[Check]:
+    from include.connectors.bank.checks import checks
+    from include.connectors.bank.client import StatementFolder
+
+    path = wiring_files.place_of("bank_files")
+    return checks(StatementFolder(Path(path), required=True), Path(path)) if path else ()
+
+
+def _fx() -> Sequence[Check]:
+    from include.connectors.ecb.checks import checks
+
+    return checks(wiring_files.rates_place(), now=_now) if wiring_files.place_of("fx_rates") else ()
+
+
+def _mail() -> Sequence[Check]:
+    from include.connectors.mail.checks import checks
+
+    return checks(wiring_mail.postman(), recipients=wiring_mail.recipients)
+
+
+def _airflow(address: str) -> Sequence[Check]:
+    from include.connectors.airflow.checks import checks
+
+    if not address:
+        raise Fatal("nobody says where Airflow answers; give --airflow http://host:8080")
+    return checks(address, now=_now)
