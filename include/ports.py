@@ -316,6 +316,9 @@ class Ledger(Protocol):
     def order(self, new: NewOrder) -> Booked:
         """The order of this key, made when there is none, and confirmed."""
 
+    def order_of(self, opportunity_id: str) -> Booked | None:
+        """The first order that stands for a deal, whoever placed it."""
+
     def invoice(self, order_id: str, *, issued_on: date) -> Sequence[Booked]:
         """The invoices of an order, those in draft posted with this date."""
 

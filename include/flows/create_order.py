@@ -51,7 +51,7 @@ def _decide(tx: Transaction, deal: Row, policy: Policy, billing: Billing) -> lis
         _keep(tx, deal, checks, policy)
         if not passes(checks):
             return _new(_task(tx, deal, checks), "task")
-        order = put_message(tx, _order(deal, billing))
+        order = put_message(tx, _order(deal, policy, billing))
         if order.state != "confirmed" or order.remote_id is None:
             return _new(order, "order")
         order_id = order.remote_id  # the ERP has it, and our next pull will see it
@@ -109,7 +109,7 @@ def _keep(tx: Transaction, deal: Row, checks: Sequence[Check], policy: Policy) -
     )
 
 
-def _order(deal: Row, billing: Billing) -> Message:
+def _order(deal: Row, policy: Policy, billing: Billing) -> Message:
     """One order per win: a deal that is reopened and won again may have another, if the first was cancelled."""
     facts = (billing.tenant, billing.organisation, deal["opportunity_id"], deal["win"])
     return Message(
@@ -122,9 +122,8 @@ def _order(deal: Row, billing: Billing) -> Message:
             "opportunity_id": deal["opportunity_id"],
             "customer_id": deal["customer_id"],
             "order_date": deal["close_date"].isoformat() if deal["close_date"] else None,
-            "description": deal["name"] or deal["product"] or deal["opportunity_id"],
-            "product": deal["product"],
-            "term_months": deal["term_months"],
+            "product": _product(deal, policy),
+            "text": " ".join(filter(None, (deal["product"], deal["name"]))) or deal["opportunity_id"],
             **_amount(deal),
         },
     )
@@ -172,6 +171,12 @@ def _task(tx: Transaction, deal: Row, checks: Sequence[Check]) -> Put:
             },
         ),
     )
+
+
+def _product(deal: Row, policy: Policy) -> str:
+    """The ERP's code for what is sold: another one abroad, where our own tax is not due."""
+    sold = policy.closed_won.products
+    return sold.domestic if deal["country"] == policy.calendars.entity.country else sold.abroad
 
 
 def _amount(deal: Row) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from include.domain.delivery import Message
 from include.domain.money import major
-from include.domain.payment_status import Applied, Standing, of_deal, standing
+from include.domain.payment_status import ON_ITS_WAY, Applied, Standing, of_deal, standing
 from include.flows.drain_inbox import Looked
 from include.flows.put_message import say
 from include.policy import Policy
@@ -14,6 +14,17 @@ from include.ports import Row, Transaction
 TARGET = "salesforce"
 LOST = frozenset({"OPEN", "LOST"})
 """A dispute takes the money away while it is open, and for good when it is lost."""
+
+TYPES = {"payments": "PAYMENT", "refunds": "REFUND", "disputes": "DISPUTE"}
+SHOWN = {
+    **dict.fromkeys(ON_ITS_WAY, "PENDING"),
+    "INQUIRY": "PENDING",
+    "OPEN": "PENDING",
+    "LOST": "SUCCEEDED",
+    "WON": "FAILED",
+    "CLOSED_NO_IMPACT": "CANCELLED",
+}
+"""Canonical status -> what an activity shows: whether the money moved its way, is about to, or did not."""
 
 Words = Mapping[str, Mapping[str, str]]
 
@@ -29,6 +40,9 @@ def decide_payment_status(tx: Transaction, looked: Looked, policy: Policy) -> in
     for row in rows:
         for invoice, now in _standings(tx, "invoice_with_its_deal", words, invoice_id=row["invoice_id"]):
             _say(tx, "invoice_status", f"invoices/{invoice['invoice_id']}", _told(invoice, now))
+            if looked.facts:
+                activity = _activity(looked, invoice, words)
+                _say(tx, "payment_activity", f"activities/{activity['id']}", activity)
             deals.add(invoice["opportunity_id"])
     for deal in sorted(deals - {None}):
         statuses = [now.status for _, now in _standings(tx, "invoices_of_deal", words, opportunity_id=deal)]
@@ -85,6 +99,21 @@ def _told(invoice: Row, now: Standing) -> dict[str, Any]:
         "gross": major(invoice["gross_minor"], currency=currency),
         "open": major(now.open_minor, currency=currency),
         "status": now.status,
+    }
+
+
+def _activity(looked: Looked, invoice: Row, words: Words) -> dict[str, Any]:
+    """What happened, for the history that sales see; a later state of the same payment takes its place."""
+    facts = looked.facts
+    state = words[looked.entity].get((facts.get("status") or "succeeded").lower(), "UNKNOWN")
+    return {
+        "id": f"{looked.entity}/{looked.native_id}/{invoice['invoice_id']}",
+        "type": TYPES[looked.entity],
+        "account_id": invoice["crm_account_id"],
+        "invoice_id": invoice["invoice_id"],
+        "currency": facts["currency"],
+        "amount": major(facts["amount_minor"], currency=facts["currency"]),
+        "status": SHOWN.get(state, state),
     }
 
 

@@ -41,12 +41,20 @@ class Delivery(Strict):
         )
 
 
+class Products(Strict):
+    """The ERP's codes for what is sold at home and abroad."""
+
+    domestic: str
+    abroad: str
+
+
 class ClosedWon(Strict):
     """The gate, but for what it has in common with R2."""
 
     payment_terms_days_max: PositiveInt
     optional: frozenset[str]
     flags_hold_invoice: frozenset[str]
+    products: Products
 
     def rules(self, orders: Orders) -> GateRules:
         """With the ladder and the longest term of R2: one deal, one rule."""

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from include.domain.dunning import Debt, due_step
 from include.domain.payment_failure import Attempt, decide, decline_class
-from include.domain.payment_status import Applied, standing
+from include.domain.payment_status import Applied, of_deal, standing
 from include.policy import load_policy
 
 FAILURE = load_policy().payment_failure.rules
@@ -131,17 +132,21 @@ PAID = Applied(payment_id="P1", state="SUCCEEDED", amount_minor=100)
 @pytest.mark.parametrize(
     ("money", "status", "open_minor"),
     [
-        ([], "unpaid", 100),
-        ([PAID], "paid", 0),
-        ([replace(PAID, amount_minor=40)], "part_paid", 60),
-        ([replace(PAID, amount_minor=40), replace(PAID, payment_id="P2", amount_minor=60)], "paid", 0),
-        ([replace(PAID, returned_minor=100)], "refunded", 100),
-        ([replace(PAID, returned_minor=30)], "part_paid", 30),
-        ([replace(PAID, disputed_minor=100)], "disputed", 100),
-        ([replace(PAID, state="REVERSED")], "refunded", 100),
-        ([replace(PAID, state="FAILED")], "failed", 100),
-        ([replace(PAID, state="FAILED"), replace(PAID, payment_id="P2", state="PENDING")], "pending", 100),
-        ([replace(PAID, amount_minor=120)], "paid", 0),
+        ([], "OPEN", 100),
+        ([PAID], "PAID", 0),
+        ([replace(PAID, amount_minor=40)], "PARTIALLY_PAID", 60),
+        ([replace(PAID, amount_minor=40), replace(PAID, payment_id="P2", amount_minor=60)], "PAID", 0),
+        ([replace(PAID, returned_minor=100)], "OPEN", 100),
+        ([replace(PAID, returned_minor=30)], "PARTIALLY_PAID", 30),
+        ([replace(PAID, disputed_minor=100)], "OPEN", 100),
+        ([replace(PAID, state="REVERSED")], "OPEN", 100),
+        ([replace(PAID, state="FAILED")], "OPEN", 100),
+        (
+            [replace(PAID, state="FAILED"), replace(PAID, payment_id="P2", state="PENDING")],
+            "PAYMENT_PENDING",
+            100,
+        ),
+        ([replace(PAID, amount_minor=120)], "PAID", 0),
     ],
 )
 def test_an_invoices_standing_follows_from_all_its_money(
@@ -152,12 +157,12 @@ def test_an_invoices_standing_follows_from_all_its_money(
 
 
 def test_credit_and_void_settle_without_money() -> None:
-    assert standing(gross_minor=100, credited_minor=100, void=False, money=[]).status == "credited"
+    assert standing(gross_minor=100, credited_minor=100, void=False, money=[]).status == "CREDITED"
     assert (
         standing(
             gross_minor=100, credited_minor=40, void=False, money=[replace(PAID, amount_minor=60)]
         ).status
-        == "paid"
+        == "PAID"
     )
     assert standing(gross_minor=100, credited_minor=0, void=True, money=[]).open_minor == 0
 
@@ -178,4 +183,22 @@ def test_the_order_in_which_money_is_told_does_not_matter(money: list[Applied], 
     first = standing(gross_minor=100, credited_minor=0, void=False, money=money)
     assert standing(gross_minor=100, credited_minor=0, void=False, money=shuffled) == first
     assert first.open_minor >= 0
-    assert (first.open_minor == 0) == (first.status == "paid")
+    assert (first.open_minor == 0) == (first.status == "PAID")
+
+
+@pytest.mark.parametrize(
+    ("invoices", "deal"),
+    [
+        (["PAID", "PAID"], "PAID"),
+        (["PAID", "OPEN"], "PARTIALLY_PAID"),
+        (["PARTIALLY_PAID"], "PARTIALLY_PAID"),
+        (["OPEN", "PAYMENT_PENDING"], "PAYMENT_PENDING"),
+        (["OPEN", "CREDITED"], "OPEN"),
+        (["CREDITED", "PAID"], "PAID"),
+        (["CREDITED", "VOID"], "CREDITED"),
+        (["VOID"], "VOID"),
+        ([], "VOID"),
+    ],
+)
+def test_a_deal_is_paid_when_all_of_its_invoices_that_count_are(invoices: list[Any], deal: str) -> None:
+    assert of_deal(invoices) == deal

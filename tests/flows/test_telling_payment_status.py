@@ -109,8 +109,8 @@ def test_a_payment_settles_its_invoice_and_part_of_its_deal(desk: Desk) -> None:
     desk.changes("payments", "P", status="succeeded")
     desk.hint("payments", "P")
     assert desk.drain() == {"done": 1}
-    assert desk.said() == ["paid"]
-    assert desk.said("deal_status") == ["part_paid"]
+    assert desk.said() == ["PAID"]
+    assert desk.said("deal_status") == ["PARTIALLY_PAID"]
 
 
 def test_the_message_carries_the_invoice_as_sales_know_it(desk: Desk) -> None:
@@ -123,18 +123,18 @@ def test_the_message_carries_the_invoice_as_sales_know_it(desk: Desk) -> None:
         ).fetchone() or [None]
     assert body == {
         "invoice_id": "I1", "number": "INV-1", "account_id": "001A", "opportunity_id": "006A", "currency": "SGD",
-        "gross": "100.00", "open": "60.00", "status": "part_paid",
+        "gross": "100.00", "open": "60.00", "status": "PARTIALLY_PAID",
     }  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("entity", "status", "told"),
     [
-        ("refunds", "succeeded", "refunded"),
-        ("refunds", "failed", "paid"),
-        ("disputes", "needs_response", "disputed"),
-        ("disputes", "lost", "disputed"),
-        ("disputes", "won", "paid"),
+        ("refunds", "succeeded", "OPEN"),
+        ("refunds", "failed", "PAID"),
+        ("disputes", "needs_response", "OPEN"),
+        ("disputes", "lost", "OPEN"),
+        ("disputes", "won", "PAID"),
     ],
 )
 def test_what_goes_back_takes_the_status_back(desk: Desk, entity: str, status: str, told: str) -> None:
@@ -157,7 +157,7 @@ def test_the_same_truth_is_said_once(desk: Desk) -> None:
     for _ in range(3):
         desk.hint("payments", "P")
         desk.drain()
-    assert desk.said() == ["paid"]
+    assert desk.said() == ["PAID"]
 
 
 @pytest.mark.parametrize("order", list(permutations(["payments", "refunds", "disputes"])))
@@ -168,7 +168,7 @@ def test_the_order_of_events_does_not_change_what_is_said_last(desk: Desk, order
     for entity in order:
         desk.hint(entity, {"payments": "P", "refunds": "R", "disputes": "D"}[entity])
         desk.drain()
-    assert desk.said()[-1] == "part_paid"
+    assert desk.said()[-1] == "PARTIALLY_PAID"
 
 
 def test_an_old_event_that_arrives_late_changes_nothing(desk: Desk) -> None:
@@ -177,7 +177,7 @@ def test_an_old_event_that_arrives_late_changes_nothing(desk: Desk) -> None:
     desk.drain()
     desk.hint("payments", "P", event="evt_processing")  # told of an hour ago; the payment is what it is now
     desk.drain()
-    assert desk.said() == ["paid"]
+    assert desk.said() == ["PAID"]
 
 
 def test_a_status_that_came_back_is_said_again(desk: Desk) -> None:
@@ -189,7 +189,7 @@ def test_a_status_that_came_back_is_said_again(desk: Desk) -> None:
         said = connection.execute(
             "SELECT body->>'status', state FROM delivery.outbox WHERE kind = 'invoice_status' ORDER BY message_id"
         ).fetchall()
-    assert said == [("paid", "superseded"), ("failed", "superseded"), ("paid", "queued")]
+    assert said == [("PAID", "superseded"), ("OPEN", "superseded"), ("PAID", "queued")]
 
 
 def test_an_object_nobody_can_read_costs_itself_alone(desk: Desk) -> None:
@@ -199,7 +199,7 @@ def test_an_object_nobody_can_read_costs_itself_alone(desk: Desk) -> None:
     for native_id in "QNAP":
         desk.hint("payments", native_id)
     assert desk.drain() == {"dead": 2, "new": 1, "done": 1}
-    assert desk.said() == ["paid"]
+    assert desk.said() == ["PAID"]
 
 
 def test_a_refused_login_stops_the_lane_after_the_rest_was_answered(desk: Desk) -> None:
@@ -209,7 +209,7 @@ def test_a_refused_login_stops_the_lane_after_the_rest_was_answered(desk: Desk) 
     desk.hint("payments", "P")
     with pytest.raises(Fatal, match="key"):
         desk.drain()
-    assert desk.said() == ["paid"]
+    assert desk.said() == ["PAID"]
 
 
 def test_a_decision_that_fails_leaves_the_hint_for_the_next(desk: Desk) -> None:
@@ -229,7 +229,7 @@ def test_a_decision_that_fails_leaves_the_hint_for_the_next(desk: Desk) -> None:
     with pytest.raises(ZeroDivisionError):
         drain_inbox(Drain(desk.store, {"stripe": desk.platform}, broken, pace))
     assert desk.drain() == {"done": 1}
-    assert desk.said() == ["paid"]
+    assert desk.said() == ["PAID"]
 
 
 def test_what_was_pulled_later_counts_more_than_a_look(desk: Desk, draw: Draw) -> None:
@@ -241,4 +241,4 @@ def test_what_was_pulled_later_counts_more_than_a_look(desk: Desk, draw: Draw) -
     desk.changes("refunds", "R", payment_id="P", status="failed")
     desk.hint("refunds", "R")
     desk.drain()
-    assert desk.said()[-1] == "paid"
+    assert desk.said()[-1] == "PAID"

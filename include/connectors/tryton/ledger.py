@@ -56,6 +56,12 @@ class TrytonLedger:
         steps = self._buttons("sale.sale", {"draft": "quote", "quotation": "confirm"}, fields)
         return _booked(self._advance("sale.sale", found, steps, fields))
 
+    def order_of(self, opportunity_id: str) -> Booked | None:
+        """The first sale that names the opportunity and is not cancelled."""
+        domain = [["reference", "=", opportunity_id], ["state", "!=", "cancelled"]]
+        found = self._find("sale.sale", domain, _SHOWN)
+        return _booked(found) if found else None
+
     def invoice(self, order_id: str, *, issued_on: date) -> Sequence[Booked]:
         """The invoices of a sale, those in draft dated and posted."""
         sale = self._one("sale.sale", [["id", "=", native(order_id)]], ("state", "invoices"))

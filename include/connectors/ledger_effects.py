@@ -1,0 +1,70 @@
+"""Effects on an ERP, whichever it is: orders and invoices through the small port every ERP's connector gives."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+
+from include.domain.delivery import Message, Outcome
+from include.ports import Fatal, Ledger, NewOrder, OrderLine, Rejected, Retryable, Uncertain
+
+MESSAGES_MAX = 20
+"""An ERP takes a second or more for each: few at a time, so that a lease is not over before they are done."""
+
+
+class LedgerEffects:
+    """An ERP as a target. `today`: the business day on which an invoice is issued."""
+
+    system = "erp"
+    most = MESSAGES_MAX
+
+    def __init__(self, ledger: Ledger, *, today: Callable[[], date]) -> None:
+        self._ledger, self._today = ledger, today
+
+    def look(self, messages: Sequence[Message]) -> Mapping[str, str]:  # noqa: ARG002 - the protocol's
+        """Nothing: every act of a ledger looks for its key before it writes."""
+        return {}
+
+    def send(self, messages: Sequence[Message]) -> Mapping[str, Outcome]:
+        """One after another, each with its own outcome. Raises Fatal, also for a kind of message nobody knows."""
+        return {message.key: self._one(message) for message in messages}
+
+    def _one(self, message: Message) -> Outcome:
+        try:
+            return self._act(message)
+        except Rejected as refused:
+            return Outcome(result="rejected", reason="TARGET_REJECTED", detail=str(refused)[:500])
+        except Retryable as away:
+            return Outcome(result="retryable", detail=str(away)[:500])
+        except Uncertain as lost:
+            return Outcome(result="uncertain", detail=str(lost)[:500])
+
+    def _act(self, message: Message) -> Outcome:
+        if message.kind == "order":
+            return self._order(message)
+        if message.kind == "invoice":
+            issued = self._ledger.invoice(message.body["order_id"], issued_on=self._today())
+            return Outcome(result="confirmed", remote_id=issued[0].native_id)
+        raise Fatal(f"the ERP has nothing to do for a message of kind {message.kind!r}")
+
+    def _order(self, message: Message) -> Outcome:
+        """The deal's order: one that stands already, placed by hand meanwhile, is the deal's too."""
+        body = message.body
+        new = NewOrder(
+            key=message.key,
+            customer_id=body["customer_id"],
+            opportunity_id=body["opportunity_id"],
+            currency=body["currency"],
+            ordered_on=date.fromisoformat(body["order_date"]) if body["order_date"] else self._today(),
+            lines=[
+                OrderLine(
+                    product=body["product"],
+                    quantity=Decimal(1),
+                    unit_price=Decimal(body["amount"]),
+                    text=body["text"],
+                )
+            ],
+        )
+        found = self._ledger.order_of(body["opportunity_id"])
+        if found and found.state not in ("draft", "quotation"):
+            return Outcome(result="found", remote_id=found.native_id)
+        return Outcome(result="confirmed", remote_id=self._ledger.order(new).native_id)

@@ -1,0 +1,120 @@
+"""Effects on Salesforce: which message becomes which row, and what became of each."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from include.connectors.salesforce.writer import COLLECTION_ROWS_MAX, SalesforceWriter
+from include.domain.delivery import Message, Outcome, Result
+from include.ports import Rejected, Retryable, Translated, Uncertain, Written
+
+Body = Mapping[str, Any]
+_SUBJECT_CHARS = 255
+
+
+def _invoice(body: Body) -> Translated:
+    told = ("number", "account_id", "opportunity_id", "currency", "gross", "status")
+    return {"id": body["invoice_id"], "open_amount": body["open"]} | {name: body[name] for name in told}
+
+
+def _deal(body: Body) -> Translated:
+    return {"id": body["opportunity_id"], "payment_status": body["status"]}
+
+
+def _reference(body: Body) -> Translated:
+    return {"id": body["opportunity_id"], "erp_order_id": body["order_id"]}
+
+
+def _activity(body: Body) -> Translated:
+    return {name: body[name] for name in ("id", "type", "account_id", "currency", "amount", "status")}
+
+
+def _task(body: Body) -> Translated:
+    return {
+        "subject": body["title"][:_SUBJECT_CHARS],
+        "what_id": body.get("opportunity_id") or body.get("account_id"),
+        "owner_id": body.get("owner_id"),
+        "priority": "High",
+        "description": body.get("proof") or body.get("failed"),
+    }
+
+
+ROWS: Mapping[str, tuple[str, Callable[[Body], Translated]]] = {
+    "invoice_status": ("invoices", _invoice),
+    "deal_status": ("opportunities", _deal),
+    "order_reference": ("opportunities", _reference),
+    "payment_activity": ("payment_activities", _activity),
+    "task": ("tasks", _task),
+    "dunning": ("tasks", _task),
+}
+"""Kind of message -> what is written, and how its body says so. Nothing unknown is written: it stays as it is."""
+
+INVOICES, ACTIVITIES = "invoices", "payment_activities"
+ORDER = ("accounts", "opportunities", INVOICES, ACTIVITIES, "tasks")
+"""What others refer to is written first."""
+
+TASKS = "tasks"
+"""A task once made is its owner's: sent again it would be opened again. All else may be written twice."""
+
+
+class SalesforceEffects:
+    """Salesforce as a target."""
+
+    system = "salesforce"
+    most = COLLECTION_ROWS_MAX
+
+    def __init__(self, writer: SalesforceWriter) -> None:
+        self._writer = writer
+
+    def look(self, messages: Sequence[Message]) -> Mapping[str, str]:
+        """The tasks that are there. What says how something is may be said again. Raises Retryable, Fatal."""
+        tasks = [message.key for message in messages if ROWS[message.kind][0] == TASKS]
+        return self._writer.look(TASKS, tasks) if tasks else {}
+
+    def send(self, messages: Sequence[Message]) -> Mapping[str, Outcome]:
+        """Every row by its key. Raises Fatal for a kind of message nobody knows."""
+        by_entity: defaultdict[str, list[Message]] = defaultdict(list)
+        for message in messages:
+            by_entity[ROWS[message.kind][0]].append(message)
+        outcomes: dict[str, Outcome] = {}
+        for entity in sorted(by_entity, key=ORDER.index):
+            some = by_entity[entity]
+            written = self._writer.upsert(entity, self._rows(entity, some))
+            outcomes |= {message.key: _outcome(one) for message, one in zip(some, written, strict=True)}
+        return outcomes
+
+    def _rows(self, entity: str, messages: Sequence[Message]) -> list[Translated]:
+        rows = [_row(message) for message in messages]
+        if entity != ACTIVITIES:
+            return rows
+        # An activity hangs below its invoice, which Salesforce knows by its own id.
+        wanted = sorted({str(message.body["invoice_id"]) for message in messages})
+        theirs = self._writer.look(INVOICES, wanted)
+        return [
+            {**row, "invoice_id": theirs[message.body["invoice_id"]]}
+            if message.body["invoice_id"] in theirs
+            else row
+            for message, row in zip(messages, rows, strict=True)
+        ]
+
+
+def _row(message: Message) -> Translated:
+    entity, row_of = ROWS[message.kind]
+    row = {name: value for name, value in row_of(message.body).items() if value is not None}
+    return row | {"key": message.key} if entity == TASKS else row
+
+
+def _outcome(written: Written) -> Outcome:
+    match written.stop:
+        case None:
+            return Outcome(result="confirmed", remote_id=written.native_id)
+        case Rejected():
+            return _stopped("rejected", written.stop)
+        case Retryable():
+            return _stopped("retryable", written.stop)
+        case Uncertain():
+            return _stopped("uncertain", written.stop)
+
+
+def _stopped(result: Result, stop: Exception) -> Outcome:
+    return Outcome(result=result, detail=str(stop)[:500])

@@ -1,0 +1,142 @@
+"""The recipes over real HTTP: from a deal won in Salesforce to its order and invoice in the ERP, and back."""
+
+from collections import Counter
+from datetime import date, timedelta
+
+import pytest
+
+from include.connectors.ledger_effects import LedgerEffects
+from include.connectors.salesforce.effects import SalesforceEffects
+from include.connectors.salesforce.writer import SalesforceWriter
+from include.connectors.tryton.client import TrytonClient
+from include.connectors.tryton.ledger import TrytonLedger
+from include.connectors.tryton.wizards import TrytonWizards
+from include.flows.collect_overdue import collect_overdue
+from include.flows.create_order import Billing, create_order
+from include.flows.decide_payment_status import decide_payment_status
+from include.flows.deliver_outbox import deliver_outbox
+from include.flows.drain_inbox import Looked
+from include.flows.land_records import land_records
+from include.flows.publish_run import publish_run
+from include.flows.pull_changes import pull_changes
+from include.flows.reconcile import reconcile
+from include.policy import load_policy
+from include.store.postgres import PostgresStore
+from tests.connectors.conftest import KEYS, Live, Start
+
+POLICY = load_policy()
+ACCOUNT, DEAL = "0010000000000AAAAA", "0060000000000AAAAA"
+WORLD = {
+    "salesforce/Account": [
+        {"Id": ACCOUNT, "Name": "Acme Pte Ltd", "BillingCountryCode": "SG", "ERP_Customer_Id__c": "C1"}
+    ],
+    "salesforce/Opportunity": [
+        {
+            "Id": DEAL,
+            "AccountId": ACCOUNT,
+            "Name": "Acme Gold",
+            "StageName": "Closed Won",
+            "IsClosed": "true",
+            "IsWon": "true",
+            "Amount": "1200.00",
+            "CurrencyIsoCode": "SGD",
+            "CloseDate": "2026-06-20",
+            "Term_Months__c": "12",
+        }
+    ],
+    "erp/customers": [{"id": "C1", "name": "Acme Pte Ltd", "country": "SG", "crm_account_id": ACCOUNT}],
+}
+
+
+class Platform:
+    """What runs between the systems, on one database."""
+
+    def __init__(self, store: PostgresStore, live: Live) -> None:
+        self.store, self.live = store, live
+        address = f"{live.url('erp')}/erp"
+        wizards = TrytonWizards(address, user="tieout", password=KEYS.erp_key)
+        ledger = TrytonLedger(TrytonClient(address, key=KEYS.erp_key), wizards)
+        self.erp = LedgerEffects(ledger, today=lambda: date(2026, 7, 1))
+        self.crm = SalesforceEffects(SalesforceWriter(live.salesforce()._client))
+
+    def read(self) -> None:
+        """Read what changed in both systems, as the safe lane does."""
+        self.live.clock.now += timedelta(minutes=30)
+        for source in (self.live.salesforce(), self.live.erp()):
+            for entity in source.entities:
+                pull_changes(source, self.store, entity=entity)
+                land_records(source, self.store, entity=entity)
+
+    def act(self) -> Counter[str]:
+        billing = Billing(tenant="sg", organisation="00D1")
+        decided = create_order(self.store, POLICY, billing)
+        self.deliver()
+        return decided
+
+    def deliver(self) -> Counter[str]:
+        pace = POLICY.delivery.pace
+        return (
+            deliver_outbox(self.store, self.erp, pace=pace).outcomes
+            + deliver_outbox(self.store, self.crm, pace=pace).outcomes
+        )
+
+    def asked(self, soql: str) -> list[dict[str, object]]:
+        return [dict(row) for row in self.live.salesforce()._client.query(soql)]
+
+
+@pytest.fixture
+def platform(store: PostgresStore, live: Start) -> Platform:
+    return Platform(store, live(WORLD))
+
+
+def test_a_won_deal_is_ordered_billed_and_told_of_its_order(platform: Platform) -> None:
+    platform.read()
+    assert platform.act() == {"order": 1}
+    assert platform.act() == {"reference": 1, "invoice": 1}
+    platform.read()
+    assert platform.act() == {}
+    [deal] = platform.asked(f"SELECT ERP_Order_Id__c FROM Opportunity WHERE Id = '{DEAL}'")
+    with platform.store.transaction() as tx:
+        [invoice] = tx.rows("invoices_of_deal", opportunity_id=DEAL)
+    assert deal["ERP_Order_Id__c"]
+    assert invoice["gross_minor"] > 120_000, "the order's net and the tax of its customer"
+
+
+def test_an_invoice_that_is_overdue_is_its_owners_task_once(platform: Platform) -> None:
+    platform.read()
+    for _ in range(2):
+        platform.act()
+    platform.read()
+    reconcile(platform.store, as_of=date(2026, 7, 1), policy=POLICY)
+    publish_run(platform.store, as_of=date(2026, 7, 1))
+    for _ in range(2):
+        collect_overdue(platform.store, POLICY, today=date(2026, 8, 20))
+        platform.deliver()
+    assert len(platform.asked("SELECT Id, Subject FROM Task")) == 1
+
+
+def test_sales_see_the_invoice_and_the_deal_paid(platform: Platform) -> None:
+    platform.read()
+    for _ in range(2):
+        platform.act()
+    platform.read()
+    with platform.store.transaction() as tx:
+        [invoice] = tx.rows("invoices_of_deal", opportunity_id=DEAL)
+        facts = {
+            "currency": "SGD",
+            "amount_minor": invoice["gross_minor"],
+            "status": "succeeded",
+            "invoice_id": invoice["invoice_id"],
+        }
+        look = {"source": "payments", "entity": "payments", "native_id": "pi_1"}
+        now = tx.rows("next_look")[0]
+        tx.run("keep_look", **look, **now, gone=False, facts=facts, facts_sha256="")
+        decide_payment_status(tx, Looked(**look, facts=facts), POLICY)
+    assert set(platform.deliver()) == {"confirmed"}
+    [shown] = platform.asked("SELECT Payment_Status__c, Open_Amount__c FROM Invoice__c")
+    assert (shown["Payment_Status__c"], shown["Open_Amount__c"]) == ("PAID", 0)
+    [deal] = platform.asked(f"SELECT Payment_Status__c FROM Opportunity WHERE Id = '{DEAL}'")
+    assert deal["Payment_Status__c"] == "PAID"
+    [activity] = platform.asked("SELECT Status__c, Invoice__c FROM Payment_Activity__c")
+    assert activity["Status__c"] == "SUCCEEDED"
+    assert activity["Invoice__c"]
