@@ -26,11 +26,13 @@ from include.twin.erp_search import BadDomain, UnknownField, check_field, search
 from include.twin.web import json_reply, web_app
 from include.twin.world import Clock, World, utc_now
 
+SERIES = "8.2"
+
 
 def erp_app(world: World, *, key: str, clock: Clock = utc_now) -> Starlette:
     path = "/erp/rest/model/{model}"
     app = web_app(
-        [Route(path, _search), Route(path + "/{id:path}", _read)],
+        [Route(path, _search), Route(path + "/{id:path}", _read), Route("/rpc/", _tell, methods=["POST"])],
         clock=clock,
         middleware=[Middleware(BaseHTTPMiddleware, dispatch=_guard)],
         exception_handlers={
@@ -49,6 +51,14 @@ async def _guard(request: Request, go_on: Callable[[Request], Awaitable[Response
     if request.url.path.startswith("/erp/") and not right:
         return _page(HTTPStatus.UNAUTHORIZED)
     return await go_on(request)
+
+
+async def _tell(request: Request) -> Response:
+    """What a server tells strangers by JSON-RPC: its series."""
+    asked = await request.json()
+    if asked.get("method") != "common.server.version":
+        return _page(HTTPStatus.NOT_FOUND)
+    return json_reply({"id": asked.get("id", 0), "result": SERIES})
 
 
 def _search(request: Request) -> Response:
