@@ -27,6 +27,12 @@ def doctor(
             help="The connections, as in airflow_settings.yaml; AIRFLOW_CONN_* variables win over the file."
         ),
     ] = None,
+    from_airflow: Annotated[
+        bool,
+        typer.Option(
+            "--from-airflow", help="Instead: those of Airflow's database; run it where Airflow runs."
+        ),
+    ] = False,
     airflow: Annotated[
         str,
         typer.Option(envvar="AIRFLOW__API__BASE_URL", help="Where Airflow answers; by default the one here."),
@@ -42,7 +48,12 @@ def doctor(
     """
     home = Home.from_environment()
     try:
-        address = _prepare(home, settings or SETTINGS_FILE, airflow)
+        if from_airflow:
+            # Airflow's word for a process that may read its database.
+            os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
+            address = airflow
+        else:
+            address = _prepare(home, settings or SETTINGS_FILE, airflow)
     except SetUpFailed as problem:
         typer.echo(
             f"tieout: {problem}. Start the platform (make up), or name the systems in the environment (.env.example)",

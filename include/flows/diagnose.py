@@ -30,7 +30,9 @@ def _checks_of(system: System) -> tuple[Sequence[Check], Answer | None]:
     try:
         checks = system.checks()
     except Exception as problem:  # noqa: BLE001 - a doctor reports whatever it meets
-        return (), _problem(problem, "mend the connection it names, in Airflow or airflow_settings.yaml")
+        return (), _problem(
+            problem, "make or mend it in Airflow (Admin, Connections), as airflow_settings.yaml has it"
+        )
     return checks, None if checks else Answer(Verdict.SKIP, "not configured, so nothing is read from it")
 
 

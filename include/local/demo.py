@@ -1,5 +1,6 @@
 """`make demo`, `make up` and `make down`: the main job and the platform on this machine."""
 
+import os
 import signal
 import sys
 import threading
@@ -19,6 +20,8 @@ from include.local.secrets import load_secrets
 from include.local.world_day import last_day
 
 EXTRACTIONS = ("extract_salesforce", "extract_erp", "extract_payments")
+FILES = {"TIEOUT_BANK_FOLDER": "extract_bank", "TIEOUT_FX_RATES": "extract_fx"}
+"""Variable that names a place for files -> what reads it; the tie-out waits for every place that is named."""
 TIE_OUT = "tie_out"
 BUSINESS_ZONE = ZoneInfo("Asia/Singapore")
 PARSE_TIMEOUT_S = 90.0
@@ -92,7 +95,8 @@ def _run_the_day(steps: Steps, platform: Platform, as_of: date | None) -> str:
         day = as_of or last_day(platform.world, today=datetime.now(BUSINESS_ZONE).date())
         say(day.isoformat())
     with steps.step("extraction") as say:
-        _run_dags(platform, EXTRACTIONS, day, say)
+        files = [dag_id for variable, dag_id in FILES.items() if os.environ.get(variable)]
+        _run_dags(platform, (*EXTRACTIONS, *files), day, say)
     with steps.step("tie-out") as say:
         _run_dags(platform, (TIE_OUT,), day, say)
     with steps.step("report") as say:

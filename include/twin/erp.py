@@ -29,6 +29,7 @@ from include.twin.erp_search import BadDomain, search
 from include.twin.web import json_reply, web_app
 from include.twin.world import Clock, World, utc_now
 
+SERIES = "8.2"
 _REST = "/erp/rest/model/{model}"
 COUNTED_AT_MOST = 10
 """Of a range, Tryton counts so many times what was asked for, then gives up: `*`."""
@@ -44,6 +45,7 @@ def erp_app(world: World, *, key: str, clock: Clock = utc_now) -> Starlette:
         Route(_REST + "/{id:path}", _change, methods=["PUT"]),
         Route(_REST + "/{id:path}", _delete, methods=["DELETE"]),
         Route("/erp/rpc/", _rpc, methods=["POST"]),
+        Route("/rpc/", _tell, methods=["POST"]),
     ]
     app = web_app(
         routes,
@@ -70,6 +72,14 @@ async def _guard(request: Request, go_on: Callable[[Request], Awaitable[Response
     if request.url.path.startswith("/erp/rest/") and not right:
         return _page(HTTPStatus.UNAUTHORIZED)
     return await go_on(request)
+
+
+async def _tell(request: Request) -> Response:
+    """What a server tells strangers by JSON-RPC: its series."""
+    asked = await request.json()
+    if asked.get("method") != "common.server.version":
+        return _page(HTTPStatus.NOT_FOUND)
+    return json_reply({"id": asked.get("id", 0), "result": SERIES})
 
 
 def _search(request: Request) -> Response:

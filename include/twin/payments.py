@@ -45,6 +45,7 @@ _REFERENCES = {
     "balance_transaction": "balance_transaction",
 }
 """What `expand` fills in: the name a list gives it and the one an object gives it -> the member."""
+_REFERRING = frozenset(_REFERENCES.values())
 _PAGING = {"limit", "starting_after", "ending_before", "expand"}
 _INSTANTS = {"created", "arrival_date"}
 _RELATIONS = {"": operator.eq, "gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le}
@@ -138,15 +139,17 @@ def _retrieve(request: Request) -> Response:
     at = listing.first_at.get(asked)
     if at is None:
         raise _no_such_object(404, listing, asked, "id")
-    return json_reply(_shown(listing.items[at].body, request))
+    return json_reply(_shown(listing.items[at].body, _expanded(request)))
 
 
-def _shown(body: dict[str, Any], request: Request) -> dict[str, Any]:
-    """The object with the ids of those it refers to, and these themselves where the request expands them."""
-    expanded = {
-        _REFERENCES.get(value) for name, value in request.query_params.multi_items() if "expand" in name
-    }
-    referred = {name for name in _REFERENCES.values() if isinstance(body.get(name), dict)} - expanded
+def _expanded(request: Request) -> set[str]:
+    """The members a request wants whole, and not as the ids of what they refer to."""
+    asked = [value for name, value in request.query_params.multi_items() if name.startswith("expand")]
+    return {_REFERENCES[value] for value in asked if value in _REFERENCES}
+
+
+def _shown(body: dict[str, Any], expanded: set[str]) -> dict[str, Any]:
+    referred = [name for name in _REFERRING if name not in expanded and isinstance(body.get(name), dict)]
     return {**body, **{name: body[name]["id"] for name in referred}} if referred else body
 
 
@@ -167,7 +170,8 @@ def _list(request: Request) -> Response:
     )
     if "ending_before" in request.query_params:
         page.reverse()
-    data = [_shown(item.body, request) for item in page]
+    expanded = _expanded(request)
+    data = [_shown(item.body, expanded) for item in page]
     return json_reply({"object": "list", "data": data, "has_more": has_more, "url": request.url.path})
 
 

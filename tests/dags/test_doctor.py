@@ -323,6 +323,11 @@ WRONG: dict[str, tuple[Callable[..., Any], Bad, str]] = {
         {("fail", "ERP", "permissions")},
         "account.credit_note: cannot be read",
     ),
+    "the ERP is of an older series": (
+        lambda _, m: m.setattr(erp, "SERIES", "7.0"),
+        {("fail", "ERP", "API version")},
+        "its series is 7.0, older than 8.2",
+    ),
     "the payments key is wrong": (
         lambda c, _: c.change("payments_api", password="rk_other"),
         {("fail", "payments", "connection")},

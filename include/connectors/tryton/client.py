@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -57,6 +58,20 @@ class TrytonClient:
     def server_now(self, model: str) -> datetime:
         """The server's clock, UTC. Raises Retryable, Fatal."""
         return server_date(self._get(model, {"f": "id", "s": 1}).headers, place=f"ERP {model}")
+
+    def series(self) -> str:
+        """The server's series, such as 8.2; it tells strangers too. Raises Retryable, Fatal."""
+        parts = urlsplit(self._address)
+        base = parts._replace(path=f"{parts.path.rpartition('/')[0]}/rpc/").geturl()
+        question = {"id": 1, "method": "common.server.version", "params": []}
+        try:
+            response = requests.post(base, json=question, timeout=TIMEOUT_S, allow_redirects=False)
+        except requests.RequestException as error:
+            raise Retryable(f"ERP /rpc/ did not answer ({type(error).__name__})") from None
+        if not response.ok:
+            raise Fatal(f"ERP /rpc/ answered {response.status_code}; it is no Tryton server's")
+        answer = read_json(response.text, place="ERP /rpc/")
+        return str(answer.get("result", "") if isinstance(answer, dict) else answer)
 
     def search(
         self, model: str, *, domain: Sequence[Any], fields: Sequence[str], order: Sequence[str], size: int
