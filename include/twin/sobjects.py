@@ -116,11 +116,15 @@ def comparison_key(field_type: str, value: Value) -> tuple[int, Any]:
     return (0, value.casefold())
 
 
+KEPT = frozenset({"Account", "Contact", "Opportunity"})
+"""What the permission set of our metadata lets nobody delete."""
+
+
 def describe(sobject: SObject, root: str) -> dict[str, Any]:
     """What the list of all sObjects says of one."""
     url = f"{root}/sobjects/{sobject.name}"
     record_url = url + "/{ID}"
-    yes = ("queryable", "retrieveable", "replicateable", "createable", "updateable", "deletable")
+    yes = ("queryable", "retrieveable", "replicateable", "createable", "updateable")
     return {
         "name": sobject.name,
         "label": sobject.name.removesuffix("__c").replace("_", " "),
@@ -128,6 +132,7 @@ def describe(sobject: SObject, root: str) -> dict[str, Any]:
         "custom": sobject.name.endswith("__c"),
         "urls": {"sobject": url, "describe": f"{url}/describe", "rowTemplate": record_url},
         **dict.fromkeys(yes, True),
+        "deletable": sobject.name not in KEPT,
     }
 
 

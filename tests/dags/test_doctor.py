@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -22,7 +23,7 @@ from include.domain.diagnosis import Finding, Verdict
 from include.domain.target_days import target_days
 from include.flows.diagnose import diagnose
 from include.store.migrate import migrate, migrations
-from include.twin import erp, payments, payments_objects, salesforce
+from include.twin import erp, payments, payments_objects, salesforce, salesforce_records
 from include.twin.server import TwinKeys, TwinPorts, running
 from include.twin.web import json_reply
 from include.wiring_doctor import systems
@@ -199,25 +200,29 @@ def drop(path: Path) -> None:
 
 
 def hide(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
-    whole = salesforce.describe_field
+    whole = salesforce_records.describe_field
     monkeypatch.setattr(
-        salesforce, "describe_field", lambda name, kind: whole("X" if name == "TaxId__c" else name, kind)
+        salesforce_records,
+        "describe_field",
+        lambda field: whole(replace(field, name="X") if field.name == "TaxId__c" else field),
     )
 
 
 def not_unique(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
-    whole = salesforce.describe_field
+    whole = salesforce_records.describe_field
     monkeypatch.setattr(
-        salesforce,
+        salesforce_records,
         "describe_field",
-        lambda name, kind: whole(name, kind) | ({"unique": False} if name == "ERP_Order_Id__c" else {}),
+        lambda field: whole(field) | ({"unique": False} if field.name == "Invoice_Key__c" else {}),
     )
 
 
 def may_delete(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
-    whole = salesforce.describe
+    whole = salesforce_records.describe
     monkeypatch.setattr(
-        salesforce, "describe", lambda one, root: whole(one, root) | {"deletable": one.name == "Contact"}
+        salesforce_records,
+        "describe",
+        lambda one, root: whole(one, root) | {"deletable": one.name == "Contact"},
     )
 
 
@@ -230,14 +235,14 @@ def calls_left(remaining: int) -> Callable[..., None]:
 
 
 def no_such_model(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
-    whole = erp._model
+    whole = erp._search
 
-    def model(request: Any) -> Any:
-        if request.path_params["model"] == "account.credit_note":
+    def search(request: Any) -> Any:
+        if request.path_params["model"] == "sale.subscription":
             raise HTTPException(404)
         return whole(request)
 
-    monkeypatch.setattr(erp, "_model", model)
+    monkeypatch.setattr(erp, "_search", search)
 
 
 def no_disputes(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
@@ -299,7 +304,7 @@ WRONG: dict[str, tuple[Callable[..., Any], Bad, str]] = {
     "an external id is not unique": (
         not_unique,
         {("fail", "Salesforce", "external ids")},
-        "Opportunity.ERP_Order_Id__c is not unique",
+        "Invoice__c.Invoice_Key__c is not unique",
     ),
     "few calls are free": (calls_left(200), {("warn", "Salesforce", "free API calls")}, "200 of 1,000"),
     "no call is free": (calls_left(40), {("fail", "Salesforce", "free API calls")}, "reading has stopped"),
@@ -321,7 +326,7 @@ WRONG: dict[str, tuple[Callable[..., Any], Bad, str]] = {
     "an ERP module is missing": (
         no_such_model,
         {("fail", "ERP", "permissions")},
-        "account.credit_note: cannot be read",
+        "sale.subscription: cannot be read",
     ),
     "the ERP is of an older series": (
         lambda _, m: m.setattr(erp, "SERIES", "7.0"),

@@ -11,9 +11,7 @@ from include.connectors.wire import server_date
 from include.domain.diagnosis import Answer, Check, fail, ok, permissions, skew, warn
 from include.ports import Stop
 
-EXTERNAL_IDS = {"Account": "ERP_Customer_Id__c"} | {
-    target.sobject: target.key for target in TARGETS.values() if target.key.endswith("__c")
-}
+EXTERNAL_IDS = {target.sobject: target.key for target in TARGETS.values() if target.key.endswith("__c")}
 """By what a record is found again: two of them with one value would be one thing twice."""
 
 FREE_CALLS_WARN = 0.3

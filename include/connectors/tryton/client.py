@@ -61,7 +61,7 @@ class TrytonClient:
 
     def series(self) -> str:
         """The server's series, such as 8.2; it tells strangers too. Raises Retryable, Fatal."""
-        parts = urlsplit(self._address)
+        parts = urlsplit(self.address)
         base = parts._replace(path=f"{parts.path.rpartition('/')[0]}/rpc/").geturl()
         question = {"id": 1, "method": "common.server.version", "params": []}
         try:
