@@ -36,6 +36,7 @@ ALLOWED: dict[str, set[str]] = {
     "include.cli": {
         "include.cli_breaks",
         "include.cli_certificate",
+        "include.cli_salesforce",
         "include.local",
         "include.offline",
         "include.store",
@@ -43,6 +44,7 @@ ALLOWED: dict[str, set[str]] = {
         "include.ports",
     },
     "include.cli_certificate": {"include.local", "include.offline", "include.ports", "include.verify"},
+    "include.cli_salesforce": {"include.connectors", "include.ports"},
     "dags": {"include.wiring", "include.flows"},
     "plugins": {"include.console", "include.flows"},
 }

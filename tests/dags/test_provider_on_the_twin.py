@@ -23,7 +23,7 @@ def connection(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     return "twin"
 
 
-def test_the_hook_queries_to_the_end_and_describes(connection: str):
+def test_the_hook_queries_to_the_end_and_describes(connection: str) -> None:
     from airflow.providers.salesforce.hooks.salesforce import SalesforceHook  # noqa: PLC0415  # after its home
 
     hook = SalesforceHook(connection)
@@ -33,7 +33,7 @@ def test_the_hook_queries_to_the_end_and_describes(connection: str):
     assert len(hook.get_object_from_salesforce("Account", ["Id", "Name"])["records"]) == 1
 
 
-def test_the_bulk_operator_upserts_and_deletes_and_tells_of_every_row(connection: str):
+def test_the_bulk_operator_upserts_and_deletes_and_tells_of_every_row(connection: str) -> None:
     from airflow.providers.salesforce.operators.bulk import SalesforceBulkOperator  # noqa: PLC0415
 
     def run(operation: str, payload: list[dict[str, Any]], **more: Any) -> list[dict[str, Any]]:
