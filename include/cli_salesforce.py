@@ -19,9 +19,7 @@ def about() -> None:
 
 @salesforce_app.command()
 def deploy(
-    check: Annotated[
-        bool, typer.Option("--check", help="Only let Salesforce say whether it would work.")
-    ] = False,  # a flag
+    *, check: Annotated[bool, typer.Option("--check", help="Only ask whether it would work.")] = False
 ) -> None:
     """Deploy include/salesforce_metadata: objects, unique keys and the permission set. All of it or nothing.
 
@@ -31,7 +29,9 @@ def deploy(
 
     Example: tieout salesforce deploy --check
     """
+    import requests
     from simple_salesforce.api import Salesforce
+    from simple_salesforce.exceptions import SalesforceError
 
     from include.connectors.salesforce.metadata import deploy as deploy_metadata
     from include.connectors.salesforce.session import guarded_session
@@ -39,13 +39,17 @@ def deploy(
     given = {name: os.environ.get(f"TIEOUT_SALESFORCE_{name}", "") for name in VARIABLES}
     if missing := [f"TIEOUT_SALESFORCE_{name}" for name, value in given.items() if not value]:
         raise Fatal(f"set {', '.join(missing)} to deploy with")
-    with guarded_session(os.environ.get("TIEOUT_SALESFORCE_ADDRESS", "")) as session:
-        salesforce = Salesforce(
-            domain=given["DOMAIN"],
-            consumer_key=given["CONSUMER_KEY"],
-            consumer_secret=given["CONSUMER_SECRET"],
-            session=session,
-            version="62.0",
-        )
-        deployed = deploy_metadata(salesforce, check_only=check)
+    try:
+        with guarded_session(os.environ.get("TIEOUT_SALESFORCE_ADDRESS", "")) as session:
+            salesforce = Salesforce(
+                domain=given["DOMAIN"],
+                consumer_key=given["CONSUMER_KEY"],
+                consumer_secret=given["CONSUMER_SECRET"],
+                session=session,
+                version="62.0",
+            )
+            deployed = deploy_metadata(salesforce, check_only=check)
+    except (SalesforceError, requests.RequestException) as refused:
+        # Their messages may hold the whole answer.
+        raise Fatal(f"Salesforce did not take the deployment ({type(refused).__name__})") from None
     print(f"{deployed} components {'would be' if check else 'are'} deployed to {given['DOMAIN']}")

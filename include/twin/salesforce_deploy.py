@@ -1,4 +1,4 @@
-"""The twin's Metadata API, as far as a deployment goes: a package is taken in, checked for what it names, answered for."""
+"""The twin's Metadata API, as far as a deployment goes: a package is checked for what it says it holds."""
 
 import base64
 import binascii

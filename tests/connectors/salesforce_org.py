@@ -34,20 +34,20 @@ class Running:
     sessions: list[requests.Session] = field(default_factory=list)
     alter: Alter | None = None
 
-    def client(self) -> SalesforceClient:
+    def connect(self) -> Salesforce:
+        """A new login."""
         session = guarded_session(self.address)
         self.sessions.append(session)
         session.hooks["response"].append(self._answered)
+        return Salesforce(
+            consumer_key=KEYS.salesforce_client_id,
+            consumer_secret=KEYS.salesforce_client_secret,
+            domain="twin.my",
+            session=session,
+        )
 
-        def connect() -> Salesforce:
-            return Salesforce(
-                consumer_key=KEYS.salesforce_client_id,
-                consumer_secret=KEYS.salesforce_client_secret,
-                domain="twin.my",
-                session=session,
-            )
-
-        return SalesforceClient(connect)
+    def client(self) -> SalesforceClient:
+        return SalesforceClient(self.connect)
 
     def source(self, **options: Any) -> SalesforceSource:
         return SalesforceSource(self.client(), **options)

@@ -1,15 +1,21 @@
 """What is deployed to Salesforce is what the connector reads and writes, and nothing more."""
 
 import io
+import shutil
 import zipfile
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
 import pytest
 from lxml import etree
+from typer.testing import CliRunner
 
-from include.connectors.salesforce.metadata import FOLDER, package
+from include.cli_salesforce import salesforce_app
+from include.connectors.salesforce.metadata import FOLDER, deploy, package
 from include.connectors.salesforce.translate import FIELDS, SOBJECTS, TARGETS
+from include.ports import Fatal
+from tests.connectors.conftest import KEYS
+from tests.connectors.salesforce_org import salesforce_running
 
 NAMESPACE = {"m": "http://soap.sforce.com/2006/04/metadata"}
 NOT_GRANTED = {
@@ -116,3 +122,36 @@ def test_the_package_names_all_that_is_in_it_and_is_the_same_each_time():
         for name in deployed("Task" if path.stem == "Activity" else path.stem)
     }
     assert named == custom | fields | {"Tieout_Integration"}
+
+
+def test_one_command_deploys_it(monkeypatch: pytest.MonkeyPatch):
+    with salesforce_running({}) as org:
+        given = {
+            "DOMAIN": "acme.my",
+            "CONSUMER_KEY": KEYS.salesforce_client_id,
+            "CONSUMER_SECRET": KEYS.salesforce_client_secret,
+            "ADDRESS": org.address,
+        }
+        for name, value in given.items():
+            monkeypatch.setenv(f"TIEOUT_SALESFORCE_{name}", value)
+        done = CliRunner().invoke(salesforce_app, ["deploy"])
+        assert done.output == "17 components are deployed to acme.my\n"
+        monkeypatch.setenv("TIEOUT_SALESFORCE_CONSUMER_SECRET", "wrong")
+        refused = CliRunner().invoke(salesforce_app, ["deploy"])
+        assert "wrong" not in str(refused.exception)
+        assert isinstance(refused.exception, Fatal)
+
+
+def test_what_is_missing_for_a_deployment_is_named(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("TIEOUT_SALESFORCE_DOMAIN", raising=False)
+    with pytest.raises(Fatal, match="TIEOUT_SALESFORCE_DOMAIN"):
+        CliRunner().invoke(salesforce_app, ["deploy"], catch_exceptions=False)
+
+
+def test_a_package_that_lacks_a_part_is_deployed_not_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    shutil.copytree(FOLDER, tmp_path / "less")
+    (tmp_path / "less" / "objects" / "Invoice__c.object").unlink()
+    whole = package
+    monkeypatch.setattr("include.connectors.salesforce.metadata.package", lambda: whole(tmp_path / "less"))
+    with salesforce_running({}) as org, pytest.raises(Fatal, match=r"objects/Invoice__c\.object"):
+        deploy(org.connect())
