@@ -194,6 +194,7 @@ def test_a_key_named_twice_is_written_twice_in_order(org: Running):
 def test_a_lost_answer_is_uncertain_and_looking_settles_it(org: Running):
     def lose(request: requests.PreparedRequest, response: requests.Response) -> requests.Response:
         if request.method == "PATCH":
+            response.close()
             raise requests.ConnectionError("reset after commit")
         return response
 
@@ -247,6 +248,7 @@ def test_the_rows_of_a_failed_load_are_not_lost(org: Running):
     def refuse(request: requests.PreparedRequest, response: requests.Response) -> requests.Response:
         if request.method == "PUT":
             response.status_code = 503
+            return cut(response, "")
         return response
 
     org.alter = refuse
