@@ -14,6 +14,7 @@ from rich.console import Console
 from include.cli_breaks import breaks_app
 from include.cli_certificate import certificate_app
 from include.cli_doctor import doctor
+from include.cli_salesforce import salesforce_app
 from include.local.home import Home, SetUpFailed
 from include.ports import NothingUsable, Stop
 
@@ -30,6 +31,7 @@ app.add_typer(world_app, name="world")
 app.add_typer(breaks_app, name="breaks")
 app.add_typer(certificate_app, name="certificate")
 app.command()(doctor)
+app.add_typer(salesforce_app, name="salesforce")
 
 _Day = Annotated[
     datetime, typer.Option("--as-of", formats=["%Y-%m-%d"], help="Business day; later facts are not seen.")

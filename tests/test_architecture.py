@@ -50,6 +50,7 @@ ALLOWED: dict[str, set[str]] = {
         "include.cli_breaks",
         "include.cli_certificate",
         "include.cli_doctor",
+        "include.cli_salesforce",
         "include.local",
         "include.offline",
         "include.store",
@@ -59,6 +60,7 @@ ALLOWED: dict[str, set[str]] = {
     "include.cli_doctor": PURE | {"include.flows", "include.local", "include.wiring_doctor"},
     "include.cli_certificate": {"include.local", "include.offline", "include.ports", "include.verify"},
     "dags": {"include.wiring", "include.wiring_files", "include.wiring_mail", "include.flows"},
+    "include.cli_salesforce": {"include.connectors", "include.ports"},
     "plugins": {"include.console", "include.flows"},
 }
 

@@ -19,6 +19,7 @@ from include.twin import (
     salesforce_bulk2,
     salesforce_collections,
     salesforce_composite,
+    salesforce_deploy,
     salesforce_oauth,
     salesforce_query,
     salesforce_records,
@@ -42,6 +43,7 @@ from include.twin.web import json_reply, web_app
 from include.twin.world import Clock, World, utc_now
 
 API_VERSIONS = range(40, 67)
+READ, WRITE = ("GET",), ("POST",)
 
 Endpoint = Callable[[Request], Response | Awaitable[Response]]
 
@@ -81,54 +83,61 @@ def salesforce_app(
 
 def _endpoints() -> dict[str, tuple[Endpoint, Sequence[str]]]:
     """Path -> what answers there. More telling paths come before those that would swallow them."""
-    read, write = ("GET",), ("POST",)
-    data: dict[str, tuple[Endpoint, Sequence[str]]] = {
-        "": (_resources, read),
-        "/limits": (_limits, read),
-        "/query": (salesforce_query.query, read),
-        "/queryAll": (salesforce_query.query, read),
-        "/query/{locator}": (salesforce_query.more, read),
-        "/queryAll/{locator}": (salesforce_query.more, read),
-        "/sobjects": (salesforce_records.describe_all, read),
+    return {
+        "/services/oauth2/token": (salesforce_oauth.token, WRITE),
+        "/services/oauth2/authorize": (salesforce_oauth.authorize, READ),
+        "/services/oauth2/revoke": (salesforce_oauth.revoke, ("GET", "POST")),
+        "/services/oauth2/userinfo": (salesforce_oauth.identity, ("GET", "POST")),
+        "/id/{organization}/{user}": (salesforce_oauth.identity, READ),
+        "/services/Soap/m/{version}/deployRequest": (salesforce_deploy.metadata, WRITE),
+        "/services/Soap/m/{version}/deployRequest/{id}": (salesforce_deploy.metadata, WRITE),
+        "/services/data": (_versions, READ),
+        **{"/services/data/v{version}" + path: endpoint for path, endpoint in _rest().items()},
+        **{"/services/async/{version}/job" + path: endpoint for path, endpoint in _bulk1().items()},
+    }
+
+
+def _rest() -> dict[str, tuple[Endpoint, Sequence[str]]]:
+    return {
+        "": (_resources, READ),
+        "/limits": (_limits, READ),
+        "/query": (salesforce_query.query, READ),
+        "/queryAll": (salesforce_query.query, READ),
+        "/query/{locator}": (salesforce_query.more, READ),
+        "/queryAll/{locator}": (salesforce_query.more, READ),
+        "/sobjects": (salesforce_records.describe_all, READ),
         "/sobjects/{name}": (salesforce_records.sobject, ("GET", "POST")),
-        "/sobjects/{name}/describe": (salesforce_records.describe_one, read),
-        "/sobjects/{name}/updated": (salesforce_records.updated, read),
-        "/sobjects/{name}/deleted": (salesforce_records.deleted, read),
+        "/sobjects/{name}/describe": (salesforce_records.describe_one, READ),
+        "/sobjects/{name}/updated": (salesforce_records.updated, READ),
+        "/sobjects/{name}/deleted": (salesforce_records.deleted, READ),
         "/sobjects/{name}/{id}": (salesforce_records.record, ("GET", "PATCH", "DELETE")),
         "/sobjects/{name}/{key}/{value:path}": (
             salesforce_records.record_by_key,
             ("GET", "PATCH", "DELETE"),
         ),
-        "/composite": (salesforce_composite.composite, write),
-        "/composite/graph": (salesforce_composite.graph, write),
-        "/composite/batch": (salesforce_composite.batch, write),
+        "/composite": (salesforce_composite.composite, WRITE),
+        "/composite/graph": (salesforce_composite.graph, WRITE),
+        "/composite/batch": (salesforce_composite.batch, WRITE),
         "/composite/sobjects": (salesforce_collections.collections, ("POST", "PATCH", "DELETE")),
         "/composite/sobjects/{name}": (salesforce_collections.collections_by_type, ("GET", "POST")),
         "/composite/sobjects/{name}/{key}": (salesforce_collections.collections_by_key, ("PATCH",)),
         "/jobs/{kind}": (salesforce_bulk2.jobs, ("GET", "POST")),
         "/jobs/ingest/{id}/batches": (salesforce_bulk2.upload, ("PUT",)),
-        "/jobs/query/{id}/results": (salesforce_bulk2.query_results, read),
-        "/jobs/ingest/{id}/{which}": (salesforce_bulk2.ingest_results, read),
+        "/jobs/query/{id}/results": (salesforce_bulk2.query_results, READ),
+        "/jobs/ingest/{id}/{which}": (salesforce_bulk2.ingest_results, READ),
         "/jobs/{kind}/{id}": (salesforce_bulk2.job, ("GET", "PATCH", "DELETE")),
     }
-    bulk1: dict[str, tuple[Endpoint, Sequence[str]]] = {
-        "": (salesforce_bulk1.new, write),
+
+
+def _bulk1() -> dict[str, tuple[Endpoint, Sequence[str]]]:
+    return {
+        "": (salesforce_bulk1.new, WRITE),
         "/{id}": (salesforce_bulk1.job, ("GET", "POST")),
         "/{id}/batch": (salesforce_bulk1.batches, ("GET", "POST")),
-        "/{id}/batch/{batch}": (salesforce_bulk1.batch, read),
-        "/{id}/batch/{batch}/request": (salesforce_bulk1.request_of_batch, read),
-        "/{id}/batch/{batch}/result": (salesforce_bulk1.results, read),
-        "/{id}/batch/{batch}/result/{result}": (salesforce_bulk1.query_result, read),
-    }
-    return {
-        "/services/oauth2/token": (salesforce_oauth.token, write),
-        "/services/oauth2/authorize": (salesforce_oauth.authorize, read),
-        "/services/oauth2/revoke": (salesforce_oauth.revoke, ("GET", "POST")),
-        "/services/oauth2/userinfo": (salesforce_oauth.identity, ("GET", "POST")),
-        "/id/{organization}/{user}": (salesforce_oauth.identity, read),
-        "/services/data": (_versions, read),
-        **{"/services/data/v{version}" + path: endpoint for path, endpoint in data.items()},
-        **{"/services/async/{version}/job" + path: endpoint for path, endpoint in bulk1.items()},
+        "/{id}/batch/{batch}": (salesforce_bulk1.batch, READ),
+        "/{id}/batch/{batch}/request": (salesforce_bulk1.request_of_batch, READ),
+        "/{id}/batch/{batch}/result": (salesforce_bulk1.results, READ),
+        "/{id}/batch/{batch}/result/{result}": (salesforce_bulk1.query_result, READ),
     }
 
 

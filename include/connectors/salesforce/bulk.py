@@ -102,7 +102,7 @@ def _value(text: str, kind: str) -> Any:
             number = Decimal(text)
         except InvalidOperation:
             return text
-        return number.normalize() if number.is_finite() else text
+        return Decimal(f"{number.normalize():f}") if number.is_finite() else text  # 9000, not 9E+3
     return text
 
 

@@ -59,7 +59,8 @@ def renewing(
         with store.exclusive() as grant:
             if not grant.access_token or grant.access_token in used:
                 client = OAuth2Session(client_id, client_secret, token_endpoint_auth_method=AUTH_METHOD)
-                _refresh(guarded(client, address), grant, token_url)
+                with guarded(client, address):
+                    _refresh(client, grant, token_url)
             used.add(grant.access_token)
             return Salesforce(
                 session_id=grant.access_token,
