@@ -5,6 +5,8 @@ from typing import Any
 from trytond.model import Unique, fields
 from trytond.pool import PoolMeta
 
+from .keys import by_stamp
+
 
 class Party(metaclass=PoolMeta):
     """`crm_account` is the natural key of a customer created for a CRM account; `parent` is the group's head."""
@@ -21,6 +23,7 @@ class Party(metaclass=PoolMeta):
         cls._sql_constraints.append(
             ("crm_account_unique", Unique(table, table.crm_account), "tieout.msg_crm_account_unique")
         )
+        cls._sql_indexes.add(by_stamp(table))
 
     @classmethod
     def copy(cls, records: Any, default: Any = None) -> Any:
