@@ -23,7 +23,7 @@ def test_its_keys_are_readable_by_their_owner_alone(tryton: RunningErp):
     assert [path.stat().st_mode & 0o077 for path in kept] == [0, 0, 0]
 
 
-@pytest.mark.parametrize("model", ["res.user", "ir.model.access", "res.user.application"])
+@pytest.mark.parametrize("model", ["res.user", "ir.model.access"])
 def test_its_user_is_no_administrator(tryton: RunningErp, model: str):
     with tryton.copy(f"erp_rights_{os.getpid()}") as copy:
         headers = {"Authorization": f"Bearer {copy.key}", "X-Tryton-Context": encoded({"company": 1})}
