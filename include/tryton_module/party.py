@@ -42,9 +42,9 @@ class PartOf:
     @classmethod
     def on_modification(cls, mode: str, records: Any, field_names: Any = None) -> None:
         super().on_modification(mode, records, field_names=field_names)
-        wholes = {getattr(record, cls._whole) for record in records} - {None}
-        for whole in wholes:
-            whole.__class__.write([whole], {})
+        wholes = list({getattr(record, cls._whole) for record in records} - {None})
+        if wholes:
+            type(wholes[0]).write(wholes, {})
 
 
 class Address(PartOf, metaclass=PoolMeta):
