@@ -42,6 +42,7 @@ _TRANSITIONS: dict[str, dict[str, tuple[tuple[str, ...], str]]] = {
     },
     "account.payment": {
         "submit": (("draft",), "submitted"),
+        "approve": ((), "approved"),  # for what is paid out; what comes in is processed by a wizard alone
         "draft": (("submitted",), "draft"),
         "succeed": (("processing",), "succeeded"),
         "fail": (("processing",), "failed"),
