@@ -139,11 +139,10 @@ def erp_client() -> "TrytonClient":
     from include.connectors.tryton.client import TrytonClient
 
     connection = BaseHook.get_connection("erp_api")
-    address = address_of(connection)
+    extra, address = connection.extra_dejson, address_of(connection)
     if not urlsplit(address).path.strip("/"):
-        address = f"{address.rstrip('/')}/{connection.extra_dejson.get('database') or 'erp'}"
-    company: int | str | None = connection.extra_dejson.get("company")
-    return TrytonClient(address, key=_password(connection), company=company)
+        address = f"{address.rstrip('/')}/{extra.get('database') or 'erp'}"
+    return TrytonClient(address, key=_password(connection), company=extra.get("company"))
 
 
 def payments() -> Source:

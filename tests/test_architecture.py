@@ -13,12 +13,13 @@ INSIDE = PURE | {"include.ports", "include.policy", "include.validation", "inclu
 ALLOWED: dict[str, set[str]] = {
     "include.domain": PURE,
     "include.ports": PURE,
+    "include.ledger": set(),
     "include.version": set(),
     "include.policy": PURE | {"include.ports", "include.policy"},
     "include.validation": PURE | {"include.ports", "include.validation"},
     "include.report": PURE | {"include.ports", "include.report"},
     "include.flows": INSIDE | {"include.flows", "include.report"},
-    "include.connectors": PURE | {"include.ports", "include.connectors"},
+    "include.connectors": PURE | {"include.ports", "include.ledger", "include.connectors"},
     "include.store": PURE | {"include.ports", "include.store"},
     "include.twin": {"include.twin"},
     "include.tryton_module": set(),  # runs inside Tryton, under its licence

@@ -5,7 +5,8 @@ from datetime import date
 from decimal import Decimal
 
 from include.domain.delivery import Message, Outcome
-from include.ports import Fatal, Ledger, NewOrder, OrderLine, Rejected, Retryable, Uncertain
+from include.ledger import Ledger, NewOrder, OrderLine
+from include.ports import Fatal, Rejected, Retryable, Uncertain
 
 MESSAGES_MAX = 20
 """An ERP takes a second or more for each: few at a time, so that a lease is not over before they are done."""

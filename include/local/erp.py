@@ -25,7 +25,7 @@ from psycopg import sql
 
 from include.local.databases import CONNECT_TIMEOUT_S, DatabaseUrls
 from include.local.home import PROJECT, Home, SetUpFailed
-from include.local.ports import free_port, hand_over_ports, reserve_ports
+from include.local.ports import hand_over_ports, reserve_ports
 from include.local.postgres import server
 from include.local.processes import exclusive, wait_for
 from include.local.progress import Say, StepFailed, Steps
@@ -58,7 +58,7 @@ class RunningErp:
         """
         with psycopg.connect(self.admin_url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S) as admin:
             _copy_database(admin, name)
-            port = free_port(PREFERRED_PORT + 1)
+            port = reserve_ports({"tryton": PREFERRED_PORT + 1})["tryton"]
             environment = _serving(self.home.run / "trytond.conf", name)
             log = (self.home.logs / "tryton-copy.log").open("a")
             with (

@@ -47,7 +47,7 @@ def install(python: Path, conf: Path, database: str, *, secrets: Secrets, log: P
     password.write_text(secrets.admin_password)
     environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "TZ": "UTC"}
     initialise = [
-        *(str(python.with_name("trytond-admin")), "-v", "-c", str(conf), "-d", database),
+        *(str(python.with_name("trytond-admin")), "-vv", "-c", str(conf), "-d", database),
         *("--email", "admin@erp.localhost", "-u", *MODULES, "--activate-dependencies"),
     ]
     fill = [str(python), str(MODULE / "setup_company.py"), str(conf), database]

@@ -5,6 +5,8 @@ from typing import Any
 from trytond.model import Unique, fields
 from trytond.pool import PoolMeta
 
+from .keys import by_stamp
+
 
 class Party(metaclass=PoolMeta):
     """`crm_account` is the natural key of a customer created for a CRM account; `parent` is the group's head."""
@@ -21,6 +23,7 @@ class Party(metaclass=PoolMeta):
         cls._sql_constraints.append(
             ("crm_account_unique", Unique(table, table.crm_account), "tieout.msg_crm_account_unique")
         )
+        cls._sql_indexes.add(by_stamp(table))
 
     @classmethod
     def copy(cls, records: Any, default: Any = None) -> Any:
@@ -39,9 +42,9 @@ class PartOf:
     @classmethod
     def on_modification(cls, mode: str, records: Any, field_names: Any = None) -> None:
         super().on_modification(mode, records, field_names=field_names)
-        wholes = {getattr(record, cls._whole) for record in records} - {None}
-        for whole in wholes:
-            whole.__class__.write([whole], {})
+        wholes = list({getattr(record, cls._whole) for record in records} - {None})
+        if wholes:
+            type(wholes[0]).write(wholes, {})
 
 
 class Address(PartOf, metaclass=PoolMeta):

@@ -42,6 +42,7 @@ _TRANSITIONS: dict[str, dict[str, tuple[tuple[str, ...], str]]] = {
     },
     "account.payment": {
         "submit": (("draft",), "submitted"),
+        "approve": ((), "approved"),  # for what is paid out; what comes in is processed by a wizard alone
         "draft": (("submitted",), "draft"),
         "succeed": (("processing",), "succeeded"),
         "fail": (("processing",), "failed"),
@@ -118,6 +119,11 @@ def delete(database: Database, model: str, record: Record) -> None:
                 if held:
                     where = f'record "{documents.rec_name(held)}" of "{LABELS.get(other, other)}"'
                     raise RuleBroken(f'A value is required for field "{label(name)}" in {where}.')
+    for name, whole, parts in _wholes(database, model):
+        if record[name] is not None:
+            owner = database.get(whole, record[name])
+            database.set(whole, owner, {parts: [one for one in owner[parts] if one != record["id"]]})
+            documents.compute(database, whole, owner)
     database.remove(model, record)
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from include.connectors.tryton.client import Record
 from include.connectors.tryton.translate import texts, value_text
-from include.ports import NewCreditNote, NewCustomer, NewOrder, NewPayment, OrderLine, Rejected
+from include.ledger import NewCreditNote, NewCustomer, NewOrder, NewPayment, OrderLine
+from include.ports import Rejected
 
 One = Callable[[str, Sequence[Any], Sequence[str]], Record]
 

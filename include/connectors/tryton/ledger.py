@@ -12,16 +12,8 @@ from include.connectors.tryton import documents
 from include.connectors.tryton.client import Record, TrytonClient
 from include.connectors.tryton.documents import native
 from include.connectors.tryton.wizards import TrytonWizards
-from include.ports import (
-    Booked,
-    NewCreditNote,
-    NewCustomer,
-    NewOrder,
-    NewPayment,
-    Rejected,
-    Retryable,
-    Uncertain,
-)
+from include.ledger import Booked, NewCreditNote, NewCustomer, NewOrder, NewPayment
+from include.ports import Rejected, Retryable, Uncertain
 
 KEY = "tieout_key"
 _SHOWN = ("number", "state")

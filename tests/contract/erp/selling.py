@@ -6,7 +6,7 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
-from include.ports import Booked, NewCreditNote, NewCustomer, NewOrder, NewPayment, OrderLine
+from include.ledger import Booked, NewCreditNote, NewCustomer, NewOrder, NewPayment, OrderLine
 from tests.contract.erp.conftest import Erp
 
 NUMBERS = count(1)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from include.ports import Fatal, NewCreditNote, NewPayment, OrderLine, Rejected, Retryable
+from include.ledger import NewCreditNote, NewPayment, OrderLine
+from include.ports import Fatal, Rejected, Retryable
 from tests.contract.erp.conftest import Erp
 from tests.contract.erp.selling import NUMBERS, TODAY, customer, day, invoiced, latest, money, order, paid
 
@@ -187,6 +188,42 @@ def test_a_required_field_is_asked_for(erp: Erp):
         erp.ask("POST", "sale.sale", json={"party": int(customer(erp).native_id), "currency": None})
     )
     assert message == 'A value is required for field "Currency" in "Sale".'
+
+
+@pytest.mark.parametrize(
+    ("model", "values", "label"),
+    [
+        ("account.invoice", {"account": 39, "journal": 1}, '"Type" in "Account Invoice"'),
+        ("account.payment", {"kind": "receivable", "amount": money("5")}, '"Journal" in "Account Payment"'),
+    ],
+)
+def test_the_api_fills_in_nothing_a_form_would(erp: Erp, model: str, values: dict[str, Any], label: str):
+    currency = erp.rows("currency.currency", [["code", "=", "SGD"]])[0]["id"]
+    party = int(customer(erp).native_id)
+    address = erp.only("party.party", [["id", "=", party]], ["addresses"])["addresses"][0]
+    given = {
+        "account.invoice": {"currency": currency, "invoice_address": address},
+        "account.payment": {"date": day(TODAY)},
+    }[model]
+    answer = erp.ask("POST", model, json={"party": party, **values, **given})
+    assert refusal(answer) == f"A value is required for field {label}."
+
+
+def test_money_received_is_not_approved_but_processed(erp: Erp):
+    """Only the wizard does that, and REST has no wizards."""
+    invoice = invoiced(erp)
+    owed = erp.only("account.invoice", [["id", "=", int(invoice.native_id)]], ["party", "lines_to_pay"])
+    journal = erp.only("account.payment.journal", [["name", "=", "Card SGD"]], [])["id"]
+    values = {
+        "journal": journal, "kind": "receivable", "party": owed["party"], "line": owed["lines_to_pay"][0],
+        "amount": money("5"), "date": day(TODAY),
+    }  # fmt: skip
+    made = erp.ask("POST", "account.payment", json=values, fields=["number", "state"]).json()
+    place = f"account.payment/{made['id']}"
+    assert erp.ask("POST", f"{place}/submit", json={}, fields=["state"]).json()["state"] == "submitted"
+    for button in ("approve", "succeed"):
+        message = refusal(erp.ask("POST", f"{place}/{button}", json={}))
+        assert message == f'You can not call "{button}" on "{made["number"]}" of "Account Payment".'
 
 
 # --- JSON-RPC

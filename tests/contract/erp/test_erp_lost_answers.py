@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import requests
 
-from include.ports import NewOrder, Rejected, Retryable, Uncertain
+from include.ledger import NewOrder
+from include.ports import Rejected, Retryable, Uncertain
 from tests.contract.erp.conftest import Erp
 from tests.contract.erp.selling import NUMBERS, customer, invoiced, latest, order, paid
 

@@ -115,11 +115,14 @@ def test_a_changed_part_shows_the_customer_again(erp: Erp, read: Read):
     source = erp.source()
     before, _ = read(source, "customers")
     contact = {"party": made, "type": "email", "value": "new@acme.example"}
-    assert erp.ask("POST", "party.contact_mechanism", json=contact).status_code == 200
+    added = erp.ask("POST", "party.contact_mechanism", json=contact).json()["id"]
     after, _ = read(source, "customers")
-    versions = [{one.version for one in found if one.native_id == str(made)} for found in (before, after)]
-    assert versions[0] != versions[1]
-    assert rows(source, "customers", after)[str(made)]["email"] == "new@acme.example"
+    assert erp.ask("DELETE", f"party.contact_mechanism/{added}").status_code == 204
+    later, _ = read(source, "customers")
+    walks = (before, after, later)
+    assert len({one.version for found in walks for one in found if one.native_id == str(made)}) == 3
+    shown = [rows(source, "customers", found)[str(made)]["email"] for found in walks]
+    assert shown == [None, "new@acme.example", None]
 
 
 def test_a_customer_is_read_with_its_crm_account(erp: Erp, read: Read):

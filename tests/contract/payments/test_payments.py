@@ -21,7 +21,7 @@ from include.connectors.stripe.source import StripeSource
 from include.connectors.stripe.translate import translate
 from include.connectors.stripe.webhooks import Forged, Hint, receive
 from include.ports import Fatal, Rejected, Retryable, Uncertain
-from tests.contract.peers import INSTALLED, PEERS, Peer
+from tests.contract.payments.peers import INSTALLED, PEERS, Peer
 
 ZONE = ZoneInfo("Asia/Singapore")
 numbers = count(1)
