@@ -10,7 +10,7 @@ export UV_SYSTEM_CERTS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo up down erp erp-down test bench lint lock clean
+.PHONY: help setup demo up down erp erp-down counterparts test bench lint lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -39,7 +39,21 @@ lint: .venv/ready ## check style and types
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-test: lint ## check style and types, then run every test
+counterparts: var/contract/ready ## install the payments platforms by others that contract tests run
+
+# Not the platform's: each has an environment of its own, and the tests say so where npm is missing.
+var/contract/ready: tests/contract/payments/localstripe.txt tests/contract/payments/stripe_mock/package-lock.json | .venv/ready
+	@echo "contract: installing payments platforms by others (tests/contract/payments)"
+	@rm -rf var/contract && mkdir -p var/contract/stripe_mock
+	@$(UV) venv -q --python $(BIN)/python var/contract/localstripe
+	@exec $(BIN)/python -S -m include.local.leash \
+	  $(UV) pip sync -q --python var/contract/localstripe/bin/python --require-hashes $<
+	@if command -v npm >/dev/null; then \
+	  cp tests/contract/payments/stripe_mock/package*.json var/contract/stripe_mock/ && cd var/contract/stripe_mock && \
+	  npm ci --ignore-scripts --no-audit --no-fund --silent; fi
+	@touch $@
+
+test: lint var/contract/ready ## check style and types, then run every test
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 bench: .venv/ready var/bench/venv/ready ## measure precision, time and memory, and write docs/benchmarks.md
