@@ -5,7 +5,7 @@ Works on the database of TIEOUT_DATABASE_URL, or on the embedded one that `tieou
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
@@ -67,12 +67,12 @@ def list_command(
     states = tuple(sorted(CLOSED)) if closed else WORKED_ON
     who = assignee.strip().lower() if assignee else None
     wanted = Wanted(states=states, owner=owner, assignee=who, recon=recon, limit=limit)
-    with _store() as store:
+    with store_here() as store:
         found = list_breaks(store, wanted, load_policy())
     if as_json:
-        _print_json(found)
+        print_json(found)
         return
-    _print_table([COLUMNS, *(_line(one) for one in found)])
+    print_table([COLUMNS, *(_line(one) for one in found)])
     if len(found) == limit:
         print(f"… the first {limit}; --limit shows more")
 
@@ -87,16 +87,16 @@ def show(break_: _Break, *, as_json: _Json = False) -> None:
     from include.flows.show_breaks import show_break
     from include.policy import load_policy
 
-    with _store() as store:
+    with store_here() as store:
         found, history = show_break(store, find_break(store, break_), load_policy())
     if as_json:
-        _print_json(found | {"history": history})
+        print_json(found | {"history": history})
         return
     for name, value in found.items():
         if value is not None:
             print(f"{name.replace('_', ' '):18} {_text(value)}")
     print()
-    _print_table(
+    print_table(
         [
             (
                 str(one["version"]),
@@ -220,7 +220,7 @@ def accept(break_: _Break, who: _As, reason: _Reason, *, seen: _Seen = None, as_
 
 
 @contextmanager
-def _store() -> Iterator["PostgresStore"]:
+def store_here() -> Iterator["PostgresStore"]:
     """The database. The embedded one is brought to the newest schema, another one is left as it is."""
     from include.local.postgres import server
     from include.store.migrate import migrate
@@ -237,10 +237,10 @@ def _store() -> Iterator["PostgresStore"]:
 def _act(text: str, act: Callable[["PostgresStore", "UUID"], "Acted"], *, as_json: bool) -> None:
     from include.flows.resolve_break import find_break
 
-    with _store() as store:
+    with store_here() as store:
         done = act(store, find_break(store, text))
     if as_json:
-        _print_json(
+        print_json(
             {
                 "break_id": done.break_id,
                 "state": done.state,
@@ -270,13 +270,15 @@ def _line(one: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _print_table(rows: list[tuple[str, ...]]) -> None:
+def print_table(rows: Sequence[tuple[str, ...]]) -> None:
+    """Rows below their header, each column as wide as its widest cell."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def _print_json(value: object) -> None:
+def print_json(value: object) -> None:
+    """Dates and ids as text."""
     print(json.dumps(value, default=_text, ensure_ascii=False, indent=1))
 
 

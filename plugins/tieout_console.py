@@ -21,8 +21,12 @@ def _apps() -> list[dict[str, Any]]:
     if "api-server" not in sys.argv:
         return []
     from include.console.app import build_app  # noqa: PLC0415
+    from include.console.hooks import build_hooks  # noqa: PLC0415
 
-    return [{"app": build_app(), "url_prefix": "/tieout", "name": "Tie-out"}]
+    return [
+        {"app": build_app(), "url_prefix": "/tieout", "name": "Tie-out"},
+        {"app": build_hooks(), "url_prefix": "/tieout-hooks", "name": "Tie-out webhooks"},
+    ]
 
 
 class TieoutConsole(AirflowPlugin):

@@ -45,11 +45,27 @@ ALLOWED: dict[str, set[str]] = {
     },
     "include.wiring_files": {"include.connectors", "include.ports"},
     "include.wiring_mail": {"include.connectors", "include.ports"},
-    "include.console": PURE | {"include.flows", "include.wiring", "include.console", "include.ports"},
+    "include.wiring_effects": {
+        "include.connectors",
+        "include.flows",
+        "include.policy",
+        "include.ports",
+        "include.wiring",
+    },
+    "include.console": PURE
+    | {
+        "include.connectors",
+        "include.flows",
+        "include.wiring",
+        "include.wiring_effects",
+        "include.console",
+        "include.ports",
+    },
     "include.cli_breaks": INSIDE | {"include.local", "include.flows", "include.store", "include.cli_breaks"},
     "include.cli": {
         "include.cli_breaks",
         "include.cli_certificate",
+        "include.cli_delivery",
         "include.cli_doctor",
         "include.cli_salesforce",
         "include.local",
@@ -58,20 +74,27 @@ ALLOWED: dict[str, set[str]] = {
         "include.twin",
         "include.ports",
     },
+    "include.cli_delivery": {"include.cli_breaks", "include.flows"},
     "include.cli_doctor": PURE | {"include.flows", "include.local", "include.wiring_doctor"},
     "include.cli_certificate": {"include.local", "include.offline", "include.ports", "include.verify"},
-    "dags": {"include.wiring", "include.wiring_files", "include.wiring_mail", "include.flows"},
+    "dags": {
+        "include.wiring",
+        "include.wiring_effects",
+        "include.wiring_files",
+        "include.wiring_mail",
+        "include.flows",
+    },
     "include.cli_salesforce": {"include.connectors", "include.ports"},
     "plugins": {"include.console", "include.flows"},
 }
 
 IN_TRYTON = {"include.tryton_module"}
-AIRFLOW_IN = {"dags", "plugins", "include.wiring", "include.console"}
 AIRFLOW_IN = {
     "dags",
     "plugins",
     "include.wiring",
     "include.wiring_doctor",
+    "include.wiring_effects",
     "include.wiring_files",
     "include.wiring_mail",
     "include.console",

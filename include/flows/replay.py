@@ -17,6 +17,12 @@ class Wanted:
     until: datetime | None = None
 
 
+def queues(store: Store) -> list[Row]:
+    """How many messages wait or are parked at each target, in which state, and since when the oldest does."""
+    with store.transaction() as tx:
+        return tx.rows("delivery_queue")
+
+
 def parked(store: Store, wanted: Wanted) -> list[Row]:
     """The parked messages that are wanted, oldest first: what each is, and why it is parked."""
     with store.transaction() as tx:

@@ -25,6 +25,7 @@ class Secrets:
     salesforce_client_secret: str
     erp_key: str
     payments_key: str
+    payments_webhook_secret: str
 
 
 def load_secrets(home: Home) -> Secrets:

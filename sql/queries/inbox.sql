@@ -101,3 +101,6 @@ ORDER BY payment.native_id;
 SELECT body_sha256, state, count(*) OVER () AS said
 FROM delivery.outbox WHERE target = %(target)s AND subject = %(subject)s AND kind = %(kind)s
 ORDER BY message_id DESC LIMIT 1;
+
+-- name: newest_batch
+SELECT coalesce(max(batch), 0) AS batch FROM ops.batches;

@@ -46,6 +46,7 @@ def test_our_file_has_all_connections(tmp_path: Path):
         "finance_mail",
         "fx_rates",
         "payments_api",
+        "payments_webhook",
         "salesforce_api",
         "tieout_db",
     ]

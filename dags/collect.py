@@ -1,0 +1,32 @@
+"""Each business morning (Asia/Singapore): what declined payments and overdue invoices lead to today.
+
+**decide** counts declines from the source's events: another try when it is due, one task for the account's owner when
+it is not. For every invoice the newest published day left open it takes the rung of `policy/dunning.yaml` that is due,
+and none where money may be on its way, is disputed, or covers it unapplied. `fast_lane` delivers.
+
+On call
+- It may be run again at any time: a rung is taken once.
+- Nothing is asked for before a day was published: see `tie_out`.
+"""
+
+import logging
+
+from airflow.sdk import DAG, task
+
+from include import wiring, wiring_effects
+
+log = logging.getLogger(__name__)
+
+with DAG(
+    "collect",
+    doc_md=__doc__,
+    schedule=wiring.EVERY_MORNING,
+    tags=["cadence/daily", "tier/2"],
+    **wiring.dag_settings(pool="tieout_fast"),
+):
+
+    @task
+    def decide() -> None:
+        log.info("%s", dict(wiring_effects.collect(wiring_effects.business_today())))
+
+    decide()

@@ -1,0 +1,95 @@
+"""`tieout delivery`: what is on its way to other systems, what is parked, and sending that again.
+
+Works on the database of TIEOUT_DATABASE_URL, or on the embedded one that `tieout up` uses.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from include.cli_breaks import print_json, print_table, store_here
+
+delivery_app = typer.Typer(no_args_is_help=True, help="Effects on other systems: queued, parked, replayed.")
+
+SHORT_KEY = 12
+SHOWN_DETAIL = 60
+
+_Key = Annotated[str | None, typer.Option(help="The message of this key.")]
+_Subject = Annotated[str | None, typer.Option(help="Messages about this, such as invoices/INV-1.")]
+_Since = Annotated[datetime | None, typer.Option(help="Decided at or after this moment (UTC).")]
+_Until = Annotated[datetime | None, typer.Option(help="Decided before this moment (UTC).")]
+_Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table or sentence.")]
+
+
+@delivery_app.command("list")
+def list_command(
+    key: _Key = None,
+    subject: _Subject = None,
+    since: _Since = None,
+    until: _Until = None,
+    *,
+    as_json: _Json = False,
+) -> None:
+    """Say how many messages wait at each system, and list the parked ones with their reasons.
+
+    Example: tieout delivery list --subject opportunities/0065g00000ABCDEAA1
+    """
+    from include.flows.replay import Wanted, parked, queues
+
+    wanted = Wanted(key=key, subject=subject, since=_utc(since), until=_utc(until))
+    with store_here() as store:
+        waiting, found = queues(store), parked(store, wanted)
+    if as_json:
+        print_json({"waiting": waiting, "parked": found})
+        return
+    print_table(
+        [("system", "state", "messages", "oldest (UTC)")]
+        + [
+            (row["target"], row["state"], str(row["messages"]), f"{row['oldest']:%Y-%m-%d %H:%M}")
+            for row in waiting
+        ]
+    )
+    if found:
+        print()
+        lines = [
+            (
+                row["key"][:SHORT_KEY],
+                row["target"],
+                row["kind"],
+                row["subject"],
+                row["reason"],
+                (row["detail"] or "")[:SHOWN_DETAIL],
+            )
+            for row in found
+        ]
+        print_table([("key", "system", "kind", "about", "reason", "detail"), *lines])
+
+
+@delivery_app.command()
+def replay(
+    key: _Key = None,
+    subject: _Subject = None,
+    since: _Since = None,
+    until: _Until = None,
+    *,
+    as_json: _Json = False,
+) -> None:
+    """Put parked messages back on their way; the target is looked at before anything is sent again.
+
+    Exit codes: 0 done, also when nothing fitted; 1 nothing was asked for, or the database refused.
+
+    Example: tieout delivery replay --since 2026-11-24T08:00:00 --until 2026-11-24T09:30:00
+    """
+    from include.flows.replay import Wanted, replay
+
+    with store_here() as store:
+        done = replay(store, Wanted(key=key, subject=subject, since=_utc(since), until=_utc(until)))
+    if as_json:
+        print_json(dict(done))
+        return
+    print(f"{done['replayed']} on their way again, {done['superseded']} said by a newer message since")
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return moment.replace(tzinfo=UTC) if moment else None

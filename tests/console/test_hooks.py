@@ -1,0 +1,110 @@
+"""The door for payments platforms: open to signatures alone, and answered only once the hint is kept."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+import stripe
+from fastapi.testclient import TestClient
+
+from include import wiring
+from include.console.hooks import build_hooks
+from include.ports import Retryable
+from include.store.postgres import PostgresStore
+
+SECRET = "whsec_one"
+URL = "/payments"
+
+
+def event(number: str = "evt_1", *, kind: str = "charge", livemode: bool = False) -> str:
+    facts: dict[str, Any] = {
+        "id": number,
+        "object": "event",
+        "type": f"{kind}.updated",
+        "created": 1_780_000_000,
+        "livemode": livemode,
+        "data": {"object": {"id": "ch_1", "object": kind, "amount": 999_999}},
+    }
+    return json.dumps(facts)
+
+
+def signed(body: str, *, secret: str = SECRET, at: float | None = None) -> dict[str, str]:
+    stamp = int(time.time() if at is None else at)
+    mark = stripe.WebhookSignature._compute_signature(f"{stamp}.{body}", secret)
+    return {"Stripe-Signature": f"t={stamp},v1={mark}"}
+
+
+@pytest.fixture
+def door(store: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> TestClient:
+    connection = {"conn_type": "http", "password": f"whsec_old {SECRET}"}
+    monkeypatch.setenv("AIRFLOW_CONN_PAYMENTS_WEBHOOK", json.dumps(connection))
+    monkeypatch.setattr(wiring, "store", lambda: store)
+    return TestClient(build_hooks(), raise_server_exceptions=False)
+
+
+def kept(url: str) -> list[tuple[str, str]]:
+    with psycopg.connect(url) as connection:
+        return connection.execute("SELECT entity, native_id FROM delivery.inbox").fetchall()
+
+
+def test_a_signed_event_is_kept_as_a_hint_before_it_is_answered(door: TestClient, database_url: str) -> None:
+    answer = door.post(URL, content=event(), headers=signed(event()))
+    assert (answer.status_code, answer.json()) == (200, {"event": "kept"})
+    assert kept(database_url) == [("payments", "ch_1")]
+
+
+def test_a_repeat_is_answered_and_kept_once(door: TestClient, database_url: str) -> None:
+    for _ in range(3):
+        assert door.post(URL, content=event(), headers=signed(event())).status_code == 200
+    assert len(kept(database_url)) == 1
+
+
+def test_both_secrets_open_while_they_are_rotated(door: TestClient) -> None:
+    assert door.post(URL, content=event(), headers=signed(event(), secret="whsec_old")).status_code == 200
+
+
+def test_an_event_about_something_else_is_answered_and_not_kept(door: TestClient, database_url: str) -> None:
+    body = event(kind="customer")
+    assert door.post(URL, content=body, headers=signed(body)).status_code == 200
+    assert kept(database_url) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (event(), lambda _: {}, 400),
+        (event(), lambda body: signed(body, secret="whsec_other"), 400),
+        (event(), lambda body: signed(body + " "), 400),
+        (event(), lambda body: signed(body, at=time.time() - 3600), 400),
+        (event(), lambda body: signed(body, at=time.time() + 3600), 400),
+        (event(livemode=True), signed, 400),
+        ("[]", signed, 400),
+        ("x" * (2**20 + 1), signed, 413),
+    ],
+    ids=["unsigned", "forged", "changed", "old", "from the future", "live", "no event", "too large"],
+)
+def test_what_is_not_theirs_fresh_and_whole_is_refused_and_not_kept(
+    door: TestClient, database_url: str, body: str, headers: Callable[[str], dict[str, str]], status: int
+) -> None:
+    assert door.post(URL, content=body, headers=headers(body)).status_code == status
+    assert kept(database_url) == []
+
+
+def test_what_could_not_be_kept_is_to_be_sent_again_and_says_nothing_of_us(
+    door: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away() -> Any:
+        raise Retryable("Postgres: password of 10.0.0.7")
+
+    monkeypatch.setattr(wiring, "store", away)
+    answer = door.post(URL, content=event(), headers=signed(event()))
+    assert (answer.status_code, answer.text) == (503, "not kept; send it again\n")
+
+
+def test_there_is_nothing_else_to_find(door: TestClient) -> None:
+    assert door.get(URL).status_code == 405
+    for path in ("/", "/docs", "/openapi.json"):
+        assert door.get(path).status_code == 404

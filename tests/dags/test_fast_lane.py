@@ -1,0 +1,119 @@
+"""The fast lane as the task runs it: from a payments event to the field in Salesforce, over real HTTP."""
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import requests
+import stripe
+
+from include import wiring, wiring_effects
+from include.connectors.stripe.source import StripeSource
+from include.flows.land_records import land_records
+from include.flows.pull_changes import pull_changes
+from include.ports import Fatal
+from include.store.postgres import PostgresStore
+from include.twin.server import TwinKeys, TwinPorts, running
+
+KEYS = TwinKeys("the-client", "the-secret", "the-erp-key", "sk_test_twin")
+SECRET = "whsec_test"
+ACCOUNT, DEAL = "0010000000000AAAAA", "0060000000000AAAAA"
+TABLES = {
+    "salesforce/Account": f"Id,Name,BillingCountryCode,ERP_Customer_Id__c\n{ACCOUNT},Acme,SG,C1\n",
+    "salesforce/Opportunity": "Id,AccountId,Name,StageName,IsClosed,IsWon,Amount,CurrencyIsoCode,CloseDate,"
+    "Term_Months__c\n"
+    f"{DEAL},{ACCOUNT},Acme Gold,Closed Won,true,true,1200.00,SGD,2026-01-05,12\n",
+    "erp/customers": f"id,name,country,crm_account_id\nC1,Acme,SG,{ACCOUNT}\n",
+    "erp/invoices": "id,number,customer_id,issue_date,due_date,currency,gross,status\n"
+    "I1,INV-1,C1,2026-01-05,2026-02-04,SGD,109.00,posted\n",
+    "payments/payments": "id,customer_id,reference,currency,amount,fee,paid_on,status,invoice_id\n"
+    "ch_1,C1,INV-1,SGD,109.00,1.00,2026-01-20,succeeded,I1\n",
+}
+
+
+@pytest.fixture
+def ports(tmp_path: Path, store: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[TwinPorts]:
+    """A twin, and Airflow's connections leading to it and to our database."""
+    for name, text in TABLES.items():
+        path = tmp_path / "world" / f"{name}.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    with running(world=tmp_path / "world", mailbox=tmp_path / "mail", keys=KEYS) as ports:
+
+        def address(system: str) -> str:
+            return f"http://127.0.0.1:{getattr(ports, system)}"
+
+        login = {"consumer_key": KEYS.salesforce_client_id, "consumer_secret": KEYS.salesforce_client_secret}
+        connections = {
+            "salesforce_api": {
+                "conn_type": "salesforce",
+                "extra": login | {"domain": "twin", "instance_url": address("salesforce")},
+            },
+            "erp_api": {"conn_type": "http", "host": address("erp"), "password": KEYS.erp_key},
+            "payments_api": {"conn_type": "http", "host": address("payments"), "password": KEYS.payments_key},
+            "payments_webhook": {"conn_type": "http", "password": SECRET},
+        }
+        for name, facts in connections.items():
+            monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(facts))
+        monkeypatch.setattr(wiring, "store", lambda: store)
+        yield ports
+
+
+def read(store: PostgresStore) -> None:
+    for source in (wiring.salesforce(), wiring.erp()):
+        for entity in source.entities:
+            pull_changes(source, store, entity=entity)
+            land_records(source, store, entity=entity)
+
+
+def knock(number: str, charge: str) -> str:
+    facts = {
+        "id": number,
+        "object": "event",
+        "type": "charge.succeeded",
+        "created": int(datetime.now(UTC).timestamp()),
+        "livemode": False,
+        "data": {"object": {"id": charge, "object": "charge", "amount": 1}},
+    }
+    body, stamp = json.dumps(facts), int(time.time())
+    mark = stripe.WebhookSignature._compute_signature(f"{stamp}.{body}", SECRET)
+    return wiring_effects.receive(body.encode(), f"t={stamp},v1={mark}")
+
+
+def shown(soql: str) -> list[dict[str, object]]:
+    return [dict(row) for row in wiring.salesforce_client().query(soql)]
+
+
+def test_an_event_shows_in_salesforce_and_a_won_deal_is_ordered(
+    ports: TwinPorts, store: PostgresStore
+) -> None:
+    assert isinstance(wiring.payments(), StripeSource)
+    read(store)
+    assert knock("evt_1", "ch_1") == "kept"
+    assert knock("evt_1", "ch_1") == "known"
+    done = wiring_effects.run_fast_lane(seconds=2)
+    assert done["hints done"] == 1
+    assert done["decided order"] == done["erp confirmed"] == 1
+    [invoice] = shown("SELECT Payment_Status__c, Open_Amount__c FROM Invoice__c WHERE Invoice_Key__c = 'I1'")
+    assert (invoice["Payment_Status__c"], invoice["Open_Amount__c"]) == ("PAID", 0)
+    assert len(shown("SELECT Id FROM Payment_Activity__c")) == 1
+
+
+def test_one_system_that_stops_keeps_nothing_from_the_others(
+    ports: TwinPorts, store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read(store)
+    knock("evt_1", "ch_1")
+    other = {"conn_type": "http", "host": f"http://127.0.0.1:{ports.erp}", "password": "another"}
+    wiring_effects.run_fast_lane(seconds=0)
+    decided = wiring_effects._decide(store, wiring.policy())
+    assert decided == {"decided order": 1}
+    monkeypatch.setattr(wiring_effects, "_decide", lambda *_: decided.__class__())
+    monkeypatch.setenv("AIRFLOW_CONN_ERP_API", json.dumps(other))
+    with pytest.raises(Fatal, match="ERP"):
+        wiring_effects.run_fast_lane(seconds=2)
+    assert len(shown("SELECT Id FROM Invoice__c")) == 1
+    assert requests.get(f"http://127.0.0.1:{ports.salesforce}/services/data", timeout=10).ok
