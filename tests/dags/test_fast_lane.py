@@ -87,9 +87,8 @@ def shown(soql: str) -> list[dict[str, object]]:
     return [dict(row) for row in wiring.salesforce_client().query(soql)]
 
 
-def test_an_event_shows_in_salesforce_and_a_won_deal_is_ordered(
-    ports: TwinPorts, store: PostgresStore
-) -> None:
+@pytest.mark.usefixtures("ports")
+def test_an_event_shows_in_salesforce_and_a_won_deal_is_ordered(store: PostgresStore) -> None:
     assert isinstance(wiring.payments(), StripeSource)
     read(store)
     assert knock("evt_1", "ch_1") == "kept"
