@@ -13,7 +13,7 @@ from rich.console import Console
 
 from include.cli_breaks import breaks_app
 from include.cli_certificate import certificate_app
-from include.cli_delivery import delivery_app
+from include.cli_delivery import delivery_app, replay
 from include.cli_doctor import doctor
 from include.cli_salesforce import salesforce_app
 from include.local.home import Home, SetUpFailed
@@ -32,6 +32,7 @@ app.add_typer(world_app, name="world")
 app.add_typer(breaks_app, name="breaks")
 app.add_typer(certificate_app, name="certificate")
 app.add_typer(delivery_app, name="delivery")
+app.command()(replay)
 app.command()(doctor)
 app.add_typer(salesforce_app, name="salesforce")
 

@@ -152,6 +152,7 @@ def _targets() -> Iterator[Target]:
     from include.connectors.salesforce.effects import SalesforceEffects
     from include.connectors.salesforce.lookup import SalesforceLookup
     from include.connectors.salesforce.writer import SalesforceWriter
+    from include.connectors.stripe.effects import StripeEffects
     from include.connectors.tryton.ledger import TrytonLedger
     from include.connectors.tryton.wizards import TrytonWizards
     from include.flows.guard_stale import Guarded
@@ -162,6 +163,7 @@ def _targets() -> Iterator[Target]:
     ledger = TrytonLedger(erp, TrytonWizards(erp.address, user=user, password=password))
     yield Guarded(LedgerEffects(ledger, today=business_today), SalesforceLookup(client))
     yield SalesforceEffects(SalesforceWriter(client))
+    yield StripeEffects(wiring.payments_client())
 
 
 def business_today() -> date:

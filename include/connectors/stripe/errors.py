@@ -12,12 +12,16 @@ from include.ports import Fatal, Rejected, Retryable, Stop, Uncertain
 _BUSY_STATUSES = frozenset({409, 429})  # 409: another request holds the object or the key
 _NO_JSON_STATUS = 200
 _SERVER_ERROR = 500
-_NOT_FOUND = 404
+_BAD_REQUEST, _NOT_FOUND = 400, 404
 _CODE = re.compile(r"[a-z_]{1,60}")
 
 
 class Vanished(Retryable):
     """The object a page was to start after is no longer there; start from its time of creation instead."""
+
+
+class Declined(Rejected):
+    """The payer's bank refused the money: an outcome of a payment, and no fault."""
 
 
 def stop_of(place: str, error: stripe.StripeError, *, writing: bool = False) -> Stop:
@@ -30,17 +34,19 @@ def stop_of(place: str, error: stripe.StripeError, *, writing: bool = False) -> 
             f"{reason}; S1: one key for two different requests is a bug of ours, nothing was sent twice"
         )
     if isinstance(error, stripe.CardError):
-        return Rejected(f"{reason}; the payer's bank refused, which is an outcome and no fault")
+        return Declined(f"{reason}; the payer's bank refused, which is an outcome and no fault")
     if status in _BUSY_STATUSES:
         return Retryable(f"{reason}; trying again later, with the same key")
     if status is None or status >= _SERVER_ERROR or status == _NO_JSON_STATUS:
         if writing:
             return Uncertain(f"{reason}; it may have happened: look before sending it again")
         return Retryable(f"{reason}; trying again later")
-    return _refused(reason, error)
+    return _refused(reason, error, writing=writing)
 
 
-def _refused(reason: str, error: stripe.StripeError) -> Stop:
+def _refused(reason: str, error: stripe.StripeError, *, writing: bool) -> Stop:
+    if writing and error.http_status == _BAD_REQUEST:
+        return Rejected(f"{reason}; what was sent is not what Stripe takes")
     if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
         return Fatal(f"{reason}; check the key in the payments_api connection and what it may read")
     if error.code == "resource_missing" and getattr(error, "param", "") == "starting_after":

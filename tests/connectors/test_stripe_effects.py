@@ -1,0 +1,90 @@
+"""A declined payment is tried again once a key, from the same card, and what came of it is the platform's to tell."""
+
+from typing import Any
+
+import pytest
+
+from include.connectors.stripe.client import StripePayments
+from include.connectors.stripe.effects import KEY, StripeEffects
+from include.domain.delivery import Message
+from include.ports import Fatal
+from tests.connectors.conftest import KEYS, Live, Start
+
+
+class Platform:
+    def __init__(self, live: Live) -> None:
+        self.client = StripePayments(KEYS.payments_key, address=live.url("payments"))
+        self.effects = StripeEffects(self.client)
+
+    def declined(self, method: str) -> str:
+        """A payment that its bank refused, made with a card that from now on behaves as `method`."""
+        params = {
+            "amount": 10_900,
+            "currency": "sgd",
+            "payment_method": "pm_card_chargeDeclined",
+            "confirm": True,
+            "metadata": {"invoice_id": "I1"},
+        }
+        outcome: dict[str, Any] = {}
+        try:
+            self.client.create("payment_intents", params, key=f"first {method}")
+        except Exception:  # noqa: BLE001 - declined, as it should be
+            outcome = dict(next(iter(self.client.objects("charges"))))
+        return str(outcome["id"])
+
+    def intents(self) -> list[dict[str, Any]]:
+        return [dict(one) for one in self.client.objects("payment_intents") if KEY in one["metadata"]]
+
+
+@pytest.fixture
+def platform(live: Start, monkeypatch: pytest.MonkeyPatch) -> Platform:
+    platform = Platform(live({}))
+    whole = platform.client.object
+
+    def with_a_card(collection: str, object_id: str, **params: Any) -> Any:
+        found = whole(collection, object_id, **params)
+        return {**found, "payment_method": platform.method}  # type: ignore[attr-defined]
+
+    platform.method = "pm_card_visa"  # type: ignore[attr-defined]
+    monkeypatch.setattr(platform.client, "object", with_a_card)
+    return platform
+
+
+def again(charge: str, *, key: str = "retry 1", kind: str = "retry_payment") -> Message:
+    body = {"invoice_id": "I1", "payment_id": charge}
+    return Message(key=key, kind=kind, target="payments", subject="invoices/I1", body=body)
+
+
+def test_the_same_amount_is_tried_again_for_the_same_invoice(platform: Platform) -> None:
+    message = again(platform.declined("visa"))
+    told = platform.effects.send([message])
+    assert told["retry 1"].result == "confirmed"
+    [intent] = platform.intents()
+    assert (intent["amount"], intent["currency"], intent["metadata"]["invoice_id"]) == (10_900, "sgd", "I1")
+    assert platform.effects.look([message]) == {"retry 1": intent["id"]}
+
+
+def test_twice_with_one_key_is_one_attempt(platform: Platform) -> None:
+    charge = platform.declined("visa")
+    first = platform.effects.send([again(charge)])
+    assert platform.effects.send([again(charge)]) == first
+    assert len(platform.intents()) == 1
+
+
+def test_an_attempt_that_is_declined_was_made(platform: Platform) -> None:
+    charge = platform.declined("visa")
+    platform.method = "pm_card_chargeDeclined"  # type: ignore[attr-defined]
+    told = platform.effects.send([again(charge)])
+    assert told["retry 1"].result == "confirmed"
+    assert "CardError" in (told["retry 1"].detail or "")
+
+
+def test_a_payment_nobody_knows_is_parked_and_the_others_go_on(platform: Platform) -> None:
+    told = platform.effects.send([again("ch_none", key="a"), again(platform.declined("visa"), key="b")])
+    assert (told["a"].result, told["b"].result) == ("rejected", "confirmed")
+    assert platform.effects.look([again("ch_none", key="a")]) == {}
+
+
+def test_a_message_of_another_kind_is_a_fault(platform: Platform) -> None:
+    with pytest.raises(Fatal, match="nothing to do"):
+        platform.effects.send([again("ch_1", kind="order")])
