@@ -92,7 +92,7 @@ def test_a_refund_takes_no_more_than_was_paid(peer: Peer):
     assert client.object("charges", charge_id)["amount_refunded"] == 400
     assert [one["id"] for one in client.objects("refunds", charge=charge_id)] == [refund["id"]]
     peer.needs("over-refunds")
-    with pytest.raises(Fatal, match="InvalidRequestError"):
+    with pytest.raises(Rejected, match="InvalidRequestError"):
         client.create(
             "refunds", {"charge": charge_id, "amount": 601}, key=write_key("refund", charge_id, "2")
         )
