@@ -51,9 +51,14 @@ def collect(today: date) -> Counter[str]:
     """Decide what declined payments and overdue invoices lead to today; the fast lane delivers it."""
     from include.flows.collect_failed import collect_failed
     from include.flows.collect_overdue import collect_overdue
+    from include.flows.tell_subscriptions import tell_subscriptions
 
     store, policy = wiring.store(), wiring.policy()
-    return collect_failed(store, policy, now=datetime.now(UTC)) + collect_overdue(store, policy, today=today)
+    return (
+        collect_failed(store, policy, now=datetime.now(UTC))
+        + collect_overdue(store, policy, today=today)
+        + tell_subscriptions(store, policy, today=today)
+    )
 
 
 def receive(body: bytes, signature: str) -> str:
@@ -124,8 +129,10 @@ def _note(stops: dict[str, Stop], part: str, stop: Stop) -> None:
 def _decide(store: Store, policy: "Policy") -> Counter[str]:
     """What follows from rows that landed since the last look."""
     from include.flows.create_order import create_order
+    from include.flows.tell_subscriptions import tell_subscriptions
 
     decided = create_order(store, policy, billing())
+    decided += tell_subscriptions(store, policy, today=business_today())
     return Counter({f"decided {kind}": count for kind, count in decided.items()})
 
 

@@ -15,7 +15,7 @@ from include.domain.residuals import ResidualRules
 from include.domain.service_levels import Desk
 from include.domain.write_offs import WriteOffRules
 from include.policy.arr import Arr
-from include.policy.effects import ClosedWon, Delivery, Dunning, PaymentFailure
+from include.policy.effects import ClosedWon, Delivery, Dunning, PaymentFailure, Renewals
 from include.policy.identity import Identity
 from include.policy.lives import Lives
 from include.policy.orders import Orders
@@ -75,6 +75,7 @@ class Policy(Strict):
     closed_won: ClosedWon
     payment_failure: PaymentFailure
     dunning: Dunning
+    renewals: Renewals
     sha256: str
 
     @cached_property

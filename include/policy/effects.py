@@ -8,6 +8,7 @@ from include.domain.closed_won import GateRules
 from include.domain.delivery import Pace
 from include.domain.dunning import DunningRules, Rung
 from include.domain.payment_failure import Cap, FailureRules
+from include.domain.renewal_steps import RenewalRules, RenewalStep
 from include.policy.orders import Orders
 from include.policy.strict import Strict
 
@@ -114,3 +115,25 @@ class Dunning(Strict):
         return DunningRules(
             ladder=tuple(sorted(rungs, key=lambda one: one.level)), least_sgd_minor=self.least_sgd_minor
         )
+
+
+class RenewalTask(Strict):
+    """Something to do so many days before the renewal date."""
+
+    name: str
+    days_before: int = Field(ge=0)
+
+
+class Renewals(Strict):
+    """What a contract's end asks of people beforehand."""
+
+    steps: tuple[RenewalTask, ...] = Field(min_length=1)
+    overdue_days_max: int
+
+    @property
+    def rules(self) -> RenewalRules:
+        """The same, the earliest step first."""
+        steps = sorted(
+            (RenewalStep(one.name, one.days_before) for one in self.steps), key=lambda one: -one.days_before
+        )
+        return RenewalRules(steps=tuple(steps), overdue_days_max=self.overdue_days_max)

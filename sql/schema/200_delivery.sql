@@ -234,3 +234,6 @@ CREATE TABLE delivery.gate_checks (
 );
 CREATE TRIGGER gate_checks_are_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON delivery.gate_checks
 FOR EACH STATEMENT EXECUTE FUNCTION delivery.refuse_change();
+
+-- Up to which landed batch and which day something was told.
+CREATE TABLE delivery.told (name text PRIMARY KEY, batch bigint NOT NULL, day date NOT NULL);

@@ -29,6 +29,11 @@ def _activity(body: Body) -> Translated:
     return {name: body[name] for name in ("id", "type", "account_id", "currency", "amount", "status")}
 
 
+def _subscription(body: Body) -> Translated:
+    told = {name: value for name, value in body.items() if name != "subscription_id"}
+    return {"id": body["subscription_id"], "number": body["subscription_id"], **told}
+
+
 def _task(body: Body) -> Translated:
     return {
         "subject": body["title"][:_SUBJECT_CHARS],
@@ -44,13 +49,14 @@ ROWS: Mapping[str, tuple[str, Callable[[Body], Translated]]] = {
     "deal_status": ("opportunities", _deal),
     "order_reference": ("opportunities", _reference),
     "payment_activity": ("payment_activities", _activity),
+    "subscription_status": ("subscriptions", _subscription),
     "task": ("tasks", _task),
     "dunning": ("tasks", _task),
 }
 """Kind of message -> what is written, and how its body says so. Nothing unknown is written: it stays as it is."""
 
 INVOICES, ACTIVITIES = "invoices", "payment_activities"
-ORDER = ("accounts", "opportunities", INVOICES, ACTIVITIES, "tasks")
+ORDER = ("accounts", "opportunities", INVOICES, ACTIVITIES, "subscriptions", "tasks")
 """What others refer to is written first."""
 
 TASKS = "tasks"

@@ -1,0 +1,131 @@
+"""Tells the CRM what its subscriptions are worth and when they renew, and asks for the steps that renewals need."""
+
+from collections import Counter
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from include.domain.arr import Price
+from include.domain.delivery import Message, key_of
+from include.domain.money import major
+from include.domain.renewal_steps import due_renewal_step
+from include.domain.subscriptions import (
+    AMENDMENT_TYPES,
+    NOT_SOLD,
+    Amendment,
+    Life,
+    Subscription,
+    life_of,
+)
+from include.flows.put_message import put_message, say
+from include.policy import Policy
+from include.ports import Row, Store, Transaction
+
+CRM, TOLD = "salesforce", "subscriptions"
+BEGINNING = date(1970, 1, 1)
+
+
+def tell_subscriptions(store: Store, policy: Policy, *, today: date) -> Counter[str]:
+    """Say how every subscription stands of which something changed since the last time, by a row or by the calendar.
+
+    ARR and renewal date are recalculated from price, term and amendments, never taken over. One with an amendment of a
+    type nobody taught us is left alone: DQ05 says so. How many were told, and how many steps were asked for.
+    """
+    rules = policy.renewals.rules
+    done: Counter[str] = Counter()
+    with store.transaction() as tx:
+        tx.rows("lock_object", source="tieout", entity="told", native_id=TOLD)
+        batch = tx.rows("newest_batch")[0]["batch"]
+        last = tx.rows("last_told", what=TOLD) or [{"batch": 0, "day": BEGINNING}]
+        ahead = max(step.days_before for step in rules.steps)
+        rows = tx.rows("subscriptions_to_tell", **last[0], today=today, days_ahead=ahead)
+        for row in rows:
+            life = _life(row, policy, today)
+            if life is None:
+                continue
+            done["subscription"] += say(tx, _standing(row, life, policy)).what == "new"
+            done["renewal"] += _ask(tx, row, life, policy)
+        tx.run("keep_told", what=TOLD, batch=batch, day=today)
+    return +done
+
+
+def _life(row: Row, policy: Policy, today: date) -> Life | None:
+    amendments = [_amendment(told) for told in row["amendments"]]
+    if any(one.type not in AMENDMENT_TYPES for one in amendments):
+        return None
+    price = Price(
+        unit_price=row["unit_price"],
+        quantity=row["quantity"],
+        interval=row["interval"],
+        currency=row["currency"],
+    )
+    subscription = Subscription(
+        subscription_id=row["subscription_id"],
+        start_on=row["start_date"],
+        end_on=row["end_date"],
+        price=price,
+    )
+    return life_of(subscription, amendments, rules=policy.arr.rules, as_of=today)
+
+
+def _amendment(told: dict[str, Any]) -> Amendment:
+    return Amendment(
+        amendment_id=told["amendment_id"],
+        sequence=told["sequence"],
+        type=told["type"],
+        effective_on=date.fromisoformat(told["effective_on"]),
+        quantity=_decimal(told["quantity"]),
+        unit_price=_decimal(told["unit_price"]),
+    )
+
+
+def _decimal(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
+def _state(row: Row, policy: Policy) -> str:
+    return policy.canonical_status["subscriptions"].get((row["status"] or "").lower(), "UNKNOWN")
+
+
+def _standing(row: Row, life: Life, policy: Policy) -> Message:
+    state = _state(row, policy)
+    arr_minor = 0 if state in NOT_SOLD else life.arr_on(life.as_of)
+    end = life.ends_on
+    body = {
+        "subscription_id": row["subscription_id"],
+        "account_id": row["crm_account_id"],
+        "start_date": row["start_date"].isoformat(),
+        "end_date": (end - timedelta(days=1)).isoformat()
+        if end
+        else None,  # the CRM's last day is in the term
+        "renewal_date": end.isoformat() if end and not life.cancelled else None,
+        "currency": row["currency"],
+        "quantity": f"{life.price_on(life.as_of).quantity.normalize():f}",
+        "arr": major(arr_minor, currency=row["currency"]),
+        "status": state,
+    }
+    subject = f"subscriptions/{row['subscription_id']}"
+    return Message(key="", kind="subscription_status", target=CRM, subject=subject, body=body)
+
+
+def _ask(tx: Transaction, row: Row, life: Life, policy: Policy) -> bool:
+    """One task per renewal date and step."""
+    end, state = life.ends_on, _state(row, policy)
+    if end is None or life.cancelled or state in NOT_SOLD or state in ("CANCELLED", "EXPIRED"):
+        return False
+    step = due_renewal_step(
+        end, today=life.as_of, overdue_days=row["overdue_days"], rules=policy.renewals.rules
+    )
+    if step is None:
+        return False
+    body = {
+        "account_id": row["crm_account_id"],
+        "owner_id": row["owner_id"],
+        "title": f"Subscription {row['subscription_id']}: {step.name}",
+        "proof": f"it renews on {end}",
+    }
+    key = key_of("renewal", row["subscription_id"], end, step.name)
+    subject = f"tasks/{row['subscription_id']}"
+    based_on = str(row["owner_id"])
+    message = Message(key=key, kind="task", target=CRM, subject=subject, body=body, based_on=based_on)
+    return put_message(tx, message).what == "new"

@@ -1,0 +1,50 @@
+-- Subscriptions as they stand, told to the CRM when something about them changed.
+
+-- name: last_told
+SELECT batch, day FROM delivery.told WHERE name = %(what)s;
+
+-- name: keep_told
+INSERT INTO delivery.told (name, batch, day) VALUES (%(what)s, %(batch)s, %(day)s)
+ON CONFLICT (name) DO UPDATE SET batch = excluded.batch, day = excluded.day;
+
+-- name: subscriptions_to_tell
+-- Those of which a row landed after a batch, or for which a day between two has come: a change takes effect, or a term
+-- ends. `overdue_days`: of the customer's oldest open invoice, in the newest published run.
+WITH newest AS (
+    SELECT run_id FROM recon.runs WHERE state = 'published' ORDER BY as_of DESC, computed_at DESC LIMIT 1
+), overdue AS (
+    SELECT customer_id, max(%(today)s::date - due_date) AS days
+    FROM recon.open_invoices JOIN newest USING (run_id) GROUP BY customer_id
+), changed AS (
+    SELECT subscription_id, max(recorded_in) AS recorded_in, array_agg(effective_date) AS days,
+        jsonb_agg(jsonb_build_object(
+            'amendment_id', native_id, 'sequence', sequence, 'type', upper(type), 'effective_on', effective_date,
+            'quantity', quantity::text, 'unit_price', unit_price::text
+        ) ORDER BY effective_date, sequence, native_id) AS amendments
+    FROM canonical.amendments WHERE superseded_in IS NULL GROUP BY subscription_id
+)
+SELECT subscription.native_id AS subscription_id, subscription.customer_id, start_date, end_date,
+    subscription.currency::text, subscription.quantity, subscription.unit_price, interval, subscription.status,
+    customer.crm_account_id, account.owner_id, coalesce(changed.amendments, '[]') AS amendments,
+    coalesce(overdue.days, 0) AS overdue_days
+FROM canonical.subscriptions AS subscription
+LEFT JOIN changed ON changed.subscription_id = subscription.native_id
+LEFT JOIN canonical.customers AS customer
+    ON customer.native_id = subscription.customer_id AND customer.superseded_in IS NULL
+LEFT JOIN canonical.accounts AS account
+    ON account.native_id = customer.crm_account_id AND account.superseded_in IS NULL
+LEFT JOIN overdue ON overdue.customer_id = subscription.customer_id
+WHERE subscription.superseded_in IS NULL
+    AND NOT EXISTS (  -- what nobody could read may say otherwise
+        SELECT FROM canonical.quarantine AS unread
+        WHERE released_in IS NULL AND (entity = 'subscriptions' AND unread.native_id = subscription.native_id
+            OR entity = 'amendments' AND coalesce(unread.subscription_id, subscription.native_id) = subscription.native_id)
+    )
+    AND (
+        greatest(subscription.recorded_in, changed.recorded_in) > %(batch)s
+        OR EXISTS (
+            SELECT FROM unnest(changed.days || end_date || start_date) AS day
+            WHERE day > %(day)s AND day <= %(today)s::date + %(days_ahead)s::int
+        )
+    )
+ORDER BY subscription.native_id;

@@ -1,0 +1,119 @@
+"""A change of a subscription reaches the CRM: what it is worth, when it renews, and what that asks of people."""
+
+from datetime import date
+from typing import Any
+
+import psycopg
+import pytest
+
+from include.domain.renewal_steps import due_renewal_step
+from include.flows.land_records import land_records
+from include.flows.pull_changes import pull_changes
+from include.flows.tell_subscriptions import tell_subscriptions
+from include.policy import load_policy
+from include.store.postgres import PostgresStore
+from tests.flows.conftest import Draw, Live
+
+POLICY = load_policy()
+SUB = "S1 C1 2026-01-31 2027-01-31 SGD 10 45.50 month active"
+
+
+class Books:
+    def __init__(self, store: PostgresStore, url: str, draw: Draw) -> None:
+        self.store, self.url, self.draw, self.turn = store, url, draw, 0
+        self.see(customers="C1 Acme - SG - 001A", accounts="001A Acme - SG", subscriptions=SUB)
+
+    def see(self, **files: str) -> None:
+        self.turn += 1
+        source = Live(self.draw(folder=f"turn{self.turn}", **files))
+        for entity in (name for name in source.entities if name in files):
+            pull_changes(source, self.store, entity=entity)
+            land_records(source, self.store, entity=entity)
+
+    def tell(self, day: str) -> dict[str, int]:
+        return dict(tell_subscriptions(self.store, POLICY, today=date.fromisoformat(day)))
+
+    def told(self, kind: str = "subscription_status") -> list[dict[str, Any]]:
+        query = "SELECT body FROM delivery.outbox WHERE kind = %s ORDER BY message_id"
+        with psycopg.connect(self.url) as connection:
+            return [body for (body,) in connection.execute(query, (kind,)).fetchall()]
+
+
+@pytest.fixture
+def books(store: PostgresStore, database_url: str, draw: Draw) -> Books:
+    return Books(store, database_url, draw)
+
+
+def test_a_subscription_is_told_once_with_its_worth_and_its_dates(books: Books) -> None:
+    assert books.tell("2026-02-01") == {"subscription": 1}
+    assert books.tell("2026-02-02") == {}
+    [body] = books.told()
+    assert body == {
+        "subscription_id": "S1", "account_id": "001A", "start_date": "2026-01-31", "end_date": "2027-01-30",
+        "renewal_date": "2027-01-31", "currency": "SGD", "quantity": "10", "arr": "5460.00", "status": "ACTIVE",
+    }  # fmt: skip
+
+
+def test_an_amendment_changes_what_is_told_on_the_day_it_takes_effect(books: Books) -> None:
+    books.tell("2026-02-01")
+    books.see(amendments="A1 S1 1 QTY 2026-03-01 25")
+    assert books.tell("2026-02-02") == {}
+    assert books.tell("2026-03-01") == {"subscription": 1}
+    assert [(body["quantity"], body["arr"]) for body in books.told()] == [
+        ("10", "5460.00"),
+        ("25", "13650.00"),
+    ]
+
+
+def test_a_renewal_moves_the_date_and_a_cancellation_ends_it(books: Books) -> None:
+    books.tell("2026-02-01")
+    books.see(amendments="A1 S1 1 RENEW 2027-01-31")
+    books.tell("2026-03-01")
+    assert books.told()[-1]["renewal_date"] == "2028-01-31"
+    books.see(amendments="A1 S1 1 RENEW 2027-01-31\nA2 S1 2 CANCEL 2027-06-30")
+    books.tell("2026-03-02")
+    assert (books.told()[-1]["renewal_date"], books.told()[-1]["end_date"]) == (None, "2027-06-29")
+
+
+def test_what_came_and_went_is_told_as_it_is(books: Books) -> None:
+    books.tell("2026-02-01")
+    books.see(subscriptions=SUB.replace("45.50", "50"))
+    books.see(subscriptions=SUB)
+    assert books.tell("2026-02-02") == {}
+
+
+def test_an_amendment_nobody_can_read_keeps_its_subscription_untold(books: Books) -> None:
+    books.see(amendments="A1 S1 1 TELEPORT 2026-03-01 25")
+    assert books.tell("2026-02-01") == {}
+    books.see(amendments="A1 S1 one QTY 2026-03-01 25")
+    assert books.tell("2026-02-02") == {}
+
+
+def test_each_step_before_a_renewal_is_one_task(books: Books) -> None:
+    assert books.tell("2026-02-01") == {"subscription": 1}
+    assert books.tell("2026-10-03") == {"renewal": 1}
+    assert books.tell("2026-10-04") == {}
+    assert books.tell("2026-11-02") == {"renewal": 1}
+    assert [body["title"] for body in books.told("task")] == [
+        "Subscription S1: open the renewal",
+        "Subscription S1: send the quote",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("today", "overdue", "name"),
+    [
+        ("2026-10-02", 0, None),
+        ("2026-10-03", 0, "open the renewal"),
+        ("2026-12-15", 0, "give notice"),
+        ("2026-12-15", 61, None),
+        ("2027-01-31", 61, "renew or let it end"),
+        ("2027-02-01", 0, None),
+    ],
+)
+def test_the_step_that_is_due(today: str, overdue: int, name: str | None) -> None:
+    rules = POLICY.renewals.rules
+    step = due_renewal_step(
+        date(2027, 1, 31), today=date.fromisoformat(today), overdue_days=overdue, rules=rules
+    )
+    assert (step.name if step else None) == name
