@@ -1,7 +1,7 @@
 """Tells the CRM what its subscriptions are worth and when they renew, and asks for the steps that renewals need."""
 
 from collections import Counter
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +9,7 @@ from include.domain.arr import Price
 from include.domain.delivery import Message, key_of
 from include.domain.money import major
 from include.domain.renewal_steps import due_renewal_step
+from include.domain.renewals import inclusive_end
 from include.domain.subscriptions import (
     AMENDMENT_TYPES,
     NOT_SOLD,
@@ -95,9 +96,7 @@ def _standing(row: Row, life: Life, policy: Policy) -> Message:
         "subscription_id": row["subscription_id"],
         "account_id": row["crm_account_id"],
         "start_date": row["start_date"].isoformat(),
-        "end_date": (end - timedelta(days=1)).isoformat()
-        if end
-        else None,  # the CRM's last day is in the term
+        "end_date": inclusive_end(end).isoformat() if end else None,
         "renewal_date": end.isoformat() if end and not life.cancelled else None,
         "currency": row["currency"],
         "quantity": f"{life.price_on(life.as_of).quantity.normalize():f}",
