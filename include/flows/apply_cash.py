@@ -53,8 +53,9 @@ def apply_cash(tx: Transaction, seen: Seen, policy: Policy) -> Iterator[Break]:
 def _fill_pools(tx: Transaction) -> None:
     for table in _TABLES:
         tx.run(f"create_{table}")
-    for table in ("run_invoices", "pool_invoices", "pool_payments"):
-        tx.run(f"fill_{table}")
+    tx.run("fill_run_invoices")
+    for pool in ("pool_invoices", "pool_payments"):
+        tx.run(f"fill_{pool}", only=None)
     for step in ("set_aside_charged_back", "remove_returned", "analyse_pools"):
         tx.run(step)
 
@@ -111,6 +112,7 @@ def _in_part(tx: Transaction, seen: Seen, policy: Policy, _: Pass) -> Iterator[B
     for step in ("remove_credited_invoices", "set_aside_returned", "remove_returned"):
         tx.run(step)
     _name_foreign_payers(tx)
+    _give_way_to_earlier(tx)
     yield from apply_named_in_part(tx, seen, policy, buckets=_buckets(tx, seen))
 
 
@@ -123,6 +125,18 @@ def _name_foreign_payers(tx: Transaction) -> None:
     ]
     tx.copy_in("foreign_payers", ("payment_id",), foreign)
     tx.run("analyse_foreign_payers")
+
+
+def _give_way_to_earlier(tx: Transaction) -> None:
+    """Take back what was posted whole where another payment came before it, so that both are applied in their order.
+
+    A day by day run has applied the earlier one already; a run over all days at once must give the same.
+    """
+    [overtaken] = tx.rows("overtaken_payments")
+    if overtaken["payments"]:
+        tx.run("take_back_payments", payments=overtaken["payments"])
+        tx.run("fill_pool_payments", only=overtaken["payments"])
+        tx.run("fill_pool_invoices", only=overtaken["invoices"])
 
 
 def _by_amount(tx: Transaction, seen: Seen, policy: Policy, step: Pass) -> Iterator[Break]:

@@ -130,7 +130,8 @@ LEFT JOIN (
 INSERT INTO pool_invoices
 SELECT invoice_id, customer_id, currency, issue_date, due_date, gross_minor, gross_minor - credited_minor, postable
 FROM run_invoices
-WHERE gross_minor > 0 AND status IN ('OPEN', 'PAYMENT_PENDING', 'PARTIALLY_PAID', 'PAID', 'UNKNOWN');
+WHERE gross_minor > 0 AND status IN ('OPEN', 'PAYMENT_PENDING', 'PARTIALLY_PAID', 'PAID', 'UNKNOWN')
+    AND (%(only)s::text[] IS NULL OR invoice_id = ANY(%(only)s));
 
 -- name: fill_pool_payments
 -- A payment of unknown status may be money or not: it is open, lays its claims, and is not posted.
@@ -142,7 +143,8 @@ SELECT payments.native_id, customer_id, coalesce(group_id, customer_id), currenc
 FROM seen.payments
 LEFT JOIN unread_rows AS unread ON unread.entity = 'payments' AND unread.native_id = payments.native_id
 LEFT JOIN customer_groups USING (customer_id)
-WHERE amount_minor > 0 AND coalesce(state, 'SUCCEEDED') IN ('SUCCEEDED', 'UNKNOWN');
+WHERE amount_minor > 0 AND coalesce(state, 'SUCCEEDED') IN ('SUCCEEDED', 'UNKNOWN')
+    AND (%(only)s::text[] IS NULL OR payments.native_id = ANY(%(only)s));
 
 -- name: analyse_pools
 -- Nobody else does it for temporary tables, and without it the joins below are planned for empty ones.
@@ -371,6 +373,31 @@ WHERE upper(left(payer_text, 30)) <> upper(left(customers.name, 30));
 
 -- name: analyse_foreign_payers
 ANALYZE foreign_payers;
+
+-- name: overtaken_payments
+-- Payments posted whole to an invoice that an earlier one names too, and pays otherwise: the earlier one was applied on
+-- its day, before anybody could know of the later. What an earlier day posted is not asked (it names nothing here).
+WITH earlier AS (
+    SELECT payment_id, min(invoice_id) AS invoice_id, paid_on, payment.currency
+    FROM named_invoices
+    JOIN pool_payments AS payment USING (payment_id)
+    WHERE payment.postable
+        AND NOT EXISTS (SELECT FROM contradicted WHERE contradicted.payment_id = payment.payment_id)
+        AND NOT EXISTS (SELECT FROM foreign_payers WHERE foreign_payers.payment_id = payment.payment_id)
+    GROUP BY payment_id, paid_on, payment.currency
+    HAVING count(*) = 1 AND bool_and(payer = 'own' AND how <> 'digits')
+)
+SELECT array_agg(DISTINCT posted.payment_id) AS payments, array_agg(DISTINCT line.invoice_id) AS invoices
+FROM earlier
+JOIN cash_lines AS posted USING (invoice_id)
+JOIN named_invoices AS named ON named.payment_id = posted.payment_id AND named.invoice_id = posted.invoice_id
+JOIN run_invoices AS invoice ON invoice.invoice_id = posted.invoice_id AND credited_minor < gross_minor
+JOIN seen.payments AS paid ON paid.native_id = posted.payment_id
+JOIN cash_lines AS line ON line.payment_id = posted.payment_id
+WHERE payer = 'own' AND how <> 'digits' AND posted.paid_currency = earlier.currency AND earlier.paid_on < paid.paid_on;
+
+-- name: take_back_payments
+DELETE FROM cash_lines WHERE payment_id = ANY(%(payments)s);
 
 -- name: create_remittances
 -- Unposted payments with the set of invoices they name; `doubt` says why an amount that differs is not applied. Payments

@@ -367,3 +367,48 @@ def test_what_a_later_payment_settles_is_not_called_short(draw: Draw, tie_out: T
         )
     )
     assert (found.posted, found.codes) == ({("P9", "P", "1"), ("P4", "Q", "1")}, set())
+
+
+@pytest.mark.parametrize(
+    ("payments", "posted", "codes"),
+    [
+        (  # a part, then all of it: the second is over by what the first has paid
+            "A C1 INV-1001 SGD 40.00 2026-02-01\nB C1 INV-1001 SGD 100.00 2026-02-05",
+            {("P9", "A", "1"), ("P9", "B", "1")},
+            {("CA04", "B")},
+        ),
+        (  # two parts are all of it, and what comes then is a duplicate
+            "A C1 INV-1001 SGD 40.00 2026-02-01\nB C1 pay_inv_1001 SGD 60.00 2026-02-02\n"
+            "C C1 INV-1001 SGD 100.00 2026-02-05",
+            {("P9", "A", "1"), ("P9", "B", "1")},
+            {("CA05", "C")},
+        ),
+        (  # too much, then all of it again
+            "A C1 INV-1001 SGD 150.00 2026-02-01\nB C1 INV-1001 SGD 100.00 2026-02-05",
+            {("P9", "A", "1")},
+            {("CA04", "A"), ("CA05", "B")},
+        ),
+        (  # on the same day there is no order: the whole payment is the plainer one
+            "A C1 INV-1001 SGD 40.00 2026-02-05\nB C1 INV-1001 SGD 100.00 2026-02-05",
+            {("P1", "B", "1")},
+            {("CA01", "A")},
+        ),
+        (  # all of it, then a part
+            "A C1 INV-1001 SGD 40.00 2026-02-09\nB C1 INV-1001 SGD 100.00 2026-02-05",
+            {("P1", "B", "1")},
+            {("CA01", "A")},
+        ),
+        (  # a stranger's part is nobody's
+            "A C2 INV-1001 SGD 40.00 2026-02-01\nB C1 INV-1001 SGD 100.00 2026-02-05",
+            {("P1", "B", "1")},
+            {("CA01", "A")},
+        ),
+    ],
+)
+def test_payments_of_one_invoice_are_applied_in_the_order_they_came(
+    draw: Draw, tie_out: TieOut, payments: str, posted: set[tuple[str, str, str]], codes: set[tuple[str, str]]
+) -> None:
+    world = draw(invoices="1 INV-1001 C1 2026-01-01 2026-01-31 SGD 100.00", payments=payments)
+    found = tie_out(world, as_of="2026-02-20")
+    assert (found.posted, found.codes, found.open) == (posted, codes, {})
+    assert all(total["proven"] == "true" for total in found.totals)
