@@ -24,11 +24,7 @@ def line(rule: str, payment: OpenPayment, invoice: OpenInvoice, cash: int, *, re
 
 def paid_in_parts(block: Block) -> Iterator[CashLine]:
     """P5, 1:N: payments nothing else explains that are the only ones to make up one invoice together."""
-    others = [
-        one.payment
-        for one in block.explained
-        if not (one.ways or one.exhausted or one.unsearched or one.less_tax)
-    ]
+    others = [one.payment for one in block.explained if one.unexplained]
     if len(others) < 2 or any(payment.unread_count or payment.foreign_payer for payment in others):  # noqa: PLR2004 - parts are at least two
         return
     parts: defaultdict[str, list[tuple[OpenInvoice, Subset]]] = defaultdict(list)

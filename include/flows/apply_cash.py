@@ -7,7 +7,7 @@ from include.domain.names import may_be_same
 from include.domain.unposted import unposted
 from include.flows.apply_by_amount import apply_by_amount
 from include.flows.apply_remittances import apply_named_in_part, short_payments
-from include.flows.explain_refunds import explain_returns
+from include.flows.explain_refunds import explain_returns, unseen_payments
 from include.flows.snapshot import Seen
 from include.policy import Pass, Policy
 from include.ports import Fatal, Transaction
@@ -44,7 +44,8 @@ def apply_cash(tx: Transaction, seen: Seen, policy: Policy) -> Iterator[Break]:
             raise Fatal(f"policy/matching.yaml: pass {step.name} asks for an unknown rule {step.rule!r}")
         yield from _RULES[step.rule](tx, seen, policy, step)
     yield from short_payments(tx, seen, policy)
-    yield from explain_returns(tx)
+    yield from explain_returns(tx, zone=policy.calendars.entity.zone.key)
+    yield from unseen_payments(tx)
     yield from _unposted_payments(tx)
     tx.run("keep_cash_matches", run_id=seen.run_id)
     tx.run("keep_customer_balances", run_id=seen.run_id)
@@ -54,6 +55,7 @@ def _fill_pools(tx: Transaction) -> None:
     for table in _TABLES:
         tx.run(f"create_{table}")
     tx.run("fill_run_invoices")
+    tx.run("create_refunded_whole")
     for pool in ("pool_invoices", "pool_payments"):
         tx.run(f"fill_{pool}", only=None)
     for step in ("set_aside_charged_back", "remove_returned", "analyse_pools"):
@@ -109,7 +111,7 @@ def _post_named(tx: Transaction, step: Pass, *, hows: list[str], payers: list[st
 
 
 def _in_part(tx: Transaction, seen: Seen, policy: Policy, _: Pass) -> Iterator[Break]:
-    for step in ("remove_credited_invoices", "set_aside_returned", "remove_returned"):
+    for step in ("remove_credited_invoices", "set_aside_refunded", "remove_returned"):
         tx.run(step)
     _name_foreign_payers(tx)
     _give_way_to_earlier(tx)

@@ -153,7 +153,7 @@ ANALYZE run_invoices (invoice_id, customer_id, group_id, number, number_key),
 
 -- name: carry_matches
 -- What the opening run posted stays posted while its facts stand: a payment still as large, of the same customer, day and
--- reference, and still money, for invoices it settled whole, each still called so, for that amount, of that customer and
+-- reference, and still money (not given back), for invoices it settled whole, each still called so, for that amount, of that customer and
 -- owed. What arrived since cannot take it back. Everything else is decided anew: what is named gives what it gave.
 WITH lines AS (
     SELECT rule, side_a_id AS payment_id, side_b_id AS invoice_id, currency, amount_minor, paid_currency, paid_minor,
@@ -164,6 +164,7 @@ WITH lines AS (
     FROM lines
     LEFT JOIN pool_payments AS payment ON payment.payment_id = lines.payment_id AND payment.postable
         AND payment.currency = paid_currency
+        AND NOT EXISTS (SELECT FROM refunded_whole WHERE refunded_whole.payment_id = payment.payment_id)
     LEFT JOIN pool_invoices AS invoice ON invoice.invoice_id = lines.invoice_id AND invoice.postable
         AND invoice.currency = lines.currency AND invoice.gross_minor = lines.amount_minor
     LEFT JOIN run_invoices AS named ON named.invoice_id = lines.invoice_id
@@ -326,11 +327,16 @@ ANALYZE explained_payments;
 
 -- name: post_explained
 -- The first payment for all its invoices claims them, also one that may not be posted; what another paid for the same
--- invoice is left for a person.
+-- invoice is left for a person. One that was given back whole comes last: then the other is what was kept.
 WITH ranked AS (
     SELECT payment_id, invoice_id, postable, as_credited,
-        row_number() OVER (PARTITION BY invoice_id ORDER BY paid_on, amount_minor, payment_id) AS rank
-    FROM named_invoices JOIN explained_payments USING (payment_id)
+        row_number() OVER (
+            PARTITION BY invoice_id
+            ORDER BY refunded_whole.payment_id IS NOT NULL, paid_on, amount_minor, payment_id
+        ) AS rank
+    FROM named_invoices
+    JOIN explained_payments USING (payment_id)
+    LEFT JOIN refunded_whole USING (payment_id)
 ), outranked AS (
     SELECT DISTINCT payment_id FROM ranked WHERE rank > 1
 )
@@ -399,6 +405,49 @@ WHERE payer = 'own' AND how <> 'digits' AND posted.paid_currency = earlier.curre
 -- name: take_back_payments
 DELETE FROM cash_lines WHERE payment_id = ANY(%(payments)s);
 
+-- name: create_named_credits
+CREATE TEMP TABLE credit_keys (credit_note_id text COLLATE "C" NOT NULL, number_key text NOT NULL) ON COMMIT DROP;
+CREATE TEMP TABLE named_credits (
+    payment_id text COLLATE "C" NOT NULL,
+    credit_note_id text COLLATE "C" NOT NULL,
+    number text NOT NULL,
+    left_minor bigint NOT NULL
+) ON COMMIT DROP;
+
+-- name: unlinked_credits
+-- Credit notes that name no invoice we know, nor have another statement of them in quarantine.
+SELECT native_id AS credit_note_id, number FROM seen.credit_notes
+WHERE gross_minor <> 0
+    AND NOT EXISTS (SELECT FROM run_invoices WHERE run_invoices.invoice_id = credit_notes.invoice_id)
+    AND NOT EXISTS (
+        SELECT FROM unread_rows AS unread
+        WHERE unread.entity = 'credit_notes' AND unread.native_id = credit_notes.native_id
+            AND last_in >= credit_notes.recorded_in
+    );
+
+-- name: name_credits
+-- Unposted payments that name such a credit note of their own customer, issued before they were made. A key that an
+-- invoice of the group has too, or that two credit notes share, or inside a longer one, names none.
+INSERT INTO named_credits
+WITH named AS (
+    SELECT payment.payment_id, credit_note_id, credit_keys.number_key, credit.number, abs(gross_minor) AS left_minor,
+        count(*) OVER (PARTITION BY payment.payment_id, credit_keys.number_key) AS alike
+    FROM credit_keys
+    JOIN seen.credit_notes AS credit ON credit.native_id = credit_note_id
+    JOIN pool_payments AS payment ON payment.customer_id = credit.customer_id AND payment.currency = credit.currency
+        AND credit_keys.number_key = ANY(payment.reference_keys) AND payment.paid_on >= credit.issue_date
+    WHERE NOT EXISTS (
+        SELECT FROM run_invoices AS invoice
+        WHERE invoice.number_key = credit_keys.number_key AND invoice.group_id = payment.group_id
+    )
+)
+SELECT payment_id, credit_note_id, number, left_minor FROM named
+WHERE alike = 1 AND NOT EXISTS (
+    SELECT FROM named AS longer
+    WHERE longer.payment_id = named.payment_id AND longer.number_key <> named.number_key
+        AND strpos('|' || longer.number_key || '|', '|' || named.number_key || '|') > 0
+);
+
 -- name: create_remittances
 -- Unposted payments with the set of invoices they name; `doubt` says why an amount that differs is not applied. Payments
 -- of one group are in one bucket, those of nobody in bucket -1.
@@ -429,26 +478,37 @@ WHERE payment.postable
 GROUP BY payment.payment_id, payment.group_id, payment.currency, payment.amount_minor, payment.paid_on;
 
 -- name: remittances_of
-SELECT payment_id, currency, amount_minor, paid_on, invoice_ids, doubt
-FROM remittances WHERE bucket = %(bucket)s ORDER BY payment_id;
+SELECT payment_id, currency, amount_minor, paid_on, invoice_ids, doubt, coalesce(credits, '[]') AS credits
+FROM remittances
+LEFT JOIN (
+    SELECT payment_id, jsonb_agg(jsonb_build_object(
+        'credit_note_id', credit_note_id, 'number', number, 'left_minor', left_minor
+    ) ORDER BY credit_note_id) AS credits
+    FROM named_credits GROUP BY payment_id
+) AS deducted USING (payment_id)
+WHERE bucket = %(bucket)s ORDER BY payment_id;
 
 -- name: remittance_span
-SELECT min(paid_on) AS first_on, max(paid_on) AS last_on, array_agg(DISTINCT currency::text) AS currencies
-FROM remittances;
+SELECT min(paid_on) AS first_on, max(paid_on) AS last_on FROM remittances;
 
 -- name: remove_credited_invoices
 -- Wholly credited, they are open to nobody who did not pay them as invoiced.
 DELETE FROM pool_invoices WHERE open_minor = 0;
 
--- name: set_aside_returned
+-- name: create_refunded_whole
+-- Payments that were given back whole.
+CREATE TEMP TABLE refunded_whole ON COMMIT DROP AS
+SELECT payment.native_id AS payment_id
+FROM seen.payments AS payment
+JOIN seen.refunds ON refunds.payment_id = payment.native_id AND refunds.currency = payment.currency
+WHERE coalesce(refunds.state, 'SUCCEEDED') IN ('SUCCEEDED', 'PENDING')
+GROUP BY payment.native_id, payment.amount_minor
+HAVING sum(refunds.amount_minor) >= payment.amount_minor;
+
+-- name: set_aside_refunded
 -- Payments that settled nothing so far and were given back whole are no money any more.
 INSERT INTO cash_returned
-SELECT payment_id, pool_payments.currency, pool_payments.amount_minor
-FROM pool_payments
-JOIN seen.refunds USING (payment_id)
-WHERE coalesce(state, 'SUCCEEDED') IN ('SUCCEEDED', 'PENDING') AND refunds.currency = pool_payments.currency
-GROUP BY payment_id, pool_payments.currency, pool_payments.amount_minor
-HAVING sum(refunds.amount_minor) >= pool_payments.amount_minor;
+SELECT payment_id, currency, amount_minor FROM pool_payments JOIN refunded_whole USING (payment_id);
 
 -- name: set_aside_charged_back
 -- Payments lost whole to a dispute are no money any more: what they paid is owed again.
@@ -557,6 +617,9 @@ LEFT JOIN unread USING (customer_id)
 LEFT JOIN foreign_payers USING (payment_id)
 WHERE customer_id IN (SELECT customer_id FROM open WHERE NOT names_another);
 
+-- name: open_cash_span
+SELECT min(paid_on) AS first_on, max(paid_on) AS last_on FROM open_cash;
+
 -- name: open_cash_of
 SELECT payment_id, customer_id, currency, amount_minor, paid_on, names_another, unread_count, foreign_payer
 FROM open_cash WHERE bucket = %(bucket)s ORDER BY payment_id;
@@ -595,6 +658,7 @@ SELECT native_id AS credit_note_id, credit_notes.customer_id, credit_notes.curre
 FROM seen.credit_notes
 JOIN (SELECT DISTINCT customer_id FROM open_cash WHERE bucket = %(bucket)s) AS payers USING (customer_id)
 WHERE gross_minor <> 0 AND NOT EXISTS (SELECT FROM run_invoices WHERE run_invoices.invoice_id = credit_notes.invoice_id)
+    AND NOT EXISTS (SELECT FROM used_credits WHERE used_credits.credit_note_id = credit_notes.native_id)
 ORDER BY native_id;
 
 -- name: unmatched_payments
@@ -690,6 +754,56 @@ CREATE TEMP TABLE unexplained_refunds (
     refund_id text COLLATE "C" PRIMARY KEY, currency char(3) NOT NULL, amount_minor bigint NOT NULL
 ) ON COMMIT DROP;
 
+-- name: paid_unseen
+-- Invoices called paid of which nothing was paid or credited, of customers whose payments we do see, issued since we see
+-- any. Silent wherever something we know might be the money, or took it back and has a break of its own.
+WITH said AS (
+    SELECT invoice_id, run_invoices.customer_id, group_id, number, run_invoices.currency, run_invoices.issue_date, open_minor
+    FROM run_invoices JOIN pool_invoices USING (invoice_id)
+    WHERE status = 'PAID' AND run_invoices.postable AND open_minor = run_invoices.gross_minor - credited_minor
+        AND run_invoices.issue_date >= (SELECT min(paid_on) FROM seen.payments)
+), spare AS (
+    SELECT group_id, currency, sum(minor) AS minor FROM (
+        SELECT coalesce(group_id, '') AS group_id, currency, amount_minor AS minor FROM pool_payments
+        UNION ALL
+        SELECT coalesce(customer_groups.group_id, customer_id), currency, left_minor
+        FROM (
+            SELECT customer_id, currency, left_minor FROM on_account
+            UNION ALL
+            SELECT customer_id, currency, left_minor FROM run_credits
+        ) AS left_over LEFT JOIN customer_groups USING (customer_id)
+    ) AS parts
+    WHERE minor > 0 GROUP BY group_id, currency
+), idle AS (
+    SELECT payments.invoice_id AS applied_to, reference_tokens
+    FROM seen.payments
+    WHERE NOT EXISTS (SELECT FROM cash_lines WHERE cash_lines.payment_id = payments.native_id)
+), idle_numbers AS (
+    SELECT DISTINCT unnest(reference_tokens) AS number FROM idle
+)
+SELECT invoice_id, number, currency, issue_date, open_minor
+FROM said
+WHERE EXISTS (
+        SELECT FROM cash_lines JOIN run_invoices AS settled USING (invoice_id) WHERE settled.customer_id = said.customer_id
+    )
+    AND NOT EXISTS (
+        SELECT FROM spare
+        WHERE spare.group_id IN (said.group_id, '')
+            AND (spare.minor >= said.open_minor OR spare.currency <> said.currency AND spare.group_id <> '')
+    )
+    AND NOT EXISTS (SELECT FROM idle WHERE idle.applied_to = said.invoice_id)
+    AND NOT EXISTS (SELECT FROM idle_numbers WHERE idle_numbers.number = said.number)
+    AND NOT EXISTS (
+        SELECT FROM canonical.payments AS later
+        WHERE later.customer_id = said.customer_id AND later.paid_on > (SELECT current_setting('tieout.as_of')::date)
+            AND later.recorded_in <= (SELECT current_setting('tieout.batch')::bigint)
+    )
+    AND NOT EXISTS (
+        SELECT FROM seen.quarantine
+        WHERE entity IN ('payments', 'credit_notes') AND quarantine.customer_id = said.customer_id
+    )
+ORDER BY invoice_id;
+
 -- name: disputes_taken
 SELECT native_id AS dispute_id, payment_id, currency, amount_minor, opened_on, state
 FROM seen.disputes WHERE coalesce(state, 'OPEN') IN ('INQUIRY', 'OPEN', 'LOST')
@@ -702,7 +816,7 @@ FROM seen.payments
 WHERE state IN ('FAILED', 'REVERSED') AND (state = 'REVERSED' OR EXISTS (
     SELECT FROM seen.attempts
     WHERE attempts.payment_id = payments.native_id AND outcome = 'succeeded'
-        AND (occurred_at AT TIME ZONE 'Asia/Singapore')::date <= (SELECT current_setting('tieout.as_of')::date)
+        AND (occurred_at AT TIME ZONE %(zone)s)::date <= (SELECT current_setting('tieout.as_of')::date)
 ))
 ORDER BY native_id;
 

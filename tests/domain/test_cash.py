@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from include.domain.cash import Held, settle_by_amount
 from include.domain.explanations import OpenCredit, OpenInvoice, OpenPayment, could_be_chance
+from include.domain.fx import DailyRates
+from include.domain.residuals import Settings
 from include.policy import load_policy
 
-RULES = load_policy().residuals
+SETTINGS = Settings(rules=load_policy().residuals, rates=DailyRates(()))
 DAY = date(2025, 3, 10)
 DUE = date(2025, 3, 1)
 
@@ -59,7 +61,9 @@ def settle(
     most_invoices: int = 6,
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, Held]]:
     """What was settled, payment -> invoices, and what was held."""
-    found = settle_by_amount(payments, invoices, credits or [], most_invoices=most_invoices, rules=RULES)
+    found = settle_by_amount(
+        payments, invoices, credits or [], most_invoices=most_invoices, settings=SETTINGS
+    )
     settled: dict[str, tuple[str, ...]] = {}
     for line in found.lines:
         settled[line.payment_id] = (*settled.get(line.payment_id, ()), line.invoice_id)
@@ -232,7 +236,7 @@ def test_a_credit_note_that_names_no_invoice_is_deducted_where_nothing_else_fits
         [invoice("A", 10_900_00)],
         [credit("N", 1_090_00)],
         most_invoices=6,
-        rules=RULES,
+        settings=SETTINGS,
     )
     [line] = found.lines
     assert (line.rule, line.amount_minor, line.residual_minor, found.credits) == (
