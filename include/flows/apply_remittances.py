@@ -7,11 +7,12 @@ from decimal import Decimal
 from include.domain.applications import apply_remittances
 from include.domain.breaks import REPORTING_CURRENCY, Break
 from include.domain.cash_lines import CashLine
-from include.domain.fx import DailyRates, rates_to
+from include.domain.fx import DailyRates
 from include.domain.money import Money, exponent
 from include.domain.references import number_key
 from include.domain.remittances import Applied, NamedCredit, NamedInvoice, Remittance
 from include.domain.residuals import Settings, fee_cap, is_short
+from include.flows.day_rates import rates_of_the_day
 from include.flows.snapshot import Seen
 from include.policy import Policy
 from include.ports import Row, Transaction
@@ -112,8 +113,7 @@ def _remittance(row: Row) -> Remittance:
 
 def fee_caps(tx: Transaction, policy: Policy, currencies: Iterable[str]) -> dict[str, int]:
     """The fee cap of the day in each currency that has a rate, in its minor units."""
-    rows = tx.rows("rates_as_of")
-    in_sgd = rates_to(REPORTING_CURRENCY, [(r["from_currency"], r["to_currency"], r["rate"]) for r in rows])
+    in_sgd = rates_of_the_day(tx)
     caps = {}
     for currency in currencies:
         scale = Decimal(10) ** (exponent(currency) - exponent(REPORTING_CURRENCY))

@@ -1,25 +1,24 @@
 """R4: follows payments into payouts and both to the bank's lines, and names whatever does not arrive as it should."""
 
-from collections.abc import Iterable, Iterator
-from datetime import timedelta
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, timedelta
 from typing import Any
 
-from include.domain.breaks import REPORTING_CURRENCY, Break
-from include.domain.fx import rates_to
+from include.domain.breaks import Break
 from include.domain.money import Money
-from include.domain.payouts import (
-    Conversion,
-    FeeVote,
-    FixedFee,
-    Payout,
-    fixed_fees,
-    judge,
-    missing_severity,
-)
+from include.domain.payouts import Conversion, missing_severity
+from include.domain.sums import only_sums
+from include.flows.judge_payouts import judge_payouts
 from include.flows.snapshot import Seen
 from include.policy import Policy
 from include.policy.payouts import Payouts
 from include.ports import Row, Transaction
+
+_PAIR = (
+    "rule side_a_type side_a_id side_b_type side_b_id currency amount_minor residual_minor residual_reason state "
+    "together"
+)
 
 
 def settle_payouts(tx: Transaction, seen: Seen, policy: Policy) -> list[Break]:
@@ -39,10 +38,11 @@ def settle_payouts(tx: Transaction, seen: Seen, policy: Policy) -> list[Break]:
     tx.run("keep_settled_pairs", run_id=seen.run_id)
     sides = tx.rows("sides_seen")[0]
     found = [
-        *_judged_payouts(tx, seen, rules),
+        *judge_payouts(tx, rules.contract),
+        *_items_without_payout(tx),
         *_misstated(tx),
         *(_of_conversion(one) for one in conversions),
-        *_not_in_bank(tx, seen, rules, sides, judged=[one.payout_id for one in conversions]),
+        *_not_in_bank(tx, seen, policy, sides, judged=[one.payout_id for one in conversions]),
         *_in_no_payout(tx, seen, rules, sides),
         *_unexplained_lines(tx, rules, sides),
     ]
@@ -57,7 +57,6 @@ def _fill_tables(tx: Transaction, rules: Payouts) -> None:
     tx.run("fill_run_returns")
     tx.run("fill_run_bank_lines", blank_references=list(rules.blank_references))
     tx.run("analyse_run_settling")
-    tx.run("fill_payout_sums", percent_bps=rules.contract.percent_bps)
 
 
 def _settle_conversions(tx: Transaction, rules: Payouts) -> list[Conversion]:
@@ -97,37 +96,55 @@ def _settle_by_likeness(tx: Transaction, rules: Payouts) -> None:
         tx.run("remove_settled_lines")
         tx.run("forget_likely_pairs")
     tx.run("suggest_bank_pairs")
+    _suggest_sums(tx)
 
 
-def _judged_payouts(tx: Transaction, seen: Seen, rules: Payouts) -> Iterator[Break]:
-    fees = _fixed_fees(tx, seen, rules)
-    for row in tx.rows("payouts_to_judge"):
-        payout = Payout(**row)
-        for finding in judge(payout, fixed_fee=fees.get(payout.currency)):
-            yield _break(
-                finding.code,
-                payout.payout_id,
-                finding.evidence,
-                currency=None if finding.amount_minor is None else payout.currency,
-                amount_minor=finding.amount_minor,
-                since=payout.arrival_date,
-            )
+def _suggest_sums(tx: Transaction) -> None:
+    """Suggest lines that are only together like one payout, or alone like several payouts or transfers of their day."""
+    days: defaultdict[tuple[str, date, bool], list[Row]] = defaultdict(list)
+    for row in tx.rows("lonely_money"):
+        days[row["currency"], row["day"], row["amount_minor"] > 0].append(row)
+    for rows in days.values():
+        lines = {row["side_id"]: row for row in rows if row["side"] == "bank_line"}
+        money = {f"{row['side']}|{row['side_id']}": row for row in rows if row["side"] != "bank_line"}
+        payouts = {name: row for name, row in money.items() if row["side"] == "payout"}
+        together = [
+            (money[part], lines[line])
+            for line, parts in only_sums(_amounts(lines), _amounts(money)).items()
+            for part in parts
+        ]
+        apart = [
+            (payouts[payout], lines[line])
+            for payout, parts in only_sums(_amounts(payouts), _amounts(lines)).items()
+            for line in parts
+        ]
+        tx.copy_in(
+            "settled_pairs",
+            _PAIR.split(),
+            [_sum_row(row, line, of=row["amount_minor"], together=None) for row, line in together]
+            + [_sum_row(row, line, of=line["amount_minor"], together=row["side_id"]) for row, line in apart],
+        )
 
 
-def _fixed_fees(tx: Transaction, seen: Seen, rules: Payouts) -> dict[str, FixedFee]:
-    contract = rules.contract
-    rates = [
-        (row["from_currency"], row["to_currency"], row["rate"])
-        for row in tx.rows("rates_as_of", batch=seen.batch, as_of=seen.as_of)
-    ]
-    votes = tx.rows("fixed_fee_votes", percent_bps=contract.percent_bps)
-    return fixed_fees(
-        [FeeVote(**row) for row in votes],
-        contract=contract.fixed_minor,
-        in_reporting=rates_to(REPORTING_CURRENCY, rates),
-        within_percent=contract.equivalent_within_percent,
-        least_charges=contract.least_charges,
-    )
+def _amounts(rows: Mapping[str, Row]) -> dict[str, int]:
+    return {name: abs(row["amount_minor"]) for name, row in rows.items()}
+
+
+def _sum_row(row: Row, line: Row, *, of: int, together: str | None) -> list[Any]:
+    pair = [row["side"], row["side_id"], "bank_line", line["side_id"], row["currency"]]
+    return ["P5", *pair, of, 0, "", "suggested", together]
+
+
+def _items_without_payout(tx: Transaction) -> Iterator[Break]:
+    """PO05: the platform told what is in a payout, and of no such payout."""
+    for row in tx.rows("items_without_payout"):
+        evidence = f"its {row['items']} items are known and no payout of that name is"
+        money: dict[str, Any] = {}
+        if len(row["currencies"]) == 1:
+            [currency] = row["currencies"]
+            money = {"currency": currency, "amount_minor": row["net_minor"]}
+            evidence += f"; they come to {Money(row['net_minor'], currency)}"
+        yield _break("PO05", row["payout_id"], evidence, **money)
 
 
 def _misstated(tx: Transaction) -> Iterator[Break]:
@@ -152,13 +169,13 @@ def _of_conversion(one: Conversion) -> Break:
 
 
 def _not_in_bank(
-    tx: Transaction, seen: Seen, rules: Payouts, sides: Row, *, judged: Iterable[str]
+    tx: Transaction, seen: Seen, policy: Policy, sides: Row, *, judged: Iterable[str]
 ) -> Iterator[Break]:
     """PO01. With no line of any bank loaded nothing is missing there; nor is what is older than the lines."""
     if sides["bank_from"] is None:
         return
     unread = _unread(sides["unread_lines"], "lines of the bank")
-    days = rules.days
+    days, calendar = policy.payouts.days, policy.calendars.own
     for row in tx.rows("payouts_not_in_bank", bank_from=sides["bank_from"], judged=list(judged)):
         net = Money(row["net_minor"], row["currency"])
         named = f"; named by {row['named_by']}, for {Money(row['named_minor'], row['currency'])}"
@@ -174,6 +191,7 @@ def _not_in_bank(
                 as_of=seen.as_of,
                 grace=days.payout_grace_business,
                 timing=days.timing_business,
+                calendar=calendar,
             ),
         )
     before = seen.as_of - timedelta(days=days.resend)
