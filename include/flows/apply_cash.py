@@ -77,6 +77,7 @@ def _by_application(tx: Transaction, _: Seen, __: Policy, step: Pass) -> Iterato
     tx.run("forget_strangers_numbers")
     tx.run("analyse_namings")
     tx.run("create_contradicted")
+    tx.run("analyse_contradicted")
     tx.run("name_by_application")
     yield from _post_named(tx, step, hows=["application"], payers=["own", "unknown"])
 

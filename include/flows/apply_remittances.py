@@ -103,6 +103,7 @@ def _name_credits(tx: Transaction) -> None:
     tx.run("create_named_credits")
     keys = ([row["credit_note_id"], number_key(row["number"])] for row in tx.rows("unlinked_credits"))
     tx.copy_in("credit_keys", ("credit_note_id", "number_key"), keys)
+    tx.run("analyse_credit_keys")
     tx.run("name_credits")
 
 

@@ -31,6 +31,7 @@ def settle_payouts(tx: Transaction, seen: Seen, policy: Policy) -> list[Break]:
     tx.run("settle_charges")
     tx.run("settle_returns")
     tx.run("fill_named_payouts")
+    tx.run("analyse_named_payouts")
     tx.run("keep_longest_names")
     tx.run("settle_named_payouts")
     conversions = _settle_conversions(tx, rules)

@@ -233,10 +233,13 @@ CROSS JOIN LATERAL unnest(reference_keys) AS key
 JOIN (
     SELECT group_id, invoice_id, unnest(number_digits) AS digits FROM run_invoices
 ) AS numbered ON digits = key AND numbered.group_id = pool_payments.group_id
-WHERE payment_id NOT IN (SELECT payment_id FROM named_invoices);
+WHERE NOT EXISTS (SELECT FROM named_invoices WHERE named_invoices.payment_id = pool_payments.payment_id);
 
 -- name: analyse_namings
 ANALYZE namings;
+
+-- name: analyse_contradicted
+ANALYZE contradicted, refunded_whole;
 
 -- name: create_contradicted
 -- Payments applied to one invoice whose reference is the number of another.
@@ -267,7 +270,7 @@ SELECT payment_id, unnest(invoices), 'number', payer FROM (
     JOIN run_invoices AS invoice USING (invoice_id)
     LEFT JOIN seen.customers ON customers.native_id = invoice.customer_id AND payment.customer_id IS NULL
     WHERE how = 'number' AND invoice.group_id = coalesce(payment.group_id, invoice.group_id)
-        AND payment_id NOT IN (SELECT payment_id FROM named_invoices)
+        AND NOT EXISTS (SELECT FROM named_invoices AS known WHERE known.payment_id = payment.payment_id)
     GROUP BY payment.payment_id, payment.customer_id, payment.reference_tokens
     HAVING count(*) = cardinality(payment.reference_tokens)
         AND count(DISTINCT word) = cardinality(payment.reference_tokens)
@@ -284,7 +287,8 @@ SELECT payment_id, unnest(invoices), %(how)s, payer FROM (
     FROM namings
     JOIN pool_payments AS payment USING (payment_id)
     JOIN run_invoices AS invoice USING (invoice_id)
-    WHERE how = %(how)s AND payment_id NOT IN (SELECT payment_id FROM named_invoices)
+    WHERE how = %(how)s
+        AND NOT EXISTS (SELECT FROM named_invoices AS known WHERE known.payment_id = payment.payment_id)
         AND NOT EXISTS (
             SELECT FROM namings AS longer
             WHERE longer.payment_id = namings.payment_id AND longer.how = namings.how
@@ -317,7 +321,7 @@ JOIN pool_payments AS payment USING (payment_id)
 LEFT JOIN pool_invoices AS invoice
     ON invoice.invoice_id = named.invoice_id AND invoice.postable AND invoice.currency = payment.currency
 WHERE named.how = ANY(%(hows)s) AND named.payer = ANY(%(payers)s)
-    AND payment_id NOT IN (SELECT payment_id FROM contradicted)
+    AND NOT EXISTS (SELECT FROM contradicted WHERE contradicted.payment_id = payment.payment_id)
 GROUP BY payment.payment_id, payment.paid_on, payment.amount_minor, payment.postable
 HAVING count(invoice.invoice_id) = count(*)
     AND payment.amount_minor IN (sum(invoice.open_minor), sum(invoice.gross_minor));
@@ -424,6 +428,9 @@ WHERE gross_minor <> 0
         WHERE unread.entity = 'credit_notes' AND unread.native_id = credit_notes.native_id
             AND last_in >= credit_notes.recorded_in
     );
+
+-- name: analyse_credit_keys
+ANALYZE credit_keys;
 
 -- name: name_credits
 -- Unposted payments that name such a credit note of their own customer, issued before they were made. A key that an
@@ -603,7 +610,9 @@ WITH unread AS (
     GROUP BY customer_id
 ), open AS (
     SELECT payment_id, customer_id, currency, amount_minor, paid_on,
-        names_a_document OR NOT postable OR payment_id IN (SELECT payment_id FROM namings) AS names_another
+        names_a_document OR NOT postable OR EXISTS (
+            SELECT FROM namings WHERE namings.payment_id = pool_payments.payment_id
+        ) AS names_another
     FROM pool_payments
     WHERE customer_id IS NOT NULL
     UNION ALL
@@ -615,7 +624,7 @@ SELECT open.*, coalesce(unread_count, 0) AS unread_count, foreign_payers.payment
 FROM open
 LEFT JOIN unread USING (customer_id)
 LEFT JOIN foreign_payers USING (payment_id)
-WHERE customer_id IN (SELECT customer_id FROM open WHERE NOT names_another);
+WHERE EXISTS (SELECT FROM open AS blind WHERE blind.customer_id = open.customer_id AND NOT blind.names_another);
 
 -- name: open_cash_span
 SELECT min(paid_on) AS first_on, max(paid_on) AS last_on FROM open_cash;
@@ -685,7 +694,7 @@ SELECT payment.payment_id, payment.customer_id, payment.currency, payment.amount
     ) AS named
 FROM pool_payments AS payment
 LEFT JOIN named USING (payment_id)
-WHERE payment_id NOT IN (SELECT payment_id FROM held_payments)
+WHERE NOT EXISTS (SELECT FROM held_payments WHERE held_payments.payment_id = payment.payment_id)
 GROUP BY payment.payment_id, payment.customer_id, payment.currency, payment.amount_minor, payment.paid_on,
     payment.names_a_document, payment.postable, payment.reference, payment.applied_to
 ORDER BY payment.payment_id;
@@ -833,7 +842,7 @@ WITH several AS (
     GROUP BY payment_id
 )
 SELECT %(run_id)s,
-    'R3-' || left(encode(sha256((payment_id || '|' || coalesce(invoice_ids, invoice_id))::bytea), 'hex'), 16),
+    recon.match_id('R3', payment_id || '|' || coalesce(invoice_ids, invoice_id)),
     'R3', rule, 'payment', payment_id, 'invoice', invoice_id, currency, amount_minor, residual_minor, residual_reason,
     'posted', paid_currency, paid_minor
 FROM cash_lines LEFT JOIN several USING (payment_id);
@@ -844,7 +853,7 @@ INSERT INTO recon.matches (
     run_id, match_id, recon, rule, side_a_type, side_a_id, side_b_type, side_b_id, currency, amount_minor,
     residual_minor, residual_reason, state
 )
-SELECT %(run_id)s, 'R3-' || left(encode(sha256((payment_id || '|' || invoice_id)::bytea), 'hex'), 16),
+SELECT %(run_id)s, recon.match_id('R3', payment_id || '|' || invoice_id),
     'R3', rule, 'payment', payment_id, 'invoice', invoice_id, pool_invoices.currency,
     coalesce(pair.amount_minor, open_minor), 0, '', 'suggested'
 FROM unnest(%(rules)s::text[], %(payments)s::text[], %(invoices)s::text[], %(amounts)s::bigint[])
@@ -893,7 +902,8 @@ UNION ALL
 SELECT currency, 'open', sum(left_minor) FROM on_account GROUP BY currency
 UNION ALL
 SELECT currency, 'open', -sum(amount_minor) FROM cash_returned
-WHERE payment_id IN (SELECT payment_id FROM pool_payments UNION ALL SELECT payment_id FROM on_account)
+WHERE EXISTS (SELECT FROM pool_payments WHERE pool_payments.payment_id = cash_returned.payment_id)
+    OR EXISTS (SELECT FROM on_account WHERE on_account.payment_id = cash_returned.payment_id)
 GROUP BY currency
 UNION ALL
 SELECT currency, 'excluded', sum(amount_minor) FROM cash_returned GROUP BY currency

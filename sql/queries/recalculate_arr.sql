@@ -171,7 +171,7 @@ GROUP BY rule, subscription_id, opportunity_id, sure, recalculated_minor, run_su
 -- name: keep_subscription_matches
 -- Posted where the order is sure and one deal is named, which is no other subscription's; else suggested.
 INSERT INTO recon.matches
-SELECT %(run_id)s, 'R5-' || left(encode(sha256((subscription_id || '|' || opportunity_id)::bytea), 'hex'), 16),
+SELECT %(run_id)s, recon.match_id('R5', subscription_id || '|' || opportunity_id),
     'R5', rule, 'subscription', subscription_id, 'opportunity', opportunity_id, currency, recalculated_minor, 0, '',
     CASE
         WHEN sure AND NOT contradicted AND readable AND state IS DISTINCT FROM 'UNKNOWN'

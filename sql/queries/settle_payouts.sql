@@ -334,6 +334,9 @@ WITH words AS (
 )
 SELECT DISTINCT line_id, payout_id FROM phrases JOIN run_payouts ON payout_key = phrase WHERE length(phrase) >= 6;
 
+-- name: analyse_named_payouts
+ANALYZE named_payouts;
+
 -- name: keep_longest_names
 -- An id inside a longer one that the line has says nothing.
 DELETE FROM named_payouts AS named USING run_payouts AS payout, named_payouts AS other, run_payouts AS longer
@@ -622,10 +625,10 @@ ORDER BY currency, day, side, side_id;
 -- id comes from what it joins.
 WITH match AS (
     SELECT side_a_type, side_b_type, coalesce(together, side_b_id) AS joined, state,
-        'R4-' || left(encode(sha256((
+        recon.match_id('R4',
             side_a_type || '|' || coalesce(min(together) || '|' || string_agg(side_b_id, '|' ORDER BY side_b_id), min(side_b_id))
             || '|' || state || '|' || string_agg(DISTINCT side_a_id, '|' ORDER BY side_a_id)
-        )::bytea), 'hex'), 16) AS match_id
+        ) AS match_id
     FROM settled_pairs
     GROUP BY side_a_type, side_b_type, coalesce(together, side_b_id), state
 )

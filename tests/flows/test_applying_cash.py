@@ -589,3 +589,13 @@ def test_the_fee_beyond_a_customers_month_is_recognised_and_left_to_a_person(
     found = tie_out(draw(invoices=rows, payments=paid))
     assert found.posted == {("P3", f"P{n}", str(n)) for n in range(1, 5)}
     assert found.codes == {("CA07", f"P{n}") for n in range(1, 5)}
+
+
+def test_an_id_may_hold_whatever_a_source_puts_in_it(draw: Draw, tie_out: TieOut) -> None:
+    found = tie_out(
+        draw(
+            invoices="a\\1 INV-1001 C1 2026-01-01 2026-01-31 SGD 100.00",
+            payments="p\\x/ä C1 INV-1001 SGD 100.00 2026-02-01",
+        )
+    )
+    assert found.posted == {("P1", "p\\x/ä", "a\\1")}
