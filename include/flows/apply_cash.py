@@ -26,6 +26,7 @@ _TABLES = (
     "explained_payments",
     "on_account",
     "cash_returned",
+    "reversals",
     "used_credits",
     "held_payments",
     "foreign_payers",
@@ -58,7 +59,13 @@ def _fill_pools(tx: Transaction) -> None:
     tx.run("create_refunded_whole")
     for pool in ("pool_invoices", "pool_payments"):
         tx.run(f"fill_{pool}", only=None)
-    for step in ("set_aside_charged_back", "remove_returned", "analyse_pools"):
+    for step in (
+        "find_reversals",
+        "set_aside_charged_back",
+        "set_aside_reversed",
+        "remove_returned",
+        "analyse_pools",
+    ):
         tx.run(step)
 
 

@@ -45,6 +45,8 @@ def explain_returns(tx: Transaction, *, zone: str) -> Iterator[Break]:
     yield from _unexplained_refunds(uncovered)
     yield from _disputes(tx.rows("disputes_taken"))
     yield from _failed(tx.rows("failed_after_success", zone=zone))
+    yield from _reversed(tx.rows("reversed_payments"))
+    yield from _takings_of_nothing(tx.rows("takings_of_nothing"))
 
 
 def unseen_payments(tx: Transaction) -> Iterator[Break]:
@@ -114,6 +116,20 @@ def _failed(rows: Iterable[Row]) -> Iterator[Break]:
     for row in rows:
         evidence = f"succeeded first and is {row['state'].lower()} now: its money is gone, what it paid is owed again"
         yield _break("CA18", row, evidence, key="payment_id", on="paid_on", minor=row["amount_minor"])
+
+
+def _reversed(rows: Iterable[Row]) -> Iterator[Break]:
+    for row in rows:
+        by = f"{row['reversal_id']} of {row['taken_on']}"
+        evidence = f"{by} takes it back: its money is gone, what it paid is owed again"
+        yield _break("CA18", row, evidence, key="payment_id", on="paid_on", minor=row["amount_minor"])
+
+
+def _takings_of_nothing(rows: Iterable[Row]) -> Iterator[Break]:
+    for row in rows:
+        taken = Money(-row["amount_minor"], row["currency"])
+        evidence = f"takes {taken} back, and which payment it reverses is not said; naming it would decide"
+        yield _break("CA01", row, evidence, key="payment_id", on="paid_on", minor=row["amount_minor"])
 
 
 def _break(code: str, row: Row, evidence: str, *, key: str, on: str, minor: int) -> Break:

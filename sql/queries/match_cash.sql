@@ -527,6 +527,57 @@ WHERE state = 'LOST' AND disputes.currency = pool_payments.currency
 GROUP BY payment_id, pool_payments.currency, pool_payments.amount_minor
 HAVING sum(disputes.amount_minor) >= pool_payments.amount_minor;
 
+-- name: create_reversals
+-- Payments below zero that take back one payment surely: they name it, or are its amount with its customer and reference
+-- (or the invoice it is applied to), and no other fits either of the two.
+CREATE TEMP TABLE reversals (
+    reversal_id text COLLATE "C" PRIMARY KEY,
+    payment_id text COLLATE "C" NOT NULL UNIQUE,
+    taken_on date NOT NULL
+) ON COMMIT DROP;
+
+-- name: find_reversals
+INSERT INTO reversals
+WITH fitting AS (
+    SELECT back.native_id AS reversal_id, payment.payment_id, back.paid_on AS taken_on,
+        payment.payment_id = ANY(back.reference_tokens) AS by_name
+    FROM seen.payments AS back
+    LEFT JOIN unread_rows AS unread ON unread.entity = 'payments' AND unread.native_id = back.native_id
+    JOIN pool_payments AS payment ON payment.currency = back.currency AND payment.amount_minor = -back.amount_minor
+        AND payment.paid_on <= back.paid_on AND payment.postable
+        AND (
+            payment.payment_id = ANY(back.reference_tokens)
+            OR payment.customer_id = back.customer_id
+                AND (payment.reference = back.reference OR payment.applied_to = back.invoice_id)
+        )
+    WHERE back.amount_minor < 0 AND coalesce(back.state, 'SUCCEEDED') = 'SUCCEEDED'
+        AND coalesce(last_in < back.recorded_in, true)
+), plainest AS (
+    SELECT *, bool_or(by_name) OVER (PARTITION BY reversal_id) AS named FROM fitting
+), counted AS (
+    SELECT *, count(*) OVER (PARTITION BY reversal_id) AS payments, count(*) OVER (PARTITION BY payment_id) AS takers
+    FROM plainest WHERE by_name OR NOT named
+)
+SELECT reversal_id, payment_id, taken_on FROM counted WHERE payments = 1 AND takers = 1;
+
+-- name: set_aside_reversed
+INSERT INTO cash_returned
+SELECT payment_id, currency, amount_minor FROM pool_payments JOIN reversals USING (payment_id)
+ON CONFLICT (payment_id) DO NOTHING;
+
+-- name: reversed_payments
+SELECT payment_id, currency, amount_minor, paid_on, reversal_id, taken_on
+FROM reversals JOIN seen.payments ON payments.native_id = payment_id
+ORDER BY payment_id;
+
+-- name: takings_of_nothing
+-- Payments below zero of which nobody knows what they take back.
+SELECT native_id AS payment_id, currency, amount_minor, paid_on
+FROM seen.payments
+WHERE amount_minor < 0 AND coalesce(state, 'SUCCEEDED') IN ('SUCCEEDED', 'UNKNOWN')
+    AND NOT EXISTS (SELECT FROM reversals WHERE reversal_id = native_id)
+ORDER BY native_id;
+
 -- name: remove_returned
 DELETE FROM pool_payments USING cash_returned WHERE cash_returned.payment_id = pool_payments.payment_id;
 
@@ -907,6 +958,11 @@ WHERE EXISTS (SELECT FROM pool_payments WHERE pool_payments.payment_id = cash_re
 GROUP BY currency
 UNION ALL
 SELECT currency, 'excluded', sum(amount_minor) FROM cash_returned GROUP BY currency
+UNION ALL
+SELECT currency, CASE WHEN reversal_id IS NULL THEN 'open' ELSE 'excluded' END, sum(amount_minor)
+FROM seen.payments LEFT JOIN reversals ON reversal_id = native_id
+WHERE amount_minor < 0 AND coalesce(state, 'SUCCEEDED') IN ('SUCCEEDED', 'UNKNOWN')
+GROUP BY 1, 2
 UNION ALL
 SELECT currency, 'excluded', sum(amount_minor)
 FROM seen.payments WHERE state NOT IN ('SUCCEEDED', 'UNKNOWN') GROUP BY currency;

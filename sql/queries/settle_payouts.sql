@@ -201,7 +201,8 @@ WHERE place <= %(most)s ORDER BY currency, place;
 WITH charged AS (
     SELECT currency, gross_minor AS amount_minor, fee_minor FROM run_payout_items WHERE kind = 'charge'
     UNION ALL
-    SELECT currency, amount_minor, fee_minor FROM seen.payments WHERE coalesce(state, 'SUCCEEDED') = 'SUCCEEDED'
+    SELECT currency, amount_minor, fee_minor FROM seen.payments
+    WHERE amount_minor > 0 AND coalesce(state, 'SUCCEEDED') = 'SUCCEEDED'
 ), counted AS (
     SELECT currency, fee_minor - (amount_minor * coalesce(bps, %(percent_bps)s) + 5000) / 10000 AS fixed_minor,
         count(*) AS votes
@@ -741,6 +742,16 @@ SELECT side, side_id, currency, amount_minor, moved_on, coalesce(line_count, 0) 
 FROM money_on_its_way LEFT JOIN crowded USING (side, side_id)
 WHERE side <> 'payout' AND steady AND moved_on >= %(bank_from)s AND to_date < %(as_of)s
     AND (line_count IS NULL OR crowd > line_count)
+ORDER BY side, side_id;
+
+-- name: transfers_in_transit
+-- Transfers the bank may still show: at the end of a period, what is booked on one side of it.
+SELECT side, side_id, currency, amount_minor, moved_on
+FROM money_on_its_way AS money
+WHERE side <> 'payout' AND steady AND moved_on >= %(bank_from)s AND to_date >= %(as_of)s
+    AND NOT EXISTS (
+        SELECT FROM bank_pairs WHERE bank_pairs.side = money.side AND bank_pairs.side_id = money.side_id
+    )
 ORDER BY side, side_id;
 
 -- name: unexplained_bank_lines

@@ -339,6 +339,8 @@ def test_a_payment_stated_twice_is_posted_only_if_both_say_the_same(
         )
     )
     assert found.posted == posted
+    code = "DQ03" if posted else "DQ01"  # a repetition is expected, a contradiction is not
+    assert (code, "payments P") in found.codes
 
 
 def test_a_chargeback_that_was_lost_leaves_its_invoice_owed(draw: Draw, tie_out: TieOut) -> None:
@@ -599,3 +601,29 @@ def test_an_id_may_hold_whatever_a_source_puts_in_it(draw: Draw, tie_out: TieOut
         )
     )
     assert found.posted == {("P1", "p\\x/ä", "a\\1")}
+
+
+@pytest.mark.parametrize(
+    ("back", "posted", "codes"),
+    [
+        ("N C1 INV-1001 SGD -100.00 2026-02-04", set(), {("CA18", "P")}),
+        ("N - reversal_of_P SGD -100.00 2026-02-04", set(), {("CA18", "P")}),
+        ("N C1 - SGD -100.00 2026-02-04", {("P1", "P", "1")}, {("CA01", "N")}),  # of what?
+        ("N C1 INV-1001 SGD -40.00 2026-02-04", {("P1", "P", "1")}, {("CA01", "N")}),
+        ("N C1 INV-1001 SGD -100.00 2026-01-30", {("P1", "P", "1")}, {("CA01", "N")}),  # before it
+    ],
+)
+def test_a_payment_below_zero_takes_back_the_payment_it_is_of(
+    draw: Draw, tie_out: TieOut, back: str, posted: set[tuple[str, str, str]], codes: set[tuple[str, str]]
+) -> None:
+    found = tie_out(draw(invoices=WORTH_100, payments=f"P C1 INV-1001 SGD 100.00 2026-02-01\n{back}"))
+    assert (found.posted, found.codes) == (posted, codes)
+    assert found.open == ({} if posted else {"1": ("100.00", "31-60")})
+    assert all(total["proven"] == "true" for total in found.totals)
+
+
+def test_a_reversal_that_may_be_of_either_of_two_payments_is_of_neither(draw: Draw, tie_out: TieOut) -> None:
+    paid = "P C1 INV-1001 SGD 100.00 2026-02-01\nQ C1 INV-1001 SGD 100.00 2026-02-02"
+    rows = f"{paid}\nN C1 INV-1001 SGD -100.00 2026-02-04"
+    found = tie_out(draw(invoices=WORTH_100, payments=rows))
+    assert (found.posted, found.codes) == ({("P1", "P", "1")}, {("CA05", "Q"), ("CA01", "N")})

@@ -479,6 +479,22 @@ def test_a_transfer_the_bank_does_not_show_is_missed_after_its_window(draw: Draw
     assert breaks(tie_out(world, as_of="2026-03-08")) == {("PO05", "P1"): "50.00"}
 
 
+@pytest.mark.parametrize(
+    ("as_of", "found_codes"), [("2026-03-30", set()), ("2026-03-31", {("CA11", "P1")}), ("2026-04-01", set())]
+)
+def test_a_transfer_the_bank_will_show_next_month_is_cut_off(
+    draw: Draw, tie_out: TieOut, as_of: str, found_codes: set[tuple[str, str]]
+) -> None:
+    found = tie_out(
+        draw(
+            paid="P1 - - SGD 50.00 2026-03-30 succeeded Amber",
+            bank_lines="B1 A 2026-03-01 SGD -1.00 - BANK\nB2 A 2026-04-01 SGD 50.00 - AMBER",
+        ),
+        as_of=as_of,
+    )
+    assert set(breaks(found)) == found_codes
+
+
 def test_where_payouts_are_loaded_without_items_any_payment_may_be_in_one(
     draw: Draw, tie_out: TieOut
 ) -> None:
