@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from include.domain.cash_lines import CashLine
+from include.domain.cash_lines import cash_line
 from include.domain.fx import convert
 from include.domain.money import Money
 from include.domain.remittances import (
@@ -211,7 +211,7 @@ class _Application:
             for invoice in named:
                 part = min(money, left[invoice.invoice_id])
                 if part:
-                    self.found.suggested.append(_line("P7", one, invoice, part))
+                    self.found.suggested.append(cash_line("P7", one, invoice, part))
                 money -= part
                 left[invoice.invoice_id] -= part
             others = " + ".join(other.payment_id for other in component if other is not one)
@@ -226,7 +226,7 @@ class _Application:
         for invoice in named:
             part = min(money, self.open[invoice.invoice_id])
             if part:
-                self.found.suggested.append(_line("P9", one, invoice, part))
+                self.found.suggested.append(cash_line("P9", one, invoice, part))
             money -= part
         self._differ("CA16", one, one.amount_minor, f"names {_numbers(named)}; {why}")
         self.found.held.add(one.payment_id)
@@ -243,7 +243,9 @@ class _Application:
         reason: str = "",
     ) -> None:
         if cash or residual:
-            line = _line(rule, one, invoice, cash, paid_minor=paid_minor, residual=residual, reason=reason)
+            line = cash_line(
+                rule, one, invoice, cash, paid_minor=paid_minor, residual=residual, reason=reason
+            )
             self.found.posted.append(line)
             self.open[invoice.invoice_id] -= cash + residual
 
@@ -261,29 +263,6 @@ class _Application:
 
     def _named(self, named: Sequence[NamedInvoice], owed: int) -> str:
         return f"{_numbers(named)} ({Money(owed, named[0].currency)} open)"
-
-
-def _line(
-    rule: str,
-    one: Remittance,
-    invoice: NamedInvoice,
-    cash: int,
-    *,
-    paid_minor: int | None = None,
-    residual: int = 0,
-    reason: str = "",
-) -> CashLine:
-    return CashLine(
-        rule=rule,
-        payment_id=one.payment_id,
-        invoice_id=invoice.invoice_id,
-        currency=invoice.currency,
-        amount_minor=cash,
-        paid_currency=one.currency,
-        paid_minor=cash if paid_minor is None else paid_minor,
-        residual_minor=residual,
-        residual_reason=reason,
-    )
 
 
 def _numbers(named: Sequence[NamedInvoice], *, shown: int = 5) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import comb
 
-from include.domain.cash_lines import CashLine
+from include.domain.cash_lines import CashLine, cash_line
 from include.domain.explanations import (
     Block,
     Explained,
@@ -15,7 +15,7 @@ from include.domain.explanations import (
     blocks,
     could_be_chance,
 )
-from include.domain.parts import line, paid_in_parts
+from include.domain.parts import paid_in_parts
 from include.domain.residuals import Settings
 from include.domain.subset_sum import BudgetSpent, exact_subsets
 
@@ -143,4 +143,6 @@ def _lines(one: Explained) -> Iterator[CashLine]:
         invoice = one.eligible[position]
         cash = min(left, invoice.open_minor)
         left -= cash
-        yield line(rule, one.payment, invoice, cash, residual=invoice.open_minor - cash)
+        residual = invoice.open_minor - cash
+        reason = "credit_on_account" if residual else ""
+        yield cash_line(rule, one.payment, invoice, cash, residual=residual, reason=reason)

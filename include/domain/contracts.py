@@ -4,8 +4,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import pairwise
-from statistics import median_low
 
 from include.domain.breaks import REPORTING_CURRENCY
 from include.domain.fx import convert
@@ -14,8 +12,8 @@ from include.domain.money import Money
 BPS = 10_000
 """Hundredths of a percent in the whole."""
 
-NEAR_BPS = 10
-"""How far from the estimate a percentage is looked for, for fees are rounded."""
+MOST_BPS = 1_000
+"""No platform takes more than ten percent."""
 
 
 @dataclass(frozen=True)
@@ -155,23 +153,20 @@ def misfits(judged: Mapping[str, int], differing: Mapping[str, int], *, least_pa
 def implied_rate(fees: Sequence[ChargedFee]) -> Rate | None:
     """The one percentage and fixed part that more than half of the charges were charged, None when there is none.
 
-    The slope between charges of different amounts tells the percentage, as the median does not mind the odd ones.
+    Every percentage a platform might ask for is tried; of those that fit as many, the roundest. Charges of one amount
+    tell none.
     """
-    ordered = sorted(fees, key=lambda one: (one.amount_minor, one.fee_minor))
-    half = len(ordered) // 2
-    slopes = [
-        (other.fee_minor - one.fee_minor) * BPS // (other.amount_minor - one.amount_minor)
-        for one, other in (*zip(ordered, ordered[half:], strict=False), *pairwise(ordered))
-        if other.amount_minor > one.amount_minor
-    ]
-    if not slopes:
+    if len({one.amount_minor for one in fees}) < 2:  # noqa: PLR2004 - a slope needs two points
         return None
-    middle = median_low(slopes)
-    found = [_rate(fees, bps) for bps in range(max(0, middle - NEAR_BPS), middle + NEAR_BPS + 1)]
-    best = max(
-        found, key=lambda rate: (rate.charges, -(rate.percent_bps % 5 > 0), -abs(rate.percent_bps - middle))
-    )
-    return best if best.charges * 2 > sum(one.charges for one in fees) and best.fixed_minor >= 0 else None
+    found = [rate for bps in range(MOST_BPS + 1) if (rate := _rate(fees, bps)).fixed_minor >= 0]
+    if not found:
+        return None
+    best = max(found, key=lambda rate: (rate.charges, _roundness(rate.percent_bps), -rate.percent_bps))
+    return best if best.charges * 2 > sum(one.charges for one in fees) else None
+
+
+def _roundness(bps: int) -> int:
+    return sum(bps % step == 0 for step in (5, 10, 50, 100))
 
 
 def _rate(fees: Sequence[ChargedFee], bps: int) -> Rate:

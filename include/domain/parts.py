@@ -3,23 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from include.domain.cash_lines import CashLine
+from include.domain.cash_lines import CashLine, cash_line
 from include.domain.explanations import EXPLANATIONS_MAX, Block, OpenInvoice, OpenPayment, could_be_chance
 from include.domain.subset_sum import BudgetSpent, Subset, exact_subsets
-
-
-def line(rule: str, payment: OpenPayment, invoice: OpenInvoice, cash: int, *, residual: int = 0) -> CashLine:
-    return CashLine(
-        rule=rule,
-        payment_id=payment.payment_id,
-        invoice_id=invoice.invoice_id,
-        currency=invoice.currency,
-        amount_minor=cash,
-        paid_currency=payment.currency,
-        paid_minor=cash,
-        residual_minor=residual,
-        residual_reason="credit_on_account" if residual else "",
-    )
 
 
 def paid_in_parts(block: Block) -> Iterator[CashLine]:
@@ -36,7 +22,7 @@ def paid_in_parts(block: Block) -> Iterator[CashLine]:
         invoice, subset = found[0]
         if payment_id == others[subset[0]].payment_id and _is_only(subset, others, parts, block, invoice):
             for position in subset:
-                yield line("P5", others[position], invoice, others[position].amount_minor)
+                yield cash_line("P5", others[position], invoice, others[position].amount_minor)
 
 
 def _subsets_making(invoice: OpenInvoice, payments: Sequence[OpenPayment]) -> Sequence[Subset]:
