@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from include.policy import load_policy
 from tests.flows.conftest import Draw, Results, TieOut
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "payout_netting.json").read_text())
@@ -282,6 +283,38 @@ def test_a_contract_that_is_not_the_platforms_is_said_once(draw: Draw, tie_out: 
         "(3.4 % and 0.50 SGD) does not fit 6 payouts in SGD: 5 of 6 charges were charged 2.9 % and 0.30 SGD"
         in told
     )
+
+
+def test_where_no_one_rate_fits_the_contract_is_questioned_once_all_the_same(
+    draw: Draw, tie_out: TieOut
+) -> None:
+    """Two kinds of cards, half of the charges each."""
+    rows = [(n, 29 if n % 2 else 39) for n in range(1, 7)]
+    items = "\n".join(
+        f"PO-000{n} C{n} charge SGD {n}00.00 {n * percent / 10 + 0.3:.2f} {n * (100 - percent / 10) - 0.3:.2f}"
+        for n, percent in rows
+    )
+    nets = "\n".join(
+        f"PO-000{n} SGD {n * (100 - percent / 10) - 0.3:.2f} 2026-03-06 paid" for n, percent in rows
+    )
+    found = tie_out(draw(payouts=nets, payout_items=items))
+    assert set(breaks(found)) == {("PO04", "contract SGD")}
+    [told] = [one["evidence"] for one in found.breaks if one["key"] == "contract SGD"]
+    assert told.endswith("no one percentage and fixed part fits most charges; together they are 3.56 %")
+
+
+def test_a_currency_may_have_a_percentage_of_its_own(
+    draw: Draw, tie_out: TieOut, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = load_policy()
+    contract = policy.payouts.contract.model_copy(update={"percent_bps_in": {"SGD": 290}})
+    payouts = policy.payouts.model_copy(update={"contract": contract})
+    monkeypatch.setattr(
+        "tests.flows.conftest.load_policy", lambda: policy.model_copy(update={"payouts": payouts})
+    )
+    items = "PO-0001 C1 charge SGD 100.00 3.40 96.60\nPO-0002 C2 charge SGD 100.00 3.90 96.10"
+    nets = "PO-0001 SGD 96.60 2026-03-06 paid\nPO-0002 SGD 96.10 2026-03-06 paid"
+    assert breaks(tie_out(draw(payouts=nets, payout_items=items))) == {("PO04", "PO-0002"): "0.50"}
 
 
 def test_a_converted_payout_costs_the_difference_to_the_days_rate(draw: Draw, tie_out: TieOut) -> None:
