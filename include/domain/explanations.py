@@ -184,7 +184,9 @@ def _deduction(payment: OpenPayment, invoice: OpenInvoice, settings: Settings) -
     if is_withheld(missing, net_minor=invoice.net_minor, country=invoice.country, rules=settings.rules):
         return "withholding tax"
     gross, day = invoice.open_minor, payment.paid_on
-    fee = settings.is_fee(missing, gross_minor=gross, currency=payment.currency, on=day)
+    fee = settings.rules.fee_is_rival and settings.is_fee(
+        missing, gross_minor=gross, currency=payment.currency, on=day
+    )
     return "a bank fee" if fee else ""
 
 

@@ -22,8 +22,9 @@ class ResidualRules:
     `rounding_minor` is per line, by currency. `withholding_percent` is by the customer's country, of the NET amount.
     A fee is at most `fee_percent` of gross and `fee_cap_sgd_minor`; in another currency the cap is widened by
     `fee_cap_headroom_percent`, because banks charge in their own currency and rates move, at the nearest rate within
-    `fee_rate_days` of the payment. An incomplete payment is a
-    part of one for `partial_grace_days`, unless it leaves less than `deduction_percent` of gross: then it is short.
+    `fee_rate_days` of the payment. Where `fee_is_rival`, an invoice less a possible fee speaks against another invoice
+    of a payment that names none. An incomplete payment is a part of one for `partial_grace_days`, unless it leaves
+    less than `deduction_percent` of gross: then it is short.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic, never changed
@@ -35,6 +36,7 @@ class ResidualRules:
     fee_cap_sgd_minor: int
     fee_cap_headroom_percent: int
     fee_rate_days: int
+    fee_is_rival: bool
     discount_percent: Decimal
     discount_days: int
     fx_tolerance_percent: Decimal

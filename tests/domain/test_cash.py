@@ -1,5 +1,6 @@
 """P4 and P5, sure or silent: what names nothing is posted only where nothing else explains the money."""
 
+from dataclasses import replace
 from datetime import date
 from itertools import permutations
 from typing import Any
@@ -293,3 +294,17 @@ def test_the_guard_against_chance_allows_exact_sums_and_refuses_tolerance(
 ) -> None:
     """Match golden M16: 20 items, sets of three, over SGD 100,000; exact 0.000114, within SGD 10 0.228."""
     assert could_be_chance(20, 3, range_minor=10_000_000, window_minor=window_minor) is refused
+
+
+@pytest.mark.parametrize(("rival", "posted"), [(True, set()), (False, {("P", "A")})])
+def test_whether_a_possible_fee_speaks_against_an_exact_amount_is_policy(
+    *, rival: bool, posted: set[tuple[str, str]]
+) -> None:
+    rules = replace(SETTINGS.rules, fee_is_rival=rival)
+    found = settle_by_amount(
+        [payment("P", 99_80)],
+        [invoice("A", 99_80), invoice("B", 100_00)],
+        most_invoices=6,
+        settings=replace(SETTINGS, rules=rules),
+    )
+    assert {(line.payment_id, line.invoice_id) for line in found.lines} == posted

@@ -396,6 +396,11 @@ C C1 INV-1001 SGD 100.00 2026-02-05
             {("P9", "A", "1")},
             {("CA04", "A"), ("CA05", "B")},
         ),
+        (  # a slip of the decimal point takes nothing away from who pays what is owed
+            "A C1 INV-1001 SGD 10000.00 2026-02-01\nB C1 INV-1001 SGD 100.00 2026-02-05",
+            {("P9", "B", "1")},
+            {("CA20", "A")},
+        ),
         (  # on the same day there is no order: the whole payment is the plainer one
             "A C1 INV-1001 SGD 40.00 2026-02-05\nB C1 INV-1001 SGD 100.00 2026-02-05",
             {("P1", "B", "1")},
