@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from include.domain.cash_lines import CashLine
+from include.domain.cash_lines import cash_line
 from include.domain.fx import convert
 from include.domain.money import Money
 from include.domain.remittances import (
@@ -13,10 +13,16 @@ from include.domain.remittances import (
     Difference,
     NamedInvoice,
     Remittance,
-    Settings,
     settled_together,
 )
-from include.domain.residuals import Shortfall, explain, is_scale_error, within_fx_tolerance
+from include.domain.residuals import (
+    Settings,
+    Shortfall,
+    exact_reasons,
+    explain,
+    is_scale_error,
+    within_fx_tolerance,
+)
 from include.domain.subset_sum import BudgetSpent, exact_subsets
 
 RESIDUAL_NAMES = {
@@ -75,6 +81,8 @@ class _Application:
             self._hold(one, named, f"{one.doubt}, and it does not pay exactly what they are for")
         elif named[0].currency != one.currency:
             self._exchange(one, named, owed)
+        elif one.credits:
+            self._less_credits(one, named, owed)
         elif one.amount_minor != owed and is_scale_error(one.amount_minor, sum(i.gross_minor for i in named)):
             self._differ(
                 "CA20", one, one.amount_minor - owed, f"is an exact multiple of {self._named(named, owed)}"
@@ -109,11 +117,27 @@ class _Application:
         evidence = f"pays {self._named(named, owed)}, worth {Money(worth, one.currency)} at {rate} of {day}"
         self._differ("CA09", one, one.amount_minor - worth, evidence)
 
+    def _less_credits(self, one: Remittance, named: Sequence[NamedInvoice], owed: int) -> None:
+        """P6: what is named less the credit notes that are named too, to the minor unit; or nothing."""
+        credited = sum(credit.left_minor for credit in one.credits)
+        ids = [credit.credit_note_id for credit in one.credits]
+        numbers = ", ".join(credit.number for credit in one.credits)
+        if set(ids) & set(self.found.credits):
+            self._hold(one, named, f"of {numbers}, which it deducts, another payment has deducted some")
+        elif one.amount_minor != owed - credited:
+            less = f"{self._named(named, owed)} less {numbers} ({Money(credited, one.currency)})"
+            self._hold(one, named, f"it is not {less}")
+        else:
+            self._settle(one, named, rule="P6", reason="credit_on_account")
+            self.found.credits += ids
+
     def _short(self, one: Remittance, named: Sequence[NamedInvoice], owed: int) -> None:
         missing = owed - one.amount_minor
-        code = explain(self._shortfall(one, named, missing), self.settings.rules)
+        lacking = self._shortfall(one, named, missing)
+        code = explain(lacking, self.settings.rules)
         if code and not self._follows(one, missing):
-            self._explained(one, named, owed, missing, code)
+            self._settle(one, named, rule="P3", reason=code)
+            self._differ(code, one, missing, self._why(one, self._named(named, owed), lacking, code))
         elif len(named) == 1:
             self._post("P9", one, named[0], one.amount_minor)
             self.found.last_parts[named[0].invoice_id] = one
@@ -141,23 +165,25 @@ class _Application:
             country=named[0].country,
             days_after_issue=min((one.paid_on - invoice.issue_date).days for invoice in named),
             lines=len(named),
-            fee_cap_minor=self.settings.fee_caps.get(one.currency),
+            fee_cap_minor=self.settings.fee_cap(one.currency, on=one.paid_on),
         )
 
-    def _explained(
-        self, one: Remittance, named: Sequence[NamedInvoice], owed: int, missing: int, code: str
-    ) -> None:
-        """P3: all that is open is settled; the last invoices bear what is missing."""
+    def _settle(self, one: Remittance, named: Sequence[NamedInvoice], *, rule: str, reason: str) -> None:
+        """All that is open is settled; the last invoices bear what is missing, for the reason."""
         left = one.amount_minor
         for invoice in named:
             part = self.open[invoice.invoice_id]
             cash = min(part, left)
-            self._post("P3", one, invoice, cash, residual=part - cash, reason=code if part > cash else "")
+            self._post(rule, one, invoice, cash, residual=part - cash, reason=reason if part > cash else "")
             left -= cash
-        evidence = (
-            f"pays {self._named(named, owed)} less {Money(missing, one.currency)}, {RESIDUAL_NAMES[code]}"
-        )
-        self._differ(code, one, missing, evidence)
+
+    def _why(self, one: Remittance, named: str, short: Shortfall, code: str) -> str:
+        """The shortfall by its reason, and what else would give the same amount."""
+        others = [
+            RESIDUAL_NAMES[other] for other in exact_reasons(short, self.settings.rules) if other != code
+        ]
+        also = f"; {' or '.join(others)} would be as much" if others and code != "CA10" else ""
+        return f"pays {named} less {Money(short.missing_minor, one.currency)}, {RESIDUAL_NAMES[code]}{also}"
 
     def _full(self, one: Remittance, named: Sequence[NamedInvoice], owed: int) -> None:
         """P9: settles all that is open; what is over stays on account, unless it is rounding."""
@@ -185,7 +211,7 @@ class _Application:
             for invoice in named:
                 part = min(money, left[invoice.invoice_id])
                 if part:
-                    self.found.suggested.append(_line("P7", one, invoice, part))
+                    self.found.suggested.append(cash_line("P7", one, invoice, part))
                 money -= part
                 left[invoice.invoice_id] -= part
             others = " + ".join(other.payment_id for other in component if other is not one)
@@ -200,7 +226,7 @@ class _Application:
         for invoice in named:
             part = min(money, self.open[invoice.invoice_id])
             if part:
-                self.found.suggested.append(_line("P9", one, invoice, part))
+                self.found.suggested.append(cash_line("P9", one, invoice, part))
             money -= part
         self._differ("CA16", one, one.amount_minor, f"names {_numbers(named)}; {why}")
         self.found.held.add(one.payment_id)
@@ -217,7 +243,9 @@ class _Application:
         reason: str = "",
     ) -> None:
         if cash or residual:
-            line = _line(rule, one, invoice, cash, paid_minor=paid_minor, residual=residual, reason=reason)
+            line = cash_line(
+                rule, one, invoice, cash, paid_minor=paid_minor, residual=residual, reason=reason
+            )
             self.found.posted.append(line)
             self.open[invoice.invoice_id] -= cash + residual
 
@@ -235,29 +263,6 @@ class _Application:
 
     def _named(self, named: Sequence[NamedInvoice], owed: int) -> str:
         return f"{_numbers(named)} ({Money(owed, named[0].currency)} open)"
-
-
-def _line(
-    rule: str,
-    one: Remittance,
-    invoice: NamedInvoice,
-    cash: int,
-    *,
-    paid_minor: int | None = None,
-    residual: int = 0,
-    reason: str = "",
-) -> CashLine:
-    return CashLine(
-        rule=rule,
-        payment_id=one.payment_id,
-        invoice_id=invoice.invoice_id,
-        currency=invoice.currency,
-        amount_minor=cash,
-        paid_currency=one.currency,
-        paid_minor=cash if paid_minor is None else paid_minor,
-        residual_minor=residual,
-        residual_reason=reason,
-    )
 
 
 def _numbers(named: Sequence[NamedInvoice], *, shown: int = 5) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import comb
 
-from include.domain.cash_lines import CashLine
+from include.domain.cash_lines import CashLine, cash_line
 from include.domain.explanations import (
     Block,
     Explained,
@@ -15,8 +15,8 @@ from include.domain.explanations import (
     blocks,
     could_be_chance,
 )
-from include.domain.parts import line, paid_in_parts
-from include.domain.residuals import ResidualRules
+from include.domain.parts import paid_in_parts
+from include.domain.residuals import Settings
 from include.domain.subset_sum import BudgetSpent, exact_subsets
 
 
@@ -43,7 +43,7 @@ def settle_by_amount(
     credits: Iterable[OpenCredit] = (),
     *,
     most_invoices: int,
-    rules: ResidualRules,
+    settings: Settings,
 ) -> Settled:
     """Settle what has one explanation only, of up to `most_invoices` invoices, and hold what has several.
 
@@ -52,12 +52,12 @@ def settle_by_amount(
     large a coincidence to be chance. Payments that only together make up one invoice are settled on the same terms.
     """
     found = Settled()
-    for block in blocks(payments, invoices, credits, rules):
+    for block in blocks(payments, invoices, credits, settings):
         for one in block.explained:
             if one.payment.names_another or one.unexplained:
                 continue
             if why := _doubt(one, block):
-                held = [*(invoice_id for way in one.ways for invoice_id in one.ids(way)), *one.less_tax]
+                held = [*(invoice_id for way in one.ways for invoice_id in one.ids(way)), *one.deducted]
                 found.held[one.payment.payment_id] = Held(tuple(dict.fromkeys(held)), why)
             elif len(one.ways[0].invoices) <= most_invoices:
                 found.lines += _lines(one)
@@ -72,8 +72,9 @@ def _doubt(one: Explained, block: Block) -> str:
         return f"{one.payment.unread_count} rows of this customer are in quarantine and might explain it"
     if one.payment.foreign_payer:
         return "it came in another name than its customer's"
-    if one.less_tax:
-        return f"{' or '.join(one.less_tax[:2])} less withholding tax makes up this amount"
+    if one.deducted:
+        ways = [f"{invoice_id} less {what}" for invoice_id, what in one.deducted.items()]
+        return f"{' or '.join(ways[:2])} makes up this amount"
     if len(one.ways) != 1:
         return _no_single_way(one)
     [way] = one.ways
@@ -142,4 +143,6 @@ def _lines(one: Explained) -> Iterator[CashLine]:
         invoice = one.eligible[position]
         cash = min(left, invoice.open_minor)
         left -= cash
-        yield line(rule, one.payment, invoice, cash, residual=invoice.open_minor - cash)
+        residual = invoice.open_minor - cash
+        reason = "credit_on_account" if residual else ""
+        yield cash_line(rule, one.payment, invoice, cash, residual=residual, reason=reason)

@@ -6,6 +6,11 @@ from datetime import date, timedelta
 _DAY = timedelta(days=1)
 
 
+def is_month_end(day: date) -> bool:
+    """Whether it is the last day of its month."""
+    return (day + _DAY).month != day.month
+
+
 @dataclass(frozen=True, order=True)
 class Period:
     """From `start` until the day before `end`; `end` None is open. Raises ValueError when it holds no day."""

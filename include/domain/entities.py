@@ -140,7 +140,7 @@ ENTITIES: dict[str, Entity] = {
         Entity(
             name="payments", system="payments", recon="R3", side="payment", amount="amount", dated_on="paid_on",
             fields=_fields(
-                "id*:id customer_id:id payer_text!:text reference:text currency*:currency amount*+:money fee:money "
+                "id*:id customer_id:id payer_text!:text reference:text currency*:currency amount*:money fee:money "
                 "paid_on*:date status:status invoice_id:id"
             ),
         ),

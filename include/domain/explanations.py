@@ -2,12 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from math import comb
 from typing import TypeVar
 
-from include.domain.residuals import ResidualRules, is_withheld
+from include.domain.residuals import Settings, is_withheld
 from include.domain.subset_sum import BudgetSpent, Subset, exact_subsets, is_searched_whole
 
 EXPLANATIONS_MAX = 8
@@ -92,21 +92,20 @@ class Explained:
     ways: Sequence[Way]
     exhausted: bool  # more ways, or more work, than we follow
     unsearched: bool = False  # nothing found, and larger sets of so many invoices are not looked for
-    less_tax: tuple[
-        str, ...
-    ] = ()  # single invoices that make up the amount less withholding tax at a rate of theirs
+    deducted: Mapping[str, str] = field(default_factory=dict)
+    """Single invoices that make up the amount less withholding tax at a rate of theirs or a bank fee, and which."""
 
     @property
     def unexplained(self) -> bool:
         """Whether nothing at all was found that it could be for, and everything was tried."""
-        return not (self.ways or self.exhausted or self.unsearched or self.less_tax)
+        return not (self.ways or self.exhausted or self.unsearched or self.deducted)
 
     @property
     def claims(self) -> set[str]:
         """Invoices, and credit notes, that this payment may be about."""
         if self.exhausted:
             return {invoice.invoice_id for invoice in self.eligible}
-        found = {invoice_id for way in self.ways for invoice_id in self.ids(way)} | set(self.less_tax)
+        found = {invoice_id for way in self.ways for invoice_id in self.ids(way)} | set(self.deducted)
         return found | {way.credit.credit_note_id for way in self.ways if way.credit}
 
     def ids(self, way: Way) -> tuple[str, ...]:
@@ -130,12 +129,12 @@ def blocks(
     payments: Iterable[OpenPayment],
     invoices: Iterable[OpenInvoice],
     credits: Iterable[OpenCredit],
-    rules: ResidualRules,
+    settings: Settings,
 ) -> Iterator[Block]:
     """The customers' cash, currency by currency: money never crosses either."""
     owed, credited = _grouped(invoices), _grouped(credits)
     for key, ours in _grouped(payments).items():
-        explained = [_explained(payment, owed[key], credited[key], rules) for payment in ours]
+        explained = [_explained(payment, owed[key], credited[key], settings) for payment in ours]
         yield Block(explained, owed[key], _claimants(explained))
 
 
@@ -150,7 +149,7 @@ def _explained(
     payment: OpenPayment,
     invoices: Sequence[OpenInvoice],
     credits: Sequence[OpenCredit],
-    rules: ResidualRules,
+    settings: Settings,
 ) -> Explained:
     credits = [credit for credit in credits if credit.issue_date <= payment.paid_on]
     most = payment.amount_minor + max((credit.left_minor for credit in credits), default=0)
@@ -173,17 +172,22 @@ def _explained(
         ways[:EXPLANATIONS_MAX],
         exhausted=len(ways) >= EXPLANATIONS_MAX,
         unsearched=not ways and not is_searched_whole(amounts, target=most),
-        less_tax=tuple(one.invoice_id for one in invoices if _is_less_tax(payment, one, rules)),
+        deducted={one.invoice_id: why for one in invoices if (why := _deduction(payment, one, settings))},
     )
 
 
-def _is_less_tax(payment: OpenPayment, invoice: OpenInvoice, rules: ResidualRules) -> bool:
+def _deduction(payment: OpenPayment, invoice: OpenInvoice, settings: Settings) -> str:
+    """What could have been deducted from the invoice to make this payment, or "" when nothing could."""
     missing = invoice.open_minor - payment.amount_minor
-    return (
-        missing > 0
-        and invoice.open_on(payment.paid_on)
-        and is_withheld(missing, net_minor=invoice.net_minor, country=invoice.country, rules=rules)
+    if missing <= 0 or not invoice.open_on(payment.paid_on):
+        return ""
+    if is_withheld(missing, net_minor=invoice.net_minor, country=invoice.country, rules=settings.rules):
+        return "withholding tax"
+    gross, day = invoice.open_minor, payment.paid_on
+    fee = settings.rules.fee_is_rival and settings.is_fee(
+        missing, gross_minor=gross, currency=payment.currency, on=day
     )
+    return "a bank fee" if fee else ""
 
 
 def _claimants(block: Sequence[Explained]) -> Mapping[str, list[str]]:

@@ -3,32 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from include.domain.cash_lines import CashLine
+from include.domain.cash_lines import CashLine, cash_line
 from include.domain.explanations import EXPLANATIONS_MAX, Block, OpenInvoice, OpenPayment, could_be_chance
 from include.domain.subset_sum import BudgetSpent, Subset, exact_subsets
 
 
-def line(rule: str, payment: OpenPayment, invoice: OpenInvoice, cash: int, *, residual: int = 0) -> CashLine:
-    return CashLine(
-        rule=rule,
-        payment_id=payment.payment_id,
-        invoice_id=invoice.invoice_id,
-        currency=invoice.currency,
-        amount_minor=cash,
-        paid_currency=payment.currency,
-        paid_minor=cash,
-        residual_minor=residual,
-        residual_reason="credit_on_account" if residual else "",
-    )
-
-
 def paid_in_parts(block: Block) -> Iterator[CashLine]:
     """P5, 1:N: payments nothing else explains that are the only ones to make up one invoice together."""
-    others = [
-        one.payment
-        for one in block.explained
-        if not (one.ways or one.exhausted or one.unsearched or one.less_tax)
-    ]
+    others = [one.payment for one in block.explained if one.unexplained]
     if len(others) < 2 or any(payment.unread_count or payment.foreign_payer for payment in others):  # noqa: PLR2004 - parts are at least two
         return
     parts: defaultdict[str, list[tuple[OpenInvoice, Subset]]] = defaultdict(list)
@@ -40,7 +22,7 @@ def paid_in_parts(block: Block) -> Iterator[CashLine]:
         invoice, subset = found[0]
         if payment_id == others[subset[0]].payment_id and _is_only(subset, others, parts, block, invoice):
             for position in subset:
-                yield line("P5", others[position], invoice, others[position].amount_minor)
+                yield cash_line("P5", others[position], invoice, others[position].amount_minor)
 
 
 def _subsets_making(invoice: OpenInvoice, payments: Sequence[OpenPayment]) -> Sequence[Subset]:

@@ -1,15 +1,15 @@
 """Payouts: what one must come to, what the platform may take of it, when it is late, what a conversion cost."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from datetime import date
+from decimal import Decimal
 
-from include.domain.breaks import REPORTING_CURRENCY, Level
-from include.domain.fx import rates_to
-from include.domain.money import Money, exponent
-
-WORKDAYS = 5
+from include.domain.breaks import Level
+from include.domain.business_days import Calendar
+from include.domain.contracts import FixedFee
+from include.domain.fx import convert, rates_to
+from include.domain.money import Money
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,25 +37,6 @@ class Payout:
     charges_without_fee: int = 0
     charged_fees_minor: int = 0  # the fees of its charges alone
     contract_percent_minor: int = 0  # what the contract's percentage makes of its charges
-
-
-@dataclass(frozen=True)
-class FixedFee:
-    """The fixed part of the contract in one currency; what is `within_minor` of it is no difference."""
-
-    minor: int
-    within_minor: int
-    source: str
-
-
-@dataclass(frozen=True)
-class FeeVote:
-    """So many charges of a currency were charged this much beyond the percentage."""
-
-    currency: str
-    fixed_minor: int
-    votes: int
-    all_votes: int
 
 
 @dataclass(frozen=True)
@@ -144,68 +125,6 @@ def _fee(payout: Payout, fixed: FixedFee) -> Iterator[Finding]:
         yield Finding("PO04", difference, evidence)
 
 
-def fixed_fees(
-    votes: Iterable[FeeVote],
-    *,
-    contract: Mapping[str, int],
-    in_reporting: Mapping[str, Decimal],
-    within_percent: int,
-    least_charges: int,
-) -> dict[str, FixedFee]:
-    """Currency -> the fixed part of a charge's fee, as far as it can be known.
-
-    By contract where it lists the currency; else what most charges were charged, near the equivalent of the contract's
-    part in the reporting currency (`in_reporting`: units of that for one of the currency); else the equivalent itself.
-    """
-    by_currency: dict[str, list[FeeVote]] = {}
-    for vote in votes:
-        by_currency.setdefault(vote.currency, []).append(vote)
-    known = {}
-    for currency, cast in sorted(by_currency.items()):
-        listed = contract.get(currency)
-        if listed is not None:
-            known[currency] = FixedFee(listed, 0, "as the contract lists it")
-            continue
-        equivalent = _equivalent(contract.get(REPORTING_CURRENCY), currency, in_reporting)
-        within = None if equivalent is None else max(1, equivalent * within_percent // 100)
-        usual = _usual(cast, equivalent=equivalent, within=within, least_charges=least_charges)
-        if usual is not None:
-            known[currency] = FixedFee(usual, 0, "as most charges in the currency have it")
-        elif equivalent is not None and within is not None:
-            known[currency] = FixedFee(equivalent, within, "about the equivalent of the contract's")
-    return known
-
-
-def _equivalent(
-    reporting_minor: int | None, currency: str, in_reporting: Mapping[str, Decimal]
-) -> int | None:
-    rate = in_reporting.get(currency)
-    if reporting_minor is None or not rate:
-        return None
-    return max(1, converted(reporting_minor, REPORTING_CURRENCY, currency, rate=1 / rate))
-
-
-def _usual(
-    votes: Sequence[FeeVote], *, equivalent: int | None, within: int | None, least_charges: int
-) -> int | None:
-    """What more than half of the charges agree on: of those near the equivalent, or of all if no rate tells it."""
-    if equivalent is None or within is None:
-        near, of_all = list(votes), votes[0].all_votes
-    else:
-        near = [vote for vote in votes if abs(vote.fixed_minor - equivalent) <= within]
-        of_all, least_charges = sum(vote.votes for vote in near), 1
-    best = max(near, key=lambda vote: (vote.votes, -vote.fixed_minor), default=None)
-    if best is None or best.votes < least_charges or best.votes * 2 <= of_all:
-        return None
-    return best.fixed_minor
-
-
-def converted(minor: int, currency: str, target: str, *, rate: Decimal) -> int:
-    """Minor units of `target`, rounded half up, where one unit of `currency` is `rate` of it."""
-    scale = Decimal(10) ** (exponent(target) - exponent(currency))
-    return int((minor * rate * scale).quantize(Decimal(1), rounding=ROUND_HALF_UP))
-
-
 @dataclass(frozen=True, kw_only=True)
 class Conversion:
     """A payout that reached the bank in another currency; rates are (from, to, rate) of the value date."""
@@ -226,7 +145,7 @@ class Conversion:
         rate = rates_to(self.received_currency, table).get(self.currency)
         if rate is None:
             return None
-        return converted(self.net_minor, self.currency, self.received_currency, rate=rate)
+        return convert(self.net_minor, rate=rate, base=self.currency, quote=self.received_currency)
 
     def is_near(self, *, within_percent: int) -> bool:
         """Whether what came is near enough to what it is worth to be the same money."""
@@ -248,17 +167,9 @@ class Conversion:
         return Finding("PO08", got.minor - fair.minor, f"{told}; at the day's rate it is {fair}")
 
 
-def business_days_between(start: date, end: date) -> int:
-    """Mondays to Fridays after `start`, up to and with `end`; 0 when `end` is not later."""
-    days = max(0, (end - start).days)
-    weeks, rest = divmod(days, 7)
-    over = sum((start + timedelta(days=n)).weekday() < WORKDAYS for n in range(1, rest + 1))
-    return weeks * WORKDAYS + over
-
-
-def missing_severity(arrival: date, *, as_of: date, grace: int, timing: int) -> Level:
+def missing_severity(arrival: date, *, as_of: date, grace: int, timing: int, calendar: Calendar) -> Level:
     """How bad it is that a payout is not at the bank: timing at first, an integrity break after the grace days."""
-    late = business_days_between(arrival, as_of)
+    late = calendar.between(arrival, as_of)
     if late > grace:
         return "S1"
     return "S4" if late <= timing else "S3"

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from include.domain.cash_lines import CashLine
-from include.domain.fx import DailyRates
-from include.domain.residuals import ResidualRules
 
 COMPONENT_MAX = 12
 """Payments and invoices that are settled together at most."""
@@ -31,8 +29,19 @@ class NamedInvoice:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NamedCredit:
+    """A credit note of the payer that names no invoice, in the payment's currency, and that a payment names."""
+
+    credit_note_id: str
+    number: str
+    left_minor: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Remittance:
-    """A payment and the invoices it names, of one currency. `doubt`: why nothing but their exact sum is applied."""
+    """A payment and the invoices it names, of one currency, and the credit notes it names beside them. `doubt`: why
+    nothing but their exact sum is applied.
+    """
 
     payment_id: str
     currency: str
@@ -40,6 +49,7 @@ class Remittance:
     paid_on: date
     invoice_ids: tuple[str, ...]
     doubt: str
+    credits: tuple[NamedCredit, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +67,7 @@ class Difference:
 @dataclass
 class Applied:
     """Lines to post, lines only suggested, and the differences found; payments in `held` are not posted. `last_parts`:
-    invoice paid in part -> the last part.
+    invoice paid in part -> the last part. `credits`: credit notes that were deducted.
     """
 
     posted: list[CashLine] = field(default_factory=list)
@@ -65,15 +75,7 @@ class Applied:
     differences: list[Difference] = field(default_factory=list)
     held: set[str] = field(default_factory=set)
     last_parts: dict[str, Remittance] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """What the rules need besides the documents. `fee_caps`: currency -> minor units, absent where no rate is known."""
-
-    rules: ResidualRules
-    rates: DailyRates
-    fee_caps: Mapping[str, int]
+    credits: list[str] = field(default_factory=list)
 
 
 def settled_together(

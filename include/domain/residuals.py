@@ -1,8 +1,13 @@
 """Why a payment with a reference differs from what it names: the residuals finance explains without asking anyone."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
+
+from include.domain.breaks import REPORTING_CURRENCY
+from include.domain.fx import DailyRates
+from include.domain.money import exponent
 
 SCALES = (10, 100, 1000)
 """Ratios that two systems with another idea of minor units produce (CA20); never a tolerance."""
@@ -16,8 +21,10 @@ class ResidualRules:
 
     `rounding_minor` is per line, by currency. `withholding_percent` is by the customer's country, of the NET amount.
     A fee is at most `fee_percent` of gross and `fee_cap_sgd_minor`; in another currency the cap is widened by
-    `fee_cap_headroom_percent`, because banks charge in their own currency and rates move. An incomplete payment is a
-    part of one for `partial_grace_days`, unless it leaves less than `deduction_percent` of gross: then it is short.
+    `fee_cap_headroom_percent`, because banks charge in their own currency and rates move, at the nearest rate within
+    `fee_rate_days` of the payment. Where `fee_is_rival`, an invoice less a possible fee speaks against another invoice
+    of a payment that names none. An incomplete payment is a part of one for `partial_grace_days`, unless it leaves
+    less than `deduction_percent` of gross: then it is short.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic, never changed
@@ -28,6 +35,8 @@ class ResidualRules:
     fee_percent: Decimal
     fee_cap_sgd_minor: int
     fee_cap_headroom_percent: int
+    fee_rate_days: int
+    fee_is_rival: bool
     discount_percent: Decimal
     discount_days: int
     fx_tolerance_percent: Decimal
@@ -38,6 +47,28 @@ class ResidualRules:
     def rounding(self, currency: str, *, lines: int) -> int:
         """The largest difference that is rounding, in minor units."""
         return self.rounding_minor.get(currency, self.rounding_minor_default) * lines
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the rules need besides the documents."""
+
+    rules: ResidualRules
+    rates: DailyRates
+
+    def fee_cap(self, currency: str, *, on: date) -> int | None:
+        """The fee cap of a day in minor units of the currency; None where no rate is known."""
+        scale = Decimal(10) ** (exponent(currency) - exponent(REPORTING_CURRENCY))
+        near = self.rates.near(currency, REPORTING_CURRENCY, on=on, within_days=self.rules.fee_rate_days)
+        rate = next((rate for _, rate in near), None)
+        return fee_cap(currency, per_sgd=scale / rate if rate else None, rules=self.rules)
+
+    def is_fee(self, missing_minor: int, *, gross_minor: int, currency: str, on: date) -> bool:
+        """Whether what is missing of a payment of that day is within what a bank may have taken."""
+        if missing_minor > max(1, int(gross_minor * self.rules.fee_percent / _CENTURY)):
+            return False
+        cap = self.fee_cap(currency, on=on)
+        return cap is not None and missing_minor <= cap
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,17 +97,25 @@ def explain(short: Shortfall, rules: ResidualRules) -> str | None:
     """
     if short.missing_minor <= rules.rounding(short.currency, lines=short.lines):
         return "CA10"
-    if is_withheld(short.missing_minor, net_minor=short.net_minor, country=short.country, rules=rules):
-        return "CA08"
-    if short.days_after_issue <= rules.discount_days and short.missing_minor == percent_of(
-        short.gross_minor, rules.discount_percent
-    ):
-        return "CA17"
+    for code in exact_reasons(short, rules):
+        return code
     if short.fee_cap_minor is not None and short.missing_minor <= fee_limit(
         short.gross_minor, fee_cap_minor=short.fee_cap_minor, rules=rules
     ):
         return "CA07"
     return None
+
+
+def exact_reasons(short: Shortfall, rules: ResidualRules) -> Iterator[str]:
+    """The reasons that give the shortfall to the minor unit: tax before the discount, because Tax needs a certificate
+    where AR only looks up the terms. A fee is no such reason: almost anything small is within its cap.
+    """
+    if is_withheld(short.missing_minor, net_minor=short.net_minor, country=short.country, rules=rules):
+        yield "CA08"
+    if short.days_after_issue <= rules.discount_days and short.missing_minor == percent_of(
+        short.gross_minor, rules.discount_percent
+    ):
+        yield "CA17"
 
 
 def is_withheld(

@@ -23,6 +23,9 @@ RUNNING = frozenset(("ACTIVE", "PAST_DUE", "SUSPENDED"))
 PAUSED = frozenset(("PAUSED", "SUSPENDED"))
 ENDED = frozenset(("CANCELLED", "EXPIRED"))
 
+UNDATED = {"SU01": "arr", "SU05": "arr", "SU02": "renewal", "SU04": "status"}
+"""Codes that are about what the record says, and of which field."""
+
 BILLS_IN_A_ROW = 2
 """One bill of another amount is a billing slip, which R2 names; as many as these are the schedule."""
 
@@ -91,6 +94,17 @@ def differences(case: Case) -> Iterator[Difference]:
             yield found
     if found := _billing(case):
         yield found
+
+
+def said_on_the_day(case: Case, today: Case | None) -> Iterator[Difference]:
+    """The differences, but those of a record that is right today: its fields have no date, and what they say now may
+    not have been said on the day asked for. `today`: the same on a later day that the record is known to be of.
+    """
+    found = list(differences(case))
+    if today and any(one.code in UNDATED for one in found):
+        still = {UNDATED.get(one.code) for one in differences(today)}
+        found = [one for one in found if one.code not in UNDATED or UNDATED[one.code] in still]
+    yield from found
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from include.domain.breaks import Break
 from include.domain.cash import Held, settle_by_amount
 from include.domain.explanations import OpenCredit, OpenInvoice, OpenPayment
 from include.domain.unposted import ambiguous
-from include.flows.apply_remittances import post_lines
+from include.flows.apply_remittances import post_lines, settings_around
 from include.flows.snapshot import Seen
 from include.policy import Pass, Policy
 from include.ports import Transaction
@@ -20,12 +20,16 @@ def apply_by_amount(
     window = {"days_before_issue": step.days_before_issue, "days_after_due": step.days_after_due}
     tx.run("create_open_debts", **window)
     tx.run("analyse_open")
+    [span] = tx.rows("open_cash_span")
+    settings = settings_around(
+        tx, policy, first=span["first_on"] or seen.as_of, last=span["last_on"] or seen.as_of
+    )
     for bucket in range(buckets):
         payments = [OpenPayment(**row) for row in tx.rows("open_cash_of", bucket=bucket)]
         invoices = [OpenInvoice(**row) for row in tx.rows("open_debts_of", bucket=bucket)]
         credits = [OpenCredit(**row) for row in tx.rows("open_credits_of", bucket=bucket)]
         settled = settle_by_amount(
-            payments, invoices, credits, most_invoices=step.most_invoices, rules=policy.residuals
+            payments, invoices, credits, most_invoices=step.most_invoices, settings=settings
         )
         post_lines(tx, settled.lines)
         tx.run("use_credit_notes", credits=settled.credits)

@@ -7,7 +7,7 @@ from include.domain.names import may_be_same
 from include.domain.unposted import unposted
 from include.flows.apply_by_amount import apply_by_amount
 from include.flows.apply_remittances import apply_named_in_part, short_payments
-from include.flows.explain_refunds import explain_returns
+from include.flows.explain_refunds import explain_returns, unseen_payments
 from include.flows.snapshot import Seen
 from include.policy import Pass, Policy
 from include.ports import Fatal, Transaction
@@ -26,6 +26,7 @@ _TABLES = (
     "explained_payments",
     "on_account",
     "cash_returned",
+    "reversals",
     "used_credits",
     "held_payments",
     "foreign_payers",
@@ -44,7 +45,8 @@ def apply_cash(tx: Transaction, seen: Seen, policy: Policy) -> Iterator[Break]:
             raise Fatal(f"policy/matching.yaml: pass {step.name} asks for an unknown rule {step.rule!r}")
         yield from _RULES[step.rule](tx, seen, policy, step)
     yield from short_payments(tx, seen, policy)
-    yield from explain_returns(tx)
+    yield from explain_returns(tx, zone=policy.calendars.entity.zone.key)
+    yield from unseen_payments(tx)
     yield from _unposted_payments(tx)
     tx.run("keep_cash_matches", run_id=seen.run_id)
     tx.run("keep_customer_balances", run_id=seen.run_id)
@@ -53,9 +55,17 @@ def apply_cash(tx: Transaction, seen: Seen, policy: Policy) -> Iterator[Break]:
 def _fill_pools(tx: Transaction) -> None:
     for table in _TABLES:
         tx.run(f"create_{table}")
-    for table in ("run_invoices", "pool_invoices", "pool_payments"):
-        tx.run(f"fill_{table}")
-    for step in ("set_aside_charged_back", "remove_returned", "analyse_pools"):
+    tx.run("fill_run_invoices")
+    tx.run("create_refunded_whole")
+    for pool in ("pool_invoices", "pool_payments"):
+        tx.run(f"fill_{pool}", only=None)
+    for step in (
+        "find_reversals",
+        "set_aside_charged_back",
+        "set_aside_reversed",
+        "remove_returned",
+        "analyse_pools",
+    ):
         tx.run(step)
 
 
@@ -74,6 +84,7 @@ def _by_application(tx: Transaction, _: Seen, __: Policy, step: Pass) -> Iterato
     tx.run("forget_strangers_numbers")
     tx.run("analyse_namings")
     tx.run("create_contradicted")
+    tx.run("analyse_contradicted")
     tx.run("name_by_application")
     yield from _post_named(tx, step, hows=["application"], payers=["own", "unknown"])
 
@@ -108,9 +119,10 @@ def _post_named(tx: Transaction, step: Pass, *, hows: list[str], payers: list[st
 
 
 def _in_part(tx: Transaction, seen: Seen, policy: Policy, _: Pass) -> Iterator[Break]:
-    for step in ("remove_credited_invoices", "set_aside_returned", "remove_returned"):
+    for step in ("remove_credited_invoices", "set_aside_refunded", "remove_returned"):
         tx.run(step)
     _name_foreign_payers(tx)
+    _give_way_to_earlier(tx)
     yield from apply_named_in_part(tx, seen, policy, buckets=_buckets(tx, seen))
 
 
@@ -123,6 +135,18 @@ def _name_foreign_payers(tx: Transaction) -> None:
     ]
     tx.copy_in("foreign_payers", ("payment_id",), foreign)
     tx.run("analyse_foreign_payers")
+
+
+def _give_way_to_earlier(tx: Transaction) -> None:
+    """Take back what was posted whole where another payment came before it, so that both are applied in their order.
+
+    A day by day run has applied the earlier one already; a run over all days at once must give the same.
+    """
+    [overtaken] = tx.rows("overtaken_payments")
+    if overtaken["payments"]:
+        tx.run("take_back_payments", payments=overtaken["payments"])
+        tx.run("fill_pool_payments", only=overtaken["payments"])
+        tx.run("fill_pool_invoices", only=overtaken["invoices"])
 
 
 def _by_amount(tx: Transaction, seen: Seen, policy: Policy, step: Pass) -> Iterator[Break]:

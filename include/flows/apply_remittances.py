@@ -1,19 +1,21 @@
 """P3, P7, P9: payments that name invoices and do not pay exactly what is open of them, bucket by bucket."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 from include.domain.applications import apply_remittances
 from include.domain.breaks import REPORTING_CURRENCY, Break
 from include.domain.cash_lines import CashLine
-from include.domain.fx import DailyRates, rates_to
+from include.domain.fx import DailyRates
 from include.domain.money import Money, exponent
-from include.domain.remittances import Applied, NamedInvoice, Remittance, Settings
-from include.domain.residuals import fee_cap, is_short
+from include.domain.references import number_key
+from include.domain.remittances import Applied, NamedCredit, NamedInvoice, Remittance
+from include.domain.residuals import Settings, fee_cap, is_short
+from include.flows.day_rates import rates_of_the_day
 from include.flows.snapshot import Seen
 from include.policy import Policy
-from include.ports import Transaction
+from include.ports import Row, Transaction
 
 NOBODY = -1
 """The bucket of payments whose payer nobody knows; the last, because they may name anybody's invoice."""
@@ -21,17 +23,21 @@ NOBODY = -1
 
 def apply_named_in_part(tx: Transaction, seen: Seen, policy: Policy, *, buckets: int) -> Iterator[Break]:
     """Post, suggest or hold each remittance, and give what is noteworthy about it."""
+    _name_credits(tx)
     tx.run("create_remittances", buckets=buckets)
-    settings = _settings(tx, seen, policy)
+    [span] = tx.rows("remittance_span")
+    settings = settings_around(
+        tx, policy, first=span["first_on"] or seen.as_of, last=span["last_on"] or seen.as_of
+    )
     for bucket in (*range(buckets), NOBODY):
-        rows = tx.rows("remittances_of", bucket=bucket)
-        remittances = [Remittance(**row | {"invoice_ids": tuple(row["invoice_ids"])}) for row in rows]
+        remittances = [_remittance(row) for row in tx.rows("remittances_of", bucket=bucket)]
         wanted = sorted({invoice for one in remittances for invoice in one.invoice_ids})
         found = tx.rows("remitted_invoices", invoices=wanted)
         invoices = {row["invoice_id"]: NamedInvoice(**row) for row in found}
         applied = apply_remittances(remittances, invoices, settings)
         post_lines(tx, applied.posted)
         suggest_lines(tx, seen, applied.suggested)
+        tx.run("use_credit_notes", credits=applied.credits)
         tx.run("hold_payments", payments=sorted(applied.held))
         parts = applied.last_parts.items()
         tx.copy_in(
@@ -79,25 +85,36 @@ def suggest_lines(tx: Transaction, seen: Seen, lines: Sequence[CashLine]) -> Non
     )
 
 
-def _settings(tx: Transaction, seen: Seen, policy: Policy) -> Settings:
+def settings_around(tx: Transaction, policy: Policy, *, first: date, last: date) -> Settings:
+    """The rules, with the rates of the days from `first` to `last` and what is near enough to them."""
     rules = policy.residuals
-    [span] = tx.rows("remittance_span")
-    margin = timedelta(days=rules.fx_rate_days)
-    first, last = span["first_on"] or seen.as_of, span["last_on"] or seen.as_of
+    margin = timedelta(days=max(rules.fx_rate_days, rules.fee_rate_days))
     rates = tx.rows("rates_near", from_date=first - margin, to_date=last + margin)
     return Settings(
         rules=rules,
         rates=DailyRates(
             (row["rate_date"], row["from_currency"], row["to_currency"], row["rate"]) for row in rates
         ),
-        fee_caps=fee_caps(tx, policy, span["currencies"] or []),
     )
+
+
+def _name_credits(tx: Transaction) -> None:
+    """Note which payments name a credit note of their customer that is for no invoice: they may deduct it."""
+    tx.run("create_named_credits")
+    keys = ([row["credit_note_id"], number_key(row["number"])] for row in tx.rows("unlinked_credits"))
+    tx.copy_in("credit_keys", ("credit_note_id", "number_key"), keys)
+    tx.run("analyse_credit_keys")
+    tx.run("name_credits")
+
+
+def _remittance(row: Row) -> Remittance:
+    credits = tuple(NamedCredit(**credit) for credit in row["credits"])
+    return Remittance(**row | {"invoice_ids": tuple(row["invoice_ids"]), "credits": credits})
 
 
 def fee_caps(tx: Transaction, policy: Policy, currencies: Iterable[str]) -> dict[str, int]:
     """The fee cap of the day in each currency that has a rate, in its minor units."""
-    rows = tx.rows("rates_as_of")
-    in_sgd = rates_to(REPORTING_CURRENCY, [(r["from_currency"], r["to_currency"], r["rate"]) for r in rows])
+    in_sgd = rates_of_the_day(tx)
     caps = {}
     for currency in currencies:
         scale = Decimal(10) ** (exponent(currency) - exponent(REPORTING_CURRENCY))

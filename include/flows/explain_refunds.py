@@ -9,11 +9,11 @@ from include.domain.refunds import Credit, Refund, explain_refunds
 from include.ports import Row, Transaction
 
 
-def explain_returns(tx: Transaction) -> Iterator[Break]:
+def explain_returns(tx: Transaction, *, zone: str) -> Iterator[Break]:
     """Spread credit notes over invoices and refunds; CA12, CA13, CA14 and CA18 for what is left, or failed.
 
-    Leaves `run_credits` and `unexplained_refunds`, and adds to `cash_returned`. Reads `cash_lines`, `on_account` and
-    the pools.
+    `zone` is where the days of instants are read. Leaves `run_credits` and `unexplained_refunds`, and adds to
+    `cash_returned`. Reads `cash_lines`, `on_account` and the pools.
     """
     for table in ("run_credits", "unexplained_refunds"):
         tx.run(f"create_{table}")
@@ -44,7 +44,23 @@ def explain_returns(tx: Transaction) -> Iterator[Break]:
     yield from _unapplied_credits(rows, credits)
     yield from _unexplained_refunds(uncovered)
     yield from _disputes(tx.rows("disputes_taken"))
-    yield from _failed(tx.rows("failed_after_success"))
+    yield from _failed(tx.rows("failed_after_success", zone=zone))
+    yield from _reversed(tx.rows("reversed_payments"))
+    yield from _takings_of_nothing(tx.rows("takings_of_nothing"))
+
+
+def unseen_payments(tx: Transaction) -> Iterator[Break]:
+    """CA15: invoices the ERP calls paid that nothing we know can have paid.
+
+    Of customers whose money we do not see at all nothing is said, nor where unapplied money or a credit note of the
+    group, or a payment of nobody, might be it, nor where the customer's later payments explain today's word.
+    """
+    for row in tx.rows("paid_unseen"):
+        owed = Money(row["open_minor"], row["currency"])
+        evidence = (
+            f"the ERP calls {row['number']} paid, and no payment or credit note we know pays its {owed}"
+        )
+        yield _break("CA15", row, evidence, key="invoice_id", on="issue_date", minor=row["open_minor"])
 
 
 def _credit(row: Row) -> Credit:
@@ -100,6 +116,20 @@ def _failed(rows: Iterable[Row]) -> Iterator[Break]:
     for row in rows:
         evidence = f"succeeded first and is {row['state'].lower()} now: its money is gone, what it paid is owed again"
         yield _break("CA18", row, evidence, key="payment_id", on="paid_on", minor=row["amount_minor"])
+
+
+def _reversed(rows: Iterable[Row]) -> Iterator[Break]:
+    for row in rows:
+        by = f"{row['reversal_id']} of {row['taken_on']}"
+        evidence = f"{by} takes it back: its money is gone, what it paid is owed again"
+        yield _break("CA18", row, evidence, key="payment_id", on="paid_on", minor=row["amount_minor"])
+
+
+def _takings_of_nothing(rows: Iterable[Row]) -> Iterator[Break]:
+    for row in rows:
+        taken = Money(-row["amount_minor"], row["currency"])
+        evidence = f"takes {taken} back, and which payment it reverses is not said; naming it would decide"
+        yield _break("CA01", row, evidence, key="payment_id", on="paid_on", minor=row["amount_minor"])
 
 
 def _break(code: str, row: Row, evidence: str, *, key: str, on: str, minor: int) -> Break:

@@ -10,7 +10,7 @@ from include.validation.rows import Failure
 
 
 def quarantined(rows: Sequence[Row]) -> Iterator[Break]:
-    """DQ01 for every row in quarantine: where it is, and what is wrong with it."""
+    """DQ01 for every row in quarantine: where it is, and what is wrong with it; DQ03 where it only repeats another."""
     rows_of = Counter((row["entity"], row["native_id"]) for row in rows)
     for row in rows:
         reasons = "; ".join(str(Failure(**failure)) for failure in row["failures"]["failures"])
@@ -18,9 +18,9 @@ def quarantined(rows: Sequence[Row]) -> Iterator[Break]:
         stated_again = rows_of[row["entity"], row["native_id"]] > 1
         yield Break(
             recon="all",
-            code="DQ01",
+            code="DQ03" if row["alike"] else "DQ01",
             key=f"{key} ({row['version']})" if stated_again else key,
-            evidence=f"{row['place']}: {reasons}",
+            evidence=f"{row['place']}: {reasons}{', in the same words' if row['alike'] else ''}",
             currency=row["currency"],
             amount_minor=row["amount_minor"],
         )

@@ -24,9 +24,14 @@ def match_identities(tx: Transaction, seen: Seen, policy: Policy) -> list[Break]
     _find_evidence(tx, rules)
     _find_duplicates(tx, rules)
     tx.run("create_identity_links")
-    for link in ("link_by_number", "link_by_cross_reference", "link_by_name"):
-        tx.run(link)
+    tx.run("create_considered")
+    for evidence, rule in (("numbers", "strong_id"), ("cross_references", "cross_reference")):
+        tx.run(f"consider_{evidence}")
+        tx.run("link_considered", rule=rule)
+        tx.run("forget_considered")
         tx.run("remove_linked")
+    tx.run("link_by_name")
+    tx.run("remove_linked")
     tx.run("keep_identity_links", run_id=seen.run_id)
     return review_identities(tx, seen, rules)
 
@@ -39,6 +44,7 @@ def _read_parties(tx: Transaction, rules: Identity) -> None:
     _read(tx, "names_to_read", "read_names", "name key legal_form hint", _name)
     tx.run("create_read_numbers")
     _read_numbers(tx)
+    tx.run("analyse_read_texts")
     tx.run("create_parties")
     tx.run("fill_parties")
     tx.run("forget_shared_numbers", bearers_max=rules.bearers_max)
@@ -47,6 +53,7 @@ def _read_parties(tx: Transaction, rules: Identity) -> None:
     tx.run("fill_party_hosts")
     tx.run("create_read_hosts")
     _read(tx, "hosts_to_read", "read_hosts", "host domain", lambda host: _domain(host, rules))
+    tx.run("analyse_hosts")
     tx.run("create_party_domains")
     tx.run("fill_party_domains")
     tx.run("analyse_parties")

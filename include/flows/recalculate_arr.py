@@ -6,16 +6,17 @@ itself, and SQL only fetches and joins. See include/domain/subscriptions.py.
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from include.domain.arr import Price
 from include.domain.arr_bridge import BridgeRow, bridge, movements
 from include.domain.billing_links import BilledOrder, Bills, Schedule, Sold, sold_by
 from include.domain.breaks import Break
-from include.domain.subscription_review import Case, OnRecord, differences
+from include.domain.subscription_review import Case, OnRecord, said_on_the_day
 from include.domain.subscriptions import (
     AMENDMENT_TYPES,
     NOT_SOLD,
@@ -40,6 +41,13 @@ _BRIDGE = (
 _ORDERS = "rule subscription_id order_id sure recalculated_minor"
 
 
+class _Days(NamedTuple):
+    """The day asked for, and the last day something we know is dated, if that is later: what has no date is of then."""
+
+    as_of: date
+    today: date | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Read:
     """A subscription as read, and what became of it."""
@@ -49,6 +57,7 @@ class _Read:
     amendments: Sequence[Amendment]
     life: Life
     due: Bills  # what should have been billed so far
+    today: Life | None  # on a later day that the record is of, as far as we know one
     unknown: Sequence[Amendment]  # amendments of a type nobody taught us
 
     @property
@@ -74,8 +83,10 @@ def recalculate_arr(tx: Transaction, seen: Seen, policy: Policy) -> list[Break]:
     _fill(tx)
     breaks: list[Break] = []
     totals = reported_arr(tx, seen, policy)
+    today = tx.rows("last_known_day")[0]["day"]
+    days = _Days(seen.as_of, today if today and today > seen.as_of else None)
     for bucket in tx.rows("arr_buckets"):
-        found = _bucket(tx, seen, policy, bucket["bucket"])
+        found = _bucket(tx, days, policy, bucket["bucket"])
         tx.copy_in("recon.arr_bridge", _BRIDGE.split(), _bridge_rows(seen, found))
         tx.copy_in("subscription_orders", _ORDERS.split(), _order_rows(found))
         totals.add(found.bridge)
@@ -102,7 +113,7 @@ def _fill(tx: Transaction) -> None:
     tx.run("index_arr_tables")
 
 
-def _bucket(tx: Transaction, seen: Seen, policy: Policy, bucket: int) -> _Found:
+def _bucket(tx: Transaction, days: _Days, policy: Policy, bucket: int) -> _Found:
     amendments: defaultdict[str, list[Amendment]] = defaultdict(list)
     for row in tx.rows("amendments_of", bucket=bucket):
         amendments[row.pop("subscription_id")].append(_amendment(row))
@@ -111,7 +122,7 @@ def _bucket(tx: Transaction, seen: Seen, policy: Policy, bucket: int) -> _Found:
         orders[_block(row)].append(_order(row))
     found = _Found()
     for block, rows in groupby(tx.rows("subscriptions_of", bucket=bucket), key=_block):
-        read = [_read(row, amendments[row["subscription_id"]], seen, policy) for row in rows]
+        read = [_read(row, amendments[row["subscription_id"]], days, policy) for row in rows]
         _block_found(found, block, read, orders[block], policy)
     return found
 
@@ -145,7 +156,7 @@ def _block_found(
         found.breaks += _breaks(one, billed.get(one.row["subscription_id"], ()), policy)
 
 
-def _read(row: Row, amendments: Sequence[Amendment], seen: Seen, policy: Policy) -> _Read:
+def _read(row: Row, amendments: Sequence[Amendment], days: _Days, policy: Policy) -> _Read:
     price = Price(
         unit_price=row["unit_price"],
         quantity=row["quantity"],
@@ -159,13 +170,15 @@ def _read(row: Row, amendments: Sequence[Amendment], seen: Seen, policy: Policy)
         price=price,
     )
     known = [one for one in amendments if one.type in AMENDMENT_TYPES]
-    life = life_of(subscription, known, rules=policy.arr.rules, as_of=seen.as_of)
+    life = life_of(subscription, known, rules=policy.arr.rules, as_of=days.as_of)
+    today = life_of(subscription, known, rules=policy.arr.rules, as_of=days.today) if days.today else None
     return _Read(
         row=row,
         subscription=subscription,
         amendments=known,
         life=life,
         due=life.bills(subscription),
+        today=today,
         unknown=[one for one in amendments if one.type not in AMENDMENT_TYPES],
     )
 
@@ -212,7 +225,8 @@ def _breaks(one: _Read, billed: Bills, policy: Policy) -> Iterator[Break]:
         due=one.due,
         billed=billed,
     )
-    for difference in differences(case):
+    today = replace(case, life=one.today) if one.today else None
+    for difference in said_on_the_day(case, today):
         yield Break(
             recon="R5",
             code=difference.code,

@@ -24,6 +24,7 @@ from include.flows import flag_quality
 from include.flows.apply_cash import apply_cash
 from include.flows.check_orders import check_orders
 from include.flows.check_rates import check_rates
+from include.flows.flag_late import flag_late
 from include.flows.match_identities import match_identities
 from include.flows.prove_run import proofs_of, prove_run
 from include.flows.recalculate_arr import recalculate_arr
@@ -44,6 +45,7 @@ RECONS: tuple[Recon, ...] = (
     apply_cash,
     settle_payouts,
     recalculate_arr,
+    flag_late,
 )
 """The reconciliations in their order. Each reads the views of schema `seen` and what earlier ones left in temporary
 tables, keeps its matches in recon.matches, and returns its breaks."""

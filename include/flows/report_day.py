@@ -8,9 +8,9 @@ from typing import Any
 from uuid import UUID
 
 from include.domain.breaks import REPORTING_CURRENCY
-from include.domain.fx import rates_to
 from include.domain.money import exponent
 from include.domain.proofs import ControlTotal
+from include.flows.day_rates import rates_of_the_day
 from include.flows.render_results import render_results
 from include.policy import Breaks, load_policy
 from include.ports import Fatal, Postman, Report, Row, Store, Transaction
@@ -118,8 +118,7 @@ def _facts(tx: Transaction, run: Row, *, as_of: date) -> ReportFacts:
 def _worths(tx: Transaction, run: Row, as_of: date) -> dict[str, list[Any]]:
     """What one minor unit of each currency is worth in the reporting currency's minor units."""
     tx.run("see_snapshot", batch=run["batch_through"], as_of=as_of, rules_sha256=run["rules_sha256"])
-    rows = tx.rows("rates_as_of")
-    rates = rates_to(REPORTING_CURRENCY, [(r["from_currency"], r["to_currency"], r["rate"]) for r in rows])
+    rates = rates_of_the_day(tx)
     rates[REPORTING_CURRENCY] = Decimal(1)
     scale = exponent(REPORTING_CURRENCY)
     worths = [rate.scaleb(scale - exponent(currency)) for currency, rate in rates.items()]

@@ -7,9 +7,11 @@ class Contract(Strict):
     """What the card platform takes of a charge. See policy/payouts.yaml."""
 
     percent_bps: int
+    percent_bps_in: dict[str, int]
     fixed_minor: dict[str, int]
     equivalent_within_percent: int
     least_charges: int
+    misfit_least_payouts: int
 
 
 class PayoutDays(Strict):

@@ -5,7 +5,15 @@
 -- not live, they differ from nothing, and what they name is not missing.
 
 -- name: deals_without_order
--- Where no reference joins any deal to any order, references are not kept, and their absence says nothing.
+-- Where no reference joins any deal to any order, references are not kept, and their absence says nothing. An order dated
+-- later than the day asked for is not seen, but it is there: nobody has to replay anything.
+WITH later_orders AS (
+    SELECT native_id AS order_id, left(opportunity_id, 15) AS opportunity_key
+    FROM canonical.orders
+    WHERE order_date > (SELECT current_setting('tieout.as_of')::date)
+        AND recorded_in <= (SELECT current_setting('tieout.batch')::bigint)
+        AND (superseded_in IS NULL OR superseded_in > (SELECT current_setting('tieout.batch')::bigint))
+)
 SELECT deal.opportunity_id AS key, deal.currency, deal.amount_minor, deal.close_date AS since, deal.order_ref,
     named.state AS order_state, named.opportunity_ref AS order_names
 FROM run_deals AS deal
@@ -17,6 +25,10 @@ WHERE deal.outcome = 'won' AND deal.postable AND EXISTS (SELECT FROM order_claim
     )
     AND NOT EXISTS (
         SELECT FROM seen.quarantine WHERE quarantine.entity = 'orders' AND quarantine.native_id = deal.order_ref
+    )
+    AND NOT EXISTS (SELECT FROM later_orders AS later WHERE later.order_id = deal.order_ref)
+    AND NOT EXISTS (
+        SELECT FROM later_orders AS later WHERE later.opportunity_key = left(deal.opportunity_id, 15)
     )
 ORDER BY key;
 

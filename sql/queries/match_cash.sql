@@ -130,7 +130,8 @@ LEFT JOIN (
 INSERT INTO pool_invoices
 SELECT invoice_id, customer_id, currency, issue_date, due_date, gross_minor, gross_minor - credited_minor, postable
 FROM run_invoices
-WHERE gross_minor > 0 AND status IN ('OPEN', 'PAYMENT_PENDING', 'PARTIALLY_PAID', 'PAID', 'UNKNOWN');
+WHERE gross_minor > 0 AND status IN ('OPEN', 'PAYMENT_PENDING', 'PARTIALLY_PAID', 'PAID', 'UNKNOWN')
+    AND (%(only)s::text[] IS NULL OR invoice_id = ANY(%(only)s));
 
 -- name: fill_pool_payments
 -- A payment of unknown status may be money or not: it is open, lays its claims, and is not posted.
@@ -142,7 +143,8 @@ SELECT payments.native_id, customer_id, coalesce(group_id, customer_id), currenc
 FROM seen.payments
 LEFT JOIN unread_rows AS unread ON unread.entity = 'payments' AND unread.native_id = payments.native_id
 LEFT JOIN customer_groups USING (customer_id)
-WHERE amount_minor > 0 AND coalesce(state, 'SUCCEEDED') IN ('SUCCEEDED', 'UNKNOWN');
+WHERE amount_minor > 0 AND coalesce(state, 'SUCCEEDED') IN ('SUCCEEDED', 'UNKNOWN')
+    AND (%(only)s::text[] IS NULL OR payments.native_id = ANY(%(only)s));
 
 -- name: analyse_pools
 -- Nobody else does it for temporary tables, and without it the joins below are planned for empty ones.
@@ -151,7 +153,7 @@ ANALYZE run_invoices (invoice_id, customer_id, group_id, number, number_key),
 
 -- name: carry_matches
 -- What the opening run posted stays posted while its facts stand: a payment still as large, of the same customer, day and
--- reference, and still money, for invoices it settled whole, each still called so, for that amount, of that customer and
+-- reference, and still money (not given back), for invoices it settled whole, each still called so, for that amount, of that customer and
 -- owed. What arrived since cannot take it back. Everything else is decided anew: what is named gives what it gave.
 WITH lines AS (
     SELECT rule, side_a_id AS payment_id, side_b_id AS invoice_id, currency, amount_minor, paid_currency, paid_minor,
@@ -162,6 +164,7 @@ WITH lines AS (
     FROM lines
     LEFT JOIN pool_payments AS payment ON payment.payment_id = lines.payment_id AND payment.postable
         AND payment.currency = paid_currency
+        AND NOT EXISTS (SELECT FROM refunded_whole WHERE refunded_whole.payment_id = payment.payment_id)
     LEFT JOIN pool_invoices AS invoice ON invoice.invoice_id = lines.invoice_id AND invoice.postable
         AND invoice.currency = lines.currency AND invoice.gross_minor = lines.amount_minor
     LEFT JOIN run_invoices AS named ON named.invoice_id = lines.invoice_id
@@ -230,10 +233,13 @@ CROSS JOIN LATERAL unnest(reference_keys) AS key
 JOIN (
     SELECT group_id, invoice_id, unnest(number_digits) AS digits FROM run_invoices
 ) AS numbered ON digits = key AND numbered.group_id = pool_payments.group_id
-WHERE payment_id NOT IN (SELECT payment_id FROM named_invoices);
+WHERE NOT EXISTS (SELECT FROM named_invoices WHERE named_invoices.payment_id = pool_payments.payment_id);
 
 -- name: analyse_namings
 ANALYZE namings;
+
+-- name: analyse_contradicted
+ANALYZE contradicted, refunded_whole;
 
 -- name: create_contradicted
 -- Payments applied to one invoice whose reference is the number of another.
@@ -264,7 +270,7 @@ SELECT payment_id, unnest(invoices), 'number', payer FROM (
     JOIN run_invoices AS invoice USING (invoice_id)
     LEFT JOIN seen.customers ON customers.native_id = invoice.customer_id AND payment.customer_id IS NULL
     WHERE how = 'number' AND invoice.group_id = coalesce(payment.group_id, invoice.group_id)
-        AND payment_id NOT IN (SELECT payment_id FROM named_invoices)
+        AND NOT EXISTS (SELECT FROM named_invoices AS known WHERE known.payment_id = payment.payment_id)
     GROUP BY payment.payment_id, payment.customer_id, payment.reference_tokens
     HAVING count(*) = cardinality(payment.reference_tokens)
         AND count(DISTINCT word) = cardinality(payment.reference_tokens)
@@ -281,7 +287,8 @@ SELECT payment_id, unnest(invoices), %(how)s, payer FROM (
     FROM namings
     JOIN pool_payments AS payment USING (payment_id)
     JOIN run_invoices AS invoice USING (invoice_id)
-    WHERE how = %(how)s AND payment_id NOT IN (SELECT payment_id FROM named_invoices)
+    WHERE how = %(how)s
+        AND NOT EXISTS (SELECT FROM named_invoices AS known WHERE known.payment_id = payment.payment_id)
         AND NOT EXISTS (
             SELECT FROM namings AS longer
             WHERE longer.payment_id = namings.payment_id AND longer.how = namings.how
@@ -314,7 +321,7 @@ JOIN pool_payments AS payment USING (payment_id)
 LEFT JOIN pool_invoices AS invoice
     ON invoice.invoice_id = named.invoice_id AND invoice.postable AND invoice.currency = payment.currency
 WHERE named.how = ANY(%(hows)s) AND named.payer = ANY(%(payers)s)
-    AND payment_id NOT IN (SELECT payment_id FROM contradicted)
+    AND NOT EXISTS (SELECT FROM contradicted WHERE contradicted.payment_id = payment.payment_id)
 GROUP BY payment.payment_id, payment.paid_on, payment.amount_minor, payment.postable
 HAVING count(invoice.invoice_id) = count(*)
     AND payment.amount_minor IN (sum(invoice.open_minor), sum(invoice.gross_minor));
@@ -324,11 +331,16 @@ ANALYZE explained_payments;
 
 -- name: post_explained
 -- The first payment for all its invoices claims them, also one that may not be posted; what another paid for the same
--- invoice is left for a person.
+-- invoice is left for a person. One that was given back whole comes last: then the other is what was kept.
 WITH ranked AS (
     SELECT payment_id, invoice_id, postable, as_credited,
-        row_number() OVER (PARTITION BY invoice_id ORDER BY paid_on, amount_minor, payment_id) AS rank
-    FROM named_invoices JOIN explained_payments USING (payment_id)
+        row_number() OVER (
+            PARTITION BY invoice_id
+            ORDER BY refunded_whole.payment_id IS NOT NULL, paid_on, amount_minor, payment_id
+        ) AS rank
+    FROM named_invoices
+    JOIN explained_payments USING (payment_id)
+    LEFT JOIN refunded_whole USING (payment_id)
 ), outranked AS (
     SELECT DISTINCT payment_id FROM ranked WHERE rank > 1
 )
@@ -372,6 +384,77 @@ WHERE upper(left(payer_text, 30)) <> upper(left(customers.name, 30));
 -- name: analyse_foreign_payers
 ANALYZE foreign_payers;
 
+-- name: overtaken_payments
+-- Payments posted whole to an invoice that an earlier one names too, and pays otherwise: the earlier one was applied on
+-- its day, before anybody could know of the later. What an earlier day posted is not asked (it names nothing here).
+WITH earlier AS (
+    SELECT payment_id, min(invoice_id) AS invoice_id, paid_on, payment.currency
+    FROM named_invoices
+    JOIN pool_payments AS payment USING (payment_id)
+    WHERE payment.postable
+        AND NOT EXISTS (SELECT FROM contradicted WHERE contradicted.payment_id = payment.payment_id)
+        AND NOT EXISTS (SELECT FROM foreign_payers WHERE foreign_payers.payment_id = payment.payment_id)
+    GROUP BY payment_id, paid_on, payment.currency
+    HAVING count(*) = 1 AND bool_and(payer = 'own' AND how <> 'digits')
+)
+SELECT array_agg(DISTINCT posted.payment_id) AS payments, array_agg(DISTINCT line.invoice_id) AS invoices
+FROM earlier
+JOIN cash_lines AS posted USING (invoice_id)
+JOIN named_invoices AS named ON named.payment_id = posted.payment_id AND named.invoice_id = posted.invoice_id
+JOIN run_invoices AS invoice ON invoice.invoice_id = posted.invoice_id AND credited_minor < gross_minor
+JOIN seen.payments AS paid ON paid.native_id = posted.payment_id
+JOIN cash_lines AS line ON line.payment_id = posted.payment_id
+WHERE payer = 'own' AND how <> 'digits' AND posted.paid_currency = earlier.currency AND earlier.paid_on < paid.paid_on;
+
+-- name: take_back_payments
+DELETE FROM cash_lines WHERE payment_id = ANY(%(payments)s);
+
+-- name: create_named_credits
+CREATE TEMP TABLE credit_keys (credit_note_id text COLLATE "C" NOT NULL, number_key text NOT NULL) ON COMMIT DROP;
+CREATE TEMP TABLE named_credits (
+    payment_id text COLLATE "C" NOT NULL,
+    credit_note_id text COLLATE "C" NOT NULL,
+    number text NOT NULL,
+    left_minor bigint NOT NULL
+) ON COMMIT DROP;
+
+-- name: unlinked_credits
+-- Credit notes that name no invoice we know, nor have another statement of them in quarantine.
+SELECT native_id AS credit_note_id, number FROM seen.credit_notes
+WHERE gross_minor <> 0
+    AND NOT EXISTS (SELECT FROM run_invoices WHERE run_invoices.invoice_id = credit_notes.invoice_id)
+    AND NOT EXISTS (
+        SELECT FROM unread_rows AS unread
+        WHERE unread.entity = 'credit_notes' AND unread.native_id = credit_notes.native_id
+            AND last_in >= credit_notes.recorded_in
+    );
+
+-- name: analyse_credit_keys
+ANALYZE credit_keys;
+
+-- name: name_credits
+-- Unposted payments that name such a credit note of their own customer, issued before they were made. A key that an
+-- invoice of the group has too, or that two credit notes share, or inside a longer one, names none.
+INSERT INTO named_credits
+WITH named AS (
+    SELECT payment.payment_id, credit_note_id, credit_keys.number_key, credit.number, abs(gross_minor) AS left_minor,
+        count(*) OVER (PARTITION BY payment.payment_id, credit_keys.number_key) AS alike
+    FROM credit_keys
+    JOIN seen.credit_notes AS credit ON credit.native_id = credit_note_id
+    JOIN pool_payments AS payment ON payment.customer_id = credit.customer_id AND payment.currency = credit.currency
+        AND credit_keys.number_key = ANY(payment.reference_keys) AND payment.paid_on >= credit.issue_date
+    WHERE NOT EXISTS (
+        SELECT FROM run_invoices AS invoice
+        WHERE invoice.number_key = credit_keys.number_key AND invoice.group_id = payment.group_id
+    )
+)
+SELECT payment_id, credit_note_id, number, left_minor FROM named
+WHERE alike = 1 AND NOT EXISTS (
+    SELECT FROM named AS longer
+    WHERE longer.payment_id = named.payment_id AND longer.number_key <> named.number_key
+        AND strpos('|' || longer.number_key || '|', '|' || named.number_key || '|') > 0
+);
+
 -- name: create_remittances
 -- Unposted payments with the set of invoices they name; `doubt` says why an amount that differs is not applied. Payments
 -- of one group are in one bucket, those of nobody in bucket -1.
@@ -402,26 +485,37 @@ WHERE payment.postable
 GROUP BY payment.payment_id, payment.group_id, payment.currency, payment.amount_minor, payment.paid_on;
 
 -- name: remittances_of
-SELECT payment_id, currency, amount_minor, paid_on, invoice_ids, doubt
-FROM remittances WHERE bucket = %(bucket)s ORDER BY payment_id;
+SELECT payment_id, currency, amount_minor, paid_on, invoice_ids, doubt, coalesce(credits, '[]') AS credits
+FROM remittances
+LEFT JOIN (
+    SELECT payment_id, jsonb_agg(jsonb_build_object(
+        'credit_note_id', credit_note_id, 'number', number, 'left_minor', left_minor
+    ) ORDER BY credit_note_id) AS credits
+    FROM named_credits GROUP BY payment_id
+) AS deducted USING (payment_id)
+WHERE bucket = %(bucket)s ORDER BY payment_id;
 
 -- name: remittance_span
-SELECT min(paid_on) AS first_on, max(paid_on) AS last_on, array_agg(DISTINCT currency::text) AS currencies
-FROM remittances;
+SELECT min(paid_on) AS first_on, max(paid_on) AS last_on FROM remittances;
 
 -- name: remove_credited_invoices
 -- Wholly credited, they are open to nobody who did not pay them as invoiced.
 DELETE FROM pool_invoices WHERE open_minor = 0;
 
--- name: set_aside_returned
+-- name: create_refunded_whole
+-- Payments that were given back whole.
+CREATE TEMP TABLE refunded_whole ON COMMIT DROP AS
+SELECT payment.native_id AS payment_id
+FROM seen.payments AS payment
+JOIN seen.refunds ON refunds.payment_id = payment.native_id AND refunds.currency = payment.currency
+WHERE coalesce(refunds.state, 'SUCCEEDED') IN ('SUCCEEDED', 'PENDING')
+GROUP BY payment.native_id, payment.amount_minor
+HAVING sum(refunds.amount_minor) >= payment.amount_minor;
+
+-- name: set_aside_refunded
 -- Payments that settled nothing so far and were given back whole are no money any more.
 INSERT INTO cash_returned
-SELECT payment_id, pool_payments.currency, pool_payments.amount_minor
-FROM pool_payments
-JOIN seen.refunds USING (payment_id)
-WHERE coalesce(state, 'SUCCEEDED') IN ('SUCCEEDED', 'PENDING') AND refunds.currency = pool_payments.currency
-GROUP BY payment_id, pool_payments.currency, pool_payments.amount_minor
-HAVING sum(refunds.amount_minor) >= pool_payments.amount_minor;
+SELECT payment_id, currency, amount_minor FROM pool_payments JOIN refunded_whole USING (payment_id);
 
 -- name: set_aside_charged_back
 -- Payments lost whole to a dispute are no money any more: what they paid is owed again.
@@ -432,6 +526,57 @@ JOIN seen.disputes USING (payment_id)
 WHERE state = 'LOST' AND disputes.currency = pool_payments.currency
 GROUP BY payment_id, pool_payments.currency, pool_payments.amount_minor
 HAVING sum(disputes.amount_minor) >= pool_payments.amount_minor;
+
+-- name: create_reversals
+-- Payments below zero that take back one payment surely: they name it, or are its amount with its customer and reference
+-- (or the invoice it is applied to), and no other fits either of the two.
+CREATE TEMP TABLE reversals (
+    reversal_id text COLLATE "C" PRIMARY KEY,
+    payment_id text COLLATE "C" NOT NULL UNIQUE,
+    taken_on date NOT NULL
+) ON COMMIT DROP;
+
+-- name: find_reversals
+INSERT INTO reversals
+WITH fitting AS (
+    SELECT back.native_id AS reversal_id, payment.payment_id, back.paid_on AS taken_on,
+        payment.payment_id = ANY(back.reference_tokens) AS by_name
+    FROM seen.payments AS back
+    LEFT JOIN unread_rows AS unread ON unread.entity = 'payments' AND unread.native_id = back.native_id
+    JOIN pool_payments AS payment ON payment.currency = back.currency AND payment.amount_minor = -back.amount_minor
+        AND payment.paid_on <= back.paid_on AND payment.postable
+        AND (
+            payment.payment_id = ANY(back.reference_tokens)
+            OR payment.customer_id = back.customer_id
+                AND (payment.reference = back.reference OR payment.applied_to = back.invoice_id)
+        )
+    WHERE back.amount_minor < 0 AND coalesce(back.state, 'SUCCEEDED') = 'SUCCEEDED'
+        AND coalesce(last_in < back.recorded_in, true)
+), plainest AS (
+    SELECT *, bool_or(by_name) OVER (PARTITION BY reversal_id) AS named FROM fitting
+), counted AS (
+    SELECT *, count(*) OVER (PARTITION BY reversal_id) AS payments, count(*) OVER (PARTITION BY payment_id) AS takers
+    FROM plainest WHERE by_name OR NOT named
+)
+SELECT reversal_id, payment_id, taken_on FROM counted WHERE payments = 1 AND takers = 1;
+
+-- name: set_aside_reversed
+INSERT INTO cash_returned
+SELECT payment_id, currency, amount_minor FROM pool_payments JOIN reversals USING (payment_id)
+ON CONFLICT (payment_id) DO NOTHING;
+
+-- name: reversed_payments
+SELECT payment_id, currency, amount_minor, paid_on, reversal_id, taken_on
+FROM reversals JOIN seen.payments ON payments.native_id = payment_id
+ORDER BY payment_id;
+
+-- name: takings_of_nothing
+-- Payments below zero of which nobody knows what they take back.
+SELECT native_id AS payment_id, currency, amount_minor, paid_on
+FROM seen.payments
+WHERE amount_minor < 0 AND coalesce(state, 'SUCCEEDED') IN ('SUCCEEDED', 'UNKNOWN')
+    AND NOT EXISTS (SELECT FROM reversals WHERE reversal_id = native_id)
+ORDER BY native_id;
 
 -- name: remove_returned
 DELETE FROM pool_payments USING cash_returned WHERE cash_returned.payment_id = pool_payments.payment_id;
@@ -516,7 +661,9 @@ WITH unread AS (
     GROUP BY customer_id
 ), open AS (
     SELECT payment_id, customer_id, currency, amount_minor, paid_on,
-        names_a_document OR NOT postable OR payment_id IN (SELECT payment_id FROM namings) AS names_another
+        names_a_document OR NOT postable OR EXISTS (
+            SELECT FROM namings WHERE namings.payment_id = pool_payments.payment_id
+        ) AS names_another
     FROM pool_payments
     WHERE customer_id IS NOT NULL
     UNION ALL
@@ -528,7 +675,10 @@ SELECT open.*, coalesce(unread_count, 0) AS unread_count, foreign_payers.payment
 FROM open
 LEFT JOIN unread USING (customer_id)
 LEFT JOIN foreign_payers USING (payment_id)
-WHERE customer_id IN (SELECT customer_id FROM open WHERE NOT names_another);
+WHERE EXISTS (SELECT FROM open AS blind WHERE blind.customer_id = open.customer_id AND NOT blind.names_another);
+
+-- name: open_cash_span
+SELECT min(paid_on) AS first_on, max(paid_on) AS last_on FROM open_cash;
 
 -- name: open_cash_of
 SELECT payment_id, customer_id, currency, amount_minor, paid_on, names_another, unread_count, foreign_payer
@@ -568,6 +718,7 @@ SELECT native_id AS credit_note_id, credit_notes.customer_id, credit_notes.curre
 FROM seen.credit_notes
 JOIN (SELECT DISTINCT customer_id FROM open_cash WHERE bucket = %(bucket)s) AS payers USING (customer_id)
 WHERE gross_minor <> 0 AND NOT EXISTS (SELECT FROM run_invoices WHERE run_invoices.invoice_id = credit_notes.invoice_id)
+    AND NOT EXISTS (SELECT FROM used_credits WHERE used_credits.credit_note_id = credit_notes.native_id)
 ORDER BY native_id;
 
 -- name: unmatched_payments
@@ -594,7 +745,7 @@ SELECT payment.payment_id, payment.customer_id, payment.currency, payment.amount
     ) AS named
 FROM pool_payments AS payment
 LEFT JOIN named USING (payment_id)
-WHERE payment_id NOT IN (SELECT payment_id FROM held_payments)
+WHERE NOT EXISTS (SELECT FROM held_payments WHERE held_payments.payment_id = payment.payment_id)
 GROUP BY payment.payment_id, payment.customer_id, payment.currency, payment.amount_minor, payment.paid_on,
     payment.names_a_document, payment.postable, payment.reference, payment.applied_to
 ORDER BY payment.payment_id;
@@ -663,6 +814,56 @@ CREATE TEMP TABLE unexplained_refunds (
     refund_id text COLLATE "C" PRIMARY KEY, currency char(3) NOT NULL, amount_minor bigint NOT NULL
 ) ON COMMIT DROP;
 
+-- name: paid_unseen
+-- Invoices called paid of which nothing was paid or credited, of customers whose payments we do see, issued since we see
+-- any. Silent wherever something we know might be the money, or took it back and has a break of its own.
+WITH said AS (
+    SELECT invoice_id, run_invoices.customer_id, group_id, number, run_invoices.currency, run_invoices.issue_date, open_minor
+    FROM run_invoices JOIN pool_invoices USING (invoice_id)
+    WHERE status = 'PAID' AND run_invoices.postable AND open_minor = run_invoices.gross_minor - credited_minor
+        AND run_invoices.issue_date >= (SELECT min(paid_on) FROM seen.payments)
+), spare AS (
+    SELECT group_id, currency, sum(minor) AS minor FROM (
+        SELECT coalesce(group_id, '') AS group_id, currency, amount_minor AS minor FROM pool_payments
+        UNION ALL
+        SELECT coalesce(customer_groups.group_id, customer_id), currency, left_minor
+        FROM (
+            SELECT customer_id, currency, left_minor FROM on_account
+            UNION ALL
+            SELECT customer_id, currency, left_minor FROM run_credits
+        ) AS left_over LEFT JOIN customer_groups USING (customer_id)
+    ) AS parts
+    WHERE minor > 0 GROUP BY group_id, currency
+), idle AS (
+    SELECT payments.invoice_id AS applied_to, reference_tokens
+    FROM seen.payments
+    WHERE NOT EXISTS (SELECT FROM cash_lines WHERE cash_lines.payment_id = payments.native_id)
+), idle_numbers AS (
+    SELECT DISTINCT unnest(reference_tokens) AS number FROM idle
+)
+SELECT invoice_id, number, currency, issue_date, open_minor
+FROM said
+WHERE EXISTS (
+        SELECT FROM cash_lines JOIN run_invoices AS settled USING (invoice_id) WHERE settled.customer_id = said.customer_id
+    )
+    AND NOT EXISTS (
+        SELECT FROM spare
+        WHERE spare.group_id IN (said.group_id, '')
+            AND (spare.minor >= said.open_minor OR spare.currency <> said.currency AND spare.group_id <> '')
+    )
+    AND NOT EXISTS (SELECT FROM idle WHERE idle.applied_to = said.invoice_id)
+    AND NOT EXISTS (SELECT FROM idle_numbers WHERE idle_numbers.number = said.number)
+    AND NOT EXISTS (
+        SELECT FROM canonical.payments AS later
+        WHERE later.customer_id = said.customer_id AND later.paid_on > (SELECT current_setting('tieout.as_of')::date)
+            AND later.recorded_in <= (SELECT current_setting('tieout.batch')::bigint)
+    )
+    AND NOT EXISTS (
+        SELECT FROM seen.quarantine
+        WHERE entity IN ('payments', 'credit_notes') AND quarantine.customer_id = said.customer_id
+    )
+ORDER BY invoice_id;
+
 -- name: disputes_taken
 SELECT native_id AS dispute_id, payment_id, currency, amount_minor, opened_on, state
 FROM seen.disputes WHERE coalesce(state, 'OPEN') IN ('INQUIRY', 'OPEN', 'LOST')
@@ -675,7 +876,7 @@ FROM seen.payments
 WHERE state IN ('FAILED', 'REVERSED') AND (state = 'REVERSED' OR EXISTS (
     SELECT FROM seen.attempts
     WHERE attempts.payment_id = payments.native_id AND outcome = 'succeeded'
-        AND (occurred_at AT TIME ZONE 'Asia/Singapore')::date <= (SELECT current_setting('tieout.as_of')::date)
+        AND (occurred_at AT TIME ZONE %(zone)s)::date <= (SELECT current_setting('tieout.as_of')::date)
 ))
 ORDER BY native_id;
 
@@ -692,7 +893,7 @@ WITH several AS (
     GROUP BY payment_id
 )
 SELECT %(run_id)s,
-    'R3-' || left(encode(sha256((payment_id || '|' || coalesce(invoice_ids, invoice_id))::bytea), 'hex'), 16),
+    recon.match_id('R3', payment_id || '|' || coalesce(invoice_ids, invoice_id)),
     'R3', rule, 'payment', payment_id, 'invoice', invoice_id, currency, amount_minor, residual_minor, residual_reason,
     'posted', paid_currency, paid_minor
 FROM cash_lines LEFT JOIN several USING (payment_id);
@@ -703,7 +904,7 @@ INSERT INTO recon.matches (
     run_id, match_id, recon, rule, side_a_type, side_a_id, side_b_type, side_b_id, currency, amount_minor,
     residual_minor, residual_reason, state
 )
-SELECT %(run_id)s, 'R3-' || left(encode(sha256((payment_id || '|' || invoice_id)::bytea), 'hex'), 16),
+SELECT %(run_id)s, recon.match_id('R3', payment_id || '|' || invoice_id),
     'R3', rule, 'payment', payment_id, 'invoice', invoice_id, pool_invoices.currency,
     coalesce(pair.amount_minor, open_minor), 0, '', 'suggested'
 FROM unnest(%(rules)s::text[], %(payments)s::text[], %(invoices)s::text[], %(amounts)s::bigint[])
@@ -752,10 +953,16 @@ UNION ALL
 SELECT currency, 'open', sum(left_minor) FROM on_account GROUP BY currency
 UNION ALL
 SELECT currency, 'open', -sum(amount_minor) FROM cash_returned
-WHERE payment_id IN (SELECT payment_id FROM pool_payments UNION ALL SELECT payment_id FROM on_account)
+WHERE EXISTS (SELECT FROM pool_payments WHERE pool_payments.payment_id = cash_returned.payment_id)
+    OR EXISTS (SELECT FROM on_account WHERE on_account.payment_id = cash_returned.payment_id)
 GROUP BY currency
 UNION ALL
 SELECT currency, 'excluded', sum(amount_minor) FROM cash_returned GROUP BY currency
+UNION ALL
+SELECT currency, CASE WHEN reversal_id IS NULL THEN 'open' ELSE 'excluded' END, sum(amount_minor)
+FROM seen.payments LEFT JOIN reversals ON reversal_id = native_id
+WHERE amount_minor < 0 AND coalesce(state, 'SUCCEEDED') IN ('SUCCEEDED', 'UNKNOWN')
+GROUP BY 1, 2
 UNION ALL
 SELECT currency, 'excluded', sum(amount_minor)
 FROM seen.payments WHERE state NOT IN ('SUCCEEDED', 'UNKNOWN') GROUP BY currency;

@@ -46,6 +46,9 @@ SELECT coalesce(upper(trim(country)), '') AS country, tax_id AS written FROM see
 UNION
 SELECT coalesce(upper(trim(country)), ''), tax_id FROM seen.customers WHERE tax_id IS NOT NULL;
 
+-- name: analyse_read_texts
+ANALYZE salesforce_ids, read_names, read_numbers;
+
 -- name: create_parties
 CREATE TEMP TABLE parties (
     side text NOT NULL CHECK (side IN ('account', 'customer')),
@@ -150,6 +153,9 @@ CREATE TEMP TABLE party_domains (
     domain text COLLATE "C" NOT NULL,
     PRIMARY KEY (side, id, domain)
 ) ON COMMIT DROP;
+
+-- name: analyse_hosts
+ANALYZE party_hosts, read_hosts;
 
 -- name: fill_party_domains
 INSERT INTO party_domains SELECT DISTINCT side, id, domain FROM party_hosts JOIN read_hosts USING (host);
@@ -337,7 +343,7 @@ CREATE TEMP TABLE alike (
 ) ON COMMIT DROP;
 
 -- name: analyse_alike
-ANALYZE alike_groups, salesforce_ids;
+ANALYZE alike_groups;
 
 -- name: fill_alike
 WITH business AS (
@@ -399,42 +405,43 @@ CREATE TEMP TABLE identity_links (
     rule text NOT NULL
 ) ON COMMIT DROP;
 
--- name: link_by_number
--- The same whole number goes before the same company's part of it; either must be the only one of its kind.
-WITH considered AS (
-    SELECT *, bool_or(exact) OVER (PARTITION BY account_id) AS account_has_exact,
-        bool_or(exact) OVER (PARTITION BY customer_id) AS customer_has_exact
-    FROM same_numbers WHERE strong
+-- name: create_considered
+-- Pairs that something speaks for; `plainly` where it does so more than for others.
+CREATE TEMP TABLE considered (
+    account_id text COLLATE "C" NOT NULL,
+    customer_id text COLLATE "C" NOT NULL,
+    plainly boolean NOT NULL
+) ON COMMIT DROP;
+
+-- name: consider_numbers
+-- The same whole number goes before the same company's part of it.
+INSERT INTO considered SELECT account_id, customer_id, exact FROM same_numbers WHERE strong;
+
+-- name: consider_cross_references
+-- Records that name each other go before those of which only one names the other.
+INSERT INTO considered
+SELECT account_id, customer_id, by_account AND by_customer FROM cross_references WHERE against IS NULL;
+
+-- name: link_considered
+-- A pair that is considered plainly, or of records of which neither is in such a pair; and the only one of its kind.
+WITH best AS (
+    SELECT *, bool_or(plainly) OVER (PARTITION BY account_id) AS account_plain,
+        bool_or(plainly) OVER (PARTITION BY customer_id) AS customer_plain
+    FROM considered
 ),
 counted AS (
     SELECT *, count(*) OVER (PARTITION BY account_id) AS customers, count(*) OVER (PARTITION BY customer_id) AS accounts
-    FROM considered
-    WHERE exact OR NOT account_has_exact AND NOT customer_has_exact
+    FROM best
+    WHERE plainly OR NOT account_plain AND NOT customer_plain
 )
 INSERT INTO identity_links
-SELECT account_id, customer_id, 'strong_id' FROM counted
+SELECT account_id, customer_id, %(rule)s FROM counted
 JOIN parties AS account ON account.side = 'account' AND account.id = account_id AND account.postable
 JOIN parties AS customer ON customer.side = 'customer' AND customer.id = customer_id AND customer.postable
 WHERE customers = 1 AND accounts = 1;
 
--- name: link_by_cross_reference
--- Records that name each other go before those of which only one names the other.
-WITH considered AS (
-    SELECT *, by_account AND by_customer AS mutual,
-        bool_or(by_account AND by_customer) OVER (PARTITION BY account_id) AS account_has_mutual,
-        bool_or(by_account AND by_customer) OVER (PARTITION BY customer_id) AS customer_has_mutual
-    FROM cross_references WHERE against IS NULL
-),
-counted AS (
-    SELECT *, count(*) OVER (PARTITION BY account_id) AS customers, count(*) OVER (PARTITION BY customer_id) AS accounts
-    FROM considered
-    WHERE mutual OR NOT account_has_mutual AND NOT customer_has_mutual
-)
-INSERT INTO identity_links
-SELECT account_id, customer_id, 'cross_reference' FROM counted
-JOIN parties AS account ON account.side = 'account' AND account.id = account_id AND account.postable
-JOIN parties AS customer ON customer.side = 'customer' AND customer.id = customer_id AND customer.postable
-WHERE customers = 1 AND accounts = 1;
+-- name: forget_considered
+TRUNCATE considered;
 
 -- name: link_by_name
 -- Only where neither record names a third one.
@@ -466,7 +473,7 @@ WHERE postable AND (side, id) IN (
 
 -- name: keep_identity_links
 INSERT INTO recon.matches
-SELECT %(run_id)s, 'R1-' || left(encode(sha256((account_id || '|' || customer_id)::bytea), 'hex'), 16),
+SELECT %(run_id)s, recon.match_id('R1', account_id || '|' || customer_id),
     'R1', rule, 'account', account_id, 'customer', customer_id, coalesce(customer.currency, account.currency), 0, 0, '',
     'posted'
 FROM identity_links

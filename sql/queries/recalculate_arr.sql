@@ -109,6 +109,20 @@ CREATE INDEX ON run_amendments (bucket);
 CREATE INDEX ON billed_orders (bucket);
 ANALYZE run_subscriptions, run_amendments, billed_orders;
 
+-- name: last_known_day
+-- The last day of anything that has happened, as far as the snapshot knows: statuses, renewal dates and ARR on record
+-- have no date and are of a day that is not before this one.
+SELECT max(day) AS day FROM (
+    SELECT max(paid_on) AS day FROM canonical.payments
+    WHERE recorded_in <= (SELECT current_setting('tieout.batch')::bigint)
+    UNION ALL
+    SELECT max(value_date) FROM canonical.bank_lines
+    WHERE recorded_in <= (SELECT current_setting('tieout.batch')::bigint)
+    UNION ALL
+    SELECT max(issue_date) FROM canonical.invoices
+    WHERE recorded_in <= (SELECT current_setting('tieout.batch')::bigint)
+) AS known;
+
 -- name: arr_buckets
 SELECT DISTINCT bucket FROM arr_customers ORDER BY bucket;
 
@@ -157,7 +171,7 @@ GROUP BY rule, subscription_id, opportunity_id, sure, recalculated_minor, run_su
 -- name: keep_subscription_matches
 -- Posted where the order is sure and one deal is named, which is no other subscription's; else suggested.
 INSERT INTO recon.matches
-SELECT %(run_id)s, 'R5-' || left(encode(sha256((subscription_id || '|' || opportunity_id)::bytea), 'hex'), 16),
+SELECT %(run_id)s, recon.match_id('R5', subscription_id || '|' || opportunity_id),
     'R5', rule, 'subscription', subscription_id, 'opportunity', opportunity_id, currency, recalculated_minor, 0, '',
     CASE
         WHEN sure AND NOT contradicted AND readable AND state IS DISTINCT FROM 'UNKNOWN'
@@ -180,7 +194,9 @@ JOIN seen.orders ON orders.native_id = order_id
 WHERE sure AND readable AND run_subscriptions.state IS DISTINCT FROM 'UNKNOWN'
     AND EXISTS (SELECT FROM seen.opportunities)
     AND NOT EXISTS (SELECT FROM seen.quarantine WHERE entity = 'opportunities' AND native_id = orders.opportunity_id)
-    AND subscription_id NOT IN (SELECT subscription_id FROM subscription_deals)
+    AND NOT EXISTS (
+        SELECT FROM subscription_deals WHERE subscription_deals.subscription_id = subscription_orders.subscription_id
+    )
 ORDER BY subscription_id;
 
 -- name: month_end_rates

@@ -52,9 +52,27 @@ GROUP BY currency;
 SELECT native_id, status FROM {table} WHERE state = 'UNKNOWN' ORDER BY native_id;
 
 -- name: quarantined_rows
-SELECT system, entity, native_id, version, place, currency, amount_minor, failures
+-- `alike`: it says again, in the same words, what was said before.
+SELECT system, entity, native_id, version, place, currency, amount_minor, failures, EXISTS (
+        SELECT FROM raw.records AS again
+        JOIN raw.records AS stated USING (system, entity, native_id, payload)
+        WHERE again.system = quarantine.system AND again.entity = quarantine.entity
+            AND again.native_id = quarantine.native_id AND again.version = quarantine.version AND stated.seq < again.seq
+    ) AS alike
 FROM seen.quarantine
 ORDER BY entity, native_id, version;
+
+-- name: late_rows
+-- Facts of days up to the last published one that arrived only after it was, none of whose versions it knew.
+SELECT count(*) AS rows, (array_agg(native_id ORDER BY {day}, native_id))[1:5] AS first_ids, min({day}) AS first_day
+FROM {table} AS late
+WHERE recorded_in > %(opening_batch)s AND recorded_in <= %(batch)s
+    AND (superseded_in IS NULL OR superseded_in > %(batch)s)
+    AND {day} <= %(opening_as_of)s
+    AND NOT EXISTS (
+        SELECT FROM {table} AS earlier
+        WHERE earlier.native_id = late.native_id AND earlier.recorded_in <= %(opening_batch)s
+    );
 
 -- name: lost_counts
 SELECT entity, sum(lost_count)::bigint AS lost FROM ops.pulls

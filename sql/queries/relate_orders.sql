@@ -267,7 +267,7 @@ WITH related AS (
     WINDOW deal AS (PARTITION BY opportunity_id, posted ORDER BY order_id)
 )
 INSERT INTO recon.matches
-SELECT %(run_id)s, 'R2-' || left(encode(sha256((opportunity_id || '|' || order_id)::bytea), 'hex'), 16),
+SELECT %(run_id)s, recon.match_id('R2', opportunity_id || '|' || order_id),
     'R2', rule, 'opportunity', opportunity_id, 'order', order_id, currency, amount_minor, coalesce(residual, 0),
     CASE WHEN posted AND NOT comparable THEN 'OR04' WHEN residual <> 0 THEN 'OR03' ELSE '' END,
     CASE WHEN posted THEN 'posted' ELSE 'suggested' END
@@ -276,7 +276,7 @@ FROM related;
 -- name: keep_billing_matches
 -- What an invoice says of its order is believed, unless it bills somebody else or in another currency.
 INSERT INTO recon.matches
-SELECT %(run_id)s, 'R2-' || left(encode(sha256((order_id || '|' || invoice_id)::bytea), 'hex'), 16),
+SELECT %(run_id)s, recon.match_id('R2', order_id || '|' || invoice_id),
     'R2', 'invoice_names', 'order', order_id, 'invoice', invoice_id, billing.currency,
     coalesce(net_minor, gross_minor), 0, '',
     CASE WHEN billing.postable AND orders.postable AND orders.customer_id = billing.customer_id

@@ -249,7 +249,7 @@ FROM unnest(%(accounts)s::text[], %(customers)s::text[], %(scores)s::integer[]) 
 -- name: keep_candidates
 -- The best of each record in review, and the owners of the numbers that contradict a link.
 INSERT INTO recon.matches
-SELECT %(run_id)s, 'R1-' || left(encode(sha256((account_id || '|' || customer_id)::bytea), 'hex'), 16),
+SELECT %(run_id)s, recon.match_id('R1', account_id || '|' || customer_id),
     'R1', 'review', 'account', account_id, 'customer', customer_id, coalesce(customer.currency, account.currency), 0, 0,
     '', 'suggested'
 FROM (

@@ -72,7 +72,8 @@ CREATE TEMP TABLE settled_pairs (
     amount_minor bigint NOT NULL,
     residual_minor bigint NOT NULL,
     residual_reason text NOT NULL,
-    state text NOT NULL
+    state text NOT NULL,
+    together text COLLATE "C"    -- what several lines of the bank are one match for
 ) ON COMMIT DROP;
 CREATE TEMP TABLE named_payouts (
     line_id text COLLATE "C" NOT NULL,
@@ -170,23 +171,44 @@ SELECT payout_id, count(*),
     coalesce(sum(item.net_minor) FILTER (WHERE native AND kind = 'reserve'), 0),
     count(*) FILTER (WHERE charge AND fee_minor IS NULL),
     coalesce(sum(fee_minor) FILTER (WHERE charge), 0),
-    coalesce(sum((gross_minor * %(percent_bps)s + 5000) / 10000) FILTER (WHERE charge), 0)
+    coalesce(sum((gross_minor * coalesce(bps, %(percent_bps)s) + 5000) / 10000) FILTER (WHERE charge), 0)
 FROM run_payout_items AS item
 JOIN run_payouts AS payout USING (payout_id)
+LEFT JOIN unnest(%(currencies)s::text[], %(currency_bps)s::bigint[]) AS own (currency, bps)
+    ON own.currency = item.currency
 CROSS JOIN LATERAL (
     SELECT item.currency = payout.currency AS native, item.currency = payout.currency AND kind = 'charge' AS charge
 ) AS belongs
 GROUP BY payout_id;
+
+-- name: forget_payout_sums
+TRUNCATE payout_sums;
+
+-- name: charged_fees
+-- What charges were charged, the most frequent amounts first.
+SELECT currency, amount_minor, fee_minor, charges FROM (
+    SELECT currency, gross_minor AS amount_minor, fee_minor, count(*) AS charges, row_number() OVER (
+        PARTITION BY currency ORDER BY count(*) DESC, gross_minor, fee_minor
+    ) AS place
+    FROM run_payout_items
+    WHERE kind = 'charge' AND gross_minor > 0 AND fee_minor IS NOT NULL AND currency = ANY(%(currencies)s)
+    GROUP BY currency, gross_minor, fee_minor
+) AS ranked
+WHERE place <= %(most)s ORDER BY currency, place;
 
 -- name: fixed_fee_votes
 -- What charges were charged beyond the percentage: as their payout has it, and as they have it themselves.
 WITH charged AS (
     SELECT currency, gross_minor AS amount_minor, fee_minor FROM run_payout_items WHERE kind = 'charge'
     UNION ALL
-    SELECT currency, amount_minor, fee_minor FROM seen.payments WHERE coalesce(state, 'SUCCEEDED') = 'SUCCEEDED'
+    SELECT currency, amount_minor, fee_minor FROM seen.payments
+    WHERE amount_minor > 0 AND coalesce(state, 'SUCCEEDED') = 'SUCCEEDED'
 ), counted AS (
-    SELECT currency, fee_minor - (amount_minor * %(percent_bps)s + 5000) / 10000 AS fixed_minor, count(*) AS votes
-    FROM charged WHERE fee_minor > 0
+    SELECT currency, fee_minor - (amount_minor * coalesce(bps, %(percent_bps)s) + 5000) / 10000 AS fixed_minor,
+        count(*) AS votes
+    FROM charged
+    LEFT JOIN unnest(%(currencies)s::text[], %(currency_bps)s::bigint[]) AS own (currency, bps) USING (currency)
+    WHERE fee_minor > 0
     GROUP BY 1, 2
 ), ranked AS (
     SELECT *, row_number() OVER (PARTITION BY currency ORDER BY votes DESC, fixed_minor) AS place,
@@ -313,6 +335,9 @@ WITH words AS (
 )
 SELECT DISTINCT line_id, payout_id FROM phrases JOIN run_payouts ON payout_key = phrase WHERE length(phrase) >= 6;
 
+-- name: analyse_named_payouts
+ANALYZE named_payouts;
+
 -- name: keep_longest_names
 -- An id inside a longer one that the line has says nothing.
 DELETE FROM named_payouts AS named USING run_payouts AS payout, named_payouts AS other, run_payouts AS longer
@@ -320,20 +345,43 @@ WHERE payout.payout_id = named.payout_id AND other.line_id = named.line_id AND l
     AND length(longer.payout_key) > length(payout.payout_key) AND strpos(longer.payout_key, payout.payout_key) > 0;
 
 -- name: settle_named_payouts
-WITH clear AS (
-    SELECT line_id, payout_id,
+-- One line for one payout, to the minor unit. Several lines that all name one payout and add up to it are its parts, and
+-- several payouts that one line names and that add up to it came together (P5). Of lines that each are the whole payout
+-- the first is it, and the others are asked about; with money back among them nobody knows.
+WITH named AS (
+    SELECT line_id, payout_id, payout.currency, net_minor, line.currency AS line_currency, amount_minor, value_date,
+        line.currency = payout.currency AND payout.steady AND line.steady
+            AND payout.status NOT IN ('FAILED', 'CANCELLED') AS clear,
         count(*) OVER (PARTITION BY line_id) AS payouts, count(*) OVER (PARTITION BY payout_id) AS lines
     FROM named_payouts
+    JOIN run_payouts AS payout USING (payout_id)
+    JOIN run_bank_lines AS line USING (line_id)
+), weighed AS (
+    SELECT *,
+        bool_and(clear AND payouts = 1) OVER of_payout AS lines_clear, sum(amount_minor) OVER of_payout AS lines_minor,
+        bool_and(sign(amount_minor) = sign(net_minor)) OVER of_payout AS one_way,
+        row_number() OVER (
+            PARTITION BY payout_id, amount_minor = net_minor ORDER BY value_date, line_id
+        ) AS place,
+        bool_and(clear AND lines = 1) OVER of_line AS payouts_clear, sum(net_minor) OVER of_line AS payouts_minor
+    FROM named
+    WINDOW of_payout AS (PARTITION BY payout_id), of_line AS (PARTITION BY line_id)
+), judged AS (
+    SELECT *, CASE
+        WHEN lines > 1 AND lines_clear AND lines_minor = net_minor THEN 'parts'
+        WHEN lines_clear AND one_way AND amount_minor = net_minor AND place = 1 THEN 'whole'
+        WHEN payouts > 1 AND payouts_clear AND payouts_minor = amount_minor THEN 'together'
+        ELSE ''
+    END AS way
+    FROM weighed
 )
 INSERT INTO settled_pairs
-SELECT 'P1', 'payout', payout_id, 'bank_line', line_id, payout.currency, payout.net_minor,
-    CASE WHEN line.currency = payout.currency THEN payout.net_minor - line.amount_minor ELSE 0 END, '',
-    CASE WHEN payouts = 1 AND lines = 1 AND line.currency = payout.currency AND line.amount_minor = payout.net_minor
-        AND payout.steady AND line.steady AND payout.status NOT IN ('FAILED', 'CANCELLED')
-    THEN 'posted' ELSE 'suggested' END
-FROM clear
-JOIN run_payouts AS payout USING (payout_id)
-JOIN run_bank_lines AS line USING (line_id);
+SELECT CASE WHEN way IN ('parts', 'together') THEN 'P5' ELSE 'P1' END,
+    'payout', payout_id, 'bank_line', line_id, currency, CASE WHEN way = 'parts' THEN amount_minor ELSE net_minor END,
+    CASE WHEN way = '' AND line_currency = currency THEN net_minor - amount_minor ELSE 0 END, '',
+    CASE WHEN way <> '' THEN 'posted' ELSE 'suggested' END,
+    CASE WHEN way = 'parts' THEN payout_id END
+FROM judged;
 
 -- name: converted_payouts
 -- Payouts whose one line is in another currency, with the rates of its value date.
@@ -365,7 +413,7 @@ INSERT INTO bank_pool (
     line_id, currency, amount_minor, value_date, reference, reference_key, payer_key, steady, names_a_payout
 )
 SELECT line_id, currency, amount_minor, value_date, reference, reference_key, payer_key, steady,
-    line_id IN (SELECT line_id FROM named_payouts)
+    EXISTS (SELECT FROM named_payouts WHERE named_payouts.line_id = line.line_id)
 FROM run_bank_lines AS line
 WHERE NOT EXISTS (
     SELECT FROM settled_pairs WHERE side_b_type = 'bank_line' AND side_b_id = line.line_id AND state = 'posted'
@@ -551,20 +599,45 @@ FROM (
 JOIN money_on_its_way USING (side, side_id)
 WHERE place <= 5;
 
+-- name: lonely_money
+-- What nothing is like, on the days that have both such lines and such money.
+WITH lonely AS (
+    SELECT 'bank_line' AS side, line_id AS side_id, currency, amount_minor, value_date AS day
+    FROM bank_pool
+    WHERE steady AND NOT names_a_payout AND amount_minor <> 0
+        AND NOT EXISTS (SELECT FROM bank_pairs WHERE bank_pairs.line_id = bank_pool.line_id)
+    UNION ALL
+    SELECT side, side_id, currency, amount_minor, moved_on
+    FROM money_on_its_way AS money
+    WHERE steady AND NOT EXISTS (
+        SELECT FROM bank_pairs WHERE bank_pairs.side = money.side AND bank_pairs.side_id = money.side_id
+    )
+)
+SELECT side, side_id, currency, amount_minor, day
+FROM (
+    SELECT *, count(*) FILTER (WHERE side = 'bank_line') OVER same_day AS lines, count(*) OVER same_day AS items
+    FROM lonely WINDOW same_day AS (PARTITION BY currency, day, sign(amount_minor))
+) AS counted
+WHERE lines > 0 AND items > lines AND items > 2
+ORDER BY currency, day, side, side_id;
+
 -- name: keep_settled_pairs
--- One match per payout and kind of component, and one per line of the bank; its id comes from what it joins.
+-- One match per payout and kind of component, and one per line of the bank, or lines that are one payout together; its
+-- id comes from what it joins.
 WITH match AS (
-    SELECT side_a_type, side_b_type, side_b_id, state,
-        'R4-' || left(encode(sha256((
-            side_a_type || '|' || side_b_id || '|' || state || '|' || string_agg(side_a_id, '|' ORDER BY side_a_id)
-        )::bytea), 'hex'), 16) AS match_id
+    SELECT side_a_type, side_b_type, coalesce(together, side_b_id) AS joined, state,
+        recon.match_id('R4',
+            side_a_type || '|' || coalesce(min(together) || '|' || string_agg(side_b_id, '|' ORDER BY side_b_id), min(side_b_id))
+            || '|' || state || '|' || string_agg(DISTINCT side_a_id, '|' ORDER BY side_a_id)
+        ) AS match_id
     FROM settled_pairs
-    GROUP BY side_a_type, side_b_type, side_b_id, state
+    GROUP BY side_a_type, side_b_type, coalesce(together, side_b_id), state
 )
 INSERT INTO recon.matches
 SELECT %(run_id)s, match_id, 'R4', rule, side_a_type, side_a_id, side_b_type, side_b_id, currency, amount_minor,
     residual_minor, residual_reason, state
-FROM settled_pairs JOIN match USING (side_a_type, side_b_type, side_b_id, state);
+FROM settled_pairs JOIN match USING (side_a_type, side_b_type, state)
+WHERE joined = coalesce(together, side_b_id);
 
 -- name: sides_seen
 -- From when on each side has history; null when nobody loaded it, and then nothing can be missing there.
@@ -576,6 +649,23 @@ SELECT (SELECT min(value_date) FROM run_bank_lines) AS bank_from,
         SELECT count(*) FROM seen.quarantine WHERE entity IN ('payments', 'refunds', 'payouts', 'payout_items')
     ) AS unread_money,
     (SELECT count(*) FROM seen.quarantine WHERE entity = 'bank_lines') AS unread_lines;
+
+-- name: items_without_payout
+-- Items of payouts nobody told us of: neither known, nor to come, nor in quarantine. Where no payouts are loaded at all
+-- none is missing.
+SELECT payout_id, count(*) AS items, array_agg(DISTINCT currency::text ORDER BY currency::text) AS currencies,
+    sum(net_minor)::bigint AS net_minor
+FROM run_payout_items AS item
+WHERE EXISTS (SELECT FROM run_payouts)
+    AND NOT EXISTS (
+        SELECT FROM canonical.payouts
+        WHERE payouts.native_id = item.payout_id
+            AND payouts.recorded_in <= (SELECT current_setting('tieout.batch')::bigint)
+    )
+    AND NOT EXISTS (
+        SELECT FROM seen.quarantine WHERE entity = 'payouts' AND quarantine.native_id = item.payout_id
+    )
+GROUP BY payout_id ORDER BY payout_id;
 
 -- name: payouts_not_in_bank
 -- Payouts that should have arrived, with what the lines that name them say; converted ones have a break of their own.
@@ -636,7 +726,7 @@ WHERE (fee_minor > 0 OR paid_out) AND moves_money AND steady
     AND NOT EXISTS (
         SELECT FROM run_payout_items AS announced
         WHERE announced.kind = side AND announced.source_id = payment_id AND -announced.gross_minor = return.amount_minor
-            AND announced.payout_id NOT IN (SELECT payout_id FROM run_payouts)
+            AND NOT EXISTS (SELECT FROM run_payouts WHERE run_payouts.payout_id = announced.payout_id)
     )
 ORDER BY side, side_id;
 
@@ -654,16 +744,31 @@ WHERE side <> 'payout' AND steady AND moved_on >= %(bank_from)s AND to_date < %(
     AND (line_count IS NULL OR crowd > line_count)
 ORDER BY side, side_id;
 
+-- name: transfers_in_transit
+-- Transfers the bank may still show: at the end of a period, what is booked on one side of it.
+SELECT side, side_id, currency, amount_minor, moved_on
+FROM money_on_its_way AS money
+WHERE side <> 'payout' AND steady AND moved_on >= %(bank_from)s AND to_date >= %(as_of)s
+    AND NOT EXISTS (
+        SELECT FROM bank_pairs WHERE bank_pairs.side = money.side AND bank_pairs.side_id = money.side_id
+    )
+ORDER BY side, side_id;
+
 -- name: unexplained_bank_lines
 -- Lines nothing can be, or that are more than what they all could be; and those that name a payout that did not go
--- through, unless the money came back. One that names a living payout is shown with that payout's break.
+-- through, unless the money came back, or one that has arrived by another. One that names a living payout that has not
+-- arrived is shown with that payout's break.
 WITH candidates AS (
     SELECT line_id, string_agg(side || ' ' || side_id, ', ' ORDER BY side, side_id) AS sides, count(*) AS side_count
     FROM bank_pairs JOIN bank_pool USING (line_id) WHERE steady GROUP BY line_id
 ), crowded AS (
     SELECT *, count(*) OVER (PARTITION BY sides) AS crowd FROM candidates
 ), named AS (
-    SELECT line_id, payout_id, status, sum(line.amount_minor) OVER (PARTITION BY payout_id, line.currency) AS left_minor,
+    SELECT line_id, payout_id, status, EXISTS (
+            SELECT FROM settled_pairs
+            WHERE side_a_type = 'payout' AND side_a_id = payout_id AND side_b_type = 'bank_line' AND state = 'posted'
+        ) AS arrived,
+        sum(line.amount_minor) OVER (PARTITION BY payout_id, line.currency) AS left_minor,
         count(*) FILTER (
             WHERE line.currency = payout.currency AND line.amount_minor = payout.net_minor
         ) OVER (PARTITION BY payout_id) AS full_lines
@@ -684,16 +789,19 @@ WHERE value_date >= %(money_from)s AND steady AND amount_minor <> 0
     AND NOT EXISTS (
         SELECT FROM named
         WHERE named.line_id = line.line_id
-            AND CASE WHEN status IN ('FAILED', 'CANCELLED') THEN left_minor = 0 ELSE full_lines <= 1 END
+            AND CASE WHEN status IN ('FAILED', 'CANCELLED') THEN left_minor = 0 ELSE full_lines <= 1 AND NOT arrived END
     )
 ORDER BY line_id;
 
 -- name: decided_payouts
 -- The fates of what was loaded, each from where it is decided, so that a hole between them shows.
-SELECT payout.currency, 'matched' AS fate, sum(net_minor) AS amount_minor
-FROM settled_pairs JOIN run_payouts AS payout ON payout_id = side_a_id
-WHERE side_a_type = 'payout' AND side_b_type = 'bank_line' AND state = 'posted'
-GROUP BY payout.currency
+SELECT currency, 'matched' AS fate, sum(net_minor) AS amount_minor
+FROM run_payouts AS payout
+WHERE EXISTS (
+    SELECT FROM settled_pairs
+    WHERE side_a_type = 'payout' AND side_a_id = payout_id AND side_b_type = 'bank_line' AND state = 'posted'
+)
+GROUP BY currency
 UNION ALL
 SELECT currency, 'open', sum(net_minor) FROM run_payouts AS payout
 WHERE status NOT IN ('FAILED', 'CANCELLED') AND NOT EXISTS (
@@ -715,9 +823,11 @@ FROM run_payout_items LEFT JOIN netted USING (payout_id)
 GROUP BY 1, 2;
 
 -- name: decided_bank_lines
-SELECT line.currency, 'matched' AS fate, sum(line.amount_minor) AS amount_minor
-FROM settled_pairs JOIN run_bank_lines AS line ON line_id = side_b_id
-WHERE side_b_type = 'bank_line' AND state = 'posted'
-GROUP BY line.currency
+SELECT currency, 'matched' AS fate, sum(amount_minor) AS amount_minor
+FROM run_bank_lines AS line
+WHERE EXISTS (
+    SELECT FROM settled_pairs WHERE side_b_type = 'bank_line' AND side_b_id = line_id AND state = 'posted'
+)
+GROUP BY currency
 UNION ALL
 SELECT currency, 'open', sum(amount_minor) FROM bank_pool GROUP BY currency;

@@ -11,13 +11,17 @@ from hypothesis import strategies as st
 
 from include.domain.applications import apply_remittances
 from include.domain.fx import DailyRates
-from include.domain.remittances import Applied, NamedInvoice, Remittance, Settings
-from include.domain.residuals import is_short
+from include.domain.remittances import Applied, NamedInvoice, Remittance
+from include.domain.residuals import Settings, is_short
 from include.policy import load_policy
 
 DAY = date(2025, 3, 20)
 RULES = load_policy().residuals
-RATES = [(date(2025, 3, 31), "USD", "SGD", Decimal("1.342487"))]
+RATES = [
+    (date(2025, 3, 31), "USD", "SGD", Decimal("1.342487")),
+    (date(2025, 3, 14), "USD", "SGD", Decimal("1.34")),
+    (date(2025, 3, 14), "THB", "SGD", Decimal("0.04")),
+]
 
 
 def invoice(invoice_id: str, gross: int, **facts: Any) -> NamedInvoice:
@@ -42,8 +46,7 @@ def pays(payment_id: str, amount: int, *names: str, **facts: Any) -> Remittance:
 
 
 def apply(remittances: list[Remittance], invoices: list[NamedInvoice]) -> Applied:
-    caps = {"SGD": 35_00, "USD": 28_00, "THB": 990_00}
-    given = Settings(rules=RULES, rates=DailyRates(RATES), fee_caps=caps)
+    given = Settings(rules=RULES, rates=DailyRates(RATES))
     return apply_remittances(remittances, {one.invoice_id: one for one in invoices}, given)
 
 

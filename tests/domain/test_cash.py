@@ -1,5 +1,6 @@
 """P4 and P5, sure or silent: what names nothing is posted only where nothing else explains the money."""
 
+from dataclasses import replace
 from datetime import date
 from itertools import permutations
 from typing import Any
@@ -10,9 +11,11 @@ from hypothesis import strategies as st
 
 from include.domain.cash import Held, settle_by_amount
 from include.domain.explanations import OpenCredit, OpenInvoice, OpenPayment, could_be_chance
+from include.domain.fx import DailyRates
+from include.domain.residuals import Settings
 from include.policy import load_policy
 
-RULES = load_policy().residuals
+SETTINGS = Settings(rules=load_policy().residuals, rates=DailyRates(()))
 DAY = date(2025, 3, 10)
 DUE = date(2025, 3, 1)
 
@@ -59,7 +62,9 @@ def settle(
     most_invoices: int = 6,
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, Held]]:
     """What was settled, payment -> invoices, and what was held."""
-    found = settle_by_amount(payments, invoices, credits or [], most_invoices=most_invoices, rules=RULES)
+    found = settle_by_amount(
+        payments, invoices, credits or [], most_invoices=most_invoices, settings=SETTINGS
+    )
     settled: dict[str, tuple[str, ...]] = {}
     for line in found.lines:
         settled[line.payment_id] = (*settled.get(line.payment_id, ()), line.invoice_id)
@@ -232,7 +237,7 @@ def test_a_credit_note_that_names_no_invoice_is_deducted_where_nothing_else_fits
         [invoice("A", 10_900_00)],
         [credit("N", 1_090_00)],
         most_invoices=6,
-        rules=RULES,
+        settings=SETTINGS,
     )
     [line] = found.lines
     assert (line.rule, line.amount_minor, line.residual_minor, found.credits) == (
@@ -289,3 +294,17 @@ def test_the_guard_against_chance_allows_exact_sums_and_refuses_tolerance(
 ) -> None:
     """Match golden M16: 20 items, sets of three, over SGD 100,000; exact 0.000114, within SGD 10 0.228."""
     assert could_be_chance(20, 3, range_minor=10_000_000, window_minor=window_minor) is refused
+
+
+@pytest.mark.parametrize(("rival", "posted"), [(True, set()), (False, {("P", "A")})])
+def test_whether_a_possible_fee_speaks_against_an_exact_amount_is_policy(
+    *, rival: bool, posted: set[tuple[str, str]]
+) -> None:
+    rules = replace(SETTINGS.rules, fee_is_rival=rival)
+    found = settle_by_amount(
+        [payment("P", 99_80)],
+        [invoice("A", 99_80), invoice("B", 100_00)],
+        most_invoices=6,
+        settings=replace(SETTINGS, rules=rules),
+    )
+    assert {(line.payment_id, line.invoice_id) for line in found.lines} == posted

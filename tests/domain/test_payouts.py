@@ -11,19 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from include.domain.contracts import ChargedFee, FeeVote, FixedFee, Rate, fixed_fees, implied_rate
+from include.domain.fx import convert
 from include.domain.money import to_minor
-from include.domain.payouts import (
-    Conversion,
-    FeeVote,
-    FixedFee,
-    Payout,
-    business_days_between,
-    converted,
-    fixed_fees,
-    judge,
-    missing_severity,
-    net_of,
-)
+from include.domain.payouts import Conversion, Payout, judge, missing_severity, net_of
+from include.policy import load_policy
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "payout_netting.json").read_text())
 CONTRACT = FixedFee(50, 0, "as the contract lists it")
@@ -164,7 +156,7 @@ def test_without_a_rate_most_of_all_charges_must_agree_and_be_several() -> None:
     ],
 )
 def test_a_conversion_is_rounded_half_up(minor: int, currency: str, rate: str, expected: int) -> None:
-    assert converted(minor, currency, "SGD", rate=Decimal(rate)) == expected
+    assert convert(minor, rate=Decimal(rate), base=currency, quote="SGD") == expected
 
 
 def conversion(*rates: tuple[str, str, str]) -> Conversion:
@@ -190,15 +182,54 @@ def test_without_a_rate_of_the_day_nothing_is_guessed() -> None:
     assert "no rate" in one.finding().evidence
 
 
+OWN = load_policy().calendars.own
+
+
 @pytest.mark.parametrize(
     ("days", "level"), [(0, "S4"), (3, "S4"), (4, "S3"), (6, "S3"), (7, "S3"), (8, "S1"), (40, "S1")]
 )
 def test_a_missing_payout_is_timing_for_five_business_days(days: int, level: str) -> None:
-    found_level = missing_severity(MONDAY, as_of=MONDAY + timedelta(days=days), grace=5, timing=3)
-    assert found_level == level
+    day = MONDAY + timedelta(days=days)
+    assert missing_severity(MONDAY, as_of=day, grace=5, timing=3, calendar=OWN) == level
 
 
-@given(st.dates(date(2020, 1, 1), date(2030, 1, 1)), st.integers(min_value=-30, max_value=400))
-def test_business_days_are_the_weekdays_between(start: date, days: int) -> None:
-    counted = sum((start + timedelta(days=n)).weekday() < 5 for n in range(1, days + 1))
-    assert business_days_between(start, start + timedelta(days=days)) == counted
+def test_a_holiday_is_no_business_day_on_which_a_payout_is_late() -> None:
+    """The two days of the New Year of 2026 are a Tuesday and a Wednesday."""
+    friday, day = date(2026, 2, 13), date(2026, 2, 20)
+    assert missing_severity(friday, as_of=day, grace=5, timing=3, calendar=OWN) == "S4"
+    assert missing_severity(friday, as_of=day, grace=5, timing=3, calendar=OWN.__class__(OWN.weekend)) == "S3"
+
+
+@given(
+    st.integers(min_value=0, max_value=600),
+    st.integers(min_value=0, max_value=200),
+    st.lists(st.integers(min_value=1_000, max_value=1_000_000), min_size=6, max_size=40, unique=True),
+)
+def test_the_rate_most_charges_imply_is_found_whatever_the_odd_ones_say(
+    bps: int, fixed: int, amounts: list[int]
+) -> None:
+    fees = [
+        ChargedFee(
+            currency="SGD", amount_minor=amount, fee_minor=(amount * bps + 5000) // 10000 + fixed, charges=1
+        )
+        for amount in amounts
+    ]
+    odd = [ChargedFee(currency="SGD", amount_minor=77_777, fee_minor=9_999, charges=1)]
+    found = implied_rate([*fees, *odd])
+    assert found is not None
+    assert found.charges >= len(amounts)
+
+
+def test_the_implied_rate_is_told_as_a_contract_would() -> None:
+    fees = [
+        ChargedFee(
+            currency="SGD", amount_minor=amount, fee_minor=(amount * 290 + 5000) // 10000 + 30, charges=2
+        )
+        for amount in (10_900, 21_800, 50_000, 99_900)
+    ]
+    assert implied_rate(fees) == Rate(290, 30, 8)
+    assert Rate(290, 30, 8).words("SGD") == "2.9 % and 0.30 SGD"
+
+
+def test_fees_of_one_amount_imply_no_percentage() -> None:
+    assert implied_rate([ChargedFee(currency="SGD", amount_minor=100, fee_minor=3, charges=9)]) is None

@@ -37,6 +37,7 @@ FILES = {
         "payments/payments.csv",
         "id,customer_id,reference,currency,amount,paid_on,status,payer_text,fee",
     ),
+    "credit_notes": ("erp/credit_notes.csv", "id,number,customer_id,invoice_id,issue_date,currency,gross"),
     "refunds": ("payments/refunds.csv", "id,payment_id,currency,amount,created_on,status"),
     "attempts": (
         "payments/attempts.csv",

@@ -51,6 +51,7 @@ def test_without_the_day_before_the_same_facts_are_held(draw: Draw, store: Postg
         (ONE, "P C1 - SGD 100.00 2026-02-01 failed"),
         (ONE, "P C1 - SGD 80.00 2026-02-01"),
         (ONE, "P C1 - USD 100.00 2026-02-01"),
+        (ONE, "P C1 - SGD 100.00 2026-02-01\nN C1 back_P SGD -100.00 2026-02-11"),
     ],
 )
 def test_a_corrected_fact_takes_back_what_was_posted_and_is_restated(
@@ -84,3 +85,32 @@ def test_the_certificate_says_what_the_run_opened_with(draw: Draw, store: Postgr
     with store.transaction() as tx:
         [row] = tx.rows("run_by_id", run_id=second.run.run_id)
     assert row["certificate"]["inputs"]["opening"] == {"count": 1, "sha256": first.run.certificate_sha256}
+
+
+def test_what_arrives_after_its_day_was_published_is_said(draw: Draw, store: PostgresStore) -> None:
+    paid = "P C1 - SGD 100.00 2026-02-01"
+    assert not {code for code, _ in day(store, draw(invoices=ONE, payments=paid), FIRST).codes} & {"DQ04"}
+    rows = f"{paid}\nQ C1 - SGD 70.00 2026-02-09\nR C1 - SGD 60.00 {SECOND}"
+    found = day(store, draw(invoices=ONE, payments=rows), SECOND)
+    [late] = [one for one in found.breaks if one["code"] == "DQ04"]
+    assert (late["key"], late["severity"]) == ("payments", "S4")
+    assert (
+        late["evidence"]
+        == f"1 of the payments of 2026-02-09 to {FIRST} arrived after {FIRST} was published: Q"
+    )
+
+
+def test_what_came_day_by_day_gives_what_it_gives_at_once(draw: Draw, store: PostgresStore) -> None:
+    """A part, then the whole again; and a payment given back after another has come."""
+    invoices = f"{ONE}\n2 INV-2 C2 2026-01-01 2026-01-31 SGD 80.00"
+    rows = [
+        "A C1 INV-1 SGD 40.00 2026-02-09",
+        "P C2 INV-2 SGD 80.00 2026-02-09",
+        "B C1 INV-1 SGD 100.00 2026-02-11",
+        "Q C2 INV-2 SGD 80.00 2026-02-11",
+    ]
+    day(store, draw(invoices=invoices, payments="\n".join(rows[:2])), FIRST)
+    refunds = "R P SGD 80.00 2026-02-11"
+    found = day(store, draw(invoices=invoices, payments="\n".join(rows), refunds=refunds), SECOND)
+    assert found.posted == {("P9", "A", "1"), ("P9", "B", "1"), ("P1", "Q", "2")}
+    assert {one for one in found.codes if one[0].startswith("CA")} == {("CA04", "B")}

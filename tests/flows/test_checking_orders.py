@@ -413,3 +413,17 @@ def test_an_amendment_dated_before_its_subscription_begins_counts_from_its_start
         )
     )
     assert all(total["proven"] == "true" for total in found.totals)
+
+
+@pytest.mark.parametrize(("deal", "order"), [("X", "-"), ("-", "O")])
+def test_an_order_dated_later_than_the_day_is_not_missing(
+    draw: Draw, tie_out: TieOut, deal: str, order: str
+) -> None:
+    found = tie_out(
+        draw(
+            opportunities=f"Y Won true true 10.00 SGD 2026-01-05 P\n{WON} {order}",
+            orders=f"P SO-2 C1 2026-01-05 SGD 10.00 confirmed Y\nO SO-1 C1 2026-02-06 SGD 1200.00 confirmed {deal}",
+        ),
+        as_of="2026-01-08",
+    )
+    assert not [key for code, key in found.codes if code == "OR01"]

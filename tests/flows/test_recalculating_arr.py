@@ -250,3 +250,27 @@ def test_customers_one_by_one_give_what_all_at_once_give(
     one_by_one = results(store, "2026-03-31")
     assert at_once == one_by_one
     assert at_once.codes == {("SU01", "S0"), ("SU01", "S1"), ("SU01", "S2")}
+
+
+@pytest.mark.parametrize(
+    ("later", "record", "codes"),
+    [
+        # the export of May says what is so in May: on 31 March it need not have said so
+        ("2026-05-10", "active 2027-04-01 2376.00", set()),
+        ("2026-05-10", "active 2027-04-01 1188.00", set()),
+        ("2026-05-10", "active 2027-04-01 999.00", {("SU01", "S")}),
+        # nothing we know is later than the day: then the record is of the day
+        ("2026-03-30", "active 2027-04-01 2376.00", {("SU01", "S")}),
+    ],
+)
+def test_a_record_that_is_right_today_is_not_wrong_about_a_past_day(
+    tie_out: TieOut, draw: Draw, later: str, record: str, codes: set[tuple[str, str]]
+) -> None:
+    found = tie_out(
+        draw(
+            subscriptions=f"S C1 2025-04-01 2027-04-01 SGD 10 9.90 month {record}",
+            amendments="1 S 1 QTY 2026-05-01 20 -",
+            payments=f"P C1 - SGD 1.00 {later}",
+        )
+    )
+    assert {code for code in found.codes if code[0].startswith("SU")} == codes

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from include.policy import load_policy
 from tests.flows.conftest import Draw, Results, TieOut
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "payout_netting.json").read_text())
@@ -175,10 +176,145 @@ def test_a_named_payout_of_another_amount_is_not_posted(draw: Draw, tie_out: Tie
     assert (posted(found), breaks(found)) == (set(), {("PO01", "PO-0001"): "205.37"})
 
 
-def test_two_lines_that_name_one_payout_are_left_to_a_person(draw: Draw, tie_out: TieOut) -> None:
+def test_a_payout_booked_twice_is_the_first_line_and_the_other_is_asked_about(
+    draw: Draw, tie_out: TieOut
+) -> None:
     found = tie_out(draw(payouts=PAYOUT, bank_lines=f"{LINE}\n{LINE.replace('B1', 'B2')}"))
-    assert posted(found) == set()
-    assert {("PO02", "B1"), ("PO02", "B2")} <= set(breaks(found))
+    assert posted_by_rule(found) == {("P1", "PO-0001", "B1")}
+    assert breaks(found) == {("PO02", "B2"): "205.37"}
+
+
+def test_a_payout_that_came_in_parts_is_all_the_lines_that_name_it(draw: Draw, tie_out: TieOut) -> None:
+    lines = "B1 A 2026-03-06 SGD 200.00 PO-0001\nB2 A 2026-03-09 SGD 5.37 rest_of_PO-0001"
+    found = tie_out(draw(payouts=PAYOUT, bank_lines=lines))
+    assert posted_by_rule(found) == {("P5", "PO-0001", "B1"), ("P5", "PO-0001", "B2")}
+    assert ({m["amount"] for m in found.matches}, len({m["match_id"] for m in found.matches})) == (
+        {"200.00", "5.37"},
+        1,
+    )
+    assert breaks(found) == {}
+    for side in ("payout", "bank_line"):
+        assert fates(found, side) == [("SGD", "205.37", "205.37", "0.00", "0.00", "true")]
+
+
+def test_a_payout_that_came_and_went_back_is_missing(draw: Draw, tie_out: TieOut) -> None:
+    lines = "B1 A 2026-03-06 SGD 205.37 PO-0001\nB2 A 2026-03-09 SGD -205.37 return_PO-0001"
+    found = tie_out(draw(payouts=PAYOUT, bank_lines=lines))
+    assert (posted(found), breaks(found)) == (set(), {("PO01", "PO-0001"): "205.37"})
+
+
+def test_one_line_that_names_several_payouts_is_all_of_them(draw: Draw, tie_out: TieOut) -> None:
+    payouts = f"{PAYOUT}\nPO-0002 SGD 100.00 2026-03-06 paid"
+    found = tie_out(draw(payouts=payouts, bank_lines="B1 A 2026-03-06 SGD 305.37 PO-0001_PO-0002"))
+    assert posted_by_rule(found) == {("P5", "PO-0001", "B1"), ("P5", "PO-0002", "B1")}
+    assert breaks(found) == {}
+    for side in ("payout", "bank_line"):
+        assert fates(found, side) == [("SGD", "305.37", "305.37", "0.00", "0.00", "true")]
+
+
+def test_lines_and_payouts_that_add_up_on_one_day_are_suggested(draw: Draw, tie_out: TieOut) -> None:
+    payouts = f"{PAYOUT}\nPO-0002 SGD 100.00 2026-03-06 paid\nPO-0003 SGD 70.00 2026-03-10 paid"
+    lines = "B1 A 2026-03-06 SGD 305.37 - PLATFORM\nB2 A 2026-03-10 SGD 30.00\nB3 A 2026-03-10 SGD 40.00"
+    found = tie_out(draw(payouts=payouts, bank_lines=lines))
+    assert (posted(found), found.suggested) == (
+        set(),
+        {("PO-0001", "B1"), ("PO-0002", "B1"), ("PO-0003", "B2"), ("PO-0003", "B3")},
+    )
+    assert {code for code, _ in breaks(found)} == {"PO01", "PO02"}
+
+
+def test_transfers_banked_as_one_line_are_suggested(draw: Draw, tie_out: TieOut) -> None:
+    found = tie_out(
+        draw(
+            paid="P1 - - SGD 50.00 2026-03-02 succeeded Amber\nP2 - - SGD 60.00 2026-03-02 succeeded Amber",
+            bank_lines="B1 A 2026-03-02 SGD 110.00 - AMBER",
+        )
+    )
+    assert (posted(found), found.suggested) == (set(), {("P1", "B1"), ("P2", "B1")})
+
+
+def test_a_sum_that_two_sets_make_up_is_not_suggested(draw: Draw, tie_out: TieOut) -> None:
+    money = "\n".join(f"P{n} - - SGD {n}0.00 2026-03-02 succeeded Amber" for n in (1, 2, 3, 4))
+    found = tie_out(draw(paid=money, bank_lines="B1 A 2026-03-02 SGD 50.00 - AMBER"))
+    assert (posted(found), found.suggested) == (set(), set())
+
+
+def test_a_failed_payout_that_the_bank_returned_is_missed_once_and_its_lines_are_not(
+    draw: Draw, tie_out: TieOut
+) -> None:
+    lines = "B1 A 2026-03-06 SGD 205.37 PO-0001\nB2 A 2026-03-09 SGD -205.37 return_PO-0001"
+    found = tie_out(draw(payouts=PAYOUT.replace("paid", "failed"), bank_lines=lines))
+    assert breaks(found) == {("PO01", "PO-0001"): "205.37"}
+
+
+def test_items_of_a_payout_nobody_told_of_are_said_once_a_payout(draw: Draw, tie_out: TieOut) -> None:
+    found = tie_out(
+        draw(
+            payouts="PO-0000 SGD 0.00 2026-03-01 paid\nPO-0009 SGD lots 2026-03-06 paid",
+            payout_items=ITEMS + "PO-0009 - adjustment SGD 1.00 0 1.00\nPO-0008 - fee USD -1.00 0 -1.00",
+        )
+    )
+    assert {key: amount for key, amount in breaks(found).items() if key[0] == "PO05"} == {
+        ("PO05", "PO-0001"): "205.37",
+        ("PO05", "PO-0008"): "-1.00",
+    }
+
+
+def test_where_nobody_loaded_payouts_their_items_are_not_without_one(draw: Draw, tie_out: TieOut) -> None:
+    assert breaks(tie_out(draw(payout_items=ITEMS))) == {}
+
+
+def test_a_contract_that_is_not_the_platforms_is_said_once(draw: Draw, tie_out: TieOut) -> None:
+    """2.9 percent and 0.30 instead of 3.4 and 0.50; one payout is charged something else again."""
+    fair = "\n".join(
+        f"PO-000{n} C{n} charge SGD {n}00.00 {n * 290 / 100 + 0.3:.2f} {n * 9710 / 100 - 0.3:.2f}"
+        for n in range(1, 6)
+    )
+    nets = "\n".join(f"PO-000{n} SGD {n * 9710 / 100 - 0.3:.2f} 2026-03-06 paid" for n in range(1, 6))
+    found = tie_out(
+        draw(
+            payouts=f"{nets}\nPO-0009 SGD 93.60 2026-03-06 paid",
+            payout_items=f"{fair}\nPO-0009 C9 charge SGD 100.00 6.40 93.60",
+        )
+    )
+    assert breaks(found) == {("PO04", "contract SGD"): "-6.00", ("PO04", "PO-0009"): "3.20"}
+    [told] = [one["evidence"] for one in found.breaks if one["key"] == "contract SGD"]
+    assert (
+        "(3.4 % and 0.50 SGD) does not fit 6 payouts in SGD: 5 of 6 charges were charged 2.9 % and 0.30 SGD"
+        in told
+    )
+
+
+def test_where_no_one_rate_fits_the_contract_is_questioned_once_all_the_same(
+    draw: Draw, tie_out: TieOut
+) -> None:
+    """Two kinds of cards, half of the charges each."""
+    rows = [(n, 29 if n % 2 else 39) for n in range(1, 7)]
+    items = "\n".join(
+        f"PO-000{n} C{n} charge SGD {n}00.00 {n * percent / 10 + 0.3:.2f} {n * (100 - percent / 10) - 0.3:.2f}"
+        for n, percent in rows
+    )
+    nets = "\n".join(
+        f"PO-000{n} SGD {n * (100 - percent / 10) - 0.3:.2f} 2026-03-06 paid" for n, percent in rows
+    )
+    found = tie_out(draw(payouts=nets, payout_items=items))
+    assert set(breaks(found)) == {("PO04", "contract SGD")}
+    [told] = [one["evidence"] for one in found.breaks if one["key"] == "contract SGD"]
+    assert told.endswith("no one percentage and fixed part fits most charges; together they are 3.56 %")
+
+
+def test_a_currency_may_have_a_percentage_of_its_own(
+    draw: Draw, tie_out: TieOut, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = load_policy()
+    contract = policy.payouts.contract.model_copy(update={"percent_bps_in": {"SGD": 290}})
+    payouts = policy.payouts.model_copy(update={"contract": contract})
+    monkeypatch.setattr(
+        "tests.flows.conftest.load_policy", lambda: policy.model_copy(update={"payouts": payouts})
+    )
+    items = "PO-0001 C1 charge SGD 100.00 3.40 96.60\nPO-0002 C2 charge SGD 100.00 3.90 96.10"
+    nets = "PO-0001 SGD 96.60 2026-03-06 paid\nPO-0002 SGD 96.10 2026-03-06 paid"
+    assert breaks(tie_out(draw(payouts=nets, payout_items=items))) == {("PO04", "PO-0002"): "0.50"}
 
 
 def test_a_converted_payout_costs_the_difference_to_the_days_rate(draw: Draw, tie_out: TieOut) -> None:
@@ -374,6 +510,22 @@ def test_a_transfer_the_bank_does_not_show_is_missed_after_its_window(draw: Draw
     )
     assert breaks(tie_out(world, as_of="2026-03-07")) == {}
     assert breaks(tie_out(world, as_of="2026-03-08")) == {("PO05", "P1"): "50.00"}
+
+
+@pytest.mark.parametrize(
+    ("as_of", "found_codes"), [("2026-03-30", set()), ("2026-03-31", {("CA11", "P1")}), ("2026-04-01", set())]
+)
+def test_a_transfer_the_bank_will_show_next_month_is_cut_off(
+    draw: Draw, tie_out: TieOut, as_of: str, found_codes: set[tuple[str, str]]
+) -> None:
+    found = tie_out(
+        draw(
+            paid="P1 - - SGD 50.00 2026-03-30 succeeded Amber",
+            bank_lines="B1 A 2026-03-01 SGD -1.00 - BANK\nB2 A 2026-04-01 SGD 50.00 - AMBER",
+        ),
+        as_of=as_of,
+    )
+    assert set(breaks(found)) == found_codes
 
 
 def test_where_payouts_are_loaded_without_items_any_payment_may_be_in_one(
