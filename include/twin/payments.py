@@ -45,7 +45,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
-class _Listing:
+class Listing:
     """One collection, newest first; items of one id stand together, from `first_at[id]` up to `after[id]`."""
 
     name: str
@@ -56,7 +56,7 @@ class _Listing:
 
 
 def payments_app(world: World, *, key: str, clock: Clock = utc_now) -> Starlette:
-    listings = {name: _listing(name, items) for name, items in load_items(world).items()}
+    listings = {name: listing_of(name, items) for name, items in load_items(world).items()}
     routes = [Route("/v1/{listing}", _list), Route("/v1/{listing}/{id:path}", _retrieve)]
     app = web_app(
         routes,
@@ -109,8 +109,8 @@ def _no_such_path(request: Request, _refused: Exception) -> Response:
 # --- one object
 
 
-def _listing_of(request: Request) -> _Listing:
-    listing: _Listing | None = request.app.state.listings.get(request.path_params["listing"])
+def _listing_of(request: Request) -> Listing:
+    listing: Listing | None = request.app.state.listings.get(request.path_params["listing"])
     if listing is None:
         raise HTTPException(404)
     return listing
@@ -124,7 +124,7 @@ def _retrieve(request: Request) -> Response:
     return json_reply(listing.items[at].body)
 
 
-def _no_such_object(status: int, listing: _Listing, asked: str, param: str) -> Refused:
+def _no_such_object(status: int, listing: Listing, asked: str, param: str) -> Refused:
     singular = listing.name.removesuffix("s").replace("_", " ")
     return Refused(status, f"No such {singular}: '{asked}'", code="resource_missing", param=param)
 
@@ -146,7 +146,7 @@ def _list(request: Request) -> Response:
 
 
 def _page(
-    listing: _Listing, positions: Sequence[int], fits: Callable[[Item], bool], *, limit: int
+    listing: Listing, positions: Sequence[int], fits: Callable[[Item], bool], *, limit: int
 ) -> tuple[list[Item], bool]:
     page: list[Item] = []
     for item in filter(fits, (listing.items[position] for position in positions)):
@@ -157,7 +157,7 @@ def _page(
     return page, False
 
 
-def _positions(listing: _Listing, request: Request) -> Sequence[int]:
+def _positions(listing: Listing, request: Request) -> Sequence[int]:
     """Where to look, nearest first: what is older than `starting_after`, or newer than `ending_before`."""
     asked = request.query_params
     payout = asked.get("payout")
@@ -184,7 +184,7 @@ def _limit(request: Request) -> int:
     return int(text)
 
 
-def _filter(listing: _Listing, param: str, text: str) -> Callable[[Item], bool]:
+def _filter(listing: Listing, param: str, text: str) -> Callable[[Item], bool]:
     """What one parameter of the request asks of an item. Raises Refused."""
     name, _, relation = param.partition("[")
     relation = relation.removesuffix("]")
@@ -207,7 +207,8 @@ def _instant_filter(name: str, relation: str, text: str) -> Callable[[Item], boo
     return lambda item: bool(compare(item.body[name], bound))
 
 
-def _listing(name: str, items: Sequence[Item]) -> _Listing:
+def listing_of(name: str, items: Sequence[Item]) -> Listing:
+    """The collection of these items."""
     newest: dict[str, int] = {}
     for item in items:
         newest[item.id] = max(item.body["created"], newest.get(item.id, item.body["created"]))
@@ -218,4 +219,4 @@ def _listing(name: str, items: Sequence[Item]) -> _Listing:
         by_payout.setdefault(item.payout, []).append(position)
     first_at = {item.id: position for position, item in reversed(list(enumerate(ordered)))}
     after = {item.id: position + 1 for position, item in enumerate(ordered)}
-    return _Listing(name, ordered, first_at, after, by_payout)
+    return Listing(name, ordered, first_at, after, by_payout)

@@ -207,7 +207,10 @@ def _record(request: Request) -> Response:
 def _updated(request: Request) -> Response:
     records, end = _changed(request)
     return json_reply(
-        {"ids": [record["Id"] for record in records if record["IsDeleted"] is not True], **_covered(end)}
+        {
+            "ids": [record["Id"] for record in records if record["IsDeleted"] is not True],
+            **_covered(request, end),
+        }
     )
 
 
@@ -215,11 +218,11 @@ def _deleted(request: Request) -> Response:
     records, end = _changed(request)
     gone = [{"id": r["Id"], "deletedDate": r["SystemModstamp"]} for r in records if r["IsDeleted"] is True]
     earliest = soql.stamp(org_of(request).now() - timedelta(days=REPLICATION_DAYS_MAX))
-    return json_reply({"deletedRecords": gone, "earliestDateAvailable": earliest, **_covered(end)})
+    return json_reply({"deletedRecords": gone, "earliestDateAvailable": earliest, **_covered(request, end)})
 
 
-def _covered(end: datetime) -> dict[str, str]:
-    return {"latestDateCovered": soql.stamp(end)}
+def _covered(request: Request, end: datetime) -> dict[str, str]:
+    return {"latestDateCovered": min([soql.stamp(end), *org_of(request).uncommitted])}
 
 
 def _changed(request: Request) -> tuple[list[Record], datetime]:

@@ -42,6 +42,8 @@ class Org:
     answers: OrderedDict[str, Answer] = field(default_factory=OrderedDict)
     requests: int = 0
     locators: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    uncommitted: list[str] = field(default_factory=list)
+    """Stamps of rows whose transaction is still running: replication covers nothing from the oldest on."""
 
     def sobject(self, name: str) -> SObject:
         found = self.sobjects.get(name.lower())

@@ -1,0 +1,244 @@
+"""Faults in what the twin holds: rows that show late, share a stamp, change without one, vanish or lose a field."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from include.twin.erp_models import Model
+from include.twin.faults import DATA_KINDS, BadFault, Fault, Injector
+from include.twin.payments import Listing, listing_of
+from include.twin.payments_objects import Item
+from include.twin.salesforce_org import Org
+from include.twin.sobjects import id_key
+from include.twin.soql import stamp
+from include.twin.world import parse_instant
+
+KEPT = "kept"
+"""In place of an instant: the row changes and its stamp does not."""
+
+
+class Shelf(Protocol):
+    """The rows of one kind of object in one system, whatever that system keeps them in."""
+
+    def rows(self) -> list[Any]:
+        """The rows as the system keeps them."""
+
+    def put(self, rows: list[Any]) -> None:
+        """Hold these rows from now on."""
+
+    def has(self, row: Any, ids: Iterable[str]) -> bool:
+        """Whether a row is one of these."""
+
+    def changed(self, row: Any, values: Mapping[str, Any], at: datetime | None) -> Any:
+        """The row with other values, stamped anew unless `at` is None."""
+
+    def fields(self, hide: str = "", show: Mapping[str, Any] | None = None) -> None:
+        """Hide a field from our user, or show one that was not there."""
+
+
+@dataclass(frozen=True)
+class _SObjects:
+    org: Org
+    name: str
+
+    def rows(self) -> list[Any]:
+        return list(self.org.sobjects[self.name].records)
+
+    def put(self, rows: list[Any]) -> None:
+        by_id = {id_key(str(row["Id"])): row for row in reversed(rows) if row["Id"]}
+        self.org.sobjects[self.name] = replace(self.org.sobjects[self.name], records=rows, by_id=by_id)
+
+    def has(self, row: Any, ids: Iterable[str]) -> bool:
+        return id_key(str(row["Id"])) in set(map(id_key, ids))
+
+    def changed(self, row: Any, values: Mapping[str, Any], at: datetime | None) -> Any:
+        return {
+            **row,
+            **({"SystemModstamp": stamp(at), "LastModifiedDate": stamp(at)} if at else {}),
+            **values,
+        }
+
+    def fields(self, hide: str = "", show: Mapping[str, Any] | None = None) -> None:
+        own = self.org.sobjects[self.name]
+        left = {name: kind for name, kind in own.fields.items() if name != hide}
+        self.org.sobjects[self.name] = replace(own, fields=left | dict.fromkeys(show or {}, "string"))
+        if show:
+            self.put([{**row, **show} for row in self.rows()])
+
+
+@dataclass(frozen=True)
+class _Models:
+    models: dict[str, Model]
+    name: str
+
+    def rows(self) -> list[Any]:
+        return list(self.models[self.name].records)
+
+    def put(self, rows: list[Any]) -> None:
+        by_id = {str(row["id"]): row for row in reversed(rows)}
+        self.models[self.name] = replace(self.models[self.name], records=rows, by_id=by_id)
+
+    def has(self, row: Any, ids: Iterable[str]) -> bool:
+        return str(row["id"]) in ids
+
+    def changed(self, row: Any, values: Mapping[str, Any], at: datetime | None) -> Any:
+        return {**row, **({"write_date": at} if at else {}), **values}
+
+    def fields(self, hide: str = "", show: Mapping[str, Any] | None = None) -> None:
+        own = self.models[self.name]
+        left = {name: kind for name, kind in own.fields.items() if name != hide}
+        self.models[self.name] = replace(own, fields=left | dict.fromkeys(show or {}, str))
+        if show:
+            self.put([{**row, **show} for row in self.rows()])
+
+
+@dataclass(frozen=True)
+class _Listings:
+    listings: dict[str, Listing]
+    name: str
+
+    def rows(self) -> list[Any]:
+        return list(self.listings[self.name].items)
+
+    def put(self, rows: list[Any]) -> None:
+        self.listings[self.name] = listing_of(self.name, rows)
+
+    def has(self, row: Any, ids: Iterable[str]) -> bool:
+        return row.id in ids
+
+    def changed(self, row: Any, values: Mapping[str, Any], at: datetime | None) -> Any:
+        # Stripe has no stamp of a change, only of the beginning; a change does not move that unless told to.
+        return Item({**row.body, **({"created": int(at.timestamp())} if at else {}), **values}, row.payout)
+
+    def fields(self, hide: str = "", show: Mapping[str, Any] | None = None) -> None:
+        left = [
+            replace(item, body={n: v for n, v in item.body.items() if n != hide} | dict(show or {}))
+            for item in self.rows()
+        ]
+        self.put(left)
+
+
+@dataclass
+class DataFaults:
+    """Does the faults of data to the systems of one twin."""
+
+    injector: Injector
+    org: Org
+    models: dict[str, Model]
+    listings: dict[str, Listing]
+    _hidden: dict[int, list[Any]] = field(default_factory=dict)
+
+    def arm(self, fault: Fault) -> None:
+        """Arm a fault; one of data that waits for nothing strikes at once. Raises BadFault."""
+        if fault.kind == "late_commit":
+            self._hide(fault)
+        elif fault.kind in DATA_KINDS and not fault.waits:
+            self.injector.note(fault, detail=self.strike(fault))
+            return
+        elif fault.kind in DATA_KINDS and fault.kind != "clock_skew":
+            self._shelf(fault)  # so that a wrong name is refused now
+        self.injector.arm(fault)
+
+    def strike(self, fault: Fault) -> str:
+        """Do it now; says what was done. Raises BadFault."""
+        if fault.kind == "clock_skew":
+            self.injector.skew[fault.system] = timedelta(seconds=float(fault.values["seconds"]))
+            return f"{fault.values['seconds']} s"
+        deeds: dict[str, Callable[[Shelf, Fault], str]] = {
+            "late_commit": self._show,
+            "tie": self._tie,
+            "change": self._change,
+            "hard_delete": self._hard_delete,
+            "merge": self._merge,
+            "hidden_field": self._hide_field,
+            "new_field": self._new_field,
+        }
+        return deeds[fault.kind](self._shelf(fault), fault)
+
+    def _shelf(self, fault: Fault) -> Shelf:
+        name = str(fault.values["object"])
+        everything: dict[str, Mapping[str, Any]] = {
+            "salesforce": self.org.sobjects,
+            "erp": self.models,
+            "payments": self.listings,
+        }
+        kept = everything[fault.system]
+        if name not in kept and name.lower() not in kept:
+            raise BadFault(f"{fault.system} has no {name}; it has {', '.join(sorted(kept))}")
+        if fault.system == "salesforce":
+            return _SObjects(self.org, name.lower())
+        return _Models(self.models, name) if fault.system == "erp" else _Listings(self.listings, name)
+
+    def _hide(self, fault: Fault) -> None:
+        shelf = self._shelf(fault)
+        mine = [row for row in shelf.rows() if shelf.has(row, _ids(fault))]
+        if not mine:
+            raise BadFault(f"{fault.system} {fault.values['object']} has none of {', '.join(_ids(fault))}")
+        self._hidden[id(fault)] = mine
+        shelf.put([row for row in shelf.rows() if not shelf.has(row, _ids(fault))])
+        if fault.system == "salesforce" and fault.values.get("announced", True):
+            self.org.uncommitted += [row["SystemModstamp"] for row in mine]
+
+    def _show(self, shelf: Shelf, fault: Fault) -> str:
+        shown = self._hidden.pop(id(fault), [])
+        shelf.put([*shelf.rows(), *shown])
+        for row in shown if fault.system == "salesforce" and fault.values.get("announced", True) else ():
+            self.org.uncommitted.remove(row["SystemModstamp"])
+        return f"{len(shown)} rows became visible"
+
+    def _now(self, fault: Fault) -> datetime:
+        return self.injector.clock_of(fault.system)()
+
+    def _change(self, shelf: Shelf, fault: Fault) -> str:
+        return self._update(shelf, fault, fault.values["values"], fault.values.get("stamp"))
+
+    def _tie(self, shelf: Shelf, fault: Fault) -> str:
+        return self._update(shelf, fault, {}, fault.values["stamp"])
+
+    def _update(self, shelf: Shelf, fault: Fault, values: Mapping[str, Any], stated: Any) -> str:
+        at = None if stated == KEPT else self._now(fault)
+        if stated not in {KEPT, None}:
+            at = stated if isinstance(stated, datetime) else parse_instant(str(stated))
+        elif fault.system == "payments":
+            at = None
+        ids, rows = _ids(fault), shelf.rows()
+        mine = [shelf.has(row, ids) for row in rows]
+        shelf.put(
+            [shelf.changed(row, values, at) if own else row for row, own in zip(rows, mine, strict=True)]
+        )
+        return f"{sum(mine)} rows changed"
+
+    def _hard_delete(self, shelf: Shelf, fault: Fault) -> str:
+        rows = shelf.rows()
+        left = [row for row in rows if not shelf.has(row, _ids(fault))]
+        shelf.put(left)
+        return f"{len(rows) - len(left)} rows deleted"
+
+    def _merge(self, shelf: Shelf, fault: Fault) -> str:
+        """The losers go to the recycle bin and name the winner; what pointed at them points at it."""
+        if fault.system != "salesforce":
+            raise BadFault("only Salesforce merges records")
+        winner, at = str(fault.values["winner"]), self._now(fault)
+        self._update(shelf, fault, {"IsDeleted": True, "MasterRecordId": winner}, None)
+        lookup = f"{self.org.sobjects[str(fault.values['object']).lower()].name}Id"
+        for name in self.org.sobjects:
+            other = _SObjects(self.org, name)
+            moved = [
+                other.changed(row, {lookup: winner}, at) if row.get(lookup) in _ids(fault) else row
+                for row in other.rows()
+            ]
+            other.put(moved)
+        return f"{len(_ids(fault))} merged into {winner}"
+
+    def _hide_field(self, shelf: Shelf, fault: Fault) -> str:
+        shelf.fields(hide=str(fault.values["field"]))
+        return f"{fault.values['field']} is hidden"
+
+    def _new_field(self, shelf: Shelf, fault: Fault) -> str:
+        shelf.fields(show={str(fault.values["field"]): fault.values.get("value")})
+        return f"{fault.values['field']} is new"
+
+
+def _ids(fault: Fault) -> list[str]:
+    return [str(one) for one in fault.values["ids"]]
