@@ -39,6 +39,7 @@ ZONE = ZoneInfo("Asia/Singapore")
 # TIEOUT_SCHEDULE=off leaves only the runs somebody asks for.
 _SCHEDULED = os.getenv("TIEOUT_SCHEDULE") != "off"
 EVERY_TEN_MINUTES = CronDataIntervalTimetable("*/10 * * * *", timezone="UTC") if _SCHEDULED else None
+EVERY_NIGHT = CronDataIntervalTimetable("30 2 * * *", timezone=str(ZONE)) if _SCHEDULED else None
 EVERY_BUSINESS_DAY = CronDataIntervalTimetable("0 0 * * *", timezone=str(ZONE)) if _SCHEDULED else None
 
 COMPLAINTS_SHOWN = 20
@@ -265,6 +266,14 @@ def prove(source: Source) -> None:
     """Prove every entity's window complete. One that is not is pulled and asked once more."""
     db = store()
     each_entity(source, lambda entity: prove_entity(source, db, entity=entity))
+
+
+def sweep(source: Source) -> None:
+    """Prove everything of every entity, not its last window alone; read it all again where it differs."""
+    from include.flows.sweep_entity import sweep_entity
+
+    db = store()
+    each_entity(source, lambda entity: sweep_entity(source, db, entity=entity))
 
 
 def prove_entity(source: Source, db: Store, *, entity: str) -> object:

@@ -28,13 +28,15 @@ def pull_changes(source: Source, store: Store, *, entity: str) -> Pulled:
     """Read pages of one entity until the source has no more.
 
     Safe to repeat and to interrupt: a crash repeats a page, never skips one. Raises Retryable also when another worker
-    moved the cursor meanwhile.
+    moved the cursor meanwhile; Fatal also when a field the source used to show is gone.
     """
     done = Pulled()
     for _ in range(PAGES_MAX):
         cursor = read_cursor(store, system=source.system, entity=entity)
         page = source.fetch_page(entity, cursor)
         with store.transaction() as tx:
+            if cursor and not done.pages and not source.states_once:
+                _refuse_lost_fields(tx, source, entity, page)
             _move_cursor(tx, source.system, entity, seen=cursor, to=page.next_cursor)
             new = _keep(tx, source, entity, seen=cursor, page=page)
         done = Pulled(done.pages + 1, done.records + len(page.records), done.new + new)
@@ -62,6 +64,18 @@ def _move_cursor(tx: Transaction, system: str, entity: str, *, seen: Cursor | No
     moved = tx.run(query, system=system, entity=entity, seen=dict(seen or {}), position=dict(to))
     if not moved:
         raise Retryable(f"{system} {entity}: another worker moved the cursor; the page will be read again")
+
+
+def _refuse_lost_fields(tx: Transaction, source: Source, entity: str, page: Page) -> None:
+    """A field that vanished from every row is a permission lost, and read on, it would empty a whole column."""
+    shown = {name for record in page.records if not record.damage for name in record.payload}
+    before = tx.rows("newest_payload", system=source.system, entity=entity) if shown else []
+    lost = sorted(set(before[0]["payload"]) - shown) if before else []
+    if lost:
+        raise Fatal(
+            f"{source.system} {entity} shows us no {', '.join(lost)} any more; give our user the permission back "
+            "(nothing was read, so nothing was emptied)"
+        )
 
 
 def _keep(tx: Transaction, source: Source, entity: str, *, seen: Cursor | None, page: Page) -> int:

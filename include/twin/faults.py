@@ -1,7 +1,7 @@
 """What goes wrong in the twin, and when: a seeded script of faults, armed at the start or live, and a log of each.
 
-A fault waits for the requests it names (`system`, `path`, `query`, `method`), lets the first `skip` of them pass,
-and then strikes `times` of them. With `chance` it strikes only some, chosen by the script's seed, the same at every run.
+A fault waits for the requests it names (`system`, `path`, `query`, `method`), lets the first `skip` of them pass and
+then strikes `times` of them. With `chance` it strikes only some, chosen by the script's seed, the same at every run.
 """
 
 import random
