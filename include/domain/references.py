@@ -62,9 +62,10 @@ def _runs(text: str) -> list[str]:
 
 def _spans(runs: list[str]) -> Iterator[str]:
     for start in range(len(runs)):
-        for end in range(start + 1, min(start + RUNS_MAX, len(runs)) + 1):
-            span = runs[start:end]
-            if len("".join(span)) >= KEY_CHARACTERS_MIN and (
-                len(span) == 1 or any(run.isdecimal() for run in span)
-            ):
-                yield "|".join(span)
+        characters, has_number, span = 0, False, ""
+        for run in runs[start : start + RUNS_MAX]:
+            alone = not span
+            characters, has_number = characters + len(run), has_number or run.isdecimal()
+            span = run if alone else f"{span}|{run}"
+            if characters >= KEY_CHARACTERS_MIN and (alone or has_number):
+                yield span

@@ -90,8 +90,8 @@ def _compare(source: Source, store: Store, entity: str, totals: SourceTotals) ->
         source_count, held_count = source_count + len(keys), held_count + len(held)
         here = {(row["native_id"], row["version"]) for row in held}
         missing = nsmallest(MISSING_SHOWN, [*missing, *(key for key in keys if key not in here)])
-        translated = (source.translate(entity, row["payload"]) for row in held)
-        _add_up(translated, ENTITIES[entity].amount, amounts)
+        if amount := ENTITIES[entity].amount:
+            _add_up((source.translate(entity, row["payload"]) for row in held), amount, amounts)
     return Proof(
         entity=entity,
         source_count=source_count,
@@ -114,14 +114,15 @@ def _held(store: Store, system: str, entity: str, keys: list[tuple[str, str]]) -
             "held_records",
             system=system,
             entity=entity,
+            with_payload=ENTITIES[entity].amount is not None,
             native_ids=[native_id for native_id, _ in keys],
             versions=[version for _, version in keys],
         )
 
 
-def _add_up(rows: Iterable[Translated], amount: str | None, sums: defaultdict[str, Decimal]) -> None:
-    for row in rows if amount else ():
-        text = row.get(amount or "") or ""
+def _add_up(rows: Iterable[Translated], amount: str, sums: defaultdict[str, Decimal]) -> None:
+    for row in rows:
+        text = row.get(amount) or ""
         if AMOUNT.fullmatch(text):
             sums[row.get("currency") or ""] += Decimal(text)
 

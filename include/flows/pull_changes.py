@@ -12,6 +12,9 @@ PAGES_MAX = 100_000
 
 _UNSTORABLE = re.compile(r"((?<!\\)(?:\\\\)*)\\u0000|([\ud800-\udfff])")
 
+_HALF = re.compile(r"[\ud800-\udfff]")
+_ENCODER = json.JSONEncoder(default=str, ensure_ascii=False)
+
 _COLUMNS = ("pull_id", "system", "entity", "native_id", "version", "payload", "place", "damage")
 
 
@@ -98,9 +101,16 @@ def _keep(tx: Transaction, source: Source, entity: str, *, seen: Cursor | None, 
 def _stored(record: RawRecord) -> tuple[str, ...]:
     # Postgres keeps no NUL and no half of a surrogate pair: they are written out as escapes, and the row is damaged.
     text = _json(record.payload)
+    if not record.damage and _is_storable(text):
+        return record.native_id, record.version, text, record.place, ""
     clean = _UNSTORABLE.sub(lambda bad: f"{bad[1] or ''}\\\\u{ord(bad[2]) if bad[2] else 0:04x}", text)
     damage = record.damage or ("" if clean == text else _unstorable(record))
     return record.native_id, record.version, clean, record.place, damage.replace("\0", "\\0")
+
+
+def _is_storable(text: str) -> bool:
+    """Whether there is no need to look closer."""
+    return "\\u0000" not in text and (text.isascii() or not _HALF.search(text))
 
 
 def _unstorable(record: RawRecord) -> str:
@@ -109,4 +119,4 @@ def _unstorable(record: RawRecord) -> str:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, default=str, ensure_ascii=False)
+    return _ENCODER.encode(value)

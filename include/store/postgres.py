@@ -97,7 +97,7 @@ class PostgresTransaction:
         count = 0
         with self._connection.cursor() as cursor, cursor.copy(target) as copy:
             for row in rows:
-                copy.write_row([_adapt(value) for value in row])
+                copy.write_row([Jsonb(value) if type(value) is dict else value for value in row])
                 count += 1
         return count
 

@@ -67,8 +67,10 @@ WHERE system = %(system)s AND entity = %(entity)s AND proven
 ORDER BY proof_id DESC LIMIT 1;
 
 -- name: held_records
--- What we hold of the keys the source stated, as last received; no row for what we lack.
-SELECT DISTINCT ON (wanted.native_id, wanted.version) wanted.native_id, wanted.version, records.payload
+-- What we hold of the keys the source stated, as last received (the payload where it is asked for); no row for what we
+-- lack.
+SELECT DISTINCT ON (wanted.native_id, wanted.version)
+    wanted.native_id, wanted.version, CASE WHEN %(with_payload)s THEN records.payload END AS payload
 FROM unnest(%(native_ids)s::text[], %(versions)s::text[]) AS wanted (native_id, version)
 JOIN raw.records
     ON records.system = %(system)s AND records.entity = %(entity)s

@@ -65,7 +65,8 @@ class StripePayments:
     def _list(self, collection: str, params: Mapping[str, Any]) -> Listed:
         place = f"payments {collection}"
         try:
-            answer = getattr(self._stripe.v1, collection).list(params).last_response
+            # Raw: making an object of every value takes the SDK ten times as long as the answer itself.
+            answer = self._stripe.raw_request("get", f"/v1/{collection}", **params)
         except stripe.StripeError as error:
             raise _stop(place, error) from None
         body = read_json(answer.body, place=place)

@@ -4,20 +4,23 @@ Stripe's objects have no stamp of their last change. So a window begins well bef
 object's version is the hash of what we read in it: an unchanged object read again is one we hold already.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
+from decimal import Decimal
 from itertools import islice
 from typing import Any
 
 from include.connectors.stripe.client import Object, StripePayments
 from include.connectors.stripe.translate import COLLECTIONS, is_attempt, translate
-from include.connectors.windows import Walk, complete_until, walk_from, window
+from include.connectors.windows import Key, Walk, complete_until, walk_from, window
 from include.connectors.wire import record_key, sums, usable
 from include.domain.canonical_json import sha256
 from include.ports import Cursor, Page, RawRecord, SourceTotals, Translated
 
 SETTLE = timedelta(minutes=1)
-LISTS_PER_PAGE = 10
+LISTS_PER_PAGE = 50
+ROWS_AT_ONCE = 1_000
 
 LOOKBACK = {
     "payments": timedelta(days=14),  # bank debits fail or settle within
@@ -70,17 +73,24 @@ class StripeSource:
         """The window listed once more, and added up. Raises Retryable, Fatal."""
         walk = window(after=after, until=until, overlap=LOOKBACK[entity])
         listed = self._client.objects(COLLECTIONS[entity], **_window(entity, walk))
-        rows = {
-            (str(payload["id"]), sha256(row)): row
-            for payload in self._payloads(entity, listed)
-            if usable(payload["id"])
-            for row in [self.translate(entity, payload)]
-        }
-        return SourceTotals(keys=frozenset(rows), amounts=sums(entity, rows.values()))
+        amounts: defaultdict[str, Decimal] = defaultdict(Decimal)
+        return SourceTotals(keys=self._stated(entity, listed, amounts), amounts=amounts)
 
     def translate(self, entity: str, payload: Mapping[str, Any]) -> Translated:
         """The object in canonical field names, money in major units."""
         return translate(entity, payload, zone=self._zone)
+
+    def _stated(
+        self, entity: str, listed: Iterable[Object], amounts: defaultdict[str, Decimal]
+    ) -> Iterator[Key]:
+        """The keys of what is listed, portion by portion; its amounts are added up on the way."""
+        payloads = (payload for payload in self._payloads(entity, listed) if usable(payload["id"]))
+        while portion := list(islice(payloads, ROWS_AT_ONCE)):
+            translated = ((payload, self.translate(entity, payload)) for payload in portion)
+            rows = {(str(payload["id"]), sha256(row)): row for payload, row in translated}
+            for currency, total in sums(entity, rows.values()).items():
+                amounts[currency] += total
+            yield from rows
 
     def _payloads(self, entity: str, listed: Iterable[Object]) -> Iterator[Object]:
         if entity == "payout_items":

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from typing import Any
 
 from include.connectors.wire import as_text
@@ -44,7 +45,16 @@ def major_text(amount: Any, currency: str | None) -> str | None:
     """
     if not isinstance(amount, int) or isinstance(amount, bool):
         return as_text(amount)
-    return f"{STRIPE.major(amount, currency=currency or ''):f}"
+    places = _places(currency or "")
+    digits = f"{abs(amount):0{places + 1}d}"
+    text = f"{digits[:-places]}.{digits[-places:]}" if places else digits
+    return f"-{text}" if amount < 0 else text
+
+
+@lru_cache(maxsize=1_024)
+def _places(currency: str) -> int:
+    """Decimals of Stripe's smallest unit of the currency."""
+    return len(str(STRIPE.units_per_major(currency))) - 1
 
 
 def _payment(charge: Payload, zone: tzinfo) -> Translated:
