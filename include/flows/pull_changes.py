@@ -2,6 +2,7 @@
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,18 +35,28 @@ def pull_changes(source: Source, store: Store, *, entity: str) -> Pulled:
     moved the cursor meanwhile; Fatal also when a field the source used to show is gone.
     """
     done = Pulled()
-    for _ in range(PAGES_MAX):
-        cursor = read_cursor(store, system=source.system, entity=entity)
-        page = source.fetch_page(entity, cursor)
-        with store.transaction() as tx:
-            if cursor and not done.pages and not source.states_once:
-                _refuse_lost_fields(tx, source, entity, page)
-            _move_cursor(tx, source.system, entity, seen=cursor, to=page.next_cursor)
-            new = _keep(tx, source, entity, seen=cursor, page=page)
-        done = Pulled(done.pages + 1, done.records + len(page.records), done.new + new)
-        if not page.has_more:
-            return done
+    cursor = read_cursor(store, system=source.system, entity=entity)
+    page = source.fetch_page(entity, cursor)
+    # The next page is on its way while this one is kept: neither the source nor the database waits for the other.
+    with ThreadPoolExecutor(1, thread_name_prefix="pull") as ahead:
+        for _ in range(PAGES_MAX):
+            coming = ahead.submit(source.fetch_page, entity, page.next_cursor) if page.has_more else None
+            done = _commit(store, source, entity, seen=cursor, page=page, done=done)
+            if coming is None:
+                return done
+            cursor, page = page.next_cursor, coming.result()
     raise Fatal(f"{source.system} {entity}: still more after {PAGES_MAX:,} pages; its paging does not end")
+
+
+def _commit(
+    store: Store, source: Source, entity: str, *, seen: Cursor | None, page: Page, done: Pulled
+) -> Pulled:
+    with store.transaction() as tx:
+        if seen and not done.pages and not source.states_once:
+            _refuse_lost_fields(tx, source, entity, page)
+        _move_cursor(tx, source.system, entity, seen=seen, to=page.next_cursor)
+        new = _keep(tx, source, entity, seen=seen, page=page)
+    return Pulled(done.pages + 1, done.records + len(page.records), done.new + new)
 
 
 def read_cursor(store: Store, *, system: str, entity: str) -> Cursor | None:
