@@ -17,7 +17,7 @@ LIST_ROWS = 100
 """What Stripe gives at most in one answer."""
 
 _RETRYABLE_STATUSES = frozenset({200, 409, 429})  # 200: a page that is no JSON
-_SERVER_ERROR = 500
+_OK, _SERVER_ERROR = 200, 500
 
 logging.getLogger("stripe").setLevel(logging.WARNING)  # it tells of every request
 
@@ -32,17 +32,33 @@ class Listed(NamedTuple):
     at: datetime
 
 
+class _Whole(stripe.RequestsClient):
+    """Keeps a good answer's body for us and gives the SDK an empty one, which it would read once more and as floats.
+
+    What is no success goes to the SDK as it came, for its errors and retries.
+    """
+
+    body = b""
+
+    def request(self, *args: Any, **kwargs: Any) -> tuple[Any, int, Mapping[str, str]]:
+        content, status, headers = super().request(*args, **kwargs)
+        if status == _OK:
+            self.body, content = content, b"{}"
+        return content, status, headers
+
+
 class StripePayments:
     """Reads one account. `address` is another place that speaks Stripe's API, such as a twin."""
 
     def __init__(self, key: str, *, address: str = "", list_rows: int = LIST_ROWS) -> None:
         self._list_rows = list_rows
+        self._http = _Whole(timeout=TIMEOUT_S)
         self._stripe = stripe.StripeClient(
             key,
             stripe_version=API_VERSION,
             base_addresses={"api": address.rstrip("/")} if address else None,
             max_network_retries=NETWORK_RETRIES_MAX,
-            http_client=stripe.RequestsClient(timeout=TIMEOUT_S),
+            http_client=self._http,
         )
 
     def server_now(self, collection: str) -> datetime:
@@ -69,7 +85,7 @@ class StripePayments:
             answer = self._stripe.raw_request("get", f"/v1/{collection}", **params)
         except stripe.StripeError as error:
             raise _stop(place, error) from None
-        body = read_json(answer.body, place=place)
+        body = read_json(self._http.body, place=place)
         return Listed(body["data"], body["has_more"], server_date(answer.headers, place=place))
 
 
