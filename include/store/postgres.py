@@ -126,10 +126,11 @@ def _as_is(value: Any) -> Any:
 
 def _array(values: list[Any]) -> Any:
     """A list of text as Postgres writes an array; psycopg comes to the same, more slowly."""
-    if not all(type(value) is str for value in values):
+    if not values or set(map(type, values)) != {str}:
         return values
-    quoted = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
-    return "{" + ",".join(f'"{value}"' for value in quoted) + "}"
+    if any('"' in value or "\\" in value for value in values):
+        values = [value.replace("\\", "\\\\").replace('"', '\\"') for value in values]
+    return '{"' + '","'.join(values) + '"}'
 
 
 _COPIED: dict[type, Callable[[Any], Any]] = {dict: Jsonb, list: _array}

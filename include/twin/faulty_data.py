@@ -113,7 +113,7 @@ class _Listings:
 
     def fields(self, hide: str = "", show: Mapping[str, Any] | None = None) -> None:
         left = [
-            replace(item, body={n: v for n, v in item.body.items() if n != hide} | dict(show or {}))
+            Item({n: v for n, v in item.body.items() if n != hide} | dict(show or {}), item.payout)
             for item in self.rows()
         ]
         self.put(left)

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from include.twin.payments_objects import Item, load_items
-from include.twin.web import json_reply, web_app
+from include.twin.web import json_of, json_reply, web_app
 from include.twin.world import Clock, World, utc_now
 
 PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX = 10, 100
@@ -121,7 +121,7 @@ def _retrieve(request: Request) -> Response:
     at = listing.first_at.get(asked)
     if at is None:
         raise _no_such_object(404, listing, asked, "id")
-    return json_reply(listing.items[at].body)
+    return Response(listing.items[at].raw, media_type="application/json")
 
 
 def _no_such_object(status: int, listing: Listing, asked: str, param: str) -> Refused:
@@ -141,8 +141,9 @@ def _list(request: Request) -> Response:
     )
     if "ending_before" in request.query_params:
         page.reverse()
-    data = [item.body for item in page]
-    return json_reply({"object": "list", "data": data, "has_more": has_more, "url": request.url.path})
+    rest = {"has_more": has_more, "url": request.url.path}
+    body = b'{"object":"list","data":[%b],%b' % (b",".join(item.raw for item in page), json_of(rest)[1:])
+    return Response(body, media_type="application/json")
 
 
 def _page(
@@ -151,7 +152,7 @@ def _page(
     page: list[Item] = []
     for item in filter(fits, (listing.items[position] for position in positions)):
         # Items that share an id share a page, over the limit if need be: the next page starts after their id.
-        if len(page) >= limit and item.body["id"] != page[-1].body["id"]:
+        if len(page) >= limit and item.id != page[-1].id:
             return page, True
         page.append(item)
     return page, False
@@ -204,6 +205,8 @@ def _instant_filter(name: str, relation: str, text: str) -> Callable[[Item], boo
     if compare is None or not re.fullmatch(r"-?\d{1,12}", text):
         raise Refused(400, f"Invalid timestamp: {text}", code="parameter_invalid_integer", param=name)
     bound = int(text)
+    if name == "created":
+        return lambda item: bool(compare(item.created, bound))
     return lambda item: bool(compare(item.body[name], bound))
 
 
@@ -211,7 +214,7 @@ def listing_of(name: str, items: Sequence[Item]) -> Listing:
     """The collection of these items."""
     newest: dict[str, int] = {}
     for item in items:
-        newest[item.id] = max(item.body["created"], newest.get(item.id, item.body["created"]))
+        newest[item.id] = max(item.created, newest.get(item.id, item.created))
     # What has no id comes last: nothing can start after it.
     ordered = sorted(items, key=lambda item: (item.id != "", newest[item.id], item.id), reverse=True)
     by_payout: dict[str, list[int]] = {}

@@ -8,7 +8,14 @@ from include.store.postgres import _array
 
 @pytest.mark.parametrize(
     "values",
-    [[], [""], ["NULL", "null"], ['"', "\\", '\\"', "{}", ",", "a b"], ["\n", "\t", "\r", "ü", "日本"], ["'"]],
+    [
+        [],
+        [""],
+        ["NULL", "null"],
+        ['"', "\\", '\\"', "{}", ",", "a b"],
+        ["\n", "\t", "\r", "ü", "日本"],
+        ["'"],
+    ],
     ids=repr,
 )
 def test_a_list_of_text_is_written_as_the_array_it_is(database_url: str, values: list[str]) -> None:
