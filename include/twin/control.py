@@ -9,7 +9,6 @@ POST   /_twin/webhooks/send     ?event=id&event=..., or every event there is, ol
 """
 
 import json
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -38,8 +37,7 @@ def control_app(faults: DataFaults, *, clock: Clock) -> Starlette:
         return json_reply({"armed": len(faults.injector.armed())}, status=201)
 
     def disarm(_request: Request) -> Response:
-        faults.injector.disarm()
-        return json_reply({"armed": 0})
+        return json_reply({"disarmed": faults.injector.disarm()})
 
     def injected(_request: Request) -> Response:
         return json_reply(faults.injector.log())
@@ -50,9 +48,9 @@ def control_app(faults: DataFaults, *, clock: Clock) -> Starlette:
         return json_reply({"endpoints": len(webhooks.endpoints)}, status=201)
 
     def send(request: Request) -> Response:
-        ids = request.query_params.getlist("event")
-        events: list[Any] = [item.body for item in reversed(faults.listings["events"].items)]
-        return json_reply(webhooks.send(event for event in events if not ids or event["id"] in ids))
+        asked = request.query_params.getlist("event")
+        oldest_first = reversed(faults.listings["events"].items)
+        return json_reply(webhooks.send(one.body for one in oldest_first if not asked or one.id in asked))
 
     return web_app(
         [

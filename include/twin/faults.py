@@ -219,10 +219,11 @@ class Injector:
             chance = random.Random(f"{self._seed}/{self._count}/{fault.kind}")  # noqa: S311 - a script's dice, no secret
             self._armed.append(_Armed(fault, self._clock(), chance))
 
-    def disarm(self) -> None:
-        """No fault strikes any more; what was done to data stays."""
+    def disarm(self) -> int:
+        """No fault strikes any more; what was done to data stays. How many were armed."""
         with self._lock:
-            self._armed.clear()
+            armed, self._armed = len(self._armed), []
+        return armed
 
     def any_for(self, system: str) -> bool:
         """Whether anything is armed for a system, so that without faults the twin loses no time."""
