@@ -42,6 +42,7 @@ ALLOWED: dict[str, set[str]] = {
         "include.wiring_files",
         "include.wiring_mail",
     },
+    "include.wiring_entities": {"include.flows", "include.ports", "include.wiring"},
     "include.wiring_files": {"include.connectors", "include.ports"},
     "include.wiring_mail": {"include.connectors", "include.ports"},
     "include.console": PURE | {"include.flows", "include.wiring", "include.console", "include.ports"},
@@ -58,17 +59,23 @@ ALLOWED: dict[str, set[str]] = {
     },
     "include.cli_doctor": PURE | {"include.flows", "include.local", "include.wiring_doctor"},
     "include.cli_certificate": {"include.local", "include.offline", "include.ports", "include.verify"},
-    "dags": {"include.wiring", "include.wiring_files", "include.wiring_mail", "include.flows"},
+    "dags": {
+        "include.wiring",
+        "include.wiring_entities",
+        "include.wiring_files",
+        "include.wiring_mail",
+        "include.flows",
+    },
     "plugins": {"include.console", "include.flows"},
 }
 
 IN_TRYTON = {"include.tryton_module"}
-AIRFLOW_IN = {"dags", "plugins", "include.wiring", "include.console"}
 AIRFLOW_IN = {
     "dags",
     "plugins",
     "include.wiring",
     "include.wiring_doctor",
+    "include.wiring_entities",
     "include.wiring_files",
     "include.wiring_mail",
     "include.console",
