@@ -28,7 +28,6 @@ ALLOWED: dict[str, set[str]] = {
     "include.wiring": {
         "include.connectors",
         "include.store",
-        "include.flows",
         "include.policy",
         "include.ports",
         "include.wiring_files",

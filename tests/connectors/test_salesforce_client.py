@@ -201,9 +201,7 @@ def test_a_field_the_organisation_lacks_is_not_asked_for_and_is_unknown(caplog: 
     record = {"Id": "006", "StageName": "Open", "Amount": 5, "SystemModstamp": "2026-01-05T03:00:00.000+0000"}
     attributes = {"type": "Opportunity", "url": "/services/data/v59.0/sobjects/Opportunity/006"}
     described = fields("Id", "StageName", "Amount")
-    peer = Salesforce(
-        described, described, COVERED, COUNTED, LIMITS, rows(record | {"attributes": attributes})
-    )
+    peer = Salesforce(described, COVERED, COUNTED, LIMITS, rows(record | {"attributes": attributes}))
     source = SalesforceSource(peer.client())
     page = source.fetch_page("opportunities", None)
     assert peer.asked[-1][1]["q"].startswith("SELECT Id, StageName, Amount, SystemModstamp FROM Opportunity ")

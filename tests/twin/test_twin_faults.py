@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import requests
@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from include.twin.faults import BadFault, Fault, Injector, Script, read_script
+from include.twin.faults import SYSTEMS, BadFault, Fault, Injector, Script, read_script
 from include.twin.faulty_wire import Faulty
 from tests.twin.conftest import KEYS
 
@@ -23,7 +23,11 @@ CHARGES = [
     {"id": f"ch_{n}", "currency": "SGD", "amount": "1.00", "paid_on": "2026-01-05", "status": "succeeded"}
     for n in range(4)
 ]
-WORLD = {"salesforce/Account": ACCOUNTS, "payments/payments": CHARGES}
+INVOICES = [
+    {"id": f"I{n}", "number": f"INV-{n}", "customer_id": "C1", "issue_date": "2026-01-05", "gross": "1.00"}
+    for n in range(4)
+]
+WORLD = {"salesforce/Account": ACCOUNTS, "erp/invoices": INVOICES, "payments/payments": CHARGES}
 KEY = {"Authorization": "Bearer sk_test_twin"}
 
 
@@ -113,6 +117,87 @@ def test_the_same_seed_strikes_the_same_requests(twin_of: Callable[..., Any]) ->
         return [twin.get("payments", "/v1/charges", headers=KEY).status_code for _ in range(12)]
 
     assert statuses(1) == statuses(1) != statuses(2)
+
+
+# --- faults of data, in every system
+
+
+class Kept(NamedTuple):
+    """An object of a system: one of its rows, a field of it, and where it says when it changed."""
+
+    system: str
+    name: str
+    native_id: str
+    field: str
+    stamp: str
+
+    def rows(self, twin: Any, field: str = "") -> dict[str, dict[str, Any]]:
+        """What the system shows of every row, by id."""
+        names = [field or self.field, self.stamp]
+        if self.system == "salesforce":
+            found = twin.salesforce().query(f"SELECT Id, {', '.join(names)} FROM Account")["records"]
+            return {row["Id"]: row for row in found}
+        if self.system == "payments":
+            found = twin.get("payments", "/v1/charges", headers=KEY).json()["data"]
+        else:
+            asked = {"headers": {"Authorization": "Bearer the-erp-key"}, "params": {"f": ["id", *names]}}
+            found = twin.get("erp", f"/erp/rest/model/{self.name}", **asked).json()
+        return {row["id"]: row for row in found}
+
+
+OBJECTS = [
+    Kept("salesforce", "Account", ACCOUNTS[1]["Id"], "Name", "SystemModstamp"),
+    Kept("erp", "account.invoice", "I1", "number", "last_modified_at"),
+    Kept("payments", "charges", "ch_1", "description", "created"),
+]
+
+
+@pytest.mark.parametrize("kept", OBJECTS, ids=lambda kept: kept.system)
+def test_every_fault_of_data_does_to_every_system_what_it_says(
+    twin_of: Callable[..., Any], kept: Kept
+) -> None:
+    twin = twin_of(WORLD)
+
+    def arm(kind: str, **values: Any) -> None:
+        fault = {"kind": kind, "system": kept.system, "with": {"object": kept.name, **values}}
+        reply = requests.post(twin.url("control", "/_twin/faults"), json=fault, timeout=30)
+        assert reply.status_code == 201, reply.text
+
+    before = kept.rows(twin)
+    other = next(native_id for native_id in before if native_id != kept.native_id)
+    arm("change", ids=[kept.native_id], values={kept.field: "Changed"}, stamp="kept")
+    assert kept.rows(twin)[kept.native_id] == {**before[kept.native_id], kept.field: "Changed"}
+    arm("tie", ids=[kept.native_id, other], stamp="2026-02-03T04:05:06Z")
+    stamps = [kept.rows(twin)[native_id][kept.stamp] for native_id in (kept.native_id, other)]
+    assert stamps[0] == stamps[1] != before[other][kept.stamp]
+    arm("new_field", field="brand_new", value="x")
+    assert {row["brand_new"] for row in kept.rows(twin, "brand_new").values()} == {"x"}
+    arm("hard_delete", ids=[kept.native_id])
+    assert kept.rows(twin).keys() == before.keys() - {kept.native_id}
+    arm("hidden_field", field="brand_new")
+    with pytest.raises(Exception, match=r"brand_new|Expecting value"):
+        assert "brand_new" in kept.rows(twin, "brand_new")[other], "brand_new is hidden"
+    assert kept.rows(twin).keys() == before.keys() - {kept.native_id}
+
+
+@pytest.mark.parametrize("kept", OBJECTS, ids=lambda kept: kept.system)
+def test_a_late_commit_shows_its_row_with_the_stamp_it_had(twin_of: Callable[..., Any], kept: Kept) -> None:
+    twin = twin_of(WORLD)
+    before = kept.rows(twin)
+    path = {"salesforce": "*/query*", "erp": "*/account.invoice", "payments": "/v1/charges"}[kept.system]
+    told = {"object": kept.name, "ids": [kept.native_id]}
+    fault = {"kind": "late_commit", "system": kept.system, "path": path, "skip": 1, "with": told}
+    requests.post(twin.url("control", "/_twin/faults"), json=fault, timeout=30).raise_for_status()
+    assert kept.rows(twin).keys() == before.keys() - {kept.native_id}
+    assert kept.rows(twin) == before
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_clock_may_be_wrong_in_one_system_alone(twin_of: Callable[..., Any], system: str) -> None:
+    fault = Fault(kind="clock_skew", system=system, values={"seconds": 86_400})
+    twin = twin_of(WORLD, clock=now, faults=Script([fault]))
+    days = {one: twin.get(one, "/healthz").headers["Date"][:7] for one in SYSTEMS}
+    assert days == {one: "Thu, 02" if one == system else "Wed, 01" for one in SYSTEMS}
 
 
 # --- what only a system that takes writes can show: a stand-in for one
