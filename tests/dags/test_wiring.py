@@ -239,7 +239,7 @@ def test_a_folder_is_pulled_landed_and_proven_as_its_tasks_do(
     connect("fx_rates", conn_type="fs", extra={"path": str(tmp_path)})
     (tmp_path / "hist.csv").write_text("Date,USD\n2026-06-30,1.12\n")
     os.utime(tmp_path / "hist.csv", (1_000, 1_000))
-    for step in (wiring_entities.pull, wiring_entities.land, wiring_entities.prove):
+    for step in (wiring_entities.pull, wiring_entities.land, wiring_entities.prove, wiring_entities.sweep):
         step(wiring_files.fx())
     with store.transaction() as tx:
         proven = tx.rows("complete_sources", until=datetime(2026, 7, 1, tzinfo=UTC))
