@@ -17,7 +17,7 @@ On call
 
 from airflow.sdk import DAG, task
 
-from include import wiring, wiring_files
+from include import wiring, wiring_entities, wiring_files
 
 with DAG(
     "extract_bank",
@@ -29,15 +29,15 @@ with DAG(
 
     @task
     def pull() -> None:
-        wiring.pull(wiring_files.bank())
+        wiring_entities.pull(wiring_files.bank())
 
     @task(trigger_rule="all_done")
     def land() -> None:
-        wiring.land(wiring_files.bank())
+        wiring_entities.land(wiring_files.bank())
 
     @task
     def prove() -> None:
-        wiring.prove(wiring_files.bank())
+        wiring_entities.prove(wiring_files.bank())
 
     pulled = pull()
     proven = prove()

@@ -16,7 +16,7 @@ On call
 
 from airflow.sdk import DAG, task
 
-from include import wiring
+from include import wiring, wiring_entities
 
 with DAG(
     "extract_erp",
@@ -28,15 +28,15 @@ with DAG(
 
     @task
     def pull() -> None:
-        wiring.pull(wiring.erp())
+        wiring_entities.pull(wiring.erp())
 
     @task(trigger_rule="all_done")
     def land() -> None:
-        wiring.land(wiring.erp())
+        wiring_entities.land(wiring.erp())
 
     @task
     def prove() -> None:
-        wiring.prove(wiring.erp())
+        wiring_entities.prove(wiring.erp())
 
     pulled = pull()
     proven = prove()

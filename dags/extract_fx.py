@@ -16,7 +16,7 @@ On call
 
 from airflow.sdk import DAG, task
 
-from include import wiring, wiring_files
+from include import wiring, wiring_entities, wiring_files
 
 with DAG(
     "extract_fx",
@@ -28,15 +28,15 @@ with DAG(
 
     @task
     def pull() -> None:
-        wiring.pull(wiring_files.fx())
+        wiring_entities.pull(wiring_files.fx())
 
     @task(trigger_rule="all_done")
     def land() -> None:
-        wiring.land(wiring_files.fx())
+        wiring_entities.land(wiring_files.fx())
 
     @task
     def prove() -> None:
-        wiring.prove(wiring_files.fx())
+        wiring_entities.prove(wiring_files.fx())
 
     pulled = pull()
     proven = prove()

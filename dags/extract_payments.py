@@ -17,7 +17,7 @@ On call
 
 from airflow.sdk import DAG, task
 
-from include import wiring
+from include import wiring, wiring_entities
 
 with DAG(
     "extract_payments",
@@ -29,15 +29,15 @@ with DAG(
 
     @task
     def pull() -> None:
-        wiring.pull(wiring.payments())
+        wiring_entities.pull(wiring.payments())
 
     @task(trigger_rule="all_done")
     def land() -> None:
-        wiring.land(wiring.payments())
+        wiring_entities.land(wiring.payments())
 
     @task
     def prove() -> None:
-        wiring.prove(wiring.payments())
+        wiring_entities.prove(wiring.payments())
 
     pulled = pull()
     proven = prove()

@@ -16,7 +16,7 @@ On call
 
 from airflow.sdk import DAG, task
 
-from include import wiring
+from include import wiring, wiring_entities
 
 with DAG(
     "extract_salesforce",
@@ -28,15 +28,15 @@ with DAG(
 
     @task
     def pull() -> None:
-        wiring.pull(wiring.salesforce())
+        wiring_entities.pull(wiring.salesforce())
 
     @task(trigger_rule="all_done")
     def land() -> None:
-        wiring.land(wiring.salesforce())
+        wiring_entities.land(wiring.salesforce())
 
     @task
     def prove() -> None:
-        wiring.prove(wiring.salesforce())
+        wiring_entities.prove(wiring.salesforce())
 
     pulled = pull()
     proven = prove()

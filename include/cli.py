@@ -192,8 +192,13 @@ def generate(
 
 
 @world_app.command()
-def serve(world: Annotated[Path, typer.Argument(help="The folder to serve.")]) -> None:
+def serve(
+    world: Annotated[Path, typer.Argument(help="The folder to serve.")],
+    faults: Annotated[Path | None, typer.Option(help="A YAML script of what goes wrong, and when.")] = None,
+) -> None:
     """Serve a world as Salesforce, the ERP, the payments platform and a mailbox, on loopback.
+
+    Faults may also be armed while it serves, at the control address: POST /_twin/faults.
 
     Ports and keys come from TIEOUT_TWIN_SALESFORCE_PORT, TIEOUT_TWIN_ERP_KEY and the like; a missing port is
     chosen, a missing key is "twin".
@@ -203,6 +208,7 @@ def serve(world: Annotated[Path, typer.Argument(help="The folder to serve.")]) -
     import os
     from dataclasses import fields
 
+    from include.twin.faults import BadFault, Script, read_script
     from include.twin.server import PortTaken, TwinKeys, TwinPorts
     from include.twin.server import serve as serve_twin
     from include.twin.world import NoWorld
@@ -213,8 +219,10 @@ def serve(world: Annotated[Path, typer.Argument(help="The folder to serve.")]) -
     ports = TwinPorts(**{port.name: int(variable(port.name, "_PORT", "0")) for port in fields(TwinPorts)})
     keys = TwinKeys(**{key.name: variable(key.name, "", "twin") for key in fields(TwinKeys)})
     try:
-        serve_twin(world=world, mailbox=Home.from_environment().mailbox, ports=ports, keys=keys)
-    except (NoWorld, PortTaken) as refused:
+        script = read_script(faults) if faults else Script()
+        mailbox = Home.from_environment().mailbox
+        serve_twin(world=world, mailbox=mailbox, ports=ports, keys=keys, faults=script)
+    except (NoWorld, PortTaken, BadFault) as refused:
         _stop(refused, EXIT_FAILED)
 
 

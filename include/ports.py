@@ -75,11 +75,12 @@ class Page:
 class SourceTotals:
     """What the source itself says it holds in a window, by a query independent of the extraction.
 
-    `keys` are (native id, version); `amounts` sums the object's amount per ISO currency in major units, leaving out
-    what is not a number.
+    `keys` are (native id, version), each once; they may be read only once, as the source lists them. `amounts` sums
+    the object's amount per ISO currency in major units, leaving out what is not a number; it is whole when the keys
+    are read.
     """
 
-    keys: frozenset[tuple[str, str]]
+    keys: Iterable[tuple[str, str]]
     amounts: Mapping[str, Decimal] = field(default_factory=dict)
 
 

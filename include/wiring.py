@@ -4,9 +4,7 @@ Looked up inside tasks only, never while a DAG file is parsed; what is heavy to 
 """
 # ruff: noqa: PLC0415  # every parse of every DAG file would pay for vendors' libraries
 
-import logging
 import os
-from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +22,7 @@ from airflow.sdk import (
 )
 from airflow.sdk.log import mask_secret
 
-from include.ports import Fatal, Rejected, Retryable, Source, Stop, Store, Uncertain
+from include.ports import Fatal, Rejected, Retryable, Source, Store, Uncertain
 
 if TYPE_CHECKING:
     from simple_salesforce.api import Salesforce
@@ -42,11 +40,8 @@ ZONE = ZoneInfo("Asia/Singapore")
 _SCHEDULED = os.getenv("TIEOUT_SCHEDULE") != "off"
 EVERY_TEN_MINUTES = CronDataIntervalTimetable("*/10 * * * *", timezone="UTC") if _SCHEDULED else None
 EVERY_MORNING = CronDataIntervalTimetable("0 8 * * *", timezone=str(ZONE)) if _SCHEDULED else None
+EVERY_NIGHT = CronDataIntervalTimetable("30 2 * * *", timezone=str(ZONE)) if _SCHEDULED else None
 EVERY_BUSINESS_DAY = CronDataIntervalTimetable("0 0 * * *", timezone=str(ZONE)) if _SCHEDULED else None
-
-COMPLAINTS_SHOWN = 20
-
-log = logging.getLogger(__name__)
 
 retry_policy = ExceptionRetryPolicy(
     rules=[
@@ -224,67 +219,3 @@ def check_invariants() -> int:
     if broken:
         raise Fatal(f"invariants do not hold: {', '.join(broken)}; run sql/checks by hand to see the rows")
     return len(checks)
-
-
-def each_entity(source: Source, act: Callable[[str], object]) -> None:
-    """Do it for every entity, also after one that stops; then raises what stopped, naming all of it."""
-    stopped: dict[str, Stop] = {}
-    for entity in source.entities:
-        try:
-            log.info("%s %s: %s", source.system, entity, act(entity))
-        except Stop as stop:
-            log.error("%s %s: %s", source.system, entity, stop)  # noqa: TRY400  # the message is the news, not the stack
-            stopped[entity] = stop
-    if stopped:
-        worst = next((stop for stop in stopped.values() if not isinstance(stop, Retryable)), None)
-        kind = type(worst) if worst else Retryable
-        raise kind("; ".join(f"{source.system} {entity}: {stop}" for entity, stop in stopped.items()))
-
-
-def pull(source: Source) -> None:
-    """Keep what changed in every entity."""
-    from include.flows.pull_changes import pull_changes
-
-    db = store()
-    each_entity(source, lambda entity: pull_changes(source, db, entity=entity))
-    for note in list(getattr(source, "notes", tuple)())[:COMPLAINTS_SHOWN]:
-        log.warning("%s: %s", source.system, note)
-
-
-def prove(source: Source) -> None:
-    """Prove every entity's window complete. One that is not is pulled and asked once more."""
-    db = store()
-    each_entity(source, lambda entity: prove_entity(source, db, entity=entity))
-
-
-def prove_entity(source: Source, db: Store, *, entity: str) -> object:
-    """The proof. Raises Fatal with its text when the window stays unproven, Retryable."""
-    from include.flows.check_completeness import check_completeness
-    from include.flows.land_records import land_records
-    from include.flows.pull_changes import pull_changes, rewind
-
-    proof = check_completeness(source, db, entity=entity)
-    if not proof.proven:
-        log.warning("%s; reading the unproven window once more", proof)
-        rewind(db, system=source.system, entity=entity)
-        pull_changes(source, db, entity=entity)
-        land_records(source, db, entity=entity)
-        proof = check_completeness(source, db, entity=entity)
-    if not proof.proven:
-        raise Fatal(str(proof))
-    return proof
-
-
-def land(source: Source) -> None:
-    """Land every entity; what is quarantined is told, some of it by name."""
-    from include.flows.land_records import land_records
-
-    db = store()
-
-    def land_entity(entity: str) -> str:
-        landed = land_records(source, db, entity=entity)
-        for complaint in landed.complaints[:COMPLAINTS_SHOWN]:
-            log.warning("quarantined: %s", complaint)
-        return f"{landed.good} good, {landed.quarantined} quarantined"
-
-    each_entity(source, land_entity)

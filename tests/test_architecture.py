@@ -29,7 +29,6 @@ ALLOWED: dict[str, set[str]] = {
     "include.wiring": {
         "include.connectors",
         "include.store",
-        "include.flows",
         "include.policy",
         "include.ports",
         "include.wiring_files",
@@ -43,6 +42,7 @@ ALLOWED: dict[str, set[str]] = {
         "include.wiring_files",
         "include.wiring_mail",
     },
+    "include.wiring_entities": {"include.flows", "include.ports", "include.wiring"},
     "include.wiring_files": {"include.connectors", "include.ports"},
     "include.wiring_mail": {"include.connectors", "include.ports"},
     "include.wiring_effects": {
@@ -80,6 +80,7 @@ ALLOWED: dict[str, set[str]] = {
     "dags": {
         "include.wiring",
         "include.wiring_effects",
+        "include.wiring_entities",
         "include.wiring_files",
         "include.wiring_mail",
         "include.flows",
@@ -95,6 +96,7 @@ AIRFLOW_IN = {
     "include.wiring",
     "include.wiring_doctor",
     "include.wiring_effects",
+    "include.wiring_entities",
     "include.wiring_files",
     "include.wiring_mail",
     "include.console",

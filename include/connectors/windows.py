@@ -42,7 +42,11 @@ class Walk:
 
 
 def walk_from(cursor: Cursor | None, *, overlap: timedelta, horizon: Callable[[], datetime]) -> Walk:
-    """The walk a cursor stands in, or the next one, up to the horizon; never back behind the last."""
+    """The walk a cursor stands in, or the next one, up to the horizon.
+
+    A horizon behind the last one takes the cursor back: a clock that was wrong is right again, and what it stamps from
+    now on must not lie below the cursor.
+    """
     if cursor and "stamp" in cursor:
         after = _instant(cursor["after"]) if "after" in cursor else None
         return Walk(
@@ -50,7 +54,7 @@ def walk_from(cursor: Cursor | None, *, overlap: timedelta, horizon: Callable[[]
         )
     after = _instant(cursor["until"]) if cursor else None
     until = horizon()
-    return Walk(after=after, until=max(until, after) if after else until, overlap=overlap)
+    return Walk(after=min(after, until) if after else None, until=until, overlap=overlap)
 
 
 def window(*, after: Cursor | None, until: Cursor, overlap: timedelta) -> Walk:

@@ -35,9 +35,10 @@ DIGITS_MAX = 1_000
 """A number of more digits stays in its exponent form."""
 
 
-def read_json(text: str, *, place: str) -> Any:
+def read_json(text: str | bytes, *, place: str) -> Any:
     """The JSON, every number exact. Raises Retryable when it is none: a proxy's or a maintenance page."""
     try:
+        text = text.decode() if isinstance(text, bytes) else text
         value = json.loads(text, parse_float=_exact, parse_constant=str)
     except (ValueError, RecursionError):
         raise Retryable(f"{place}: the answer is not JSON; the service may be down for maintenance") from None
@@ -80,11 +81,13 @@ def sums(entity: str, rows: Iterable[Translated]) -> Mapping[str, Decimal]:
 
 def as_text(value: Any) -> str | None:
     """A JSON value as the text landing reads; null and empty text are unknown."""
-    if value is None or value == "":
+    if type(value) is str:
+        return value or None
+    if value is None:
         return None
     if isinstance(value, bool):
         return "true" if value else "false"
-    return value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False).strip('"')
+    return json.dumps(value, default=str, ensure_ascii=False).strip('"')
 
 
 def plain(text: str) -> str:

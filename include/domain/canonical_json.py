@@ -8,17 +8,28 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+_FLAT = frozenset({str, type(None)})
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
 
 def dumps(value: Any) -> str:
     """JSON with sorted keys, no spaces, NFC text, decimals as strings. Raises TypeError on a float."""
-    return unicodedata.normalize(
-        "NFC", json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    )
+    text = _ENCODER.encode(value if _is_flat(value) else _plain(value))
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def sha256(value: Any) -> str:
     """Hex digest of `dumps(value)`."""
     return hashlib.sha256(dumps(value).encode()).hexdigest()
+
+
+def _is_flat(value: Any) -> bool:
+    """A mapping of text to text or nothing, as most rows are: JSON says it as it is."""
+    return (
+        type(value) is dict
+        and _FLAT.issuperset(map(type, value.values()))
+        and {str}.issuperset(map(type, value))
+    )
 
 
 def _plain(value: Any) -> Any:

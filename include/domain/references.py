@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 
 WORDS_MAX = 40
 RUNS_MAX = 6
@@ -55,16 +56,18 @@ def names_a_document(reference: str | None) -> bool:
     return any(map(str.isdecimal, text)) or bool(_JOINED.search(text)) or len(_runs(text)) > WORDS_MAX
 
 
-def _runs(text: str) -> list[str]:
+@lru_cache(maxsize=16)  # the rules ask for the same text one after the other
+def _runs(text: str) -> tuple[str, ...]:
     folded = unicodedata.normalize("NFKC", text).upper()
-    return [(run.lstrip("0") or "0") if run.isdecimal() else run for run in _RUN.findall(folded)]
+    return tuple((run.lstrip("0") or "0") if run.isdecimal() else run for run in _RUN.findall(folded))
 
 
-def _spans(runs: list[str]) -> Iterator[str]:
+def _spans(runs: tuple[str, ...]) -> Iterator[str]:
     for start in range(len(runs)):
-        for end in range(start + 1, min(start + RUNS_MAX, len(runs)) + 1):
-            span = runs[start:end]
-            if len("".join(span)) >= KEY_CHARACTERS_MIN and (
-                len(span) == 1 or any(run.isdecimal() for run in span)
-            ):
-                yield "|".join(span)
+        characters, has_number, span = 0, False, ""
+        for run in runs[start : start + RUNS_MAX]:
+            alone = not span
+            characters, has_number = characters + len(run), has_number or run.isdecimal()
+            span = run if alone else f"{span}|{run}"
+            if characters >= KEY_CHARACTERS_MIN and (alone or has_number):
+                yield span

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from typing import Any
 
 from include.domain.canonical_json import sha256
@@ -12,11 +13,11 @@ from include.ports import Row, Source, Store, Transaction, Translated
 from include.validation.rows import Failure, failures_of, shown
 from include.validation.schemas import ID_MAX
 
-BATCH_ROWS = 50_000
+BATCH_ROWS = 10_000
 """Records landed per transaction: bounds memory, and what a crash repeats."""
 
 MANY_ROWS = 1_000
-"""From this many rows on the planner is told at once what the table now holds."""
+"""From this many rows on the planner is told at once what the table now holds, and again whenever it doubled."""
 
 _QUARANTINE = (
     "system",
@@ -44,7 +45,7 @@ class Landed:
 
 def land_records(source: Source, store: Store, *, entity: str) -> Landed:
     """Land everything of an entity that was pulled and not landed yet. Safe to repeat and to run twice at once."""
-    done = Landed()
+    done, analysed = Landed(), 0
     while True:
         with store.transaction() as tx:
             tx.run("lock_landing")
@@ -53,6 +54,9 @@ def land_records(source: Source, store: Store, *, entity: str) -> Landed:
             if not pulls:
                 return done
             step = _land(tx, source, ENTITIES[entity], pulls)
+            if step.good >= MANY_ROWS and done.good + step.good >= 2 * analysed:
+                analysed = done.good + step.good
+                tx.run_for("analyse_landed", names={"table": f"canonical.{entity}"})
         done = Landed(
             done.good + step.good, done.quarantined + step.quarantined, done.complaints + step.complaints
         )
@@ -130,8 +134,6 @@ def _write_good(tx: Transaction, entity: Entity, batch: int, good: Sequence[tupl
     tx.run_for("supersede_changed", names={"table": table}, batch=batch)
     tx.run_for("insert_changed", names={"table": table, "columns": everything}, batch=batch)
     tx.run("drop_incoming")
-    if len(good) >= MANY_ROWS:
-        tx.run_for("analyse_landed", names={"table": table})
 
 
 def _write_quarantine(
@@ -181,16 +183,20 @@ def typed_columns(entity: Entity) -> list[str]:
 def typed(entity: Entity, row: Translated) -> dict[str, Any]:
     """A good row as its table takes it: money in minor units, references cut into keys."""
     columns: dict[str, Any] = {}
-    for spec in entity.fields:
-        text = row.get(spec.name)
-        match spec.kind:
-            case Kind.MONEY:
-                columns[f"{spec.name}_minor"] = text and to_minor(text, currency=row["currency"] or "")
-            case Kind.BOOLEAN:
-                columns[spec.name] = text and text.lower()
-            case _:
-                columns[spec.name] = text
+    for name, kind in _kinds(entity.name):
+        text = row.get(name)
+        if kind is Kind.MONEY:
+            columns[f"{name}_minor"] = text and to_minor(text, currency=row["currency"] or "")
+        elif kind is Kind.BOOLEAN:
+            columns[name] = text and text.lower()
+        else:
+            columns[name] = text
     return columns | _derived(entity.name, row)
+
+
+@cache
+def _kinds(entity: str) -> list[tuple[str, Kind]]:
+    return [(field.name, field.kind) for field in ENTITIES[entity].fields]
 
 
 def _derived(entity: str, row: Translated) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,9 @@ PAGES_MAX = 100_000
 """A source that never stops saying has_more is broken; this is where we stop believing it."""
 
 _UNSTORABLE = re.compile(r"((?<!\\)(?:\\\\)*)\\u0000|([\ud800-\udfff])")
+
+_HALF = re.compile(r"[\ud800-\udfff]")
+_ENCODER = json.JSONEncoder(default=str, ensure_ascii=False)
 
 _COLUMNS = ("pull_id", "system", "entity", "native_id", "version", "payload", "place", "damage", "gone")
 
@@ -29,21 +33,31 @@ def pull_changes(source: Source, store: Store, *, entity: str) -> Pulled:
     """Read pages of one entity until the source has no more.
 
     Safe to repeat and to interrupt: a crash repeats a page, never skips one. Raises Retryable also when another worker
-    moved the cursor meanwhile.
+    moved the cursor meanwhile; Fatal also when a field the source used to show is gone.
     """
     if isinstance(source, Described):
         check_shape(source, store, entity=entity)  # a field hidden from us must not land as unknown
     done = Pulled()
-    for _ in range(PAGES_MAX):
-        cursor = read_cursor(store, system=source.system, entity=entity)
-        page = source.fetch_page(entity, cursor)
-        with store.transaction() as tx:
-            _move_cursor(tx, source.system, entity, seen=cursor, to=page.next_cursor)
-            new = keep_page(tx, source, entity, seen=cursor, page=page)
-        done = Pulled(done.pages + 1, done.records + len(page.records), done.new + new)
-        if not page.has_more:
-            return done
+    cursor = read_cursor(store, system=source.system, entity=entity)
+    page = source.fetch_page(entity, cursor)
+    # The next page is on its way while this one is kept: neither the source nor the database waits for the other.
+    with ThreadPoolExecutor(1, thread_name_prefix="pull") as ahead:
+        for _ in range(PAGES_MAX):
+            coming = ahead.submit(source.fetch_page, entity, page.next_cursor) if page.has_more else None
+            done = _commit(store, source, entity, seen=cursor, page=page, done=done)
+            if coming is None:
+                return done
+            cursor, page = page.next_cursor, coming.result()
     raise Fatal(f"{source.system} {entity}: still more after {PAGES_MAX:,} pages; its paging does not end")
+
+
+def _commit(
+    store: Store, source: Source, entity: str, *, seen: Cursor | None, page: Page, done: Pulled
+) -> Pulled:
+    with store.transaction() as tx:
+        _move_cursor(tx, source.system, entity, seen=seen, to=page.next_cursor)
+        new = keep_page(tx, source, entity, seen=seen, page=page)
+    return Pulled(done.pages + 1, done.records + len(page.records), done.new + new)
 
 
 def read_cursor(store: Store, *, system: str, entity: str) -> Cursor | None:
@@ -88,9 +102,16 @@ def keep_page(tx: Transaction, source: Source, entity: str, *, seen: Cursor | No
 def _stored(record: RawRecord) -> tuple[str | bool, ...]:
     # Postgres keeps no NUL and no half of a surrogate pair: they are written out as escapes, and the row is damaged.
     text = _json(record.payload)
+    if not record.damage and _is_storable(text):
+        return record.native_id, record.version, text, record.place, "", record.gone
     clean = _UNSTORABLE.sub(lambda bad: f"{bad[1] or ''}\\\\u{ord(bad[2]) if bad[2] else 0:04x}", text)
     damage = record.damage or ("" if clean == text else _unstorable(record))
     return record.native_id, record.version, clean, record.place, damage.replace("\0", "\\0"), record.gone
+
+
+def _is_storable(text: str) -> bool:
+    """Whether there is no need to look closer."""
+    return "\\u0000" not in text and (text.isascii() or not _HALF.search(text))
 
 
 def _unstorable(record: RawRecord) -> str:
@@ -99,4 +120,4 @@ def _unstorable(record: RawRecord) -> str:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, default=str, ensure_ascii=False)
+    return _ENCODER.encode(value)

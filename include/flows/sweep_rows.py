@@ -5,7 +5,7 @@ counts. A listing that did not end well is no listing.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 
 from include.domain.canonical_json import sha256
@@ -42,7 +42,7 @@ def sweep_rows(source: Swept, store: Store, *, entity: str, gone_max: int | None
         raise Retryable(f"{source.system} {entity} was never read; pull it first")
     held = _held(source, store, entity)
     listed = {
-        record.native_id: sha256(source.translate(entity, record.payload))
+        record.native_id: _hash(source, entity, record)
         for record in source.listing(entity, until=cursor)
         if not record.damage
     }
@@ -55,6 +55,7 @@ def sweep_rows(source: Swept, store: Store, *, entity: str, gone_max: int | None
     asked = [record for ids in _portions(doubtful) for record in source.rows(entity, ids)]
     there = {record.native_id for record in asked if not record.gone}
     absent = [native_id for native_id in doubtful if native_id in held and native_id not in there]
+    _refuse_contradiction(source, entity, [native_id for native_id in absent if native_id in listed])
     _refuse_mass(source, entity, absent=len(absent), held=len(held), gone_max=gone_max)
     found = _changed(source, entity, asked, held) + _absences(absent, {record.native_id for record in asked})
     fresh = [record for record in found if not record.gone and record.native_id in listed]
@@ -82,15 +83,20 @@ def _held(source: Swept, store: Store, entity: str) -> dict[str, str]:
 def _changed(
     source: Swept, entity: str, asked: Sequence[RawRecord], held: Mapping[str, str]
 ) -> list[RawRecord]:
-    """What differs from what we hold, under a version of its own: its stamp may be one we have already."""
-    changed = []
-    for record in asked:
-        row_hash = sha256(source.translate(entity, record.payload))
-        if record.gone or held.get(record.native_id) != row_hash:
-            changed.append(
-                record if record.gone else replace(record, version=f"{record.version}~{row_hash[:16]}")
-            )
-    return [record for record in changed if not record.gone or record.native_id in held]
+    """What differs from what we hold. Its stamp may be one we have already; its payload is not, and so it is kept."""
+    return [
+        record
+        for record in asked
+        if (
+            record.native_id in held
+            if record.gone
+            else held.get(record.native_id) != _hash(source, entity, record)
+        )
+    ]
+
+
+def _hash(source: Swept, entity: str, record: RawRecord) -> str:
+    return sha256(source.translate(entity, record.payload))
 
 
 def _absences(absent: Sequence[str], answered: set[str]) -> list[RawRecord]:
@@ -101,6 +107,14 @@ def _absences(absent: Sequence[str], answered: set[str]) -> list[RawRecord]:
         for native_id in absent
         if native_id not in answered
     ]
+
+
+def _refuse_contradiction(source: Swept, entity: str, listed: Sequence[str]) -> None:
+    if listed:
+        raise Retryable(
+            f"{source.system} {entity}: {len(listed):,} rows were listed and then not there when asked for by id; an "
+            "answer was cut off, or they went meanwhile. Nothing was removed; try again"
+        )
 
 
 def _refuse_mass(source: Swept, entity: str, *, absent: int, held: int, gone_max: int | None) -> None:

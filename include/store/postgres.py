@@ -1,6 +1,6 @@
 """Runs the named queries on Postgres; turns its failures into what to do next."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -97,7 +97,7 @@ class PostgresTransaction:
         count = 0
         with self._connection.cursor() as cursor, cursor.copy(target) as copy:
             for row in rows:
-                copy.write_row([_adapt(value) for value in row])
+                copy.write_row([_COPIED.get(type(value), _as_is)(value) for value in row])
                 count += 1
         return count
 
@@ -118,6 +118,22 @@ def _bytes(text: str) -> bytes:
 
 def _adapted(params: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _adapt(value) for name, value in params.items()}
+
+
+def _as_is(value: Any) -> Any:
+    return value
+
+
+def _array(values: list[Any]) -> Any:
+    """A list of text as Postgres writes an array; psycopg comes to the same, more slowly."""
+    if not values or set(map(type, values)) != {str}:
+        return values
+    if any('"' in value or "\\" in value for value in values):
+        values = [value.replace("\\", "\\\\").replace('"', '\\"') for value in values]
+    return '{"' + '","'.join(values) + '"}'
+
+
+_COPIED: dict[type, Callable[[Any], Any]] = {dict: Jsonb, list: _array}
 
 
 def _adapt(value: Any) -> Any:

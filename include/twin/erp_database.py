@@ -47,6 +47,17 @@ class Table:
         start = bisect_left(self._by_stamp, since, key=lambda row: row[0]) if since else 0
         return (row[2] for row in self._by_stamp[start:])
 
+    def hold(self, records: Sequence[Record]) -> None:
+        """These and no others from now on."""
+        self.records = {str(one["id"]): one for one in reversed(records)}
+        self.records = {native_id: self.records[native_id] for native_id in reversed(self.records)}
+        self.twins = [one for one in records if one is not self.records[str(one["id"])]]
+        self.changed()
+
+    def show(self, fields: dict[str, Field]) -> None:
+        """These fields and no others from now on."""
+        self.fields, self._kinds = fields, []
+
     def changed(self) -> None:
         self._by_stamp = []
 

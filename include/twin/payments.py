@@ -10,7 +10,6 @@ from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -22,7 +21,7 @@ from starlette.routing import Route
 
 from include.twin.payments_objects import Item, Refused, load_items
 from include.twin.payments_writes import Book, create
-from include.twin.web import json_reply, web_app
+from include.twin.web import json_of, json_reply, web_app
 from include.twin.world import Clock, World, utc_now
 
 ACCOUNT_VERSION = "2026-10-28.endive"
@@ -45,14 +44,13 @@ _REFERENCES = {
     "balance_transaction": "balance_transaction",
 }
 """What `expand` fills in: the name a list gives it and the one an object gives it -> the member."""
-_REFERRING = frozenset(_REFERENCES.values())
 _PAGING = {"limit", "starting_after", "ending_before", "expand"}
 _INSTANTS = {"created", "arrival_date"}
 _RELATIONS = {"": operator.eq, "gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le}
 
 
 @dataclass(frozen=True)
-class _Listing:
+class Listing:
     """One collection, newest first; items of one id stand together, from `first_at[id]` up to `after[id]`."""
 
     name: str
@@ -63,7 +61,7 @@ class _Listing:
 
 
 def payments_app(world: World, *, key: str, clock: Clock = utc_now) -> Starlette:
-    listings = {name: _listing(name, items) for name, items in load_items(world).items()}
+    listings = {name: listing_of(name, items) for name, items in load_items(world).items()}
     routes = [
         Route("/v1/{listing}", _list),
         Route("/v1/{listing}", create, methods=["POST"]),
@@ -76,13 +74,14 @@ def payments_app(world: World, *, key: str, clock: Clock = utc_now) -> Starlette
         exception_handlers={Refused: _refusal, HTTPException: _no_such_path},
     )
     app.state.listings, app.state.key = listings, key
-    app.state.book = Book(clock, partial(_add, listings))
+    app.state.book = Book(clock, partial(_put, listings))
     return app
 
 
-def _add(listings: dict[str, _Listing], collection: str, item: Item) -> None:
+def _put(listings: dict[str, Listing], collection: str, item: Item) -> None:
     """A write sorts its collection anew, which only a twin of few objects should be asked for often."""
-    listings[collection] = _listing(collection, [*listings[collection].items, item])
+    others = [held for held in listings[collection].items if held.id != item.id]
+    listings[collection] = listing_of(collection, [*others, item])
 
 
 # --- every request
@@ -127,8 +126,8 @@ def _no_such_path(request: Request, _refused: Exception) -> Response:
 # --- one object
 
 
-def _listing_of(request: Request) -> _Listing:
-    listing: _Listing | None = request.app.state.listings.get(request.path_params["listing"])
+def _listing_of(request: Request) -> Listing:
+    listing: Listing | None = request.app.state.listings.get(request.path_params["listing"])
     if listing is None:
         raise HTTPException(404)
     return listing
@@ -139,7 +138,7 @@ def _retrieve(request: Request) -> Response:
     at = listing.first_at.get(asked)
     if at is None:
         raise _no_such_object(404, listing, asked, "id")
-    return json_reply(_shown(listing.items[at].body, _expanded(request)))
+    return Response(_shown(listing.items[at], _expanded(request)), media_type="application/json")
 
 
 def _expanded(request: Request) -> set[str]:
@@ -148,12 +147,15 @@ def _expanded(request: Request) -> set[str]:
     return {_REFERENCES[value] for value in asked if value in _REFERENCES}
 
 
-def _shown(body: dict[str, Any], expanded: set[str]) -> dict[str, Any]:
-    referred = [name for name in _REFERRING if name not in expanded and isinstance(body.get(name), dict)]
-    return {**body, **{name: body[name]["id"] for name in referred}} if referred else body
+def _shown(item: Item, expanded: set[str]) -> bytes:
+    referred = [name for name in item.whole if name not in expanded]
+    if not referred:
+        return item.raw
+    body = item.body
+    return json_of({**body, **{name: body[name]["id"] for name in referred}})
 
 
-def _no_such_object(status: int, listing: _Listing, asked: str, param: str) -> Refused:
+def _no_such_object(status: int, listing: Listing, asked: str, param: str) -> Refused:
     singular = listing.name.removesuffix("s").replace("_", " ")
     return Refused(status, f"No such {singular}: '{asked}'", code="resource_missing", param=param)
 
@@ -170,24 +172,25 @@ def _list(request: Request) -> Response:
     )
     if "ending_before" in request.query_params:
         page.reverse()
-    expanded = _expanded(request)
-    data = [_shown(item.body, expanded) for item in page]
-    return json_reply({"object": "list", "data": data, "has_more": has_more, "url": request.url.path})
+    expanded, rest = _expanded(request), {"has_more": has_more, "url": request.url.path}
+    shown = b",".join(_shown(item, expanded) for item in page)
+    body = b'{"object":"list","data":[%b],%b' % (shown, json_of(rest)[1:])
+    return Response(body, media_type="application/json")
 
 
 def _page(
-    listing: _Listing, positions: Sequence[int], fits: Callable[[Item], bool], *, limit: int
+    listing: Listing, positions: Sequence[int], fits: Callable[[Item], bool], *, limit: int
 ) -> tuple[list[Item], bool]:
     page: list[Item] = []
     for item in filter(fits, (listing.items[position] for position in positions)):
         # Items that share an id share a page, over the limit if need be: the next page starts after their id.
-        if len(page) >= limit and item.body["id"] != page[-1].body["id"]:
+        if len(page) >= limit and item.id != page[-1].id:
             return page, True
         page.append(item)
     return page, False
 
 
-def _positions(listing: _Listing, request: Request) -> Sequence[int]:
+def _positions(listing: Listing, request: Request) -> Sequence[int]:
     """Where to look, nearest first: what is older than `starting_after`, or newer than `ending_before`."""
     asked = request.query_params
     payout = asked.get("payout")
@@ -214,7 +217,7 @@ def _limit(request: Request) -> int:
     return int(text)
 
 
-def _filter(listing: _Listing, param: str, text: str) -> Callable[[Item], bool]:
+def _filter(listing: Listing, param: str, text: str) -> Callable[[Item], bool]:
     """What one parameter of the request asks of an item. Raises Refused."""
     name, _, relation = param.partition("[")
     relation = relation.removesuffix("]")
@@ -234,13 +237,16 @@ def _instant_filter(name: str, relation: str, text: str) -> Callable[[Item], boo
     if compare is None or not re.fullmatch(r"-?\d{1,12}", text):
         raise Refused(400, f"Invalid timestamp: {text}", code="parameter_invalid_integer", param=name)
     bound = int(text)
+    if name == "created":
+        return lambda item: bool(compare(item.created, bound))
     return lambda item: bool(compare(item.body[name], bound))
 
 
-def _listing(name: str, items: Sequence[Item]) -> _Listing:
+def listing_of(name: str, items: Sequence[Item]) -> Listing:
+    """The collection of these items."""
     newest: dict[str, int] = {}
     for item in items:
-        newest[item.id] = max(item.body["created"], newest.get(item.id, item.body["created"]))
+        newest[item.id] = max(item.created, newest.get(item.id, item.created))
     # What has no id comes last: nothing can start after it.
     ordered = sorted(items, key=lambda item: (item.id != "", newest[item.id], item.id), reverse=True)
     by_payout: dict[str, list[int]] = {}
@@ -248,4 +254,4 @@ def _listing(name: str, items: Sequence[Item]) -> _Listing:
         by_payout.setdefault(item.payout, []).append(position)
     first_at = {item.id: position for position, item in reversed(list(enumerate(ordered)))}
     after = {item.id: position + 1 for position, item in enumerate(ordered)}
-    return _Listing(name, ordered, first_at, after, by_payout)
+    return Listing(name, ordered, first_at, after, by_payout)

@@ -5,10 +5,11 @@ Amounts are integers of the smallest unit, in Stripe's factor for the currency; 
 A date that is none becomes 0 and stands in the metadata, as do the columns Stripe has no place for.
 """
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from include.twin.web import json_of
 from include.twin.world import Row, World, business_noon, parse_decimal, parse_instant
 
 # https://docs.stripe.com/currencies: currencies not named here count in hundredths. So do ISK and UGX, though
@@ -19,6 +20,9 @@ _WHOLE = frozenset(
 _THOUSANDTHS = frozenset(["BHD", "JOD", "KWD", "OMR", "TND"])
 MODELESS = frozenset({"balance_transaction", "refund"})
 """Objects of Stripe's that do not say whether they are of live or of test mode."""
+
+REFERRING = ("balance_transaction",)
+"""Members held whole and shown as the id of what they are, unless a request has them expanded."""
 
 _ATTEMPT_TYPES = {"succeeded": "charge.succeeded", "failed": "charge.failed"}
 
@@ -31,26 +35,36 @@ class Refused(Exception):
         self.status, self.facts = status, facts
 
 
-@dataclass(frozen=True)
 class Item:
-    """An object as served. `payout`: the payout that holds it, which Stripe filters by but does not show."""
+    """An object as served, kept as the JSON it is served as: a million of them must fit into memory.
 
-    body: dict[str, Any]
-    payout: str = ""
+    `payout`: the payout that holds it, which Stripe filters by but does not show. `whole`: its members of REFERRING.
+    """
+
+    __slots__ = ("created", "id", "payout", "raw", "whole")
+
+    def __init__(self, body: Mapping[str, Any], payout: str = "") -> None:
+        self.raw = json_of(body)
+        self.id = str(body["id"] or "")
+        self.created: int = body["created"]
+        self.payout = payout
+        self.whole = tuple(name for name in REFERRING if isinstance(body.get(name), dict))
 
     @property
-    def id(self) -> str:
-        return str(self.body["id"] or "")
+    def body(self) -> dict[str, Any]:
+        """The object, read anew each time."""
+        body: dict[str, Any] = json.loads(self.raw)
+        return body
 
 
 def load_items(world: World) -> dict[str, list[Item]]:
     """The items of each collection of the API, by its name."""
-    charges = [_charge(row) for row in world.rows("payments/payments")]
-    charge_of = {charge["id"]: charge for charge in reversed(charges)}
+    charges = [Item(_charge(row)) for row in world.rows("payments/payments")]
+    charge_of: dict[str | None, Item] = {charge.id: charge for charge in reversed(charges)}
     payouts = [_payout(row) for row in world.rows("payments/payouts")]
     paid_at = {payout["id"]: payout["created"] for payout in payouts}
     return {
-        "charges": [Item(charge) for charge in charges],
+        "charges": charges,
         "refunds": [Item(_reversal(row, "refund", "created_on")) for row in world.rows("payments/refunds")],
         "disputes": [Item(_reversal(row, "dispute", "opened_on")) for row in world.rows("payments/disputes")],
         "payouts": [Item(payout) for payout in payouts],
@@ -142,13 +156,14 @@ def _payout_items(world: World, paid_at: Mapping[str | None, int]) -> list[Item]
     return items
 
 
-def _attempt(row: Row, charge_of: Mapping[str | None, Mapping[str, Any]]) -> dict[str, Any]:
+def _attempt(row: Row, charge_of: Mapping[str | None, Item]) -> dict[str, Any]:
     """An attempt as the event of a charge that succeeded or failed; other outcomes keep their word."""
     outcome, decline = row.get("outcome", ""), row.get("decline_code") or None
     occurred = parse_instant(row.get("occurred_at", ""))
     garbage = {} if occurred else _rest({"occurred_at": row.get("occurred_at", "")}, [])
     payment = row.get("payment_id") or None
-    charge = dict(charge_of.get(payment, {"id": payment, "object": "charge", "metadata": {}}))
+    known = charge_of.get(payment)
+    charge = known.body if known else {"id": payment, "object": "charge", "metadata": {}}
     served = ["id", "payment_id", "outcome", "decline_code", "occurred_at"]
     charge |= {
         "failure_code": decline,

@@ -46,10 +46,10 @@ class Answer:
 
 @dataclass
 class Book:
-    """What is written: `add` puts an item into a collection; `held` finds what was made here or came with the world."""
+    """What is written: `put` puts an item into a collection, in the place of one of its id."""
 
     clock: Clock
-    add: Callable[[str, Item], None]
+    put: Callable[[str, Item], None]
     answers: dict[str, Answer] = field(default_factory=dict)
 
     def now(self) -> int:
@@ -99,7 +99,7 @@ def _customer(_request: Request, book: Book, form: Form) -> Body:
         "name": form.get("name"),
         "description": form.get("description"),
     }
-    book.add("customers", Item(body))
+    book.put("customers", Item(body))
     return body
 
 
@@ -132,7 +132,7 @@ def _charged(book: Book, form: Form, source: str, *, intent: str | None) -> Body
     if not reason:
         fee = amount * _FEE_THOUSANDTHS // 1_000 + _FEE_FIXED
         charge["balance_transaction"] = _moved(book, charge, amount=amount, fee=fee)
-    book.add("charges", Item(charge))
+    book.put("charges", Item(charge))
     _happened(book, f"charge.{charge['status']}", charge)
     if reason:
         facts = {
@@ -159,14 +159,16 @@ def _intent(_request: Request, book: Book, form: Form) -> Body:
         "payment_method": method,
         "status": "requires_payment_method",
     }
-    book.add("payment_intents", Item(intent))
+    book.put("payment_intents", Item(intent))
     try:
         charge = _charged(book, form, method, intent=intent["id"])
     except Refused as refused:
         intent["latest_charge"] = refused.facts.get("charge")
+        book.put("payment_intents", Item(intent))
         _happened(book, "payment_intent.payment_failed", intent)
         raise
     intent |= {"latest_charge": charge["id"], "status": "succeeded"}
+    book.put("payment_intents", Item(intent))
     _happened(book, "payment_intent.succeeded", intent)
     return intent
 
@@ -196,8 +198,9 @@ def _refund(request: Request, book: Book, form: Form) -> Body:
         "reason": form.get("reason"),
         "status": "succeeded",
     }
+    book.put("charges", Item(charge, listing.items[at].payout))
     refund["balance_transaction"] = _moved(book, refund, amount=-amount, fee=0)
-    book.add("refunds", Item(refund))
+    book.put("refunds", Item(refund))
     _happened(book, "charge.refunded", charge)
     return refund
 
@@ -214,7 +217,7 @@ def _moved(book: Book, cause: Body, *, amount: int, fee: int) -> Body:
         "source": cause["id"],
         "type": cause["object"],
     }
-    book.add("balance_transactions", Item(body))
+    book.put("balance_transactions", Item(body))
     return body
 
 
@@ -227,7 +230,7 @@ def _happened(book: Book, kind: str, about: Body) -> None:
         "livemode": False,
         "type": kind,
     }
-    book.add("events", Item(event))
+    book.put("events", Item(event))
 
 
 def _new(prefix: str, kind: str, book: Book, form: Form) -> Body:

@@ -68,7 +68,10 @@ async def job(request: Request) -> Response:
         if state not in {"UploadComplete", "Aborted"}:
             raise Refused(400, "INVALIDJOBSTATE", f"invalid state: {state}")
         found.state = str(state)
-        return json_reply(_info(request, found))
+        reply = json_reply(_info(request, found))
+        if not found.polls_left:  # what was handed in is done, whether or not anybody asks after it
+            polled(found, lambda waiting: _run(request, waiting))
+        return reply
     polled(found, lambda waiting: _run(request, waiting))
     return json_reply(_info(request, found))
 

@@ -1,4 +1,4 @@
-"""Runs the twin: Salesforce, the ERP, the payments platform and a mailbox, on loopback, in one process."""
+"""Runs the twin on loopback, in one process: Salesforce, the ERP, the payments platform, a mailbox, its control."""
 
 import asyncio
 import signal
@@ -16,7 +16,11 @@ import uvicorn
 from aiosmtpd.smtp import SMTP
 from starlette.types import ASGIApp
 
+from include.twin.control import control_app
 from include.twin.erp import erp_app
+from include.twin.faults import SYSTEMS, Injector, Script
+from include.twin.faulty_data import DataFaults
+from include.twin.faulty_wire import Faulty
 from include.twin.mailbox import Sink, mailbox_app
 from include.twin.payments import payments_app
 from include.twin.salesforce import salesforce_app
@@ -26,6 +30,7 @@ LOOPBACK = "127.0.0.1"
 MAIL_BYTES_MAX = 64 * 1024 * 1024
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 5
+NO_FAULTS = Script()
 
 
 class PortTaken(Exception):
@@ -41,6 +46,7 @@ class TwinPorts:
     payments: int = 0
     smtp: int = 0
     mailbox: int = 0
+    control: int = 0
 
 
 @dataclass(frozen=True)
@@ -51,9 +57,17 @@ class TwinKeys:
     payments_key: str
 
 
-def serve(*, world: Path, mailbox: Path, ports: TwinPorts, keys: TwinKeys, clock: Clock = utc_now) -> None:
-    """Serves until SIGTERM or SIGINT. Raises NoWorld, PortTaken."""
-    apps = _apps(world, mailbox, keys, clock)
+def serve(
+    *,
+    world: Path,
+    mailbox: Path,
+    ports: TwinPorts,
+    keys: TwinKeys,
+    clock: Clock = utc_now,
+    faults: Script = NO_FAULTS,
+) -> None:
+    """Serves until SIGTERM or SIGINT. Raises NoWorld, PortTaken, BadFault."""
+    apps = _apps(world, mailbox, keys, Injector(faults, clock), faults)
     with _bound(ports) as sockets:
 
         async def until_a_signal() -> None:
@@ -67,10 +81,16 @@ def serve(*, world: Path, mailbox: Path, ports: TwinPorts, keys: TwinKeys, clock
 
 @contextmanager
 def running(
-    *, world: Path, mailbox: Path, keys: TwinKeys, ports: TwinPorts | None = None, clock: Clock = utc_now
+    *,
+    world: Path,
+    mailbox: Path,
+    keys: TwinKeys,
+    ports: TwinPorts | None = None,
+    clock: Clock = utc_now,
+    faults: Script = NO_FAULTS,
 ) -> Iterator[TwinPorts]:
-    """The twin in a thread, on free ports unless told otherwise. Raises NoWorld, PortTaken."""
-    apps = _apps(world, mailbox, keys, clock)
+    """The twin in a thread, on free ports unless told otherwise. Raises NoWorld, PortTaken, BadFault."""
+    apps = _apps(world, mailbox, keys, Injector(faults, clock), faults)
     with _bound(ports or TwinPorts()) as sockets:
         listening: Future[Callable[[], object]] = Future()
 
@@ -89,14 +109,30 @@ def running(
             thread.join()
 
 
-def _apps(world: Path, mailbox: Path, keys: TwinKeys, clock: Clock) -> dict[str, ASGIApp]:
+def _apps(
+    world: Path, mailbox: Path, keys: TwinKeys, injector: Injector, script: Script
+) -> dict[str, ASGIApp]:
     held = load_world(world)
     client_id, client_secret = keys.salesforce_client_id, keys.salesforce_client_secret
+    clocks = {system: injector.clock_of(system) for system in SYSTEMS}
+    salesforce = salesforce_app(
+        held, client_id=client_id, client_secret=client_secret, clock=clocks["salesforce"]
+    )
+    erp = erp_app(held, key=keys.erp_key, clock=clocks["erp"])
+    payments = payments_app(held, key=keys.payments_key, clock=clocks["payments"])
+    data = DataFaults(injector, salesforce.state.org, erp.state.database, payments.state.listings)
+    for fault in script.faults:
+        data.arm(fault)
+    forget = salesforce.state.org.grants.expire_sessions
+    faulty = {
+        name: Faulty(app, injector, name, strike=data.strike, forget=forget)
+        for name, app in zip(SYSTEMS, (salesforce, erp, payments), strict=True)
+    }
+    clock = injector.clock_of("payments")
     return {
-        "salesforce": salesforce_app(held, client_id=client_id, client_secret=client_secret, clock=clock),
-        "erp": erp_app(held, key=keys.erp_key, clock=clock),
-        "payments": payments_app(held, key=keys.payments_key, clock=clock),
+        **faulty,
         "mailbox": mailbox_app(mailbox, clock=clock),
+        "control": control_app(data, clock=clock),
     }
 
 

@@ -33,9 +33,7 @@ def failures_of(entity: str, rows: Sequence[Translated]) -> dict[int, list[Failu
     """Every broken rule by position in `rows`; rows that are good are absent. One bad row never hides another."""
     spec = ENTITIES[entity]
     frame = pd.DataFrame(
-        [[row.get(field.name) for field in spec.fields] for row in rows],
-        columns=[field.name for field in spec.fields],
-        dtype="string",
+        {field.name: pd.array([row.get(field.name) for row in rows], dtype="string") for field in spec.fields}
     )
     try:
         schema(entity).validate(frame, lazy=True)

@@ -25,7 +25,8 @@ CREATE TEMP TABLE incoming_records (
 
 -- name: keep_records
 -- What we hold already is the overlap of two reads, not a change: for a file any statement we hold, for a live system
--- the newest one, since a row may go back to what it was.
+-- the newest one, since a row may go back to what it was. There the payload must be the same as well: a formula field
+-- changes without a new stamp.
 INSERT INTO raw.records (pull_id, system, entity, native_id, version, payload, place, damage, gone)
 SELECT pull_id, system, entity, native_id, version, payload, place, damage, gone
 FROM incoming_records AS incoming
@@ -33,27 +34,37 @@ WHERE NOT EXISTS (
     SELECT FROM raw.records AS held
     WHERE held.system = incoming.system AND held.entity = incoming.entity AND held.native_id = incoming.native_id
         AND held.version = incoming.version
-        AND (%(states_once)s OR NOT EXISTS (
+        AND (%(states_once)s OR held.payload = incoming.payload AND NOT EXISTS (
             SELECT FROM raw.records AS newer
             WHERE newer.system = held.system AND newer.entity = held.entity AND newer.native_id = held.native_id
-                AND newer.seq > held.seq AND newer.version <> held.version
+                AND newer.seq > held.seq
+                AND (newer.version <> held.version OR newer.payload <> held.payload)
         ))
 )
 ORDER BY position;
 
 -- name: last_proven
--- The end of the last window proven complete; later windows start there until they too are proven.
-SELECT cursor_until FROM ops.proofs
+-- The end of the last window proven complete; later windows start there until they too are proven. What a later look at
+-- everything disproved is not proven any more.
+SELECT cursor_until FROM ops.proofs AS proof
 WHERE system = %(system)s AND entity = %(entity)s AND proven
+    AND NOT EXISTS (
+        SELECT FROM ops.proofs AS later
+        WHERE later.system = proof.system AND later.entity = proof.entity AND later.proof_id > proof.proof_id
+            AND NOT later.proven AND later.cursor_after IS NULL
+    )
 ORDER BY proof_id DESC LIMIT 1;
 
 -- name: held_records
--- What we hold of the keys the source stated; no row for what we lack.
-SELECT DISTINCT ON (wanted.native_id, wanted.version) wanted.native_id, wanted.version, records.payload
+-- What we hold of the keys the source stated, as last received (the payload where it is asked for); no row for what we
+-- lack.
+SELECT DISTINCT ON (wanted.native_id, wanted.version)
+    wanted.native_id, wanted.version, CASE WHEN %(with_payload)s THEN records.payload END AS payload
 FROM unnest(%(native_ids)s::text[], %(versions)s::text[]) AS wanted (native_id, version)
 JOIN raw.records
     ON records.system = %(system)s AND records.entity = %(entity)s
-    AND records.native_id = wanted.native_id AND records.version = wanted.version;
+    AND records.native_id = wanted.native_id AND records.version = wanted.version
+ORDER BY wanted.native_id, wanted.version, records.seq DESC;
 
 -- name: record_proof
 INSERT INTO ops.proofs (
@@ -74,8 +85,13 @@ ORDER BY system, entity, proof_id DESC;
 -- name: rewind_cursor
 -- Back to the end of the last proven window (or to the beginning), so that the unproven one is read again.
 WITH proven AS (
-    SELECT cursor_until FROM ops.proofs
+    SELECT cursor_until FROM ops.proofs AS proof
     WHERE system = %(system)s AND entity = %(entity)s AND proven
+        AND NOT EXISTS (
+            SELECT FROM ops.proofs AS later
+            WHERE later.system = proof.system AND later.entity = proof.entity AND later.proof_id > proof.proof_id
+                AND NOT later.proven AND later.cursor_after IS NULL
+        )
     ORDER BY proof_id DESC LIMIT 1
 ), moved AS (
     UPDATE ops.cursors SET position = proven.cursor_until, moved_at = clock_timestamp()

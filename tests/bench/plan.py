@@ -13,6 +13,7 @@ from tests.bench import steps
 from tests.bench.landed import forget_outdated
 from tests.bench.places import BENCH, HOME, about, keep
 from tests.bench.table import write_document
+from tests.bench.throughput import measured
 
 Step = tuple[str, Callable[[steps.Bench], Any]]
 
@@ -32,11 +33,25 @@ class Scale(StrEnum):
         return int(self.replace("k", "000").replace("m", "000000"))
 
 
+def throughput_sizes(largest: int) -> list[tuple[str, int]]:
+    """A fifth of the required rows, and what is required from ten million on: 100k accounts, 1M payments."""
+    if largest >= Scale.TEN_MILLION.size:
+        return [("accounts", 100_000), ("payments", 1_000_000)]
+    return [(entity, min(20_000, largest)) for entity in ("accounts", "payments")]
+
+
+def throughput(bench: steps.Bench, *, entity: str, size: int) -> Any:
+    """Extract to landed, beside a bare client and the peers."""
+    return keep(f"throughput-{entity}-{size}", measured(bench, entity, size=size))
+
+
 def planned(largest: int) -> Iterator[Step]:
     """Cheap steps first, so that a run that is cut short has most of the answers."""
     yield "determinism", partial(steps.determinism, size=min(SAME_SIZE, largest))
     yield "controls", partial(steps.controls, size=min(CONTROL_SIZE, largest))
     yield "real", steps.real
+    for entity, size in throughput_sizes(largest):
+        yield f"throughput-{entity}-{size}", partial(throughput, entity=entity, size=size)
     sizes = [scale.size for scale in Scale if scale.size <= largest]
     for size in sizes:
         if size == Scale.HUNDRED_THOUSAND.size:

@@ -14,6 +14,7 @@ PRECISION, PRECISION_BY_VALUE = Decimal("0.9999"), Decimal("0.99999")
 RECALL, COVERAGE, MACRO_F1, WITHHELD = Decimal("0.97"), Decimal("0.94"), Decimal("0.95"), Decimal("0.99")
 PLAIN_RATIO, DAY_RATIO, FLAT_RATIO = 3, 1.5, 1.5
 PEAK_MIB = 1024
+LIMIT_SHARE, LANDING_MIB = 0.6, 300
 SIZES = {10_000: "10k", 100_000: "100k", 1_000_000: "1M", 10_000_000: "10M"}
 WHOLE = 100_000
 BIG = 1_000_000
@@ -45,6 +46,7 @@ def lines(kept: Kept) -> Iterator[Line]:
     yield _day(kept)
     yield from _growth(kept)
     yield from _sameness(kept)
+    yield from _throughput(kept)
 
 
 def why_not(kept: Kept, name: str) -> str:
@@ -189,6 +191,40 @@ def _sameness(kept: Kept) -> Iterator[Line]:
     else:
         words = " against ".join(one[:12] for one in buckets.values())
         yield Line("1 against 8 buckets", required, words, len(set(buckets.values())) == 1)
+
+
+def _throughput(kept: Kept) -> Iterator[Line]:
+    for entity in ("accounts", "payments"):
+        what = f"extract to landed, {entity}"
+        names = [
+            name for name in kept if name.startswith(f"throughput-{entity}-") and not why_not(kept, name)
+        ]
+        if not names:
+            yield Line(what, f"≥ {LIMIT_SHARE}x a bare client", "this step was not run", None)
+            continue
+        found = max((kept[name] for name in names), key=lambda one: one["size"])
+        what, run = f"{what}, {found['size']:,} rows", found["run"]
+        if "failed" in run:
+            yield Line(what, f"≥ {LIMIT_SHARE}x a bare client", f"it broke: {run['failed']}", passed=False)
+            continue
+        share = found["bare"]["seconds"] / run["seconds"]
+        rates = (
+            f"{run['rows'] / run['seconds']:,.0f}/s against {run['rows'] / found['bare']['seconds']:,.0f}/s"
+        )
+        words = f"{share:.2f}x ({rates}; proving it takes {run['prove_s']:.1f} s more)"
+        yield Line(what, f"≥ {LIMIT_SHARE}x a bare client", words, share >= LIMIT_SHARE and run["proven"])
+        yield Line(
+            f"{what}, memory",
+            f"≤ {LANDING_MIB} MiB",
+            f"{run['peak_mib']} MiB",
+            run["peak_mib"] <= LANDING_MIB,
+        )
+        for peer, other in found["peers"].items():
+            if "failed" in other:
+                yield Line(f"{what}, ahead of {peer}", "quicker", f"it broke: {other['failed']}", None)
+                continue
+            words = f"{run['seconds']:.1f} s against {other['seconds']:.1f} s and {other['peak_mib']} MiB"
+            yield Line(f"{what}, ahead of {peer}", "quicker", words, run["seconds"] < other["seconds"])
 
 
 def _at_least(what: str, floor: Decimal, value: str | None, *, note: str = "") -> Line:

@@ -90,7 +90,7 @@ def test_all_rows_arrive_and_the_source_proves_it(live: Start, read: Read, case:
     records, cursor = read(source, case.entity)
     totals = source.totals(case.entity, after=None, until=cursor)
     assert len(records) == case.count
-    assert totals.keys == keys(records)
+    assert set(totals.keys) == keys(records)
     assert {currency: f"{total}" for currency, total in totals.amounts.items()} == case.sums
 
 
@@ -105,7 +105,7 @@ def test_small_pages_skip_and_repeat_nothing(live: Start, read: Read, case: Case
     records, cursor = read(source, case.entity)
     assert len(records) == len(keys(records)) == case.count
     assert set(cursor) == {"until"}
-    assert source.totals(case.entity, after=None, until=cursor).keys == keys(records)
+    assert set(source.totals(case.entity, after=None, until=cursor).keys) == keys(records)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -117,7 +117,7 @@ def test_a_quiet_source_has_nothing_more(live: Start, read: Read, case: Case):
     records, second = read(source, case.entity, first)
     assert records == []
     assert second["until"] > first["until"]
-    assert source.totals(case.entity, after=first, until=second).keys == frozenset()
+    assert set(source.totals(case.entity, after=first, until=second).keys) == set()
 
 
 @pytest.mark.parametrize(("system", "entity"), [("erp", "invoices"), ("payments", "payments")])
@@ -223,7 +223,7 @@ def test_garbage_passes_as_text_and_is_proven_too(live: Start, read: Read, case:
     totals = source.totals(case.entity, after=None, until=cursor)
     named = [record for record in records if not record.damage]
     assert [record.damage for record in records if record.damage] == ["has no id"]
-    assert totals.keys == keys(named)
+    assert set(totals.keys) == keys(named)
     assert len(named) == len(keys(named)) == case.count
     assert {currency: f"{total}" for currency, total in totals.amounts.items()} == case.sums
     assert any("1,000.00" in source.translate(case.entity, record.payload).values() for record in named)

@@ -38,9 +38,10 @@ def test_a_walk_resumes_where_its_last_page_ended_up_to_the_same_horizon():
     )
 
 
-def test_a_source_whose_clock_went_back_does_not_take_the_cursor_with_it():
-    walk = walk_from({"until": NOON.isoformat()}, overlap=OVERLAP, horizon=lambda: NOON - timedelta(days=1))
-    assert walk.until == NOON
+def test_a_source_whose_clock_went_back_takes_the_cursor_with_it_so_that_nothing_new_lies_below():
+    morning = NOON - timedelta(hours=3)
+    walk = walk_from({"until": NOON.isoformat()}, overlap=OVERLAP, horizon=lambda: morning)
+    assert (walk.since, walk.until) == (morning - OVERLAP, morning)
 
 
 def test_a_window_is_what_the_walks_between_its_cursors_read():

@@ -13,7 +13,7 @@ import pytest
 from airflow.sdk import Connection, RetryAction
 from airflow.sdk.exceptions import AirflowSkipException
 
-from include import wiring, wiring_files, wiring_mail
+from include import wiring, wiring_entities, wiring_files, wiring_mail
 from include.flows import check_completeness, land_records, pull_changes
 from include.ports import Fatal, Rejected, Retryable, Source, Store, Uncertain
 from include.store.postgres import PostgresStore
@@ -154,7 +154,7 @@ def test_an_entity_that_stops_does_not_keep_the_others_from_being_read(
         return "fine"
 
     with pytest.raises(worst) as stopped:
-        wiring.each_entity(SOURCE, act)
+        wiring_entities.each_entity(SOURCE, act)
     assert done == [entity for entity in SOURCE.entities if entity not in stops]
     assert all(f"erp {entity}: {stop}" in str(stopped.value) for entity, stop in stops.items())
 
@@ -188,20 +188,20 @@ NO_STORE = cast("Store", None)
 
 def test_a_proven_window_is_not_pulled_again(checks: Callable[..., list[str]]):
     pulled = checks([])
-    wiring.prove_entity(SOURCE, NO_STORE, entity="invoices")
+    wiring_entities.prove_entity(SOURCE, NO_STORE, entity="invoices")
     assert pulled == []
 
 
 def test_an_unproven_window_is_pulled_and_asked_once_more(checks: Callable[..., list[str]]):
     pulled = checks(["I1 @ 1"], [])
-    wiring.prove_entity(SOURCE, NO_STORE, entity="invoices")
+    wiring_entities.prove_entity(SOURCE, NO_STORE, entity="invoices")
     assert pulled == ["rewound invoices", "invoices", "landed invoices"]
 
 
 def test_a_window_that_stays_unproven_fails_with_what_is_missing(checks: Callable[..., list[str]]):
     pulled = checks(["I1 @ 1"], ["I1 @ 1"])
     with pytest.raises(Fatal, match="missing I1 @ 1"):
-        wiring.prove_entity(SOURCE, NO_STORE, entity="invoices")
+        wiring_entities.prove_entity(SOURCE, NO_STORE, entity="invoices")
     assert pulled == ["rewound invoices", "invoices", "landed invoices"]
 
 
@@ -239,7 +239,7 @@ def test_a_folder_is_pulled_landed_and_proven_as_its_tasks_do(
     connect("fx_rates", conn_type="fs", extra={"path": str(tmp_path)})
     (tmp_path / "hist.csv").write_text("Date,USD\n2026-06-30,1.12\n")
     os.utime(tmp_path / "hist.csv", (1_000, 1_000))
-    for step in (wiring.pull, wiring.land, wiring.prove):
+    for step in (wiring_entities.pull, wiring_entities.land, wiring_entities.prove, wiring_entities.sweep):
         step(wiring_files.fx())
     with store.transaction() as tx:
         proven = tx.rows("complete_sources", until=datetime(2026, 7, 1, tzinfo=UTC))

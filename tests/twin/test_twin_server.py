@@ -74,9 +74,16 @@ def test_serving_prints_each_address_once_and_ends_on_a_signal(
         text=True,
     ) as twin:
         assert twin.stdout
-        lines = [twin.stdout.readline() for _ in range(5)]
+        lines = [twin.stdout.readline() for _ in range(6)]
         twin.send_signal(number)
         rest, _ = twin.communicate(timeout=60)
-    assert [line.split()[0] for line in lines] == ["salesforce", "erp", "payments", "smtp", "mailbox"]
+    assert [line.split()[0] for line in lines] == [
+        "salesforce",
+        "erp",
+        "payments",
+        "smtp",
+        "mailbox",
+        "control",
+    ]
     assert all("://127.0.0.1:" in line for line in lines)
     assert (rest, twin.returncode) == ("", 0)

@@ -4,21 +4,24 @@ Stripe's objects have no stamp of their last change. So a window begins well bef
 object's version is the hash of what we read in it: an unchanged object read again is one we hold already.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from decimal import Decimal
 from itertools import islice
 from typing import Any
 
 from include.connectors.stripe.client import Object, Position, StripePayments
 from include.connectors.stripe.translate import COLLECTIONS, is_attempt, recovered_attempt, translate
-from include.connectors.windows import Walk, complete_until, walk_from, window
+from include.connectors.windows import Key, Walk, complete_until, walk_from, window
 from include.connectors.wire import record_key, sums, usable
 from include.domain.canonical_json import sha256
 from include.ports import Cursor, Page, RawRecord, SourceTotals, Translated
 
 SETTLE = timedelta(minutes=1)
-LISTS_PER_PAGE = 10
+LISTS_PER_PAGE = 50
+ROWS_AT_ONCE = 1_000
 
 LOOKBACK = {
     "payments": timedelta(days=14),  # bank debits fail or settle within
@@ -91,20 +94,37 @@ class StripeSource:
     def totals(self, entity: str, *, after: Cursor | None, until: Cursor) -> SourceTotals:
         """The window listed once more, and added up. Raises Retryable, Fatal."""
         walk = window(after=after, until=until, overlap=LOOKBACK[entity])
-        rows = {
-            (str(payload["id"]), sha256(row)): row
+        listed = (
+            payload
             for stretch in self._stretches(entity, walk)
             for payload in self._payloads(
                 entity, stretch, self._client.objects(stretch.collection, **stretch.params)
             )
-            if usable(payload["id"])
-            for row in [self.translate(entity, payload)]
-        }
-        return SourceTotals(keys=frozenset(rows), amounts=sums(entity, rows.values()))
+        )
+        amounts: defaultdict[str, Decimal] = defaultdict(Decimal)
+        return SourceTotals(keys=self._stated(entity, listed, amounts), amounts=amounts)
 
     def translate(self, entity: str, payload: Mapping[str, Any]) -> Translated:
         """The object in canonical field names, money in major units."""
         return translate(entity, payload, zone=self._zone)
+
+    def _stated(
+        self, entity: str, listed: Iterable[Object], amounts: defaultdict[str, Decimal]
+    ) -> Iterator[Key]:
+        """The keys of what is listed, portion by portion; its amounts are added up on the way.
+
+        What a list gives twice stands close together, so the portion before is all that need be remembered.
+        """
+        payloads = (payload for payload in listed if usable(payload["id"]))
+        before: Mapping[Key, Translated] = {}
+        while portion := list(islice(payloads, ROWS_AT_ONCE)):
+            translated = ((payload, self.translate(entity, payload)) for payload in portion)
+            stated = {(str(payload["id"]), sha256(row)): row for payload, row in translated}
+            rows = {key: row for key, row in stated.items() if key not in before}
+            for currency, total in sums(entity, rows.values()).items():
+                amounts[currency] += total
+            yield from rows
+            before = stated
 
     def _stretches(self, entity: str, walk: Walk) -> list[Stretch]:
         """The lists to read for a window, newest first. Attempts from before the events kept are in the charges."""

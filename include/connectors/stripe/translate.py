@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from typing import Any
 
 from include.connectors.wire import as_text
@@ -55,21 +56,31 @@ def major_text(amount: Any, currency: str | None) -> str | None:
     """
     if not isinstance(amount, int) or isinstance(amount, bool):
         return as_text(amount)
-    return f"{STRIPE.major(amount, currency=currency or ''):f}"
+    places = _places(currency or "")
+    digits = f"{abs(amount):0{places + 1}d}"
+    text = f"{digits[:-places]}.{digits[-places:]}" if places else digits
+    return f"-{text}" if amount < 0 else text
+
+
+@lru_cache(maxsize=1_024)
+def _places(currency: str) -> int:
+    """Decimals of Stripe's smallest unit of the currency."""
+    return len(str(STRIPE.units_per_major(currency))) - 1
 
 
 def _payment(charge: Payload, zone: tzinfo) -> Translated:
     metadata, transaction = _inside(charge, "metadata"), _inside(charge, "balance_transaction")
     # A charge settled in another currency has its fee in that one.
     same = transaction.get("currency") == charge.get("currency")
+    currency = _currency(charge)
     return {
         "id": as_text(charge.get("id")),
         "customer_id": _erp_customer(charge, metadata),
         "payer_text": as_text(metadata.get("payer_text")),
         "reference": as_text(charge.get("description")),
-        "currency": _currency(charge),
-        "amount": _money(charge, "amount"),
-        "fee": _money(transaction, "fee") if same else None,
+        "currency": currency,
+        "amount": major_text(charge.get("amount"), currency),
+        "fee": major_text(transaction.get("fee"), currency) if same else None,
         "paid_on": _day(charge, "created", "paid_on", zone),
         "status": as_text(charge.get("status")),
         "invoice_id": as_text(metadata.get("invoice_id")),
@@ -158,8 +169,8 @@ def _money(payload: Payload, name: str) -> str | None:
 
 def _day(payload: Payload, name: str, stated: str, zone: tzinfo) -> str | None:
     """The day of an instant; without one, the day stated in the metadata."""
-    at = _instant(payload.get(name))
-    return at.astimezone(zone).date().isoformat() if at else as_text(_inside(payload, "metadata").get(stated))
+    at = _instant(payload.get(name), zone)
+    return at.date().isoformat() if at else as_text(_inside(payload, "metadata").get(stated))
 
 
 def _instant_text(seconds: Any) -> str | None:
@@ -167,9 +178,9 @@ def _instant_text(seconds: Any) -> str | None:
     return at.isoformat() if at else None
 
 
-def _instant(seconds: Any) -> datetime | None:
+def _instant(seconds: Any, zone: tzinfo = UTC) -> datetime | None:
     try:
-        return datetime.fromtimestamp(seconds, UTC) if seconds else None
+        return datetime.fromtimestamp(seconds, zone) if seconds else None
     except (TypeError, ValueError, OverflowError, OSError):
         return None
 

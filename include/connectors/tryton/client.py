@@ -155,7 +155,7 @@ class TrytonClient:
         if response.ok and isinstance(known, dict) and (unknown := set(names) - set(known)):
             raise Fatal(
                 f"ERP {model} has no field {', '.join(sorted(unknown))}; "
-                "activate our module there (include/tryton_module)"
+                "activate our module there (include/tryton_module), or give our user access to it again"
             )
 
     def _records(self, response: requests.Response, model: str) -> list[Record]:

@@ -1,0 +1,87 @@
+"""What tasks do to a source, entity by entity: pull, land, prove, sweep."""
+# ruff: noqa: PLC0415  # flows are imported inside tasks only, as in include/wiring.py
+
+import logging
+from collections.abc import Callable
+
+from include import wiring
+from include.ports import Fatal, Retryable, Source, Stop, Store
+
+COMPLAINTS_SHOWN = 20
+
+log = logging.getLogger(__name__)
+
+
+def each_entity(source: Source, act: Callable[[str], object]) -> None:
+    """Do it for every entity, also after one that stops; then raises what stopped, naming all of it."""
+    stopped: dict[str, Stop] = {}
+    for entity in source.entities:
+        try:
+            log.info("%s %s: %s", source.system, entity, act(entity))
+        except Stop as stop:
+            log.error("%s %s: %s", source.system, entity, stop)  # noqa: TRY400  # the message is the news, not the stack
+            stopped[entity] = stop
+    if stopped:
+        worst = next((stop for stop in stopped.values() if not isinstance(stop, Retryable)), None)
+        kind = type(worst) if worst else Retryable
+        raise kind("; ".join(f"{source.system} {entity}: {stop}" for entity, stop in stopped.items()))
+
+
+def pull(source: Source) -> None:
+    """Keep what changed in every entity."""
+    from include.flows.pull_changes import pull_changes
+
+    db = wiring.store()
+    each_entity(source, lambda entity: pull_changes(source, db, entity=entity))
+    for note in list(getattr(source, "notes", tuple)())[:COMPLAINTS_SHOWN]:
+        log.warning("%s: %s", source.system, note)
+
+
+def prove(source: Source) -> None:
+    """Prove every entity's window complete. One that is not is pulled and asked once more."""
+    db = wiring.store()
+    each_entity(source, lambda entity: prove_entity(source, db, entity=entity))
+
+
+def sweep(source: Source, *, gone_max: int | None = None) -> None:
+    """Compare all of every entity, not its last window alone, and mend what differs.
+
+    `gone_max`: rows of an entity that may vanish at once, by default a small share of them.
+    """
+    from include.flows.sweep_entity import sweep_entity
+
+    db = wiring.store()
+    each_entity(source, lambda entity: sweep_entity(source, db, entity=entity, gone_max=gone_max))
+
+
+def prove_entity(source: Source, db: Store, *, entity: str) -> object:
+    """The proof. Raises Fatal with its text when the window stays unproven, Retryable."""
+    from include.flows.check_completeness import check_completeness
+    from include.flows.land_records import land_records
+    from include.flows.pull_changes import pull_changes, rewind
+
+    proof = check_completeness(source, db, entity=entity)
+    if not proof.proven:
+        log.warning("%s; reading the unproven window once more", proof)
+        rewind(db, system=source.system, entity=entity)
+        pull_changes(source, db, entity=entity)
+        land_records(source, db, entity=entity)
+        proof = check_completeness(source, db, entity=entity)
+    if not proof.proven:
+        raise Fatal(str(proof))
+    return proof
+
+
+def land(source: Source) -> None:
+    """Land every entity; what is quarantined is told, some of it by name."""
+    from include.flows.land_records import land_records
+
+    db = wiring.store()
+
+    def land_entity(entity: str) -> str:
+        landed = land_records(source, db, entity=entity)
+        for complaint in landed.complaints[:COMPLAINTS_SHOWN]:
+            log.warning("quarantined: %s", complaint)
+        return f"{landed.good} good, {landed.quarantined} quarantined"
+
+    each_entity(source, land_entity)
