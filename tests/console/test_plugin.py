@@ -13,7 +13,7 @@ def test_the_pages_are_built_where_they_are_served(
 ):
     monkeypatch.setattr(sys, "argv", argv)
     plugin = runpy.run_path(str(PLUGIN))["TieoutConsole"]
-    assert [app["url_prefix"] for app in plugin.fastapi_apps] == ["/tieout"] * apps
+    assert [app["url_prefix"] for app in plugin.fastapi_apps] == ["/tieout", "/tieout-hooks"] * apps
 
 
 def test_the_page_stands_in_the_navigation_with_an_icon_for_light_and_dark():
