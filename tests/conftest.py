@@ -1,9 +1,11 @@
 """A real Postgres for every test that stores: one server a session, one throw-away database a test."""
 
 from collections.abc import Iterator
+from unittest.mock import patch
 
 import pytest
 
+from include.local.cluster import SETTINGS
 from include.local.databases import DatabaseUrls
 from include.local.home import PROJECT, Home
 from include.local.postgres import server
@@ -21,9 +23,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("machine"))
 
 
+THROWN_AWAY = dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes"), "off")
+"""Every test's database is dropped when it ends: nobody waits for a disk to keep it."""
+
+
 @pytest.fixture(scope="session")
 def server_urls() -> Iterator[DatabaseUrls]:
-    with server(Home(PROJECT / "var" / "test")) as urls:
+    with patch.dict(SETTINGS, THROWN_AWAY), server(Home(PROJECT / "var" / "test")) as urls:
         yield urls
 
 
