@@ -28,17 +28,22 @@ log = logging.getLogger(__name__)
 
 def run_fast_lane(*, seconds: float) -> Counter[str]:
     """Answer hints, decide and deliver for so long; what was done. Raises the worst Stop met, when time is up."""
+    from include.flows.decide_payment_status import tell_landed
+
     store, policy = wiring.store(), wiring.policy()
     drain, targets = _drain(store, policy), list(_targets())
     done: Counter[str] = Counter()
     stops: dict[str, Stop] = {}
-    batch, until = None, monotonic() + seconds
+    batch, landed, until = None, 0, monotonic() + seconds
     while monotonic() < until:
         newest = _newest_batch(store)
         moved = _turn(store, drain, targets, stops)
         if newest != batch:
             moved += _decide(store, policy)
             batch = newest
+            landed = 1
+        if landed:
+            moved["landed payments"] += (landed := tell_landed(store, policy))
         done += moved
         if not moved:
             sleep(TURN_S)

@@ -9,9 +9,10 @@ from include.domain.payment_status import ON_ITS_WAY, Applied, Standing, of_deal
 from include.flows.drain_inbox import Looked
 from include.flows.put_message import say
 from include.policy import Policy
-from include.ports import Row, Transaction
+from include.ports import Row, Store, Transaction
 
 TARGET = "salesforce"
+LANDED, LANDED_AT_ONCE = "payments", 200
 LOST = frozenset({"OPEN", "LOST"})
 """A dispute takes the money away while it is open, and for good when it is lost."""
 
@@ -49,6 +50,25 @@ def decide_payment_status(tx: Transaction, looked: Looked, policy: Policy) -> in
         _say(
             tx, "deal_status", f"opportunities/{deal}", {"opportunity_id": deal, "status": of_deal(statuses)}
         )
+    return len(rows)
+
+
+def tell_landed(store: Store, policy: Policy, *, most: int = LANDED_AT_ONCE) -> int:
+    """Say how the invoices stand of which a payment, refund or dispute landed since the last time; how many those were.
+
+    With every event lost, the reads alone tell the same, only later. The next call goes on where this one ended.
+    """
+    with store.transaction() as tx:
+        tx.rows("lock_object", source="tieout", entity="told", native_id=LANDED)
+        [last] = tx.rows("last_told", what=LANDED) or [{"batch": 0, "place": ""}]
+        rows = tx.rows("landed_since", batch=last["batch"], place=last["place"], most=most)
+        for row in rows:
+            facts = row["facts"] if row["facts"]["currency"] else {}  # none: a later look found it gone
+            looked = Looked(source="landed", entity=row["entity"], native_id=row["native_id"], facts=facts)
+            decide_payment_status(tx, looked, policy)
+        if rows:
+            place = f"{rows[-1]['entity']}/{rows[-1]['native_id']}"
+            tx.run("keep_told", what=LANDED, batch=rows[-1]["batch"], day=None, place=place)
     return len(rows)
 
 

@@ -39,14 +39,16 @@ def tell_subscriptions(store: Store, policy: Policy, *, today: date) -> Counter[
         batch = tx.rows("newest_batch")[0]["batch"]
         last = tx.rows("last_told", what=TOLD) or [{"batch": 0, "day": BEGINNING}]
         ahead = max(step.days_before for step in rules.steps)
-        rows = tx.rows("subscriptions_to_tell", **last[0], today=today, days_ahead=ahead)
+        rows = tx.rows(
+            "subscriptions_to_tell", batch=last[0]["batch"], day=last[0]["day"], today=today, days_ahead=ahead
+        )
         for row in rows:
             life = _life(row, policy, today)
             if life is None:
                 continue
             done["subscription"] += say(tx, _standing(row, life, policy)).what == "new"
             done["renewal"] += _ask(tx, row, life, policy)
-        tx.run("keep_told", what=TOLD, batch=batch, day=today)
+        tx.run("keep_told", what=TOLD, batch=batch, day=today, place="")
     return +done
 
 

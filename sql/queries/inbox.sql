@@ -104,3 +104,30 @@ ORDER BY message_id DESC LIMIT 1;
 
 -- name: newest_batch
 SELECT coalesce(max(batch), 0) AS batch FROM ops.batches;
+
+-- name: landed_since
+-- Payments, refunds and disputes that landed after a place, in their order, each as the newest word has it.
+WITH landed AS (
+    SELECT recorded_in AS batch, 'payments' AS entity, native_id
+    FROM canonical.payments WHERE superseded_in IS NULL AND recorded_in >= %(batch)s
+    UNION ALL
+    SELECT recorded_in, 'refunds', native_id
+    FROM canonical.refunds WHERE superseded_in IS NULL AND recorded_in >= %(batch)s
+    UNION ALL
+    SELECT recorded_in, 'disputes', native_id
+    FROM canonical.disputes WHERE superseded_in IS NULL AND recorded_in >= %(batch)s
+), portion AS (
+    SELECT * FROM landed
+    WHERE (batch, entity || '/' || native_id) > (%(batch)s, %(place)s)
+    ORDER BY batch, entity || '/' || native_id
+    LIMIT %(most)s
+)
+SELECT batch, portion.entity, portion.native_id, jsonb_build_object(
+    'currency', coalesce(payment.currency, returned.currency),
+    'amount_minor', coalesce(payment.amount_minor, returned.amount_minor),
+    'status', coalesce(payment.status, returned.status)
+) AS facts
+FROM portion
+LEFT JOIN delivery.payments AS payment ON portion.entity = 'payments' AND payment.native_id = portion.native_id
+LEFT JOIN delivery.returns AS returned ON returned.entity = portion.entity AND returned.native_id = portion.native_id
+ORDER BY batch, portion.entity || '/' || portion.native_id;

@@ -1,11 +1,11 @@
 -- Subscriptions as they stand, told to the CRM when something about them changed.
 
 -- name: last_told
-SELECT batch, day FROM delivery.told WHERE name = %(what)s;
+SELECT batch, day, place FROM delivery.told WHERE name = %(what)s;
 
 -- name: keep_told
-INSERT INTO delivery.told (name, batch, day) VALUES (%(what)s, %(batch)s, %(day)s)
-ON CONFLICT (name) DO UPDATE SET batch = excluded.batch, day = excluded.day;
+INSERT INTO delivery.told (name, batch, day, place) VALUES (%(what)s, %(batch)s, %(day)s, %(place)s)
+ON CONFLICT (name) DO UPDATE SET batch = excluded.batch, day = excluded.day, place = excluded.place;
 
 -- name: subscriptions_to_tell
 -- Those of which a row landed after a batch, or for which a day between two has come: a change takes effect, or a term

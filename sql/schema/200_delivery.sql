@@ -178,20 +178,20 @@ WHERE entity = 'payments' AND NOT gone AND NOT EXISTS (
 
 CREATE VIEW delivery.returns AS
 WITH landed AS (
-    SELECT 'refunds' AS entity, native_id, payment_id, amount_minor, status, recorded_in
+    SELECT 'refunds' AS entity, native_id, payment_id, currency::text, amount_minor, status, recorded_in
     FROM canonical.refunds WHERE superseded_in IS NULL
     UNION ALL
-    SELECT 'disputes', native_id, payment_id, amount_minor, status, recorded_in
+    SELECT 'disputes', native_id, payment_id, currency::text, amount_minor, status, recorded_in
     FROM canonical.disputes WHERE superseded_in IS NULL
 )
-SELECT entity, native_id, payment_id, amount_minor, status FROM landed
+SELECT entity, native_id, payment_id, currency, amount_minor, status FROM landed
 WHERE NOT EXISTS (
     SELECT FROM delivery.looked_at AS seen
     WHERE seen.entity = landed.entity AND seen.native_id = landed.native_id
         AND seen.looked_at >= delivery.pulled_at(recorded_in, landed.entity)
 )
 UNION ALL
-SELECT entity, native_id, facts ->> 'payment_id', (facts ->> 'amount_minor')::bigint, facts ->> 'status'
+SELECT entity, native_id, facts ->> 'payment_id', facts ->> 'currency', (facts ->> 'amount_minor')::bigint, facts ->> 'status'
 FROM delivery.looked_at AS seen
 WHERE entity IN ('refunds', 'disputes') AND NOT gone AND NOT EXISTS (
     SELECT FROM landed
@@ -235,5 +235,10 @@ CREATE TABLE delivery.gate_checks (
 CREATE TRIGGER gate_checks_are_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON delivery.gate_checks
 FOR EACH STATEMENT EXECUTE FUNCTION delivery.refuse_change();
 
--- Up to which landed batch and which day something was told.
-CREATE TABLE delivery.told (name text PRIMARY KEY, batch bigint NOT NULL, day date NOT NULL);
+-- Up to which landed batch, which place in it and which day something was told.
+CREATE TABLE delivery.told (
+    name text PRIMARY KEY, batch bigint NOT NULL, day date, place text COLLATE "C" NOT NULL DEFAULT ''
+);
+CREATE INDEX ON canonical.payments (recorded_in) WHERE superseded_in IS NULL;
+CREATE INDEX ON canonical.refunds (recorded_in) WHERE superseded_in IS NULL;
+CREATE INDEX ON canonical.disputes (recorded_in) WHERE superseded_in IS NULL;

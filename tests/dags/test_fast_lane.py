@@ -101,6 +101,18 @@ def test_an_event_shows_in_salesforce_and_a_won_deal_is_ordered(store: PostgresS
     assert len(shown("SELECT Id FROM Payment_Activity__c")) == 1
 
 
+@pytest.mark.usefixtures("ports")
+def test_without_a_single_event_the_reads_tell_the_same(store: PostgresStore) -> None:
+    read(store)
+    for entity in ("payments", "refunds", "disputes"):
+        pull_changes(wiring.payments(), store, entity=entity)
+        land_records(wiring.payments(), store, entity=entity)
+    done = wiring_effects.run_fast_lane(seconds=2)
+    assert done["landed payments"] == 1
+    [invoice] = shown("SELECT Payment_Status__c FROM Invoice__c WHERE Invoice_Key__c = 'I1'")
+    assert invoice["Payment_Status__c"] == "PAID"
+
+
 def test_one_system_that_stops_keeps_nothing_from_the_others(
     ports: TwinPorts, store: PostgresStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from include.domain.delivery import Pace
-from include.flows.decide_payment_status import decide_payment_status
+from include.flows.decide_payment_status import decide_payment_status, tell_landed
 from include.flows.drain_inbox import Drain, Hint, drain_inbox, keep_hint
 from include.flows.land_records import land_records
 from include.flows.pull_changes import pull_changes
@@ -242,3 +242,19 @@ def test_what_was_pulled_later_counts_more_than_a_look(desk: Desk, draw: Draw) -
     desk.hint("refunds", "R")
     desk.drain()
     assert desk.said()[-1] == "PAID"
+
+
+def test_with_every_event_lost_what_lands_tells_the_same(desk: Desk, draw: Draw) -> None:
+    later = draw(
+        folder="later",
+        payments="""
+            P C1 INV-1 SGD 100.00 2026-03-01 succeeded I1
+            Q C1 INV-2 SGD 18.00 2026-03-01 succeeded I2
+        """,
+        refunds="R Q SGD 18.00 2026-03-02 succeeded",
+    )
+    for entity in ("payments", "refunds"):
+        pull_and_land(Live(later), desk.store, entity=entity)
+    assert [tell_landed(desk.store, POLICY, most=2) for _ in range(3)] == [2, 1, 0]
+    assert desk.said() == ["PAID", "OPEN"]
+    assert desk.said("deal_status") == ["PARTIALLY_PAID"]
