@@ -1,6 +1,7 @@
 """A real Postgres for every test that stores: one server a session, one throw-away database a test."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from unittest.mock import patch
 
 import pytest
@@ -29,7 +30,9 @@ THROWN_AWAY = dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes"),
 
 @pytest.fixture(scope="session")
 def server_urls() -> Iterator[DatabaseUrls]:
-    with patch.dict(SETTINGS, THROWN_AWAY), server(Home(PROJECT / "var" / "test")) as urls:
+    with ExitStack() as stack:
+        with patch.dict(SETTINGS, THROWN_AWAY):  # for this start alone: tests of servers start others
+            urls = stack.enter_context(server(Home(PROJECT / "var" / "test")))
         yield urls
 
 
