@@ -18,6 +18,7 @@ ONE_MACHINE = ("e2e", "local", "dags", "console")
 """Folders whose tests start processes, take ports or set up Airflow: one worker runs them all, one after another."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.parent.name in ONE_MACHINE:
