@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
+from xdist.scheduler import LoadGroupScheduling
 
 from include.local.cluster import SETTINGS
 from include.local.databases import DatabaseUrls
@@ -18,11 +21,19 @@ ONE_MACHINE = ("e2e", "local", "dags", "console")
 """Folders whose tests start processes, take ports or set up Airflow: one worker runs them all, one after another."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.parent.name in ONE_MACHINE:
-            item.add_marker(pytest.mark.xdist_group("machine"))
+class ByMachine(LoadGroupScheduling):
+    """Tests go to whichever worker is free, but for those of ONE_MACHINE, which stay together.
+
+    A scheduler of our own, because pytest-xdist 3.8 no longer sees its `xdist_group` marks under pytest 9.2.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder = Path(nodeid.partition("::")[0]).parent.name
+        return "machine" if folder in ONE_MACHINE else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByMachine:
+    return ByMachine(config, log)
 
 
 THROWN_AWAY = dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes"), "off")
