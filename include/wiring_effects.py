@@ -162,7 +162,7 @@ def _drain(store: Store, policy: "Policy") -> "Drain":
 def _targets() -> Iterator[Target]:
     from include.connectors.ledger_effects import LedgerEffects
     from include.connectors.salesforce.effects import SalesforceEffects
-    from include.connectors.salesforce.lookup import SalesforceLookup
+    from include.connectors.salesforce.source import SalesforceSource
     from include.connectors.salesforce.writer import SalesforceWriter
     from include.connectors.stripe.effects import StripeEffects
     from include.connectors.tryton.ledger import TrytonLedger
@@ -173,7 +173,7 @@ def _targets() -> Iterator[Target]:
     extra = BaseHook.get_connection("erp_api").extra_dejson
     user, password = str(extra.get("user") or ""), str(extra.get("user_password") or "")
     ledger = TrytonLedger(erp, TrytonWizards(erp.address, user=user, password=password))
-    yield Guarded(LedgerEffects(ledger, today=business_today), SalesforceLookup(client))
+    yield Guarded(LedgerEffects(ledger, today=business_today), SalesforceSource(client))
     yield SalesforceEffects(SalesforceWriter(client))
     yield StripeEffects(wiring.payments_client())
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
+from include.connectors.outcomes import stopped
 from include.domain.delivery import Message, Outcome
 from include.ledger import Ledger, NewOrder, OrderLine
 from include.ports import Fatal, Rejected, Retryable, Uncertain
@@ -32,12 +33,8 @@ class LedgerEffects:
     def _one(self, message: Message) -> Outcome:
         try:
             return self._act(message)
-        except Rejected as refused:
-            return Outcome(result="rejected", reason="TARGET_REJECTED", detail=str(refused)[:500])
-        except Retryable as away:
-            return Outcome(result="retryable", detail=str(away)[:500])
-        except Uncertain as lost:
-            return Outcome(result="uncertain", detail=str(lost)[:500])
+        except (Rejected, Retryable, Uncertain) as stop:
+            return stopped(stop)
 
     def _act(self, message: Message) -> Outcome:
         if message.kind == "order":

@@ -14,8 +14,6 @@ from include.domain.canonical_json import sha256
 State = Literal["queued", "called", "uncertain", "confirmed", "parked", "superseded"]
 Result = Literal["confirmed", "found", "rejected", "retryable", "uncertain", "stale"]
 
-WAITING: tuple[State, ...] = ("queued", "called", "uncertain")
-
 AFTER: Mapping[Result, State] = {
     "confirmed": "confirmed",
     "found": "confirmed",

@@ -5,11 +5,11 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
-from include.domain.breaks import REPORTING_CURRENCY, in_reporting_currency
+from include.domain.breaks import in_reporting_currency
 from include.domain.delivery import Message, key_of
 from include.domain.dunning import Debt, Step, due_step
-from include.domain.fx import rates_to
 from include.domain.money import major
+from include.flows.day_rates import rates_of
 from include.flows.put_message import put_message
 from include.policy import Policy
 from include.ports import Row, Store, Transaction
@@ -34,10 +34,7 @@ def collect_overdue(store: Store, policy: Policy, *, today: date) -> Counter[str
     done: Counter[str] = Counter()
     left: dict[tuple[str, str], int] = {}
     with store.transaction() as tx:
-        rows = tx.rows("rates_of_day", day=today)
-        rates = rates_to(
-            REPORTING_CURRENCY, [(r["from_currency"], r["to_currency"], r["rate"]) for r in rows]
-        )
+        rates = rates_of(tx, today)
         debts = tx.rows("overdue_invoices", **wanted)
         for row in sorted(debts, key=lambda row: (row["due_date"], row["invoice_id"])):
             purse = row["customer_id"], row["currency"]

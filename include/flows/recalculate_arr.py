@@ -157,18 +157,7 @@ def _block_found(
 
 
 def _read(row: Row, amendments: Sequence[Amendment], days: _Days, policy: Policy) -> _Read:
-    price = Price(
-        unit_price=row["unit_price"],
-        quantity=row["quantity"],
-        interval=row["interval"],
-        currency=row["currency"],
-    )
-    subscription = Subscription(
-        subscription_id=row["subscription_id"],
-        start_on=row["start_date"],
-        end_on=row["end_date"],
-        price=price,
-    )
+    subscription = subscription_of(row)
     known = [one for one in amendments if one.type in AMENDMENT_TYPES]
     life = life_of(subscription, known, rules=policy.arr.rules, as_of=days.as_of)
     today = life_of(subscription, known, rules=policy.arr.rules, as_of=days.today) if days.today else None
@@ -180,6 +169,22 @@ def _read(row: Row, amendments: Sequence[Amendment], days: _Days, policy: Policy
         due=life.bills(subscription),
         today=today,
         unknown=[one for one in amendments if one.type not in AMENDMENT_TYPES],
+    )
+
+
+def subscription_of(row: Row) -> Subscription:
+    """A row of canonical.subscriptions as the rules read it."""
+    price = Price(
+        unit_price=row["unit_price"],
+        quantity=row["quantity"],
+        interval=row["interval"],
+        currency=row["currency"],
+    )
+    return Subscription(
+        subscription_id=row["subscription_id"],
+        start_on=row["start_date"],
+        end_on=row["end_date"],
+        price=price,
     )
 
 

@@ -10,7 +10,6 @@ from uuid import UUID
 
 from include.domain import aging, certificates
 from include.domain.breaks import (
-    REPORTING_CURRENCY,
     Break,
     break_id,
     in_reporting_currency,
@@ -18,12 +17,12 @@ from include.domain.breaks import (
 )
 from include.domain.canonical_json import sha256
 from include.domain.entities import ENTITIES
-from include.domain.fx import rates_to
 from include.domain.proofs import ControlTotal
 from include.flows import flag_quality
 from include.flows.apply_cash import apply_cash
 from include.flows.check_orders import check_orders
 from include.flows.check_rates import check_rates
+from include.flows.day_rates import rates_of_the_day
 from include.flows.flag_late import flag_late
 from include.flows.match_identities import match_identities
 from include.flows.prove_run import proofs_of, prove_run
@@ -112,7 +111,7 @@ def reconcile(store: Store, *, as_of: date, policy: Policy, buckets: int = 0) ->
         )
         seen = Seen(run_id, snapshot["batch_through"], as_of, opening, buckets)
         _open(tx, seen, snapshot["proof_through"], policy)
-        judge = _Judge(policy.breaks, as_of, _rates(tx))
+        judge = _Judge(policy.breaks, as_of, rates_of_the_day(tx))
         for recon in RECONS:
             _keep_breaks(tx, seen, recon(tx, seen, policy), judge)
         totals = total_controls(tx, seen, quarantine)
@@ -175,11 +174,6 @@ def _copy_in_portions(tx: Transaction, table: str, rows: Iterable[Sequence[Any]]
 def _total_rows(run_id: UUID, totals: Iterable[ControlTotal]) -> Iterator[list[Any]]:
     for total in totals:
         yield [run_id, *(getattr(total, column) for column in _COLUMNS["recon.control_totals"].split()[1:])]
-
-
-def _rates(tx: Transaction) -> dict[str, Decimal]:
-    rows = tx.rows("rates_as_of")
-    return rates_to(REPORTING_CURRENCY, [(r["from_currency"], r["to_currency"], r["rate"]) for r in rows])
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from include.domain.arr import Price
 from include.domain.delivery import Message, key_of
 from include.domain.money import major
 from include.domain.renewal_steps import due_renewal_step
@@ -15,10 +14,10 @@ from include.domain.subscriptions import (
     NOT_SOLD,
     Amendment,
     Life,
-    Subscription,
     life_of,
 )
 from include.flows.put_message import put_message, say
+from include.flows.recalculate_arr import subscription_of
 from include.policy import Policy
 from include.ports import Row, Store, Transaction
 
@@ -56,19 +55,7 @@ def _life(row: Row, policy: Policy, today: date) -> Life | None:
     amendments = [_amendment(told) for told in row["amendments"]]
     if any(one.type not in AMENDMENT_TYPES for one in amendments):
         return None
-    price = Price(
-        unit_price=row["unit_price"],
-        quantity=row["quantity"],
-        interval=row["interval"],
-        currency=row["currency"],
-    )
-    subscription = Subscription(
-        subscription_id=row["subscription_id"],
-        start_on=row["start_date"],
-        end_on=row["end_date"],
-        price=price,
-    )
-    return life_of(subscription, amendments, rules=policy.arr.rules, as_of=today)
+    return life_of(subscription_of(row), amendments, rules=policy.arr.rules, as_of=today)
 
 
 def _amendment(told: dict[str, Any]) -> Amendment:

@@ -49,10 +49,6 @@ FROM unnest(
 ) AS done (hint_id, fence, state, reason, wait)
 WHERE hint.hint_id = done.hint_id AND hint.fence = done.fence AND hint.state = 'taken';
 
--- name: inbox_queue
-SELECT source, state, count(*) AS hints, min(received_at) AS oldest
-FROM delivery.inbox WHERE state IN ('new', 'taken', 'dead') GROUP BY source, state ORDER BY source, state;
-
 -- name: invoices_of_object
 -- The invoices an object is about: those its payment says, and those the newest published run posted it to.
 WITH payment AS (

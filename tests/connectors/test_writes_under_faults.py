@@ -1,10 +1,6 @@
 """Writing to a Salesforce whose answers fail, and logging in to it: every row accounted for, nothing made twice."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
-import requests
 
 from include.connectors.salesforce.client import SalesforceClient
 from include.connectors.salesforce.oauth import renewing
@@ -12,6 +8,7 @@ from include.connectors.salesforce.writer import SalesforceWriter
 from include.ports import Fatal, Rejected, Retryable, Stop, Uncertain, Written
 from tests.connectors.conftest import KEYS, Live, Start
 from tests.connectors.faulty import ACCOUNTS, ROWS, WORLD, arm, injected
+from tests.connectors.grants import Safe, granted
 
 COLLECTIONS = "*/composite/sobjects/*"
 TOKEN = "*/oauth2/token"  # a path
@@ -128,36 +125,6 @@ def test_a_bulk_job_whose_answer_is_lost_is_uncertain_once_it_was_handed_in(
 # --- refresh tokens
 
 
-class Safe:
-    """One grant, as the one row of a database would keep it."""
-
-    def __init__(self, refresh_token: str) -> None:
-        self.refresh_token, self.access_token, self.instance_url = refresh_token, "", ""
-        self.kept: list[str] = []
-
-    @contextmanager
-    def exclusive(self) -> Iterator["Safe"]:
-        yield self
-
-    def keep(self, *, refresh_token: str, access_token: str, instance_url: str) -> None:
-        self.refresh_token, self.access_token, self.instance_url = refresh_token, access_token, instance_url
-        self.kept.append(refresh_token)
-
-
-def granted(twin: Live) -> Safe:
-    """After a user said yes in a browser."""
-    address = f"{twin.url('salesforce')}/services/oauth2"
-    asked = {"client_id": KEYS.salesforce_client_id, "redirect_uri": "http://here/back"}
-    back = requests.get(f"{address}/authorize", params=asked, allow_redirects=False, timeout=30)
-    form = {
-        "grant_type": "authorization_code",
-        "code": back.headers["Location"].partition("code=")[2],
-        "client_id": KEYS.salesforce_client_id,
-        "client_secret": KEYS.salesforce_client_secret,
-    }
-    return Safe(requests.post(f"{address}/token", data=form, timeout=30).json()["refresh_token"])
-
-
 def worker(twin: Live, safe: Safe) -> SalesforceClient:
     return SalesforceClient(
         renewing(
@@ -172,7 +139,7 @@ def worker(twin: Live, safe: Safe) -> SalesforceClient:
 
 def test_sessions_that_end_again_and_again_are_renewed_each_by_the_next_refresh_token(live: Start):
     twin = live(WORLD)
-    safe = granted(twin)
+    safe = granted(twin.url("salesforce"))
     client = worker(twin, safe)
     for walked in range(4):  # each query is asked twice: refused, and with the new session
         arm(twin, "token_expiry", "salesforce", path="*/query*", skip=2 * walked)
@@ -183,7 +150,7 @@ def test_sessions_that_end_again_and_again_are_renewed_each_by_the_next_refresh_
 
 def test_a_refresh_token_somebody_else_used_stops_and_asks_for_a_new_login(live: Start):
     twin = live(WORLD)
-    safe = granted(twin)
+    safe = granted(twin.url("salesforce"))
     arm(twin, "refresh_rotation", "salesforce", path=TOKEN)
     with pytest.raises(Fatal, match=r"refused the refresh token \(invalid_grant\); log in again"):
         worker(twin, safe).count("FROM Account")
@@ -193,7 +160,7 @@ def test_a_refresh_token_somebody_else_used_stops_and_asks_for_a_new_login(live:
 @pytest.mark.parametrize("kind", ["reset_before", "unavailable", "truncated_json"])
 def test_a_renewal_that_fails_is_tried_again_later(live: Start, kind: str):
     twin = live(WORLD)
-    safe = granted(twin)
+    safe = granted(twin.url("salesforce"))
     arm(twin, kind, "salesforce", path=TOKEN)
     with pytest.raises(Retryable, match="did not renew the session"):
         worker(twin, safe).count("FROM Account")
@@ -203,7 +170,7 @@ def test_a_renewal_that_fails_is_tried_again_later(live: Start, kind: str):
 
 def test_a_renewal_whose_answer_is_lost_with_the_next_token_ends_in_a_new_login(live: Start):
     twin = live(WORLD)
-    safe = granted(twin)
+    safe = granted(twin.url("salesforce"))
     arm(twin, "reset_after", "salesforce", path=TOKEN)
     with pytest.raises(Retryable):
         worker(twin, safe).count("FROM Account")

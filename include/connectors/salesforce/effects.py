@@ -4,9 +4,10 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from include.connectors.outcomes import stopped
 from include.connectors.salesforce.writer import COLLECTION_ROWS_MAX, SalesforceWriter
-from include.domain.delivery import Message, Outcome, Result
-from include.ports import Rejected, Retryable, Translated, Uncertain, Written
+from include.domain.delivery import Message, Outcome
+from include.ports import Translated, Written
 
 Body = Mapping[str, Any]
 _SUBJECT_CHARS = 255
@@ -111,16 +112,4 @@ def _row(message: Message) -> Translated:
 
 
 def _outcome(written: Written) -> Outcome:
-    match written.stop:
-        case None:
-            return Outcome(result="confirmed", remote_id=written.native_id)
-        case Rejected():
-            return _stopped("rejected", written.stop)
-        case Retryable():
-            return _stopped("retryable", written.stop)
-        case Uncertain():
-            return _stopped("uncertain", written.stop)
-
-
-def _stopped(result: Result, stop: Exception) -> Outcome:
-    return Outcome(result=result, detail=str(stop)[:500])
+    return stopped(written.stop) if written.stop else Outcome(result="confirmed", remote_id=written.native_id)

@@ -106,6 +106,10 @@ class SalesforceSource:
         named = format_soql("FROM {:literal} WHERE Id IN {}", SOBJECTS[entity], list(native_ids))
         return _records(self._client.query(f"SELECT {self._columns(entity)} {named}", with_deleted=True))
 
+    def look_at(self, entity: str, native_id: str) -> RawRecord | None:
+        """One record as it now is; None when there is none any more. Raises Retryable, Fatal."""
+        return next((record for record in self.rows(entity, [native_id]) if not record.gone), None)
+
     def _by_rest(self, entity: str, walk: Walk) -> Page:
         rows = self._rows(entity, walk, with_deleted=True)
         more = len(rows) == self._page_rows

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from include.connectors.outcomes import stopped
 from include.connectors.stripe.client import StripePayments
 from include.connectors.stripe.errors import Declined
 from include.domain.delivery import Message, Outcome
@@ -48,12 +49,8 @@ class StripeEffects:
         except Declined as declined:
             # The attempt was made; what came of it is the next event, and counts as one failure more.
             return Outcome(result="confirmed", detail=str(declined)[:500])
-        except Rejected as refused:
-            return Outcome(result="rejected", reason="TARGET_REJECTED", detail=str(refused)[:500])
-        except Retryable as away:
-            return Outcome(result="retryable", detail=str(away)[:500])
-        except Uncertain as lost:
-            return Outcome(result="uncertain", detail=str(lost)[:500])
+        except (Rejected, Retryable, Uncertain) as stop:
+            return stopped(stop)
         return Outcome(result="confirmed", remote_id=str(intent["id"]))
 
     def _again(self, message: Message) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import base64
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -17,9 +17,9 @@ from include.connectors.tryton.source import TrytonSource
 from include.connectors.tryton.wizards import TrytonWizards
 from include.local.erp import RunningErp, erp_home, running
 from include.local.home import Home
-from include.ports import Cursor, RawRecord, Source
 from include.twin.server import TwinKeys
 from include.twin.server import running as running_twin
+from tests.connectors.conftest import read  # noqa: F401 - a fixture of these tests too
 
 KEYS = TwinKeys("the-client", "the-secret", "the-erp-key", "sk_test_twin")
 NOT_THERE = "no real ERP runs here; start one with: make erp"
@@ -107,19 +107,3 @@ def erp(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything is settled as soon as it is written: the horizon lies ahead, where nothing can be written yet."""
     monkeypatch.setattr("include.connectors.tryton.source.SETTLE", timedelta(seconds=-2))
-
-
-@pytest.fixture
-def read() -> Callable[..., tuple[list[RawRecord], Cursor]]:
-    """Reads an entity to its end: the records, and the cursor there."""
-
-    def read_all(source: Source, entity: str, cursor: Cursor | None = None) -> tuple[list[RawRecord], Cursor]:
-        records: list[RawRecord] = []
-        while True:
-            page = source.fetch_page(entity, cursor)
-            records += page.records
-            cursor = page.next_cursor
-            if not page.has_more:
-                return records, cursor
-
-    return read_all
