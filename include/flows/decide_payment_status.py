@@ -39,6 +39,7 @@ def decide_payment_status(tx: Transaction, looked: Looked, policy: Policy) -> in
     rows = tx.rows("invoices_of_object", entity=looked.entity, native_id=looked.native_id)
     deals = set()
     for row in rows:
+        _lock(tx, "invoices", row["invoice_id"])
         for invoice, now in _standings(tx, "invoice_with_its_deal", words, invoice_id=row["invoice_id"]):
             _say(tx, "invoice_status", f"invoices/{invoice['invoice_id']}", _told(invoice, now))
             if looked.facts:
@@ -46,6 +47,7 @@ def decide_payment_status(tx: Transaction, looked: Looked, policy: Policy) -> in
                 _say(tx, "payment_activity", f"activities/{activity['id']}", activity)
             deals.add(invoice["opportunity_id"])
     for deal in sorted(deals - {None}):
+        _lock(tx, "opportunities", deal)
         statuses = [now.status for _, now in _standings(tx, "invoices_of_deal", words, opportunity_id=deal)]
         _say(
             tx, "deal_status", f"opportunities/{deal}", {"opportunity_id": deal, "status": of_deal(statuses)}
@@ -137,6 +139,10 @@ def _activity(looked: Looked, invoice: Row, words: Words) -> dict[str, Any]:
     }
 
 
+def _lock(tx: Transaction, entity: str, native_id: str) -> None:
+    """Whoever decides about this at the same time waits, and then reads what we decided."""
+    tx.rows("lock_object", source="tieout", entity=entity, native_id=native_id)
+
+
 def _say(tx: Transaction, kind: str, subject: str, body: dict[str, Any]) -> None:
-    tx.rows("lock_object", source="tieout", entity=kind, native_id=subject)
     say(tx, Message(key="", kind=kind, target=TARGET, subject=subject, body=body))

@@ -43,7 +43,8 @@ def put_message(tx: Transaction, message: Message) -> Put:
 def say(tx: Transaction, message: Message) -> Put:
     """Queue how something is now, unless that is what was said last.
 
-    Its key is made here, by its place in the line of what was said about its subject, which the caller has locked.
+    Its key is made here, by its place in the line of what was said about its subject. What is said of something must be
+    read after it is locked (`lock_object`): of two who read at once, the later one would not know the other's news.
     """
     [last] = tx.rows("newest_message", target=message.target, subject=message.subject, kind=message.kind) or [
         {"body_sha256": None, "state": "superseded", "said": 0}

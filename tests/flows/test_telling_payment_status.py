@@ -1,9 +1,11 @@
 """Sales see how an invoice stands: whatever payments, refunds and disputes tell, in whatever order, however often."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count, permutations
+from time import sleep
 from typing import Any
 
 import psycopg
@@ -11,11 +13,11 @@ import pytest
 
 from include.domain.delivery import Pace
 from include.flows.decide_payment_status import decide_payment_status, tell_landed
-from include.flows.drain_inbox import Drain, Hint, drain_inbox, keep_hint
+from include.flows.drain_inbox import Drain, Hint, Looked, drain_inbox, keep_hint
 from include.flows.land_records import land_records
 from include.flows.pull_changes import pull_changes
 from include.policy import load_policy
-from include.ports import Fatal, RawRecord, Rejected, Retryable, Translated
+from include.ports import Fatal, RawRecord, Rejected, Retryable, Transaction, Translated
 from include.store.postgres import PostgresStore
 from tests.flows.conftest import Draw, Live
 
@@ -258,3 +260,36 @@ def test_with_every_event_lost_what_lands_tells_the_same(desk: Desk, draw: Draw)
     assert [tell_landed(desk.store, POLICY, most=2) for _ in range(3)] == [2, 1, 0]
     assert desk.said() == ["PAID", "OPEN"]
     assert desk.said("deal_status") == ["PARTIALLY_PAID"]
+
+
+def test_of_two_who_decide_at_once_the_later_knows_what_the_earlier_saw(desk: Desk) -> None:
+    def decide(tx: Transaction, entity: str, native_id: str, **facts: Any) -> None:
+        told = {"currency": "SGD", **facts}
+        thing = {"source": "stripe", "entity": entity, "native_id": native_id}
+        tx.run("keep_look", **thing, **tx.rows("next_look")[0], gone=False, facts=told, facts_sha256="")
+        decide_payment_status(tx, Looked(**thing, facts=told), POLICY)
+
+    def refund() -> None:
+        with desk.store.transaction() as tx:
+            decide(tx, "refunds", "R", payment_id="P", amount_minor=3_000, status="succeeded")
+
+    payment = {"amount_minor": 10_000, "invoice_id": "I1"}
+    with desk.store.transaction() as tx:
+        decide(tx, "payments", "P", status="processing", **payment)
+    with ThreadPoolExecutor() as pool:
+        with desk.store.transaction() as tx:
+            decide(tx, "payments", "P", status="succeeded", **payment)
+            later = pool.submit(refund)
+            wait_until_somebody_waits(desk.url)
+        later.result(timeout=30)
+    assert desk.said()[-1] == "PARTIALLY_PAID"
+
+
+def wait_until_somebody_waits(url: str) -> None:
+    waiting = "SELECT FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
+    with psycopg.connect(url, autocommit=True) as connection:
+        for _ in range(300):
+            if connection.execute(waiting).fetchall():
+                return
+            sleep(0.1)
+    raise AssertionError("nobody waits")
