@@ -50,7 +50,7 @@ def server_urls() -> Iterator[DatabaseUrls]:
 
 @pytest.fixture
 def database_url(server_urls: DatabaseUrls) -> Iterator[str]:
-    with scratch_database(server_urls) as url:
+    with scratch_database(server_urls, strategy="FILE_COPY") as url:
         yield url
 
 

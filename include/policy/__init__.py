@@ -1,7 +1,7 @@
 """Policy is data: the YAML files beside this one, typed and checked on load, named by their hash."""
 
 import hashlib
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -100,11 +100,16 @@ class Policy(Strict):
 
 def load_policy(folder: Path = FOLDER) -> Policy:
     """Read and check every policy file. Raises Fatal naming the file or the entry that is wrong."""
-    texts = {path.stem: path.read_bytes() for path in sorted(folder.glob("*.yaml"))}
-    digest = hashlib.sha256(
-        b"".join(name.encode() + b"\0" + text for name, text in texts.items())
-    ).hexdigest()
+    texts = tuple((path.stem, path.read_bytes()) for path in sorted(folder.glob("*.yaml")))
     try:
-        return Policy(**{name: yaml.safe_load(text) for name, text in texts.items()}, sha256=digest)
+        return _read(texts)
     except (ValidationError, yaml.YAMLError) as error:
         raise Fatal(f"{folder}: {error}") from error
+
+
+@lru_cache(maxsize=8)
+def _read(texts: tuple[tuple[str, bytes], ...]) -> Policy:
+    """The policy that files of these names and contents state; libyaml reads them ten times faster than Python."""
+    digest = hashlib.sha256(b"".join(name.encode() + b"\0" + text for name, text in texts)).hexdigest()
+    stated = {name: yaml.load(text, yaml.CSafeLoader) for name, text in texts}
+    return Policy(**stated, sha256=digest)
