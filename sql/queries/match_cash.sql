@@ -848,9 +848,10 @@ WHERE EXISTS (
     )
     AND NOT EXISTS (
         SELECT FROM spare
-        WHERE spare.group_id IN (said.group_id, '')
+        WHERE spare.group_id = said.group_id
             AND (spare.minor >= said.open_minor OR spare.currency <> said.currency AND spare.group_id <> '')
     )
+    AND coalesce(said.open_minor > (SELECT max(minor) FROM spare WHERE group_id = ''), TRUE)
     AND NOT EXISTS (SELECT FROM idle WHERE idle.applied_to = said.invoice_id)
     AND NOT EXISTS (SELECT FROM idle_numbers WHERE idle_numbers.number = said.number)
     AND NOT EXISTS (
