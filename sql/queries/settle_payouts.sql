@@ -457,10 +457,11 @@ WHERE net_minor <> 0 AND status NOT IN ('FAILED', 'CANCELLED')
     AND NOT EXISTS (SELECT FROM named_payouts WHERE named_payouts.payout_id = run_payouts.payout_id);
 
 -- name: fill_money_by_day
--- Days are listed, not compared: equality is what keeps the joins from growing with the square of a price's sales.
+-- Days are listed, not compared: equality is what keeps the joins from growing with the square of a price's sales. What
+-- no line of the bank equals is left out.
 INSERT INTO money_by_day
 SELECT side, side_id, currency, amount_minor, generate_series(from_date, to_date, '1 day')::date, payer_key, payer_head
-FROM money_on_its_way;
+FROM money_on_its_way JOIN (SELECT DISTINCT currency, amount_minor FROM bank_pool) AS lines USING (currency, amount_minor);
 
 -- name: analyse_bank_pool
 ANALYZE named_payouts, money_on_its_way, money_by_day, bank_pool, settled_pairs;

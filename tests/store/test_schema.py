@@ -144,3 +144,47 @@ def test_the_database_knows_the_decimals_of_every_currency(database_url: str) ->
     with psycopg.connect(database_url) as connection:
         rows = connection.execute("SELECT currency, exponent FROM canonical.currencies").fetchall()
     assert {str(currency): exponent for currency, exponent in rows} == EXPONENTS
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("recon.customer_balances", "run_id"),
+        ("canonical.invoices", "recorded_in"),
+        ("raw.records", "pull_id"),
+    ],
+)
+def test_rows_of_a_run_a_batch_or_a_pull_nobody_knows_are_refused(
+    database_url: str, table: str, column: str
+) -> None:
+    """What foreign keys would ask of every row is asked of a statement's rows together."""
+    with (
+        psycopg.connect(database_url) as connection,
+        pytest.raises(psycopg.errors.ForeignKeyViolation, match=column),
+    ):
+        connection.execute(stranger(connection, table, column))
+
+
+@pytest.mark.parametrize("table", ["recon.runs", "ops.batches", "ops.pulls"])
+def test_what_rows_are_named_by_is_never_removed(database_url: str, table: str) -> None:
+    with psycopg.connect(database_url) as connection, pytest.raises(psycopg.errors.ForeignKeyViolation):
+        connection.execute(f"DELETE FROM {table}".encode())
+
+
+def stranger(connection: psycopg.Connection, table: str, column: str) -> bytes:
+    """An INSERT of a row with some value in every required column, which names a stranger in `column`."""
+    columns = connection.execute(
+        "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 "
+        "AND attnotnull AND NOT atthasdef AND attidentity = ''",
+        (table,),
+    ).fetchall()
+    values = {
+        "text": "'x'",
+        "uuid": "gen_random_uuid()",
+        "jsonb": "'{}'",
+        "date": "'2026-01-31'",
+        "character": "'SGD'",
+    }
+    names = ", ".join(name for name, _ in columns)
+    assert column in names
+    return f"INSERT INTO {table} ({names}) VALUES ({', '.join(values.get(kind, '7') for _, kind in columns)})".encode()

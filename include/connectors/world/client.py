@@ -7,7 +7,7 @@ from typing import Any
 
 from include.connectors.wire import sums
 from include.connectors.world.reader import CsvRecord, Position, read_header, read_records
-from include.connectors.world.translate import FILES, columns, translate
+from include.connectors.world.translate import FILES, columns, key_columns, translate
 from include.domain.entities import ENTITIES
 from include.ports import Cursor, NothingUsable, Page, RawRecord, SourceTotals, Translated
 
@@ -104,7 +104,7 @@ class WorldSource:
         line = f"line {record.line}"
         cells: dict[str, Any] = dict(zip(header, record.cells, strict=False))
         payload = {"cells": list(record.cells)} if record.damage else cells
-        key = "/".join(self.translate(entity, payload).get(name) or "" for name in ENTITIES[entity].key)
+        key = "/".join(payload.get(column) or "" for column in key_columns(entity))
         repeated = f"#{record.line}" if ENTITIES[entity].repeats else ""
         usable = key.strip("/") and len(key.encode()) <= KEY_BYTES_MAX and "\0" not in key
         return RawRecord(

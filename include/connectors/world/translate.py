@@ -41,6 +41,13 @@ def columns(entity: str) -> dict[str, str]:
     return {renamed.get(field.name, field.name): field.name for field in ENTITIES[entity].fields}
 
 
+@cache
+def key_columns(entity: str) -> list[str]:
+    """The file columns that name a row."""
+    named = {field: column for column, field in columns(entity).items()}
+    return [named[field] for field in ENTITIES[entity].key]
+
+
 def translate(entity: str, payload: Mapping[str, Any]) -> Translated:
     """A file row in canonical names; an empty cell is unknown."""
     return {field: payload.get(column) or None for column, field in columns(entity).items()}
