@@ -6,7 +6,7 @@ message is looked for at the target before it is sent again.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 
 from include.domain.delivery import AFTER, Message, Outcome, Pace, State
@@ -26,26 +26,19 @@ class Taken:
     message: Message
 
 
-@dataclass
-class Delivered:
-    """How many messages came to what."""
-
-    outcomes: Counter[str] = field(default_factory=Counter)
-
-
-def deliver_outbox(store: Store, target: Target, *, pace: Pace) -> Delivered:
-    """Deliver what is due at one target, until nothing is.
+def deliver_outbox(store: Store, target: Target, *, pace: Pace) -> Counter[str]:
+    """Deliver what is due at one target, until nothing is; how many messages came to what.
 
     Safe to repeat, to interrupt anywhere and to run several times at once. Raises Fatal when the target does, after the
     messages were given back.
     """
-    done = Delivered()
+    done: Counter[str] = Counter()
     for _ in range(ROUNDS_MAX):
         taken = _take(store, target, pace)
         if not taken:
             return done
         outcomes, stop = _call(target, taken)
-        done.outcomes.update(_finish(store, taken, outcomes, pace))
+        done.update(_finish(store, taken, outcomes, pace))
         if stop:
             raise stop
     return done

@@ -126,6 +126,7 @@ def _charged(book: Book, form: Form, source: str, *, intent: str | None) -> Body
         "outcome": {"reason": reason, "type": "issuer_declined" if reason else "authorized"},
         "paid": reason is None,
         "payment_intent": intent,
+        "payment_method": source,
         "refunded": False,
         "status": "failed" if reason else "succeeded",
     }

@@ -60,7 +60,7 @@ class Office:
 
     def deliver(self, *faults: Fault) -> dict[str, int]:
         self.peer.faults = list(faults)
-        return dict(deliver_outbox(self.store, self.peer, pace=PACE).outcomes)
+        return dict(deliver_outbox(self.store, self.peer, pace=PACE))
 
     def settle(self) -> None:
         """Let leases and waits run out until nothing moves any more."""

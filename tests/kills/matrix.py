@@ -1,0 +1,195 @@
+"""Kills the platform at every checkpoint of every recipe, starts it again, and compares with a run nobody killed."""
+
+import multiprocessing
+import random
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import astuple, dataclass, field, replace
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from time import monotonic_ns, sleep
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+from psycopg import sql
+
+from include.flows.publish_run import publish_run
+from include.flows.reconcile import reconcile
+from include.local.databases import DatabaseUrls, database_name
+from include.local.scratch import scratch_database
+from include.store.postgres import PostgresStore
+from include.twin.server import TwinPorts, running
+from tests.checks import assert_checks_hold
+from tests.connectors.conftest import Clock, write_world
+from tests.kills.desk import KEYS, RECIPES, Desk
+from tests.kills.final import final_state
+from tests.kills.process import Job, work
+from tests.kills.world import TODAY, WORLD
+
+PATIENCE_S = 60
+PAUSES = (1, 25)
+"""Hours until the next process: one in which other systems still know our keys, and one after which they forgot."""
+
+_PROCESSES = multiprocessing.get_context("forkserver")
+_PROCESSES.set_forkserver_preload(["tests.kills.process"])
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One death. `at` counts checkpoints from 1."""
+
+    recipe: str
+    at: int
+    hours: int
+
+    def __str__(self) -> str:
+        return f"{self.recipe}, killed at checkpoint {self.at}, started again after {self.hours} h"
+
+
+@dataclass
+class Place:
+    """A database and a twin of one cell."""
+
+    url: str
+    ports: TwinPorts
+    clock: Clock
+
+
+@dataclass
+class Matrix:
+    """`urls`: a server to work on; `folder`: where the world is written."""
+
+    urls: DatabaseUrls
+    folder: Path
+    _closing: ExitStack = field(default_factory=ExitStack)
+
+    def __enter__(self) -> "Matrix":
+        write_world(self.folder / "world", WORLD)
+        self._template = self._closing.enter_context(scratch_database(self.urls))
+        self._behind = self._closing.enter_context(ThreadPoolExecutor(1))
+        with self._twin() as (ports, _):
+            desk = Desk(PostgresStore(self._template), ports)
+            desk.read()
+            reconcile(desk.store, as_of=TODAY, policy=desk.policy)
+            publish_run(desk.store, as_of=TODAY)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._closing.close()
+
+    @cached_property
+    def checkpoints(self) -> Mapping[str, Sequence[str]]:
+        """The checkpoints of each recipe, as a run passes them that nobody kills."""
+        return {recipe: self._undisturbed(recipe)[0] for recipe in RECIPES}
+
+    def expected(self, recipe: str) -> dict[str, Any]:
+        """What is there in the end when nobody kills anything."""
+        return self._undisturbed(recipe)[1]
+
+    def cells(self) -> list[Cell]:
+        """The whole matrix."""
+        return [
+            Cell(recipe, at, hours)
+            for recipe, names in self.checkpoints.items()
+            for at in range(1, len(names) + 1)
+            for hours in PAUSES
+        ]
+
+    def sample(self, seed: int, per_recipe: int) -> list[Cell]:
+        """So many cells of each recipe, whose numbers fall by the seed."""
+        dice, cells = random.Random(seed), self.cells()
+        return [
+            cell
+            for recipe in RECIPES
+            for cell in dice.sample([one for one in cells if one.recipe == recipe], per_recipe)
+        ]
+
+    def difference(self, cell: Cell, *, planted: str = "") -> str:
+        """What is otherwise after a death than without one; empty when nothing is."""
+        with self._place() as place:
+            job = Job(
+                recipe=cell.recipe, url=place.url, ports=astuple(place.ports), kill_at=cell.at, planted=planted
+            )
+            if self._process(job) is not None:
+                return "the process came to its end before it was killed"
+            _wait_until_alone(place.url)
+            place.clock.now += timedelta(hours=cell.hours)
+            self._process(replace(job, kill_at=None, hours=cell.hours))
+            try:
+                assert_checks_hold(place.url)
+            except AssertionError as broken:
+                return str(broken)
+            return _difference(self.expected(cell.recipe), final_state(Desk(PostgresStore(place.url), place.ports)))
+
+    def _undisturbed(self, recipe: str) -> tuple[list[str], dict[str, Any]]:
+        if recipe not in self._known:
+            with self._place() as place:
+                names = self._process(Job(recipe=recipe, url=place.url, ports=astuple(place.ports)))
+                assert names, f"{recipe} was killed by something else"
+                assert_checks_hold(place.url)
+                self._known[recipe] = names, final_state(Desk(PostgresStore(place.url), place.ports))
+        return self._known[recipe]
+
+    _known: dict[str, tuple[list[str], dict[str, Any]]] = field(default_factory=dict)
+
+    def _process(self, job: Job) -> list[str] | None:
+        """Run a job in a process of its own: the checkpoints it passed, None when it was killed as it should be."""
+        ours, theirs = _PROCESSES.Pipe(duplex=False)
+        process = _PROCESSES.Process(target=work, args=(job, theirs))
+        process.start()
+        theirs.close()
+        process.join(PATIENCE_S)
+        if process.exitcode == -signal.SIGKILL and job.kill_at:
+            return None
+        assert process.exitcode == 0, f"{job} ended with {process.exitcode}"
+        names: list[str] = ours.recv()
+        return names
+
+    @contextmanager
+    def _place(self) -> Iterator[Place]:
+        name = f"{database_name(self._template)}_{monotonic_ns()}"
+        with self._admin() as admin:
+            statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+            admin.execute(
+                statement.format(sql.Identifier(name), sql.Identifier(database_name(self._template)))
+            )
+        with self._twin() as (ports, clock):
+            try:
+                yield Place(urlsplit(self.urls.admin)._replace(path=f"/{name}").geturl(), ports, clock)
+            finally:
+                with self._admin() as admin:
+                    admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    @contextmanager
+    def _twin(self) -> Iterator[tuple[TwinPorts, Clock]]:
+        stack, clock = ExitStack(), Clock()
+        twin = running(
+            world=self.folder / "world", mailbox=self.folder / "mailbox", keys=KEYS, clock=clock
+        )
+        try:
+            yield stack.enter_context(twin), clock
+        finally:
+            self._behind.submit(stack.close)  # a web server takes its time to stop, and nobody has to wait for it
+
+    def _admin(self) -> psycopg.Connection:
+        return psycopg.connect(self.urls.admin, autocommit=True)
+
+
+def _wait_until_alone(url: str) -> None:
+    """Until Postgres has noticed that the process is gone, and given up its transaction."""
+    others = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    with psycopg.connect(url, autocommit=True) as connection:
+        while connection.execute(others).fetchall():
+            sleep(0.005)
+
+
+def _difference(expected: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    return "; ".join(
+        f"{name}: {found.get(name)} and not {expected.get(name)}"
+        for name in sorted(expected.keys() | found.keys())
+        if found.get(name) != expected.get(name)
+    )
