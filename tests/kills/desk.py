@@ -38,6 +38,7 @@ from include.twin.server import TwinKeys, TwinPorts
 from tests.kills.world import BILLING, HINTS, NOW, TODAY
 
 KEYS = TwinKeys("the-client", "the-secret", "the-erp-key", "sk_test_twin")
+POLICY = load_policy()
 ZONE = ZoneInfo("Asia/Singapore")
 
 Deliver = Callable[..., Any]
@@ -51,10 +52,7 @@ class Desk:
     ports: TwinPorts
     deliver_outbox: Deliver = deliver_outbox
     wrap: Callable[[Target], Target] = lambda target: target
-
-    @cached_property
-    def policy(self) -> Policy:
-        return load_policy()
+    policy: Policy = POLICY
 
     @cached_property
     def crm(self) -> SalesforceClient:

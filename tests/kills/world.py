@@ -33,9 +33,9 @@ def _deal(native_id: str, name: str, **facts: str) -> dict[str, str]:
 
 def _invoice(number: int, due: str, **facts: str) -> dict[str, str]:
     return {
-        "id": str(9000 + number),
+        "id": f"I{number}",
         "number": f"INV-2026-{number:06}",
-        "customer_id": "1",
+        "customer_id": "C1",
         "issue_date": "2026-05-01",
         "due_date": due,
         "currency": "SGD",
@@ -50,13 +50,13 @@ def _invoice(number: int, due: str, **facts: str) -> dict[str, str]:
 def _payment(native_id: str, status: str, invoice: int, paid_on: str = "2026-06-20") -> dict[str, str]:
     return {
         "id": native_id,
-        "customer_id": "1",
+        "customer_id": "C1",
         "reference": f"INV-2026-{invoice:06}",
         "currency": "SGD",
         "amount": "109.00",
         "paid_on": paid_on,
         "status": status,
-        "invoice_id": str(9000 + invoice),
+        "invoice_id": f"I{invoice}",
     }
 
 
@@ -64,7 +64,7 @@ def _declined(native_id: str, payment: str, invoice: int, number: int, day: str)
     return {
         "id": native_id,
         "payment_id": payment,
-        "invoice_id": str(9000 + invoice),
+        "invoice_id": f"I{invoice}",
         "attempt_no": str(number),
         "outcome": "failed",
         "decline_code": "insufficient_funds",
@@ -79,21 +79,21 @@ WORLD: dict[str, list[dict[str, str]]] = {
             "Id": ACCOUNT,
             "Name": "Acme Pte Ltd",
             "BillingCountryCode": "SG",
-            "ERP_Customer_Id__c": "1",
+            "ERP_Customer_Id__c": "C1",
             "OwnerId": OWNER,
         }
     ],
     "salesforce/Opportunity": [
         _deal(WON, "Acme Gold"),
         _deal(REFUSED, "Acme Silver", Term_Months__c="999"),
-        _deal(BILLED, "Acme Bronze", ERP_Order_Id__c="7003", Amount="109.00"),
+        _deal(BILLED, "Acme Bronze", ERP_Order_Id__c="O3", Amount="109.00"),
     ],
-    "erp/customers": [{"id": "1", "name": "Acme Pte Ltd", "country": "SG", "crm_account_id": ACCOUNT}],
+    "erp/customers": [{"id": "C1", "name": "Acme Pte Ltd", "country": "SG", "crm_account_id": ACCOUNT}],
     "erp/orders": [
         {
-            "id": "7003",
+            "id": "O3",
             "number": "SO-3",
-            "customer_id": "1",
+            "customer_id": "C1",
             "order_date": "2026-05-01",
             "currency": "SGD",
             "amount": "109.00",
@@ -102,15 +102,15 @@ WORLD: dict[str, list[dict[str, str]]] = {
         }
     ],
     "erp/invoices": [
-        _invoice(3, FAR, order_id="7003"),
+        _invoice(3, FAR, order_id="O3"),
         _invoice(4, FAR),
         _invoice(5, FAR),
         _invoice(6, "2026-06-20"),
     ],
     "erp/subscriptions": [
         {
-            "id": "501",
-            "customer_id": "1",
+            "id": "S1",
+            "customer_id": "C1",
             "start_date": "2025-09-01",
             "end_date": "2026-09-01",
             "currency": "SGD",
@@ -122,8 +122,8 @@ WORLD: dict[str, list[dict[str, str]]] = {
     ],
     "erp/amendments": [
         {
-            "id": "601",
-            "subscription_id": "501",
+            "id": "A1",
+            "subscription_id": "S1",
             "sequence": "1",
             "type": "QTY",
             "effective_date": "2026-06-01",
