@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import astuple, dataclass, field, replace
 from datetime import timedelta
-from functools import cached_property
 from pathlib import Path
 from time import monotonic_ns, sleep
 from typing import Any
@@ -25,7 +24,7 @@ from include.store.postgres import PostgresStore
 from include.twin.server import TwinPorts, running
 from tests.checks import assert_checks_hold
 from tests.connectors.conftest import Clock, write_world
-from tests.kills.desk import KEYS, RECIPES, Desk
+from tests.kills.desk import KEYS, Desk
 from tests.kills.final import final_state
 from tests.kills.process import Job, work
 from tests.kills.world import TODAY, WORLD
@@ -81,32 +80,23 @@ class Matrix:
     def __exit__(self, *error: object) -> None:
         self._closing.close()
 
-    @cached_property
-    def checkpoints(self) -> Mapping[str, Sequence[str]]:
-        """The checkpoints of each recipe, as a run passes them that nobody kills."""
-        return {recipe: self._undisturbed(recipe)[0] for recipe in RECIPES}
+    def checkpoints(self, recipe: str) -> Sequence[str]:
+        """Where a run of the recipe comes by that nobody kills."""
+        return self._undisturbed(recipe)[0]
 
     def expected(self, recipe: str) -> dict[str, Any]:
         """What is there in the end when nobody kills anything."""
         return self._undisturbed(recipe)[1]
 
-    def cells(self) -> list[Cell]:
-        """The whole matrix."""
-        return [
-            Cell(recipe, at, hours)
-            for recipe, names in self.checkpoints.items()
-            for at in range(1, len(names) + 1)
-            for hours in PAUSES
-        ]
+    def cells(self, recipe: str) -> list[Cell]:
+        """Every death of a recipe."""
+        places = range(1, len(self.checkpoints(recipe)) + 1)
+        return [Cell(recipe, at, hours) for at in places for hours in PAUSES]
 
-    def sample(self, seed: int, per_recipe: int) -> list[Cell]:
-        """So many cells of each recipe, whose numbers fall by the seed."""
-        dice, cells = random.Random(seed), self.cells()
-        return [
-            cell
-            for recipe in RECIPES
-            for cell in dice.sample([one for one in cells if one.recipe == recipe], per_recipe)
-        ]
+    def sample(self, seed: int, recipe: str, *, most: int) -> list[Cell]:
+        """So many deaths of a recipe, in an order that falls by the seed."""
+        cells = self.cells(recipe)
+        return random.Random(seed).sample(cells, min(most, len(cells)))
 
     def difference(self, cell: Cell, *, planted: str = "") -> str:
         """What is otherwise after a death than without one; empty when nothing is."""

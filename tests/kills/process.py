@@ -35,19 +35,19 @@ def work(job: Job, answer: Connection) -> None:
     points = Checkpoints(job.kill_at)
     watch_calls(points)
     names = [field.name for field in fields(TwinPorts)]
-    desk = Desk(
-        Watched(PostgresStore(job.url), points), TwinPorts(**dict(zip(names, job.ports, strict=True)))
-    )
-    if job.planted:
-        PLANTED[job.planted](desk)
+    ports = TwinPorts(**dict(zip(names, job.ports, strict=True)))
     moved, hours = 1, job.hours
     while moved:
         if hours:
             pass_time(job.url, hours=hours)
-        moved = run(job.recipe, desk)
-        hours += job.hours
+        with PostgresStore(job.url).keeping() as store:
+            desk = Desk(Watched(store, points), ports)
+            if job.planted:
+                PLANTED[job.planted](desk)
+            moved = run(job.recipe, desk)
         if not job.hours:
-            break
+            break  # nothing waits for a lease or for another try
+        hours += job.hours
     answer.send(points.names)
 
 
