@@ -102,7 +102,11 @@ class Matrix:
         """What is otherwise after a death than without one; empty when nothing is."""
         with self._place() as place:
             job = Job(
-                recipe=cell.recipe, url=place.url, ports=astuple(place.ports), kill_at=cell.at, planted=planted
+                recipe=cell.recipe,
+                url=place.url,
+                ports=astuple(place.ports),
+                kill_at=cell.at,
+                planted=planted,
             )
             if self._process(job) is not None:
                 return "the process came to its end before it was killed"
@@ -113,7 +117,9 @@ class Matrix:
                 assert_checks_hold(place.url)
             except AssertionError as broken:
                 return str(broken)
-            return _difference(self.expected(cell.recipe), final_state(Desk(PostgresStore(place.url), place.ports)))
+            return _difference(
+                self.expected(cell.recipe), final_state(Desk(PostgresStore(place.url), place.ports))
+            )
 
     def _undisturbed(self, recipe: str) -> tuple[list[str], dict[str, Any]]:
         if recipe not in self._known:
@@ -157,13 +163,13 @@ class Matrix:
     @contextmanager
     def _twin(self) -> Iterator[tuple[TwinPorts, Clock]]:
         stack, clock = ExitStack(), Clock()
-        twin = running(
-            world=self.folder / "world", mailbox=self.folder / "mailbox", keys=KEYS, clock=clock
-        )
+        twin = running(world=self.folder / "world", mailbox=self.folder / "mailbox", keys=KEYS, clock=clock)
         try:
             yield stack.enter_context(twin), clock
         finally:
-            self._behind.submit(stack.close)  # a web server takes its time to stop, and nobody has to wait for it
+            self._behind.submit(
+                stack.close
+            )  # a web server takes its time to stop, and nobody has to wait for it
 
     def _admin(self) -> psycopg.Connection:
         return psycopg.connect(self.urls.admin, autocommit=True)

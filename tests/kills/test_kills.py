@@ -46,9 +46,12 @@ def test_undisturbed_declines_are_one_try_and_one_task_and_an_overdue_invoice_an
     assert there(matrix, "payment_failure", "Task") == 2
 
 
-def test_undisturbed_a_subscription_is_told_once_and_asks_for_one_step(matrix: Matrix) -> None:
-    assert there(matrix, "subscription_change", "Subscription__c", "S1", "13650") == 1
+def test_undisturbed_subscriptions_are_told_once_and_the_one_that_renews_asks_for_a_step(
+    matrix: Matrix,
+) -> None:
+    assert there(matrix, "subscription_change", "Subscription__c", "13650") == 2
     assert there(matrix, "subscription_change", "Task", "Subscription S1") == 1
+    assert there(matrix, "subscription_change", "Task") == 1
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

@@ -1,7 +1,6 @@
 """One small world in which each of the four recipes has something to do, and some neighbours that must be left alone."""
 
 from datetime import UTC, date, datetime
-from typing import Any
 
 from include.flows.create_order import Billing
 from include.flows.drain_inbox import Hint
@@ -72,6 +71,31 @@ def _declined(native_id: str, payment: str, invoice: int, number: int, day: str)
     }
 
 
+def _subscription(native_id: str, end: str) -> dict[str, str]:
+    return {
+        "id": native_id,
+        "customer_id": "C1",
+        "start_date": "2025-09-01",
+        "end_date": end,
+        "currency": "SGD",
+        "quantity": "10",
+        "unit_price": "45.50",
+        "interval": "month",
+        "status": "active",
+    }
+
+
+def _amendment(native_id: str, subscription: str) -> dict[str, str]:
+    return {
+        "id": native_id,
+        "subscription_id": subscription,
+        "sequence": "1",
+        "type": "QTY",
+        "effective_date": "2026-06-01",
+        "quantity": "25",
+    }
+
+
 FAR = "2026-12-31"
 WORLD: dict[str, list[dict[str, str]]] = {
     "salesforce/Account": [
@@ -107,29 +131,8 @@ WORLD: dict[str, list[dict[str, str]]] = {
         _invoice(5, FAR),
         _invoice(6, "2026-06-20"),
     ],
-    "erp/subscriptions": [
-        {
-            "id": "S1",
-            "customer_id": "C1",
-            "start_date": "2025-09-01",
-            "end_date": "2026-09-01",
-            "currency": "SGD",
-            "quantity": "10",
-            "unit_price": "45.50",
-            "interval": "month",
-            "status": "active",
-        }
-    ],
-    "erp/amendments": [
-        {
-            "id": "A1",
-            "subscription_id": "S1",
-            "sequence": "1",
-            "type": "QTY",
-            "effective_date": "2026-06-01",
-            "quantity": "25",
-        }
-    ],
+    "erp/subscriptions": [_subscription("S1", "2026-09-01"), _subscription("S2", "2028-09-01")],
+    "erp/amendments": [_amendment("A1", "S1"), _amendment("A2", "S2")],
     "payments/payments": [
         _payment("ch_paid", "succeeded", 3),
         *[_payment(f"ch_failed_{number}", "failed", 4) for number in (1, 2, 3)],
@@ -164,5 +167,3 @@ HINTS = [
     _hint("evt_refunded", "refunds", "re_part", "refund.created"),
 ]
 """What the payments platform tells of the one invoice that is paid, and of what was given back."""
-
-Facts = dict[str, Any]
