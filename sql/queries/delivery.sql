@@ -46,7 +46,7 @@ WITH due AS (
     FOR UPDATE SKIP LOCKED
 )
 UPDATE delivery.outbox AS message
-SET state = 'called', fence = fence + 1, attempts = attempts + 1, next_at = ops.clock() + %(lease)s,
+SET state = 'called', fence = fence + 1, next_at = ops.clock() + %(lease)s,
     first_called_at = coalesce(first_called_at, ops.clock())
 FROM due
 WHERE message.message_id = due.message_id
@@ -57,12 +57,12 @@ RETURNING message.message_id, key, kind, target, subject, body, based_on, newest
 -- Only by the last who took it. Gives back whose word counted.
 UPDATE delivery.outbox AS message
 SET state = done.state, remote_id = coalesce(done.remote_id, message.remote_id), reason = done.reason,
-    detail = done.detail, next_at = ops.clock() + done.wait,
+    detail = done.detail, next_at = ops.clock() + done.wait, attempts = message.attempts + done.failures,
     finished_at = CASE WHEN done.state IN ('confirmed', 'parked', 'superseded') THEN ops.clock() END
 FROM unnest(
     %(messages)s::bigint[], %(fences)s::bigint[], %(states)s::text[], %(remote_ids)s::text[], %(reasons)s::text[],
-    %(details)s::text[], %(waits)s::interval[]
-) AS done (message_id, fence, state, remote_id, reason, detail, wait)
+    %(details)s::text[], %(waits)s::interval[], %(failures)s::int[]
+) AS done (message_id, fence, state, remote_id, reason, detail, wait, failures)
 WHERE message.message_id = done.message_id AND message.fence = done.fence AND message.state = 'called'
 RETURNING message.message_id;
 

@@ -24,6 +24,7 @@ from tests.flows.peers import (
     killed_before,
     lost_before,
     refused_login,
+    stopped_midway,
     throttled,
 )
 
@@ -211,11 +212,37 @@ def test_replaying_everything_is_refused(office: Office) -> None:
         replay(office.store, Wanted())
 
 
-def test_a_refused_login_stops_the_lane_and_gives_the_messages_back(office: Office) -> None:
+def test_a_refused_login_stops_the_lane_and_what_it_did_is_in_doubt(office: Office) -> None:
     office.decide("A")
     with pytest.raises(Fatal, match="login"):
         office.deliver(refused_login)
-    assert office.states() == {"A": "queued"}
+    assert office.states() == {"A": "uncertain"}
+    office.settle()
+    assert office.effects() == ["A"]
+
+
+def test_a_target_that_stops_midway_says_what_it_did(office: Office) -> None:
+    for name in "ABC":
+        office.decide(name)
+    with pytest.raises(Fatal, match="login"):
+        office.deliver(stopped_midway)
+    assert office.states() == {"A": "confirmed", "B": "uncertain", "C": "queued"}
+    office.settle()
+    assert office.effects() == ["A", "B", "C"]
+
+
+@pytest.mark.parametrize("fault", [stopped_midway, refused_login, answer_lost, lost_before])
+def test_only_calls_that_surely_did_nothing_use_up_attempts(office: Office, fault: Fault) -> None:
+    for name in "ABC":
+        office.decide(name)
+    for _ in range(PACE.attempts_max):
+        with suppress(Fatal):
+            office.deliver(fault)
+        office.pass_time(timedelta(hours=1))
+    office.deliver(throttled)
+    assert "parked" not in office.states().values()
+    office.settle()
+    assert sorted(office.effects()) == ["A", "B", "C"]
 
 
 def test_after_a_day_of_silence_the_target_is_looked_at_even_for_what_surely_failed(office: Office) -> None:

@@ -1,0 +1,40 @@
+"""Effects on other systems under deaths and disorder: every cell of the kill matrix, and every event twice and shuffled."""
+
+import random
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic
+from typing import Any
+
+from tests.bench.places import keep
+from tests.bench.steps import Bench
+from tests.kills.desk import RECIPES
+from tests.kills.matrix import Matrix
+from tests.kills.planted import PLANTED
+
+EXAMPLES = 5
+
+
+def kills(bench: Bench) -> Path:
+    """Kill at every checkpoint of every recipe; then plant each mistake and kill at random until it is found."""
+    started, recipes, planted = monotonic(), {}, {}
+    with TemporaryDirectory() as folder, Matrix(bench.urls, Path(folder)) as matrix:
+        for recipe in RECIPES:
+            cells = matrix.cells(recipe)
+            wrong = [f"{cell}: {found}" for cell in cells if (found := matrix.difference(cell))]
+            recipes[recipe] = {"checkpoints": len(matrix.checkpoints(recipe)), "cells": len(cells)}
+            recipes[recipe] |= {"wrong": len(wrong), "examples": wrong[:EXAMPLES]}
+        for mistake in PLANTED:
+            planted[mistake] = _found_after(matrix, mistake, seed=bench.seed)
+    figures: dict[str, Any] = {"recipes": recipes, "planted": planted}
+    return keep("kills", {"seed": bench.seed, **figures, "seconds": monotonic() - started})
+
+
+def _found_after(matrix: Matrix, mistake: str, *, seed: int) -> dict[str, Any]:
+    """How many deaths it took to find a mistake, and the one that did."""
+    cells = [cell for recipe in RECIPES for cell in matrix.cells(recipe)]
+    random.Random(seed).shuffle(cells)
+    for count, cell in enumerate(cells, start=1):
+        if found := matrix.difference(cell, planted=mistake):
+            return {"cells": count, "by": str(cell), "difference": found[:300]}
+    return {"cells": None, "by": None}
