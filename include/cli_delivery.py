@@ -31,15 +31,16 @@ def list_command(
     *,
     as_json: _Json = False,
 ) -> None:
-    """Say how many messages wait at each system, and list the parked ones with their reasons.
+    """Say how many messages wait at each system, and list the parked ones: why, and who mends that.
 
     Example: tieout delivery list --subject opportunities/0065g00000ABCDEAA1
     """
     from include.flows.replay import Wanted, parked, queues
+    from include.policy import load_policy
 
     wanted = Wanted(key=key, subject=subject, since=_utc(since), until=_utc(until))
     with store_here() as store:
-        waiting, found = queues(store), parked(store, wanted)
+        waiting, found = queues(store), parked(store, wanted, load_policy())
     if as_json:
         print_json({"waiting": waiting, "parked": found})
         return
@@ -59,11 +60,12 @@ def list_command(
                 row["kind"],
                 row["subject"],
                 row["reason"],
+                row["mended_by"],
                 (row["detail"] or "")[:SHOWN_DETAIL],
             )
             for row in found
         ]
-        print_table([("key", "system", "kind", "about", "reason", "detail"), *lines])
+        print_table([("key", "system", "kind", "about", "reason", "mended by", "detail"), *lines])
 
 
 @delivery_app.command()

@@ -116,8 +116,9 @@ def _answer(drain: Drain, thing: Thing, hints: Sequence[Row]) -> _Answer:
             tx.rows("lock_object", source=source, entity=entity, native_id=native_id)
             facts = dict(looked.facts)
             kept = {"gone": not facts, "facts": facts, "facts_sha256": sha256(facts)}
-            tx.run("keep_look", source=source, entity=entity, native_id=native_id, **look, **kept)
-            drain.decide(tx, looked)
+            # Who looked later has kept and decided more than we saw.
+            if tx.run("keep_look", source=source, entity=entity, native_id=native_id, **look, **kept):
+                drain.decide(tx, looked)
         _finish(tx, hints, answer, drain.pace)
     return answer
 

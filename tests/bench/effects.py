@@ -21,10 +21,12 @@ def kills(bench: Bench) -> Path:
     with TemporaryDirectory() as folder, Matrix(bench.urls, Path(folder)) as matrix:
         for recipe in RECIPES:
             cells = matrix.cells(recipe)
+            print(f"{recipe}: {len(cells)} deaths … ", end="", flush=True)
             wrong = [f"{cell}: {found}" for cell in cells if (found := matrix.difference(cell))]
             recipes[recipe] = {"checkpoints": len(matrix.checkpoints(recipe)), "cells": len(cells)}
             recipes[recipe] |= {"wrong": len(wrong), "examples": wrong[:EXAMPLES]}
         for mistake in PLANTED:
+            print(f"{mistake} … ", end="", flush=True)
             planted[mistake] = _found_after(matrix, mistake, seed=bench.seed)
     figures: dict[str, Any] = {"recipes": recipes, "planted": planted}
     return keep("kills", {"seed": bench.seed, **figures, "seconds": monotonic() - started})

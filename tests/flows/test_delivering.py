@@ -11,6 +11,7 @@ from include.domain.delivery import Message, Pace, key_of
 from include.flows.deliver_outbox import deliver_outbox
 from include.flows.put_message import Put, put_message
 from include.flows.replay import Wanted, parked, replay
+from include.policy import load_policy
 from include.ports import Fatal, Rejected, Transaction
 from include.store.postgres import PostgresStore
 from tests.flows.peers import (
@@ -178,7 +179,8 @@ def test_what_keeps_failing_is_parked_until_somebody_replays_it(office: Office) 
         office.deliver(throttled)
         office.pass_time(timedelta(hours=1))
     assert office.states() == {"A": "parked"}
-    assert [row["reason"] for row in parked(office.store, Wanted(subject="deals/A"))] == ["MAX_ATTEMPTS"]
+    [row] = parked(office.store, Wanted(subject="deals/A"), load_policy())
+    assert (row["reason"], row["mended_by"], row["attempts"]) == ("MAX_ATTEMPTS", "Integration", 5)
     assert replay(office.store, Wanted(subject="deals/A")) == {"replayed": 1}
     office.settle()
     assert office.effects() == ["A"]

@@ -262,6 +262,43 @@ def test_with_every_event_lost_what_lands_tells_the_same(desk: Desk, draw: Draw)
     assert desk.said("deal_status") == ["PARTIALLY_PAID"]
 
 
+def test_telling_what_landed_waits_for_nobody_who_waits_for_it(desk: Desk, draw: Draw) -> None:
+    later = draw(
+        folder="later",
+        payments="""
+            P C1 INV-1 SGD 100.00 2026-03-01 succeeded I1
+            Q C1 INV-2 SGD 18.00 2026-03-01 succeeded I2
+        """,
+    )
+    pull_and_land(Live(later), desk.store, entity="payments")
+    with ThreadPoolExecutor() as pool:
+        with desk.store.transaction() as tx:  # as one who answers a hint about I2, and then turns to its deal
+            tx.rows("lock_object", source="tieout", entity="invoices", native_id="I2")
+            telling = pool.submit(tell_landed, desk.store, POLICY)
+            wait_until_somebody_waits(desk.url)
+            tx.rows("lock_object", source="tieout", entity="opportunities", native_id="006A")
+        assert telling.result(timeout=30) == 2
+    assert desk.said() == ["PAID", "PARTIALLY_PAID"]
+
+
+def test_who_looked_earlier_and_comes_later_says_nothing(desk: Desk) -> None:
+    look = desk.platform.look_at
+
+    def slow(entity: str, native_id: str) -> RawRecord | None:
+        seen = look(entity, native_id)
+        desk.platform.look_at = look  # type: ignore[method-assign]
+        desk.changes("payments", "P", status="succeeded")
+        desk.hint("payments", "P")
+        desk.drain()  # another lane looks, keeps and says it meanwhile
+        return seen
+
+    desk.changes("payments", "P", status="processing")
+    desk.hint("payments", "P")
+    desk.platform.look_at = slow  # type: ignore[method-assign]
+    desk.drain()
+    assert desk.said("payment_activity") == ["SUCCEEDED"]
+
+
 def test_of_two_who_decide_at_once_the_later_knows_what_the_earlier_saw(desk: Desk) -> None:
     def decide(tx: Transaction, entity: str, native_id: str, **facts: Any) -> None:
         told = {"currency": "SGD", **facts}

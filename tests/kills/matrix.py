@@ -9,9 +9,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import astuple, dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from time import monotonic_ns, sleep
+from time import sleep
 from typing import Any
-from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import sql
@@ -68,10 +67,10 @@ class Matrix:
 
     def __enter__(self) -> "Matrix":
         write_world(self.folder / "world", WORLD)
-        self._template = self._closing.enter_context(scratch_database(self.urls))
+        self._url = self._closing.enter_context(scratch_database(self.urls))
         self._behind = self._closing.enter_context(ThreadPoolExecutor(1))
         with self._twin() as (ports, _):
-            desk = Desk(PostgresStore(self._template), ports)
+            desk = Desk(PostgresStore(self._url), ports)
             desk.read()
             reconcile(desk.store, as_of=TODAY, policy=desk.policy)
             publish_run(desk.store, as_of=TODAY)
@@ -147,18 +146,10 @@ class Matrix:
 
     @contextmanager
     def _place(self) -> Iterator[Place]:
-        name = f"{database_name(self._template)}_{monotonic_ns()}"
-        with self._admin() as admin:
-            statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-            admin.execute(
-                statement.format(sql.Identifier(name), sql.Identifier(database_name(self._template)))
-            )
+        """The database as it was when nothing had been decided yet, and a twin that nobody has written to."""
+        _forget_decisions(self._url)
         with self._twin() as (ports, clock):
-            try:
-                yield Place(urlsplit(self.urls.admin)._replace(path=f"/{name}").geturl(), ports, clock)
-            finally:
-                with self._admin() as admin:
-                    admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+            yield Place(self._url, ports, clock)
 
     @contextmanager
     def _twin(self) -> Iterator[tuple[TwinPorts, Clock]]:
@@ -171,8 +162,18 @@ class Matrix:
                 stack.close
             )  # a web server takes its time to stop, and nobody has to wait for it
 
-    def _admin(self) -> psycopg.Connection:
-        return psycopg.connect(self.urls.admin, autocommit=True)
+
+def _forget_decisions(url: str) -> None:
+    """All of a recipe's traces are in one schema; its tables are append-only for everybody but a replica."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SET session_replication_role = replica")
+        tables = connection.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'delivery' AND tablename <> 'park_reasons'"
+        ).fetchall()
+        for (table,) in tables:
+            connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier("delivery", table)))
+        database = sql.Identifier(database_name(url))
+        connection.execute(sql.SQL("ALTER DATABASE {} RESET tieout.clock").format(database))
 
 
 def _wait_until_alone(url: str) -> None:
