@@ -42,9 +42,10 @@ def decide_payment_status(tx: Transaction, looked: Looked, policy: Policy) -> in
         _lock(tx, "invoices", row["invoice_id"])
         for invoice, now in _standings(tx, "invoice_with_its_deal", words, invoice_id=row["invoice_id"]):
             _say(tx, "invoice_status", f"invoices/{invoice['invoice_id']}", _told(invoice, now))
-            if looked.facts:
-                activity = _activity(looked, invoice, words)
-                _say(tx, "payment_activity", f"activities/{activity['id']}", activity)
+            for one in (looked, *_returns(tx, looked)):
+                if one.facts:
+                    activity = _activity(one, invoice, words)
+                    _say(tx, "payment_activity", f"activities/{activity['id']}", activity)
             deals.add(invoice["opportunity_id"])
     for deal in sorted(deals - {None}):
         _lock(tx, "opportunities", deal)
@@ -53,6 +54,17 @@ def decide_payment_status(tx: Transaction, looked: Looked, policy: Policy) -> in
             tx, "deal_status", f"opportunities/{deal}", {"opportunity_id": deal, "status": of_deal(statuses)}
         )
     return len(rows)
+
+
+def _returns(tx: Transaction, looked: Looked) -> list[Looked]:
+    """A payment's refunds and disputes: of one seen before its payment nobody could say which invoice it is about."""
+    if looked.entity != "payments":
+        return []
+    rows = tx.rows("returns_of_payment", payment_id=looked.native_id)
+    return [
+        Looked(source=looked.source, entity=row["entity"], native_id=row["native_id"], facts=row)
+        for row in rows
+    ]
 
 
 def tell_landed(store: Store, policy: Policy, *, most: int = LANDED_AT_ONCE) -> int:

@@ -92,6 +92,10 @@ WHERE payment.invoice_id = %(invoice_id)s OR posted.payment_id IS NOT NULL
 GROUP BY payment.native_id, payment.status, payment.currency, posted.minor, payment.amount_minor
 ORDER BY payment.native_id;
 
+-- name: returns_of_payment
+SELECT entity, native_id, currency, amount_minor, status FROM delivery.returns
+WHERE payment_id = %(payment_id)s ORDER BY entity, native_id;
+
 -- name: newest_message
 -- What was last said about a subject, and how often anything was.
 SELECT body_sha256, state, count(*) OVER () AS said

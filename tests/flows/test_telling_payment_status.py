@@ -281,6 +281,18 @@ def test_telling_what_landed_waits_for_nobody_who_waits_for_it(desk: Desk, draw:
     assert desk.said() == ["PAID", "PARTIALLY_PAID"]
 
 
+def test_a_refund_that_was_seen_before_its_payment_is_told_with_it(desk: Desk) -> None:
+    desk.changes("refunds", "R", payment_id="P", status="succeeded", amount="30.00")
+    desk.hint("refunds", "R")
+    desk.drain()
+    assert desk.said("payment_activity") == []
+    desk.changes("payments", "P", status="succeeded")
+    desk.hint("payments", "P")
+    desk.drain()
+    assert desk.said("payment_activity") == ["SUCCEEDED", "SUCCEEDED"]
+    assert desk.said() == ["PARTIALLY_PAID"]
+
+
 def test_who_looked_earlier_and_comes_later_says_nothing(desk: Desk) -> None:
     look = desk.platform.look_at
 

@@ -21,7 +21,8 @@ MODELS = {
     "sale.sale": ("id", "number", "state", "reference", "tieout_key"),
     "account.invoice": ("id", "number", "state"),
 }
-OURS = {
+Queries = Mapping[str, str]
+OURS: Queries = {
     "outbox": "SELECT key, kind, subject, body, state FROM delivery.outbox WHERE state <> 'superseded'",
     "inbox": "SELECT event_id, state FROM delivery.inbox",
     "conflicts": "SELECT key FROM delivery.key_conflicts",
@@ -31,14 +32,14 @@ OURS = {
 }
 
 
-def final_state(desk: Desk) -> dict[str, Any]:
-    """Name of what is held -> its rows, in an order of their own."""
+def final_state(desk: Desk, ours: Queries = OURS) -> dict[str, Any]:
+    """Name of what is held -> its rows, in an order of their own. `ours`: what to compare of our own tables."""
     return {
         **{name: _rows(_of_crm(desk.crm, name, fields)) for name, fields in SOBJECTS.items()},
         **{model: _rows(_of_erp(desk.erp, model, fields)) for model, fields in MODELS.items()},
         "charges": _rows(_of_payments(desk, "charges")),
         "payment_intents": _rows(_of_payments(desk, "payment_intents")),
-        **_of_database(desk),
+        **_of_database(desk, ours),
     }
 
 
@@ -66,7 +67,7 @@ def _of_payments(desk: Desk, collection: str) -> list[dict[str, Any]]:
     return [{name: one.get(name) for name in kept} for one in desk.payments.objects(collection)]
 
 
-def _of_database(desk: Desk) -> dict[str, list[str]]:
+def _of_database(desk: Desk, ours: Queries) -> dict[str, list[str]]:
     url = desk.store._url  # type: ignore[attr-defined]
     with psycopg.connect(url, row_factory=dict_row) as connection:
-        return {name: _rows(connection.execute(query).fetchall()) for name, query in OURS.items()}
+        return {name: _rows(connection.execute(query).fetchall()) for name, query in ours.items()}
