@@ -31,6 +31,12 @@ def parked(store: Store, wanted: Wanted, policy: Policy) -> list[Row]:
     return [{**row, "mended_by": policy.delivery.reasons[row["reason"]]} for row in rows]
 
 
+def conflicts(store: Store) -> list[Row]:
+    """Keys that were decided a second time with something else to say (S1): what was sent, and what was not."""
+    with store.transaction() as tx:
+        return tx.rows("key_conflicts")
+
+
 def replay(store: Store, wanted: Wanted) -> Counter[str]:
     """Put them back on their way: how many will be tried, and how many a newer message has replaced.
 

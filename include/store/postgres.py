@@ -21,6 +21,9 @@ STREAMED_ROWS = 5_000
 _RETRYABLE_CLASSES = ("08", "40", "53", "55", "57")
 """SQLSTATE classes worth another try: connection, rollback, resources, object in use, operator intervention."""
 
+_UNSTORABLE = {"22021", "22P05"}
+"""SQLSTATEs of text that no column can hold, such as a NUL."""
+
 _ABSENT = {"3F000", "42P01", "42703"}
 """SQLSTATEs of a missing schema, table or column."""
 
@@ -66,7 +69,10 @@ class PostgresStore:
 
     @contextmanager
     def transaction(self) -> Iterator["PostgresTransaction"]:
-        """All or nothing. Raises Retryable when Postgres is away or rolled us back, Fatal when it refuses us."""
+        """All or nothing. Raises Retryable when Postgres is away or rolled us back, Fatal when it refuses us.
+
+        Rejected when a text of what it was given cannot be stored.
+        """
         try:
             with self._connect() as connection:
                 yield PostgresTransaction(connection)
@@ -76,6 +82,10 @@ class PostgresStore:
                 or (error.sqlstate or "")[:2] in _RETRYABLE_CLASSES
             ):
                 raise ports.Retryable(f"Postgres: {error}") from error
+            if error.sqlstate in _UNSTORABLE or (isinstance(error, psycopg.DataError) and not error.sqlstate):
+                raise ports.Rejected(
+                    "Postgres cannot hold a character of it", reason="MALFORMED_PAYLOAD"
+                ) from error
             if error.sqlstate in _ABSENT:
                 raise ports.Fatal(
                     f"the database lacks what it should have ({str(error).splitlines()[0]}); "

@@ -1,8 +1,5 @@
 -- Deciding effects, taking them, and writing down what came of them.
 
--- name: lock_key
-SELECT pg_advisory_xact_lock(hashtextextended(%(key)s, 1));
-
 -- name: message_by_key
 -- Its newest revision.
 SELECT message_id, key, revision, kind, target, subject, body, body_sha256, based_on, state, remote_id, reason, detail,
@@ -13,7 +10,8 @@ FROM delivery.outbox WHERE key = %(key)s ORDER BY revision DESC LIMIT 1;
 INSERT INTO delivery.outbox (key, revision, kind, target, subject, body, body_sha256, based_on, newest_only)
 VALUES (
     %(key)s, %(revision)s, %(kind)s, %(target)s, %(subject)s, %(body)s, %(body_sha256)s, %(based_on)s, %(newest_only)s
-);
+)
+ON CONFLICT DO NOTHING;
 
 -- name: withdraw_message
 -- What was decided and surely had no effect yet.
@@ -71,6 +69,15 @@ INSERT INTO delivery.attempts (message_id, fence, outcome, remote_id, detail)
 SELECT * FROM unnest(
     %(messages)s::bigint[], %(fences)s::bigint[], %(outcomes)s::text[], %(remote_ids)s::text[], %(details)s::text[]
 );
+
+-- name: key_conflicts
+-- Decided twice under one key, with something else to say: a fault of ours that somebody must look at.
+SELECT key, conflict.body, outbox.body AS sent, outbox.subject, found_at
+FROM delivery.key_conflicts AS conflict
+JOIN LATERAL (
+    SELECT body, subject FROM delivery.outbox WHERE outbox.key = conflict.key ORDER BY revision DESC LIMIT 1
+) AS outbox ON true
+ORDER BY found_at, key, body_sha256;
 
 -- name: delivery_queue
 -- What waits, by target and state, and since when.

@@ -1,6 +1,7 @@
-"""Effects on other systems under deaths and disorder: every cell of the kill matrix, and every event twice and shuffled."""
+"""Effects on other systems under deaths and disorder: every cell of the kill matrix; every event twice and shuffled."""
 
 import random
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
@@ -8,11 +9,13 @@ from typing import Any
 
 from tests.bench.places import keep
 from tests.bench.steps import Bench
+from tests.disorder.platforms import compare
 from tests.kills.desk import RECIPES
 from tests.kills.matrix import Matrix
 from tests.kills.planted import PLANTED
 
 EXAMPLES = 5
+INVOICES = 240
 
 
 def kills(bench: Bench) -> Path:
@@ -32,10 +35,22 @@ def kills(bench: Bench) -> Path:
     return keep("kills", {"seed": bench.seed, **figures, "seconds": monotonic() - started})
 
 
+def disorder(bench: Bench) -> Path:
+    """Many invoices, paid, declined, refunded, disputed: every event told once and in order, or twice and shuffled."""
+    started = monotonic()
+    with TemporaryDirectory() as folder:
+        found = compare(bench.urls, Path(folder), invoices=INVOICES, seed=bench.seed)
+    figures = {
+        **asdict(found),
+        "different": {name: str(pair)[:500] for name, pair in found.different.items()},
+    }
+    return keep("disorder", {"seed": bench.seed, **figures, "seconds": monotonic() - started})
+
+
 def _found_after(matrix: Matrix, mistake: str, *, seed: int) -> dict[str, Any]:
     """How many deaths it took to find a mistake, and the one that did."""
     cells = [cell for recipe in RECIPES for cell in matrix.cells(recipe)]
-    random.Random(seed).shuffle(cells)
+    random.Random(seed).shuffle(cells)  # noqa: S311
     for count, cell in enumerate(cells, start=1):
         if found := matrix.difference(cell, planted=mistake):
             return {"cells": count, "by": str(cell), "difference": found[:300]}

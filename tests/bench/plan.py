@@ -50,6 +50,7 @@ def planned(largest: int) -> Iterator[Step]:
     yield "determinism", partial(steps.determinism, size=min(SAME_SIZE, largest))
     yield "controls", partial(steps.controls, size=min(CONTROL_SIZE, largest))
     yield "real", steps.real
+    yield "disorder", effects.disorder
     yield "kills", effects.kills
     for entity, size in throughput_sizes(largest):
         yield f"throughput-{entity}-{size}", partial(throughput, entity=entity, size=size)

@@ -1,4 +1,4 @@
-"""Two platforms beside one payments platform: one hears of every event once and in order, the other twice and shuffled."""
+"""Two platforms beside one payments platform: one hears of each event once, in order, the other twice and shuffled."""
 
 import heapq
 import json
@@ -48,7 +48,7 @@ TOLD = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """`different`: what is otherwise after disorder. `repaired`: messages that only reading everything brought about."""
+    """`different`: what is otherwise after disorder. `repaired`: messages that only reading everything led to."""
 
     invoices: int
     events: int
@@ -107,7 +107,7 @@ class Platform:
 
 def compare(urls: DatabaseUrls, folder: Path, *, invoices: int, seed: int) -> Outcome:
     """Let everything happen, tell the two of it in their ways, and compare what they come to."""
-    dice, clock = random.Random(seed), Clock()
+    dice, clock = random.Random(seed), Clock()  # noqa: S311
     clock.now = BEGIN
     write_world(folder / "world", world(invoices))
     with ExitStack() as stack:

@@ -7,8 +7,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-import stripe
-
 from include.connectors.stripe.client import StripePayments
 from include.ports import Stop
 from tests.connectors.conftest import Tables
@@ -154,5 +152,5 @@ class Customers:
             self._disputed[act.invoice] = dispute["id"]
 
     def _decide(self, act: Act, evidence: str) -> None:
-        sdk: stripe.StripeClient = self._client._stripe
-        sdk.v1.disputes.update(self._disputed[act.invoice], {"evidence": {"uncategorized_text": evidence}})
+        told = {"evidence": {"uncategorized_text": evidence}}
+        self._client._stripe.v1.disputes.update(self._disputed[act.invoice], told)

@@ -1,7 +1,9 @@
 """Effects on their way: none lost, none doubled, in order, whatever breaks where."""
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from time import sleep
 from typing import Any
 
 import psycopg
@@ -10,7 +12,7 @@ import pytest
 from include.domain.delivery import Message, Pace, key_of
 from include.flows.deliver_outbox import deliver_outbox
 from include.flows.put_message import Put, put_message
-from include.flows.replay import Wanted, parked, replay
+from include.flows.replay import Wanted, conflicts, parked, replay
 from include.policy import load_policy
 from include.ports import Fatal, Rejected, Transaction
 from include.store.postgres import PostgresStore
@@ -93,6 +95,15 @@ def order(name: str, *, about: str = "", body: str = "", **facts: Any) -> Messag
     )
 
 
+def wait_until_somebody_waits(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        for _ in range(300):
+            if connection.execute("SELECT FROM pg_locks WHERE NOT granted").fetchall():
+                return
+            sleep(0.1)
+    raise AssertionError("nobody waits")
+
+
 @pytest.fixture
 def office(store: PostgresStore, database_url: str) -> Office:
     return Office(store, database_url)
@@ -168,9 +179,31 @@ def test_the_same_key_with_another_body_is_a_conflict_and_sends_nothing(office: 
     assert office.decide("A", body="99.00").what == "conflict"
     office.settle()
     assert [effect.body["text"] for effect in office.peer.effects] == ["10.00"]
-    with psycopg.connect(office.url) as connection:
-        conflicts = connection.execute("SELECT body->>'text' FROM delivery.key_conflicts").fetchall()
-    assert conflicts == [("99.00",)]
+    [found] = conflicts(office.store)
+    assert (found["sent"]["text"], found["body"]["text"], found["subject"]) == ("10.00", "99.00", "deals/A")
+
+
+def test_of_two_who_decide_the_same_at_once_one_decides_it(office: Office) -> None:
+    with ThreadPoolExecutor() as pool:
+        with office.store.transaction() as tx:
+            first = put_message(tx, order("A"))
+            second = pool.submit(office.decide, "A")
+            wait_until_somebody_waits(office.url)
+        assert (first.what, second.result(timeout=30).what) == ("new", "known")
+    office.deliver()
+    assert office.effects() == ["A"]
+
+
+def test_a_window_is_replayed_and_what_was_decided_before_it_is_not(office: Office) -> None:
+    for name, minutes in (("A", 0), ("B", 60)):
+        office.pass_time(timedelta(minutes=minutes))
+        office.decide(name)
+        office.deliver(lambda _, messages: half_refused(Peer(), [messages[0], *messages]))
+    assert office.states() == {"A": "parked", "B": "parked"}
+    window = Wanted(since=datetime(2026, 1, 1, 0, 30, tzinfo=UTC), until=datetime(2026, 1, 1, 2, tzinfo=UTC))
+    assert replay(office.store, window) == {"replayed": 1}
+    office.settle()
+    assert office.states() == {"A": "parked", "B": "confirmed"}
 
 
 def test_what_keeps_failing_is_parked_until_somebody_replays_it(office: Office) -> None:

@@ -58,7 +58,7 @@ class Desk:
         self.store, self.url, self.platform = store, url, Platform()
 
     def changes(self, entity: str, native_id: str, **facts: str) -> None:
-        self.platform.objects[entity, native_id] = {"id": native_id, **facts}
+        self.platform.objects[entity, native_id] = {"id": native_id} | facts
 
     def hint(self, entity: str, native_id: str, *, event: str = "", sequence: str = "") -> bool:
         number = event or f"evt_{next(NUMBERS)}"
@@ -201,6 +201,16 @@ def test_an_object_nobody_can_read_costs_itself_alone(desk: Desk) -> None:
     for native_id in "QNAP":
         desk.hint("payments", native_id)
     assert desk.drain() == {"dead": 2, "new": 1, "done": 1}
+    assert desk.said() == ["PAID"]
+
+
+@pytest.mark.parametrize("place", ["id", "reference"])
+def test_text_that_no_column_can_hold_costs_its_object_alone(desk: Desk, place: str) -> None:
+    desk.changes("payments", "P", status="succeeded")
+    desk.changes("payments", "Q", **{"status": "succeeded", place: "a\x00b"})
+    for native_id in "QP":
+        desk.hint("payments", native_id)
+    assert desk.drain() == {"dead": 1, "done": 1}
     assert desk.said() == ["PAID"]
 
 

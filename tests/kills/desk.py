@@ -1,6 +1,5 @@
 """The platform as one process runs it: a store, the clients of three systems, and the four recipes."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -131,8 +130,9 @@ def payment_status(desk: Desk) -> int:
 
 def payment_failure(desk: Desk) -> int:
     """Declines lead to another try or to a task, overdue invoices to a task."""
-    decided: Counter[str] = collect_failed(desk.store, desk.policy, now=NOW)
-    decided += collect_overdue(desk.store, desk.policy, today=TODAY)
+    decided = collect_failed(desk.store, desk.policy, now=NOW) + collect_overdue(
+        desk.store, desk.policy, today=TODAY
+    )
     return sum(decided.values()) + desk.deliver("payments", "salesforce")
 
 

@@ -1,4 +1,4 @@
-"""What is there in the end: in Salesforce, the ERP, the payments platform and our own tables, but for ids and stamps."""
+"""What is there in the end: in Salesforce, the ERP, the payments platform and our tables, without ids and stamps."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

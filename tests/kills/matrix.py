@@ -10,7 +10,7 @@ from dataclasses import astuple, dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from time import sleep
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 from psycopg import sql
@@ -65,7 +65,7 @@ class Matrix:
     folder: Path
     _closing: ExitStack = field(default_factory=ExitStack)
 
-    def __enter__(self) -> "Matrix":
+    def __enter__(self) -> Self:
         write_world(self.folder / "world", WORLD)
         self._url = self._closing.enter_context(scratch_database(self.urls))
         self._behind = self._closing.enter_context(ThreadPoolExecutor(1))
@@ -95,7 +95,7 @@ class Matrix:
     def sample(self, seed: int, recipe: str, *, most: int) -> list[Cell]:
         """So many deaths of a recipe, in an order that falls by the seed."""
         cells = self.cells(recipe)
-        return random.Random(seed).sample(cells, min(most, len(cells)))
+        return random.Random(seed).sample(cells, min(most, len(cells)))  # noqa: S311
 
     def difference(self, cell: Cell, *, planted: str = "") -> str:
         """What is otherwise after a death than without one; empty when nothing is."""

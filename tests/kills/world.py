@@ -1,4 +1,4 @@
-"""One small world in which each of the four recipes has something to do, and some neighbours that must be left alone."""
+"""One small world in which each of the four recipes has something to do, beside neighbours to be left alone."""
 
 from datetime import UTC, date, datetime
 

@@ -87,7 +87,7 @@ def test_one_that_breaks_in_the_middle_is_worth_another_try(kept: PostgresStore,
 def test_what_failed_is_rolled_back_and_the_connection_is_as_new(kept: PostgresStore, url: str) -> None:
     def failing() -> None:
         with kept.transaction() as tx:
-            tx.rows("lock_key", key="held for ever")
+            tx.rows("lock_object", source="", entity="", native_id="held for ever")
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
