@@ -31,17 +31,19 @@ def list_command(
     *,
     as_json: _Json = False,
 ) -> None:
-    """Say how many messages wait at each system, and list the parked ones with their reasons.
+    """Say how many messages wait at each system, and list the parked ones: why, and who mends that.
 
     Example: tieout delivery list --subject opportunities/0065g00000ABCDEAA1
     """
-    from include.flows.replay import Wanted, parked, queues
+    from include.flows.replay import Wanted, conflicts, parked, queues
+    from include.policy import load_policy
 
     wanted = Wanted(key=key, subject=subject, since=_utc(since), until=_utc(until))
     with store_here() as store:
-        waiting, found = queues(store), parked(store, wanted)
+        waiting, found = queues(store), parked(store, wanted, load_policy())
+        twofold = conflicts(store)
     if as_json:
-        print_json({"waiting": waiting, "parked": found})
+        print_json({"waiting": waiting, "parked": found, "key_conflicts": twofold})
         return
     print_table(
         [("system", "state", "messages", "oldest (UTC)")]
@@ -59,11 +61,21 @@ def list_command(
                 row["kind"],
                 row["subject"],
                 row["reason"],
+                row["mended_by"],
                 (row["detail"] or "")[:SHOWN_DETAIL],
             )
             for row in found
         ]
-        print_table([("key", "system", "kind", "about", "reason", "detail"), *lines])
+        print_table([("key", "system", "kind", "about", "reason", "mended by", "detail"), *lines])
+    if twofold:
+        print("\nS1: decided again with something else to say; nothing was sent of it")
+        print_table(
+            [("key", "about", "since (UTC)")]
+            + [
+                (row["key"][:SHORT_KEY], row["subject"], f"{row['found_at']:%Y-%m-%d %H:%M}")
+                for row in twofold
+            ]
+        )
 
 
 @delivery_app.command()

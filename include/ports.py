@@ -30,7 +30,11 @@ class Retryable(Stop):
 
 
 class Rejected(Stop):
-    """The outside system refused this one record; park it and go on."""
+    """The outside system refused this one record; park it and go on. `reason`: of delivery.park_reasons."""
+
+    def __init__(self, *words: str, reason: str = "TARGET_REJECTED") -> None:
+        super().__init__(*words)
+        self.reason = reason
 
 
 class Uncertain(Stop):
@@ -161,7 +165,7 @@ class Written:
     key: str
     native_id: str = ""
     created: bool = False
-    stop: Retryable | Rejected | Uncertain | None = None
+    stop: Retryable | Rejected | Uncertain | Fatal | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,7 +203,7 @@ class Target(Protocol):
         """Cause the effects; what came of each, by key.
 
         Raises Retryable when nothing was sent, Uncertain when the answer was lost and any of it may have happened,
-        Fatal.
+        Fatal when any of it may have happened before it was stopped; who knows which did says so by `Outcome.stops`.
         """
 
 

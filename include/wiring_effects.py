@@ -118,7 +118,7 @@ def _turn(store: Store, drain: "Drain", targets: list[Target], stops: dict[str, 
         _note(stops, "inbox", stop)
     for target in targets:
         try:
-            outcomes = deliver_outbox(store, target, pace=drain.pace).outcomes
+            outcomes = deliver_outbox(store, target, pace=drain.pace)
             done.update({f"{target.system} {result}": count for result, count in outcomes.items()})
         except Stop as stop:
             _note(stops, target.system, stop)

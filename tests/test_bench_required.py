@@ -89,6 +89,31 @@ def test_a_fast_day_on_a_small_history_is_not_yet_proof() -> None:
     assert verdict({"day-100000": STEP | took | {"ratio": 1.6}}, "a 10k-row day").passed is False
 
 
+def test_one_death_that_shows_and_one_mistake_that_does_not_are_failures() -> None:
+    recipe = {"checkpoints": 2, "cells": 4, "wrong": 0, "examples": []}
+    planted = {"a random key": {"cells": 3}}
+    sound = STEP | {"recipes": {"closed_won": recipe}, "planted": planted}
+    assert verdict({"kills": sound}, "killed").passed is True
+    assert (
+        verdict({"kills": sound | {"recipes": {"closed_won": recipe | {"wrong": 1}}}}, "killed").passed
+        is False
+    )
+    unseen = sound | {"planted": {"a random key": {"cells": None}}}
+    assert verdict({"kills": unseen}, "mistakes").passed is False
+
+
+def test_a_difference_after_disorder_and_a_repair_by_the_sweep_are_failures() -> None:
+    found = STEP | {
+        "invoices": 1,
+        "events": 2,
+        "different": {},
+        "repaired": {"in order": [], "in disorder": []},
+    }
+    assert verdict({"disorder": found}, "every event").passed is True
+    assert verdict({"disorder": found | {"different": {"Task": "…"}}}, "every event").passed is False
+    assert verdict({"disorder": found | {"repaired": {"in order": ["…"]}}}, "what the sweep").passed is False
+
+
 def test_buckets_are_not_claimed_before_there_are_any() -> None:
     kept = {
         "determinism": STEP

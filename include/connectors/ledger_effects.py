@@ -4,10 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
-from include.connectors.outcomes import stopped
+from include.connectors.outcomes import one_by_one, unknown_kind
 from include.domain.delivery import Message, Outcome
 from include.ledger import Ledger, NewOrder, OrderLine
-from include.ports import Fatal, Rejected, Retryable, Uncertain
 
 MESSAGES_MAX = 20
 """An ERP takes a second or more for each: few at a time, so that a lease is not over before they are done."""
@@ -27,14 +26,8 @@ class LedgerEffects:
         return {}
 
     def send(self, messages: Sequence[Message]) -> Mapping[str, Outcome]:
-        """One after another, each with its own outcome. Raises Fatal, also for a kind of message nobody knows."""
-        return {message.key: self._one(message) for message in messages}
-
-    def _one(self, message: Message) -> Outcome:
-        try:
-            return self._act(message)
-        except (Rejected, Retryable, Uncertain) as stop:
-            return stopped(stop)
+        """One after another, each with its own outcome."""
+        return one_by_one(messages, self._act)
 
     def _act(self, message: Message) -> Outcome:
         if message.kind == "order":
@@ -42,7 +35,7 @@ class LedgerEffects:
         if message.kind == "invoice":
             issued = self._ledger.invoice(message.body["order_id"], issued_on=self._today())
             return Outcome(result="confirmed", remote_id=issued[0].native_id)
-        raise Fatal(f"the ERP has nothing to do for a message of kind {message.kind!r}")
+        raise unknown_kind(message, system="the ERP")
 
     def _order(self, message: Message) -> Outcome:
         """The deal's order: one that stands already, placed by hand meanwhile, is the deal's too."""

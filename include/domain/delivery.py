@@ -12,7 +12,7 @@ from typing import Any, Literal
 from include.domain.canonical_json import sha256
 
 State = Literal["queued", "called", "uncertain", "confirmed", "parked", "superseded"]
-Result = Literal["confirmed", "found", "rejected", "retryable", "uncertain", "stale"]
+Result = Literal["confirmed", "found", "rejected", "retryable", "uncertain", "stale", "unsent"]
 
 AFTER: Mapping[Result, State] = {
     "confirmed": "confirmed",
@@ -21,6 +21,7 @@ AFTER: Mapping[Result, State] = {
     "retryable": "queued",
     "uncertain": "uncertain",
     "stale": "superseded",
+    "unsent": "queued",
 }
 """What a message becomes by what came of its call."""
 
@@ -64,12 +65,16 @@ class Message:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What came of one message's call. `reason` is why it is parked, of delivery.park_reasons."""
+    """What came of one message's call. `reason` is why it is parked, of delivery.park_reasons.
+
+    `stops`: what is wrong is wrong for every other message too, and a person must mend it.
+    """
 
     result: Result
     remote_id: str | None = None
     reason: str | None = None
     detail: str | None = None
+    stops: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from include.flows.put_message import say
 from include.policy import Policy
 from include.ports import Row, Store, Transaction
 
-TARGET = "salesforce"
+TARGET, PAYMENTS = "salesforce", "payments"
 LANDED, LANDED_AT_ONCE = "payments", 200
 LOST = frozenset({"OPEN", "LOST"})
 """A dispute takes the money away while it is open, and for good when it is lost."""
@@ -42,9 +42,10 @@ def decide_payment_status(tx: Transaction, looked: Looked, policy: Policy) -> in
         _lock(tx, "invoices", row["invoice_id"])
         for invoice, now in _standings(tx, "invoice_with_its_deal", words, invoice_id=row["invoice_id"]):
             _say(tx, "invoice_status", f"invoices/{invoice['invoice_id']}", _told(invoice, now))
-            if looked.facts:
-                activity = _activity(looked, invoice, words)
-                _say(tx, "payment_activity", f"activities/{activity['id']}", activity)
+            for one in (looked, *_returns(tx, looked)):
+                if one.facts:
+                    activity = _activity(one, invoice, words)
+                    _say(tx, "payment_activity", f"activities/{activity['id']}", activity)
             deals.add(invoice["opportunity_id"])
     for deal in sorted(deals - {None}):
         _lock(tx, "opportunities", deal)
@@ -55,23 +56,52 @@ def decide_payment_status(tx: Transaction, looked: Looked, policy: Policy) -> in
     return len(rows)
 
 
+def _returns(tx: Transaction, looked: Looked) -> list[Looked]:
+    """A payment's refunds and disputes: of one seen before its payment nobody could say which invoice it is about."""
+    if looked.entity != "payments":
+        return []
+    rows = tx.rows("returns_of_payment", payment_id=looked.native_id)
+    return [
+        Looked(source=looked.source, entity=row["entity"], native_id=row["native_id"], facts=row)
+        for row in rows
+    ]
+
+
 def tell_landed(store: Store, policy: Policy, *, most: int = LANDED_AT_ONCE) -> int:
     """Say how the invoices stand of which a payment, refund or dispute landed since the last time; how many those were.
 
-    With every event lost, the reads alone tell the same, only later. The next call goes on where this one ended.
+    With every event lost, the reads alone tell the same, only later. The next call goes on where this one ended. Each
+    object has a transaction of its own, with its locks in the order in which answering a hint takes them, so that none
+    waits for another in a circle.
     """
     with store.transaction() as tx:
-        tx.rows("lock_object", source="tieout", entity="told", native_id=LANDED)
-        [last] = tx.rows("last_told", what=LANDED) or [{"batch": 0, "place": ""}]
+        last = _last(tx)
         rows = tx.rows("landed_since", batch=last["batch"], place=last["place"], most=most)
-        for row in rows:
-            facts = row["facts"] if row["facts"]["currency"] else {}  # none: a later look found it gone
-            looked = Looked(source="landed", entity=row["entity"], native_id=row["native_id"], facts=facts)
-            decide_payment_status(tx, looked, policy)
-        if rows:
-            place = f"{rows[-1]['entity']}/{rows[-1]['native_id']}"
-            tx.run("keep_told", what=LANDED, batch=rows[-1]["batch"], day=None, place=place)
+    for told, row in enumerate(rows):
+        at = {"batch": row["batch"], "place": f"{row['entity']}/{row['native_id']}"}
+        with store.transaction() as tx:
+            tx.rows("lock_object", source="tieout", entity="told", native_id=LANDED)
+            if _last(tx) != last:
+                return told  # somebody else goes on from here
+            _tell(tx, row["entity"], row["native_id"], policy)
+            tx.run("keep_told", what=LANDED, day=None, **at)
+        last = at
     return len(rows)
+
+
+def _last(tx: Transaction) -> Row:
+    found = tx.rows("last_told", what=LANDED)
+    return {name: found[0][name] for name in ("batch", "place")} if found else {"batch": 0, "place": ""}
+
+
+def _tell(tx: Transaction, entity: str, native_id: str, policy: Policy) -> None:
+    """As when a hint about it was answered: what is known of it by now is read when nobody can change it any more."""
+    tx.rows("lock_object", source=PAYMENTS, entity=entity, native_id=native_id)
+    known = tx.rows("newest_word", entity=entity, native_id=native_id)  # none: a later look found it gone
+    facts = known[0] if known else {}
+    decide_payment_status(
+        tx, Looked(source=PAYMENTS, entity=entity, native_id=native_id, facts=facts), policy
+    )
 
 
 def _standings(tx: Transaction, query: str, words: Words, **wanted: str) -> Iterator[tuple[Row, Standing]]:

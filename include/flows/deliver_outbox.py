@@ -6,10 +6,10 @@ message is looked for at the target before it is sent again.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 
-from include.domain.delivery import AFTER, Message, Outcome, Pace, State
+from include.domain.delivery import AFTER, Message, Outcome, Pace, Result, State
 from include.ports import Fatal, Retryable, Row, Store, Target, Uncertain
 
 ROUNDS_MAX = 10_000
@@ -17,7 +17,7 @@ ROUNDS_MAX = 10_000
 
 @dataclass(frozen=True, kw_only=True)
 class Taken:
-    """A message we have until its lease is over."""
+    """A message we have until its lease is over. `attempts`: calls so far that surely did nothing."""
 
     message_id: int
     fence: int
@@ -26,26 +26,19 @@ class Taken:
     message: Message
 
 
-@dataclass
-class Delivered:
-    """How many messages came to what."""
+def deliver_outbox(store: Store, target: Target, *, pace: Pace) -> Counter[str]:
+    """Deliver what is due at one target, until nothing is; how many messages came to what.
 
-    outcomes: Counter[str] = field(default_factory=Counter)
-
-
-def deliver_outbox(store: Store, target: Target, *, pace: Pace) -> Delivered:
-    """Deliver what is due at one target, until nothing is.
-
-    Safe to repeat, to interrupt anywhere and to run several times at once. Raises Fatal when the target does, after the
-    messages were given back.
+    Safe to repeat, to interrupt anywhere and to run several times at once. Raises Fatal when the target cannot go on,
+    after what became of each message was written down.
     """
-    done = Delivered()
+    done: Counter[str] = Counter()
     for _ in range(ROUNDS_MAX):
         taken = _take(store, target, pace)
         if not taken:
             return done
         outcomes, stop = _call(target, taken)
-        done.outcomes.update(_finish(store, taken, outcomes, pace))
+        done.update(_finish(store, taken, outcomes, pace))
         if stop:
             raise stop
     return done
@@ -81,8 +74,8 @@ def _call(target: Target, taken: Sequence[Taken]) -> tuple[dict[str, Outcome], F
         # Nobody could look: what was in doubt stays in doubt.
         outcomes = {message.key: _outcome("uncertain", away) for message in doubtful}
         if isinstance(away, Fatal):
-            rest = [one.message for one in taken if one.message.key not in outcomes]
-            return outcomes | {message.key: _outcome("retryable", away) for message in rest}, away
+            rest = [one.message for one in taken if not one.look_first]
+            return outcomes | {message.key: _outcome("unsent", away) for message in rest}, away
     else:
         outcomes = {key: Outcome(result="found", remote_id=remote) for key, remote in found.items()}
     unsent = [one.message for one in taken if one.message.key not in outcomes]
@@ -98,13 +91,14 @@ def _send(target: Target, messages: Sequence[Message]) -> tuple[dict[str, Outcom
     except Retryable as away:
         return {message.key: _outcome("retryable", away) for message in messages}, None
     except Fatal as wrong:
-        return {message.key: _outcome("retryable", wrong) for message in messages}, wrong
+        return {message.key: _outcome("uncertain", wrong) for message in messages}, wrong
     silence = Outcome(result="uncertain", detail="the target said nothing of this message")
-    return {message.key: told.get(message.key, silence) for message in messages}, None
+    stop = next((Fatal(outcome.detail or "") for outcome in told.values() if outcome.stops), None)
+    return {message.key: told.get(message.key, silence) for message in messages}, stop
 
 
-def _outcome(result: str, error: Exception) -> Outcome:
-    return Outcome(result=result, detail=str(error)[:500])  # type: ignore[arg-type]
+def _outcome(result: Result, error: Exception) -> Outcome:
+    return Outcome(result=result, detail=str(error)[:500])
 
 
 def _finish(
@@ -125,7 +119,8 @@ def _finish(
             **ids,
             states=[states[one.message.key][0] for one in taken],
             reasons=[states[one.message.key][1] for one in taken],
-            waits=[_wait(one, states[one.message.key][0], pace) for one in taken],
+            waits=[_wait(one, outcome, states[one.message.key][0], pace) for one, outcome in told],
+            failures=[int(outcome.result == "retryable") for _, outcome in told],
         )
         ours = {row["message_id"] for row in counted}
         results = [outcome.result if one.message_id in ours else "late" for one, outcome in told]
@@ -135,13 +130,15 @@ def _finish(
 
 def _after(one: Taken, outcome: Outcome, pace: Pace) -> tuple[State, str | None]:
     """The state that follows, and why when it is parked. What may have happened is never given up on."""
-    if outcome.result == "retryable" and one.attempts >= pace.attempts_max:
+    if outcome.result == "retryable" and one.attempts + 1 >= pace.attempts_max:
         return "parked", "MAX_ATTEMPTS"
     state = AFTER[outcome.result]
     return state, (outcome.reason or "TARGET_REJECTED") if state == "parked" else None
 
 
-def _wait(one: Taken, state: State, pace: Pace) -> timedelta:
-    if state in ("queued", "uncertain"):
-        return pace.wait(attempts=one.attempts, key=one.message.key)
-    return timedelta()
+def _wait(one: Taken, outcome: Outcome, state: State, pace: Pace) -> timedelta:
+    """Longer with each call that surely did nothing; of all others, with each time it was taken."""
+    if state not in ("queued", "uncertain"):
+        return timedelta()
+    attempts = one.attempts + 1 if outcome.result == "retryable" else one.fence
+    return pace.wait(attempts=attempts, key=one.message.key)

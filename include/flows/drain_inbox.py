@@ -98,11 +98,10 @@ class _Answer(NamedTuple):
 
 def _answer(drain: Drain, thing: Thing, hints: Sequence[Row]) -> _Answer:
     """Look, then keep what was seen, what follows from it and that the hints are answered, in one transaction."""
-    source, entity, native_id = thing
     with drain.store.transaction() as tx:
         look = tx.rows("next_look")[0]
     try:
-        looked = _look(drain.lookups[source], thing)
+        looked = _look(drain.lookups[thing[0]], thing)
     except (Retryable, Uncertain) as away:
         answer = _Answer("new", str(away))
     except Rejected as never:
@@ -110,13 +109,23 @@ def _answer(drain: Drain, thing: Thing, hints: Sequence[Row]) -> _Answer:
     except Fatal as wrong:
         answer = _Answer("new", str(wrong), wrong)
     else:
-        answer = _Answer("done")
+        try:
+            return _decide(drain, looked, look, hints)
+        except Rejected as never:  # a text that cannot be stored
+            answer = _Answer("dead", str(never)[:500])
     with drain.store.transaction() as tx:
-        if answer.state == "done":
-            tx.rows("lock_object", source=source, entity=entity, native_id=native_id)
-            facts = dict(looked.facts)
-            kept = {"gone": not facts, "facts": facts, "facts_sha256": sha256(facts)}
-            tx.run("keep_look", source=source, entity=entity, native_id=native_id, **look, **kept)
+        _finish(tx, hints, answer, drain.pace)
+    return answer
+
+
+def _decide(drain: Drain, looked: Looked, look: Row, hints: Sequence[Row]) -> _Answer:
+    thing = {"source": looked.source, "entity": looked.entity, "native_id": looked.native_id}
+    facts, answer = dict(looked.facts), _Answer("done")
+    with drain.store.transaction() as tx:
+        tx.rows("lock_object", **thing)
+        kept = {"gone": not facts, "facts": facts, "facts_sha256": sha256(facts)}
+        # Who looked later has kept and decided more than we saw.
+        if tx.run("keep_look", **thing, **look, **kept):
             drain.decide(tx, looked)
         _finish(tx, hints, answer, drain.pace)
     return answer

@@ -1,10 +1,15 @@
 """Decides an effect: its message goes into the outbox in the transaction of the decision, once by its key."""
 
+import logging
 from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from include.domain.delivery import Message, State, key_of
-from include.ports import Row, Transaction
+from include.ports import Retryable, Row, Transaction
+
+TRIES_MAX = 3
+
+log = logging.getLogger(__name__)
 
 What = Literal[
     "new",
@@ -24,8 +29,18 @@ class Put(NamedTuple):
 
 
 def put_message(tx: Transaction, message: Message) -> Put:
-    """Queue an effect, or find what became of it when it was decided before."""
-    tx.rows("lock_key", key=message.key)
+    """Queue an effect, or find what became of it when it was decided before.
+
+    Of two who decide it at once the later one waits at the unique key, and then finds what the earlier one queued.
+    """
+    for _ in range(TRIES_MAX):
+        if put := _put(tx, message):
+            return put
+    raise Retryable(f"message {message.key}: others keep deciding it; trying again later")
+
+
+def _put(tx: Transaction, message: Message) -> Put | None:
+    """None when somebody else has just queued it."""
     found = tx.rows("message_by_key", key=message.key)
     known = found[0] if found else None
     what = _what(message, known)
@@ -33,9 +48,10 @@ def put_message(tx: Transaction, message: Message) -> Put:
         # Whoever took it in this very moment was quicker: then it is on its way.
         what = "again" if tx.run("withdraw_message", message_id=known["message_id"]) else "late"
     if what in ("new", "again"):
-        _queue(tx, message, revision=known["revision"] + 1 if known else 1)
-        return Put(what, "queued", None)
+        queued = _queue(tx, message, revision=known["revision"] + 1 if known else 1)
+        return Put(what, "queued", None) if queued else None
     if what == "conflict":
+        log.error("S1: key %s says something else of the same facts; nothing is sent", message.key)
         tx.run("keep_key_conflict", key=message.key, body=dict(message.body), body_sha256=message.body_sha256)
     return Put(what, known["state"], known["remote_id"]) if known else Put(what, "queued", None)
 
@@ -66,8 +82,8 @@ def _what(message: Message, known: Row | None) -> What:
     return "again" if without_effect else "late"
 
 
-def _queue(tx: Transaction, message: Message, *, revision: int) -> None:
-    tx.run(
+def _queue(tx: Transaction, message: Message, *, revision: int) -> bool:
+    queued = tx.run(
         "put_message",
         key=message.key,
         revision=revision,
@@ -79,5 +95,6 @@ def _queue(tx: Transaction, message: Message, *, revision: int) -> None:
         based_on=message.based_on,
         newest_only=message.newest_only,
     )
-    if message.newest_only:
+    if queued and message.newest_only:
         tx.run("supersede_older", key=message.key)
+    return bool(queued)

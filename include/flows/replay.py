@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
+from include.policy import Policy
 from include.ports import Rejected, Row, Store
 
 
@@ -23,10 +24,17 @@ def queues(store: Store) -> list[Row]:
         return tx.rows("delivery_queue")
 
 
-def parked(store: Store, wanted: Wanted) -> list[Row]:
-    """The parked messages that are wanted, oldest first: what each is, and why it is parked."""
+def parked(store: Store, wanted: Wanted, policy: Policy) -> list[Row]:
+    """The parked messages that are wanted, oldest first: what each is, why it is parked, and who mends that."""
     with store.transaction() as tx:
-        return tx.rows("messages_to_replay", **vars(wanted))
+        rows = tx.rows("messages_to_replay", **vars(wanted))
+    return [{**row, "mended_by": policy.delivery.reasons[row["reason"]]} for row in rows]
+
+
+def conflicts(store: Store) -> list[Row]:
+    """Keys that were decided a second time with something else to say (S1): what was sent, and what was not."""
+    with store.transaction() as tx:
+        return tx.rows("key_conflicts")
 
 
 def replay(store: Store, wanted: Wanted) -> Counter[str]:

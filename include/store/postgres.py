@@ -1,40 +1,80 @@
 """Runs the named queries on Postgres; turns its failures into what to do next."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Any
 
 import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
+from psycopg_pool import ConnectionPool
 
 from include import ports
 from include.store.queries import query
 
 CONNECT_TIMEOUT_S = 10
+KEPT_CONNECTIONS_MAX = 8
 STREAMED_ROWS = 5_000
 
 _RETRYABLE_CLASSES = ("08", "40", "53", "55", "57")
 """SQLSTATE classes worth another try: connection, rollback, resources, object in use, operator intervention."""
 
+_UNSTORABLE = {"22021", "22P05"}
+"""SQLSTATEs of text that no column can hold, such as a NUL."""
+
 _ABSENT = {"3F000", "42P01", "42703"}
 """SQLSTATEs of a missing schema, table or column."""
 
 
-class PostgresStore:
-    """The store of one database. Connections are opened per transaction and closed after it."""
+Connection = psycopg.Connection[dict[str, Any]]
+_OPTIONS: Mapping[str, Any] = {
+    "connect_timeout": CONNECT_TIMEOUT_S,
+    "row_factory": dict_row,
+    "options": "-c timezone=UTC",
+}
 
-    def __init__(self, url: str) -> None:
+
+class PostgresStore:
+    """The store of one database. Connections are opened per transaction and closed after it, unless they are kept.
+
+    `connect`: where a connection comes from, committed at the end and rolled back after an error.
+    """
+
+    def __init__(
+        self, url: str, connect: Callable[[], AbstractContextManager[Connection]] | None = None
+    ) -> None:
         self._url = url
+        self._connect = connect or partial(psycopg.connect, url, **_OPTIONS)
+
+    @contextmanager
+    def keeping(self, *, most: int = KEPT_CONNECTIONS_MAX) -> Iterator["PostgresStore"]:
+        """The same store for who asks often: its connections stay open between transactions, until the end.
+
+        Threads may share it, `most` of them at once; processes may not. A connection that broke meanwhile is replaced.
+        """
+        pool = ConnectionPool[Connection](
+            self._url,
+            kwargs=dict(_OPTIONS),
+            min_size=0,
+            max_size=most,
+            num_workers=1,
+            timeout=CONNECT_TIMEOUT_S,
+            check=ConnectionPool.check_connection,
+            open=False,
+        )
+        with pool:
+            yield PostgresStore(self._url, pool.connection)
 
     @contextmanager
     def transaction(self) -> Iterator["PostgresTransaction"]:
-        """All or nothing. Raises Retryable when Postgres is away or rolled us back, Fatal when it refuses us."""
+        """All or nothing. Raises Retryable when Postgres is away or rolled us back, Fatal when it refuses us.
+
+        Rejected when a text of what it was given cannot be stored.
+        """
         try:
-            with psycopg.connect(
-                self._url, connect_timeout=CONNECT_TIMEOUT_S, row_factory=dict_row, options="-c timezone=UTC"
-            ) as connection:
+            with self._connect() as connection:
                 yield PostgresTransaction(connection)
         except psycopg.Error as error:
             if (
@@ -42,6 +82,10 @@ class PostgresStore:
                 or (error.sqlstate or "")[:2] in _RETRYABLE_CLASSES
             ):
                 raise ports.Retryable(f"Postgres: {error}") from error
+            if error.sqlstate in _UNSTORABLE or (isinstance(error, psycopg.DataError) and not error.sqlstate):
+                raise ports.Rejected(
+                    "Postgres cannot hold a character of it", reason="MALFORMED_PAYLOAD"
+                ) from error
             if error.sqlstate in _ABSENT:
                 raise ports.Fatal(
                     f"the database lacks what it should have ({str(error).splitlines()[0]}); "
@@ -55,7 +99,7 @@ class PostgresStore:
 class PostgresTransaction:
     """Named queries inside one transaction. Parameters are bound by name: `%(as_of)s`."""
 
-    def __init__(self, connection: psycopg.Connection[dict[str, Any]]) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def rows(self, name: str, **params: Any) -> list[ports.Row]:

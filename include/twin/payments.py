@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from include.twin.payments_objects import Item, Refused, load_items
-from include.twin.payments_writes import Book, create
+from include.twin.payments_writes import Book, change, create
 from include.twin.web import json_of, json_reply, web_app
 from include.twin.world import Clock, World, utc_now
 
@@ -66,6 +66,7 @@ def payments_app(world: World, *, key: str, clock: Clock = utc_now) -> Starlette
         Route("/v1/{listing}", _list),
         Route("/v1/{listing}", create, methods=["POST"]),
         Route("/v1/{listing}/{id:path}", _retrieve),
+        Route("/v1/{listing}/{id:path}", change, methods=["POST"]),
     ]
     app = web_app(
         routes,

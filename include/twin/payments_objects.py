@@ -24,6 +24,9 @@ MODELESS = frozenset({"balance_transaction", "refund"})
 REFERRING = ("balance_transaction",)
 """Members held whole and shown as the id of what they are, unless a request has them expanded."""
 
+WORLD_METHOD = "pm_card_visa"
+"""What every payment of a world was made with: a card that pays when it is asked again."""
+
 _ATTEMPT_TYPES = {"succeeded": "charge.succeeded", "failed": "charge.failed"}
 
 
@@ -89,6 +92,7 @@ def _charge(row: Row) -> dict[str, Any]:
         "failure_code": None,
         "outcome": None,
         "paid": row.get("status") == "succeeded",
+        "payment_method": WORLD_METHOD,
     }
     if row.get("fee"):
         charge["balance_transaction"] = _transaction(f"txn_{charge['id']}", charge, fee=_minor(row, "fee"))

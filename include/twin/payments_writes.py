@@ -30,6 +30,11 @@ _DECLINED = {
 }
 """https://docs.stripe.com/testing#declined-payments: what to pay with -> why it is refused."""
 
+_DISPUTED = frozenset({"tok_createDispute", "pm_card_createDispute"})
+"""https://docs.stripe.com/testing#disputes: what is paid with these is disputed at once."""
+_DECIDED = {"winning_evidence": "won", "losing_evidence": "lost"}
+"""https://docs.stripe.com/testing#evidence: what is told of a dispute -> how it ends."""
+
 Body = dict[str, Any]
 Form = Mapping[str, str]
 
@@ -126,6 +131,7 @@ def _charged(book: Book, form: Form, source: str, *, intent: str | None) -> Body
         "outcome": {"reason": reason, "type": "issuer_declined" if reason else "authorized"},
         "paid": reason is None,
         "payment_intent": intent,
+        "payment_method": source,
         "refunded": False,
         "status": "failed" if reason else "succeeded",
     }
@@ -134,6 +140,8 @@ def _charged(book: Book, form: Form, source: str, *, intent: str | None) -> Body
         charge["balance_transaction"] = _moved(book, charge, amount=amount, fee=fee)
     book.put("charges", Item(charge))
     _happened(book, f"charge.{charge['status']}", charge)
+    if source in _DISPUTED:
+        _dispute(book, charge)
     if reason:
         facts = {
             "type": "card_error",
@@ -173,6 +181,34 @@ def _intent(_request: Request, book: Book, form: Form) -> Body:
     return intent
 
 
+def _dispute(book: Book, charge: Body) -> None:
+    dispute = _new("dp", "dispute", book, {}) | {
+        "amount": charge["amount"],
+        "charge": charge["id"],
+        "currency": charge["currency"],
+        "reason": "fraudulent",
+        "status": "needs_response",
+    }
+    book.put("disputes", Item(dispute))
+    _happened(book, "charge.dispute.created", dispute)
+
+
+async def change(request: Request) -> Response:
+    """POST /v1/disputes/{id}: evidence decides it at once. Raises Refused."""
+    listing, asked = request.app.state.listings["disputes"], request.path_params["id"]
+    at = listing.first_at.get(asked)
+    if request.path_params["listing"] != "disputes" or at is None:
+        raise HTTPException(404)
+    form = dict(parse_qsl((await request.body()).decode(errors="replace")))
+    status = _DECIDED.get(form.get("evidence[uncategorized_text]", ""))
+    book, dispute = request.app.state.book, listing.items[at].body
+    if status:
+        dispute |= {"status": status}
+        book.put("disputes", Item(dispute))
+        _happened(book, "charge.dispute.closed", dispute)
+    return json_reply(dispute)
+
+
 def _refund(request: Request, book: Book, form: Form) -> Body:
     listing = request.app.state.listings["charges"]
     at = listing.first_at.get(form.get("charge", ""))
@@ -202,6 +238,7 @@ def _refund(request: Request, book: Book, form: Form) -> Body:
     refund["balance_transaction"] = _moved(book, refund, amount=-amount, fee=0)
     book.put("refunds", Item(refund))
     _happened(book, "charge.refunded", charge)
+    _happened(book, "refund.created", refund)
     return refund
 
 

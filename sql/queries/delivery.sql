@@ -1,8 +1,5 @@
 -- Deciding effects, taking them, and writing down what came of them.
 
--- name: lock_key
-SELECT pg_advisory_xact_lock(hashtextextended(%(key)s, 1));
-
 -- name: message_by_key
 -- Its newest revision.
 SELECT message_id, key, revision, kind, target, subject, body, body_sha256, based_on, state, remote_id, reason, detail,
@@ -13,7 +10,8 @@ FROM delivery.outbox WHERE key = %(key)s ORDER BY revision DESC LIMIT 1;
 INSERT INTO delivery.outbox (key, revision, kind, target, subject, body, body_sha256, based_on, newest_only)
 VALUES (
     %(key)s, %(revision)s, %(kind)s, %(target)s, %(subject)s, %(body)s, %(body_sha256)s, %(based_on)s, %(newest_only)s
-);
+)
+ON CONFLICT DO NOTHING;
 
 -- name: withdraw_message
 -- What was decided and surely had no effect yet.
@@ -46,7 +44,7 @@ WITH due AS (
     FOR UPDATE SKIP LOCKED
 )
 UPDATE delivery.outbox AS message
-SET state = 'called', fence = fence + 1, attempts = attempts + 1, next_at = ops.clock() + %(lease)s,
+SET state = 'called', fence = fence + 1, next_at = ops.clock() + %(lease)s,
     first_called_at = coalesce(first_called_at, ops.clock())
 FROM due
 WHERE message.message_id = due.message_id
@@ -57,12 +55,12 @@ RETURNING message.message_id, key, kind, target, subject, body, based_on, newest
 -- Only by the last who took it. Gives back whose word counted.
 UPDATE delivery.outbox AS message
 SET state = done.state, remote_id = coalesce(done.remote_id, message.remote_id), reason = done.reason,
-    detail = done.detail, next_at = ops.clock() + done.wait,
+    detail = done.detail, next_at = ops.clock() + done.wait, attempts = message.attempts + done.failures,
     finished_at = CASE WHEN done.state IN ('confirmed', 'parked', 'superseded') THEN ops.clock() END
 FROM unnest(
     %(messages)s::bigint[], %(fences)s::bigint[], %(states)s::text[], %(remote_ids)s::text[], %(reasons)s::text[],
-    %(details)s::text[], %(waits)s::interval[]
-) AS done (message_id, fence, state, remote_id, reason, detail, wait)
+    %(details)s::text[], %(waits)s::interval[], %(failures)s::int[]
+) AS done (message_id, fence, state, remote_id, reason, detail, wait, failures)
 WHERE message.message_id = done.message_id AND message.fence = done.fence AND message.state = 'called'
 RETURNING message.message_id;
 
@@ -71,6 +69,15 @@ INSERT INTO delivery.attempts (message_id, fence, outcome, remote_id, detail)
 SELECT * FROM unnest(
     %(messages)s::bigint[], %(fences)s::bigint[], %(outcomes)s::text[], %(remote_ids)s::text[], %(details)s::text[]
 );
+
+-- name: key_conflicts
+-- Decided twice under one key, with something else to say: a fault of ours that somebody must look at.
+SELECT key, conflict.body, outbox.body AS sent, outbox.subject, found_at
+FROM delivery.key_conflicts AS conflict
+JOIN LATERAL (
+    SELECT body, subject FROM delivery.outbox WHERE outbox.key = conflict.key ORDER BY revision DESC LIMIT 1
+) AS outbox ON true
+ORDER BY found_at, key, body_sha256;
 
 -- name: delivery_queue
 -- What waits, by target and state, and since when.

@@ -92,6 +92,10 @@ WHERE payment.invoice_id = %(invoice_id)s OR posted.payment_id IS NOT NULL
 GROUP BY payment.native_id, payment.status, payment.currency, posted.minor, payment.amount_minor
 ORDER BY payment.native_id;
 
+-- name: returns_of_payment
+SELECT entity, native_id, currency, amount_minor, status FROM delivery.returns
+WHERE payment_id = %(payment_id)s ORDER BY entity, native_id;
+
 -- name: newest_message
 -- What was last said about a subject, and how often anything was.
 SELECT body_sha256, state, count(*) OVER () AS said
@@ -102,7 +106,7 @@ ORDER BY message_id DESC LIMIT 1;
 SELECT coalesce(max(batch), 0) AS batch FROM ops.batches;
 
 -- name: landed_since
--- Payments, refunds and disputes that landed after a place, in their order, each as the newest word has it.
+-- Payments, refunds and disputes that landed after a place, in their order.
 WITH landed AS (
     SELECT recorded_in AS batch, 'payments' AS entity, native_id
     FROM canonical.payments WHERE superseded_in IS NULL AND recorded_in >= %(batch)s
@@ -112,18 +116,16 @@ WITH landed AS (
     UNION ALL
     SELECT recorded_in, 'disputes', native_id
     FROM canonical.disputes WHERE superseded_in IS NULL AND recorded_in >= %(batch)s
-), portion AS (
-    SELECT * FROM landed
-    WHERE (batch, entity || '/' || native_id) > (%(batch)s, %(place)s)
-    ORDER BY batch, entity || '/' || native_id
-    LIMIT %(most)s
 )
-SELECT batch, portion.entity, portion.native_id, jsonb_build_object(
-    'currency', coalesce(payment.currency, returned.currency),
-    'amount_minor', coalesce(payment.amount_minor, returned.amount_minor),
-    'status', coalesce(payment.status, returned.status)
-) AS facts
-FROM portion
-LEFT JOIN delivery.payments AS payment ON portion.entity = 'payments' AND payment.native_id = portion.native_id
-LEFT JOIN delivery.returns AS returned ON returned.entity = portion.entity AND returned.native_id = portion.native_id
-ORDER BY batch, portion.entity || '/' || portion.native_id;
+SELECT batch, entity, native_id FROM landed
+WHERE (batch, entity || '/' || native_id) > (%(batch)s, %(place)s)
+ORDER BY batch, entity || '/' || native_id
+LIMIT %(most)s;
+
+-- name: newest_word
+-- A payment, refund or dispute as it was looked at or landed last.
+SELECT currency, amount_minor, status FROM delivery.payments
+WHERE %(entity)s = 'payments' AND native_id = %(native_id)s
+UNION ALL
+SELECT currency, amount_minor, status FROM delivery.returns
+WHERE entity = %(entity)s AND native_id = %(native_id)s;

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any
 
 from include.local.postgres import server
-from tests.bench import steps
+from tests.bench import effects, steps
 from tests.bench.landed import forget_outdated
 from tests.bench.places import BENCH, HOME, about, keep
 from tests.bench.table import write_document
@@ -50,6 +50,8 @@ def planned(largest: int) -> Iterator[Step]:
     yield "determinism", partial(steps.determinism, size=min(SAME_SIZE, largest))
     yield "controls", partial(steps.controls, size=min(CONTROL_SIZE, largest))
     yield "real", steps.real
+    yield "disorder", effects.disorder
+    yield "kills", effects.kills
     for entity, size in throughput_sizes(largest):
         yield f"throughput-{entity}-{size}", partial(throughput, entity=entity, size=size)
     sizes = [scale.size for scale in Scale if scale.size <= largest]

@@ -47,6 +47,8 @@ def lines(kept: Kept) -> Iterator[Line]:
     yield from _growth(kept)
     yield from _sameness(kept)
     yield from _throughput(kept)
+    yield from _kills(kept)
+    yield from _disorder(kept)
 
 
 def why_not(kept: Kept, name: str) -> str:
@@ -225,6 +227,45 @@ def _throughput(kept: Kept) -> Iterator[Line]:
                 continue
             words = f"{run['seconds']:.1f} s against {other['seconds']:.1f} s and {other['peak_mib']} MiB"
             yield Line(f"{what}, ahead of {peer}", "quicker", words, run["seconds"] < other["seconds"])
+
+
+def _kills(kept: Kept) -> Iterator[Line]:
+    what = "killed (-9) at every checkpoint of each recipe, and started again"
+    required, found_all = "each effect there once, nothing lost", "mistakes planted, found by killing"
+    if missing := why_not(kept, "kills"):
+        yield Line(what, required, missing, None)
+        yield Line(found_all, "all", missing, None)
+        return
+    recipes, planted = kept["kills"]["recipes"].values(), kept["kills"]["planted"]
+    cells, wrong = (sum(recipe[name] for recipe in recipes) for name in ("cells", "wrong"))
+    names = ", ".join(
+        f"{name.replace('_', ' ')} {one['checkpoints']}" for name, one in kept["kills"]["recipes"].items()
+    )
+    yield Line(what, required, f"{wrong} wrong of {cells} deaths (checkpoints: {names})", wrong == 0)
+    after = ", ".join(f"{name}: {one['cells'] or 'never'}" for name, one in planted.items())
+    yield Line(found_all, "all", f"after deaths: {after}", all(one["cells"] for one in planted.values()))
+
+
+def _disorder(kept: Kept) -> Iterator[Line]:
+    what, swept = (
+        "every event delivered twice and shuffled within 5 minutes",
+        "what the sweep repaired after it",
+    )
+    required = "the state is that of once and in order"
+    if missing := why_not(kept, "disorder"):
+        yield Line(what, required, missing, None)
+        yield Line(swept, "0", missing, None)
+        return
+    found = kept["disorder"]
+    words = f"{len(found['different'])} tables differ ({found['events']:,} events of {found['invoices']:,} invoices)"
+    yield Line(what, required, words, not found["different"])
+    repaired = {name: len(messages) for name, messages in found["repaired"].items()}
+    yield Line(
+        swept,
+        "0",
+        ", ".join(f"{count} {name}" for name, count in repaired.items()),
+        not any(repaired.values()),
+    )
 
 
 def _at_least(what: str, floor: Decimal, value: str | None, *, note: str = "") -> Line:

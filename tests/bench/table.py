@@ -36,6 +36,10 @@ NOTES = """\
 - Peak memory is VmHWM of the Python process after the run.
 - Negative controls leave the payer's text as it was, so it contradicts the customer a payment was given.
 - A day is the newest 10,000 rows of a world: pulled, proven, landed and reconciled; the history was run the day before.
+- A killed process runs a recipe against the twin over HTTP and Postgres, and ends by SIGKILL before or after a commit
+  or a call. Another takes over after 1 h, and in another run after 25 h, when other systems have forgotten our keys.
+  What is in Salesforce, the ERP, the payments platform and our tables then is compared with a run nobody killed.
+- In disorder two platforms hear of one payments platform; their states are compared before anything is swept.
 - Seconds depend on what else the machine does (see its load below). The plain join, the peers and the two days are
   ratios taken in the same minutes; growth from size to size compares different ones and wants a quiet machine.
 - Cached below `var/bench` and in its server: generated worlds (by generator code, seed, size, profile) and databases

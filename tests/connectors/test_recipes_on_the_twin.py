@@ -75,9 +75,8 @@ class Platform:
 
     def deliver(self) -> Counter[str]:
         pace = POLICY.delivery.pace
-        return (
-            deliver_outbox(self.store, self.erp, pace=pace).outcomes
-            + deliver_outbox(self.store, self.crm, pace=pace).outcomes
+        return deliver_outbox(self.store, self.erp, pace=pace) + deliver_outbox(
+            self.store, self.crm, pace=pace
         )
 
     def asked(self, soql: str) -> list[dict[str, object]]:

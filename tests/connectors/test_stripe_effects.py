@@ -1,5 +1,6 @@
 """A declined payment is tried again once a key, from the same card, and what came of it is the platform's to tell."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -7,7 +8,6 @@ import pytest
 from include.connectors.stripe.client import StripePayments
 from include.connectors.stripe.effects import KEY, StripeEffects
 from include.domain.delivery import Message
-from include.ports import Fatal
 from tests.connectors.conftest import KEYS, Live, Start
 
 
@@ -85,6 +85,28 @@ def test_a_payment_nobody_knows_is_parked_and_the_others_go_on(platform: Platfor
     assert platform.effects.look([again("ch_none", key="a")]) == {}
 
 
-def test_a_message_of_another_kind_is_a_fault(platform: Platform) -> None:
-    with pytest.raises(Fatal, match="nothing to do"):
-        platform.effects.send([again("ch_1", kind="order")])
+def test_a_message_of_another_kind_is_parked_and_the_others_go_on(platform: Platform) -> None:
+    told = platform.effects.send(
+        [again("ch_1", key="a", kind="order"), again(platform.declined("visa"), key="b")]
+    )
+    assert (told["a"].result, told["a"].reason, told["b"].result) == (
+        "rejected", "MALFORMED_PAYLOAD", "confirmed",
+    )  # fmt: skip
+
+
+def test_a_key_used_for_something_else_is_parked_as_our_fault(platform: Platform) -> None:
+    platform.effects.send([again(platform.declined("visa"))])
+    platform.client.object = partial(_dearer, platform.client.object)  # type: ignore[method-assign]
+    told = platform.effects.send([again(platform.declined("other"))])
+    assert (told["retry 1"].result, told["retry 1"].reason) == ("rejected", "KEY_PAYLOAD_MISMATCH")
+    assert len(platform.intents()) == 1
+
+
+def test_a_key_that_is_refused_stops_all_and_nothing_after_it_is_sent(live: Start) -> None:
+    client = StripePayments("sk_wrong", address=live({}).url("payments"))
+    told = StripeEffects(client).send([again("ch_1", key="a"), again("ch_1", key="b")])
+    assert [(one.result, one.stops) for one in told.values()] == [("uncertain", True), ("unsent", True)]
+
+
+def _dearer(whole: Any, *place: str, **params: Any) -> Any:
+    return {**whole(*place, **params), "amount": 99_900}

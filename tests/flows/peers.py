@@ -62,6 +62,15 @@ def refused_login(_: Peer, __: Sequence[Message]) -> Mapping[str, Outcome]:
     raise Fatal("the login is refused")
 
 
+def stopped_midway(peer: Peer, messages: Sequence[Message]) -> Mapping[str, Outcome]:
+    """The first is done; in the middle of the second the login is refused; the others are not sent."""
+    done = peer.do(messages[:2])
+    told = {messages[0].key: done[messages[0].key]}
+    wrong = {"detail": "the login is refused", "stops": True}
+    told |= {message.key: Outcome(result="uncertain", **wrong) for message in messages[1:2]}
+    return told | {message.key: Outcome(result="unsent", **wrong) for message in messages[2:]}
+
+
 def killed_before(_: Peer, __: Sequence[Message]) -> Mapping[str, Outcome]:
     raise Killed
 

@@ -69,8 +69,8 @@ class Sales:
     def deliver(self, *faults: Fault) -> Counter[str]:
         self.erp.faults = list(faults)
         pace = POLICY.delivery.pace
-        done = deliver_outbox(self.store, Guarded(self.erp, self.crm), pace=pace).outcomes
-        return done + deliver_outbox(self.store, self.salesforce, pace=pace).outcomes
+        done = deliver_outbox(self.store, Guarded(self.erp, self.crm), pace=pace)
+        return done + deliver_outbox(self.store, self.salesforce, pace=pace)
 
     def reached(self, peer: Peer) -> list[str]:
         return [effect.kind for effect in peer.effects]

@@ -1,7 +1,9 @@
 """Effects on their way: none lost, none doubled, in order, whatever breaks where."""
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from time import sleep
 from typing import Any
 
 import psycopg
@@ -10,7 +12,8 @@ import pytest
 from include.domain.delivery import Message, Pace, key_of
 from include.flows.deliver_outbox import deliver_outbox
 from include.flows.put_message import Put, put_message
-from include.flows.replay import Wanted, parked, replay
+from include.flows.replay import Wanted, conflicts, parked, replay
+from include.policy import load_policy
 from include.ports import Fatal, Rejected, Transaction
 from include.store.postgres import PostgresStore
 from tests.flows.peers import (
@@ -24,6 +27,7 @@ from tests.flows.peers import (
     killed_before,
     lost_before,
     refused_login,
+    stopped_midway,
     throttled,
 )
 
@@ -60,7 +64,7 @@ class Office:
 
     def deliver(self, *faults: Fault) -> dict[str, int]:
         self.peer.faults = list(faults)
-        return dict(deliver_outbox(self.store, self.peer, pace=PACE).outcomes)
+        return dict(deliver_outbox(self.store, self.peer, pace=PACE))
 
     def settle(self) -> None:
         """Let leases and waits run out until nothing moves any more."""
@@ -89,6 +93,15 @@ def order(name: str, *, about: str = "", body: str = "", **facts: Any) -> Messag
         body=says,
         **facts,
     )
+
+
+def wait_until_somebody_waits(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        for _ in range(300):
+            if connection.execute("SELECT FROM pg_locks WHERE NOT granted").fetchall():
+                return
+            sleep(0.1)
+    raise AssertionError("nobody waits")
 
 
 @pytest.fixture
@@ -166,9 +179,31 @@ def test_the_same_key_with_another_body_is_a_conflict_and_sends_nothing(office: 
     assert office.decide("A", body="99.00").what == "conflict"
     office.settle()
     assert [effect.body["text"] for effect in office.peer.effects] == ["10.00"]
-    with psycopg.connect(office.url) as connection:
-        conflicts = connection.execute("SELECT body->>'text' FROM delivery.key_conflicts").fetchall()
-    assert conflicts == [("99.00",)]
+    [found] = conflicts(office.store)
+    assert (found["sent"]["text"], found["body"]["text"], found["subject"]) == ("10.00", "99.00", "deals/A")
+
+
+def test_of_two_who_decide_the_same_at_once_one_decides_it(office: Office) -> None:
+    with ThreadPoolExecutor() as pool:
+        with office.store.transaction() as tx:
+            first = put_message(tx, order("A"))
+            second = pool.submit(office.decide, "A")
+            wait_until_somebody_waits(office.url)
+        assert (first.what, second.result(timeout=30).what) == ("new", "known")
+    office.deliver()
+    assert office.effects() == ["A"]
+
+
+def test_a_window_is_replayed_and_what_was_decided_before_it_is_not(office: Office) -> None:
+    for name, minutes in (("A", 0), ("B", 60)):
+        office.pass_time(timedelta(minutes=minutes))
+        office.decide(name)
+        office.deliver(lambda _, messages: half_refused(Peer(), [messages[0], *messages]))
+    assert office.states() == {"A": "parked", "B": "parked"}
+    window = Wanted(since=datetime(2026, 1, 1, 0, 30, tzinfo=UTC), until=datetime(2026, 1, 1, 2, tzinfo=UTC))
+    assert replay(office.store, window) == {"replayed": 1}
+    office.settle()
+    assert office.states() == {"A": "parked", "B": "confirmed"}
 
 
 def test_what_keeps_failing_is_parked_until_somebody_replays_it(office: Office) -> None:
@@ -177,7 +212,8 @@ def test_what_keeps_failing_is_parked_until_somebody_replays_it(office: Office) 
         office.deliver(throttled)
         office.pass_time(timedelta(hours=1))
     assert office.states() == {"A": "parked"}
-    assert [row["reason"] for row in parked(office.store, Wanted(subject="deals/A"))] == ["MAX_ATTEMPTS"]
+    [row] = parked(office.store, Wanted(subject="deals/A"), load_policy())
+    assert (row["reason"], row["mended_by"], row["attempts"]) == ("MAX_ATTEMPTS", "Integration", 5)
     assert replay(office.store, Wanted(subject="deals/A")) == {"replayed": 1}
     office.settle()
     assert office.effects() == ["A"]
@@ -211,11 +247,37 @@ def test_replaying_everything_is_refused(office: Office) -> None:
         replay(office.store, Wanted())
 
 
-def test_a_refused_login_stops_the_lane_and_gives_the_messages_back(office: Office) -> None:
+def test_a_refused_login_stops_the_lane_and_what_it_did_is_in_doubt(office: Office) -> None:
     office.decide("A")
     with pytest.raises(Fatal, match="login"):
         office.deliver(refused_login)
-    assert office.states() == {"A": "queued"}
+    assert office.states() == {"A": "uncertain"}
+    office.settle()
+    assert office.effects() == ["A"]
+
+
+def test_a_target_that_stops_midway_says_what_it_did(office: Office) -> None:
+    for name in "ABC":
+        office.decide(name)
+    with pytest.raises(Fatal, match="login"):
+        office.deliver(stopped_midway)
+    assert office.states() == {"A": "confirmed", "B": "uncertain", "C": "queued"}
+    office.settle()
+    assert office.effects() == ["A", "B", "C"]
+
+
+@pytest.mark.parametrize("fault", [stopped_midway, refused_login, answer_lost, lost_before])
+def test_only_calls_that_surely_did_nothing_use_up_attempts(office: Office, fault: Fault) -> None:
+    for name in "ABC":
+        office.decide(name)
+    for _ in range(PACE.attempts_max):
+        with suppress(Fatal):
+            office.deliver(fault)
+        office.pass_time(timedelta(hours=1))
+    office.deliver(throttled)
+    assert "parked" not in office.states().values()
+    office.settle()
+    assert sorted(office.effects()) == ["A", "B", "C"]
 
 
 def test_after_a_day_of_silence_the_target_is_looked_at_even_for_what_surely_failed(office: Office) -> None:

@@ -28,12 +28,22 @@ from tests.flows.peers import (
     killed_before,
     lost_before,
     refused_login,
+    stopped_midway,
     throttled,
 )
 from tests.flows.test_delivering import Office
 
 FAULTS = st.sampled_from(
-    [answer_lost, half_silent, killed_after, killed_before, lost_before, refused_login, throttled]
+    [
+        answer_lost,
+        half_silent,
+        killed_after,
+        killed_before,
+        lost_before,
+        refused_login,
+        stopped_midway,
+        throttled,
+    ]
 )
 NAMES = st.sampled_from([f"{deal}.{turn}" for deal in "ab" for turn in range(3)])
 

@@ -58,7 +58,7 @@ class Desk:
         self.store, self.url, self.platform = store, url, Platform()
 
     def changes(self, entity: str, native_id: str, **facts: str) -> None:
-        self.platform.objects[entity, native_id] = {"id": native_id, **facts}
+        self.platform.objects[entity, native_id] = {"id": native_id} | facts
 
     def hint(self, entity: str, native_id: str, *, event: str = "", sequence: str = "") -> bool:
         number = event or f"evt_{next(NUMBERS)}"
@@ -204,6 +204,16 @@ def test_an_object_nobody_can_read_costs_itself_alone(desk: Desk) -> None:
     assert desk.said() == ["PAID"]
 
 
+@pytest.mark.parametrize("place", ["id", "reference"])
+def test_text_that_no_column_can_hold_costs_its_object_alone(desk: Desk, place: str) -> None:
+    desk.changes("payments", "P", status="succeeded")
+    desk.changes("payments", "Q", **{"status": "succeeded", place: "a\x00b"})
+    for native_id in "QP":
+        desk.hint("payments", native_id)
+    assert desk.drain() == {"dead": 1, "done": 1}
+    assert desk.said() == ["PAID"]
+
+
 def test_a_refused_login_stops_the_lane_after_the_rest_was_answered(desk: Desk) -> None:
     desk.changes("payments", "P", status="succeeded")
     desk.platform.trouble = {"A": Fatal("the key is refused")}
@@ -260,6 +270,55 @@ def test_with_every_event_lost_what_lands_tells_the_same(desk: Desk, draw: Draw)
     assert [tell_landed(desk.store, POLICY, most=2) for _ in range(3)] == [2, 1, 0]
     assert desk.said() == ["PAID", "OPEN"]
     assert desk.said("deal_status") == ["PARTIALLY_PAID"]
+
+
+def test_telling_what_landed_waits_for_nobody_who_waits_for_it(desk: Desk, draw: Draw) -> None:
+    later = draw(
+        folder="later",
+        payments="""
+            P C1 INV-1 SGD 100.00 2026-03-01 succeeded I1
+            Q C1 INV-2 SGD 18.00 2026-03-01 succeeded I2
+        """,
+    )
+    pull_and_land(Live(later), desk.store, entity="payments")
+    with ThreadPoolExecutor() as pool:
+        with desk.store.transaction() as tx:  # as one who answers a hint about I2, and then turns to its deal
+            tx.rows("lock_object", source="tieout", entity="invoices", native_id="I2")
+            telling = pool.submit(tell_landed, desk.store, POLICY)
+            wait_until_somebody_waits(desk.url)
+            tx.rows("lock_object", source="tieout", entity="opportunities", native_id="006A")
+        assert telling.result(timeout=30) == 2
+    assert desk.said() == ["PAID", "PARTIALLY_PAID"]
+
+
+def test_a_refund_that_was_seen_before_its_payment_is_told_with_it(desk: Desk) -> None:
+    desk.changes("refunds", "R", payment_id="P", status="succeeded", amount="30.00")
+    desk.hint("refunds", "R")
+    desk.drain()
+    assert desk.said("payment_activity") == []
+    desk.changes("payments", "P", status="succeeded")
+    desk.hint("payments", "P")
+    desk.drain()
+    assert desk.said("payment_activity") == ["SUCCEEDED", "SUCCEEDED"]
+    assert desk.said() == ["PARTIALLY_PAID"]
+
+
+def test_who_looked_earlier_and_comes_later_says_nothing(desk: Desk) -> None:
+    look = desk.platform.look_at
+
+    def slow(entity: str, native_id: str) -> RawRecord | None:
+        seen = look(entity, native_id)
+        desk.platform.look_at = look  # type: ignore[method-assign]
+        desk.changes("payments", "P", status="succeeded")
+        desk.hint("payments", "P")
+        desk.drain()  # another lane looks, keeps and says it meanwhile
+        return seen
+
+    desk.changes("payments", "P", status="processing")
+    desk.hint("payments", "P")
+    desk.platform.look_at = slow  # type: ignore[method-assign]
+    desk.drain()
+    assert desk.said("payment_activity") == ["SUCCEEDED"]
 
 
 def test_of_two_who_decide_at_once_the_later_knows_what_the_earlier_saw(desk: Desk) -> None:

@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from include.connectors.outcomes import stopped
+from include.connectors.outcomes import stopped, unknown_kind
 from include.connectors.salesforce.writer import COLLECTION_ROWS_MAX, SalesforceWriter
 from include.domain.delivery import Message, Outcome
-from include.ports import Translated, Written
+from include.ports import Fatal, Retryable, Translated, Written
 
 Body = Mapping[str, Any]
 _SUBJECT_CHARS = 255
@@ -75,20 +75,29 @@ class SalesforceEffects:
 
     def look(self, messages: Sequence[Message]) -> Mapping[str, str]:
         """The tasks that are there. What says how something is may be said again. Raises Retryable, Fatal."""
-        tasks = [message.key for message in messages if ROWS[message.kind][0] == TASKS]
+        tasks = [message.key for message in messages if _entity(message) == TASKS]
         return self._writer.look(TASKS, tasks) if tasks else {}
 
     def send(self, messages: Sequence[Message]) -> Mapping[str, Outcome]:
-        """Every row by its key. Raises Fatal for a kind of message nobody knows."""
+        """Every row by its key."""
         by_entity: defaultdict[str, list[Message]] = defaultdict(list)
-        for message in messages:
-            by_entity[ROWS[message.kind][0]].append(message)
         outcomes: dict[str, Outcome] = {}
+        for message in messages:
+            if entity := _entity(message):
+                by_entity[entity].append(message)
+            else:
+                outcomes[message.key] = stopped(unknown_kind(message, system="Salesforce"))
         for entity in sorted(by_entity, key=ORDER.index):
-            some = by_entity[entity]
-            written = self._writer.upsert(entity, self._rows(entity, some))
-            outcomes |= {message.key: _outcome(one) for message, one in zip(some, written, strict=True)}
+            outcomes |= self._write(entity, by_entity[entity])
         return outcomes
+
+    def _write(self, entity: str, messages: Sequence[Message]) -> dict[str, Outcome]:
+        try:
+            rows = self._rows(entity, messages)
+        except (Retryable, Fatal) as stop:  # only looked so far
+            return {message.key: stopped(stop) for message in messages}
+        written = self._writer.upsert(entity, rows)
+        return {message.key: _outcome(one) for message, one in zip(messages, written, strict=True)}
 
     def _rows(self, entity: str, messages: Sequence[Message]) -> list[Translated]:
         rows = [_row(message) for message in messages]
@@ -103,6 +112,10 @@ class SalesforceEffects:
             else row
             for message, row in zip(messages, rows, strict=True)
         ]
+
+
+def _entity(message: Message) -> str | None:
+    return ROWS[message.kind][0] if message.kind in ROWS else None
 
 
 def _row(message: Message) -> Translated:

@@ -33,7 +33,35 @@ RETRYABLE_CODES = frozenset(
 TOO_LARGE_CODES = frozenset({"EXCEEDED_ID_LIMIT", "OPERATION_TOO_LARGE", "QUERY_TIMEOUT"})
 """What one query cannot do and a bulk job may."""
 
+ROW_RETRYABLE_CODES = RETRYABLE_CODES | {"INVALID_SESSION_ID"}
+"""Of a row alone: a trigger's own session was over, not ours."""
+
+PARKED_CODES: Mapping[str, str] = {
+    "DUPLICATES_DETECTED": "DUPLICATE_RULE",
+    "DUPLICATE_EXTERNAL_ID": "IDENTITY_AMBIGUOUS",
+    "ENTITY_IS_DELETED": "TARGET_DELETED",
+    "FIELD_CUSTOM_VALIDATION_EXCEPTION": "VALIDATION_BUSINESS",
+    "FIELD_INTEGRITY_EXCEPTION": "VALIDATION_HARD",
+    "INSUFFICIENT_ACCESS": "PERMISSION",
+    "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY": "PERMISSION",
+    "INSUFFICIENT_ACCESS_OR_READONLY": "PERMISSION",
+    "INVALID_CROSS_REFERENCE_KEY": "REF_MISSING",
+    "INVALID_FIELD": "SCHEMA_DRIFT",
+    "INVALID_FIELD_FOR_INSERT_UPDATE": "SCHEMA_DRIFT",
+    "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST": "VALIDATION_HARD",
+    "INVALID_TYPE": "SCHEMA_DRIFT",
+    "MALFORMED_ID": "VALIDATION_HARD",
+    "NOT_FOUND": "TARGET_DELETED",
+    "NUMBER_OUTSIDE_VALID_RANGE": "VALIDATION_HARD",
+    "REQUIRED_FIELD_MISSING": "VALIDATION_HARD",
+    "STRING_TOO_LONG": "VALIDATION_HARD",
+}
+"""A row's code -> why its message is parked; TARGET_REJECTED for any other."""
+
 RETRYABLE_STATUSES = frozenset({408, 420, 429})
+PARKED_STATUSES = {300: "IDENTITY_AMBIGUOUS", 412: "CONFLICT_UNRESOLVED"}
+"""Several records have this key; the record is no longer the one that was seen."""
+_URI_TOO_LONG = 414
 
 WRAPPING_CODE = "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"
 """A trigger's failure: the code that tells is inside its message."""
@@ -55,11 +83,13 @@ def error_code(text: str) -> str:
     return code if isinstance(code, str) and re.fullmatch(r"[A-Za-z_]{1,60}", code) else ""
 
 
-def call_refused(response: requests.Response) -> Retryable | Fatal:
+def call_refused(response: requests.Response) -> Retryable | Rejected | Fatal:
     """Why a call as a whole was refused. Never Salesforce's message, which may hold anything."""
     status, code = response.status_code, error_code(response.text)
     reason = f"Salesforce refused ({' '.join([str(status), code]).strip()})"
-    if code in TOO_LARGE_CODES:
+    if reason_parked := PARKED_STATUSES.get(status):
+        return Rejected(f"{reason}; {reason_parked.lower().replace('_', ' ')}", reason=reason_parked)
+    if code in TOO_LARGE_CODES or status == _URI_TOO_LONG:
         return TooLarge(f"{reason}; trying again in smaller parts")
     if status >= _SERVER_ERROR or status in RETRYABLE_STATUSES or code in RETRYABLE_CODES:
         return Retryable(f"{reason}; trying again later")
@@ -75,16 +105,17 @@ def row_refused(errors: Sequence[Mapping[str, Any]]) -> Retryable | Rejected | U
     codes = [_telling_code(error) for error in errors]
     fields = sorted({str(name) for error in errors for name in error.get("fields") or () if _is_name(name)})
     named = ", ".join(codes) + (f" on {', '.join(fields)}" if fields else "")
-    if all(code in RETRYABLE_CODES for code in codes):
+    if all(code in ROW_RETRYABLE_CODES for code in codes):
         return Retryable(f"Salesforce did not save the row ({named}); trying again later")
-    return Rejected(f"Salesforce refused the row ({named})")
+    reason = next((PARKED_CODES[code] for code in codes if code in PARKED_CODES), "TARGET_REJECTED")
+    return Rejected(f"Salesforce refused the row ({named})", reason=reason)
 
 
 def _telling_code(error: Mapping[str, Any]) -> str:
     code = str(error.get("statusCode") or "")
     if code == WRAPPING_CODE:
         inside = [found for found in _CODE.findall(str(error.get("message"))) if found != code]
-        code = inside[0] if inside and inside[0] in RETRYABLE_CODES else code
+        code = inside[0] if inside and inside[0] in ROW_RETRYABLE_CODES | PARKED_CODES.keys() else code
     return code if _CODE.fullmatch(code) else "an unknown code"
 
 

@@ -30,7 +30,11 @@ class SalesforceWriter:
         self._bulk_from_rows = bulk_from_rows
 
     def upsert(self, entity: str, rows: Sequence[Translated]) -> list[Written]:
-        """One outcome a row, in the order of the rows. Raises Fatal for a field that is not ours to write."""
+        """One outcome a row, in the order of the rows; Fatal for those that were not sent because nothing can be.
+
+        Raises Fatal for a field that is not ours to write, before anything is sent; by bulk, Fatal also when that
+        refuses us.
+        """
         target = TARGETS[entity]
         theirs = [_theirs(entity, target, row) for row in rows]
         if len(theirs) >= self._bulk_from_rows:
@@ -73,6 +77,8 @@ class SalesforceWriter:
                 "PATCH", path, sure=False, json={"allOrNone": False, "records": typed}
             )
             answers = read_json(response.text, place="Salesforce")
+        except (Rejected, Fatal) as refused:  # the call as a whole: none of its rows is saved
+            return [Written(key=key, stop=refused) for key in keys]
         except (Retryable, Uncertain) as stop:
             # An answer cut off in the middle is no answer: the rows may be saved.
             kept = (

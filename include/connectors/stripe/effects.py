@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from include.connectors.outcomes import stopped
+from include.connectors.outcomes import one_by_one, unknown_kind
 from include.connectors.stripe.client import StripePayments
 from include.connectors.stripe.errors import Declined
 from include.domain.delivery import Message, Outcome
-from include.ports import Fatal, Rejected, Retryable, Uncertain
+from include.ports import Rejected
 
 MESSAGES_MAX = 20
 KEY = "tieout_key"
@@ -28,8 +28,8 @@ class StripeEffects:
         return {message.key: found for message in messages if (found := self._made(message))}
 
     def send(self, messages: Sequence[Message]) -> Mapping[str, Outcome]:
-        """One after another, each with its own outcome. Raises Fatal, also for a kind of message nobody knows."""
-        return {message.key: self._one(message) for message in messages}
+        """One after another, each with its own outcome."""
+        return one_by_one(messages, self._one)
 
     def _made(self, message: Message) -> str | None:
         try:
@@ -43,14 +43,12 @@ class StripeEffects:
 
     def _one(self, message: Message) -> Outcome:
         if message.kind != "retry_payment":
-            raise Fatal(f"the payments platform has nothing to do for a message of kind {message.kind!r}")
+            raise unknown_kind(message, system="the payments platform")
         try:
             intent = self._client.create("payment_intents", self._again(message), key=message.key)
         except Declined as declined:
             # The attempt was made; what came of it is the next event, and counts as one failure more.
             return Outcome(result="confirmed", detail=str(declined)[:500])
-        except (Rejected, Retryable, Uncertain) as stop:
-            return stopped(stop)
         return Outcome(result="confirmed", remote_id=str(intent["id"]))
 
     def _again(self, message: Message) -> dict[str, Any]:

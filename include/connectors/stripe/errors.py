@@ -30,8 +30,9 @@ def stop_of(place: str, error: stripe.StripeError, *, writing: bool = False) -> 
     answer = f"{status}, request {error.request_id}" if status else "no answer"
     reason = f"{place}: {type(error).__name__} ({answer}{f', {code}' if code else ''})"
     if isinstance(error, stripe.IdempotencyError):
-        return Fatal(
-            f"{reason}; S1: one key for two different requests is a bug of ours, nothing was sent twice"
+        return Rejected(
+            f"{reason}; S1: one key for two different requests is a bug of ours, nothing was sent twice",
+            reason="KEY_PAYLOAD_MISMATCH",
         )
     if isinstance(error, stripe.CardError):
         return Declined(f"{reason}; the payer's bank refused, which is an outcome and no fault")
@@ -46,11 +47,12 @@ def stop_of(place: str, error: stripe.StripeError, *, writing: bool = False) -> 
 
 def _refused(reason: str, error: stripe.StripeError, *, writing: bool) -> Stop:
     if writing and error.http_status == _BAD_REQUEST:
-        return Rejected(f"{reason}; what was sent is not what Stripe takes")
+        # Also of what another call did before (charge_already_refunded): in doubt, that was looked for first.
+        return Rejected(f"{reason}; what was sent is not what Stripe takes", reason="VALIDATION_HARD")
     if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
         return Fatal(f"{reason}; check the key in the payments_api connection and what it may read")
     if error.code == "resource_missing" and getattr(error, "param", "") == "starting_after":
         return Vanished(f"{reason}; the last object of the page before is gone")
     if error.http_status == _NOT_FOUND and error.code == "resource_missing":
-        return Rejected(f"{reason}; there is no such object")
+        return Rejected(f"{reason}; there is no such object", reason="TARGET_DELETED")
     return Fatal(f"{reason}; the request is not one this API version takes")

@@ -1,0 +1,57 @@
+"""Effects on other systems under deaths and disorder: every cell of the kill matrix; every event twice and shuffled."""
+
+import random
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic
+from typing import Any
+
+from tests.bench.places import keep
+from tests.bench.steps import Bench
+from tests.disorder.platforms import compare
+from tests.kills.desk import RECIPES
+from tests.kills.matrix import Matrix
+from tests.kills.planted import PLANTED
+
+EXAMPLES = 5
+INVOICES = 240
+
+
+def kills(bench: Bench) -> Path:
+    """Kill at every checkpoint of every recipe; then plant each mistake and kill at random until it is found."""
+    started, recipes, planted = monotonic(), {}, {}
+    with TemporaryDirectory() as folder, Matrix(bench.urls, Path(folder)) as matrix:
+        for recipe in RECIPES:
+            cells = matrix.cells(recipe)
+            print(f"{recipe}: {len(cells)} deaths … ", end="", flush=True)
+            wrong = [f"{cell}: {found}" for cell in cells if (found := matrix.difference(cell))]
+            recipes[recipe] = {"checkpoints": len(matrix.checkpoints(recipe)), "cells": len(cells)}
+            recipes[recipe] |= {"wrong": len(wrong), "examples": wrong[:EXAMPLES]}
+        for mistake in PLANTED:
+            print(f"{mistake} … ", end="", flush=True)
+            planted[mistake] = _found_after(matrix, mistake, seed=bench.seed)
+    figures: dict[str, Any] = {"recipes": recipes, "planted": planted}
+    return keep("kills", {"seed": bench.seed, **figures, "seconds": monotonic() - started})
+
+
+def disorder(bench: Bench) -> Path:
+    """Many invoices, paid, declined, refunded, disputed: every event told once and in order, or twice and shuffled."""
+    started = monotonic()
+    with TemporaryDirectory() as folder:
+        found = compare(bench.urls, Path(folder), invoices=INVOICES, seed=bench.seed)
+    figures = {
+        **asdict(found),
+        "different": {name: str(pair)[:500] for name, pair in found.different.items()},
+    }
+    return keep("disorder", {"seed": bench.seed, **figures, "seconds": monotonic() - started})
+
+
+def _found_after(matrix: Matrix, mistake: str, *, seed: int) -> dict[str, Any]:
+    """How many deaths it took to find a mistake, and the one that did."""
+    cells = [cell for recipe in RECIPES for cell in matrix.cells(recipe)]
+    random.Random(seed).shuffle(cells)  # noqa: S311
+    for count, cell in enumerate(cells, start=1):
+        if found := matrix.difference(cell, planted=mistake):
+            return {"cells": count, "by": str(cell), "difference": found[:300]}
+    return {"cells": None, "by": None}

@@ -1,0 +1,80 @@
+"""A process that runs a recipe is killed in the middle; the next one ends with every effect there exactly once.
+
+A sample: `python -m tests.bench run --only kills` kills at every checkpoint.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from include.local.databases import DatabaseUrls
+from tests.kills.desk import RECIPES
+from tests.kills.matrix import Cell, Matrix
+from tests.kills.world import BILLED, OWNER, REFUSED, WON
+
+SEED = 20260701
+CELLS = {"closed_won": 2}
+"""By recipe; one where none is named."""
+
+
+@pytest.fixture(scope="module")
+def matrix(server_urls: DatabaseUrls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Matrix]:
+    with Matrix(server_urls, tmp_path_factory.mktemp("kills")) as matrix:
+        yield matrix
+
+
+def there(matrix: Matrix, recipe: str, name: str, *words: str) -> int:
+    return sum(all(word in row for word in words) for row in matrix.expected(recipe)[name])
+
+
+def test_undisturbed_a_won_deal_has_one_order_one_invoice_and_its_reference(matrix: Matrix) -> None:
+    assert there(matrix, "closed_won", "sale.sale", WON) == 1
+    assert there(matrix, "closed_won", "account.invoice") == 4 + 1
+    assert there(matrix, "closed_won", "Opportunity", WON, "'ERP_Order_Id__c': '1'") == 1
+    assert there(matrix, "closed_won", "Task", REFUSED, OWNER) == 1
+
+
+def test_undisturbed_a_payment_is_one_activity_and_shows_on_invoice_and_deal(matrix: Matrix) -> None:
+    assert there(matrix, "payment_status", "Payment_Activity__c", "payments/ch_paid/I3") == 1
+    assert there(matrix, "payment_status", "Payment_Activity__c", "refunds/re_part/I3") == 1
+    assert there(matrix, "payment_status", "Invoice__c", "I3", "PARTIALLY_PAID") == 1
+    assert there(matrix, "payment_status", "Opportunity", BILLED, "PARTIALLY_PAID") == 1
+
+
+def test_undisturbed_declines_are_one_try_and_one_task_and_an_overdue_invoice_another(matrix: Matrix) -> None:
+    assert there(matrix, "payment_failure", "payment_intents") == 1
+    assert there(matrix, "payment_failure", "charges") == 5 + 1
+    assert there(matrix, "payment_failure", "Task", "keeps failing") == 1
+    assert there(matrix, "payment_failure", "Task") == 2
+
+
+def test_undisturbed_subscriptions_are_told_once_and_the_one_that_renews_asks_for_a_step(
+    matrix: Matrix,
+) -> None:
+    assert there(matrix, "subscription_change", "Subscription__c", "13650") == 2
+    assert there(matrix, "subscription_change", "Task", "Subscription S1") == 1
+    assert there(matrix, "subscription_change", "Task") == 1
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_killed_anywhere_it_ends_as_if_nothing_had_happened(matrix: Matrix, recipe: str) -> None:
+    found = {
+        str(cell): matrix.difference(cell) for cell in matrix.sample(SEED, recipe, most=CELLS.get(recipe, 1))
+    }
+    assert {cell: difference for cell, difference in found.items() if difference} == {}
+
+
+@pytest.mark.parametrize(
+    ("planted", "recipe", "place", "hours"),
+    [
+        ("a random key for each attempt", "payment_failure", "after POST /v1/payment_intents", 1),
+        ("marked as sent before it is sent", "closed_won", "before POST /erp/rest/model/sale.sale", 1),
+        ("the message after the commit of its decision", "subscription_change", "after commit", 1),
+        ("sent again without looking first", "payment_failure", "after POST /v1/payment_intents", 25),
+    ],
+)
+def test_a_mistake_that_is_planted_is_found(
+    matrix: Matrix, planted: str, recipe: str, place: str, hours: int
+) -> None:
+    at = matrix.checkpoints(recipe).index(place) + 1
+    assert matrix.difference(Cell(recipe, at, hours), planted=planted)

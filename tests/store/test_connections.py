@@ -1,0 +1,98 @@
+"""Connections that are kept: opened once, shared by threads, replaced when they broke, clean after a failure."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import psycopg
+import pytest
+
+from include.local.databases import DatabaseUrls
+from include.local.scratch import scratch_database
+from include.ports import Retryable
+from include.store.postgres import PostgresStore
+
+SOMEBODY = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+
+
+@pytest.fixture(scope="module")
+def url(server_urls: DatabaseUrls) -> Iterator[str]:
+    with scratch_database(server_urls) as url:
+        yield url
+
+
+@pytest.fixture
+def kept(url: str) -> Iterator[PostgresStore]:
+    with PostgresStore(url).keeping(most=2) as store:
+        yield store
+
+
+def connections(url: str) -> list[int]:
+    with psycopg.connect(url) as connection:
+        return [pid for (pid,) in connection.execute(SOMEBODY).fetchall()]
+
+
+def break_all(url: str) -> None:
+    pids = connections(url)
+    with psycopg.connect(url) as connection:
+        for pid in pids:
+            connection.execute("SELECT pg_terminate_backend(%s, 30000)", (pid,))
+
+
+def use(store: PostgresStore) -> None:
+    with store.transaction() as tx:
+        tx.rows("newest_batch")
+
+
+def test_transactions_one_after_the_other_share_one_connection(kept: PostgresStore, url: str) -> None:
+    use(kept)
+    first = connections(url)
+    use(kept)
+    assert connections(url) == first
+    assert len(first) == 1
+
+
+def test_threads_have_a_connection_each_and_no_more_than_there_may_be(kept: PostgresStore, url: str) -> None:
+    together = Barrier(2, timeout=30)
+
+    def meet() -> None:
+        with kept.transaction() as tx:
+            tx.rows("newest_batch")
+            together.wait()
+
+    with ThreadPoolExecutor(4) as pool:
+        for future in [pool.submit(meet) for _ in range(4)]:
+            future.result()
+    assert len(connections(url)) == 2
+
+
+def test_a_connection_that_broke_is_replaced_before_anybody_notices(kept: PostgresStore, url: str) -> None:
+    use(kept)
+    break_all(url)
+    use(kept)
+
+
+def test_one_that_breaks_in_the_middle_is_worth_another_try(kept: PostgresStore, url: str) -> None:
+    def broken() -> None:
+        with kept.transaction() as tx:
+            tx.rows("newest_batch")
+            break_all(url)
+            tx.rows("newest_batch")
+
+    with pytest.raises(Retryable):
+        broken()
+    use(kept)
+
+
+def test_what_failed_is_rolled_back_and_the_connection_is_as_new(kept: PostgresStore, url: str) -> None:
+    def failing() -> None:
+        with kept.transaction() as tx:
+            tx.rows("lock_object", source="", entity="", native_id="held for ever")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        failing()
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").fetchone() == (
+            0,
+        )
