@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from include.domain.canonical_json import sha256
 from include.domain.delivery import Message, Outcome
-from include.ports import Lookup, Retryable, Target
+from include.ports import Fatal, Lookup, Retryable, Target
 
 
 class Guarded:
@@ -19,8 +19,15 @@ class Guarded:
         return self._target.look(messages)
 
     def send(self, messages: Sequence[Message]) -> Mapping[str, Outcome]:
-        """As the target's, but `stale` for what must be decided again. Raises as it does."""
-        told = {message.key: doubt for message in messages if (doubt := self._doubt(message))}
+        """As the target's, but `stale` for what must be decided again. Raises as it does.
+
+        Where nobody lets us look at deals, nothing is sent.
+        """
+        try:
+            told = {message.key: doubt for message in messages if (doubt := self._doubt(message))}
+        except Fatal as wrong:
+            unsent = Outcome(result="unsent", detail=f"the deals cannot be looked at: {wrong}", stops=True)
+            return dict.fromkeys((message.key for message in messages), unsent)
         fresh = [message for message in messages if message.key not in told]
         return {**told, **(self._target.send(fresh) if fresh else {})}
 

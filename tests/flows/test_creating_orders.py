@@ -15,7 +15,7 @@ from include.flows.guard_stale import Guarded
 from include.flows.land_records import land_records
 from include.flows.pull_changes import pull_changes
 from include.policy import load_policy
-from include.ports import RawRecord, Translated
+from include.ports import Fatal, RawRecord, Translated
 from include.store.postgres import PostgresStore
 from tests.flows.conftest import Draw, Live
 from tests.flows.peers import Fault, Peer, answer_lost
@@ -96,6 +96,23 @@ def test_a_won_deal_has_its_order_then_its_reference_and_its_invoice(sales: Sale
     assert sales.reached(sales.salesforce) == ["order_reference"]
     assert sales.salesforce.effects[0].body["order_id"] == "R0"
     assert sales.erp.effects[0].body["amount"] == "1200.00"
+
+
+def test_while_nobody_may_look_at_deals_nothing_is_ordered_and_nothing_is_in_doubt(
+    sales: Sales, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: str) -> RawRecord:
+        raise Fatal("Salesforce refused the login")
+
+    sales.sees(opportunities=WON)
+    sales.decide()
+    with monkeypatch.context() as patched:
+        patched.setattr(sales.crm, "look_at", refused)
+        with pytest.raises(Fatal, match="refused the login"):
+            sales.deliver()
+    with psycopg.connect(sales.url) as connection:
+        assert connection.execute("SELECT state, attempts FROM delivery.outbox").fetchall() == [("queued", 0)]
+    assert sales.reached(sales.erp) == []
 
 
 def test_looking_again_and_again_decides_nothing_twice(sales: Sales) -> None:
