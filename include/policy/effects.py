@@ -1,10 +1,11 @@
 """The parameters of delivery, the Closed-Won gate, payment failures and dunning, as their policy files have them."""
 
 from datetime import timedelta
+from typing import Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, field_validator
 
-from include.domain.closed_won import GateRules
+from include.domain.closed_won import CHECKS, GateRules
 from include.domain.delivery import Pace
 from include.domain.dunning import DunningRules, Rung
 from include.domain.payment_failure import Cap, FailureRules
@@ -50,12 +51,20 @@ class Products(Strict):
 
 
 class ClosedWon(Strict):
-    """The gate, but for what it has in common with R2."""
+    """The gate, but for what it has in common with R2. `unrecorded`: check -> what becomes of a fact nobody told."""
 
     payment_terms_days_max: PositiveInt
-    optional: frozenset[str]
+    financing_months_max: PositiveInt
+    unrecorded: dict[str, Literal["blocks", "passes"]]
     flags_hold_invoice: frozenset[str]
     products: Products
+
+    @field_validator("unrecorded")
+    @classmethod
+    def _every_check(cls, stated: dict[str, Literal["blocks", "passes"]]) -> dict[str, str]:
+        if stated.keys() != CHECKS.keys():
+            raise ValueError(f"names other checks than the gate has: {sorted(stated.keys() ^ CHECKS.keys())}")
+        return dict(stated)
 
     def rules(self, orders: Orders) -> GateRules:
         """With the ladder and the longest term of R2: one deal, one rule."""
@@ -63,7 +72,8 @@ class ClosedWon(Strict):
             ladder=tuple((rung.approver, rung.up_to_percent) for rung in orders.discounts.ladder),
             term_months_max=orders.term_months_max,
             payment_terms_days_max=self.payment_terms_days_max,
-            optional=self.optional,
+            financing_months_max=self.financing_months_max,
+            optional=frozenset(name for name, what in self.unrecorded.items() if what == "passes"),
             flags_hold_invoice=self.flags_hold_invoice,
         )
 

@@ -58,7 +58,7 @@ _TRANSITIONS: dict[str, dict[str, tuple[tuple[str, ...], str]]] = {
 
 _AFTER = {
     ("sale.sale", "quote"): documents.number_sale,
-    ("sale.sale", "confirm"): documents.bill_sale,
+    ("sale.sale", "confirm"): documents.process_sale,
     ("account.payment", "succeed"): documents.settle,
     ("sale.subscription", "quote"): documents.number_subscription,
     ("sale.subscription", "run"): documents.log_amendment,
@@ -129,6 +129,9 @@ def delete(database: Database, model: str, record: Record) -> None:
 
 def press(database: Database, model: str, record: Record, button: str) -> None:
     """Raises RuleBroken, NoSuchButton."""
+    if (model, button) == ("sale.line", "bill"):
+        documents.bill_line(database, record)
+        return
     transition = _TRANSITIONS.get(model, {}).get(button)
     if transition is None:
         raise NoSuchButton(button)

@@ -29,11 +29,12 @@ _SCHEMA = {
         "company:company.company party:party.party number:text reference:text state:text sale_date:date "
         "currency:currency.currency untaxed_amount:decimal tax_amount:decimal total_amount:decimal "
         "invoice_address:party.address shipment_address:party.address tieout_key:text "
-        "payment_term:account.invoice.payment_term lines:[sale.line] invoices:[account.invoice]"
+        "payment_term:account.invoice.payment_term lines:[sale.line] invoices:[account.invoice] description:text "
+        "invoice_method:text"
     ),
     "sale.line": (
         "sale:sale.sale product:product.product unit:product.uom quantity:float unit_price:decimal "
-        "description:text taxes:[account.tax]"
+        "description:text taxes:[account.tax] invoice_lines:[account.invoice.line]"
     ),
     "account.invoice": (
         "company:company.company party:party.party number:text reference:text state:text type:text "

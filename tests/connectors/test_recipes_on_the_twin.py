@@ -69,7 +69,7 @@ class Platform:
 
     def act(self) -> Counter[str]:
         billing = Billing(tenant="sg", organisation="00D1")
-        decided = create_order(self.store, POLICY, billing)
+        decided = create_order(self.store, POLICY, billing, today=self.today)
         self.deliver()
         return decided
 

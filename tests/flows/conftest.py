@@ -21,7 +21,8 @@ from include.store.postgres import PostgresStore
 
 OPPORTUNITIES = (
     "Id,StageName,IsClosed,IsWon,Amount,CurrencyIsoCode,CloseDate,ERP_Order_Id__c,AccountId,"
-    "Discount_Percent__c,Approval_Level__c,Term_Months__c,Product__c,List_Price__c"
+    "Discount_Percent__c,Approval_Level__c,Term_Months__c,Product__c,List_Price__c,Billing_Interval__c,Start_Date__c,"
+    "Revenue_Flags__c,Pricebook2Id"
 )
 
 FILES = {
@@ -55,6 +56,11 @@ FILES = {
     "won": ("salesforce/Opportunity.csv", "Id,AccountId,StageName,IsClosed,IsWon"),
     "customers": ("erp/customers.csv", "id,name,email,country,tax_id,crm_account_id,parent_id,currency"),
     "opportunities": ("salesforce/Opportunity.csv", OPPORTUNITIES),
+    "deal_lines": (
+        "salesforce/OpportunityLineItem.csv",
+        "Id,OpportunityId,Quantity,ListPrice,TotalPrice,CurrencyIsoCode",
+    ),
+    "price_books": ("salesforce/Pricebook2.csv", "Id,Name,IsActive"),
     "deals": ("salesforce/Opportunity.csv", "Id,StageName,Amount,CurrencyIsoCode,ERP_Order_Id__c,AccountId"),
     "rates": ("fx/rates.csv", "date,from,to,rate,source"),
     "orders": (

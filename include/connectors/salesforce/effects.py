@@ -26,6 +26,10 @@ def _reference(body: Body) -> Translated:
     return {"id": body["opportunity_id"], "erp_order_id": body["order_id"]}
 
 
+def _flags(body: Body) -> Translated:
+    return {"id": body["opportunity_id"], "rev_rec_flag": body["flags"]}
+
+
 def _activity(body: Body) -> Translated:
     return {name: body[name] for name in ("id", "type", "account_id", "currency", "amount", "status")}
 
@@ -49,6 +53,7 @@ ROWS: Mapping[str, tuple[str, Callable[[Body], Translated]]] = {
     "invoice_status": ("invoices", _invoice),
     "deal_status": ("opportunities", _deal),
     "order_reference": ("opportunities", _reference),
+    "revenue_flags": ("opportunities", _flags),
     "payment_activity": ("payment_activities", _activity),
     "subscription_status": ("subscriptions", _subscription),
     "task": ("tasks", _task),

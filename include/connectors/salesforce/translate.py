@@ -8,7 +8,13 @@ from include.connectors.wire import as_text
 from include.domain.entities import ENTITIES
 from include.ports import Translated
 
-SOBJECTS = {"accounts": "Account", "contacts": "Contact", "opportunities": "Opportunity"}
+SOBJECTS = {
+    "accounts": "Account",
+    "contacts": "Contact",
+    "opportunities": "Opportunity",
+    "deal_lines": "OpportunityLineItem",
+    "price_books": "Pricebook2",
+}
 """Entity -> sObject."""
 
 STAMP = "SystemModstamp"
@@ -53,7 +59,31 @@ FIELDS: dict[str, dict[str, str]] = {
         "Product__c": "product",
         "List_Price__c": "list_price",
         "OwnerId": "owner_id",
+        "Pricebook2Id": "price_book_id",
+        "Contract_Signed_On__c": "contract_signed_on",
+        "Start_Date__c": "start_date",
+        "Last_Day__c": "last_day",
+        "Billing_Interval__c": "billing_interval",
+        "Payment_Terms_Days__c": "payment_terms_days",
+        "Payment_Terms_Approved__c": "payment_terms_approved",
+        "PO_Required__c": "po_required",
+        "PO_Number__c": "po_number",
+        "Approved_At__c": "approved_at",
+        "Prices_Edited_At__c": "prices_edited_at",
+        "Revenue_Flags__c": "revenue_flags",
+        "Renewal_Key__c": "renewal_key",
     },
+    "deal_lines": {
+        "Id": "id",
+        "OpportunityId": "opportunity_id",
+        "ProductCode": "product",
+        "Quantity": "quantity",
+        "ListPrice": "list_price",
+        "TotalPrice": "amount",
+        "CurrencyIsoCode": "currency",
+        "LastModifiedDate": "edited_at",
+    },
+    "price_books": {"Id": "id", "Name": "name", "IsActive": "is_active"},
 }
 """Entity -> Salesforce field -> canonical field."""
 
