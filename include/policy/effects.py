@@ -132,6 +132,14 @@ class RenewalTask(Strict):
 
     name: str
     days_before: int = Field(ge=0)
+    opens: bool = False
+
+
+class RenewalDeal(Strict):
+    """What the organisation calls the first stage and the type of an opportunity that renews."""
+
+    stage: str
+    type: str
 
 
 class Renewals(Strict):
@@ -139,11 +147,13 @@ class Renewals(Strict):
 
     steps: tuple[RenewalTask, ...] = Field(min_length=1)
     overdue_days_max: int
+    opportunity: RenewalDeal
 
     @property
     def rules(self) -> RenewalRules:
         """The same, the earliest step first."""
         steps = sorted(
-            (RenewalStep(one.name, one.days_before) for one in self.steps), key=lambda one: -one.days_before
+            (RenewalStep(one.name, one.days_before, one.opens) for one in self.steps),
+            key=lambda one: -one.days_before,
         )
         return RenewalRules(steps=tuple(steps), overdue_days_max=self.overdue_days_max)

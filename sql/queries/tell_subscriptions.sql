@@ -46,5 +46,21 @@ WHERE subscription.superseded_in IS NULL
             SELECT FROM unnest(changed.days || end_date || start_date) AS day
             WHERE day > %(day)s AND day <= %(today)s::date + %(days_ahead)s::int
         )
+        OR EXISTS (
+            SELECT FROM delivery.renewal_dates AS known
+            WHERE known.subscription_id = subscription.native_id
+                AND renews_on > %(day)s AND renews_on <= %(today)s::date + %(days_ahead)s::int
+        )
     )
 ORDER BY subscription.native_id;
+
+-- name: keep_renewal_date
+INSERT INTO delivery.renewal_dates (subscription_id, renews_on) VALUES (%(subscription_id)s, %(renews_on)s)
+ON CONFLICT (subscription_id) DO UPDATE SET renews_on = excluded.renews_on
+WHERE renewal_dates.renews_on IS DISTINCT FROM excluded.renews_on;
+
+-- name: renewal_deal
+-- The deal that renews a subscription on a day, as the CRM has it.
+SELECT native_id AS opportunity_id, coalesce(is_closed, false) AS is_closed, coalesce(is_won, false) AS is_won
+FROM canonical.opportunities WHERE superseded_in IS NULL AND renewal_key = %(renewal_key)s
+ORDER BY native_id LIMIT 1;

@@ -1,6 +1,7 @@
 """When a term is billed: by the calendar, from its first day, and to the last cent."""
 
 from datetime import date
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -51,7 +52,7 @@ def test_periods_follow_one_another_and_come_to_what_was_sold(
         return
     lines = schedule(start, months=months, interval=interval, amount_minor=amount_minor)
     assert (lines[0].start, lines[-1].end) == (start, add_months(start, months))
-    assert all(earlier.end == later.start for earlier, later in zip(lines, lines[1:], strict=False))
+    assert all(earlier.end == later.start for earlier, later in pairwise(lines))
     amounts = [line.amount_minor for line in lines]
     assert sum(amounts) == amount_minor
     assert max(amounts) - min(amounts) <= 1

@@ -61,6 +61,7 @@ FILES = {
         "Id,OpportunityId,Quantity,ListPrice,TotalPrice,CurrencyIsoCode",
     ),
     "price_books": ("salesforce/Pricebook2.csv", "Id,Name,IsActive"),
+    "renewals": ("salesforce/Opportunity.csv", "Id,StageName,IsClosed,IsWon,Renewal_Key__c"),
     "deals": ("salesforce/Opportunity.csv", "Id,StageName,Amount,CurrencyIsoCode,ERP_Order_Id__c,AccountId"),
     "rates": ("fx/rates.csv", "date,from,to,rate,source"),
     "orders": (
