@@ -102,8 +102,9 @@ SELECT 'price_books' AS entity, native_id, version, recorded_in, superseded_in F
 COMMENT ON COLUMN delivery.gate_checks.based_on IS
     'The state of the deal, and of what was found with it: its lines, its customer, the price book, the rules.';
 
--- As before, with what deals have got since.
-CREATE OR REPLACE VIEW seen.opportunities AS
-SELECT known.* FROM canonical.opportunities AS known
-WHERE known.recorded_in <= (SELECT current_setting('tieout.batch')::bigint)
+-- Deals that are billed by the period, as the run sees them.
+CREATE VIEW seen.deals_by_period AS
+SELECT native_id, billing_interval FROM canonical.opportunities AS known
+WHERE billing_interval IS NOT NULL
+    AND known.recorded_in <= (SELECT current_setting('tieout.batch')::bigint)
     AND (known.superseded_in IS NULL OR known.superseded_in > (SELECT current_setting('tieout.batch')::bigint));

@@ -93,7 +93,7 @@ class SalesforceEffects:
         self._writer = writer
 
     def look(self, messages: Sequence[Message]) -> Mapping[str, str]:
-        """The tasks and renewals that are there. What says how something is may be said again. Raises Retryable, Fatal."""
+        """The tasks and renewals there are. What says how something is may be said again. Raises Retryable, Fatal."""
         found: dict[str, str] = {}
         for entity in (TASKS, RENEWALS):
             keys = {
