@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from include.domain.dunning import Debt, due_step
 from include.domain.payment_failure import Attempt, decide, decline_class
-from include.domain.payment_status import Applied, of_deal, standing
+from include.domain.payment_status import Applied, lost_of_share, of_deal, standing
 from include.policy import load_policy
 
 FAILURE = load_policy().payment_failure.rules
@@ -165,6 +165,18 @@ def test_credit_and_void_settle_without_money() -> None:
         == "PAID"
     )
     assert standing(gross_minor=100, credited_minor=0, void=True, money=[]).open_minor == 0
+
+
+@pytest.mark.parametrize(
+    ("lost", "of_first", "of_last"),
+    [(0, 0, 0), (5, 0, 0), (10, 0, 0), (30, 0, 20), (70, 0, 60), (90, 20, 60), (200, 40, 60)],
+)
+def test_what_goes_back_of_a_payment_is_taken_from_its_invoices_once(
+    lost: int, of_first: int, of_last: int
+) -> None:
+    shares = [("I1", 40), ("I2", 60)]
+    assert lost_of_share(lost, paid_minor=110, shares=shares, invoice_id="I1") == of_first
+    assert lost_of_share(lost, paid_minor=110, shares=shares, invoice_id="I2") == of_last
 
 
 MONEY = st.builds(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import count, permutations
 from time import sleep
 from typing import Any
@@ -15,7 +15,9 @@ from include.domain.delivery import Pace
 from include.flows.decide_payment_status import decide_payment_status, tell_landed
 from include.flows.drain_inbox import Drain, Hint, Looked, drain_inbox, keep_hint
 from include.flows.land_records import land_records
+from include.flows.publish_run import publish_run
 from include.flows.pull_changes import pull_changes
+from include.flows.reconcile import reconcile
 from include.policy import load_policy
 from include.ports import Fatal, RawRecord, Rejected, Retryable, Transaction, Translated
 from include.store.postgres import PostgresStore
@@ -260,6 +262,52 @@ def test_with_every_event_lost_what_lands_tells_the_same(desk: Desk, draw: Draw)
     assert [tell_landed(desk.store, POLICY, most=2) for _ in range(3)] == [2, 1, 0]
     assert desk.said() == ["PAID", "OPEN"]
     assert desk.said("deal_status") == ["PARTIALLY_PAID"]
+
+
+def see(desk: Desk, draw: Draw, turn: str, **files: str) -> None:
+    source = Live(draw(folder=turn, **files))
+    for entity in (name for name in source.entities if name in files):
+        pull_and_land(source, desk.store, entity=entity)
+    while tell_landed(desk.store, POLICY):
+        pass
+
+
+def now(desk: Desk) -> dict[str, str]:
+    """The status of each invoice as it was last said."""
+    query = "SELECT subject, body->>'status' FROM delivery.outbox WHERE kind = 'invoice_status' ORDER BY message_id"
+    with psycopg.connect(desk.url) as connection:
+        return {str(subject): str(status) for subject, status in connection.execute(query)}
+
+
+def test_a_credit_note_and_a_void_take_it_back_and_so_does_a_returned_payment(desk: Desk, draw: Draw) -> None:
+    paid = "P C1 INV-1 SGD 100.00 2026-03-01 {} I1\nQ C1 INV-2 SGD 50.00 2026-03-01 succeeded I2"
+    see(desk, draw, "a", payments=paid.format("succeeded"))
+    assert now(desk) == {"invoices/I1": "PAID", "invoices/I2": "PARTIALLY_PAID"}
+    see(desk, draw, "b", credit_notes="CN1 CN-1 C1 I2 2026-03-05 SGD 68.00")
+    assert now(desk) == {"invoices/I1": "PAID", "invoices/I2": "PAID"}
+    see(desk, draw, "c", payments=paid.format("reversed"))
+    assert now(desk) == {"invoices/I1": "OPEN", "invoices/I2": "PAID"}
+    see(desk, draw, "d", invoices="I1 INV-1 C1 2026-02-01 2026-03-03 SGD 100.00 void O1")
+    assert now(desk) == {"invoices/I1": "VOID", "invoices/I2": "PAID"}
+    assert desk.said("deal_status")[-1] == "PAID"
+
+
+def test_a_payment_of_several_invoices_settles_all_and_its_refund_takes_back_no_more_than_it_is(
+    desk: Desk, draw: Draw
+) -> None:
+    pull_and_land(
+        Live(draw(folder="a", payments="P C1 INV-1,INV-2 SGD 218.00 2026-03-01 succeeded".replace(",", "_"))),
+        desk.store,
+        entity="payments",
+    )
+    reconcile(desk.store, as_of=date(2026, 3, 31), policy=POLICY)
+    publish_run(desk.store, as_of=date(2026, 3, 31))
+    tell_landed(desk.store, POLICY)
+    assert now(desk) == {"invoices/I1": "PAID", "invoices/I2": "PAID"}
+    see(desk, draw, "b", refunds="R P SGD 50.00 2026-04-02 succeeded")
+    assert now(desk) == {"invoices/I1": "PAID", "invoices/I2": "PARTIALLY_PAID"}
+    see(desk, draw, "c", refunds="R P SGD 200.00 2026-04-02 succeeded")
+    assert now(desk) == {"invoices/I1": "PARTIALLY_PAID", "invoices/I2": "OPEN"}
 
 
 def test_of_two_who_decide_at_once_the_later_knows_what_the_earlier_saw(desk: Desk) -> None:
