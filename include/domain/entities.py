@@ -114,7 +114,7 @@ ENTITIES: dict[str, Entity] = {
             name="customers", system="erp", recon="R1", side="customer",
             fields=_fields(
                 "id*:id name*:text country:text currency:currency tax_id!:text email!:text crm_account_id:id "
-                "parent_id:id"
+                "parent_id:id legal_hold:boolean"
             ),
         ),
         Entity(
@@ -128,7 +128,7 @@ ENTITIES: dict[str, Entity] = {
             name="invoices", system="erp", recon="R3", side="invoice", amount="gross", dated_on="issue_date",
             fields=_fields(
                 "id*:id number*:text customer_id*:id order_id:id issue_date*:date due_date*:date currency*:currency "
-                "net+:money tax+:money gross*+:money status:status disputed:boolean"
+                "net+:money tax+:money gross*+:money status:status disputed:boolean promised_until:date"
             ),
         ),
         Entity(
@@ -162,7 +162,7 @@ ENTITIES: dict[str, Entity] = {
             name="attempts", system="payments", recon="R3", side="attempt",
             fields=_fields(
                 "id*:id payment_id*:id invoice_id:id attempt_no*:integer outcome*:text decline_code:text "
-                "occurred_at*:instant"
+                "occurred_at*:instant network_code:text advice_code:text scheme:text card!:text"
             ),
         ),
         Entity(

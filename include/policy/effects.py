@@ -89,6 +89,7 @@ class PaymentFailure(Strict):
     """Declined payments."""
 
     hard: frozenset[str]
+    advice_wait_hours: dict[str, PositiveInt]
     retry_days: tuple[PositiveInt, ...]
     task_after: PositiveInt
     caps: dict[str, tuple[SchemeCap, ...]]
@@ -100,7 +101,14 @@ class PaymentFailure(Strict):
             scheme: tuple(Cap(cap.most, timedelta(hours=cap.within_hours)) for cap in caps)
             for scheme, caps in self.caps.items()
         }
-        return FailureRules(hard=self.hard, retry_days=self.retry_days, task_after=self.task_after, caps=caps)
+        waits = {code: timedelta(hours=hours) for code, hours in self.advice_wait_hours.items()}
+        return FailureRules(
+            hard=self.hard,
+            waits=waits,
+            retry_days=self.retry_days,
+            task_after=self.task_after,
+            caps=caps,
+        )
 
 
 class DunningRung(Strict):

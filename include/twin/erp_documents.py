@@ -16,7 +16,7 @@ def defaults(model: str, company: int) -> Record:
     if model in _STATEFUL:
         given["company"] = company
     if model == "party.party":
-        given["active"] = True
+        given["active"], given["legal_hold"] = True, False
     if model == "sale.sale":
         given["invoice_method"] = "order"
     if model == "account.invoice":

@@ -65,7 +65,7 @@ _AFTER = {
 }
 _OWNERS = frozenset({"party", "sale", "invoice", "subscription"})
 _PARTS = frozenset({"lines", "addresses", "identifiers", "contact_mechanisms"})
-_EXCLUDED = {"disputed", "reference", "lines"}
+_EXCLUDED = {"disputed", "promised_until", "reference", "lines"}
 """Fields of a posted invoice that Tryton's own check lets pass, as far as no form locks them."""
 _LOCKED = {
     "sale.sale": (("sale_date", "party", "currency", "lines", "payment_term"), ("draft",)),

@@ -28,7 +28,7 @@ OPPORTUNITIES = (
 FILES = {
     "invoices": (
         "erp/invoices.csv",
-        "id,number,customer_id,issue_date,due_date,currency,gross,status,order_id,net,tax",
+        "id,number,customer_id,issue_date,due_date,currency,gross,status,order_id,net,tax,promised_until",
     ),
     "payments": (
         "payments/payments.csv",
@@ -42,7 +42,7 @@ FILES = {
     "refunds": ("payments/refunds.csv", "id,payment_id,currency,amount,created_on,status"),
     "attempts": (
         "payments/attempts.csv",
-        "id,payment_id,invoice_id,attempt_no,outcome,decline_code,occurred_at",
+        "id,payment_id,invoice_id,attempt_no,outcome,decline_code,occurred_at,scheme,card,network_code,advice_code",
     ),
     "disputes": ("payments/disputes.csv", "id,payment_id,currency,amount,opened_on,status"),
     "payouts": ("payments/payouts.csv", "id,currency,net,arrival_date,status"),
@@ -54,7 +54,10 @@ FILES = {
     ),
     "contacts": ("salesforce/Contact.csv", "Id,AccountId,Email"),
     "won": ("salesforce/Opportunity.csv", "Id,AccountId,StageName,IsClosed,IsWon"),
-    "customers": ("erp/customers.csv", "id,name,email,country,tax_id,crm_account_id,parent_id,currency"),
+    "customers": (
+        "erp/customers.csv",
+        "id,name,email,country,tax_id,crm_account_id,parent_id,currency,legal_hold",
+    ),
     "opportunities": ("salesforce/Opportunity.csv", OPPORTUNITIES),
     "deal_lines": (
         "salesforce/OpportunityLineItem.csv",
