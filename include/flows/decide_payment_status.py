@@ -15,6 +15,7 @@ from include.domain.payment_status import (
 )
 from include.flows.drain_inbox import Looked
 from include.flows.put_message import say
+from include.flows.settle_renewal import settle_renewal
 from include.policy import Policy
 from include.ports import Row, Store, Transaction
 
@@ -56,9 +57,10 @@ def decide_payment_status(tx: Transaction, looked: Looked, policy: Policy) -> in
     for deal in sorted(deals - {None}):
         _lock(tx, "opportunities", deal)
         statuses = [now.status for _, now in _standings(tx, "invoices_of_deal", words, opportunity_id=deal)]
-        _say(
-            tx, "deal_status", f"opportunities/{deal}", {"opportunity_id": deal, "status": of_deal(statuses)}
-        )
+        status = of_deal(statuses)
+        _say(tx, "deal_status", f"opportunities/{deal}", {"opportunity_id": deal, "status": status})
+        if status == "PAID":
+            settle_renewal(tx, deal, policy)
     return len(rows)
 
 

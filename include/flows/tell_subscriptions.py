@@ -2,16 +2,14 @@
 
 from collections import Counter
 from datetime import date
-from decimal import Decimal
-from typing import Any
 
 from include.domain.delivery import Message
 from include.domain.money import major
 from include.domain.renewals import inclusive_end
-from include.domain.subscriptions import AMENDMENT_TYPES, NOT_SOLD, Amendment, Life, life_of
+from include.domain.subscriptions import AMENDMENT_TYPES, NOT_SOLD, Life, life_of
 from include.flows.ask_renewal import Term, ask_renewal
 from include.flows.put_message import say
-from include.flows.recalculate_arr import subscription_of
+from include.flows.recalculate_arr import amendment_of, subscription_of
 from include.policy import Policy
 from include.ports import Row, Store
 
@@ -52,25 +50,10 @@ def tell_subscriptions(store: Store, policy: Policy, *, today: date) -> Counter[
 
 
 def _life(row: Row, policy: Policy, today: date) -> Life | None:
-    amendments = [_amendment(told) for told in row["amendments"]]
+    amendments = [amendment_of(told) for told in row["amendments"]]
     if any(one.type not in AMENDMENT_TYPES for one in amendments):
         return None
     return life_of(subscription_of(row), amendments, rules=policy.arr.rules, as_of=today)
-
-
-def _amendment(told: dict[str, Any]) -> Amendment:
-    return Amendment(
-        amendment_id=told["amendment_id"],
-        sequence=told["sequence"],
-        type=told["type"],
-        effective_on=date.fromisoformat(told["effective_on"]),
-        quantity=_decimal(told["quantity"]),
-        unit_price=_decimal(told["unit_price"]),
-    )
-
-
-def _decimal(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
 
 
 def _state(row: Row, policy: Policy) -> str:

@@ -92,6 +92,11 @@ class Desk:
         with psycopg.connect(self.url) as connection:
             return [row[0] for row in connection.execute(query, (kind,)).fetchall()]
 
+    def bodies(self, kind: str) -> list[dict[str, Any]]:
+        query = "SELECT body FROM delivery.outbox WHERE kind = %s ORDER BY message_id"
+        with psycopg.connect(self.url) as connection:
+            return [row[0] for row in connection.execute(query, (kind,)).fetchall()]
+
 
 @pytest.fixture
 def desk(store: PostgresStore, database_url: str, draw: Draw) -> Desk:
@@ -308,6 +313,32 @@ def test_a_payment_of_several_invoices_settles_all_and_its_refund_takes_back_no_
     assert now(desk) == {"invoices/I1": "PAID", "invoices/I2": "PARTIALLY_PAID"}
     see(desk, draw, "c", refunds="R P SGD 200.00 2026-04-02 succeeded")
     assert now(desk) == {"invoices/I1": "PARTIALLY_PAID", "invoices/I2": "OPEN"}
+
+
+def test_a_renewal_that_is_paid_tells_its_deal_and_asks_for_its_booking_once(desk: Desk, draw: Draw) -> None:
+    subscription = "S1 C1 2026-01-31 2027-01-31 SGD 10 45.50 month active"
+    for turn, files in enumerate(
+        [
+            {"subscriptions": subscription, "accounts": "001A Acme - SG"},
+            {"renewals": "006R Won true true S1/2027-01-31"},
+            {"orders": "O9 SO-9 C1 2027-01-31 SGD 100.00 confirmed 006R"},
+            {"invoices": "I9 INV-9 C1 2027-01-31 2027-03-02 SGD 100.00 posted O9"},
+        ]
+    ):
+        source = Live(draw(folder=f"renewal{turn}", **files))
+        for entity in source.entities:
+            pull_and_land(source, desk.store, entity=entity)
+    see(desk, draw, "part", payments="P9 C1 INV-9 SGD 60.00 2027-02-01 succeeded I9")
+    assert desk.bodies("deal_renewed") == []
+    paid = "P9 C1 INV-9 SGD 60.00 2027-02-01 succeeded I9\nQ9 C1 INV-9 SGD 40.00 2027-02-02 succeeded I9"
+    for turn in ("all", "again"):
+        see(desk, draw, turn, payments=paid)
+    assert desk.bodies("deal_renewed") == [
+        {"opportunity_id": "006R", "arr": "5460.00", "renewal_date": "2028-01-31"}
+    ]
+    assert [body["title"] for body in desk.bodies("task")] == [
+        "Subscription S1: book the renewal, it is paid"
+    ]
 
 
 def test_of_two_who_decide_at_once_the_later_knows_what_the_earlier_saw(desk: Desk) -> None:
