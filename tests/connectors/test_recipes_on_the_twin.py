@@ -12,6 +12,7 @@ from include.connectors.salesforce.writer import SalesforceWriter
 from include.connectors.tryton.client import TrytonClient
 from include.connectors.tryton.ledger import TrytonLedger
 from include.connectors.tryton.wizards import TrytonWizards
+from include.domain.delivery import Message, key_of
 from include.flows.collect_overdue import collect_overdue
 from include.flows.create_order import Billing, create_order
 from include.flows.decide_payment_status import decide_payment_status
@@ -21,7 +22,9 @@ from include.flows.land_records import land_records
 from include.flows.publish_run import publish_run
 from include.flows.pull_changes import pull_changes
 from include.flows.reconcile import reconcile
+from include.flows.tell_subscriptions import tell_subscriptions
 from include.policy import load_policy
+from include.ports import Row
 from include.store.postgres import PostgresStore
 from tests.connectors.conftest import KEYS, Live, Start, Tables
 
@@ -226,3 +229,44 @@ def test_sales_see_the_invoice_and_the_deal_paid(platform: Platform) -> None:
     [activity] = platform.asked("SELECT Status__c, Invoice__c FROM Payment_Activity__c")
     assert activity["Status__c"] == "SUCCEEDED"
     assert activity["Invoice__c"]
+
+
+def message(row: Row) -> Message:
+    return Message(**{name: row[name] for name in ("key", "kind", "target", "subject", "body", "based_on")})
+
+
+def test_a_renewal_is_opened_once_and_its_later_steps_hang_below_it(
+    store: PostgresStore, live: Start
+) -> None:
+    subscription = {
+        "id": "S1",
+        "customer_id": "C1",
+        "start_date": "2025-09-30",
+        "end_date": "2026-09-30",
+        "currency": "SGD",
+        "quantity": "10",
+        "unit_price": "45.50",
+        "interval": "month",
+        "status": "running",
+    }
+    platform = Platform(store, live({**WORLD, "erp/subscriptions": [subscription]}))
+    platform.read()
+    renewal_key = key_of("renewal", "S1", date(2026, 9, 30), "deal")
+    wanted = "Id, StageName, Type, CloseDate, AccountId, ARR__c"
+    opened = f"SELECT {wanted} FROM Opportunity WHERE Renewal_Key__c = 'S1/2026-09-30'"
+    for day in (date(2026, 6, 2), date(2026, 6, 3)):
+        tell_subscriptions(store, POLICY, today=day)
+        platform.deliver()
+    [deal] = platform.asked(opened)
+    assert (deal["StageName"], deal["Type"], deal["CloseDate"]) == ("Prospecting", "Renewal", "2026-09-30")
+    assert (deal["AccountId"], deal["ARR__c"]) == (ACCOUNT, 5460)
+    with store.transaction() as tx:
+        messages = [message(row) for row in tx.rows("message_by_key", key=renewal_key)]
+    assert platform.crm.look(messages) == {renewal_key: deal["Id"]}, (
+        "in doubt it is found, not put back to its first stage"
+    )
+    platform.read()
+    tell_subscriptions(store, POLICY, today=date(2026, 7, 2))
+    platform.deliver()
+    [task] = platform.asked("SELECT Subject, WhatId FROM Task")
+    assert (task["Subject"], task["WhatId"]) == ("Subscription S1: send the quote", deal["Id"])
