@@ -37,6 +37,15 @@ WITH wins AS (
     ) AS unread ON placed.order_id IS NULL
     WHERE deal.superseded_in IS NULL AND deal.is_won AND deal.is_closed
         AND (%(opportunities)s::text[] IS NULL OR deal.native_id = ANY (%(opportunities)s))
+), missing AS MATERIALIZED (
+    -- All that follows is asked of these few alone.
+    SELECT standing.*, billed.order_id IS NOT NULL OR scheduled.order_id IS NOT NULL AS invoiced
+    FROM standing
+    JOIN canonical.opportunities AS deal ON deal.native_id = standing.opportunity_id AND deal.superseded_in IS NULL
+    LEFT JOIN billed ON billed.order_id = standing.order_id
+    LEFT JOIN delivery.schedule_lines AS scheduled ON scheduled.order_id = standing.order_id AND scheduled.line = 1
+    WHERE standing.order_id IS NULL OR deal.erp_order_id IS DISTINCT FROM standing.order_id
+        OR (billed.order_id IS NULL AND scheduled.order_id IS NULL)
 )
 SELECT deal.native_id AS opportunity_id, deal.row_hash AS based_on, win, deal.name, deal.owner_id, deal.account_id,
     deal.amount_minor, deal.currency::text, deal.discount_percent, deal.approval_level, deal.approved_at,
@@ -45,10 +54,10 @@ SELECT deal.native_id AS opportunity_id, deal.row_hash AS based_on, win, deal.na
     deal.close_date, deal.product, deal.erp_order_id,
     coalesce(linked.customer_id, account.erp_customer_id, customer.native_id) AS customer_id,
     coalesce(payer.country, customer.country, account.country) AS country,
-    book.is_active AS price_book_active, line.*, standing.order_id, ours.message_id IS NOT NULL AS ours, ours.schedule,
-    billed.order_id IS NOT NULL OR scheduled.order_id IS NOT NULL AS invoiced
-FROM standing
-JOIN canonical.opportunities AS deal ON deal.native_id = standing.opportunity_id AND deal.superseded_in IS NULL
+    book.is_active AS price_book_active, line.*, missing.order_id, ours.message_id IS NOT NULL AS ours, ours.schedule,
+    missing.invoiced
+FROM missing
+JOIN canonical.opportunities AS deal ON deal.native_id = missing.opportunity_id AND deal.superseded_in IS NULL
 JOIN wins ON wins.native_id = deal.native_id
 LEFT JOIN canonical.accounts AS account ON account.native_id = deal.account_id AND account.superseded_in IS NULL
 LEFT JOIN linked ON linked.account_id = deal.account_id
@@ -72,13 +81,9 @@ LEFT JOIN LATERAL (
     ) THEN body -> 'schedule' END AS schedule
     FROM delivery.outbox AS message
     WHERE message.subject = 'opportunities/' || deal.native_id AND message.kind = 'order' AND message.state = 'confirmed'
-        AND message.remote_id = standing.order_id
+        AND message.remote_id = missing.order_id
     ORDER BY message_id DESC LIMIT 1
 ) AS ours ON true
-LEFT JOIN billed ON billed.order_id = standing.order_id
-LEFT JOIN delivery.schedule_lines AS scheduled ON scheduled.order_id = standing.order_id AND scheduled.line = 1
-WHERE standing.order_id IS NULL OR deal.erp_order_id IS DISTINCT FROM standing.order_id
-    OR (billed.order_id IS NULL AND scheduled.order_id IS NULL)
 ORDER BY deal.native_id;
 
 -- name: keep_gate_checks

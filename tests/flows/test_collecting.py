@@ -93,8 +93,15 @@ def test_a_notice_goes_out_before_the_due_date(books: Settle) -> None:
         {"invoices": "I1 INV-1 C1 2026-02-01 2026-03-01 SGD 100.00 void"},
         {"invoices": f"{ONE} - - - 2026-03-31"},
         {"customers": "C1 Acme - - - 001A - - true"},
+        {
+            "payments": "P C1 INV-1 SGD 100.00 2026-03-20 succeeded I1",
+            "disputes": "D P SGD 100.00 2026-03-21 needs_response",
+        },
     ],
-    ids=["paid", "unapplied money covers it", "on its way", "too little", "void", "promised", "legal hold"],
+    ids=[
+        *("paid", "unapplied money covers it", "on its way", "too little", "void"),
+        *("promised", "legal hold", "disputed"),
+    ],
 )
 def test_nobody_is_asked_for_what_may_be_paid(books: Settle, files: dict[str, str]) -> None:
     assert asked(books(**files), "2026-03-31") == {}
