@@ -29,7 +29,10 @@ class OrderLine:
 
 @dataclass(frozen=True, kw_only=True)
 class NewOrder:
-    """An order to be. `key` is made of facts; `opportunity_id` is what people find it by."""
+    """An order to be. `key` is made of facts; `opportunity_id` is what people find it by.
+
+    `line_by_line`: each line is invoiced for itself, when it is asked for; else the order is invoiced as a whole.
+    """
 
     key: str
     customer_id: str
@@ -37,6 +40,8 @@ class NewOrder:
     currency: str
     ordered_on: date
     lines: Sequence[OrderLine]
+    po_number: str = ""
+    line_by_line: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,11 +67,12 @@ class NewCreditNote:
 
 @dataclass(frozen=True, kw_only=True)
 class Booked:
-    """A record of the ERP: `state` in its own word. `number` is empty until it has one."""
+    """A record of the ERP: `state` in its own word. `number` is empty until it has one; `key` where we made it."""
 
     native_id: str
     number: str
     state: str
+    key: str = ""
 
 
 class Ledger(Protocol):
@@ -87,6 +93,9 @@ class Ledger(Protocol):
 
     def invoice(self, order_id: str, *, issued_on: date) -> Sequence[Booked]:
         """The invoices of an order, those in draft posted with this date."""
+
+    def invoice_line(self, order_id: str, *, line: int, key: str, issued_on: date) -> Booked:
+        """The invoice of this key for one line, counted from 1, of an order billed line by line; posted."""
 
     def payment(self, new: NewPayment) -> Booked:
         """The payment of this key, made when there is none, and booked as received."""

@@ -53,14 +53,16 @@ def run_fast_lane(*, seconds: float) -> Counter[str]:
 
 
 def collect(today: date) -> Counter[str]:
-    """Decide what declined payments and overdue invoices lead to today; the fast lane delivers it."""
+    """Decide what schedules, declined payments and overdue invoices lead to today; the fast lane delivers it."""
     from include.flows.collect_failed import collect_failed
     from include.flows.collect_overdue import collect_overdue
+    from include.flows.create_order import create_order
     from include.flows.tell_subscriptions import tell_subscriptions
 
     store, policy = wiring.store(), wiring.policy()
     return (
-        collect_failed(store, policy, now=datetime.now(UTC))
+        create_order(store, policy, billing(), today=today)
+        + collect_failed(store, policy, now=datetime.now(UTC))
         + collect_overdue(store, policy, today=today)
         + tell_subscriptions(store, policy, today=today)
     )
@@ -136,7 +138,7 @@ def _decide(store: Store, policy: "Policy") -> Counter[str]:
     from include.flows.create_order import create_order
     from include.flows.tell_subscriptions import tell_subscriptions
 
-    decided = create_order(store, policy, billing())
+    decided = create_order(store, policy, billing(), today=business_today())
     decided += tell_subscriptions(store, policy, today=business_today())
     return Counter({f"decided {kind}": count for kind, count in decided.items()})
 

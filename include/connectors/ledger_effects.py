@@ -32,6 +32,14 @@ class LedgerEffects:
     def _act(self, message: Message) -> Outcome:
         if message.kind == "order":
             return self._order(message)
+        if message.kind == "invoice" and "line" in message.body:
+            one = self._ledger.invoice_line(
+                message.body["order_id"],
+                line=message.body["line"],
+                key=message.key,
+                issued_on=self._today(),
+            )
+            return Outcome(result="confirmed", remote_id=one.native_id)
         if message.kind == "invoice":
             issued = self._ledger.invoice(message.body["order_id"], issued_on=self._today())
             return Outcome(result="confirmed", remote_id=issued[0].native_id)
@@ -50,12 +58,15 @@ class LedgerEffects:
                 OrderLine(
                     product=body["product"],
                     quantity=Decimal(1),
-                    unit_price=Decimal(body["amount"]),
-                    text=body["text"],
+                    unit_price=Decimal(line["amount"]),
+                    text=line["text"],
                 )
+                for line in body.get("schedule", [body])
             ],
+            po_number=body.get("po_number", ""),
+            line_by_line="schedule" in body,
         )
         found = self._ledger.order_of(body["opportunity_id"])
-        if found and found.state not in ("draft", "quotation"):
+        if found and found.key != message.key and found.state not in ("draft", "quotation"):
             return Outcome(result="found", remote_id=found.native_id)
         return Outcome(result="confirmed", remote_id=self._ledger.order(new).native_id)

@@ -93,14 +93,28 @@ ENTITIES: dict[str, Entity] = {
             fields=_fields(
                 "id*:id account_id:id name:text stage*:text is_closed:boolean is_won:boolean amount:money "
                 "currency:currency close_date:date type:text discount_percent:decimal approval_level:text "
-                "term_months:integer erp_order_id:id product:text list_price:decimal owner_id:id"
+                "term_months:integer erp_order_id:id product:text list_price:decimal owner_id:id "
+                "price_book_id:id contract_signed_on:date start_date:date last_day:date billing_interval:interval "
+                "payment_terms_days:integer payment_terms_approved:boolean po_required:boolean po_number:text "
+                "approved_at:instant prices_edited_at:instant revenue_flags:text renewal_key:text"
             ),
+        ),
+        Entity(
+            name="deal_lines", system="salesforce", recon="R2", side="deal_line", amount="amount",
+            fields=_fields(
+                "id*:id opportunity_id*:id product:text quantity:decimal list_price:decimal amount:money "
+                "currency:currency edited_at:instant"
+            ),
+        ),
+        Entity(
+            name="price_books", system="salesforce", recon="R2", side="price_book",
+            fields=_fields("id*:id name:text is_active:boolean"),
         ),
         Entity(
             name="customers", system="erp", recon="R1", side="customer",
             fields=_fields(
                 "id*:id name*:text country:text currency:currency tax_id!:text email!:text crm_account_id:id "
-                "parent_id:id"
+                "parent_id:id legal_hold:boolean"
             ),
         ),
         Entity(
@@ -114,7 +128,7 @@ ENTITIES: dict[str, Entity] = {
             name="invoices", system="erp", recon="R3", side="invoice", amount="gross", dated_on="issue_date",
             fields=_fields(
                 "id*:id number*:text customer_id*:id order_id:id issue_date*:date due_date*:date currency*:currency "
-                "net+:money tax+:money gross*+:money status:status disputed:boolean"
+                "net+:money tax+:money gross*+:money status:status disputed:boolean promised_until:date"
             ),
         ),
         Entity(
@@ -148,7 +162,7 @@ ENTITIES: dict[str, Entity] = {
             name="attempts", system="payments", recon="R3", side="attempt",
             fields=_fields(
                 "id*:id payment_id*:id invoice_id:id attempt_no*:integer outcome*:text decline_code:text "
-                "occurred_at*:instant"
+                "occurred_at*:instant network_code:text advice_code:text scheme:text card!:text"
             ),
         ),
         Entity(

@@ -1,6 +1,6 @@
 """What a declined payment leads to: another try, a wait, or a task for the account's owner."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -19,9 +19,13 @@ class Cap:
 
 @dataclass(frozen=True, kw_only=True)
 class FailureRules:
-    """`hard` codes end it at once; `retry_days` after each soft decline; a task once `task_after` have failed."""
+    """`hard` codes end it at once; `retry_days` after each soft decline; a task once `task_after` have failed.
+
+    `waits`: advice of a scheme not to try before so long.
+    """
 
     hard: frozenset[str]
+    waits: dict[str, timedelta]
     retry_days: tuple[int, ...]
     task_after: int
     caps: dict[str, tuple[Cap, ...]]  # by scheme; what is not listed has none
@@ -29,12 +33,12 @@ class FailureRules:
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """One try at an invoice, as its source tells it."""
+    """One try at an invoice, as its source tells it. `codes`: what the platform, the issuer and the scheme say."""
 
     event_id: str
     occurred_at: datetime
     succeeded: bool
-    decline_code: str = ""
+    codes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -47,17 +51,24 @@ class Decision:
     why: str
 
 
-def decline_class(code: str, rules: FailureRules) -> Class:
-    """Hard when the issuer says never again; what nobody lists is soft, for a retry harms less than silence."""
-    word = code.strip().upper().replace(" ", "_").replace("-", "_")
-    return "hard" if word in rules.hard else "soft"
+def decline_class(codes: Iterable[str], rules: FailureRules) -> Class:
+    """Hard when anybody says never again; what nobody lists is soft, for a retry harms less than silence."""
+    return "hard" if any(_word(code) in rules.hard for code in codes) else "soft"
 
 
-def decide(attempts: Sequence[Attempt], *, scheme: str, now: datetime, rules: FailureRules) -> Decision:
+def decide(
+    attempts: Sequence[Attempt],
+    *,
+    scheme: str,
+    now: datetime,
+    rules: FailureRules,
+    of_card: Sequence[Attempt] = (),
+) -> Decision:
     """What follows from the attempts of one invoice since it was last paid or changed, in whatever order they came.
 
     An event told twice counts once. After the last retry of the schedule, and from `task_after` failures on, it is
-    somebody's task; whether that task exists already is the outbox's to know.
+    somebody's task; whether that task exists already is the outbox's to know. `of_card`: tries of the same card for
+    whatever else, which its scheme counts too.
     """
     told = sorted(
         {one.event_id: one for one in attempts}.values(), key=lambda one: (one.occurred_at, one.event_id)
@@ -67,23 +78,35 @@ def decide(attempts: Sequence[Attempt], *, scheme: str, now: datetime, rules: Fa
     if not failed:
         return Decision("wait", 0, None, "nothing has failed since it was last paid")
     last = failed[-1]
-    if any(decline_class(one.decline_code, rules) == "hard" for one in failed):
-        return Decision("task", len(failed), None, "the issuer says not to try this card again")
+    if final := next((one for one in failed if decline_class(one.codes, rules) == "hard"), None):
+        said = ", ".join(filter(None, final.codes))
+        return Decision("task", len(failed), None, f"the issuer says not to try this card again ({said})")
     if len(failed) >= rules.task_after:
         return Decision("task", len(failed), None, f"{len(failed)} attempts failed")
     if len(failed) > len(rules.retry_days):
         return Decision("task", len(failed), None, "the schedule of retries is used up")
     due = last.occurred_at + timedelta(days=rules.retry_days[len(failed) - 1])
-    due = max(due, _allowed_from([one.occurred_at for one in told], scheme, rules))
+    tries = {one.event_id: one.occurred_at for one in (*told, *of_card)}
+    due = max(due, _advised(last, rules), _allowed_from(sorted(tries.values()), scheme, rules))
     if due > now:
         return Decision("wait", len(failed), due, f"the next attempt is due {due:%Y-%m-%d %H:%M}")
     return Decision("retry", len(failed), due, f"attempt {len(failed) + 1} is due")
 
 
 def _allowed_from(tries: Sequence[datetime], scheme: str, rules: FailureRules) -> datetime:
-    """The first moment at which one more try keeps within every cap of the scheme."""
+    """The first moment at which one more try keeps within every cap of the scheme. `tries`: oldest first."""
     first = datetime.min.replace(tzinfo=tries[0].tzinfo)
-    for cap in rules.caps.get(scheme, ()):
+    for cap in rules.caps.get(scheme.lower(), ()):
         if len(tries) >= cap.most:
-            first = max(first, sorted(tries)[-cap.most] + cap.within)
+            first = max(first, tries[-cap.most] + cap.within)
     return first
+
+
+def _advised(last: Attempt, rules: FailureRules) -> datetime:
+    """The first moment the scheme advises after a decline."""
+    waits = [rules.waits[word] for code in last.codes if (word := _word(code)) in rules.waits]
+    return last.occurred_at + max(waits, default=timedelta())
+
+
+def _word(code: str) -> str:
+    return code.strip().upper().replace(" ", "_").replace("-", "_")

@@ -29,6 +29,23 @@ class Standing:
     open_minor: int
 
 
+def lost_of_share(
+    lost_minor: int, *, paid_minor: int, shares: Sequence[tuple[str, int]], invoice_id: str
+) -> int:
+    """What an invoice loses of its share of a payment of which `lost_minor` went back; of all its invoices no more.
+
+    What the payment left on no invoice goes back first, then the shares from the last to the first. `shares`: invoice
+    and minor units, in their order.
+    """
+    left = max(0, lost_minor - max(0, paid_minor - sum(minor for _, minor in shares)))
+    for other, minor in reversed(shares):
+        taken = min(left, max(0, minor))
+        if other == invoice_id:
+            return taken
+        left -= taken
+    return 0
+
+
 def standing(*, gross_minor: int, credited_minor: int, void: bool, money: Sequence[Applied]) -> Standing:
     """The status of an invoice by all that is known of its payments, refunds, disputes and credits.
 

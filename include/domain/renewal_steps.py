@@ -2,14 +2,19 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Literal
+
+Deal = Literal["open", "won", "lost"] | None
+"""How the deal that renews a subscription stands; None while there is none."""
 
 
 @dataclass(frozen=True)
 class RenewalStep:
-    """Something to do so many days before the renewal date."""
+    """Something to do so many days before the renewal date; `opens`: the deal that renews, made without asking."""
 
     name: str
     days_before: int
+    opens: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,14 +26,15 @@ class RenewalRules:
 
 
 def due_renewal_step(
-    renewal_on: date, *, today: date, overdue_days: int, rules: RenewalRules
+    renewal_on: date, *, today: date, overdue_days: int, rules: RenewalRules, deal: Deal = None
 ) -> RenewalStep | None:
     """The latest step that is due; one that was missed is not made up for. None before the first and after the date.
 
-    A customer who is overdue too long is first asked to pay: then no step is due but the last.
+    `deal`: how the deal that renews it stands. Won, nothing is left to ask for; lost, and for a customer who is overdue
+    too long and is first asked to pay, no step is due but the last.
     """
     left = (renewal_on - today).days
-    due = [step for step in rules.steps if left <= step.days_before] if left >= 0 else []
-    if overdue_days > rules.overdue_days_max:
+    due = [step for step in rules.steps if left <= step.days_before] if left >= 0 and deal != "won" else []
+    if overdue_days > rules.overdue_days_max or deal == "lost":
         due = [step for step in due if step is rules.steps[-1]]
     return due[-1] if due else None

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from include.domain.canonical_json import sha256
 from include.domain.delivery import Message, key_of
 from include.domain.payment_failure import Attempt, Decision, decide
 from include.flows.put_message import put_message
@@ -12,20 +13,31 @@ from include.policy import Policy
 from include.ports import Row, Store, Transaction
 
 CRM, PAYMENTS = "salesforce", "payments"
+CARD_DAYS = 31
+"""As long as any scheme counts tries, and a day."""
+
+SHOWN_MOST = 10
+"""Failed attempts a task lists, the last ones."""
 
 
 def collect_failed(store: Store, policy: Policy, *, now: datetime) -> Counter[str]:
     """Decide retries and tasks for every invoice whose last attempt failed; how often each was decided anew."""
     done: Counter[str] = Counter()
     with store.transaction() as tx:
-        for invoice in tx.rows("failing_invoices"):
+        for invoice in tx.rows("failing_invoices", card_days=CARD_DAYS):
             attempts = [_attempt(told) for told in invoice["attempts"]]
-            decision = decide(attempts, scheme="", now=now, rules=policy.payment_failure.rules)
+            decision = decide(
+                attempts,
+                scheme=invoice["scheme"] or "",
+                now=now,
+                rules=policy.payment_failure.rules,
+                of_card=[_attempt(told) for told in invoice["of_card"]],
+            )
             cycle = sum(one.succeeded for one in attempts)
             if decision.next == "retry":
                 done["retry"] += _retry(tx, invoice, decision, cycle)
             if decision.next == "task":
-                done["task"] += _task(tx, invoice, cycle)
+                done["task"] += _task(tx, invoice, decision, attempts)
     return +done
 
 
@@ -34,7 +46,7 @@ def _attempt(told: Mapping[str, Any]) -> Attempt:
         event_id=told["event_id"],
         occurred_at=datetime.fromisoformat(told["occurred_at"]),
         succeeded=told["outcome"] == "succeeded",
-        decline_code=told["decline_code"],
+        codes=tuple(code for code in told["codes"] if code),
     )
 
 
@@ -47,24 +59,36 @@ def _retry(tx: Transaction, invoice: Row, decision: Decision, cycle: int) -> boo
     return put_message(tx, message).what == "new"
 
 
-def _task(tx: Transaction, invoice: Row, cycle: int) -> bool:
-    """One task until the invoice is paid, however many more attempts fail: its body says nothing that may change."""
-    invoice_id = invoice["invoice_id"]
+def _task(tx: Transaction, invoice: Row, decision: Decision, attempts: Sequence[Attempt]) -> bool:
+    """One task until the invoice is paid, however many more attempts fail.
+
+    It proves that it is due by the attempts known when it was decided; what fails later, or is told late, changes one
+    that waits, and none that has left.
+    """
+    invoice_id, cycle = invoice["invoice_id"], sum(one.succeeded for one in attempts)
+    failed = [one for one in attempts if not one.succeeded][-decision.failures :]
     body = {
         "account_id": invoice["crm_account_id"],
         "owner_id": invoice["owner_id"],
         "title": f"The payment of invoice {invoice['number']} keeps failing",
         "invoice_id": invoice_id,
+        "proof": "\n".join([decision.why, *map(_shown, failed[-SHOWN_MOST:])]),
     }
     message = Message(
         key=key_of("task", invoice_id, cycle, "payment failed"),
         kind="task",
         target=CRM,
         subject=f"tasks/{invoice_id}",
-        based_on=str(invoice["owner_id"]),
+        based_on=sha256([body["owner_id"], body["account_id"], body["proof"]]),
         body=body,
     )
     return put_message(tx, message).what == "new"
+
+
+def _shown(attempt: Attempt) -> str:
+    return (
+        f"{attempt.occurred_at:%Y-%m-%d %H:%M} {', '.join(attempt.codes) or 'declined'} ({attempt.event_id})"
+    )
 
 
 def _last(attempts: Sequence[Mapping[str, Any]]) -> str:

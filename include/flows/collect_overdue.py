@@ -16,6 +16,18 @@ from include.ports import Row, Store, Transaction
 
 CRM = "salesforce"
 
+_AS_READ = (
+    "invoice_id",
+    "due_date",
+    "open_minor",
+    "level",
+    "in_flight_minor",
+    "disputed",
+    "promised_until",
+    "legal_hold",
+    "uncertain_write",
+)
+
 
 def collect_overdue(store: Store, policy: Policy, *, today: date) -> Counter[str]:
     """Take the rung that is due of every open invoice of the newest published run; how many of each, by its name.
@@ -50,8 +62,7 @@ def collect_overdue(store: Store, policy: Policy, *, today: date) -> Counter[str
 
 def _debt(row: Row, rates: dict[str, Decimal]) -> Debt:
     worth = in_reporting_currency(row["open_minor"], currency=row["currency"], rates=rates)
-    told = ("invoice_id", "due_date", "open_minor", "level", "in_flight_minor", "disputed", "uncertain_write")
-    return Debt(open_sgd_minor=worth, **{name: row[name] for name in told})
+    return Debt(open_sgd_minor=worth, **{name: row[name] for name in _AS_READ})
 
 
 def _ask(tx: Transaction, row: Row, step: Step) -> bool:

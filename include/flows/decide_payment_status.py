@@ -5,9 +5,17 @@ from typing import Any
 
 from include.domain.delivery import Message
 from include.domain.money import major
-from include.domain.payment_status import ON_ITS_WAY, Applied, Standing, of_deal, standing
+from include.domain.payment_status import (
+    ON_ITS_WAY,
+    Applied,
+    Standing,
+    lost_of_share,
+    of_deal,
+    standing,
+)
 from include.flows.drain_inbox import Looked
 from include.flows.put_message import say
+from include.flows.settle_renewal import settle_renewal
 from include.policy import Policy
 from include.ports import Row, Store, Transaction
 
@@ -50,9 +58,10 @@ def decide_payment_status(tx: Transaction, looked: Looked, policy: Policy) -> in
     for deal in sorted(deals - {None}):
         _lock(tx, "opportunities", deal)
         statuses = [now.status for _, now in _standings(tx, "invoices_of_deal", words, opportunity_id=deal)]
-        _say(
-            tx, "deal_status", f"opportunities/{deal}", {"opportunity_id": deal, "status": of_deal(statuses)}
-        )
+        status = of_deal(statuses)
+        _say(tx, "deal_status", f"opportunities/{deal}", {"opportunity_id": deal, "status": status})
+        if status == "PAID":
+            settle_renewal(tx, deal, policy)
     return len(rows)
 
 
@@ -68,7 +77,9 @@ def _returns(tx: Transaction, looked: Looked) -> list[Looked]:
 
 
 def tell_landed(store: Store, policy: Policy, *, most: int = LANDED_AT_ONCE) -> int:
-    """Say how the invoices stand of which a payment, refund or dispute landed since the last time; how many those were.
+    """Say how the invoices stand of which something landed since the last time; how many things those were.
+
+    Something: a payment, refund, dispute or credit note, or a change of an invoice that was told before.
 
     With every event lost, the reads alone tell the same, only later. The next call goes on where this one ended. Each
     object has a transaction of its own, with its locks in the order in which answering a hint takes them, so that none
@@ -116,12 +127,17 @@ def _standing(invoice: Row, money: list[Row], words: Words) -> Standing:
         gross_minor=invoice["gross_minor"],
         credited_minor=invoice["credited_minor"],
         void=state == "VOID",
-        money=[_applied(one, words) for one in money if one["currency"] == invoice["currency"]],
+        money=[
+            _applied(one, invoice["invoice_id"], words)
+            for one in money
+            if one["currency"] == invoice["currency"]
+        ],
     )
 
 
-def _applied(payment: Row, words: Words) -> Applied:
+def _applied(payment: Row, invoice_id: str, words: Words) -> Applied:
     share = payment["amount_minor"]
+    shares = [(told["invoice_id"], told["minor"]) for told in payment["shares"]] or [(invoice_id, share)]
     gone = {
         entity: sum(
             one["amount_minor"]
@@ -130,13 +146,15 @@ def _applied(payment: Row, words: Words) -> Applied:
         )
         for entity, states in (("refunds", {"SUCCEEDED", "PENDING"}), ("disputes", LOST))
     }
-    returned = min(share, gone["refunds"])
+    of_all = {"paid_minor": payment["paid_minor"], "shares": shares, "invoice_id": invoice_id}
+    returned = lost_of_share(gone["refunds"], **of_all)
+    lost = lost_of_share(gone["refunds"] + gone["disputes"], **of_all)
     return Applied(
         payment_id=payment["payment_id"],
         state=words["payments"].get((payment["status"] or "succeeded").lower(), "UNKNOWN"),
         amount_minor=share,
         returned_minor=returned,
-        disputed_minor=min(share - returned, gone["disputes"]),
+        disputed_minor=lost - returned,
     )
 
 

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from decimal import Decimal
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -186,6 +187,22 @@ def subscription_of(row: Row) -> Subscription:
         end_on=row["end_date"],
         price=price,
     )
+
+
+def amendment_of(told: Mapping[str, Any]) -> Amendment:
+    """An amendment in the JSON of a query, as the rules read it."""
+    return Amendment(
+        amendment_id=told["amendment_id"],
+        sequence=told["sequence"],
+        type=told["type"],
+        effective_on=date.fromisoformat(told["effective_on"]),
+        quantity=_decimal(told["quantity"]),
+        unit_price=_decimal(told["unit_price"]),
+    )
+
+
+def _decimal(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
 
 
 def _amendment(row: Row) -> Amendment:

@@ -2,27 +2,21 @@
 
 from collections import Counter
 from datetime import date
-from decimal import Decimal
-from typing import Any
 
-from include.domain.delivery import Message, key_of
+from include.domain.delivery import Message
 from include.domain.money import major
-from include.domain.renewal_steps import due_renewal_step
 from include.domain.renewals import inclusive_end
-from include.domain.subscriptions import (
-    AMENDMENT_TYPES,
-    NOT_SOLD,
-    Amendment,
-    Life,
-    life_of,
-)
-from include.flows.put_message import put_message, say
-from include.flows.recalculate_arr import subscription_of
+from include.domain.subscriptions import AMENDMENT_TYPES, NOT_SOLD, Life, life_of
+from include.flows.ask_renewal import Term, ask_renewal
+from include.flows.put_message import say
+from include.flows.recalculate_arr import amendment_of, subscription_of
 from include.policy import Policy
-from include.ports import Row, Store, Transaction
+from include.ports import Row, Store
 
 CRM, TOLD = "salesforce", "subscriptions"
 BEGINNING = date(1970, 1, 1)
+ENDED = NOT_SOLD | {"CANCELLED", "EXPIRED"}
+"""Statuses of what nobody renews."""
 
 
 def tell_subscriptions(store: Store, policy: Policy, *, today: date) -> Counter[str]:
@@ -46,41 +40,32 @@ def tell_subscriptions(store: Store, policy: Policy, *, today: date) -> Counter[
             if life is None:
                 continue
             done["subscription"] += say(tx, _standing(row, life, policy)).what == "new"
-            done["renewal"] += _ask(tx, row, life, policy)
+            end = None if life.cancelled else life.ends_on
+            tx.run("keep_renewal_date", subscription_id=row["subscription_id"], renews_on=end)
+            if end and _state(row, policy) not in ENDED:
+                arr = major(_arr_minor(row, life, policy), currency=row["currency"])
+                done["renewal"] += ask_renewal(tx, Term(row, end, arr), policy, today=today)
         tx.run("keep_told", what=TOLD, batch=batch, day=today, place="")
     return +done
 
 
 def _life(row: Row, policy: Policy, today: date) -> Life | None:
-    amendments = [_amendment(told) for told in row["amendments"]]
+    amendments = [amendment_of(told) for told in row["amendments"]]
     if any(one.type not in AMENDMENT_TYPES for one in amendments):
         return None
     return life_of(subscription_of(row), amendments, rules=policy.arr.rules, as_of=today)
-
-
-def _amendment(told: dict[str, Any]) -> Amendment:
-    return Amendment(
-        amendment_id=told["amendment_id"],
-        sequence=told["sequence"],
-        type=told["type"],
-        effective_on=date.fromisoformat(told["effective_on"]),
-        quantity=_decimal(told["quantity"]),
-        unit_price=_decimal(told["unit_price"]),
-    )
-
-
-def _decimal(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
 
 
 def _state(row: Row, policy: Policy) -> str:
     return policy.canonical_status["subscriptions"].get((row["status"] or "").lower(), "UNKNOWN")
 
 
+def _arr_minor(row: Row, life: Life, policy: Policy) -> int:
+    return 0 if _state(row, policy) in NOT_SOLD else life.arr_on(life.as_of)
+
+
 def _standing(row: Row, life: Life, policy: Policy) -> Message:
-    state = _state(row, policy)
-    arr_minor = 0 if state in NOT_SOLD else life.arr_on(life.as_of)
-    end = life.ends_on
+    end, steps = life.ends_on, [] if _state(row, policy) in NOT_SOLD else life.steps()
     body = {
         "subscription_id": row["subscription_id"],
         "account_id": row["crm_account_id"],
@@ -89,31 +74,14 @@ def _standing(row: Row, life: Life, policy: Policy) -> Message:
         "renewal_date": end.isoformat() if end and not life.cancelled else None,
         "currency": row["currency"],
         "quantity": f"{life.price_on(life.as_of).quantity.normalize():f}",
-        "arr": major(arr_minor, currency=row["currency"]),
-        "status": state,
+        "arr": major(_arr_minor(row, life, policy), currency=row["currency"]),
+        "status": _state(row, policy),
     }
+    if steps:
+        body |= {
+            "arr_change": major(steps[-1].delta_minor, currency=row["currency"]),
+            "arr_changed_on": steps[-1].on.isoformat(),
+            "change": steps[-1].why,
+        }
     subject = f"subscriptions/{row['subscription_id']}"
     return Message(key="", kind="subscription_status", target=CRM, subject=subject, body=body)
-
-
-def _ask(tx: Transaction, row: Row, life: Life, policy: Policy) -> bool:
-    """One task per renewal date and step."""
-    end, state = life.ends_on, _state(row, policy)
-    if end is None or life.cancelled or state in NOT_SOLD or state in ("CANCELLED", "EXPIRED"):
-        return False
-    step = due_renewal_step(
-        end, today=life.as_of, overdue_days=row["overdue_days"], rules=policy.renewals.rules
-    )
-    if step is None:
-        return False
-    body = {
-        "account_id": row["crm_account_id"],
-        "owner_id": row["owner_id"],
-        "title": f"Subscription {row['subscription_id']}: {step.name}",
-        "proof": f"it renews on {end}",
-    }
-    key = key_of("renewal", row["subscription_id"], end, step.name)
-    subject = f"tasks/{row['subscription_id']}"
-    based_on = str(row["owner_id"])
-    message = Message(key=key, kind="task", target=CRM, subject=subject, body=body, based_on=based_on)
-    return put_message(tx, message).what == "new"

@@ -1,10 +1,11 @@
 """The parameters of delivery, the Closed-Won gate, payment failures and dunning, as their policy files have them."""
 
 from datetime import timedelta
+from typing import Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, field_validator
 
-from include.domain.closed_won import GateRules
+from include.domain.closed_won import CHECKS, GateRules
 from include.domain.delivery import Pace
 from include.domain.dunning import DunningRules, Rung
 from include.domain.payment_failure import Cap, FailureRules
@@ -50,12 +51,20 @@ class Products(Strict):
 
 
 class ClosedWon(Strict):
-    """The gate, but for what it has in common with R2."""
+    """The gate, but for what it has in common with R2. `unrecorded`: check -> what becomes of a fact nobody told."""
 
     payment_terms_days_max: PositiveInt
-    optional: frozenset[str]
+    financing_months_max: PositiveInt
+    unrecorded: dict[str, Literal["blocks", "passes"]]
     flags_hold_invoice: frozenset[str]
     products: Products
+
+    @field_validator("unrecorded")
+    @classmethod
+    def _every_check(cls, stated: dict[str, Literal["blocks", "passes"]]) -> dict[str, str]:
+        if stated.keys() != CHECKS.keys():
+            raise ValueError(f"names other checks than the gate has: {sorted(stated.keys() ^ CHECKS.keys())}")
+        return dict(stated)
 
     def rules(self, orders: Orders) -> GateRules:
         """With the ladder and the longest term of R2: one deal, one rule."""
@@ -63,7 +72,8 @@ class ClosedWon(Strict):
             ladder=tuple((rung.approver, rung.up_to_percent) for rung in orders.discounts.ladder),
             term_months_max=orders.term_months_max,
             payment_terms_days_max=self.payment_terms_days_max,
-            optional=self.optional,
+            financing_months_max=self.financing_months_max,
+            optional=frozenset(name for name, what in self.unrecorded.items() if what == "passes"),
             flags_hold_invoice=self.flags_hold_invoice,
         )
 
@@ -79,6 +89,7 @@ class PaymentFailure(Strict):
     """Declined payments."""
 
     hard: frozenset[str]
+    advice_wait_hours: dict[str, PositiveInt]
     retry_days: tuple[PositiveInt, ...]
     task_after: PositiveInt
     caps: dict[str, tuple[SchemeCap, ...]]
@@ -90,7 +101,14 @@ class PaymentFailure(Strict):
             scheme: tuple(Cap(cap.most, timedelta(hours=cap.within_hours)) for cap in caps)
             for scheme, caps in self.caps.items()
         }
-        return FailureRules(hard=self.hard, retry_days=self.retry_days, task_after=self.task_after, caps=caps)
+        waits = {code: timedelta(hours=hours) for code, hours in self.advice_wait_hours.items()}
+        return FailureRules(
+            hard=self.hard,
+            waits=waits,
+            retry_days=self.retry_days,
+            task_after=self.task_after,
+            caps=caps,
+        )
 
 
 class DunningRung(Strict):
@@ -122,6 +140,14 @@ class RenewalTask(Strict):
 
     name: str
     days_before: int = Field(ge=0)
+    opens: bool = False
+
+
+class RenewalDeal(Strict):
+    """What the organisation calls the first stage and the type of an opportunity that renews."""
+
+    stage: str
+    type: str
 
 
 class Renewals(Strict):
@@ -129,11 +155,13 @@ class Renewals(Strict):
 
     steps: tuple[RenewalTask, ...] = Field(min_length=1)
     overdue_days_max: int
+    opportunity: RenewalDeal
 
     @property
     def rules(self) -> RenewalRules:
         """The same, the earliest step first."""
         steps = sorted(
-            (RenewalStep(one.name, one.days_before) for one in self.steps), key=lambda one: -one.days_before
+            (RenewalStep(one.name, one.days_before, one.opens) for one in self.steps),
+            key=lambda one: -one.days_before,
         )
         return RenewalRules(steps=tuple(steps), overdue_days_max=self.overdue_days_max)

@@ -40,16 +40,21 @@ class Sale(_Keyed):
 
 
 class Invoice(_Keyed):
-    """`disputed`: the customer objects, so nobody is reminded and nothing is written off."""
+    """`disputed`: the customer objects, so nobody is reminded and nothing is written off.
+
+    `promised_until`: the customer said when it will be paid, and is not reminded before.
+    """
 
     __name__ = "account.invoice"
 
     disputed = fields.Boolean("Disputed")
+    promised_until = fields.Date("Promised Until")
 
     @classmethod
     def __setup__(cls) -> None:
         super().__setup__()
-        cls._check_modify_exclude.add("disputed")  # customers object to what is posted, not to drafts
+        # Customers object to what is posted, and promise to pay it: drafts are nobody's debt.
+        cls._check_modify_exclude |= {"disputed", "promised_until"}
 
 
 class Payment(_Keyed):

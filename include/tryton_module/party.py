@@ -9,12 +9,16 @@ from .keys import by_stamp
 
 
 class Party(metaclass=PoolMeta):
-    """`crm_account` is the natural key of a customer created for a CRM account; `parent` is the group's head."""
+    """`crm_account` is the natural key of a customer created for a CRM account; `parent` is the group's head.
+
+    `legal_hold`: lawyers have its debts, and nobody else asks for them.
+    """
 
     __name__ = "party.party"
 
     crm_account = fields.Char("CRM Account", strip=False)
     parent = fields.Many2One("party.party", "Parent", ondelete="RESTRICT")
+    legal_hold = fields.Boolean("Legal Hold")
 
     @classmethod
     def __setup__(cls) -> None:

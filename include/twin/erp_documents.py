@@ -16,7 +16,9 @@ def defaults(model: str, company: int) -> Record:
     if model in _STATEFUL:
         given["company"] = company
     if model == "party.party":
-        given["active"] = True
+        given["active"], given["legal_hold"] = True, False
+    if model == "sale.sale":
+        given["invoice_method"] = "order"
     if model == "account.invoice":
         given["disputed"] = False
     return given
@@ -78,8 +80,22 @@ def number_sale(database: Database, sale: Record) -> None:
         database.set("sale.sale", sale, {"number": str(len(sold) + 1)})
 
 
-def bill_sale(database: Database, sale: Record) -> None:
-    """A confirmed sale is processed: it has a draft invoice."""
+def process_sale(database: Database, sale: Record) -> None:
+    """A confirmed sale is processed: it has a draft invoice, but where invoices are asked for."""
+    if sale["invoice_method"] == "manual":
+        database.set("sale.sale", sale, {"state": "processing"})
+        return
+    _bill(database, sale, sale["lines"])
+
+
+def bill_line(database: Database, line: Record) -> None:
+    """The module `tieout` makes a draft invoice of a line that has none."""
+    sale = database.get("sale.sale", line["sale"])
+    if sale["state"] in {"processing", "done"} and not line["invoice_lines"]:
+        _bill(database, sale, [line["id"]])
+
+
+def _bill(database: Database, sale: Record, lines: list[Any]) -> None:
     same = ("company", "party", "currency", "invoice_address", "payment_term")
     invoice = database.add(
         "account.invoice",
@@ -92,7 +108,7 @@ def bill_sale(database: Database, sale: Record) -> None:
             "sales": [sale["id"]],
         },
     )
-    for native_id in sale["lines"]:
+    for native_id in lines:
         line = database.get("sale.line", native_id)
         copied = ("product", "unit", "quantity", "unit_price", "description", "taxes")
         billed = {name: line[name] for name in copied} | {
@@ -102,9 +118,12 @@ def bill_sale(database: Database, sale: Record) -> None:
             "origin": f"sale.line,{native_id}",
             "currency": sale["currency"],
         }
-        invoice["lines"] = [*invoice["lines"], database.add("account.invoice.line", billed)["id"]]
+        made = database.add("account.invoice.line", billed)["id"]
+        invoice["lines"] = [*invoice["lines"], made]
+        database.set("sale.line", line, {"invoice_lines": [*line["invoice_lines"], made]})
     compute(database, "account.invoice", invoice)
-    database.set("sale.sale", sale, {"state": "processing", "invoices": [invoice["id"]]})
+    invoices = [*sale["invoices"], invoice["id"]]
+    database.set("sale.sale", sale, {"state": "processing", "invoices": invoices})
 
 
 def kind_of(invoice: Record) -> str:

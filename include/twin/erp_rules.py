@@ -58,14 +58,14 @@ _TRANSITIONS: dict[str, dict[str, tuple[tuple[str, ...], str]]] = {
 
 _AFTER = {
     ("sale.sale", "quote"): documents.number_sale,
-    ("sale.sale", "confirm"): documents.bill_sale,
+    ("sale.sale", "confirm"): documents.process_sale,
     ("account.payment", "succeed"): documents.settle,
     ("sale.subscription", "quote"): documents.number_subscription,
     ("sale.subscription", "run"): documents.log_amendment,
 }
 _OWNERS = frozenset({"party", "sale", "invoice", "subscription"})
 _PARTS = frozenset({"lines", "addresses", "identifiers", "contact_mechanisms"})
-_EXCLUDED = {"disputed", "reference", "lines"}
+_EXCLUDED = {"disputed", "promised_until", "reference", "lines"}
 """Fields of a posted invoice that Tryton's own check lets pass, as far as no form locks them."""
 _LOCKED = {
     "sale.sale": (("sale_date", "party", "currency", "lines", "payment_term"), ("draft",)),
@@ -129,6 +129,9 @@ def delete(database: Database, model: str, record: Record) -> None:
 
 def press(database: Database, model: str, record: Record, button: str) -> None:
     """Raises RuleBroken, NoSuchButton."""
+    if (model, button) == ("sale.line", "bill"):
+        documents.bill_line(database, record)
+        return
     transition = _TRANSITIONS.get(model, {}).get(button)
     if transition is None:
         raise NoSuchButton(button)

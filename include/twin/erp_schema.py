@@ -14,7 +14,7 @@ _SCHEMA = {
         "name:text code:text active:bool email:text crm_account:text parent:party.party replaced_by:party.party "
         "addresses:[party.address] identifiers:[party.identifier] tax_identifier:party.identifier "
         "contact_mechanisms:[party.contact_mechanism] customer_currency:currency.currency "
-        "customer_payment_term:account.invoice.payment_term"
+        "customer_payment_term:account.invoice.payment_term legal_hold:bool"
     ),
     "party.address": "party:party.party street:text country:country.country",
     "party.identifier": "party:party.party type:text code:text",
@@ -29,17 +29,19 @@ _SCHEMA = {
         "company:company.company party:party.party number:text reference:text state:text sale_date:date "
         "currency:currency.currency untaxed_amount:decimal tax_amount:decimal total_amount:decimal "
         "invoice_address:party.address shipment_address:party.address tieout_key:text "
-        "payment_term:account.invoice.payment_term lines:[sale.line] invoices:[account.invoice]"
+        "payment_term:account.invoice.payment_term lines:[sale.line] invoices:[account.invoice] description:text "
+        "invoice_method:text"
     ),
     "sale.line": (
         "sale:sale.sale product:product.product unit:product.uom quantity:float unit_price:decimal "
-        "description:text taxes:[account.tax]"
+        "description:text taxes:[account.tax] invoice_lines:[account.invoice.line]"
     ),
     "account.invoice": (
         "company:company.company party:party.party number:text reference:text state:text type:text "
         "invoice_date:date sequence_type_cache:text currency:currency.currency untaxed_amount:decimal "
         "tax_amount:decimal total_amount:decimal amount_to_pay:decimal reconciled:date account:int journal:int "
         "invoice_address:party.address payment_term:account.invoice.payment_term tieout_key:text disputed:bool "
+        "promised_until:date "
         "lines:[account.invoice.line] lines_to_pay:[account.move.line] sales:[sale.sale] "
         "origin_invoices:[account.invoice]"
     ),

@@ -168,11 +168,24 @@ def _attempt(row: Row, charge_of: Mapping[str | None, Item]) -> dict[str, Any]:
     payment = row.get("payment_id") or None
     known = charge_of.get(payment)
     charge = known.body if known else {"id": payment, "object": "charge", "metadata": {}}
-    served = ["id", "payment_id", "outcome", "decline_code", "occurred_at"]
+    cards = ["network_code", "advice_code", "scheme", "card"]
+    served = ["id", "payment_id", "outcome", "decline_code", "occurred_at", *cards]
+    told = {name: row.get(name) or None for name in cards}
+    advice = told["advice_code"] or ""
     charge |= {
         "failure_code": decline,
         "metadata": charge["metadata"] | _rest(row, served) | garbage,
-        "outcome": {"reason": decline, "type": "issuer_declined" if decline else "authorized"},
+        "outcome": {
+            "reason": decline,
+            "type": "issuer_declined" if decline else "authorized",
+            "network_decline_code": told["network_code"],
+            "network_advice_code": advice[3:] if advice.startswith("MAC") else None,
+            "advice_code": None if advice.startswith("MAC") else told["advice_code"],
+        },
+        "payment_method_details": {
+            "card": {"brand": told["scheme"], "fingerprint": told["card"]},
+            "type": "card",
+        },
         "paid": outcome == "succeeded",
         "status": outcome or None,
     }

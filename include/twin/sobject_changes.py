@@ -211,7 +211,8 @@ class Changes:
             return False if spec.type == "boolean" else None
         typed = typed_value(spec.type, value) if isinstance(value, str) else value
         self._check_type(spec, typed)
-        if spec.values and typed not in spec.values:
+        chosen = str(typed).split(";") if spec.type == "multipicklist" else [typed]
+        if spec.values and not set(chosen) <= set(spec.values):
             message = f"{spec.name}: bad value for restricted picklist field: {typed}"
             raise RowRefused("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", message, spec.name)
         if isinstance(typed, str) and len(typed) > spec.length:

@@ -16,7 +16,13 @@ NUMBER_TYPES = {"currency", "double", "percent", "int"}
 STANDARD = {
     "Account": "Id Name Website BillingCountryCode CurrencyIsoCode OwnerId ParentId MasterRecordId",
     "Contact": "Id AccountId FirstName LastName Email Phone OwnerId MasterRecordId",
-    "Opportunity": "Id AccountId Name StageName IsClosed IsWon Amount CurrencyIsoCode CloseDate Type OwnerId",
+    "Opportunity": (
+        "Id AccountId Name StageName IsClosed IsWon Amount CurrencyIsoCode CloseDate Type OwnerId Pricebook2Id"
+    ),
+    "OpportunityLineItem": (
+        "Id OpportunityId ProductCode Quantity UnitPrice ListPrice TotalPrice CurrencyIsoCode"
+    ),
+    "Pricebook2": "Id Name IsActive IsStandard",
     "Task": "Id Subject WhatId WhoId OwnerId ActivityDate Priority Status Description",
     "Organization": "Id Name IsSandbox OrganizationType InstanceName",
     "User": "Id Username Name Email IsActive",
@@ -26,12 +32,15 @@ REQUIRED = {
     "Account": ("Name",),
     "Contact": ("LastName",),
     "Opportunity": ("Name", "StageName", "CloseDate"),
+    "OpportunityLineItem": ("OpportunityId", "Quantity"),
 }
 PREFIXES = {
     "Account": "001",
     "Contact": "003",
     "User": "005",
     "Opportunity": "006",
+    "OpportunityLineItem": "00k",
+    "Pricebook2": "01s",
     "Lead": "00Q",
     "Task": "00T",
     "Organization": "00D",
@@ -40,12 +49,17 @@ CHILDREN = {
     ("Contact", "AccountId"): "Contacts",
     ("Opportunity", "AccountId"): "Opportunities",
     ("Account", "ParentId"): "ChildAccounts",
+    ("OpportunityLineItem", "OpportunityId"): "OpportunityLineItems",
 }
 """(child sObject, its reference) -> the relationship's name at the parent."""
 
 _TYPES = {
     "Id": "id",
     "Amount": "currency",
+    "Quantity": "double",
+    "UnitPrice": "currency",
+    "ListPrice": "currency",
+    "TotalPrice": "currency",
     "CloseDate": "date",
     "ActivityDate": "date",
     "CreatedDate": "datetime",
@@ -56,6 +70,7 @@ _TYPES = {
     "IsDeleted": "boolean",
     "IsSandbox": "boolean",
     "IsActive": "boolean",
+    "IsStandard": "boolean",
     "StageName": "picklist",
     "Priority": "picklist",
     "Status": "picklist",
@@ -75,9 +90,12 @@ _METADATA_TYPES = {
     "Checkbox": "boolean",
     "Lookup": "reference",
     "Picklist": "picklist",
+    "MultiselectPicklist": "multipicklist",
 }
 _REFERENCES = {
     "AccountId": "Account",
+    "OpportunityId": "Opportunity",
+    "Pricebook2Id": "Pricebook2",
     "ParentId": "Account",
     "MasterRecordId": "",
     "OwnerId": "User",

@@ -116,7 +116,7 @@ def comparison_key(field_type: str, value: Value) -> tuple[int, Any]:
     return (0, value.casefold())
 
 
-KEPT = frozenset({"Account", "Contact", "Opportunity"})
+KEPT = frozenset({"Account", "Contact", "Opportunity", "Pricebook2"})
 """What the permission set of our metadata lets nobody delete."""
 
 

@@ -249,7 +249,9 @@ SELECT order_id AS key, orders.currency, billed_minor - orders.amount_minor AS a
 FROM run_orders AS orders JOIN billed USING (order_id)
 WHERE orders.live AND readable AND lowest = orders.currency AND highest = orders.currency AND invoices = different
     AND orders.amount_minor NOT IN (billed_minor, gross_minor)
-    AND (billed_minor > orders.amount_minor OR orders.state = 'COMPLETED')
+    AND (billed_minor > orders.amount_minor OR orders.state = 'COMPLETED' AND NOT EXISTS (
+        SELECT FROM seen.deals_by_period AS deal WHERE deal.native_id = orders.opportunity_ref  -- the rest is to come
+    ))
     AND NOT credited
     AND NOT EXISTS (SELECT FROM unread WHERE customer_id IS NULL)
     AND NOT EXISTS (SELECT FROM unread WHERE unread.customer_id = orders.customer_id)

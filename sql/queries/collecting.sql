@@ -1,13 +1,25 @@
 -- Money that does not come: what was tried, and what is overdue.
 
 -- name: failing_invoices
--- Invoices somebody tried to collect and whose last attempt failed, with all their attempts and how often they were paid.
+-- Invoices somebody tried to collect and whose last attempt failed, with all their attempts. `scheme` and `card`: of the last
+-- one; `of_card`: what else that card was tried for within %(card_days)s days of it.
 SELECT attempt.invoice_id, invoice.number, invoice.currency::text, invoice.gross_minor, placed.opportunity_id,
     account.owner_id, customer.crm_account_id,
     jsonb_agg(jsonb_build_object(
         'event_id', attempt.native_id, 'occurred_at', attempt.occurred_at, 'outcome', lower(attempt.outcome),
-        'decline_code', coalesce(attempt.decline_code, ''), 'payment_id', attempt.payment_id
-    ) ORDER BY attempt.occurred_at, attempt.native_id) AS attempts
+        'codes', jsonb_build_array(attempt.decline_code, attempt.network_code, attempt.advice_code),
+        'payment_id', attempt.payment_id
+    ) ORDER BY attempt.occurred_at, attempt.native_id) AS attempts,
+    (array_agg(attempt.scheme ORDER BY attempt.occurred_at DESC, attempt.native_id DESC))[1] AS scheme,
+    coalesce((
+        SELECT jsonb_agg(jsonb_build_object(
+            'event_id', other.native_id, 'occurred_at', other.occurred_at, 'outcome', lower(other.outcome), 'codes', '[]'::jsonb
+        ))
+        FROM canonical.attempts AS other
+        WHERE other.superseded_in IS NULL
+            AND other.card = (array_agg(attempt.card ORDER BY attempt.occurred_at DESC, attempt.native_id DESC))[1]
+            AND other.occurred_at > max(attempt.occurred_at) - make_interval(days => %(card_days)s)
+    ), '[]') AS of_card
 FROM canonical.attempts AS attempt
 JOIN canonical.invoices AS invoice ON invoice.native_id = attempt.invoice_id AND invoice.superseded_in IS NULL
 LEFT JOIN canonical.orders AS placed ON placed.native_id = invoice.order_id AND placed.superseded_in IS NULL
@@ -46,6 +58,7 @@ SELECT debt.invoice_id, invoice.number, debt.customer_id, debt.currency::text, d
     coalesce(said.level, 0) AS level,
     coalesce(suggested.minor, 0) + coalesce(pending.minor, 0) AS in_flight_minor,
     coalesce(balance.unapplied_minor, 0) AS unapplied_minor,
+    invoice.promised_until, coalesce(customer.legal_hold, false) AS legal_hold,
     coalesce(invoice.disputed, false) OR EXISTS (
         SELECT FROM delivery.returns JOIN delivery.payments ON payments.native_id = returns.payment_id
         WHERE returns.entity = 'disputes' AND payments.invoice_id = debt.invoice_id

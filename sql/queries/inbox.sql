@@ -50,7 +50,8 @@ FROM unnest(
 WHERE hint.hint_id = done.hint_id AND hint.fence = done.fence AND hint.state = 'taken';
 
 -- name: invoices_of_object
--- The invoices an object is about: those its payment says, and those the newest published run posted it to.
+-- The invoices an object is about: those its payment says, and those the newest published run posted it to; the one a
+-- credit note is of; an invoice itself.
 WITH payment AS (
     SELECT CASE %(entity)s WHEN 'payments' THEN %(native_id)s ELSE (
         SELECT payment_id FROM delivery.returns WHERE entity = %(entity)s AND native_id = %(native_id)s
@@ -62,6 +63,11 @@ SELECT invoice_id FROM delivery.payments JOIN payment ON payment_id = native_id 
 UNION
 SELECT side_b_id FROM recon.matches JOIN newest USING (run_id) JOIN payment ON side_a_id = payment_id
 WHERE recon = 'R3' AND side_a_type = 'payment' AND side_b_type = 'invoice' AND matches.state = 'posted'
+UNION
+SELECT invoice_id FROM canonical.credit_notes
+WHERE %(entity)s = 'credit_notes' AND native_id = %(native_id)s AND superseded_in IS NULL AND invoice_id IS NOT NULL
+UNION
+SELECT %(native_id)s WHERE %(entity)s = 'invoices'
 ORDER BY 1;
 
 -- name: invoice_with_its_deal
@@ -71,7 +77,8 @@ SELECT * FROM delivery.invoices WHERE invoice_id = %(invoice_id)s;
 SELECT * FROM delivery.invoices WHERE opportunity_id = %(opportunity_id)s ORDER BY invoice_id;
 
 -- name: money_of_invoice
--- Every payment for an invoice, with its share: what a run posted of it, else all of it.
+-- Every payment for an invoice, with its share: what a run posted of it, else all of it. `shares`: what a run posted of it
+-- to any invoice.
 WITH newest AS (
     SELECT run_id FROM recon.runs WHERE state = 'published' ORDER BY as_of DESC, computed_at DESC LIMIT 1
 ), posted AS (
@@ -80,8 +87,16 @@ WITH newest AS (
     WHERE recon = 'R3' AND side_b_type = 'invoice' AND side_b_id = %(invoice_id)s AND matches.state = 'posted'
     GROUP BY side_a_id
 )
-SELECT payment.native_id AS payment_id, payment.status, payment.currency,
-    coalesce(posted.minor, payment.amount_minor) AS amount_minor,
+SELECT payment.native_id AS payment_id, payment.status, payment.currency, payment.amount_minor AS paid_minor,
+    coalesce(posted.minor, payment.amount_minor) AS amount_minor, coalesce((
+        SELECT jsonb_agg(jsonb_build_object('invoice_id', invoice_id, 'minor', minor) ORDER BY invoice_id)
+        FROM (
+            SELECT side_b_id AS invoice_id, sum(amount_minor + residual_minor)::bigint AS minor
+            FROM recon.matches JOIN newest USING (run_id)
+            WHERE recon = 'R3' AND side_b_type = 'invoice' AND side_a_id = payment.native_id AND matches.state = 'posted'
+            GROUP BY side_b_id
+        ) AS share
+    ), '[]') AS shares,
     coalesce(jsonb_agg(jsonb_build_object(
         'entity', returned.entity, 'status', returned.status, 'amount_minor', returned.amount_minor
     ) ORDER BY returned.entity, returned.native_id) FILTER (WHERE returned.native_id IS NOT NULL), '[]') AS returns
@@ -106,7 +121,8 @@ ORDER BY message_id DESC LIMIT 1;
 SELECT coalesce(max(batch), 0) AS batch FROM ops.batches;
 
 -- name: landed_since
--- Payments, refunds and disputes that landed after a place, in their order.
+-- Payments, refunds, disputes and credit notes that landed after a place, in their order; and invoices that changed after
+-- they were told, or of which a payment may have landed before they did.
 WITH landed AS (
     SELECT recorded_in AS batch, 'payments' AS entity, native_id
     FROM canonical.payments WHERE superseded_in IS NULL AND recorded_in >= %(batch)s
@@ -116,6 +132,19 @@ WITH landed AS (
     UNION ALL
     SELECT recorded_in, 'disputes', native_id
     FROM canonical.disputes WHERE superseded_in IS NULL AND recorded_in >= %(batch)s
+    UNION ALL
+    SELECT recorded_in, 'credit_notes', native_id
+    FROM canonical.credit_notes
+    WHERE superseded_in IS NULL AND recorded_in >= %(batch)s AND invoice_id IS NOT NULL
+    UNION ALL
+    SELECT recorded_in, 'invoices', native_id
+    FROM canonical.invoices AS invoice
+    WHERE superseded_in IS NULL AND recorded_in >= %(batch)s AND (
+        EXISTS (
+            SELECT FROM delivery.outbox WHERE subject = 'invoices/' || invoice.native_id AND kind = 'invoice_status'
+        )
+        OR EXISTS (SELECT FROM delivery.payments AS paid WHERE paid.invoice_id = invoice.native_id)
+    )
 )
 SELECT batch, entity, native_id FROM landed
 WHERE (batch, entity || '/' || native_id) > (%(batch)s, %(place)s)

@@ -1,7 +1,8 @@
--- Won deals and what must exist for each of them: an order, its reference in the CRM, an invoice.
+-- Won deals and what must exist for each of them: an order, its reference in the CRM, its invoices.
 
 -- name: deals_to_bill
 -- Every won deal for which one of the three is missing, with all that is known of it. `win`: how often it was won.
+-- `order_id`: an order that stands, whoever placed it, or one we placed that nobody has read yet; `ours`: one we placed.
 WITH wins AS (
     SELECT native_id, count(*) FILTER (WHERE coalesce(is_won, false) AND NOT was_won)::int AS win
     FROM (
@@ -17,30 +18,72 @@ WITH wins AS (
     WHERE recon = 'R1' AND matches.state = 'posted' GROUP BY side_a_id HAVING count(DISTINCT side_b_id) = 1
 ), placed AS (
     -- An order that stands counts, whoever placed it. One that was cancelled does not.
-    SELECT opportunity_id, min(native_id) AS order_id, min(number) AS order_number
+    SELECT opportunity_id, min(native_id) AS order_id
     FROM canonical.orders
     WHERE superseded_in IS NULL AND opportunity_id IS NOT NULL
         AND lower(coalesce(status, '')) <> ALL (%(cancelled)s::text[])
     GROUP BY opportunity_id
 ), billed AS (
     SELECT DISTINCT order_id FROM canonical.invoices WHERE superseded_in IS NULL AND order_id IS NOT NULL
+), standing AS (
+    SELECT deal.native_id AS opportunity_id, coalesce(placed.order_id, unread.order_id) AS order_id
+    FROM canonical.opportunities AS deal
+    LEFT JOIN placed ON placed.opportunity_id = deal.native_id
+    LEFT JOIN LATERAL (
+        SELECT remote_id AS order_id FROM delivery.outbox AS message
+        WHERE message.subject = 'opportunities/' || deal.native_id AND message.kind = 'order' AND message.state = 'confirmed'
+            AND NOT EXISTS (SELECT FROM canonical.orders AS known WHERE known.native_id = message.remote_id)
+        ORDER BY message_id DESC LIMIT 1
+    ) AS unread ON placed.order_id IS NULL
+    WHERE deal.superseded_in IS NULL AND deal.is_won AND deal.is_closed
+        AND (%(opportunities)s::text[] IS NULL OR deal.native_id = ANY (%(opportunities)s))
+), missing AS MATERIALIZED (
+    -- All that follows is asked of these few alone.
+    SELECT standing.*, billed.order_id IS NOT NULL OR scheduled.order_id IS NOT NULL AS invoiced
+    FROM standing
+    JOIN canonical.opportunities AS deal ON deal.native_id = standing.opportunity_id AND deal.superseded_in IS NULL
+    LEFT JOIN billed ON billed.order_id = standing.order_id
+    LEFT JOIN delivery.schedule_lines AS scheduled ON scheduled.order_id = standing.order_id AND scheduled.line = 1
+    WHERE standing.order_id IS NULL OR deal.erp_order_id IS DISTINCT FROM standing.order_id
+        OR (billed.order_id IS NULL AND scheduled.order_id IS NULL)
 )
 SELECT deal.native_id AS opportunity_id, deal.row_hash AS based_on, win, deal.name, deal.owner_id, deal.account_id,
-    deal.amount_minor, deal.currency::text, deal.discount_percent, deal.approval_level, deal.term_months, deal.close_date,
-    deal.product, deal.erp_order_id, coalesce(linked.customer_id, account.erp_customer_id, customer.native_id) AS customer_id,
-    coalesce(payer.country, customer.country, account.country) AS country, placed.order_id, placed.order_number,
-    billed.order_id IS NOT NULL AS invoiced
-FROM canonical.opportunities AS deal
-JOIN wins USING (native_id)
+    deal.amount_minor, deal.currency::text, deal.discount_percent, deal.approval_level, deal.approved_at,
+    deal.prices_edited_at, deal.term_months, deal.start_date, deal.last_day, deal.billing_interval, deal.contract_signed_on,
+    deal.payment_terms_days, deal.payment_terms_approved, deal.po_required, deal.po_number, deal.revenue_flags,
+    deal.close_date, deal.product, deal.erp_order_id,
+    coalesce(linked.customer_id, account.erp_customer_id, customer.native_id) AS customer_id,
+    coalesce(payer.country, customer.country, account.country) AS country,
+    book.is_active AS price_book_active, line.*, missing.order_id, ours.message_id IS NOT NULL AS ours, ours.schedule,
+    missing.invoiced
+FROM missing
+JOIN canonical.opportunities AS deal ON deal.native_id = missing.opportunity_id AND deal.superseded_in IS NULL
+JOIN wins ON wins.native_id = deal.native_id
 LEFT JOIN canonical.accounts AS account ON account.native_id = deal.account_id AND account.superseded_in IS NULL
 LEFT JOIN linked ON linked.account_id = deal.account_id
 LEFT JOIN canonical.customers AS customer ON customer.crm_account_id = deal.account_id AND customer.superseded_in IS NULL
 LEFT JOIN canonical.customers AS payer
     ON payer.native_id = coalesce(linked.customer_id, account.erp_customer_id) AND payer.superseded_in IS NULL
-LEFT JOIN placed ON placed.opportunity_id = deal.native_id
-LEFT JOIN billed ON billed.order_id = placed.order_id
-WHERE deal.superseded_in IS NULL AND deal.is_won AND deal.is_closed
-    AND (placed.order_id IS NULL OR billed.order_id IS NULL OR deal.erp_order_id IS DISTINCT FROM placed.order_id)
+LEFT JOIN canonical.price_books AS book ON book.native_id = deal.price_book_id AND book.superseded_in IS NULL
+LEFT JOIN LATERAL (
+    SELECT count(*)::int AS line_count,
+        CASE WHEN bool_and(amount_minor IS NOT NULL) THEN sum(amount_minor)::bigint END AS lines_minor,
+        CASE WHEN bool_and(quantity IS NOT NULL) THEN min(quantity) END AS quantity,
+        coalesce(array_agg(DISTINCT lines.currency::text) FILTER (WHERE lines.currency IS NOT NULL), '{}') AS line_currencies,
+        (count(*) FILTER (WHERE lines.list_price IS NULL))::int AS lines_without_list_price,
+        max(edited_at) AS lines_edited_at
+    FROM canonical.deal_lines AS lines WHERE lines.opportunity_id = deal.native_id AND lines.superseded_in IS NULL
+) AS line ON true
+LEFT JOIN LATERAL (
+    -- What was confirmed without a call that made it was found there: somebody else's, with lines of its own.
+    SELECT message_id, CASE WHEN EXISTS (
+        SELECT FROM delivery.attempts WHERE attempts.message_id = message.message_id AND outcome = 'confirmed'
+    ) THEN body -> 'schedule' END AS schedule
+    FROM delivery.outbox AS message
+    WHERE message.subject = 'opportunities/' || deal.native_id AND message.kind = 'order' AND message.state = 'confirmed'
+        AND message.remote_id = missing.order_id
+    ORDER BY message_id DESC LIMIT 1
+) AS ours ON true
 ORDER BY deal.native_id;
 
 -- name: keep_gate_checks
@@ -48,3 +91,27 @@ INSERT INTO delivery.gate_checks (opportunity_id, win, based_on, name, verdict, 
 SELECT %(opportunity_id)s, %(win)s, %(based_on)s, name, verdict, evidence, %(rules)s
 FROM unnest(%(names)s::text[], %(verdicts)s::text[], %(evidences)s::text[]) AS checked (name, verdict, evidence)
 ON CONFLICT DO NOTHING;
+
+-- name: keep_schedule
+INSERT INTO delivery.schedule_lines (order_id, line, opportunity_id, period_start, period_end, amount)
+SELECT %(order_id)s, line, %(opportunity_id)s, period_start, period_end, amount
+FROM jsonb_to_recordset(%(schedule)s::jsonb -> 'lines') AS told (line int, period_start date, period_end date, amount numeric)
+ON CONFLICT DO NOTHING;
+
+-- name: schedule_lines_due
+-- Lines whose day has come and whose invoice is not decided, of orders that stand for deals that are won.
+SELECT line.order_id, line.line, line.opportunity_id, line.period_start, line.period_end, line.amount
+FROM delivery.schedule_lines AS line
+JOIN canonical.opportunities AS deal ON deal.native_id = line.opportunity_id AND deal.superseded_in IS NULL
+LEFT JOIN canonical.orders AS placed ON placed.native_id = line.order_id AND placed.superseded_in IS NULL
+WHERE line.decided_at IS NULL AND line.period_start <= %(today)s AND deal.is_won AND deal.is_closed
+    AND lower(coalesce(placed.status, '')) <> ALL (%(cancelled)s::text[])
+    AND (placed.native_id IS NOT NULL OR NOT EXISTS (
+        SELECT FROM canonical.orders AS gone WHERE gone.native_id = line.order_id
+    ))
+ORDER BY line.order_id, line.line
+FOR UPDATE OF line SKIP LOCKED;
+
+-- name: keep_line_decided
+UPDATE delivery.schedule_lines SET decided_at = ops.clock()
+WHERE order_id = %(order_id)s AND line = %(line)s AND decided_at IS NULL;

@@ -46,5 +46,47 @@ WHERE subscription.superseded_in IS NULL
             SELECT FROM unnest(changed.days || end_date || start_date) AS day
             WHERE day > %(day)s AND day <= %(today)s::date + %(days_ahead)s::int
         )
+        OR EXISTS (
+            SELECT FROM delivery.renewal_dates AS known
+            WHERE known.subscription_id = subscription.native_id
+                AND renews_on > %(day)s AND renews_on <= %(today)s::date + %(days_ahead)s::int
+        )
     )
 ORDER BY subscription.native_id;
+
+-- name: keep_renewal_date
+INSERT INTO delivery.renewal_dates (subscription_id, renews_on) VALUES (%(subscription_id)s, %(renews_on)s)
+ON CONFLICT (subscription_id) DO UPDATE SET renews_on = excluded.renews_on
+WHERE renewal_dates.renews_on IS DISTINCT FROM excluded.renews_on;
+
+-- name: renewal_deal
+-- The deal that renews a subscription on a day, as the CRM has it.
+SELECT native_id AS opportunity_id, coalesce(is_closed, false) AS is_closed, coalesce(is_won, false) AS is_won
+FROM canonical.opportunities WHERE superseded_in IS NULL AND renewal_key = %(renewal_key)s
+ORDER BY native_id LIMIT 1;
+
+-- name: subscription_renewed_by
+-- The subscription a deal renews, by the key we gave the deal: the subscription's id and the day.
+WITH renewal AS (
+    SELECT left(renewal_key, -11) AS subscription_id, right(renewal_key, 10) AS renews_on
+    FROM canonical.opportunities
+    WHERE native_id = %(opportunity_id)s AND superseded_in IS NULL
+        AND renewal_key ~ '^.+/[0-9]{4}-[0-9]{2}-[0-9]{2}$'
+)
+SELECT subscription.native_id AS subscription_id, renews_on, start_date, end_date, subscription.currency::text,
+    subscription.quantity, subscription.unit_price, interval, customer.crm_account_id, account.owner_id,
+    coalesce((
+        SELECT jsonb_agg(jsonb_build_object(
+            'amendment_id', native_id, 'sequence', sequence, 'type', upper(type), 'effective_on', effective_date,
+            'quantity', quantity::text, 'unit_price', unit_price::text
+        ) ORDER BY effective_date, sequence, native_id)
+        FROM canonical.amendments
+        WHERE amendments.subscription_id = subscription.native_id AND amendments.superseded_in IS NULL
+    ), '[]') AS amendments
+FROM renewal
+JOIN canonical.subscriptions AS subscription
+    ON subscription.native_id = renewal.subscription_id AND subscription.superseded_in IS NULL
+LEFT JOIN canonical.customers AS customer
+    ON customer.native_id = subscription.customer_id AND customer.superseded_in IS NULL
+LEFT JOIN canonical.accounts AS account
+    ON account.native_id = customer.crm_account_id AND account.superseded_in IS NULL;

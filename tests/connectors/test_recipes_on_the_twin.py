@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import date, timedelta
 
+import psycopg
 import pytest
 
 from include.connectors.ledger_effects import LedgerEffects
@@ -11,6 +12,7 @@ from include.connectors.salesforce.writer import SalesforceWriter
 from include.connectors.tryton.client import TrytonClient
 from include.connectors.tryton.ledger import TrytonLedger
 from include.connectors.tryton.wizards import TrytonWizards
+from include.domain.delivery import Message, key_of
 from include.flows.collect_overdue import collect_overdue
 from include.flows.create_order import Billing, create_order
 from include.flows.decide_payment_status import decide_payment_status
@@ -20,9 +22,11 @@ from include.flows.land_records import land_records
 from include.flows.publish_run import publish_run
 from include.flows.pull_changes import pull_changes
 from include.flows.reconcile import reconcile
+from include.flows.tell_subscriptions import tell_subscriptions
 from include.policy import load_policy
+from include.ports import Row
 from include.store.postgres import PostgresStore
-from tests.connectors.conftest import KEYS, Live, Start
+from tests.connectors.conftest import KEYS, Live, Start, Tables
 
 POLICY = load_policy()
 ACCOUNT, DEAL = "0010000000000AAAAA", "0060000000000AAAAA"
@@ -48,11 +52,51 @@ WORLD = {
 }
 
 
+BOOK = "01s000000000001AAA"
+COMPLETE = {
+    "Pricebook2Id": BOOK,
+    "Contract_Signed_On__c": "2026-06-18",
+    "Discount_Percent__c": "25",
+    "Approval_Level__c": "Director",
+    "Approved_At__c": "2026-06-19T10:00:00Z",
+    "Start_Date__c": "2026-06-20",
+    "Last_Day__c": "2027-06-19",
+    "Billing_Interval__c": "month",
+    "Payment_Terms_Days__c": "30",
+    "Payment_Terms_Approved__c": "false",
+    "PO_Required__c": "true",
+    "PO_Number__c": "PO-7",
+    "Revenue_Flags__c": "agent;acceptance_clause",
+}
+
+
+def world(lines: list[tuple[str, str]], **changed: str) -> Tables:
+    """The world with a deal of which everything is recorded; `lines`: quantity and total of each."""
+    [deal] = WORLD["salesforce/Opportunity"]
+    return {
+        **WORLD,
+        "salesforce/Opportunity": [{**deal, **COMPLETE, **changed}],
+        "salesforce/Pricebook2": [{"Id": BOOK, "Name": "2026", "IsActive": "true"}],
+        "salesforce/OpportunityLineItem": [
+            {
+                "Id": f"00k00000000000{number}AAA",
+                "OpportunityId": DEAL,
+                "Quantity": quantity,
+                "ListPrice": "100",
+                "TotalPrice": total,
+                "CurrencyIsoCode": "SGD",
+                "LastModifiedDate": "2026-06-19T09:00:00Z",
+            }
+            for number, (quantity, total) in enumerate(lines, start=1)
+        ],
+    }
+
+
 class Platform:
     """What runs between the systems, on one database."""
 
     def __init__(self, store: PostgresStore, live: Live) -> None:
-        self.store, self.live = store, live
+        self.store, self.live, self.today = store, live, date(2026, 6, 20)
         address = f"{live.url('erp')}/erp"
         wizards = TrytonWizards(address, user="tieout", password=KEYS.erp_key)
         ledger = TrytonLedger(TrytonClient(address, key=KEYS.erp_key), wizards)
@@ -69,7 +113,7 @@ class Platform:
 
     def act(self) -> Counter[str]:
         billing = Billing(tenant="sg", organisation="00D1")
-        decided = create_order(self.store, POLICY, billing)
+        decided = create_order(self.store, POLICY, billing, today=self.today)
         self.deliver()
         return decided
 
@@ -99,6 +143,51 @@ def test_a_won_deal_is_ordered_billed_and_told_of_its_order(platform: Platform) 
         [invoice] = tx.rows("invoices_of_deal", opportunity_id=DEAL)
     assert deal["ERP_Order_Id__c"]
     assert invoice["gross_minor"] > 120_000, "the order's net and the tax of its customer"
+
+
+def gate_of(platform: Platform) -> dict[str, str]:
+    with psycopg.connect(platform.store._url) as connection:
+        rows = connection.execute("SELECT name, verdict FROM delivery.gate_checks").fetchall()
+    return {str(name): str(verdict) for name, verdict in rows}
+
+
+def test_a_deal_of_which_everything_is_recorded_passes_every_check_and_is_billed_by_the_month(
+    store: PostgresStore, live: Start
+) -> None:
+    platform = Platform(store, live(world([("10", "1000.00"), ("2", "200.00")])))
+    platform.read()
+    assert platform.act() == {"revenue flags": 1, "order": 1}
+    assert set(gate_of(platform).values()) == {"passed"}
+    assert platform.act() == {"reference": 1, "schedule": 1, "invoice": 1}
+    platform.today = date(2026, 7, 20)
+    assert platform.act() == {"invoice": 1}
+    platform.read()
+    assert platform.act() == {}
+    with store.transaction() as tx:
+        invoices = tx.rows("invoices_of_deal", opportunity_id=DEAL)
+    assert [invoice["gross_minor"] for invoice in invoices] == [109_00, 109_00], (
+        "SGD 100.00 and 9 % tax, twice"
+    )
+    [deal] = platform.asked("SELECT Rev_Rec_Flag__c FROM Opportunity")
+    assert deal["Rev_Rec_Flag__c"] == "acceptance_clause; agent"
+
+
+def test_a_deal_that_fails_is_one_task_that_says_why_and_neither_order_nor_invoice(
+    store: PostgresStore, live: Start
+) -> None:
+    wrong = {"Approved_At__c": "2026-06-19T08:00:00Z", "PO_Number__c": "", "Payment_Terms_Days__c": "90"}
+    platform = Platform(store, live(world([("10", "1000.00"), ("0", "199.00")], **wrong)))
+    platform.read()
+    platform.act()
+    platform.act()
+    failed = {name for name, verdict in gate_of(platform).items() if verdict == "failed"}
+    assert failed == {"lines", "quantity", "approval", "payment_terms", "purchase_order"}
+    [task] = platform.asked("SELECT Subject, Description, WhatId FROM Task")
+    assert task["WhatId"] == DEAL
+    assert "the lines come to 1199.00 SGD, the deal says 1200.00 SGD" in str(task["Description"])
+    platform.read()
+    with store.transaction() as tx:
+        assert tx.rows("invoices_of_deal", opportunity_id=DEAL) == []
 
 
 def test_an_invoice_that_is_overdue_is_its_owners_task_once(platform: Platform) -> None:
@@ -139,3 +228,44 @@ def test_sales_see_the_invoice_and_the_deal_paid(platform: Platform) -> None:
     [activity] = platform.asked("SELECT Status__c, Invoice__c FROM Payment_Activity__c")
     assert activity["Status__c"] == "SUCCEEDED"
     assert activity["Invoice__c"]
+
+
+def message(row: Row) -> Message:
+    return Message(**{name: row[name] for name in ("key", "kind", "target", "subject", "body", "based_on")})
+
+
+def test_a_renewal_is_opened_once_and_its_later_steps_hang_below_it(
+    store: PostgresStore, live: Start
+) -> None:
+    subscription = {
+        "id": "S1",
+        "customer_id": "C1",
+        "start_date": "2025-09-30",
+        "end_date": "2026-09-30",
+        "currency": "SGD",
+        "quantity": "10",
+        "unit_price": "45.50",
+        "interval": "month",
+        "status": "running",
+    }
+    platform = Platform(store, live({**WORLD, "erp/subscriptions": [subscription]}))
+    platform.read()
+    renewal_key = key_of("renewal", "S1", date(2026, 9, 30), "deal")
+    wanted = "Id, StageName, Type, CloseDate, AccountId, ARR__c"
+    opened = f"SELECT {wanted} FROM Opportunity WHERE Renewal_Key__c = 'S1/2026-09-30'"
+    for day in (date(2026, 6, 2), date(2026, 6, 3)):
+        tell_subscriptions(store, POLICY, today=day)
+        platform.deliver()
+    [deal] = platform.asked(opened)
+    assert (deal["StageName"], deal["Type"], deal["CloseDate"]) == ("Prospecting", "Renewal", "2026-09-30")
+    assert (deal["AccountId"], deal["ARR__c"]) == (ACCOUNT, 5460)
+    with store.transaction() as tx:
+        messages = [message(row) for row in tx.rows("message_by_key", key=renewal_key)]
+    assert platform.crm.look(messages) == {renewal_key: deal["Id"]}, (
+        "in doubt it is found, not put back to its first stage"
+    )
+    platform.read()
+    tell_subscriptions(store, POLICY, today=date(2026, 7, 2))
+    platform.deliver()
+    [task] = platform.asked("SELECT Subject, WhatId FROM Task")
+    assert (task["Subject"], task["WhatId"]) == ("Subscription S1: send the quote", deal["Id"])

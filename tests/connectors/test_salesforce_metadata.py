@@ -32,6 +32,15 @@ NOT_GRANTED = {
         "CloseDate",
         "OwnerId",
     },
+    "OpportunityLineItem": {
+        "Id",
+        "OpportunityId",
+        "ProductCode",
+        "Quantity",
+        "CurrencyIsoCode",
+        "LastModifiedDate",
+    },
+    "Pricebook2": {"Id", "Name", "IsActive"},
     "Task": {"Subject", "OwnerId", "Priority"},
 }
 GRANTED_AS = {"Account.BillingCountryCode": "Account.BillingAddress"}
@@ -102,9 +111,9 @@ def test_our_user_may_delete_nothing_and_change_no_contact():
     }
     ours = {target.sobject for target in TARGETS.values() if target.sobject.endswith("__c")}
     assert {name for name, may in rights.items() if may["allowDelete"]} == set()
-    assert {name for name, may in rights.items() if may["allowCreate"]} == ours
+    assert {name for name, may in rights.items() if may["allowCreate"]} == ours | {"Opportunity"}
     assert {name for name, may in rights.items() if may["allowEdit"]} == ours | {"Account", "Opportunity"}
-    assert rights.keys() == ours | {"Account", "Contact", "Opportunity"}
+    assert rights.keys() == ours | {"Account", "Contact", "Opportunity", "Pricebook2", "Product2"}
 
 
 def test_the_package_names_all_that_is_in_it_and_is_the_same_each_time():
@@ -135,7 +144,7 @@ def test_one_command_deploys_it(monkeypatch: pytest.MonkeyPatch):
         for name, value in given.items():
             monkeypatch.setenv(f"TIEOUT_SALESFORCE_{name}", value)
         done = CliRunner().invoke(salesforce_app, ["deploy"])
-        assert done.output == "17 components are deployed to acme.my\n"
+        assert done.output == "29 components are deployed to acme.my\n"
         monkeypatch.setenv("TIEOUT_SALESFORCE_CONSUMER_SECRET", "wrong")
         refused = CliRunner().invoke(salesforce_app, ["deploy"])
         assert "wrong" not in str(refused.exception)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from include.domain.dunning import Debt, due_step
 from include.domain.payment_failure import Attempt, decide, decline_class
-from include.domain.payment_status import Applied, of_deal, standing
+from include.domain.payment_status import Applied, lost_of_share, of_deal, standing
 from include.policy import load_policy
 
 FAILURE = load_policy().payment_failure.rules
@@ -20,9 +20,7 @@ START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 
 def declined(*days: int, code: str = "insufficient_funds") -> list[Attempt]:
     return [
-        Attempt(
-            event_id=f"evt{day}", occurred_at=START + timedelta(days=day), succeeded=False, decline_code=code
-        )
+        Attempt(event_id=f"evt{day}", occurred_at=START + timedelta(days=day), succeeded=False, codes=(code,))
         for day in days
     ]
 
@@ -38,14 +36,88 @@ def test_a_soft_decline_is_tried_again_a_day_later_and_then_three() -> None:
     assert decided(declined(0, 1), day=4) == "retry"
 
 
+def test_the_whole_schedule_of_retries_where_no_task_comes_before() -> None:
+    patient = replace(FAILURE, task_after=9)
+    days, waits = [0], []
+    for wait in FAILURE.retry_days:
+        found = decide(declined(*days), scheme="", now=START, rules=patient)
+        waits.append((found.retry_at - START).days - days[-1] if found.retry_at else None)
+        days.append(days[-1] + wait)
+    assert waits == [1, 3, 5, 7]
+    assert decide(declined(*days), scheme="", now=START, rules=patient).next == "task"
+
+
 def test_the_third_failure_is_somebodys_task() -> None:
     assert decided(declined(0, 1, 4), day=4) == "task"
 
 
 def test_a_hard_decline_is_a_task_at_once() -> None:
     assert decided(declined(0, code="lost_card"), day=0) == "task"
-    assert decline_class("41", FAILURE) == "hard"
-    assert decline_class("a_word_nobody_knows", FAILURE) == "soft"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        # Visa, category 1: pick up, fraud pick up, not valid, no such number, no such issuer, lost, stolen, closed,
+        # not permitted to the holder, stopped, revoked
+        "04", "07", "12", "14", "15", "41", "43", "46", "57", "R0", "R1", "R3",
+        "MAC03", "MAC21",
+        "lost_card", "stolen-card", "Pickup card", "do_not_try_again",
+    ],
+)  # fmt: skip
+def test_never_again_is_hard_whoever_says_it(code: str) -> None:
+    assert decline_class((code,), FAILURE) == "hard"
+    assert decline_class(("insufficient_funds", code), FAILURE) == "hard"
+
+
+@pytest.mark.parametrize(
+    "code", ["05", "51", "61", "65", "91", "96", "N7", "MAC02", "MAC24", "insufficient_funds", "?", ""]
+)
+def test_all_else_is_soft(code: str) -> None:
+    assert decline_class((code,), FAILURE) == "soft"
+
+
+@pytest.mark.parametrize(
+    ("codes", "due"),
+    [
+        ((), 24),
+        (("MAC24",), 24),
+        (("MAC25",), 24),
+        (("MAC26",), 48),
+        (("MAC28",), 144),
+        (("MAC30", "51"), 240),
+    ],
+)
+def test_a_scheme_that_says_when_is_not_tried_before(codes: tuple[str, ...], due: int) -> None:
+    declined_once = Attempt(event_id="e", occurred_at=START, succeeded=False, codes=codes)
+    found = decide([declined_once], scheme="mastercard", now=START, rules=FAILURE)
+    assert (found.next, found.retry_at) == ("wait", START + timedelta(hours=due))
+
+
+@pytest.mark.parametrize(
+    ("scheme", "tries", "every", "allowed"),
+    [
+        ("visa", 19, timedelta(days=1), timedelta(days=19)),
+        ("visa", 20, timedelta(days=1), timedelta(days=30)),
+        ("Visa", 20, timedelta(days=1), timedelta(days=30)),
+        ("mastercard", 10, timedelta(hours=1), timedelta(hours=33)),
+        ("mastercard", 34, timedelta(hours=12), timedelta(hours=420)),
+        ("mastercard", 35, timedelta(hours=12), timedelta(days=30)),
+        ("amex", 40, timedelta(hours=1), timedelta(hours=63)),
+    ],
+)
+def test_tries_of_one_card_keep_within_its_schemes_caps(
+    scheme: str, tries: int, every: timedelta, allowed: timedelta
+) -> None:
+    """All but the last are for other invoices. The schedule alone would try a day after the last."""
+    others = [
+        Attempt(event_id=f"o{number}", occurred_at=START + number * every, succeeded=True)
+        for number in range(tries - 1)
+    ]
+    last = Attempt(event_id="last", occurred_at=START + (tries - 1) * every, succeeded=False)
+    far = START + timedelta(days=90)
+    found = decide([last], scheme=scheme, now=far, rules=FAILURE, of_card=[*others, last])
+    assert found.retry_at == max(START + allowed, last.occurred_at + timedelta(days=1))
 
 
 def test_a_success_ends_the_counting() -> None:
@@ -90,7 +162,12 @@ def rung(day: date, **changes: object) -> str | None:
         (date(2026, 2, 22), "notice before due"),
         (date(2026, 3, 1), "notice before due"),
         (date(2026, 3, 2), "reminder"),
+        (date(2026, 3, 7), "reminder"),
+        (date(2026, 3, 8), "second reminder"),
         (date(2026, 3, 15), "call the customer"),
+        (date(2026, 3, 31), "tell the finance manager"),
+        (date(2026, 4, 15), "final notice"),
+        (date(2026, 4, 29), "final notice"),
         (date(2026, 4, 30), "suspend the service"),
         (date(2026, 5, 30), "hand over to collection"),
     ],
@@ -165,6 +242,18 @@ def test_credit_and_void_settle_without_money() -> None:
         == "PAID"
     )
     assert standing(gross_minor=100, credited_minor=0, void=True, money=[]).open_minor == 0
+
+
+@pytest.mark.parametrize(
+    ("lost", "of_first", "of_last"),
+    [(0, 0, 0), (5, 0, 0), (10, 0, 0), (30, 0, 20), (70, 0, 60), (90, 20, 60), (200, 40, 60)],
+)
+def test_what_goes_back_of_a_payment_is_taken_from_its_invoices_once(
+    lost: int, of_first: int, of_last: int
+) -> None:
+    shares = [("I1", 40), ("I2", 60)]
+    assert lost_of_share(lost, paid_minor=110, shares=shares, invoice_id="I1") == of_first
+    assert lost_of_share(lost, paid_minor=110, shares=shares, invoice_id="I2") == of_last
 
 
 MONEY = st.builds(

@@ -21,13 +21,14 @@ from include.store.postgres import PostgresStore
 
 OPPORTUNITIES = (
     "Id,StageName,IsClosed,IsWon,Amount,CurrencyIsoCode,CloseDate,ERP_Order_Id__c,AccountId,"
-    "Discount_Percent__c,Approval_Level__c,Term_Months__c,Product__c,List_Price__c"
+    "Discount_Percent__c,Approval_Level__c,Term_Months__c,Product__c,List_Price__c,Billing_Interval__c,Start_Date__c,"
+    "Revenue_Flags__c,Pricebook2Id"
 )
 
 FILES = {
     "invoices": (
         "erp/invoices.csv",
-        "id,number,customer_id,issue_date,due_date,currency,gross,status,order_id,net,tax",
+        "id,number,customer_id,issue_date,due_date,currency,gross,status,order_id,net,tax,promised_until",
     ),
     "payments": (
         "payments/payments.csv",
@@ -41,7 +42,7 @@ FILES = {
     "refunds": ("payments/refunds.csv", "id,payment_id,currency,amount,created_on,status"),
     "attempts": (
         "payments/attempts.csv",
-        "id,payment_id,invoice_id,attempt_no,outcome,decline_code,occurred_at",
+        "id,payment_id,invoice_id,attempt_no,outcome,decline_code,occurred_at,scheme,card,network_code,advice_code",
     ),
     "disputes": ("payments/disputes.csv", "id,payment_id,currency,amount,opened_on,status"),
     "payouts": ("payments/payouts.csv", "id,currency,net,arrival_date,status"),
@@ -53,8 +54,17 @@ FILES = {
     ),
     "contacts": ("salesforce/Contact.csv", "Id,AccountId,Email"),
     "won": ("salesforce/Opportunity.csv", "Id,AccountId,StageName,IsClosed,IsWon"),
-    "customers": ("erp/customers.csv", "id,name,email,country,tax_id,crm_account_id,parent_id,currency"),
+    "customers": (
+        "erp/customers.csv",
+        "id,name,email,country,tax_id,crm_account_id,parent_id,currency,legal_hold",
+    ),
     "opportunities": ("salesforce/Opportunity.csv", OPPORTUNITIES),
+    "deal_lines": (
+        "salesforce/OpportunityLineItem.csv",
+        "Id,OpportunityId,Quantity,ListPrice,TotalPrice,CurrencyIsoCode",
+    ),
+    "price_books": ("salesforce/Pricebook2.csv", "Id,Name,IsActive"),
+    "renewals": ("salesforce/Opportunity.csv", "Id,StageName,IsClosed,IsWon,Renewal_Key__c"),
     "deals": ("salesforce/Opportunity.csv", "Id,StageName,Amount,CurrencyIsoCode,ERP_Order_Id__c,AccountId"),
     "rates": ("fx/rates.csv", "date,from,to,rate,source"),
     "orders": (

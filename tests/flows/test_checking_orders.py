@@ -295,6 +295,20 @@ def test_a_sale_is_billed_what_was_ordered(
     assert found.codes == codes
 
 
+@pytest.mark.parametrize(("interval", "codes"), [("-", {("OR11", "P")}), ("month", set())])
+def test_a_deal_billed_by_the_period_is_not_billed_too_little_before_its_end(
+    draw: Draw, tie_out: TieOut, interval: str, codes: set[tuple[str, str]]
+) -> None:
+    found = tie_out(
+        draw(
+            opportunities=f"Z Won true true 120.00 SGD 2026-01-06 P - - - 12 - - {interval}",
+            orders="P SO-2 C2 2026-01-06 SGD 120.00 done Z",
+            invoices="J INV-9 C2 2026-01-10 2026-02-09 SGD 10.00 posted P 10.00 0.00",
+        )
+    )
+    assert found.codes == codes
+
+
 def test_an_invoice_issued_twice_is_a_duplicate_and_two_instalments_are_none(
     draw: Draw, tie_out: TieOut
 ) -> None:

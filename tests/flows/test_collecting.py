@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -10,11 +11,13 @@ import pytest
 from include.flows.collect_failed import collect_failed
 from include.flows.collect_overdue import collect_overdue
 from include.flows.deliver_outbox import deliver_outbox
+from include.flows.land_records import land_records
 from include.flows.publish_run import publish_run
+from include.flows.pull_changes import pull_changes
 from include.flows.reconcile import reconcile
 from include.policy import load_policy
 from include.store.postgres import PostgresStore
-from tests.flows.conftest import Draw, load
+from tests.flows.conftest import Draw, Live, load
 from tests.flows.peers import Peer, answer_lost
 
 POLICY = load_policy()
@@ -88,8 +91,17 @@ def test_a_notice_goes_out_before_the_due_date(books: Settle) -> None:
         {"payments": "P C1 INV-1 SGD 100.00 2026-03-20 processing I1"},
         {"invoices": "I1 INV-1 C1 2026-02-01 2026-03-01 SGD 30.00 posted"},
         {"invoices": "I1 INV-1 C1 2026-02-01 2026-03-01 SGD 100.00 void"},
+        {"invoices": f"{ONE} - - - 2026-03-31"},
+        {"customers": "C1 Acme - - - 001A - - true"},
+        {
+            "payments": "P C1 INV-1 SGD 100.00 2026-03-20 succeeded I1",
+            "disputes": "D P SGD 100.00 2026-03-21 needs_response",
+        },
     ],
-    ids=["paid", "unapplied money covers it", "on its way", "too little", "void"],
+    ids=[
+        *("paid", "unapplied money covers it", "on its way", "too little", "void"),
+        *("promised", "legal hold", "disputed"),
+    ],
 )
 def test_nobody_is_asked_for_what_may_be_paid(books: Settle, files: dict[str, str]) -> None:
     assert asked(books(**files), "2026-03-31") == {}
@@ -140,6 +152,46 @@ def test_the_third_failure_is_one_task_for_the_owner_however_often_it_is_looked_
     assert failed(store, "2026-03-09T09:00") == {}
     [body] = bodies(database_url)
     assert body["title"] == "The payment of invoice INV-1 keeps failing"
+    assert body["proof"].splitlines() == [
+        "3 attempts failed",
+        "2026-03-01 09:00 insufficient funds (A1)",
+        "2026-03-02 09:00 insufficient funds (A2)",
+        "2026-03-05 09:00 insufficient funds (A3)",
+    ]
+
+
+def see(store: PostgresStore, world: Path) -> None:
+    source = Live(world)
+    for entity in source.entities:
+        pull_changes(source, store, entity=entity)
+        land_records(source, store, entity=entity)
+
+
+def test_more_failures_and_late_ones_make_no_second_task(store: PostgresStore, draw: Draw) -> None:
+    three = attempts("2026-03-01T09:00:00Z", "2026-03-02T09:00:00Z", "2026-03-05T09:00:00Z")
+    see(store, draw(folder="a", customers="C1 Acme - - - 001A", invoices=ONE, attempts=three))
+    assert failed(store, "2026-03-06T09:00") == {"task": 1}
+    crm = Peer(system="salesforce")
+    deliver_outbox(store, crm, pace=POLICY.delivery.pace)
+    more = (
+        f"{three}\n{DECLINED.format(id='A9', number=9, code='do_not_honor', moment='2026-03-04T09:00:00Z')}"
+    )
+    see(store, draw(folder="b", attempts=more))
+    assert failed(store, "2026-03-07T09:00") == {}
+    deliver_outbox(store, crm, pace=POLICY.delivery.pace)
+    assert len(crm.effects) == 1
+
+
+def test_a_card_that_was_tried_for_other_invoices_is_not_tried_beyond_its_schemes_cap(books: Settle) -> None:
+    tries = "\n".join(
+        f"B{hour} P2 I2 {hour} succeeded - 2026-03-01T{hour:02}:00:00Z mastercard card_1" for hour in range(9)
+    )
+    store = books(
+        invoices=f"{ONE}\nI2 INV-2 C1 2026-02-01 2026-03-01 SGD 900.00 posted",
+        attempts=f"{tries}\nA1 P1 I1 1 failed insufficient_funds 2026-03-01T09:00:00Z mastercard card_1 51 MAC24",
+    )
+    assert failed(store, "2026-03-02T08:59") == {}
+    assert failed(store, "2026-03-02T09:00") == {"retry": 1}
 
 
 def test_a_hard_decline_is_a_task_at_once(books: Settle) -> None:

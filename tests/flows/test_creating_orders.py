@@ -3,12 +3,14 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import psycopg
 import pytest
 
 from include.connectors.world.translate import translate
+from include.domain.delivery import Outcome
 from include.flows.create_order import Billing, create_order
 from include.flows.deliver_outbox import deliver_outbox
 from include.flows.guard_stale import Guarded
@@ -47,7 +49,7 @@ class Sales:
         self.store, self.url, self.draw = store, url, draw
         self.crm, self.erp = Crm(), Peer(system="erp")
         self.salesforce = Peer(system="salesforce")
-        self.turn = 0
+        self.turn, self.today = 0, date(2026, 3, 2)
         self.sees(customers="C1 Acme - SG - 001A")
 
     def sees(self, **files: str) -> None:
@@ -64,7 +66,7 @@ class Sales:
             self.crm.deals |= {record.native_id: dict(record.payload) for record in page.records}
 
     def decide(self) -> Counter[str]:
-        return create_order(self.store, POLICY, BILLING)
+        return create_order(self.store, POLICY, BILLING, today=self.today)
 
     def deliver(self, *faults: Fault) -> Counter[str]:
         self.erp.faults = list(faults)
@@ -79,6 +81,14 @@ class Sales:
         with psycopg.connect(self.url) as connection:
             query = "SELECT name FROM delivery.gate_checks WHERE verdict = 'failed'"
             return {name for (name,) in connection.execute(query).fetchall()}
+
+    def billed(self) -> list[tuple[str, str]]:
+        """First day and amount of every period invoiced in the ERP."""
+        return [
+            (effect.body["period_start"], effect.body["amount"])
+            for effect in self.erp.effects
+            if effect.kind == "invoice"
+        ]
 
 
 @pytest.fixture
@@ -216,6 +226,108 @@ def test_a_deal_won_again_after_its_order_was_cancelled_has_a_new_one(sales: Sal
     assert sales.decide() == {"order": 1}
     sales.deliver()
     assert len({effect.key for effect in sales.erp.effects if effect.kind == "order"}) == 2
+
+
+BY_QUARTER = f"{WON} quarter 2026-03-02"
+
+
+def test_a_deal_billed_by_the_quarter_has_an_invoice_for_each_on_its_day(sales: Sales) -> None:
+    sales.sees(opportunities=BY_QUARTER)
+    sales.decide()
+    sales.deliver()
+    assert [line["amount"] for line in sales.erp.effects[0].body["schedule"]] == ["300.00"] * 4
+    assert sales.decide() == {"reference": 1, "schedule": 1, "invoice": 1}
+    assert sales.decide() == {}
+    sales.today = date(2026, 6, 1)
+    assert sales.decide() == {}
+    sales.today = date(2026, 9, 2)
+    assert sales.decide() == {"invoice": 2}, "also the one of a day nobody looked on"
+    sales.deliver()
+    assert sales.billed() == [("2026-03-02", "300.00"), ("2026-06-02", "300.00"), ("2026-09-02", "300.00")]
+    assert len({effect.key for effect in sales.erp.effects}) == 4
+
+
+def test_a_schedule_that_begins_later_waits_for_its_first_day(sales: Sales) -> None:
+    sales.sees(opportunities=f"{WON} year 2026-04-01")
+    for _ in range(3):
+        sales.decide()
+        sales.deliver()
+    assert sales.reached(sales.erp) == ["order"]
+    sales.today = date(2026, 4, 1)
+    assert sales.decide() == {"invoice": 1}
+
+
+def test_an_edit_after_the_order_changes_no_schedule(sales: Sales) -> None:
+    sales.sees(opportunities=BY_QUARTER)
+    sales.decide()
+    sales.deliver()
+    sales.sees(opportunities=BY_QUARTER.replace("1200.00", "2400.00").replace("quarter", "month"))
+    sales.today = date(2026, 6, 2)
+    sales.decide()
+    sales.deliver()
+    assert sales.billed() == [("2026-03-02", "300.00"), ("2026-06-02", "300.00")]
+
+
+@pytest.mark.parametrize("ended", ["cancelled", "reopened"])
+def test_what_is_cancelled_or_reopened_is_billed_no_further(sales: Sales, ended: str) -> None:
+    sales.sees(opportunities=BY_QUARTER)
+    for _ in range(2):
+        sales.decide()
+        sales.deliver()
+    reopened = BY_QUARTER.replace("Won true true", "Open false false")
+    state = "cancelled" if ended == "cancelled" else "confirmed"
+    sales.sees(
+        opportunities=BY_QUARTER if ended == "cancelled" else reopened,
+        orders=f"R0 SO-1 C1 2026-03-02 SGD 1200.00 {state} 006A",
+    )
+    sales.today = date(2026, 12, 31)
+    assert "invoice" not in sales.decide()
+
+
+def test_an_order_found_there_is_invoiced_as_it_stands_and_not_by_our_schedule(sales: Sales) -> None:
+    sales.sees(opportunities=BY_QUARTER)
+    sales.decide()
+    sales.deliver(lambda _, told: {told[0].key: Outcome(result="found", remote_id="O7")})
+    assert sales.decide() == {"reference": 1, "invoice": 1}
+    sales.deliver()
+    assert "line" not in sales.erp.effects[-1].body
+
+
+def test_an_order_made_by_hand_of_a_deal_that_fails_the_gate_is_not_invoiced(sales: Sales) -> None:
+    unapproved = "006A Won true true 1200.00 SGD 2026-03-02 - 001A 25 rep 12"
+    sales.sees(opportunities=unapproved, orders="O7 SO-7 C1 2026-03-02 SGD 1200.00 confirmed 006A")
+    assert sales.decide() == {"reference": 1, "task": 1}
+    assert sales.decide() == {}
+    sales.sees(opportunities=unapproved.replace("rep", "director").replace(" - ", " O7 "))
+    assert sales.decide() == {"invoice": 1}
+
+
+def test_what_revenue_recognition_must_look_at_is_told_and_taken_back(sales: Sales) -> None:
+    sales.sees(opportunities=f"{WON} - - agent;side_letter")
+    assert sales.decide() == {"revenue flags": 1, "task": 1}
+    assert sales.decide() == {}
+    sales.sees(opportunities=f"{WON} - - agent")
+    assert sales.decide() == {"revenue flags": 1, "order": 1}
+    sales.sees(opportunities=WON)
+    assert sales.decide() == {"revenue flags": 1}
+    sales.deliver()
+    told = [effect.body["flags"] for effect in sales.salesforce.effects if effect.kind == "revenue_flags"]
+    assert told == [""], "only the newest"
+
+
+def test_lines_and_price_book_are_held_against_the_deal(sales: Sales) -> None:
+    sales.sees(
+        opportunities=f"{WON} - - - B1", price_books="B1 Old false", deal_lines="L1 006A 2 600 1199.99 SGD"
+    )
+    assert sales.decide() == {"task": 1}
+    assert sales.failed() == {"price_book", "lines"}
+    sales.deliver()
+    assert "lines: the lines come to" in sales.salesforce.effects[0].body["proof"]
+    sales.sees(price_books="B1 New true", deal_lines="L1 006A 2 600 1199.99 SGD\nL2 006A 1 - 0.01 SGD")
+    assert sales.decide() == {"revenue flags": 1, "order": 1}, "though the deal itself did not change"
+    with psycopg.connect(sales.url) as connection:
+        query = "SELECT verdict FROM delivery.gate_checks WHERE name = 'lines' ORDER BY checked_at"
+        assert connection.execute(query).fetchall() == [("failed",), ("passed",)]
 
 
 def test_an_order_whose_answer_was_lost_is_found_and_not_sent_again(sales: Sales) -> None:

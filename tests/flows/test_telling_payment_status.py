@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import count, permutations
 from time import sleep
 from typing import Any
@@ -15,7 +15,9 @@ from include.domain.delivery import Pace
 from include.flows.decide_payment_status import decide_payment_status, tell_landed
 from include.flows.drain_inbox import Drain, Hint, Looked, drain_inbox, keep_hint
 from include.flows.land_records import land_records
+from include.flows.publish_run import publish_run
 from include.flows.pull_changes import pull_changes
+from include.flows.reconcile import reconcile
 from include.policy import load_policy
 from include.ports import Fatal, RawRecord, Rejected, Retryable, Transaction, Translated
 from include.store.postgres import PostgresStore
@@ -87,6 +89,11 @@ class Desk:
         query = """
             SELECT body->>'status' FROM delivery.outbox WHERE kind = %s AND state <> 'superseded' ORDER BY message_id
         """
+        with psycopg.connect(self.url) as connection:
+            return [row[0] for row in connection.execute(query, (kind,)).fetchall()]
+
+    def bodies(self, kind: str) -> list[dict[str, Any]]:
+        query = "SELECT body FROM delivery.outbox WHERE kind = %s ORDER BY message_id"
         with psycopg.connect(self.url) as connection:
             return [row[0] for row in connection.execute(query, (kind,)).fetchall()]
 
@@ -319,6 +326,76 @@ def test_who_looked_earlier_and_comes_later_says_nothing(desk: Desk) -> None:
     desk.platform.look_at = slow  # type: ignore[method-assign]
     desk.drain()
     assert desk.said("payment_activity") == ["SUCCEEDED"]
+def see(desk: Desk, draw: Draw, turn: str, **files: str) -> None:
+    source = Live(draw(folder=turn, **files))
+    for entity in (name for name in source.entities if name in files):
+        pull_and_land(source, desk.store, entity=entity)
+    while tell_landed(desk.store, POLICY):
+        pass
+
+
+def now(desk: Desk) -> dict[str, str]:
+    """The status of each invoice as it was last said."""
+    query = "SELECT subject, body->>'status' FROM delivery.outbox WHERE kind = 'invoice_status' ORDER BY message_id"
+    with psycopg.connect(desk.url) as connection:
+        return {str(subject): str(status) for subject, status in connection.execute(query)}
+
+
+def test_a_credit_note_and_a_void_take_it_back_and_so_does_a_returned_payment(desk: Desk, draw: Draw) -> None:
+    paid = "P C1 INV-1 SGD 100.00 2026-03-01 {} I1\nQ C1 INV-2 SGD 50.00 2026-03-01 succeeded I2"
+    see(desk, draw, "a", payments=paid.format("succeeded"))
+    assert now(desk) == {"invoices/I1": "PAID", "invoices/I2": "PARTIALLY_PAID"}
+    see(desk, draw, "b", credit_notes="CN1 CN-1 C1 I2 2026-03-05 SGD 68.00")
+    assert now(desk) == {"invoices/I1": "PAID", "invoices/I2": "PAID"}
+    see(desk, draw, "c", payments=paid.format("reversed"))
+    assert now(desk) == {"invoices/I1": "OPEN", "invoices/I2": "PAID"}
+    see(desk, draw, "d", invoices="I1 INV-1 C1 2026-02-01 2026-03-03 SGD 100.00 void O1")
+    assert now(desk) == {"invoices/I1": "VOID", "invoices/I2": "PAID"}
+    assert desk.said("deal_status")[-1] == "PAID"
+
+
+def test_a_payment_of_several_invoices_settles_all_and_its_refund_takes_back_no_more_than_it_is(
+    desk: Desk, draw: Draw
+) -> None:
+    pull_and_land(
+        Live(draw(folder="a", payments="P C1 INV-1,INV-2 SGD 218.00 2026-03-01 succeeded".replace(",", "_"))),
+        desk.store,
+        entity="payments",
+    )
+    reconcile(desk.store, as_of=date(2026, 3, 31), policy=POLICY)
+    publish_run(desk.store, as_of=date(2026, 3, 31))
+    tell_landed(desk.store, POLICY)
+    assert now(desk) == {"invoices/I1": "PAID", "invoices/I2": "PAID"}
+    see(desk, draw, "b", refunds="R P SGD 50.00 2026-04-02 succeeded")
+    assert now(desk) == {"invoices/I1": "PAID", "invoices/I2": "PARTIALLY_PAID"}
+    see(desk, draw, "c", refunds="R P SGD 200.00 2026-04-02 succeeded")
+    assert now(desk) == {"invoices/I1": "PARTIALLY_PAID", "invoices/I2": "OPEN"}
+
+
+def test_a_renewal_that_is_paid_tells_its_deal_and_asks_for_its_booking_once(desk: Desk, draw: Draw) -> None:
+    subscription = "S1 C1 2026-01-31 2027-01-31 SGD 10 45.50 month active"
+    for turn, files in enumerate(
+        [
+            {"subscriptions": subscription, "accounts": "001A Acme - SG"},
+            {"renewals": "006R Won true true S1/2027-01-31"},
+            {"orders": "O9 SO-9 C1 2027-01-31 SGD 100.00 confirmed 006R"},
+            {"invoices": "I9 INV-9 C1 2027-01-31 2027-03-02 SGD 100.00 posted O9"},
+        ]
+    ):
+        source = Live(draw(folder=f"renewal{turn}", **files))
+        for entity in source.entities:
+            pull_and_land(source, desk.store, entity=entity)
+    see(desk, draw, "part", payments="P9 C1 INV-9 SGD 60.00 2027-02-01 succeeded I9")
+    assert desk.bodies("deal_renewed") == []
+    paid = "P9 C1 INV-9 SGD 60.00 2027-02-01 succeeded I9\nQ9 C1 INV-9 SGD 40.00 2027-02-02 succeeded I9"
+    for turn in ("all", "again"):
+        see(desk, draw, turn, payments=paid)
+    assert desk.bodies("deal_renewed") == [
+        {"opportunity_id": "006R", "arr": "5460.00", "renewal_date": "2028-01-31"}
+    ]
+    assert [body["title"] for body in desk.bodies("task")] == [
+        "Subscription S1: book the renewal, it is paid"
+    ]
 
 
 def test_of_two_who_decide_at_once_the_later_knows_what_the_earlier_saw(desk: Desk) -> None:

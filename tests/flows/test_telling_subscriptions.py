@@ -26,7 +26,8 @@ class Books:
     def see(self, **files: str) -> None:
         self.turn += 1
         source = Live(self.draw(folder=f"turn{self.turn}", **files))
-        for entity in (name for name in source.entities if name in files):
+        drawn = {"opportunities" if name == "renewals" else name for name in files}
+        for entity in (name for name in source.entities if name in drawn):
             pull_changes(source, self.store, entity=entity)
             land_records(source, self.store, entity=entity)
 
@@ -51,6 +52,7 @@ def test_a_subscription_is_told_once_with_its_worth_and_its_dates(books: Books) 
     assert body == {
         "subscription_id": "S1", "account_id": "001A", "start_date": "2026-01-31", "end_date": "2027-01-30",
         "renewal_date": "2027-01-31", "currency": "SGD", "quantity": "10", "arr": "5460.00", "status": "ACTIVE",
+        "arr_change": "5460.00", "arr_changed_on": "2026-01-31", "change": "START",
     }  # fmt: skip
 
 
@@ -63,6 +65,12 @@ def test_an_amendment_changes_what_is_told_on_the_day_it_takes_effect(books: Boo
         ("10", "5460.00"),
         ("25", "13650.00"),
     ]
+    newest = books.told()[-1]
+    assert (newest["arr_change"], newest["arr_changed_on"], newest["change"]) == (
+        "8190.00",
+        "2026-03-01",
+        "QTY",
+    )
 
 
 def test_a_renewal_moves_the_date_and_a_cancellation_ends_it(books: Books) -> None:
@@ -89,15 +97,34 @@ def test_an_amendment_nobody_can_read_keeps_its_subscription_untold(books: Books
     assert books.tell("2026-02-02") == {}
 
 
-def test_each_step_before_a_renewal_is_one_task(books: Books) -> None:
+def test_a_renewal_is_opened_by_itself_and_each_later_step_is_one_task(books: Books) -> None:
     assert books.tell("2026-02-01") == {"subscription": 1}
+    assert books.tell("2026-10-02") == {}
     assert books.tell("2026-10-03") == {"renewal": 1}
     assert books.tell("2026-10-04") == {}
     assert books.tell("2026-11-02") == {"renewal": 1}
-    assert [body["title"] for body in books.told("task")] == [
-        "Subscription S1: open the renewal",
-        "Subscription S1: send the quote",
-    ]
+    [deal] = books.told("renewal_deal")
+    assert (deal["renewal_key"], deal["close_date"], deal["arr"]) == (
+        "S1/2027-01-31",
+        "2027-01-31",
+        "5460.00",
+    )
+    assert [body["title"] for body in books.told("task")] == ["Subscription S1: send the quote"]
+
+
+def test_a_renewal_that_was_won_asks_for_nothing_more(books: Books) -> None:
+    books.see(renewals="006R Won true true S1/2027-01-31")
+    for day in ("2026-10-03", "2026-11-02", "2026-12-02", "2027-01-31"):
+        books.tell(day)
+    assert books.told("task") == books.told("renewal_deal") == []
+
+
+def test_a_term_that_was_renewed_is_renewed_again(books: Books) -> None:
+    books.see(amendments="A1 S1 1 RENEW 2027-01-31")
+    books.tell("2027-02-01")
+    assert books.tell("2027-10-02") == {}
+    assert books.tell("2027-10-03") == {"renewal": 1}
+    assert [body["renewal_key"] for body in books.told("renewal_deal")] == ["S1/2028-01-31"]
 
 
 @pytest.mark.parametrize(
@@ -109,6 +136,11 @@ def test_each_step_before_a_renewal_is_one_task(books: Books) -> None:
         ("2026-12-15", 61, None),
         ("2027-01-31", 61, "renew or let it end"),
         ("2027-02-01", 0, None),
+        ("2026-11-01", 0, "open the renewal"),
+        ("2026-11-02", 0, "send the quote"),
+        ("2026-12-02", 0, "give notice"),
+        ("2027-01-01", 0, "escalate the renewal"),
+        ("2026-12-15", 60, "give notice"),
     ],
 )
 def test_the_step_that_is_due(today: str, overdue: int, name: str | None) -> None:
@@ -116,4 +148,8 @@ def test_the_step_that_is_due(today: str, overdue: int, name: str | None) -> Non
     step = due_renewal_step(
         date(2027, 1, 31), today=date.fromisoformat(today), overdue_days=overdue, rules=rules
     )
+    lost = due_renewal_step(
+        date(2027, 1, 31), today=date.fromisoformat(today), overdue_days=0, rules=rules, deal="lost"
+    )
+    assert (lost.name if lost else None) == ("renew or let it end" if today == "2027-01-31" else None)
     assert (step.name if step else None) == name

@@ -115,7 +115,7 @@ class Desk:
 
 def closed_won(desk: Desk) -> int:
     """A won deal becomes an order, its reference and an invoice; one the gate refuses becomes its owner's task."""
-    decided = sum(create_order(desk.store, desk.policy, BILLING).values())
+    decided = sum(create_order(desk.store, desk.policy, BILLING, today=TODAY).values())
     return decided + desk.deliver("erp", "salesforce")
 
 

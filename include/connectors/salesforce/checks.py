@@ -14,6 +14,9 @@ from include.ports import Stop
 EXTERNAL_IDS = {target.sobject: target.key for target in TARGETS.values() if target.key.endswith("__c")}
 """By what a record is found again: two of them with one value would be one thing twice."""
 
+WITH_THEIR_DEAL = {"OpportunityLineItem"}
+"""Who may edit the deal may edit these and take them out: Salesforce knows no right of their own."""
+
 FREE_CALLS_WARN = 0.3
 _LOGIN = "check key, secret and domain of the connection salesforce_api, and that its user is active"
 _FEW = "let the permission set of our user read what is named"
@@ -61,7 +64,7 @@ def _permissions(client: SalesforceClient) -> Answer:
         shown = {field["name"] for field in described["fields"]}
         if hidden := [name for name in FIELDS[entity] if name not in shown | {CURRENCY}]:
             few[sobject] = f"hides {', '.join(hidden)}"
-        many += [f"delete {sobject}"] * bool(described.get("deletable"))
+        many += [f"delete {sobject}"] * bool(described.get("deletable") and sobject not in WITH_THEIR_DEAL)
     return permissions(few=few, many=many, mend_few=_FEW, mend_many=_MANY)
 
 

@@ -26,6 +26,10 @@ def _reference(body: Body) -> Translated:
     return {"id": body["opportunity_id"], "erp_order_id": body["order_id"]}
 
 
+def _flags(body: Body) -> Translated:
+    return {"id": body["opportunity_id"], "rev_rec_flag": body["flags"]}
+
+
 def _activity(body: Body) -> Translated:
     return {name: body[name] for name in ("id", "type", "account_id", "currency", "amount", "status")}
 
@@ -33,6 +37,16 @@ def _activity(body: Body) -> Translated:
 def _subscription(body: Body) -> Translated:
     told = {name: value for name, value in body.items() if name != "subscription_id"}
     return {"id": body["subscription_id"], "number": body["subscription_id"], **told}
+
+
+def _renewal(body: Body) -> Translated:
+    """The opportunity to be, as it begins; from then on it is its owner's."""
+    told = ("name", "account_id", "stage", "type", "close_date", "owner_id", "arr", "renewal_date")
+    return {"key": body["renewal_key"]} | {name: body[name] for name in told}
+
+
+def _renewed(body: Body) -> Translated:
+    return {"id": body["opportunity_id"], "arr": body["arr"], "renewal_date": body["renewal_date"]}
 
 
 def _task(body: Body) -> Translated:
@@ -49,19 +63,24 @@ ROWS: Mapping[str, tuple[str, Callable[[Body], Translated]]] = {
     "invoice_status": ("invoices", _invoice),
     "deal_status": ("opportunities", _deal),
     "order_reference": ("opportunities", _reference),
+    "revenue_flags": ("opportunities", _flags),
     "payment_activity": ("payment_activities", _activity),
     "subscription_status": ("subscriptions", _subscription),
+    "renewal_deal": ("renewals", _renewal),
+    "deal_renewed": ("opportunities", _renewed),
     "task": ("tasks", _task),
     "dunning": ("tasks", _task),
 }
 """Kind of message -> what is written, and how its body says so. Nothing unknown is written: it stays as it is."""
 
 INVOICES, ACTIVITIES = "invoices", "payment_activities"
-ORDER = ("accounts", "opportunities", INVOICES, ACTIVITIES, "subscriptions", "tasks")
+ORDER = ("accounts", "opportunities", "renewals", INVOICES, ACTIVITIES, "subscriptions", "tasks")
 """What others refer to is written first."""
 
 TASKS = "tasks"
-"""A task once made is its owner's: sent again it would be opened again. All else may be written twice."""
+RENEWALS = "renewals"
+"""Tasks and deals once made are their owners': sent again a task would be opened again, a deal put back to its first
+stage. So they are looked for first, if they may be there. All else may be written twice."""
 
 
 class SalesforceEffects:
@@ -74,9 +93,17 @@ class SalesforceEffects:
         self._writer = writer
 
     def look(self, messages: Sequence[Message]) -> Mapping[str, str]:
-        """The tasks that are there. What says how something is may be said again. Raises Retryable, Fatal."""
-        tasks = [message.key for message in messages if _entity(message) == TASKS]
-        return self._writer.look(TASKS, tasks) if tasks else {}
+        """The tasks and renewals there are. What says how something is may be said again. Raises Retryable, Fatal."""
+        found: dict[str, str] = {}
+        for entity in (TASKS, RENEWALS):
+            keys = {
+                str(_row(message)["key"]): message.key
+                for message in messages
+                if _entity(message) == entity
+            }
+            there = self._writer.look(entity, sorted(keys)) if keys else {}
+            found |= {keys[key]: native_id for key, native_id in there.items()}
+        return found
 
     def send(self, messages: Sequence[Message]) -> Mapping[str, Outcome]:
         """Every row by its key."""

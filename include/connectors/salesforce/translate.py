@@ -8,7 +8,13 @@ from include.connectors.wire import as_text
 from include.domain.entities import ENTITIES
 from include.ports import Translated
 
-SOBJECTS = {"accounts": "Account", "contacts": "Contact", "opportunities": "Opportunity"}
+SOBJECTS = {
+    "accounts": "Account",
+    "contacts": "Contact",
+    "opportunities": "Opportunity",
+    "deal_lines": "OpportunityLineItem",
+    "price_books": "Pricebook2",
+}
 """Entity -> sObject."""
 
 STAMP = "SystemModstamp"
@@ -53,7 +59,31 @@ FIELDS: dict[str, dict[str, str]] = {
         "Product__c": "product",
         "List_Price__c": "list_price",
         "OwnerId": "owner_id",
+        "Pricebook2Id": "price_book_id",
+        "Contract_Signed_On__c": "contract_signed_on",
+        "Start_Date__c": "start_date",
+        "Last_Day__c": "last_day",
+        "Billing_Interval__c": "billing_interval",
+        "Payment_Terms_Days__c": "payment_terms_days",
+        "Payment_Terms_Approved__c": "payment_terms_approved",
+        "PO_Required__c": "po_required",
+        "PO_Number__c": "po_number",
+        "Approved_At__c": "approved_at",
+        "Prices_Edited_At__c": "prices_edited_at",
+        "Revenue_Flags__c": "revenue_flags",
+        "Renewal_Key__c": "renewal_key",
     },
+    "deal_lines": {
+        "Id": "id",
+        "OpportunityId": "opportunity_id",
+        "ProductCode": "product",
+        "Quantity": "quantity",
+        "ListPrice": "list_price",
+        "TotalPrice": "amount",
+        "CurrencyIsoCode": "currency",
+        "LastModifiedDate": "edited_at",
+    },
+    "price_books": {"Id": "id", "Name": "name", "IsActive": "is_active"},
 }
 """Entity -> Salesforce field -> canonical field."""
 
@@ -91,6 +121,21 @@ TARGETS: dict[str, Target] = {
             "erp_order_id": "ERP_Order_Id__c",
             "rev_rec_flag": "Rev_Rec_Flag__c",
             "payment_status": "Payment_Status__c",
+            "arr": "ARR__c",
+            "renewal_date": "Renewal_Date__c",
+        },
+    ),
+    "renewals": Target(
+        "Opportunity",
+        "Renewal_Key__c",
+        {
+            "key": "Renewal_Key__c",
+            "name": "Name",
+            "account_id": "AccountId",
+            "stage": "StageName",
+            "type": "Type",
+            "close_date": "CloseDate",
+            "owner_id": "OwnerId",
             "arr": "ARR__c",
             "renewal_date": "Renewal_Date__c",
         },
@@ -139,6 +184,9 @@ TARGETS: dict[str, Target] = {
             "currency": "Currency__c",
             "quantity": "Quantity__c",
             "arr": "ARR__c",
+            "arr_change": "ARR_Change__c",
+            "arr_changed_on": "ARR_Changed_On__c",
+            "change": "Last_Change__c",
             "status": "Status__c",
         },
     ),

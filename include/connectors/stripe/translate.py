@@ -89,7 +89,9 @@ def _payment(charge: Payload, zone: tzinfo) -> Translated:
 
 def _attempt(event: Payload, _zone: tzinfo) -> Translated:
     charge = _inside(_inside(event, "data"), "object")
-    metadata = _inside(charge, "metadata")
+    metadata, outcome = _inside(charge, "metadata"), _inside(charge, "outcome")
+    card = _inside(_inside(charge, "payment_method_details"), "card")
+    scheme = as_text(card.get("brand"))
     return {
         "id": as_text(event.get("id")),
         "payment_id": as_text(charge.get("id")),
@@ -97,9 +99,19 @@ def _attempt(event: Payload, _zone: tzinfo) -> Translated:
         # A charge is one attempt; who tries one payment several times, numbers them.
         "attempt_no": as_text(metadata.get("attempt_no")) or "1",
         "outcome": as_text(charge.get("status")),
-        "decline_code": as_text(_inside(charge, "outcome").get("reason") or charge.get("failure_code")),
+        "decline_code": as_text(outcome.get("reason") or charge.get("failure_code")),
         "occurred_at": _instant_text(event.get("created")) or as_text(metadata.get("occurred_at")),
+        "network_code": as_text(outcome.get("network_decline_code")),
+        "advice_code": _advice(outcome, scheme),
+        "scheme": scheme,
+        "card": as_text(card.get("fingerprint")),
     }
+
+
+def _advice(outcome: Payload, scheme: str | None) -> str | None:
+    """The network's advice: a merchant advice code of Mastercard under that name, else Stripe's word for it."""
+    code = as_text(outcome.get("network_advice_code"))
+    return f"MAC{code}" if code and scheme == "mastercard" else as_text(outcome.get("advice_code"))
 
 
 def _reversal(dated: str) -> Translator:

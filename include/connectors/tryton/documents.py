@@ -15,6 +15,9 @@ from include.ports import Rejected
 
 One = Callable[[str, Sequence[Any], Sequence[str]], Record]
 
+LINE_BY_LINE, AS_A_WHOLE = "manual", "order"
+"""How a sale is invoiced, in Tryton's words: when somebody asks for it, or once it is processed."""
+
 
 def party(one: One, new: NewCustomer) -> Record:
     address: dict[str, Any] = {}
@@ -47,6 +50,8 @@ def sale(one: One, new: NewOrder) -> Record:
         "reference": new.opportunity_id,
         "currency": one("currency.currency", [["code", "=", new.currency]], ("code",))["id"],
         "sale_date": day(new.ordered_on),
+        "description": f"PO {new.po_number}" if new.po_number else "",
+        "invoice_method": LINE_BY_LINE if new.line_by_line else AS_A_WHOLE,
         "lines": [["create", [_sale_line(one, line) for line in new.lines]]],
     }
 

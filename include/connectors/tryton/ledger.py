@@ -51,7 +51,7 @@ class TrytonLedger:
     def order_of(self, opportunity_id: str) -> Booked | None:
         """The first sale that names the opportunity and is not cancelled."""
         domain = [["reference", "=", opportunity_id], ["state", "!=", "cancelled"]]
-        found = self._find("sale.sale", domain, _SHOWN)
+        found = self._find("sale.sale", domain, (*_SHOWN, KEY))
         return _booked(found) if found else None
 
     def invoice(self, order_id: str, *, issued_on: date) -> Sequence[Booked]:
@@ -60,6 +60,31 @@ class TrytonLedger:
         if not sale["invoices"]:
             raise Retryable(f"ERP sale.sale/{order_id} ({sale['state']}) has no invoice yet")
         return [_booked(self._post(one, issued_on)) for one in sale["invoices"]]
+
+    def invoice_line(self, order_id: str, *, line: int, key: str, issued_on: date) -> Booked:
+        """The invoice of one line: our module's button `bill` makes it, once; then it has its key, and is posted."""
+        sale = self._one("sale.sale", [["id", "=", native(order_id)]], ("state", "invoice_method", "lines"))
+        if sale["invoice_method"] != documents.LINE_BY_LINE or line > len(sale["lines"]):
+            raise Rejected(f"ERP sale.sale/{order_id} is not billed line by line, or has no line {line}")
+        if sale["state"] not in ("processing", "done"):
+            raise Retryable(f"ERP sale.sale/{order_id} is {sale['state']}: not processed yet")
+        line_id = sale["lines"][line - 1]
+        fields = ("invoice_lines.invoice",)
+        of_line = self._one("sale.line", [["id", "=", line_id]], fields)
+        if not of_line["invoice_lines"]:
+            self._client.act("sale.line", line_id, "bill", fields=fields)
+            of_line = self._one("sale.line", [["id", "=", line_id]], fields)
+        made = {one["invoice"] for one in of_line["invoice_lines"]}
+        if len(made) != 1:
+            raise Rejected(f"ERP sale.line/{line_id} has {len(made)} invoices, where it is to have one")
+        return self._keyed(made.pop(), key, issued_on)
+
+    def _keyed(self, invoice_id: Any, key: str, issued_on: date) -> Booked:
+        """A draft invoice with its key, posted; one that has it already as it is."""
+        found = self._one("account.invoice", [["id", "=", invoice_id]], (*_SHOWN, KEY))
+        if found[KEY] is None and found["state"] == "draft":
+            found = self._client.change("account.invoice", invoice_id, {KEY: key}, fields=(*_SHOWN, KEY))
+        return _booked(self._post(invoice_id, issued_on))
 
     def payment(self, new: NewPayment) -> Booked:
         """The payment of this key: submitted, processed by the wizard, and marked as succeeded."""
@@ -157,4 +182,9 @@ class TrytonLedger:
 
 
 def _booked(record: Record) -> Booked:
-    return Booked(native_id=str(record["id"]), number=str(record["number"] or ""), state=str(record["state"]))
+    return Booked(
+        native_id=str(record["id"]),
+        number=str(record["number"] or ""),
+        state=str(record["state"]),
+        key=str(record.get(KEY) or ""),
+    )

@@ -78,6 +78,7 @@ READINGS = {
             "email": At("email"),
             "crm_account_id": At("crm_account"),
             "parent_id": At("parent"),
+            "legal_hold": At("legal_hold"),
         },
         domain=[["replaced_by", "=", None]],  # merged into another, which has its documents now
         by_company=False,
@@ -105,6 +106,7 @@ READINGS = {
             "tax": At("tax_amount"),
             "status": At("state"),
             "disputed": At("disputed"),
+            "promised_until": At("promised_until"),
         },
         domain=_posted("invoice"),
     ),

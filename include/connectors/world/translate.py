@@ -12,6 +12,8 @@ FILES: dict[str, str] = {
     "accounts": "salesforce/Account.csv",
     "contacts": "salesforce/Contact.csv",
     "opportunities": "salesforce/Opportunity.csv",
+    "deal_lines": "salesforce/OpportunityLineItem.csv",
+    "price_books": "salesforce/Pricebook2.csv",
     "customers": "erp/customers.csv",
     "orders": "erp/orders.csv",
     "invoices": "erp/invoices.csv",

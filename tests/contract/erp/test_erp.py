@@ -9,7 +9,18 @@ import pytest
 from include.ledger import NewCreditNote, NewPayment, OrderLine
 from include.ports import Fatal, Rejected, Retryable
 from tests.contract.erp.conftest import Erp
-from tests.contract.erp.selling import NUMBERS, TODAY, customer, day, invoiced, latest, money, order, paid
+from tests.contract.erp.selling import (
+    NUMBERS,
+    TODAY,
+    customer,
+    day,
+    invoiced,
+    latest,
+    line,
+    money,
+    order,
+    paid,
+)
 
 # --- reading
 
@@ -379,3 +390,47 @@ def test_no_word_of_a_refusal_names_the_customer(erp: Erp):
     with pytest.raises(Rejected) as refused:
         erp.ledger().order(order(erp, customer_id=made.native_id))
     assert "Acme" not in str(refused.value)
+
+
+# --- invoices line by line
+
+
+def test_an_order_billed_line_by_line_has_an_invoice_for_each_line_asked_for_and_no_other(erp: Erp):
+    ledger = erp.ledger()
+    sold = ledger.order(order(erp, lines=[line("30.00"), line("40.00")], line_by_line=True, po_number="PO-7"))
+    assert_processed(erp, sold.native_id, invoices=0)
+    keys = [f"invoice/v1|{next(NUMBERS)}" for _ in range(2)]
+    second = ledger.invoice_line(sold.native_id, line=2, key=keys[1], issued_on=latest(erp))
+    assert second.state == "posted"
+    again = ledger.invoice_line(sold.native_id, line=2, key=keys[1], issued_on=latest(erp))
+    assert again == second
+    assert_processed(erp, sold.native_id, invoices=1)
+    first = ledger.invoice_line(sold.native_id, line=1, key=keys[0], issued_on=latest(erp))
+    rows = erp.rows(
+        "account.invoice",
+        [["id", "in", [int(first.native_id), int(second.native_id)]]],
+        ["untaxed_amount", "tieout_key", "sales"],
+    )
+    told = {row["id"]: (row["untaxed_amount"], row["tieout_key"]) for row in rows}
+    assert told == {
+        int(first.native_id): (money("60.00"), keys[0]),
+        int(second.native_id): (money("80.00"), keys[1]),
+    }
+    assert all([str(one) for one in row["sales"]] == [sold.native_id] for row in rows)
+    assert (
+        erp.only("sale.sale", [["id", "=", int(sold.native_id)]], ["description"])["description"] == "PO PO-7"
+    )
+
+
+def test_a_line_that_is_not_there_and_an_order_billed_as_a_whole_are_refused(erp: Erp):
+    ledger = erp.ledger()
+    by_line = ledger.order(order(erp, line_by_line=True))
+    whole = ledger.order(order(erp))
+    for sold, number in ((by_line, 2), (whole, 1)):
+        with pytest.raises(Rejected, match="line by line"):
+            ledger.invoice_line(sold.native_id, line=number, key=f"k{next(NUMBERS)}", issued_on=latest(erp))
+
+
+def assert_processed(erp: Erp, sale: str, *, invoices: int) -> None:
+    row = erp.only("sale.sale", [["id", "=", int(sale)]], ["state", "invoices"])
+    assert (row["state"], len(row["invoices"])) == ("processing", invoices)

@@ -1,0 +1,92 @@
+"""What a subscription's renewal asks for on a day: the deal that renews it, or a step of its account's owner."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from include.domain.delivery import Message, key_of
+from include.domain.renewal_steps import Deal, RenewalStep, due_renewal_step
+from include.flows.put_message import put_message
+from include.policy import Policy
+from include.ports import Row, Transaction
+
+CRM = "salesforce"
+
+
+@dataclass(frozen=True)
+class Term:
+    """A subscription (a row of `subscriptions_to_tell`), the day it renews on, and its ARR in major units."""
+
+    row: Row
+    renews_on: date
+    arr: str
+
+    @property
+    def key(self) -> str:
+        """What the deal that renews this term is found by in the CRM."""
+        return f"{self.row['subscription_id']}/{self.renews_on}"
+
+
+def ask_renewal(tx: Transaction, term: Term, policy: Policy, *, today: date) -> bool:
+    """Ask for the step that is due, once for each renewal date and step; whether it was asked for anew."""
+    deals = tx.rows("renewal_deal", renewal_key=term.key)
+    deal = deals[0] if deals else None
+    step = due_renewal_step(
+        term.renews_on,
+        today=today,
+        overdue_days=term.row["overdue_days"],
+        rules=policy.renewals.rules,
+        deal=_standing(deal),
+    )
+    if step is None or (step.opens and deal):
+        return False
+    message = _deal(term, policy) if step.opens else _task(term, step, deal)
+    return put_message(tx, message).what == "new"
+
+
+def _standing(deal: Row | None) -> Deal:
+    if deal is None:
+        return None
+    return "won" if deal["is_won"] else "lost" if deal["is_closed"] else "open"
+
+
+def _deal(term: Term, policy: Policy) -> Message:
+    words, subscription_id = policy.renewals.opportunity, term.row["subscription_id"]
+    return _message(
+        term,
+        "renewal_deal",
+        key_of("renewal", subscription_id, term.renews_on, "deal"),
+        {
+            "renewal_key": term.key,
+            "name": f"Renewal of {subscription_id} on {term.renews_on}",
+            "account_id": term.row["crm_account_id"],
+            "stage": words.stage,
+            "type": words.type,
+            "close_date": term.renews_on.isoformat(),
+            "owner_id": term.row["owner_id"],
+            "arr": term.arr,
+            "renewal_date": term.renews_on.isoformat(),
+        },
+    )
+
+
+def _task(term: Term, step: RenewalStep, deal: Row | None) -> Message:
+    subscription_id = term.row["subscription_id"]
+    days = "today" if not step.days_before else f"from {step.days_before} days before"
+    body = {
+        "account_id": term.row["crm_account_id"],
+        "owner_id": term.row["owner_id"],
+        "title": f"Subscription {subscription_id}: {step.name}",
+        "proof": f"it renews on {term.renews_on}; {step.name} {days}",
+    }
+    if deal:
+        body["opportunity_id"] = deal["opportunity_id"]
+    return _message(term, "task", key_of("renewal", subscription_id, term.renews_on, step.name), body)
+
+
+def _message(term: Term, kind: str, key: str, body: Mapping[str, Any]) -> Message:
+    """Owner, account, deal and ARR may change while it waits; what has left stays as it is."""
+    subject = f"tasks/{term.row['subscription_id']}"
+    based_on = "|".join(str(body.get(name)) for name in ("owner_id", "account_id", "opportunity_id", "arr"))
+    return Message(key=key, kind=kind, target=CRM, subject=subject, body=body, based_on=based_on)
