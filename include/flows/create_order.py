@@ -34,12 +34,19 @@ def create_order(
     store: Store, policy: Policy, billing: Billing, *, opportunities: Sequence[str] | None = None
 ) -> Counter[str]:
     """Decide what is missing for won deals, for all of them or for some; how often each kind of effect was decided."""
-    cancelled = policy.statuses["orders"]["CANCELLED"]
-    done: Counter[str] = Counter()
     with store.transaction() as tx:
-        wanted = {"cancelled": list(cancelled), "opportunities": opportunities and list(opportunities)}
-        for deal in tx.rows("deals_to_bill", **wanted):
-            done.update(_decide(tx, deal, policy, billing))
+        return decide_deals(tx, policy, billing, opportunities=opportunities)
+
+
+def decide_deals(
+    tx: Transaction, policy: Policy, billing: Billing, *, opportunities: Sequence[str] | None = None
+) -> Counter[str]:
+    """As `create_order`, inside a transaction that is under way."""
+    cancelled = policy.statuses["orders"]["CANCELLED"]
+    wanted = {"cancelled": list(cancelled), "opportunities": opportunities and list(opportunities)}
+    done: Counter[str] = Counter()
+    for deal in tx.rows("deals_to_bill", **wanted):
+        done.update(_decide(tx, deal, policy, billing))
     return done
 
 
