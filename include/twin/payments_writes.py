@@ -202,6 +202,7 @@ def _refund(request: Request, book: Book, form: Form) -> Body:
     refund["balance_transaction"] = _moved(book, refund, amount=-amount, fee=0)
     book.put("refunds", Item(refund))
     _happened(book, "charge.refunded", charge)
+    _happened(book, "refund.created", refund)
     return refund
 
 
