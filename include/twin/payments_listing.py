@@ -21,8 +21,8 @@ class Listing(Sequence[Item]):
         self._newest: dict[str, int] = {}
         for item in some:
             self._newest[item.id] = max(item.created, self._newest.get(item.id, item.created))
-        # Reversed for ties, which keep their order when served.
-        self._held = sorted(some[::-1], key=self._key)
+        newest_last = list(reversed(some))  # ties keep their order when served
+        self._held = sorted(newest_last, key=self._key)
         self._span: dict[str, tuple[int, int]] = {}
         self._of_payout: defaultdict[str, list[int]] = defaultdict(list)
         for position in range(len(self._held)):
