@@ -42,7 +42,7 @@ def decide_payment_status(tx: Transaction, looked: Looked, policy: Policy) -> in
         _lock(tx, "invoices", row["invoice_id"])
         for invoice, now in _standings(tx, "invoice_with_its_deal", words, invoice_id=row["invoice_id"]):
             _say(tx, "invoice_status", f"invoices/{invoice['invoice_id']}", _told(invoice, now))
-            if looked.facts:
+            if looked.facts and looked.entity in TYPES:
                 activity = _activity(looked, invoice, words)
                 _say(tx, "payment_activity", f"activities/{activity['id']}", activity)
             deals.add(invoice["opportunity_id"])
@@ -56,7 +56,7 @@ def decide_payment_status(tx: Transaction, looked: Looked, policy: Policy) -> in
 
 
 def tell_landed(store: Store, policy: Policy, *, most: int = LANDED_AT_ONCE) -> int:
-    """Say how the invoices stand of which a payment, refund or dispute landed since the last time; how many those were.
+    """Say how the invoices stand of which something landed since the last time; how many things that were.
 
     With every event lost, the reads alone tell the same, only later. The next call goes on where this one ended.
     """

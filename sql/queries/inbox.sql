@@ -50,7 +50,8 @@ FROM unnest(
 WHERE hint.hint_id = done.hint_id AND hint.fence = done.fence AND hint.state = 'taken';
 
 -- name: invoices_of_object
--- The invoices an object is about: those its payment says, and those the newest published run posted it to.
+-- The invoices an object is about: those its payment says, and those the newest published run posted it to; an invoice
+-- is about itself, a credit note about the invoice it takes back.
 WITH payment AS (
     SELECT CASE %(entity)s WHEN 'payments' THEN %(native_id)s ELSE (
         SELECT payment_id FROM delivery.returns WHERE entity = %(entity)s AND native_id = %(native_id)s
@@ -62,6 +63,11 @@ SELECT invoice_id FROM delivery.payments JOIN payment ON payment_id = native_id 
 UNION
 SELECT side_b_id FROM recon.matches JOIN newest USING (run_id) JOIN payment ON side_a_id = payment_id
 WHERE recon = 'R3' AND side_a_type = 'payment' AND side_b_type = 'invoice' AND matches.state = 'posted'
+UNION
+SELECT %(native_id)s WHERE %(entity)s = 'invoices'
+UNION
+SELECT invoice_id FROM canonical.credit_notes
+WHERE %(entity)s = 'credit_notes' AND native_id = %(native_id)s AND superseded_in IS NULL AND invoice_id IS NOT NULL
 ORDER BY 1;
 
 -- name: invoice_with_its_deal
@@ -71,7 +77,8 @@ SELECT * FROM delivery.invoices WHERE invoice_id = %(invoice_id)s;
 SELECT * FROM delivery.invoices WHERE opportunity_id = %(opportunity_id)s ORDER BY invoice_id;
 
 -- name: money_of_invoice
--- Every payment for an invoice, with its share: what a run posted of it, else all of it.
+-- Every payment for an invoice, with its share: what a run posted of it, else all of it. Which payments these are is
+-- found first, by what each says and by what was posted, so that no other payment is ever read.
 WITH newest AS (
     SELECT run_id FROM recon.runs WHERE state = 'published' ORDER BY as_of DESC, computed_at DESC LIMIT 1
 ), posted AS (
@@ -79,16 +86,24 @@ WITH newest AS (
     FROM recon.matches JOIN newest USING (run_id)
     WHERE recon = 'R3' AND side_b_type = 'invoice' AND side_b_id = %(invoice_id)s AND matches.state = 'posted'
     GROUP BY side_a_id
+), concerned AS MATERIALIZED (
+    SELECT native_id AS payment_id FROM delivery.payments WHERE invoice_id = %(invoice_id)s
+    UNION
+    SELECT payment_id FROM posted
+), payment AS MATERIALIZED (
+    SELECT known.* FROM concerned
+    CROSS JOIN LATERAL (SELECT * FROM delivery.payments WHERE native_id = concerned.payment_id) AS known
 )
 SELECT payment.native_id AS payment_id, payment.status, payment.currency,
     coalesce(posted.minor, payment.amount_minor) AS amount_minor,
     coalesce(jsonb_agg(jsonb_build_object(
         'entity', returned.entity, 'status', returned.status, 'amount_minor', returned.amount_minor
     ) ORDER BY returned.entity, returned.native_id) FILTER (WHERE returned.native_id IS NOT NULL), '[]') AS returns
-FROM delivery.payments AS payment
+FROM payment
 LEFT JOIN posted ON posted.payment_id = payment.native_id
-LEFT JOIN delivery.returns AS returned ON returned.payment_id = payment.native_id
-WHERE payment.invoice_id = %(invoice_id)s OR posted.payment_id IS NOT NULL
+LEFT JOIN LATERAL (
+    SELECT * FROM delivery.returns WHERE returns.payment_id = payment.native_id
+) AS returned ON true
 GROUP BY payment.native_id, payment.status, payment.currency, posted.minor, payment.amount_minor
 ORDER BY payment.native_id;
 
@@ -102,7 +117,8 @@ ORDER BY message_id DESC LIMIT 1;
 SELECT coalesce(max(batch), 0) AS batch FROM ops.batches;
 
 -- name: landed_since
--- Payments, refunds and disputes that landed after a place, in their order, each as the newest word has it.
+-- Payments, refunds, disputes and credit notes that landed after a place, in their order, each as the newest word has it;
+-- and invoices, of which a payment may have landed before they did.
 WITH landed AS (
     SELECT recorded_in AS batch, 'payments' AS entity, native_id
     FROM canonical.payments WHERE superseded_in IS NULL AND recorded_in >= %(batch)s
@@ -112,6 +128,14 @@ WITH landed AS (
     UNION ALL
     SELECT recorded_in, 'disputes', native_id
     FROM canonical.disputes WHERE superseded_in IS NULL AND recorded_in >= %(batch)s
+    UNION ALL
+    SELECT recorded_in, 'credit_notes', native_id
+    FROM canonical.credit_notes WHERE superseded_in IS NULL AND recorded_in >= %(batch)s
+    UNION ALL
+    SELECT recorded_in, 'invoices', native_id
+    FROM canonical.invoices AS invoice
+    WHERE superseded_in IS NULL AND recorded_in >= %(batch)s
+        AND EXISTS (SELECT FROM delivery.payments AS paid WHERE paid.invoice_id = invoice.native_id)
 ), portion AS (
     SELECT * FROM landed
     WHERE (batch, entity || '/' || native_id) > (%(batch)s, %(place)s)

@@ -45,3 +45,7 @@ WHERE placed.kind = 'order' AND placed.state = 'confirmed' AND placed.finished_a
         SELECT FROM delivery.outbox AS billed
         WHERE billed.subject = 'orders/' || placed.remote_id AND billed.kind = 'invoice'
     );
+
+-- name: read_once
+-- Of these entities those that were read to their end and landed at least once: only then is anything proven of them.
+SELECT DISTINCT entity FROM ops.proofs WHERE entity = ANY (%(entities)s::text[]);

@@ -13,6 +13,7 @@ import stripe
 
 from include import wiring, wiring_hooks, wiring_lane
 from include.connectors.stripe.source import StripeSource
+from include.flows.check_completeness import check_completeness
 from include.flows.land_records import land_records
 from include.flows.pull_changes import pull_changes
 from include.local.processes import wait_for
@@ -71,6 +72,7 @@ def read(store: PostgresStore) -> None:
         for entity in source.entities:
             pull_changes(source, store, entity=entity)
             land_records(source, store, entity=entity)
+            check_completeness(source, store, entity=entity)
 
 
 def knock(number: str, charge: str) -> str:
