@@ -15,7 +15,7 @@ from psycopg.rows import dict_row
 
 from include.local import services
 from include.local.bring_up import Platform, platform_up
-from include.local.databases import DatabaseUrls
+from include.local.databases import DatabaseUrls, recreate_database
 from include.local.demo import EXTRACTIONS, PARSE_TIMEOUT_S, RUN_TIMEOUT_S, business_day
 from include.local.home import PROJECT, Home
 from include.local.postgres import server
@@ -207,13 +207,14 @@ def raised() -> Iterator[Stage]:
     steps = Steps(crash_log=HOME.logs / "crash.log")
     with patch.object(services, "airflow_environment", _with_our_dags(services.airflow_environment)):
         try:
-            with (
-                server(HOME) as urls,
-                platform_up(steps, home=HOME, world=world, leashed=False, replace=True) as up,
-            ):
-                stage = Stage(up, urls, load_secrets(HOME), last_day(world, today=datetime.now(UTC).date()))
-                _read_in(stage)
-                yield stage
+            with server(HOME) as urls:
+                # The twin begins anew with the world's rows, and so must what we know of it.
+                recreate_database(urls.app, admin=urls.admin)
+                with platform_up(steps, home=HOME, world=world, leashed=False, replace=True) as up:
+                    day = last_day(world, today=datetime.now(UTC).date())
+                    stage = Stage(up, urls, load_secrets(HOME), day)
+                    _read_in(stage)
+                    yield stage
         finally:
             services.stop(HOME)
 

@@ -40,8 +40,8 @@ NOTES = """\
 - Seconds depend on what else the machine does (see its load below). The plain join, the peers and the two days are
   ratios taken in the same minutes; growth from size to size compares different ones and wants a quiet machine.
 - Seconds are taken on the platform as `make up` starts it (Airflow, Postgres, twin, lane), from before a payment is
-  made until the twin's Salesforce shows it, asked every 10 ms; under load, until Salesforce confirmed both what happened
-  and how the invoice stands after it. *Bare Airflow* is a task that does nothing, from its request by REST to its end,
+  made until the twin's Salesforce shows it, asked every 10 ms; under load, until Salesforce confirmed what happened and
+  how the invoice stands after it. *Bare Airflow* is a task that does nothing, from its request by REST to its end,
   in the same minutes. *Hand-overs* are runs of the lane that began meanwhile.
 - Bare Collections are prepared calls of 200 rows over kept connections, as many at once as the lane has hands.
 - Cached below `var/bench` and in its server: generated worlds (by generator code, seed, size, profile) and databases
