@@ -31,17 +31,17 @@ def list_command(
     *,
     as_json: _Json = False,
 ) -> None:
-    """Say how many messages wait at each system, and list the parked ones with their reasons.
+    """Say how many messages wait at each system and what sweeps repaired, and list the parked ones with their reasons.
 
     Example: tieout delivery list --subject opportunities/0065g00000ABCDEAA1
     """
-    from include.flows.replay import Wanted, parked, queues
+    from include.flows.replay import Wanted, parked, queues, repairs
 
     wanted = Wanted(key=key, subject=subject, since=_utc(since), until=_utc(until))
     with store_here() as store:
-        waiting, found = queues(store), parked(store, wanted)
+        waiting, found, swept = queues(store), parked(store, wanted), repairs(store)
     if as_json:
-        print_json({"waiting": waiting, "parked": found})
+        print_json({"waiting": waiting, "parked": found, "swept": swept})
         return
     print_table(
         [("system", "state", "messages", "oldest (UTC)")]
@@ -50,6 +50,8 @@ def list_command(
             for row in waiting
         ]
     )
+    repaired = sum(row["repaired"] for row in swept)
+    print(f"\nsweeps of the last day: {sum(row['sweeps'] for row in swept)}, rows they repaired: {repaired}")
     if found:
         print()
         lines = [

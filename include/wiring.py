@@ -41,6 +41,7 @@ ZONE = ZoneInfo("Asia/Singapore")
 # TIEOUT_SCHEDULE=off leaves only the runs somebody asks for.
 _SCHEDULED = os.getenv("TIEOUT_SCHEDULE") != "off"
 EVERY_TEN_MINUTES = CronDataIntervalTimetable("*/10 * * * *", timezone="UTC") if _SCHEDULED else None
+EVERY_HOUR = CronDataIntervalTimetable("20 * * * *", timezone="UTC") if _SCHEDULED else None
 EVERY_MORNING = CronDataIntervalTimetable("0 8 * * *", timezone=str(ZONE)) if _SCHEDULED else None
 EVERY_NIGHT = CronDataIntervalTimetable("30 2 * * *", timezone=str(ZONE)) if _SCHEDULED else None
 EVERY_BUSINESS_DAY = CronDataIntervalTimetable("0 0 * * *", timezone=str(ZONE)) if _SCHEDULED else None

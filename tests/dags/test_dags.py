@@ -15,7 +15,7 @@ from tests.dags.conftest import PROJECT
 FILES = sorted((PROJECT / "dags").glob("*.py"))
 IDS = {
     *("extract_salesforce", "extract_erp", "extract_payments", "extract_bank", "extract_fx"),
-    *("sweep_sources", "tie_out", "fast_lane", "collect"),
+    *("sweep_sources", "sweep_money", "tie_out", "fast_lane", "collect"),
 }
 RELAYED = {"fast_lane"}
 POOLS = {"tieout_extract", "tieout_reconcile", "tieout_fast"}
