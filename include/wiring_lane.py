@@ -48,7 +48,9 @@ AGAIN_WHEN_KILLED = ExceptionRetryPolicy(
 )
 
 INBOX, ERP, CRM = "inbox", "erp", "salesforce"
-LOOKERS = 2
+LOOKERS = HANDS = 2
+"""Who answer hints, and who deliver to the CRM: while one waits for an answer the other writes down what came of it."""
+
 FOLLOW_S, FOLLOW_AT_ONCE, FOLLOW_PATIENCE_S = 0.5, 50, 5.0
 """What landed is told by the handful, and gives way for some seconds to what is live."""
 
@@ -67,7 +69,12 @@ def run_fast_lane(*, seconds: float) -> Counter[str]:
     """
     store, policy, clients = wiring.store(), wiring.policy(), wiring.salesforce_clients()
     seller = _once(wiring_effects.billing)
-    targets = list(wiring_effects.targets(clients))
+    targets = [
+        one
+        for hand in range(HANDS)
+        for one in wiring_effects.targets(clients)
+        if not hand or one.system == CRM
+    ]
     lane = Lane(
         [
             *(Worker(part=INBOX, act=_answering(policy, clients, seller)) for _ in range(LOOKERS)),
@@ -84,7 +91,7 @@ def run_fast_lane(*, seconds: float) -> Counter[str]:
     # All is at hand: whoever works until now may stop.
     with store.transaction() as tx:
         number = int(tx.rows("begin_lane")[0]["lane_id"])
-    lane.run(partial(_due, store, number, [target.system for target in targets]), seconds=seconds)
+    lane.run(partial(_due, store, number, sorted({target.system for target in targets})), seconds=seconds)
     if lane.stops:
         raise next((stop for stop in lane.stops.values() if isinstance(stop, Fatal)), *lane.stops.values())
     return lane.done

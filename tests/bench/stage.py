@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -41,6 +42,13 @@ BUNDLES = [
     }
     for name, path in (("dags-folder", PROJECT / "dags"), ("bench", PROJECT / "tests/bench/dags"))
 ]
+
+PROGRESS = """
+SELECT (SELECT count(*) FROM delivery.outbox) AS said,
+    (SELECT max(batch || place) FROM delivery.told WHERE name = 'payments') AS told,
+    (SELECT count(*) FROM delivery.outbox
+     WHERE state IN ('queued', 'called', 'uncertain') AND next_at <= clock_timestamp()) AS due
+"""
 
 
 class NotSeen(Exception):
@@ -236,15 +244,17 @@ def _read_in(stage: Stage) -> None:
     runs = {dag_id: airflow.trigger(dag_id, start=start, end=end) for dag_id in EXTRACTIONS}
     *_, states = airflow.follow(runs, timeout_s=RUN_TIMEOUT_S)
     assert all(one.state == "success" for one in states.values()), states
-    waiting = "SELECT count(*) AS n FROM delivery.outbox WHERE state IN ('queued', 'called', 'uncertain')"
-    told = "SELECT count(*) AS n FROM delivery.told"
-
-    def settled() -> bool:
-        time.sleep(2)
-        return stage.rows(told)[0]["n"] > 1 and stage.rows(waiting)[0]["n"] == 0
-
-    wait_until(settled, what="what follows from the world was told", give_up_s=RUN_TIMEOUT_S)
+    wait_until(
+        partial(_all_told, stage), what="what follows from the world was told", give_up_s=RUN_TIMEOUT_S
+    )
     stage.floor(2)
+
+
+def _all_told(stage: Stage) -> bool:
+    """Whether the lane has followed everything that landed and nothing is on its way; what must wait, may."""
+    said = stage.rows(PROGRESS)
+    time.sleep(5)
+    return bool(said[0]["told"] and not said[0]["due"] and said == stage.rows(PROGRESS))
 
 
 def spread(took: Sequence[float]) -> dict[str, Any]:
