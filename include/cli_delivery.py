@@ -31,19 +31,19 @@ def list_command(
     *,
     as_json: _Json = False,
 ) -> None:
-    """Say how many messages wait at each system, and list the parked ones: why, and who mends that.
+    """Say how many messages wait at each system and what sweeps repaired, and list what is parked and why.
 
     Example: tieout delivery list --subject opportunities/0065g00000ABCDEAA1
     """
-    from include.flows.replay import Wanted, conflicts, parked, queues
+    from include.flows.replay import Wanted, conflicts, parked, queues, repairs
     from include.policy import load_policy
 
     wanted = Wanted(key=key, subject=subject, since=_utc(since), until=_utc(until))
     with store_here() as store:
         waiting, found = queues(store), parked(store, wanted, load_policy())
-        twofold = conflicts(store)
+        twofold, swept = conflicts(store), repairs(store)
     if as_json:
-        print_json({"waiting": waiting, "parked": found, "key_conflicts": twofold})
+        print_json({"waiting": waiting, "parked": found, "key_conflicts": twofold, "swept": swept})
         return
     print_table(
         [("system", "state", "messages", "oldest (UTC)")]
@@ -52,6 +52,8 @@ def list_command(
             for row in waiting
         ]
     )
+    repaired = sum(row["repaired"] for row in swept)
+    print(f"\nsweeps of the last day: {sum(row['sweeps'] for row in swept)}, rows they repaired: {repaired}")
     if found:
         print()
         lines = [

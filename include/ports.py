@@ -136,6 +136,45 @@ class Lookup(Protocol):
         """As a source's."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Sign:
+    """Something changed there: which object to look at. Its facts are not taken from here.
+
+    `event_id` and (object, kind, sequence) are the same for the same change, so that a repeat is known. `only_known`:
+    it matters only when the object was looked at before.
+    """
+
+    event_id: str
+    entity: str
+    native_id: str
+    kind: str
+    sequence: str
+    occurred_at: datetime | None = None
+    only_known: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Glance:
+    """What one quick look at a source showed, and where the next one begins; both are kept at once."""
+
+    signs: Sequence[Sign]
+    next_cursor: Cursor
+
+
+class Watch(Protocol):
+    """A source that is asked every second or two what changed; it may miss nothing, and may say things twice."""
+
+    system: str
+    name: str  # what is watched, by which its cursor is kept
+
+    def glance(self, cursor: Cursor | None) -> Glance:
+        """What changed since; state in, state out. Raises Retryable, Fatal."""
+
+    @property
+    def every_s(self) -> float:
+        """Seconds between two glances that the source's limits allow."""
+
+
 @runtime_checkable
 class Swept(Source, Protocol):
     """A source that can be listed whole: finds hard deletes, late rows and what changed without a stamp."""

@@ -25,6 +25,8 @@ from airflow.sdk.log import mask_secret
 from include.ports import Fatal, Rejected, Retryable, Source, Store, Uncertain
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from simple_salesforce.api import Salesforce
 
     from include.connectors.salesforce.client import SalesforceClient
@@ -39,6 +41,7 @@ ZONE = ZoneInfo("Asia/Singapore")
 # TIEOUT_SCHEDULE=off leaves only the runs somebody asks for.
 _SCHEDULED = os.getenv("TIEOUT_SCHEDULE") != "off"
 EVERY_TEN_MINUTES = CronDataIntervalTimetable("*/10 * * * *", timezone="UTC") if _SCHEDULED else None
+EVERY_HOUR = CronDataIntervalTimetable("20 * * * *", timezone="UTC") if _SCHEDULED else None
 EVERY_MORNING = CronDataIntervalTimetable("0 8 * * *", timezone=str(ZONE)) if _SCHEDULED else None
 EVERY_NIGHT = CronDataIntervalTimetable("30 2 * * *", timezone=str(ZONE)) if _SCHEDULED else None
 EVERY_BUSINESS_DAY = CronDataIntervalTimetable("0 0 * * *", timezone=str(ZONE)) if _SCHEDULED else None
@@ -108,19 +111,26 @@ def salesforce() -> Source:
 
 def salesforce_client() -> "SalesforceClient":
     """Salesforce: connection `salesforce_api`; a plain-http `instance_url` in its extra is a twin here."""
+    return salesforce_clients()()
+
+
+def salesforce_clients() -> "Callable[[], SalesforceClient]":
+    """Makes clients that share one login, each for a thread of its own."""
     from airflow.providers.salesforce.hooks.salesforce import SalesforceHook
 
     from include.connectors.salesforce.client import SalesforceClient, guarded_session
+    from include.connectors.salesforce.session import OneLogin
 
     address = str(BaseHook.get_connection("salesforce_api").extra_dejson.get("instance_url") or "")
-    session = guarded_session(address if address.startswith("http://") else "")
+    address = address if address.startswith("http://") else ""
 
-    def connect() -> "Salesforce":
-        logged_in = SalesforceHook("salesforce_api", session=session).get_conn()
+    def log_in() -> "Salesforce":
+        logged_in = SalesforceHook("salesforce_api", session=guarded_session(address)).get_conn()
         mask_secret(logged_in.session_id)  # Airflow's logs hide only the secrets they were told
         return logged_in
 
-    return SalesforceClient(connect)
+    login = OneLogin(log_in, address=address)
+    return lambda: SalesforceClient(login.connector())
 
 
 def erp() -> Source:

@@ -1,6 +1,7 @@
 """Puts the Tie-out pages into Airflow: registration only; the pages are include/console."""
 
 import sys
+from importlib import import_module
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -9,6 +10,13 @@ from airflow.plugins_manager import AirflowPlugin
 _SCALES = (
     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' fill='none' stroke='{ink}' stroke-width='1.8' "
     "stroke-linecap='round' stroke-linejoin='round'><path d='M12 4v16M8 20h8M5 7h14M5 7l-3 7h6zM19 7l-3 7h6z'/></svg>"
+)
+
+_HEAVY = (
+    "airflow.providers.salesforce.hooks.salesforce",
+    "include.flows.drain_inbox",
+    "include.flows.land_records",
+    "stripe",
 )
 
 
@@ -27,6 +35,16 @@ def _apps() -> list[dict[str, Any]]:
         {"app": build_app(), "url_prefix": "/tieout", "name": "Tie-out"},
         {"app": build_hooks(), "url_prefix": "/tieout-hooks", "name": "Tie-out webhooks"},
     ]
+
+
+def _preload() -> None:
+    """What tasks import, once in the scheduler, whose children they are: a task begins seconds sooner."""
+    if "scheduler" in sys.argv:
+        for name in _HEAVY:
+            import_module(name)
+
+
+_preload()
 
 
 class TieoutConsole(AirflowPlugin):

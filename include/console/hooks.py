@@ -1,28 +1,76 @@
-"""Where payments platforms knock: one route, for whoever's signature fits, answered once the hint is kept."""
+"""Where payments platforms knock: one route, for whoever's signature fits, answered once the hint is kept.
 
+Who knocks at the same moment shares a commit: while one is under way the next hints gather, so that a crowd costs a
+transaction a moment and not one each.
+"""
+
+from asyncio import Future, Task, create_task, get_running_loop
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.concurrency import run_in_threadpool
 
-from include import wiring_effects
 from include.connectors.stripe.webhooks import BODY_BYTES_MAX, Refused
 from include.ports import Fatal, Retryable, Stop
+from include.wiring_hooks import Door
+
+if TYPE_CHECKING:
+    from include.flows.drain_inbox import Hint
 
 
-def build_hooks(receive: Callable[[bytes, str], str] = wiring_effects.receive) -> FastAPI:
+def build_hooks(open_door: Callable[[], Door] = Door.open) -> FastAPI:
     """The app, to be mounted by Airflow. It has no login: the signature over the raw body is the key."""
     app = FastAPI(title="Tie-out webhooks", openapi_url=None)
+    porter = Porter(open_door)
 
     @app.post("/payments")
     async def payments(request: Request) -> JSONResponse:
         body = await _body(request)
-        signature = request.headers.get("stripe-signature", "")
-        return JSONResponse({"event": await run_in_threadpool(receive, body, signature)})
+        return JSONResponse(
+            {"event": await porter.receive(body, request.headers.get("stripe-signature", ""))}
+        )
 
     app.exception_handler(Stop)(_refused)
     return app
+
+
+class Porter:
+    """Checks every delivery, and keeps the hints of those that came while the ones before were being kept."""
+
+    def __init__(self, open_door: Callable[[], Door]) -> None:
+        self._open_door = open_door
+        self._door: Door | None = None
+        self._waiting: list[tuple[Hint, Future[bool]]] = []
+        self._keeping: Task[None] | None = None
+
+    async def receive(self, body: bytes, signature: str) -> str:
+        """What became of the event, said only once its hint is durable. Raises a Refused, Retryable, Fatal."""
+        if self._door is None or not self._door.fresh:
+            self._door = await run_in_threadpool(self._open_door)
+        found = self._door.read(body, signature)
+        if isinstance(found, str):
+            return found
+        kept: Future[bool] = get_running_loop().create_future()
+        self._waiting.append((found, kept))
+        if self._keeping is None or self._keeping.done():
+            self._keeping = create_task(self._keep(self._door))
+        return "kept" if await kept else "known"
+
+    async def _keep(self, door: Door) -> None:
+        while self._waiting:
+            some, self._waiting = self._waiting, []
+            try:
+                news = await run_in_threadpool(door.keep, [hint for hint, _ in some])
+            except Exception as error:  # noqa: BLE001 - each of those who wait is told, and answers for it
+                for _, kept in some:
+                    if not kept.done():
+                        kept.set_exception(error)
+                continue
+            for hint, kept in some:
+                if not kept.done():  # who hung up does not wait any more
+                    kept.set_result(hint.event_id in news)
 
 
 async def _body(request: Request) -> bytes:

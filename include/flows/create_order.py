@@ -43,13 +43,25 @@ def create_order(
 
     An order somebody else placed stands in for ours, but the deal's first invoice waits until it passes the gate.
     """
-    cancelled = policy.statuses["orders"]["CANCELLED"]
-    done: Counter[str] = Counter()
     with store.transaction() as tx:
-        wanted = {"cancelled": list(cancelled), "opportunities": opportunities and list(opportunities)}
-        for deal in tx.rows("deals_to_bill", **wanted):
-            done.update(_decide(tx, deal, policy, billing, today))
-        done += bill_schedule(tx, policy, today=today)
+        done = decide_deals(tx, policy, billing, today=today, opportunities=opportunities)
+        return done + bill_schedule(tx, policy, today=today)
+
+
+def decide_deals(
+    tx: Transaction,
+    policy: Policy,
+    billing: Billing,
+    *,
+    today: date,
+    opportunities: Sequence[str] | None = None,
+) -> Counter[str]:
+    """As `create_order`, inside a transaction that is under way, and without the periods that are due."""
+    cancelled = policy.statuses["orders"]["CANCELLED"]
+    wanted = {"cancelled": list(cancelled), "opportunities": opportunities and list(opportunities)}
+    done: Counter[str] = Counter()
+    for deal in tx.rows("deals_to_bill", **wanted):
+        done.update(_decide(tx, deal, policy, billing, today))
     return done
 
 

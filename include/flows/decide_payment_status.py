@@ -51,7 +51,7 @@ def decide_payment_status(tx: Transaction, looked: Looked, policy: Policy) -> in
         for invoice, now in _standings(tx, "invoice_with_its_deal", words, invoice_id=row["invoice_id"]):
             _say(tx, "invoice_status", f"invoices/{invoice['invoice_id']}", _told(invoice, now))
             for one in (looked, *_returns(tx, looked)):
-                if one.facts:
+                if one.facts and one.entity in TYPES:
                     activity = _activity(one, invoice, words)
                     _say(tx, "payment_activity", f"activities/{activity['id']}", activity)
             deals.add(invoice["opportunity_id"])
@@ -77,9 +77,9 @@ def _returns(tx: Transaction, looked: Looked) -> list[Looked]:
 
 
 def tell_landed(store: Store, policy: Policy, *, most: int = LANDED_AT_ONCE) -> int:
-    """Say how the invoices stand of which something landed since the last time; how many things those were.
+    """Say how the invoices stand of which something landed since the last time; how many things that were.
 
-    Something: a payment, refund, dispute or credit note, or a change of an invoice that was told before.
+    Something: a payment, refund, dispute or credit note, or an invoice told before or paid before it landed.
 
     With every event lost, the reads alone tell the same, only later. The next call goes on where this one ended. Each
     object has a transaction of its own, with its locks in the order in which answering a hint takes them, so that none

@@ -62,13 +62,15 @@ class Drain:
     pace: Pace
 
 
-def drain_inbox(drain: Drain) -> Counter[str]:
+def drain_inbox(drain: Drain, *, rounds: int = ROUNDS_MAX) -> Counter[str]:
     """Answer every hint that is due; how many objects came to what. Safe to repeat and to run several times at once.
+
+    With fewer `rounds` it ends sooner, so that what was decided can leave before the rest is answered.
 
     One object that cannot be read costs that object alone. Raises Fatal when a source does, once the rest is answered.
     """
     done: Counter[str] = Counter()
-    for _ in range(ROUNDS_MAX):
+    for _ in range(rounds):
         with drain.store.transaction() as tx:
             wanted = {"sources": sorted(drain.lookups), "most": HINTS_AT_ONCE, "lease": drain.pace.lease}
             hints = tx.rows("take_hints", **wanted)
@@ -139,7 +141,9 @@ def _look(lookup: Lookup, thing: Thing) -> Looked:
     row = lookup.translate(entity, record.payload)
     if failures := failures_of(entity, [row]).get(0):
         raise Rejected(f"{record.place}: {'; '.join(map(str, failures))}")
-    return Looked(source=source, entity=entity, native_id=native_id, facts=typed(ENTITIES[entity], row))
+    # The hash by which the same row is known once it has landed, and by which a decision is known to be stale.
+    facts = typed(ENTITIES[entity], row) | {"row_hash": sha256(row)}
+    return Looked(source=source, entity=entity, native_id=native_id, facts=facts)
 
 
 def _finish(tx: Transaction, hints: Sequence[Row], answer: _Answer, pace: Pace) -> None:

@@ -2,10 +2,12 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from include.policy import Policy
 from include.ports import Rejected, Row, Store
+
+A_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +18,12 @@ class Wanted:
     subject: str | None = None
     since: datetime | None = None  # of the decision
     until: datetime | None = None
+
+
+def repairs(store: Store, *, span: timedelta = A_DAY) -> list[Row]:
+    """What the sweeps of so long found that every read had missed, by object; it must be nothing."""
+    with store.transaction() as tx:
+        return tx.rows("repairs_since", span=span)
 
 
 def queues(store: Store) -> list[Row]:

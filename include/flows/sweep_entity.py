@@ -31,7 +31,7 @@ class Compared:
 
 
 def sweep_entity(source: Source, store: Store, *, entity: str, gone_max: int | None = None) -> Compared:
-    """Compare and mend one entity; `gone_max` as in `sweep_rows`.
+    """Compare and mend one entity, and keep how many rows the reads had missed; `gone_max` as in `sweep_rows`.
 
     Raises Fatal when more would vanish than may, or when the proof fails even after reading everything anew, with its
     text; Retryable.
@@ -42,13 +42,18 @@ def sweep_entity(source: Source, store: Store, *, entity: str, gone_max: int | N
         land_records(source, store, entity=entity)
         if rows.repaired:
             log.warning("%s %s: %d rows turned up behind the window", source.system, entity, rows.repaired)
-    proof = check_completeness(source, store, entity=entity, whole=True)
+    first = proof = check_completeness(source, store, entity=entity, whole=True)
     if not proof.proven:
         log.warning("%s %s; reading all of it again", source.system, proof)
         rewind(store, system=source.system, entity=entity)
         pull_changes(source, store, entity=entity)
         land_records(source, store, entity=entity)
         proof = check_completeness(source, store, entity=entity, whole=True)
+    if rows is None:
+        repaired = max(0, first.source_count - first.held_count)
+        counts = {"listed": first.source_count, "gone": 0, "repaired": repaired, "refreshed": 0}
+        with store.transaction() as tx:
+            tx.run("record_sweep", system=source.system, entity=entity, **counts)
     if not proof.proven:
         raise Fatal(str(proof))
     return Compared(proof, rows)

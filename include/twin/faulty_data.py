@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from include.twin.erp_database import STAMP, Database, Table
 from include.twin.erp_schema import Field
 from include.twin.faults import DATA_KINDS, BadFault, Fault, Injector
-from include.twin.payments import Listing, listing_of
+from include.twin.payments_listing import Listing
 from include.twin.payments_objects import Item
 from include.twin.salesforce_org import Org
 from include.twin.sobject_changes import RowRefused
@@ -104,7 +104,7 @@ class _Listings:
         return list(self.listings[self.name].items)
 
     def put(self, rows: list[Any]) -> None:
-        self.listings[self.name] = listing_of(self.name, rows)
+        self.listings[self.name] = Listing(self.name, rows)
 
     def has(self, row: Any, ids: Iterable[str]) -> bool:
         return row.id in ids

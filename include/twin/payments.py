@@ -7,8 +7,7 @@ import operator
 import re
 import secrets
 from bisect import bisect_left
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from starlette.applications import Starlette
@@ -19,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from include.twin.payments_listing import Listing
 from include.twin.payments_objects import Item, Refused, load_items
 from include.twin.payments_writes import Book, change, create
 from include.twin.web import json_of, json_reply, web_app
@@ -49,19 +49,8 @@ _INSTANTS = {"created", "arrival_date"}
 _RELATIONS = {"": operator.eq, "gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le}
 
 
-@dataclass(frozen=True)
-class Listing:
-    """One collection, newest first; items of one id stand together, from `first_at[id]` up to `after[id]`."""
-
-    name: str
-    items: Sequence[Item]
-    first_at: Mapping[str, int]
-    after: Mapping[str, int]
-    by_payout: Mapping[str, Sequence[int]]
-
-
 def payments_app(world: World, *, key: str, clock: Clock = utc_now) -> Starlette:
-    listings = {name: listing_of(name, items) for name, items in load_items(world).items()}
+    listings = {name: Listing(name, items) for name, items in load_items(world).items()}
     routes = [
         Route("/v1/{listing}", _list),
         Route("/v1/{listing}", create, methods=["POST"]),
@@ -80,9 +69,7 @@ def payments_app(world: World, *, key: str, clock: Clock = utc_now) -> Starlette
 
 
 def _put(listings: dict[str, Listing], collection: str, item: Item) -> None:
-    """A write sorts its collection anew, which only a twin of few objects should be asked for often."""
-    others = [held for held in listings[collection].items if held.id != item.id]
-    listings[collection] = listing_of(collection, [*others, item])
+    listings[collection].put(item)
 
 
 # --- every request
@@ -195,7 +182,7 @@ def _positions(listing: Listing, request: Request) -> Sequence[int]:
     """Where to look, nearest first: what is older than `starting_after`, or newer than `ending_before`."""
     asked = request.query_params
     payout = asked.get("payout")
-    everywhere = range(len(listing.items)) if payout is None else listing.by_payout.get(payout, [])
+    everywhere = range(len(listing.items)) if payout is None else listing.of_payout(payout)
     if "starting_after" in asked and "ending_before" in asked:
         raise Refused(400, "You cannot use both ending_before and starting_after.", code="parameter_invalid")
     for param, bounds in (("starting_after", listing.after), ("ending_before", listing.first_at)):
@@ -241,18 +228,3 @@ def _instant_filter(name: str, relation: str, text: str) -> Callable[[Item], boo
     if name == "created":
         return lambda item: bool(compare(item.created, bound))
     return lambda item: bool(compare(item.body[name], bound))
-
-
-def listing_of(name: str, items: Sequence[Item]) -> Listing:
-    """The collection of these items."""
-    newest: dict[str, int] = {}
-    for item in items:
-        newest[item.id] = max(item.created, newest.get(item.id, item.created))
-    # What has no id comes last: nothing can start after it.
-    ordered = sorted(items, key=lambda item: (item.id != "", newest[item.id], item.id), reverse=True)
-    by_payout: dict[str, list[int]] = {}
-    for position, item in enumerate(ordered):
-        by_payout.setdefault(item.payout, []).append(position)
-    first_at = {item.id: position for position, item in reversed(list(enumerate(ordered)))}
-    after = {item.id: position + 1 for position, item in enumerate(ordered)}
-    return Listing(name, ordered, first_at, after, by_payout)

@@ -77,8 +77,8 @@ SELECT * FROM delivery.invoices WHERE invoice_id = %(invoice_id)s;
 SELECT * FROM delivery.invoices WHERE opportunity_id = %(opportunity_id)s ORDER BY invoice_id;
 
 -- name: money_of_invoice
--- Every payment for an invoice, with its share: what a run posted of it, else all of it. `shares`: what a run posted of it
--- to any invoice.
+-- Every payment for an invoice, with its share: what a run posted of it, else all of it. Which payments these are is
+-- found first, by what each says and by what was posted, so that no other payment is ever read.
 WITH newest AS (
     SELECT run_id FROM recon.runs WHERE state = 'published' ORDER BY as_of DESC, computed_at DESC LIMIT 1
 ), posted AS (
@@ -86,6 +86,13 @@ WITH newest AS (
     FROM recon.matches JOIN newest USING (run_id)
     WHERE recon = 'R3' AND side_b_type = 'invoice' AND side_b_id = %(invoice_id)s AND matches.state = 'posted'
     GROUP BY side_a_id
+), concerned AS MATERIALIZED (
+    SELECT native_id AS payment_id FROM delivery.payments WHERE invoice_id = %(invoice_id)s
+    UNION
+    SELECT payment_id FROM posted
+), payment AS MATERIALIZED (
+    SELECT known.* FROM concerned
+    CROSS JOIN LATERAL (SELECT * FROM delivery.payments WHERE native_id = concerned.payment_id) AS known
 )
 SELECT payment.native_id AS payment_id, payment.status, payment.currency, payment.amount_minor AS paid_minor,
     coalesce(posted.minor, payment.amount_minor) AS amount_minor, coalesce((
@@ -100,10 +107,11 @@ SELECT payment.native_id AS payment_id, payment.status, payment.currency, paymen
     coalesce(jsonb_agg(jsonb_build_object(
         'entity', returned.entity, 'status', returned.status, 'amount_minor', returned.amount_minor
     ) ORDER BY returned.entity, returned.native_id) FILTER (WHERE returned.native_id IS NOT NULL), '[]') AS returns
-FROM delivery.payments AS payment
+FROM payment
 LEFT JOIN posted ON posted.payment_id = payment.native_id
-LEFT JOIN delivery.returns AS returned ON returned.payment_id = payment.native_id
-WHERE payment.invoice_id = %(invoice_id)s OR posted.payment_id IS NOT NULL
+LEFT JOIN LATERAL (
+    SELECT * FROM delivery.returns WHERE returns.payment_id = payment.native_id
+) AS returned ON true
 GROUP BY payment.native_id, payment.status, payment.currency, posted.minor, payment.amount_minor
 ORDER BY payment.native_id;
 

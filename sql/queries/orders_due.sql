@@ -1,13 +1,20 @@
 -- Won deals and what must exist for each of them: an order, its reference in the CRM, its invoices.
 
 -- name: deals_to_bill
--- Every won deal for which one of the three is missing, with all that is known of it. `win`: how often it was won.
--- `order_id`: an order that stands, whoever placed it, or one we placed that nobody has read yet; `ours`: one we placed.
-WITH wins AS (
-    SELECT native_id, count(*) FILTER (WHERE coalesce(is_won, false) AND NOT was_won)::int AS win
+-- Every won deal for which one of the three is missing, with all that is known of it. `order_id`: an order that stands,
+-- whoever placed it, or one we placed that nobody has read yet; `ours`: one we placed. `win`: how often the deal was won, as
+-- far as landed; a look that found it won where the last landed state is not counts once more, as its landing will.
+WITH won AS MATERIALIZED (
+    SELECT * FROM delivery.deals()
+    WHERE is_won AND is_closed AND (%(opportunities)s::text[] IS NULL OR native_id = ANY (%(opportunities)s))
+), wins AS (
+    SELECT native_id, count(*) FILTER (WHERE coalesce(is_won, false) AND NOT was_won)::int AS win,
+        bool_or(is_won) FILTER (WHERE superseded_in IS NULL) AS is_won
     FROM (
-        SELECT native_id, is_won, coalesce(lag(is_won) OVER (PARTITION BY native_id ORDER BY recorded_in), false) AS was_won
+        SELECT native_id, is_won, superseded_in,
+            coalesce(lag(is_won) OVER (PARTITION BY native_id ORDER BY recorded_in), false) AS was_won
         FROM canonical.opportunities
+        WHERE %(opportunities)s::text[] IS NULL OR native_id = ANY (%(opportunities)s)
     ) AS history
     GROUP BY native_id
 ), newest AS (
@@ -26,28 +33,28 @@ WITH wins AS (
 ), billed AS (
     SELECT DISTINCT order_id FROM canonical.invoices WHERE superseded_in IS NULL AND order_id IS NOT NULL
 ), standing AS (
-    SELECT deal.native_id AS opportunity_id, coalesce(placed.order_id, unread.order_id) AS order_id
-    FROM canonical.opportunities AS deal
-    LEFT JOIN placed ON placed.opportunity_id = deal.native_id
+    SELECT won.native_id AS opportunity_id, won.erp_order_id, coalesce(placed.order_id, unread.order_id) AS order_id
+    FROM won
+    LEFT JOIN placed ON placed.opportunity_id = won.native_id
     LEFT JOIN LATERAL (
         SELECT remote_id AS order_id FROM delivery.outbox AS message
-        WHERE message.subject = 'opportunities/' || deal.native_id AND message.kind = 'order' AND message.state = 'confirmed'
+        WHERE message.subject = 'opportunities/' || won.native_id AND message.kind = 'order' AND message.state = 'confirmed'
             AND NOT EXISTS (SELECT FROM canonical.orders AS known WHERE known.native_id = message.remote_id)
         ORDER BY message_id DESC LIMIT 1
     ) AS unread ON placed.order_id IS NULL
-    WHERE deal.superseded_in IS NULL AND deal.is_won AND deal.is_closed
-        AND (%(opportunities)s::text[] IS NULL OR deal.native_id = ANY (%(opportunities)s))
 ), missing AS MATERIALIZED (
     -- All that follows is asked of these few alone.
-    SELECT standing.*, billed.order_id IS NOT NULL OR scheduled.order_id IS NOT NULL AS invoiced
+    SELECT standing.opportunity_id, standing.order_id,
+        billed.order_id IS NOT NULL OR scheduled.order_id IS NOT NULL AS invoiced
     FROM standing
-    JOIN canonical.opportunities AS deal ON deal.native_id = standing.opportunity_id AND deal.superseded_in IS NULL
     LEFT JOIN billed ON billed.order_id = standing.order_id
     LEFT JOIN delivery.schedule_lines AS scheduled ON scheduled.order_id = standing.order_id AND scheduled.line = 1
-    WHERE standing.order_id IS NULL OR deal.erp_order_id IS DISTINCT FROM standing.order_id
+    WHERE standing.order_id IS NULL OR standing.erp_order_id IS DISTINCT FROM standing.order_id
         OR (billed.order_id IS NULL AND scheduled.order_id IS NULL)
 )
-SELECT deal.native_id AS opportunity_id, deal.row_hash AS based_on, win, deal.name, deal.owner_id, deal.account_id,
+SELECT deal.native_id AS opportunity_id, deal.row_hash AS based_on,
+    coalesce(win, 0) + (deal.recorded_in IS NULL AND NOT coalesce(wins.is_won, false))::int AS win,
+    deal.name, deal.owner_id, deal.account_id,
     deal.amount_minor, deal.currency::text, deal.discount_percent, deal.approval_level, deal.approved_at,
     deal.prices_edited_at, deal.term_months, deal.start_date, deal.last_day, deal.billing_interval, deal.contract_signed_on,
     deal.payment_terms_days, deal.payment_terms_approved, deal.po_required, deal.po_number, deal.revenue_flags,
@@ -57,8 +64,8 @@ SELECT deal.native_id AS opportunity_id, deal.row_hash AS based_on, win, deal.na
     book.is_active AS price_book_active, line.*, missing.order_id, ours.message_id IS NOT NULL AS ours, ours.schedule,
     missing.invoiced
 FROM missing
-JOIN canonical.opportunities AS deal ON deal.native_id = missing.opportunity_id AND deal.superseded_in IS NULL
-JOIN wins ON wins.native_id = deal.native_id
+JOIN won AS deal ON deal.native_id = missing.opportunity_id
+LEFT JOIN wins ON wins.native_id = deal.native_id
 LEFT JOIN canonical.accounts AS account ON account.native_id = deal.account_id AND account.superseded_in IS NULL
 LEFT JOIN linked ON linked.account_id = deal.account_id
 LEFT JOIN canonical.customers AS customer ON customer.crm_account_id = deal.account_id AND customer.superseded_in IS NULL

@@ -18,3 +18,9 @@ WHERE system = %(system)s AND entity = %(entity)s AND released_in IS NULL;
 -- name: record_sweep
 INSERT INTO ops.sweeps (system, entity, listed_count, gone_count, repaired_count, refreshed_count)
 VALUES (%(system)s, %(entity)s, %(listed)s, %(gone)s, %(repaired)s, %(refreshed)s);
+
+-- name: repairs_since
+-- Sweeps after a moment: how many there were of each object, and how many rows they found that reading had missed.
+SELECT system, entity, count(*) AS sweeps, sum(repaired_count)::bigint AS repaired, max(swept_at) AS last_swept
+FROM ops.sweeps WHERE swept_at >= clock_timestamp() - %(span)s::interval
+GROUP BY system, entity ORDER BY system, entity;

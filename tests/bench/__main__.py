@@ -40,6 +40,7 @@ def run(
     scale: Annotated[Scale, typer.Option(help="The largest world.")] = Scale.ONE_MILLION,
     minutes: Annotated[int, typer.Option(help="No step begins later than this.")] = 120,
     only: Annotated[str, typer.Option(help="Only steps whose name starts with this.")] = "",
+    samples: Annotated[int, typer.Option(help="Of each live step; 0: as many as are required.")] = 0,
 ) -> None:
     """Measure everything, keep it in var/bench, and write docs/benchmarks.md.
 
@@ -47,7 +48,7 @@ def run(
 
     Example: python -m tests.bench run --seed 202 --scale 100k --only cash
     """
-    raise SystemExit(run_all(seed=seed, largest=scale.size, minutes=minutes, only=only))
+    raise SystemExit(run_all(seed=seed, largest=scale.size, minutes=minutes, only=only, samples=samples))
 
 
 @app.command()

@@ -3,15 +3,18 @@
 import json
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from enum import StrEnum
-from functools import partial
+from functools import cache, partial
 from time import monotonic
 from typing import Any
 
 from include.local.postgres import server
-from tests.bench import effects, steps
+from tests.bench import effects, latency, latency_load, steps
 from tests.bench.landed import forget_outdated
+from tests.bench.latency_writes import writes
 from tests.bench.places import BENCH, HOME, about, keep
+from tests.bench.stage import raised
 from tests.bench.table import write_document
 from tests.bench.throughput import measured
 
@@ -45,6 +48,22 @@ def throughput(bench: steps.Bench, *, entity: str, size: int) -> Any:
     return keep(f"throughput-{entity}-{size}", measured(bench, entity, size=size))
 
 
+LIVE = {
+    "webhook": (latency.webhook, 250),
+    "polling": (latency.polling, 200),
+    "won": (latency.won, 60),
+    "ack": (latency_load.acknowledged, 30),
+    "load": (latency_load.load, 300),
+    "backfill": (latency.beside, 100),
+}
+"""Sub-step -> what takes it and how many samples are required."""
+
+
+def _live(bench: steps.Bench, *, step: Callable[..., Any], samples: int) -> Any:
+    """On the platform as `make up` starts it."""
+    return step(bench.stage(), samples=bench.samples or samples)
+
+
 def planned(largest: int) -> Iterator[Step]:
     """Cheap steps first, so that a run that is cut short has most of the answers."""
     yield "determinism", partial(steps.determinism, size=min(SAME_SIZE, largest))
@@ -54,6 +73,9 @@ def planned(largest: int) -> Iterator[Step]:
     yield "kills", effects.kills
     for entity, size in throughput_sizes(largest):
         yield f"throughput-{entity}-{size}", partial(throughput, entity=entity, size=size)
+    yield "latency-writes", writes
+    for name, (step, samples) in LIVE.items():
+        yield f"latency-{name}", partial(_live, step=step, samples=samples)
     sizes = [scale.size for scale in Scale if scale.size <= largest]
     for size in sizes:
         if size == Scale.HUNDRED_THOUSAND.size:
@@ -66,12 +88,13 @@ def planned(largest: int) -> Iterator[Step]:
             yield f"cash-hostile-{size}", partial(steps.cash, profile="hostile", size=size, beside=False)
 
 
-def run_all(*, seed: int, largest: int, minutes: int, only: str) -> int:
+def run_all(*, seed: int, largest: int, minutes: int, only: str, samples: int = 0) -> int:
     """Take the steps and write the document; 1 when a step broke."""
     started, broken = monotonic(), 0
-    with server(HOME) as urls:
+    with server(HOME) as urls, ExitStack() as until_the_end:
         forget_outdated(urls)
-        bench = steps.Bench(urls, seed)
+        stage = cache(lambda: until_the_end.enter_context(raised()))
+        bench = steps.Bench(urls, seed, samples, stage)
         for name, step in planned(largest):
             if not name.startswith(only):
                 continue

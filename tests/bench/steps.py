@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -22,6 +23,7 @@ from tests.bench.places import keep
 from tests.bench.plain import copy_and_join
 from tests.bench.score import score
 from tests.bench.show import as_values
+from tests.bench.stage import Stage
 from tests.bench.truth import Results, Truth, read_results, read_truth, rows
 
 REPEATED_BELOW = 500_000
@@ -32,12 +34,23 @@ REAL_WORLDS = {"ibm_ar": "2014-01-31", "crm_maven": "2017-12-31"}
 SHARED = Path(os.environ.get("TIEOUT_SHARED") or PROJECT.parent / "shared")
 
 
+def no_stage() -> Stage:
+    """For steps that need no platform."""
+    raise RuntimeError("there is no stage")
+
+
 @dataclass(frozen=True)
 class Bench:
-    """The server to measure on and the seed of the generated worlds."""
+    """The server to measure on and the seed of the generated worlds.
+
+    `samples`: how often the live steps measure, where another number than required is wanted; `stage`: the running
+    platform, brought up when it is first asked for.
+    """
 
     urls: DatabaseUrls
     seed: int
+    samples: int = 0
+    stage: Callable[[], Stage] = no_stage
 
 
 def accuracy(bench: Bench, *, profile: str, size: int) -> Path:

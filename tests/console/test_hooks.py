@@ -1,5 +1,6 @@
 """The door for payments platforms: open to signatures alone, and answered only once the hint is kept."""
 
+import asyncio
 import json
 import time
 from collections.abc import Callable
@@ -11,7 +12,8 @@ import stripe
 from fastapi.testclient import TestClient
 
 from include import wiring
-from include.console.hooks import build_hooks
+from include.console.hooks import Porter, build_hooks
+from include.flows.drain_inbox import Hint
 from include.ports import Retryable
 from include.store.postgres import PostgresStore
 
@@ -102,6 +104,54 @@ def test_what_could_not_be_kept_is_to_be_sent_again_and_says_nothing_of_us(
     monkeypatch.setattr(wiring, "store", away)
     answer = door.post(URL, content=event(), headers=signed(event()))
     assert (answer.status_code, answer.text) == (503, "not kept; send it again\n")
+
+
+class Slow:
+    """A door whose hints take a while to keep."""
+
+    fresh = True
+
+    def __init__(self, broken: int = 0) -> None:
+        self.commits: list[int] = []
+        self.broken = broken
+
+    def read(self, body: bytes, _signature: str) -> Hint:
+        number = body.decode()
+        return Hint(
+            source="payments", event_id=number, entity="payments", native_id="ch_1", kind="charge.updated"
+        )
+
+    def keep(self, hints: list[Hint]) -> set[str]:
+        time.sleep(0.05)
+        self.commits.append(len(hints))
+        if len(self.commits) <= self.broken:
+            raise Retryable("Postgres is away")
+        return {hint.event_id for hint in hints if hint.event_id != "known"}
+
+
+def knock_at_once(door: Slow, bodies: list[str]) -> list[str | BaseException]:
+    async def all_of_them() -> list[str | BaseException]:
+        porter = Porter(lambda: door)  # type: ignore[arg-type, return-value]
+        first = asyncio.create_task(porter.receive(bodies[0].encode(), ""))
+        await asyncio.sleep(0.02)
+        rest = [porter.receive(body.encode(), "") for body in bodies[1:]]
+        return await asyncio.gather(first, *rest, return_exceptions=True)
+
+    return asyncio.run(all_of_them())
+
+
+def test_those_who_knock_while_others_are_being_kept_share_the_next_commit() -> None:
+    door = Slow()
+    bodies = ["evt_1", *(f"evt_{n}" for n in range(2, 40)), "known"]
+    assert knock_at_once(door, bodies) == ["kept"] * 39 + ["known"]
+    assert door.commits == [1, 39]
+
+
+def test_when_a_commit_fails_each_who_shared_it_is_told_and_nobody_else() -> None:
+    door = Slow(broken=1)
+    first, *rest = knock_at_once(door, ["evt_1", "evt_2", "evt_3"])
+    assert isinstance(first, Retryable)
+    assert rest == ["kept", "kept"]
 
 
 def test_there_is_nothing_else_to_find(door: TestClient) -> None:

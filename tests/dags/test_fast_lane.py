@@ -5,30 +5,35 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import requests
 import stripe
 
-from include import wiring, wiring_effects
+from include import wiring, wiring_hooks, wiring_lane
 from include.connectors.stripe.source import StripeSource
+from include.flows.check_completeness import check_completeness
 from include.flows.land_records import land_records
 from include.flows.pull_changes import pull_changes
+from include.local.processes import wait_for
 from include.ports import Fatal
 from include.store.postgres import PostgresStore
 from include.twin.server import TwinKeys, TwinPorts, running
 
 KEYS = TwinKeys("the-client", "the-secret", "the-erp-key", "sk_test_twin")
 SECRET = "whsec_test"
-ACCOUNT, DEAL = "0010000000000AAAAA", "0060000000000AAAAA"
+ACCOUNT, DEAL, OPEN = "0010000000000AAAAA", "0060000000000AAAAA", "0060000000000BBBBB"
 TABLES = {
     "salesforce/Account": f"Id,Name,BillingCountryCode,ERP_Customer_Id__c\n{ACCOUNT},Acme,SG,C1\n",
     "salesforce/Opportunity": "Id,AccountId,Name,StageName,IsClosed,IsWon,Amount,CurrencyIsoCode,CloseDate,"
     "Term_Months__c\n"
-    f"{DEAL},{ACCOUNT},Acme Gold,Closed Won,true,true,1200.00,SGD,2026-01-05,12\n",
+    f"{DEAL},{ACCOUNT},Acme Gold,Closed Won,true,true,1200.00,SGD,2026-01-05,12\n"
+    f"{OPEN},{ACCOUNT},Acme Silver,Negotiation,false,false,600.00,SGD,2026-01-09,12\n",
     "erp/customers": f"id,name,country,crm_account_id\nC1,Acme,SG,{ACCOUNT}\n",
     "erp/invoices": "id,number,customer_id,issue_date,due_date,currency,gross,status\n"
-    "I1,INV-1,C1,2026-01-05,2026-02-04,SGD,109.00,posted\n",
+    "I1,INV-1,C1,2026-01-05,2026-02-04,SGD,109.00,posted\n"
+    "I2,INV-2,C1,2026-01-05,2026-02-04,SGD,54.50,posted\n",
     "payments/payments": "id,customer_id,reference,currency,amount,fee,paid_on,status,invoice_id\n"
     "ch_1,C1,INV-1,SGD,109.00,1.00,2026-01-20,succeeded,I1\n",
 }
@@ -67,6 +72,7 @@ def read(store: PostgresStore) -> None:
         for entity in source.entities:
             pull_changes(source, store, entity=entity)
             land_records(source, store, entity=entity)
+            check_completeness(source, store, entity=entity)
 
 
 def knock(number: str, charge: str) -> str:
@@ -80,7 +86,14 @@ def knock(number: str, charge: str) -> str:
     }
     body, stamp = json.dumps(facts), int(time.time())
     mark = stripe.WebhookSignature._compute_signature(f"{stamp}.{body}", SECRET)
-    return wiring_effects.receive(body.encode(), f"t={stamp},v1={mark}")
+    return wiring_hooks.receive(body.encode(), f"t={stamp},v1={mark}")
+
+
+def lanes(store: PostgresStore) -> int:
+    """How many runs began, as a look at what is due sees it."""
+    with store.transaction() as tx:
+        last = [n for n in range(1, 10) if tx.rows("work_due", lane=n - 1, targets=[])[0]["relieved"]]
+    return len(last)
 
 
 def shown(soql: str) -> list[dict[str, object]]:
@@ -88,17 +101,37 @@ def shown(soql: str) -> list[dict[str, object]]:
 
 
 @pytest.mark.usefixtures("ports")
-def test_an_event_shows_in_salesforce_and_a_won_deal_is_ordered(store: PostgresStore) -> None:
+def test_an_event_shows_in_salesforce_and_a_won_deal_is_ordered_billed_and_told(store: PostgresStore) -> None:
     assert isinstance(wiring.payments(), StripeSource)
     read(store)
     assert knock("evt_1", "ch_1") == "kept"
     assert knock("evt_1", "ch_1") == "known"
-    done = wiring_effects.run_fast_lane(seconds=2)
-    assert done["hints done"] == 1
-    assert done["decided order"] == done["erp confirmed"] == 1
+    done = wiring_lane.run_fast_lane(seconds=3)
+    assert done["hints done"] >= 1
+    assert done["decided order"] == done["decided invoice"] == done["decided reference"] == 1
+    assert done["erp confirmed"] == 2
     [invoice] = shown("SELECT Payment_Status__c, Open_Amount__c FROM Invoice__c WHERE Invoice_Key__c = 'I1'")
     assert (invoice["Payment_Status__c"], invoice["Open_Amount__c"]) == ("PAID", 0)
     assert len(shown("SELECT Id FROM Payment_Activity__c")) == 1
+
+
+def test_with_every_event_lost_glances_find_a_payment_and_a_deal_that_was_won(
+    ports: TwinPorts, store: PostgresStore
+) -> None:
+    read(store)
+    paid = {"amount": 5450, "currency": "sgd", "source": "tok_visa", "metadata[invoice_id]": "I2"}
+    charge = requests.post(
+        f"http://127.0.0.1:{ports.payments}/v1/charges", paid, auth=(KEYS.payments_key, ""), timeout=10
+    )
+    assert charge.ok
+    won = {"StageName": "Closed Won"}
+    wiring.salesforce_client().call("PATCH", f"sobjects/Opportunity/{OPEN}", json=won)
+    done = wiring_lane.run_fast_lane(seconds=4)
+    [invoice] = shown("SELECT Payment_Status__c FROM Invoice__c WHERE Invoice_Key__c = 'I2'")
+    assert invoice["Payment_Status__c"] == "PAID"
+    [deal] = shown(f"SELECT ERP_Order_Id__c FROM Opportunity WHERE Id = '{OPEN}'")
+    assert deal["ERP_Order_Id__c"]
+    assert done["erp confirmed"] == 4, "an order and an invoice for it and for the deal that was landed"
 
 
 @pytest.mark.usefixtures("ports")
@@ -107,7 +140,7 @@ def test_without_a_single_event_the_reads_tell_the_same(store: PostgresStore) ->
     for entity in ("payments", "refunds", "disputes"):
         pull_changes(wiring.payments(), store, entity=entity)
         land_records(wiring.payments(), store, entity=entity)
-    done = wiring_effects.run_fast_lane(seconds=2)
+    done = wiring_lane.run_fast_lane(seconds=2)
     assert done["landed payments"] == 1
     [invoice] = shown("SELECT Payment_Status__c FROM Invoice__c WHERE Invoice_Key__c = 'I1'")
     assert invoice["Payment_Status__c"] == "PAID"
@@ -119,12 +152,20 @@ def test_one_system_that_stops_keeps_nothing_from_the_others(
     read(store)
     knock("evt_1", "ch_1")
     other = {"conn_type": "http", "host": f"http://127.0.0.1:{ports.erp}", "password": "another"}
-    wiring_effects.run_fast_lane(seconds=0)
-    decided = wiring_effects._decide(store, wiring.policy())
-    assert decided == {"decided order": 1}
-    monkeypatch.setattr(wiring_effects, "_decide", lambda *_: decided.__class__())
     monkeypatch.setenv("AIRFLOW_CONN_ERP_API", json.dumps(other))
     with pytest.raises(Fatal, match="ERP"):
-        wiring_effects.run_fast_lane(seconds=2)
+        wiring_lane.run_fast_lane(seconds=2)
     assert len(shown("SELECT Id FROM Invoice__c")) == 1
     assert requests.get(f"http://127.0.0.1:{ports.salesforce}/services/data", timeout=10).ok
+
+
+@pytest.mark.usefixtures("ports")
+def test_a_run_stops_once_a_later_one_is_at_work(store: PostgresStore) -> None:
+    done: list[object] = []
+    first = Thread(target=lambda: done.append(wiring_lane.run_fast_lane(seconds=60)))
+    first.start()
+    assert wait_for(lambda: lanes(store) == 1, timeout_s=20, every_s=0.1)
+    wiring_lane.run_fast_lane(seconds=0.5)
+    first.join(20)
+    assert len(done) == 1
+    assert lanes(store) == 2

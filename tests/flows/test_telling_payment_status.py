@@ -274,7 +274,7 @@ def test_with_every_event_lost_what_lands_tells_the_same(desk: Desk, draw: Draw)
     )
     for entity in ("payments", "refunds"):
         pull_and_land(Live(later), desk.store, entity=entity)
-    assert [tell_landed(desk.store, POLICY, most=2) for _ in range(3)] == [2, 1, 0]
+    assert [tell_landed(desk.store, POLICY, most=2) for _ in range(4)] == [2, 2, 1, 0]
     assert desk.said() == ["PAID", "OPEN"]
     assert desk.said("deal_status") == ["PARTIALLY_PAID"]
 
@@ -326,6 +326,8 @@ def test_who_looked_earlier_and_comes_later_says_nothing(desk: Desk) -> None:
     desk.platform.look_at = slow  # type: ignore[method-assign]
     desk.drain()
     assert desk.said("payment_activity") == ["SUCCEEDED"]
+
+
 def see(desk: Desk, draw: Draw, turn: str, **files: str) -> None:
     source = Live(draw(folder=turn, **files))
     for entity in (name for name in source.entities if name in files):
@@ -396,6 +398,22 @@ def test_a_renewal_that_is_paid_tells_its_deal_and_asks_for_its_booking_once(des
     assert [body["title"] for body in desk.bodies("task")] == [
         "Subscription S1: book the renewal, it is paid"
     ]
+
+
+def test_what_lands_in_whatever_order_is_told(desk: Desk, draw: Draw) -> None:
+    """A payment before its invoice, and a credit note that no event speaks of."""
+    landed = {
+        "payments": "P C1 INV-3 SGD 50.00 2026-03-01 succeeded I3",
+        "invoices": "I3 INV-3 C1 2026-02-01 2026-03-03 SGD 50.00 posted O1",
+        "credit_notes": "N1 CN-1 C1 I2 2026-03-02 SGD 118.00",
+    }
+    told = []
+    for entity, rows in landed.items():
+        pull_and_land(Live(draw(folder=entity, **{entity: rows})), desk.store, entity=entity)
+        while tell_landed(desk.store, POLICY):
+            pass
+        told.append(desk.said())
+    assert told == [[], ["PAID"], ["PAID", "CREDITED"]]
 
 
 def test_of_two_who_decide_at_once_the_later_knows_what_the_earlier_saw(desk: Desk) -> None:

@@ -97,9 +97,7 @@ class SalesforceEffects:
         found: dict[str, str] = {}
         for entity in (TASKS, RENEWALS):
             keys = {
-                str(_row(message)["key"]): message.key
-                for message in messages
-                if _entity(message) == entity
+                str(_row(message)["key"]): message.key for message in messages if _entity(message) == entity
             }
             there = self._writer.look(entity, sorted(keys)) if keys else {}
             found |= {keys[key]: native_id for key, native_id in there.items()}

@@ -1,0 +1,126 @@
+"""Workers side by side, each woken when there is something to do; what stops one keeps nothing from the others."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from threading import Event, Lock, Thread
+from time import monotonic
+from typing import NamedTuple
+
+from include.ports import Stop
+
+LOOK_S = 0.1
+"""Between two looks at whether anything is due."""
+
+REST_S, REST_MAX_S = 1.0, 30.0
+"""After a stop, twice as long each time, and at most."""
+
+log = logging.getLogger(__name__)
+
+Wake = Callable[..., None]
+"""Lets the workers of some parts look for work at once."""
+
+
+class Due(NamedTuple):
+    """For which parts something waits, and whether a later run has taken over."""
+
+    parts: Sequence[str]
+    relieved: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worker:
+    """One thread's work. `act` does what is due and says what that was; after a turn with nothing to do it waits.
+
+    `pause_s`: for how long; without it, until it is woken. `steady`: it waits after every turn.
+    """
+
+    part: str
+    act: Callable[[Wake], Counter[str]]
+    pause_s: Callable[[], float] | None = None
+    steady: bool = False
+
+
+@dataclass
+class Lane:
+    """The workers of one run, what they did and what stopped them."""
+
+    workers: Sequence[Worker]
+    done: Counter[str] = field(default_factory=Counter)
+    stops: dict[str, Stop] = field(default_factory=dict)
+    broken: list[Exception] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._over, self._lock = Event(), Lock()
+        self._woken = [(worker.part, Event()) for worker in self.workers]
+
+    def wake(self, *parts: str) -> None:
+        """Let the workers of these parts look for work."""
+        for part, event in self._woken:
+            if part in parts:
+                event.set()
+
+    def run(self, due: Callable[[], Due], *, seconds: float) -> None:
+        """Work for so long, or until relieved. Stops are noted; what is no Stop ends the run and is raised."""
+        threads = [
+            Thread(target=self._work, args=(worker, event), name=worker.part, daemon=True)
+            for worker, (_, event) in zip(self.workers, self._woken, strict=True)
+        ]
+        for thread in threads:
+            thread.start()
+        until = monotonic() + seconds
+        try:
+            while monotonic() < until and not self._look(due):
+                if self._over.wait(LOOK_S):
+                    break
+        finally:
+            self._over.set()
+            self.wake(*(part for part, _ in self._woken))
+            for thread in threads:
+                thread.join()
+        if self.broken:
+            raise self.broken[0]
+
+    def _look(self, due: Callable[[], Due]) -> bool:
+        try:
+            found = due()
+        except Stop as stop:
+            self._note("database", stop)
+            self._over.wait(REST_S)
+            return False
+        self.wake(*found.parts)
+        return found.relieved
+
+    def _work(self, worker: Worker, woken: Event) -> None:
+        rest = REST_S
+        while not self._over.is_set():
+            woken.clear()
+            try:
+                moved = +worker.act(self.wake)
+            except Stop as stop:
+                self._note(worker.part, stop)
+                self._over.wait(rest)
+                rest = min(rest * 2, REST_MAX_S)
+                continue
+            except Exception as wrong:  # noqa: BLE001 - a fault of ours: it ends the run, which raises it
+                self.broken.append(wrong)
+                self._over.set()
+                return
+            rest = REST_S
+            with self._lock:
+                self.done += moved
+            if worker.steady or not moved:
+                self._wait(worker, woken)
+
+    def _wait(self, worker: Worker, woken: Event) -> None:
+        if worker.pause_s:
+            self._over.wait(worker.pause_s())
+        elif not self._over.is_set():
+            woken.wait()
+
+    def _note(self, part: str, stop: Stop) -> None:
+        with self._lock:
+            if part not in self.stops:
+                log.error("%s: %s", part, stop)
+            self.stops[part] = stop

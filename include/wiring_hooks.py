@@ -1,0 +1,79 @@
+"""Airflow to the webhooks' door: its connections become the endpoint's secrets and the place where hints are kept."""
+# ruff: noqa: PLC0415  # imported once something knocks, as in include/wiring.py
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from airflow.sdk import BaseHook
+
+from include import wiring
+from include.ports import Fatal, Store
+
+if TYPE_CHECKING:
+    from include.flows.drain_inbox import Hint
+
+REMEMBERED_S = 10.0
+"""How long what the connections say is believed: a rotated secret opens within this time."""
+
+
+@dataclass(frozen=True)
+class Door:
+    """What it takes to check a delivery and to keep its hint."""
+
+    secrets: Sequence[str]
+    livemode: bool
+    store: Store
+    looked_up_at: float
+
+    @classmethod
+    def open(cls) -> "Door":
+        """Look the connections up. Raises Fatal when the endpoint has no secret."""
+        connection = BaseHook.get_connection("payments_webhook")
+        if not connection.password:
+            raise Fatal("connection payments_webhook has no password; the endpoint's secret belongs there")
+        livemode = bool(connection.extra_dejson.get("livemode"))
+        return cls(connection.password.split(), livemode, wiring.store(), monotonic())
+
+    @property
+    def fresh(self) -> bool:
+        """Whether what was looked up may still be believed."""
+        return monotonic() - self.looked_up_at < REMEMBERED_S
+
+    def read(self, body: bytes, signature: str) -> "Hint | str":
+        """The hint in a delivery, or why there is nothing to keep. Raises a Refused that says what to answer."""
+        from include.connectors.stripe.lookup import ENTITY_OF
+        from include.connectors.stripe.webhooks import receive
+        from include.flows.drain_inbox import Hint
+
+        hint = receive(body, signature, secrets=self.secrets, now=datetime.now(UTC), livemode=self.livemode)
+        entity = ENTITY_OF.get(hint.collection)
+        if entity is None:
+            return f"nothing here follows from {hint.type}"
+        return Hint(
+            source="payments",
+            event_id=hint.event_id,
+            entity=entity,
+            native_id=hint.object_id,
+            kind=hint.type,
+            sequence=hint.event_id,
+            occurred_at=hint.created_at,
+        )
+
+    def keep(self, hints: "Sequence[Hint]") -> set[str]:
+        """Keep them all, durably; the ids of those that were news. Raises Retryable."""
+        from include.flows.poll_hints import keep_hints
+
+        with self.store.transaction() as tx:
+            return keep_hints(tx, hints)
+
+
+def receive(body: bytes, signature: str) -> str:
+    """Keep the hint in a payments event; what became of it. Raises a Refused that says what to answer."""
+    door = Door.open()
+    found = door.read(body, signature)
+    if isinstance(found, str):
+        return found
+    return "kept" if door.keep([found]) else "known"

@@ -1,0 +1,296 @@
+"""The fast lane, put together: who answers hints, who delivers to whom, who watches what, who follows what landed.
+
+Every worker has clients and a store of its own: threads share none.
+"""
+# ruff: noqa: PLC0415  # looked up and imported inside tasks only, as in include/wiring.py
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import CronTriggerTimetable, ExceptionRetryPolicy, RetryAction, RetryRule
+
+from include import wiring, wiring_effects
+from include.lane import Due, Lane, Wake, Worker
+from include.ports import (
+    Fatal,
+    Lookup,
+    RawRecord,
+    Retryable,
+    Stop,
+    Store,
+    Target,
+    Transaction,
+    Translated,
+    Watch,
+)
+
+if TYPE_CHECKING:
+    from include.connectors.salesforce.client import SalesforceClient
+    from include.flows.create_order import Billing
+    from include.flows.drain_inbox import Drain, Looked
+    from include.policy import Policy
+
+# One active run is all Airflow allows a @continuous DAG, so two of those can never overlap.
+RELAY = (
+    CronTriggerTimetable("*/3 * * * *", timezone="UTC", run_immediately=True)
+    if wiring.EVERY_TEN_MINUTES
+    else None
+)
+"""A run begins every three minutes and works until the next one is at work."""
+
+AGAIN_WHEN_KILLED = ExceptionRetryPolicy(
+    rules=[RetryRule(Stop, RetryAction.FAIL, reason="the next run tries again")]
+)
+
+INBOX, ERP, CRM = "inbox", "erp", "salesforce"
+LOOKERS = HANDS = 2
+"""Who answer hints, and who deliver to the CRM: while one waits for an answer the other writes down what came of it."""
+
+FOLLOW_S, FOLLOW_AT_ONCE, FOLLOW_PATIENCE_S = 0.5, 50, 5.0
+"""What landed is told by the handful, and gives way for some seconds to what is live."""
+
+NEEDED = ("accounts", "opportunities", "customers", "orders", "invoices", "credit_notes", "subscriptions")
+
+log = logging.getLogger(__name__)
+
+Clients = Callable[[], "SalesforceClient"]
+SellerOf = Callable[[], "Billing"]
+
+
+def run_fast_lane(*, seconds: float) -> Counter[str]:
+    """Answer hints, decide and deliver until a later run is at work, or for so long; what was done.
+
+    Raises the worst Stop met, when it is over.
+    """
+    store, policy, clients = wiring.store(), wiring.policy(), wiring.salesforce_clients()
+    seller = _once(wiring_effects.billing)
+    targets = [
+        one
+        for hand in range(HANDS)
+        for one in wiring_effects.targets(clients)
+        if not hand or one.system == CRM
+    ]
+    lane = Lane(
+        [
+            *(Worker(part=INBOX, act=_answering(policy, clients, seller)) for _ in range(LOOKERS)),
+            *(Worker(part=target.system, act=_delivering(target, policy, seller)) for target in targets),
+            *(
+                Worker(part=watch.name, act=_watching(watch), pause_s=_pace(watch), steady=True)
+                for watch in _watches(clients)
+            ),
+            Worker(
+                part="landed", act=Follower(wiring.store(), policy, seller).follow, pause_s=lambda: FOLLOW_S
+            ),
+        ]
+    )
+    # All is at hand: whoever works until now may stop.
+    with store.transaction() as tx:
+        number = int(tx.rows("begin_lane")[0]["lane_id"])
+    lane.run(partial(_due, store, number, sorted({target.system for target in targets})), seconds=seconds)
+    if lane.stops:
+        raise next((stop for stop in lane.stops.values() if isinstance(stop, Fatal)), *lane.stops.values())
+    return lane.done
+
+
+def _due(store: Store, lane: int, targets: list[str]) -> Due:
+    with store.transaction() as tx:
+        [found] = tx.rows("work_due", lane=lane, targets=targets)
+    return Due([*found["targets"], *([INBOX] if found["hints"] else [])], found["relieved"])
+
+
+def _is_read_in(store: Store) -> bool:
+    """Whether all that decisions need was read whole once: in part, every deal would seem to lack its customer."""
+    with store.transaction() as tx:
+        found = tx.rows("read_once", entities=list(NEEDED))
+    return len(found) == len(NEEDED)
+
+
+# --- answering hints
+
+
+def _answering(policy: "Policy", clients: Clients, seller: SellerOf) -> Callable[[Wake], Counter[str]]:
+    from include.flows.drain_inbox import drain_inbox
+
+    drain = _drain(policy, clients, seller)
+
+    def answer(wake: Wake) -> Counter[str]:
+        states = drain_inbox(drain, rounds=1)
+        if states:
+            wake(CRM, ERP)
+        return Counter({f"hints {state}": count for state, count in states.items()})
+
+    return answer
+
+
+def _drain(policy: "Policy", clients: Clients, seller: SellerOf) -> "Drain":
+    from include.connectors.salesforce.source import SalesforceSource
+    from include.connectors.stripe.lookup import StripeLookup
+    from include.flows.create_order import decide_deals
+    from include.flows.decide_payment_status import decide_payment_status
+    from include.flows.drain_inbox import Drain
+
+    def decide(tx: Transaction, looked: "Looked") -> None:
+        if looked.source == CRM:
+            today = wiring_effects.business_today()
+            decide_deals(tx, policy, seller(), today=today, opportunities=[looked.native_id])
+        else:
+            decide_payment_status(tx, looked, policy)
+
+    lookups: dict[str, Lookup] = {
+        "payments": StripeLookup(wiring.payments_client(), zone=wiring.ZONE),
+        CRM: Sold(SalesforceSource(clients()), wiring.store(), seller),
+    }
+    return Drain(wiring.store(), lookups, decide, policy.delivery.pace)
+
+
+@dataclass
+class Sold:
+    """Deals as they now are, once all is known that a decision needs: while it is written down nobody can be asked."""
+
+    deals: Lookup
+    store: Store
+    seller: SellerOf
+    system: str = CRM
+
+    def look_at(self, entity: str, native_id: str) -> RawRecord | None:
+        """As the source's. Raises Retryable until both sides of a deal have been read once."""
+        if not _is_read_in(self.store):
+            raise Retryable("deals wait until customers, orders and invoices have been read once")
+        self.seller()
+        return self.deals.look_at(entity, native_id)
+
+    def translate(self, entity: str, payload: Mapping[str, Any]) -> Translated:
+        """As the source's."""
+        return self.deals.translate(entity, payload)
+
+
+# --- delivering
+
+
+def _delivering(target: Target, policy: "Policy", seller: SellerOf) -> Callable[[Wake], Counter[str]]:
+    from include.flows.deliver_outbox import deliver_outbox
+
+    store = wiring.store()
+
+    def deliver(wake: Wake) -> Counter[str]:
+        outcomes = deliver_outbox(store, target, pace=policy.delivery.pace)
+        done = Counter({f"{target.system} {result}": count for result, count in outcomes.items()})
+        if target.system == ERP and outcomes.keys() & {"confirmed", "found"}:
+            done += _go_on(store, policy, seller)
+            wake(CRM, ERP)
+        return done
+
+    return deliver
+
+
+def _go_on(store: Store, policy: "Policy", seller: SellerOf) -> Counter[str]:
+    """Once the ERP has an order, its reference and its invoice are due; nobody waits for it to be read back."""
+    from include.flows.create_order import create_order
+
+    with store.transaction() as tx:
+        ordered = [row["opportunity_id"] for row in tx.rows("ordered_deals")]
+    if not ordered:
+        return Counter()
+    today = wiring_effects.business_today()
+    return _named(create_order(store, policy, seller(), today=today, opportunities=ordered))
+
+
+# --- watching
+
+
+def _watches(clients: Clients) -> Iterator[Watch]:
+    from include.connectors.salesforce.watch import SalesforceWatch
+    from include.connectors.stripe.watch import StripeWatch
+
+    yield StripeWatch(wiring.payments_client())
+    yield SalesforceWatch(clients())
+
+
+def _watching(watch: Watch) -> Callable[[Wake], Counter[str]]:
+    from include.flows.poll_hints import poll_hints
+
+    store = wiring.store()
+
+    def glance(wake: Wake) -> Counter[str]:
+        news = poll_hints(watch, store)
+        if news:
+            wake(INBOX)
+        return Counter({watch.name: news})
+
+    return glance
+
+
+def _pace(watch: Watch) -> Callable[[], float]:
+    return lambda: watch.every_s
+
+
+# --- following what landed
+
+
+@dataclass
+class Follower:
+    """Decides what follows from rows that landed, and tells how their invoices stand."""
+
+    store: Store
+    policy: "Policy"
+    seller: SellerOf
+    batch: int | None = None
+    more: bool = True
+    waits_until: float | None = None
+
+    def follow(self, wake: Wake) -> Counter[str]:
+        """One handful. What is live goes first: while messages wait, this does, for some seconds at most."""
+        from include.flows.decide_payment_status import tell_landed
+
+        with self.store.transaction() as tx:
+            newest = int(tx.rows("newest_batch")[0]["batch"])
+        done: Counter[str] = Counter()
+        if newest != self.batch and _is_read_in(self.store):
+            done += self._decide()
+            self.batch, self.more = newest, True
+            wake(CRM, ERP)
+        if self.batch is not None and self.more and not self._gives_way():
+            told = tell_landed(self.store, self.policy, most=FOLLOW_AT_ONCE)
+            done["landed payments"] += told
+            self.more = told > 0
+            wake(CRM)
+        return done
+
+    def _decide(self) -> Counter[str]:
+        from include.flows.create_order import create_order
+        from include.flows.tell_subscriptions import tell_subscriptions
+
+        today = wiring_effects.business_today()
+        decided = create_order(self.store, self.policy, self.seller(), today=today)
+        return _named(decided + tell_subscriptions(self.store, self.policy, today=today))
+
+    def _gives_way(self) -> bool:
+        if not _due(self.store, 0, [CRM]).parts:
+            self.waits_until = None
+            return False
+        self.waits_until = self.waits_until or monotonic() + FOLLOW_PATIENCE_S
+        if monotonic() < self.waits_until:
+            return True
+        self.waits_until = None
+        return False
+
+
+def _named(decided: Counter[str]) -> Counter[str]:
+    return Counter({f"decided {kind}": count for kind, count in decided.items()})
+
+
+def _once(ask: SellerOf) -> SellerOf:
+    """The answer, asked for the first time it is needed and kept; two who ask at once get the same."""
+    known: list[Billing] = []
+
+    def answer() -> "Billing":
+        if not known:
+            known.append(ask())
+        return known[0]
+
+    return answer

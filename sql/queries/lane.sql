@@ -1,0 +1,51 @@
+-- What keeps the fast lane going: whether anything is due, who works, and hints by the handful.
+
+-- name: begin_lane
+INSERT INTO delivery.lanes DEFAULT VALUES RETURNING lane_id;
+
+-- name: work_due
+-- The clock is read once (a sub-select), so that the indexes of what waits can be used.
+SELECT
+    EXISTS (
+        SELECT FROM delivery.inbox WHERE state IN ('new', 'taken') AND next_at <= (SELECT ops.clock())
+    ) AS hints,
+    ARRAY(
+        SELECT name FROM unnest(%(targets)s::text[]) AS known (name)
+        WHERE EXISTS (
+            SELECT FROM delivery.outbox
+            WHERE target = known.name AND state IN ('queued', 'called', 'uncertain')
+                AND next_at <= (SELECT ops.clock())
+        )
+    ) AS targets,
+    (SELECT coalesce(max(batch), 0) FROM ops.batches) AS batch,
+    EXISTS (SELECT FROM delivery.lanes WHERE lane_id > %(lane)s) AS relieved;
+
+-- name: keep_hints
+-- As keep_hint, many at once; gives back the events that were news. With `only_known`, nothing is kept of an object that
+-- was never looked at: what changed of it changes nothing that was decided.
+INSERT INTO delivery.inbox (source, event_id, entity, native_id, kind, sequence, occurred_at)
+SELECT told.source, told.event_id, told.entity, told.native_id, told.kind, told.sequence, told.occurred_at
+FROM unnest(
+    %(sources)s::text[], %(event_ids)s::text[], %(entities)s::text[], %(native_ids)s::text[], %(kinds)s::text[],
+    %(sequences)s::text[], %(times)s::timestamptz[], %(only_known)s::boolean[]
+) AS told (source, event_id, entity, native_id, kind, sequence, occurred_at, only_known)
+WHERE NOT only_known OR EXISTS (
+    SELECT FROM delivery.looked_at AS seen
+    WHERE seen.source = told.source AND seen.entity = told.entity AND seen.native_id = told.native_id
+)
+ON CONFLICT DO NOTHING
+RETURNING event_id;
+
+-- name: ordered_deals
+-- Deals whose order the ERP has confirmed and for which no invoice was decided yet.
+SELECT DISTINCT placed.body ->> 'opportunity_id' AS opportunity_id
+FROM delivery.outbox AS placed
+WHERE placed.kind = 'order' AND placed.state = 'confirmed' AND placed.finished_at > ops.clock() - interval '1 hour'
+    AND NOT EXISTS (
+        SELECT FROM delivery.outbox AS billed
+        WHERE billed.subject = 'orders/' || placed.remote_id AND billed.kind = 'invoice'
+    );
+
+-- name: read_once
+-- Of these entities those that were read to their end and landed at least once: only then is anything proven of them.
+SELECT DISTINCT entity FROM ops.proofs WHERE entity = ANY (%(entities)s::text[]);

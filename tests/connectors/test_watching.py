@@ -1,0 +1,196 @@
+"""Glances at Stripe and Salesforce: what changed is seen at once, what shows up late is seen later, nothing is lost."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from simple_salesforce.api import Salesforce
+
+from include.connectors.salesforce.client import SalesforceClient, guarded_session
+from include.connectors.salesforce.session import OneLogin
+from include.connectors.salesforce.watch import SalesforceWatch
+from include.connectors.stripe.client import StripePayments
+from include.connectors.stripe.watch import StripeWatch
+from include.flows.poll_hints import poll_hints
+from include.ports import Cursor, Glance, Sign, Watch
+from include.store.postgres import PostgresStore
+from tests.connectors.conftest import KEYS, Live, Start
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+DEAL, OTHER = "0060000000000AAAAA", "0060000000000BBBBB"
+OLD = "2026-01-05T00:00:00Z"
+WORLD = {
+    "salesforce/Opportunity": [
+        {
+            "Id": deal,
+            "Name": deal,
+            "StageName": "Open",
+            "IsClosed": "false",
+            "IsWon": "false",
+            "LastModifiedDate": OLD,
+        }
+        for deal in (DEAL, OTHER)
+    ]
+}
+
+
+class Watcher:
+    """Glances one after the other, each from where the last one ended."""
+
+    def __init__(self, watch: Watch) -> None:
+        self.watch, self.cursor = watch, None
+
+    def sees(self) -> list[Sign]:
+        glance = self.watch.glance(self.cursor)
+        self.cursor = glance.next_cursor  # type: ignore[assignment]
+        return list(glance.signs)
+
+
+@pytest.fixture
+def place(live: Start) -> Live:
+    return live(WORLD)
+
+
+@pytest.fixture
+def stripe(place: Live) -> Watcher:
+    return Watcher(StripeWatch(StripePayments(KEYS.payments_key, address=place.url("payments"), list_rows=2)))
+
+
+@pytest.fixture
+def crm(place: Live) -> SalesforceClient:
+    return place.salesforce()._client
+
+
+def pay(place: Live, then: str = "charges", **facts: Any) -> str:
+    form = {"amount": 100, "currency": "sgd", "source": "tok_visa"} | facts
+    answer = requests.post(
+        f"{place.url('payments')}/v1/{then}", form, auth=(KEYS.payments_key, ""), timeout=10
+    )
+    return str(answer.json()["id"])
+
+
+def stage(crm: SalesforceClient, deal: str, name: str) -> None:
+    crm.call("PATCH", f"sobjects/Opportunity/{deal}", json={"StageName": name})
+
+
+def test_stripe_tells_of_what_happened_since_and_again_a_little_before(place: Live, stripe: Watcher) -> None:
+    stripe.sees()
+    paid = [pay(place) for _ in range(5)]
+    assert {sign.native_id for sign in stripe.sees()} == set(paid), "over several pages"
+    place.clock.now += timedelta(seconds=2)
+    assert len(stripe.sees()) == 5, "what is near the last glance is told again, under the same names"
+    place.clock.now += timedelta(seconds=10)
+    stripe.sees()
+    assert stripe.sees() == []
+
+
+def test_a_deep_glance_finds_what_lies_behind_and_refunds_whose_event_was_lost(
+    place: Live, stripe: Watcher
+) -> None:
+    stripe.sees()
+    stripe.sees()  # the first is followed by a deep one
+    paid = pay(place)
+    refund = pay(place, "refunds", charge=paid)
+    place.clock.now += timedelta(seconds=30)
+    stripe.cursor = {**(stripe.cursor or {}), "looked": place.clock.now.isoformat()}  # type: ignore[assignment]
+    assert stripe.sees() == [], "they lie behind the quick glance"
+    place.clock.now += timedelta(minutes=2)
+    stripe.sees()
+    kinds = {(sign.entity, sign.native_id, sign.kind) for sign in stripe.sees()}
+    assert {("payments", paid, "charge.succeeded"), ("refunds", refund, "listed")} <= kinds
+
+
+def test_after_an_outage_everything_since_is_told(place: Live, stripe: Watcher) -> None:
+    stripe.sees()
+    paid = pay(place)
+    place.clock.now += timedelta(hours=5)
+    assert paid in {sign.native_id for sign in stripe.sees()}
+
+
+def test_a_deal_that_is_won_is_told_and_once_more_when_its_second_is_over(
+    place: Live, crm: SalesforceClient
+) -> None:
+    watcher = Watcher(SalesforceWatch(crm))
+    watcher.sees()
+    stage(crm, DEAL, "Closed Won")
+    stage(crm, OTHER, "Negotiation")
+    first = {sign.native_id: sign for sign in watcher.sees()}
+    assert (first[DEAL].kind, first[DEAL].only_known) == ("won", False)
+    assert first[OTHER].only_known, "of what is not won only those matter that were looked at"
+    place.clock.now += timedelta(seconds=3)
+    [again] = [sign for sign in watcher.sees() if sign.native_id == DEAL]
+    assert again.event_id != first[DEAL].event_id
+    place.clock.now += timedelta(seconds=1)
+    assert again in watcher.sees(), "from then on under that name"
+
+
+def test_a_deal_that_was_deleted_is_told(crm: SalesforceClient) -> None:
+    watcher = Watcher(SalesforceWatch(crm))
+    watcher.sees()
+    crm.call("DELETE", f"sobjects/Opportunity/{DEAL}")
+    assert [sign.native_id for sign in watcher.sees()] == [DEAL]
+
+
+def test_glances_take_no_more_than_their_share_of_the_days_calls(crm: SalesforceClient) -> None:
+    watch = SalesforceWatch(crm)
+    assert watch.every_s == 2.0
+    crm.budget.note(used=0, limit=15_000)
+    assert 86_400 / watch.every_s <= 15_000 * 0.3
+    crm.budget.note(used=80_000, limit=100_000)
+    assert watch.every_s == pytest.approx(5.76)
+
+
+def test_clients_of_a_process_share_one_login_and_the_next_one_too(place: Live) -> None:
+    address, logins = place.url("salesforce"), []
+
+    def log_in() -> Salesforce:
+        logins.append(1)
+        secrets = {
+            "consumer_key": KEYS.salesforce_client_id,
+            "consumer_secret": KEYS.salesforce_client_secret,
+        }
+        return Salesforce(**secrets, domain="twin.my", session=guarded_session(address))
+
+    login = OneLogin(log_in, address=address)
+    clients = [SalesforceClient(login.connector()) for _ in range(3)]
+    for client in clients:
+        client.limits()
+    assert len(logins) == 1
+    for client in clients:
+        client._salesforce = None  # its session is over
+        client.limits()
+    assert len(logins) == 2
+
+
+class Told:
+    """A watch that says what it is told to."""
+
+    system, name, every_s = "salesforce", "hints of deals", 1.0
+
+    def __init__(self, *glances: list[Sign]) -> None:
+        self._glances: Iterator[list[Sign]] = iter(glances)
+        self.asked: list[Mapping[str, str] | None] = []
+
+    def glance(self, cursor: Cursor | None) -> Glance:
+        self.asked.append(cursor)
+        return Glance(signs=next(self._glances), next_cursor={"looked": str(len(self.asked))})
+
+
+def sign(deal: str, *, only_known: bool = False) -> Sign:
+    return Sign(
+        event_id=f"{deal} 1",
+        entity="opportunities",
+        native_id=deal,
+        kind="won",
+        sequence="1",
+        only_known=only_known,
+    )
+
+
+def test_hints_are_kept_once_with_the_cursor_and_nothing_of_strangers(store: PostgresStore) -> None:
+    watch = Told([sign("A"), sign("B", only_known=True)], [sign("A"), sign("C")], [])
+    assert [poll_hints(watch, store) for _ in range(3)] == [1, 1, 0]
+    assert watch.asked == [None, {"looked": "1"}, {"looked": "2"}]

@@ -1,0 +1,89 @@
+"""Workers side by side: woken when something is due, rested after a stop, ended together."""
+
+from collections import Counter
+from threading import Event
+from time import monotonic
+
+import pytest
+
+from include import lane as lane_module
+from include.lane import Due, Lane, Wake, Worker
+from include.ports import Retryable
+
+NOTHING = Due([], relieved=False)
+
+
+def worker(part: str, act: object, **how: object) -> Worker:
+    return Worker(part=part, act=act, **how)  # type: ignore[arg-type]
+
+
+def test_a_worker_works_while_there_is_work_and_then_waits_to_be_woken() -> None:
+    turns = iter([2, 3, 0, 4, 0, 0])
+    lane = Lane([worker("inbox", lambda _wake: Counter(done=next(turns)))])
+    looks = iter([NOTHING, Due(["inbox"], relieved=False), NOTHING])
+    lane.run(lambda: next(looks, Due([], relieved=True)), seconds=5)
+    assert lane.done == Counter(done=9)
+
+
+def test_what_one_decides_another_delivers_without_waiting_to_be_looked_at() -> None:
+    decided, delivered = Event(), Event()
+
+    def decide(wake: Wake) -> Counter[str]:
+        decided.set()
+        wake("salesforce")
+        return Counter()
+
+    def deliver(_wake: Wake) -> Counter[str]:
+        if decided.is_set():
+            delivered.set()
+        return Counter()
+
+    lane = Lane([worker("salesforce", deliver), worker("inbox", decide)])
+    lane.run(lambda: Due([], relieved=delivered.wait(2)), seconds=5)
+    assert delivered.is_set()
+
+
+def test_a_part_that_stops_keeps_nothing_from_the_others_and_is_told_at_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lane_module, "REST_S", 0.01)
+    tries: list[int] = []
+
+    def away(_wake: Wake) -> Counter[str]:
+        tries.append(1)
+        raise Retryable("the ERP is away")
+
+    lane = Lane(
+        [worker("erp", away), worker("salesforce", lambda _wake: Counter(sent=1), pause_s=lambda: 0.01)]
+    )
+    lane.run(lambda: NOTHING, seconds=0.3)
+    assert lane.done["sent"] > 1
+    assert 1 < len(tries) < 10, "it rests longer each time"
+    assert str(lane.stops["erp"]) == "the ERP is away"
+
+
+def test_a_fault_of_ours_ends_the_run_at_once_and_is_raised() -> None:
+    def wrong(_wake: Wake) -> Counter[str]:
+        raise ZeroDivisionError
+
+    began = monotonic()
+    with pytest.raises(ZeroDivisionError):
+        Lane([worker("inbox", wrong), worker("erp", lambda _wake: Counter())]).run(
+            lambda: NOTHING, seconds=30
+        )
+    assert monotonic() - began < 5
+
+
+def test_a_database_that_is_away_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lane_module, "REST_S", 0.01)
+    looks = iter([Retryable("Postgres: away"), Due([], relieved=True)])
+
+    def due() -> Due:
+        found = next(looks)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    lane = Lane([])
+    lane.run(due, seconds=5)
+    assert list(lane.stops) == ["database"]
