@@ -102,8 +102,8 @@ class WorldSource:
 
     def _raw(self, entity: str, header: Sequence[str], record: CsvRecord) -> RawRecord:
         line = f"line {record.line}"
-        cells: dict[str, Any] = dict(zip(header, record.cells, strict=False))
-        payload = {"cells": list(record.cells)} if record.damage else cells
+        cells = dict(zip(header, record.cells, strict=False))
+        payload: dict[str, Any] = {"cells": list(record.cells)} if record.damage else cells
         key = "/".join(payload.get(column) or "" for column in key_columns(entity))
         repeated = f"#{record.line}" if ENTITIES[entity].repeats else ""
         usable = key.strip("/") and len(key.encode()) <= KEY_BYTES_MAX and "\0" not in key
