@@ -9,6 +9,7 @@ from include.policy.strict import Strict
 Kind = Literal[
     "required",
     "valid",
+    "plausible",
     "unique",
     "number",
     "word",
