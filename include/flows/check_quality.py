@@ -1,4 +1,4 @@
-"""Judges the data a day's run saw: measures it, has Great Expectations judge it in Postgres, and keeps what was found."""
+"""Judges the data a day's run saw: measures it, has Great Expectations judge it in Postgres, keeps the verdicts."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +17,8 @@ from include.validation.suites import Day, not_held, suites
 
 PARTS_SHOWN = 5
 _RESULTS = (
-    "run_id suite expectation place verdict sentence observed owner checked_count unexpected_count".split()
+    *("run_id", "suite", "expectation", "place", "verdict", "sentence", "observed", "owner"),
+    *("checked_count", "unexpected_count"),
 )
 
 
@@ -42,7 +43,7 @@ class Checked:
         return f"{verdicts}; rendering took {self.rendering_s:.1f} s of {whole:.1f} s"
 
 
-def check_quality(store: Store, *, database_url: str, as_of: date, policy: Policy) -> Checked:
+def check_quality(store: Store, database_url: str, *, as_of: date, policy: Policy) -> Checked:
     """Judge the newest run of a day, once: a run is named by what it saw, so its verdicts stay what they are.
 
     `database_url` is the store's. Raises Fatal when the day was not reconciled or an expectation cannot be evaluated,
@@ -68,7 +69,9 @@ def check_quality(store: Store, *, database_url: str, as_of: date, policy: Polic
         rows = list(_rows(tx, run["run_id"], validated.judged, policy))
         tx.copy_in("recon.quality_results", _RESULTS, rows)
         tx.copy_in(
-            "recon.quality_pages", ("run_id", "path", "body"), [(run["run_id"], *page) for page in files.items()]
+            "recon.quality_pages",
+            ("run_id", "path", "body"),
+            [(run["run_id"], *page) for page in files.items()],
         )
         tx.run(
             "keep_quality_check",
@@ -146,9 +149,16 @@ def _observed(tx: Transaction, run_id: UUID, one: Judged) -> str:
     limits = one.expected.limits
     if limits and not one.met:
         low, high = (limits.low, limits.high)
-        off = tx.rows("parts_off", run_id=run_id, measure=limits.measure, low=low, high=high, most=PARTS_SHOWN)
-        more = f" and {one.unexpected - len(off)} more" if one.unexpected and one.unexpected > len(off) else ""
-        return "; ".join(f"{p['part']}: {_plain(p['observed'])} against {_plain(p['expected'])}" for p in off) + more
+        off = tx.rows(
+            "parts_off", run_id=run_id, measure=limits.measure, low=low, high=high, most=PARTS_SHOWN
+        )
+        more = (
+            f" and {one.unexpected - len(off)} more" if one.unexpected and one.unexpected > len(off) else ""
+        )
+        return (
+            "; ".join(f"{p['part']}: {_plain(p['observed'])} against {_plain(p['expected'])}" for p in off)
+            + more
+        )
     if one.unexpected is not None:
         return f"{one.unexpected:,} of {one.checked or 0:,}"
     return one.observed or "nothing"

@@ -53,7 +53,7 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Judged:
-    """Whether an expectation was met; rows looked at and unexpected ones where it is about rows, else what was found."""
+    """Whether an expectation was met; how many rows of how many were not, or what was found instead."""
 
     expected: Expected
     met: bool
@@ -86,33 +86,26 @@ def validate(database_url: str, snapshot: Snapshot, expected: Sequence[Expected]
     of_relation: defaultdict[str, list[Expected]] = defaultdict(list)
     for one in expected:
         of_relation[one.relation].append(one)
+    definitions = [_definition(context, source, *some) for some in of_relation.items()]
+    checkpoint = gx.Checkpoint(name="day", validation_definitions=definitions, result_format=RESULT_FORMAT)
     try:
-        found = {
-            name: result
-            for relation, some in of_relation.items()
-            for name, result in _run(context, source, relation, some).items()
-        }
+        ran = context.checkpoints.add(checkpoint).run()
     finally:
         source.get_engine().dispose()
+    found = {_name(one): one for result in ran.run_results.values() for one in result.results}
     return Validated([_judged(one, found[one.name]) for one in expected], context)
 
 
-def _run(
+def _definition(
     context: AbstractDataContext, source: SQLDatasource, relation: str, expected: Sequence[Expected]
-) -> dict[str, ExpectationValidationResult]:
+) -> gx.ValidationDefinition:
+    """A relation, and what is expected of it: asked together, most of it is one query."""
     asset = source.add_table_asset(relation, table_name=relation, schema_name="seen")
     suite = gx.ExpectationSuite(relation, expectations=[_named(one) for one in expected])
     definition = gx.ValidationDefinition(
         name=relation, data=asset.add_batch_definition_whole_table("day"), suite=context.suites.add(suite)
     )
-    checkpoint = gx.Checkpoint(
-        name=relation,
-        validation_definitions=[context.validation_definitions.add(definition)],
-        result_format=RESULT_FORMAT,
-    )
-    ran = context.checkpoints.add(checkpoint).run()
-    results = [one for result in ran.run_results.values() for one in result.results]
-    return {_name(result): result for result in results}
+    return context.validation_definitions.add(definition)
 
 
 def _named(one: Expected) -> Any:
@@ -132,9 +125,7 @@ def _judged(one: Expected, result: ExpectationValidationResult) -> Judged:
     found: Mapping[str, Any] = result.result
     checked, unexpected = found.get("element_count"), found.get("unexpected_count")
     observed = found.get("observed_value")
-    return Judged(
-        one, bool(result.success), checked, unexpected, None if observed is None else str(observed)
-    )
+    return Judged(one, bool(result.success), checked, unexpected, None if observed is None else str(observed))
 
 
 def _refuse_errors(one: Expected, info: Mapping[str, Any]) -> None:
@@ -144,10 +135,11 @@ def _refuse_errors(one: Expected, info: Mapping[str, Any]) -> None:
             text = f"{error.get('exception_message')} {error.get('exception_traceback')}"
             if any(word in text for word in _AWAY):
                 raise Retryable(f"Postgres went away while {one.name!r} was checked")
-            import os; os.environ.get("QD") and print(text)
             raise Fatal(f"{one.name!r} cannot be checked, which is a fault of ours: {_kind(text)}")
 
 
 def _kind(text: str) -> str:
     """The driver's name for what went wrong."""
-    return next((word for word in text.replace("(", " ").replace(")", " ").split() if "errors." in word), "see GX")
+    return next(
+        (word for word in text.replace("(", " ").replace(")", " ").split() if "errors." in word), "see GX"
+    )

@@ -94,11 +94,18 @@ def unique(entity: str, *columns: str, kind: Kind) -> Expected:
 
 
 def between(
-    entity: str, column: str, *, low: float | None, high: float | None = None, strict: bool = False, kind: Kind
+    entity: str,
+    column: str,
+    *,
+    low: float | None,
+    high: float | None = None,
+    strict: bool = False,
+    kind: Kind,
 ) -> Expected:
     """The column lies between two values, where it is stated; above the low one if `strict`."""
     words = " and ".join(
-        [f"{'above' if strict else 'at least'} {low}"] * (low is not None) + [f"at most {high}"] * (high is not None)
+        [f"{'above' if strict else 'at least'} {low}"] * (low is not None)
+        + [f"at most {high}"] * (high is not None)
     )
     return Expected(
         entity,
@@ -111,16 +118,17 @@ def between(
     )
 
 
-def one_of(entity: str, column: str, values: list[str], *, what: str) -> Expected:
-    """The column is one of the values, where it is stated."""
+def active_currency(entity: str, column: str) -> Expected:
+    """The column is a currency of today, where it is stated."""
+    query = no_rows("currency_is_active").format(batch="{batch}", column=column)
     return Expected(
         entity,
         entity,
-        f"{entity}.{column} is {what}",
+        f"{entity}.{column} is active",
         "valid",
-        gxe.ExpectColumnValuesToBeInSet(column=column, value_set=values),
-        f"Of all {say(entity)}, the {say(column)} is {what}.",
-        f"Of {{unexpected}} of {{checked}} {say(entity)}, the {say(column)} is not {what}.",
+        NoRows(unexpected_rows_query=query),
+        f"Of all {say(entity)}, the {say(column)} is an active currency (ISO 4217).",
+        f"Of {{unexpected}} of {{checked}} {say(entity)}, the {say(column)} is not an active currency (ISO 4217).",
     )
 
 
@@ -183,13 +191,11 @@ def newest(entity: str, column: str, *, since: str, business_days: int) -> Expec
         "recent",
         gxe.ExpectColumnMaxToBeBetween(column=column, min_value=since),
         f"The newest of the {say(entity)} is no older than {business_days} business days.",
-        f"The newest of the {say(entity)} is of {{observed}}; it should be no older than {business_days} business days.",
+        f"The newest of the {say(entity)} is of {{observed}}, older than {business_days} business days.",
     )
 
 
-def measured(
-    suite: str, kind: Kind, limits: Limits, *, name: str, holds: str, broken: str
-) -> Expected:
+def measured(suite: str, kind: Kind, limits: Limits, *, name: str, holds: str, broken: str) -> Expected:
     """What a run measured lies within limits; what could not be judged does."""
     test = gxe.ExpectColumnValuesToBeBetween(
         column="deviation",

@@ -6,7 +6,7 @@ from great_expectations.execution_engine import ExecutionEngine
 from great_expectations.expectations.core import UnexpectedRowsExpectation
 
 
-class NoRows(UnexpectedRowsExpectation):
+class NoRows(UnexpectedRowsExpectation):  # type: ignore[misc]  # its parent is not typed for us
     """Passes when the query finds no row. Unlike its parent it never reads the rows: they may hold what is personal."""
 
     metric_dependencies: ClassVar[tuple[str, ...]] = ("unexpected_rows_query.row_count", "table.row_count")

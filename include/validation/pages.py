@@ -1,4 +1,4 @@
-"""The pages Great Expectations writes of what it judged, made fit to be served by us: no scripts, nothing from elsewhere."""
+"""The pages Great Expectations writes of what it judged, made fit for us to serve: no scripts, nothing foreign."""
 
 import tempfile
 from pathlib import Path
@@ -33,7 +33,9 @@ def pages(context: AbstractDataContext) -> dict[str, bytes]:
         context.build_data_docs(site_names=[SITE])
         root = Path(folder)
         return {
-            path.relative_to(root).as_posix(): _clean(path.read_bytes(), depth=len(path.relative_to(root).parts) - 1)
+            path.relative_to(root).as_posix(): _clean(
+                path.read_bytes(), depth=len(path.relative_to(root).parts) - 1
+            )
             for path in sorted(root.rglob("*.html"))
         }
 

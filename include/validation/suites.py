@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date
 
 from include.domain.business_days import Calendar
-from include.domain.currencies import EXPONENTS
 from include.domain.entities import ENTITIES, Entity, Field, Kind
 from include.policy.quality import Freshness, Quality
 from include.validation import expected as that
@@ -65,9 +64,7 @@ def _of(spec: Entity, quality: Quality, day: Day) -> Iterator[Expected]:
         if field.positive:
             yield that.between(spec.name, column_of(field), low=0, kind="valid")
     for field in spec.of_kind(Kind.CURRENCY):
-        yield that.one_of(
-            spec.name, field.name, sorted(EXPONENTS), what="an active currency (ISO 4217)"
-        )
+        yield that.active_currency(spec.name, field.name)
     if spec.of_kind(Kind.STATUS):
         yield that.mapped(spec.name)
     for column, percent in quality.stated_percent.get(spec.name, {}).items():
@@ -114,15 +111,6 @@ _RULES: Mapping[str, tuple[Expected, ...]] = {
     ),
     "amendments": (that.unique("amendments", "subscription_id", "sequence", kind="number"),),
     "attempts": (that.between("attempts", "attempt_no", low=1, kind="plausible"),),
-    "payouts": (
-        that.none_of(
-            "payouts",
-            "net_is_gross_less_fee",
-            "plausible",
-            holds="The net amount of every payout is its gross amount less its fee.",
-            broken="Of {unexpected} of {checked} payouts, the net amount is not the gross amount less the fee.",
-        ),
-    ),
     "payout_items": (
         that.none_of(
             "payout_items",
@@ -139,14 +127,15 @@ _RULES: Mapping[str, tuple[Expected, ...]] = {
 
 def _freshness(freshness: Freshness, day: Day) -> Iterator[Expected]:
     for name, flow in freshness.flows.items():
-        allowed = f"{flow.behind_minutes} minutes of" if flow.behind_minutes else ""
+        minutes = flow.behind_minutes
+        until = f"{minutes} minutes before the end of the day" if minutes else "the end of the day"
         yield that.measured(
             "freshness",
             "fresh",
-            Limits(f"behind {name}", None, flow.behind_minutes),
+            Limits(f"behind {name}", None, minutes),
             name=f"{name} is complete",
-            holds=f"What {name} reads is complete to {allowed or ''} the end of the day.".replace("  ", " "),
-            broken=f"What {name} reads is not complete to {allowed} the end of the day: {{observed}}.".replace("  ", " "),
+            holds=f"What {name} reads is complete to {until}.",
+            broken=f"What {name} reads is not complete to {until}, by minutes: {{observed}}.",
         )
         for entity, days in flow.newest_business_days.items():
             spec = ENTITIES[entity]
@@ -156,7 +145,10 @@ def _freshness(freshness: Freshness, day: Day) -> Iterator[Expected]:
 
 
 def _measures(quality: Quality) -> Iterator[Expected]:
-    drift, rows = quality.drift, f"the {quality.drift.windows} times {quality.drift.window_days} days before"
+    drift, before = (
+        quality.drift,
+        f"the {quality.drift.windows} times {quality.drift.window_days} days before",
+    )
     yield that.measured(
         "reading",
         "read",
@@ -174,19 +166,18 @@ def _measures(quality: Quality) -> Iterator[Expected]:
         broken=f"More than {quality.fewer_percent_max} % of what was held the day before is gone: {{observed}}.",
     )
     for measure, limit, what in (
-        ("volume", drift.volume_sigmas, "There are about as many facts"),
-        ("amounts", drift.amount_percent, "Amounts are about as high"),
-        ("mix", drift.mix_percent, "Currencies and statuses are mixed"),
-        ("blanks", drift.blank_points, "About as few rows lack whom or what they belong to"),
+        ("volume", drift.volume_sigmas, "as many facts as"),
+        ("amounts", drift.amount_percent, "amounts about as high as"),
+        ("mix", drift.mix_percent, "currencies and statuses mixed as"),
+        ("blanks", drift.blank_points, "as few rows that lack whom or what they belong to as"),
     ):
-        low = None if measure == "mix" else -limit
         yield that.measured(
             "drift",
             "drift",
-            Limits(measure, low, limit),
+            Limits(measure, None if measure == "mix" else -limit, limit),
             name=f"{measure} as before",
-            holds=f"{what} in {drift.window_days} days as in {rows}.",
-            broken=f"Not so as usual, {measure} in {drift.window_days} days against {rows}: {{observed}}.",
+            holds=f"The newest {drift.window_days} days have {what} {before}.",
+            broken=f"The newest {drift.window_days} days do not have {what} {before}: {{observed}}.",
         )
     for measure, what in (("payouts, count", "as many payouts"), ("payouts, sum", "the same money")):
         yield that.measured(
@@ -197,6 +188,3 @@ def _measures(quality: Quality) -> Iterator[Expected]:
             holds=f"By currency and day, the bank booked {what} as the payments platform paid out.",
             broken=f"The bank did not book {what} as the payments platform paid out: {{observed}}.",
         )
-
-
-
