@@ -19,6 +19,7 @@ from great_expectations.datasource.fluent import SQLDatasource
 
 from include.ports import Fatal, Retryable
 from include.validation.expected import Expected
+from include.validation.no_rows import NoRows
 
 logging.getLogger("great_expectations").setLevel(logging.ERROR)
 
@@ -109,8 +110,10 @@ def _definition(
 
 
 def _named(one: Expected) -> Any:
-    """Great Expectations' own object, under our name; what is said of it is ours."""
-    return one.test.copy(update={"id": None, "meta": {"name": one.name}, "notes": one.holds})
+    """Great Expectations' own object, under our name; where its words would be a query, with our sentence."""
+    wordy = one.limits or isinstance(one.test, NoRows)
+    words = {"description": one.holds} if wordy else {}
+    return one.test.copy(update={"id": None, "meta": {"name": one.name}, "notes": one.holds, **words})
 
 
 def _name(result: ExpectationValidationResult) -> str:
