@@ -14,7 +14,11 @@ os.environ["GX_ANALYTICS_ENABLED"] = "false"  # before it is imported: nothing i
 import great_expectations as gx
 from great_expectations.core.expectation_validation_result import ExpectationValidationResult
 from great_expectations.data_context import AbstractDataContext
-from great_expectations.data_context.types.base import ProgressBarsConfig
+from great_expectations.data_context.types.base import (
+    DataContextConfig,
+    InMemoryStoreBackendDefaults,
+    ProgressBarsConfig,
+)
 from great_expectations.datasource.fluent import SQLDatasource
 
 from include.ports import Fatal, Retryable
@@ -76,9 +80,7 @@ def validate(database_url: str, snapshot: Snapshot, expected: Sequence[Expected]
 
     Raises Fatal when an expectation cannot be evaluated, Retryable when Postgres is away.
     """
-    context = gx.get_context(mode="ephemeral")
-    context.enable_analytics(enable=False)
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    context = gx.get_context(mode="ephemeral", project_config=_config())
     source = context.data_sources.add_postgres(
         "books",
         connection_string=database_url.replace("postgresql://", "postgresql+psycopg://", 1),
@@ -95,6 +97,15 @@ def validate(database_url: str, snapshot: Snapshot, expected: Sequence[Expected]
         source.get_engine().dispose()
     found = {_name(one): one for result in ran.run_results.values() for one in result.results}
     return Validated([_judged(one, found[one.name]) for one in expected], context)
+
+
+def _config() -> DataContextConfig:
+    """Everything in memory, nothing told to anybody, and no folder made for pages we do not want there."""
+    return DataContextConfig(
+        store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+        analytics_enabled=False,
+        progress_bars=ProgressBarsConfig(globally=False),
+    )
 
 
 def _definition(

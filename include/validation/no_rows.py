@@ -19,5 +19,10 @@ class NoRows(UnexpectedRowsExpectation):  # type: ignore[misc]  # its parent is 
     ) -> dict[str, Any]:
         found = metrics["unexpected_rows_query.row_count"]
         checked = metrics["table.row_count"]
-        result = {"observed_value": found, "unexpected_count": found, "element_count": checked}
+        result = {
+            "observed_value": found,
+            "unexpected_count": found,
+            "unexpected_percent": 100 * found / checked if checked else 0,
+            "element_count": checked,
+        }
         return {"success": found == 0, "result": result}

@@ -24,8 +24,6 @@ _KEPT = {"class", "id", "href", "colspan", "rowspan", "lang", "charset", "name",
 def pages(context: AbstractDataContext) -> dict[str, bytes]:
     """`<relation>.html` -> the page of what was expected of a relation and what came of it. Leaves no file behind."""
     with tempfile.TemporaryDirectory(prefix="tieout-quality-") as folder:
-        for name in list(context.get_site_names()):
-            context.delete_data_docs_site(name)
         context.add_data_docs_site(SITE, _site(folder))
         context.build_data_docs(site_names=[SITE])
         found = sorted((Path(folder) / "validations").rglob("*.html"))
