@@ -58,8 +58,8 @@ with DAG(
     def quality() -> None:
         from include.flows.check_quality import check_quality
 
-        store, url = wiring.store(), wiring.database_url()
-        log.info("%s", check_quality(store, url, as_of=wiring.as_of(), policy=wiring.policy()))
+        places = {"store": wiring.store(), "database_url": wiring.database_url(), "mirror": wiring.mirror()}
+        log.info("%s", check_quality(**places, as_of=wiring.as_of(), policy=wiring.policy()))
 
     @task
     def publish() -> None:

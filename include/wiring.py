@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from simple_salesforce.api import Salesforce
 
     from include.connectors.salesforce.client import SalesforceClient
+    from include.connectors.salesforce.mirror import SalesforceMirror
     from include.connectors.stripe.client import StripePayments
     from include.connectors.tryton.client import TrytonClient
     from include.policy import Policy
@@ -121,6 +122,13 @@ def salesforce_client() -> "SalesforceClient":
         return logged_in
 
     return SalesforceClient(connect)
+
+
+def mirror() -> "SalesforceMirror":
+    """What Salesforce holds of the ERP's invoices."""
+    from include.connectors.salesforce.mirror import SalesforceMirror
+
+    return SalesforceMirror(salesforce_client())
 
 
 def erp() -> Source:

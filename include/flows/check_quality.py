@@ -10,7 +10,7 @@ from uuid import UUID
 
 from include.domain.entities import ENTITIES
 from include.policy import Policy
-from include.ports import Fatal, Row, Store, Transaction
+from include.ports import Fatal, HeldInvoice, Mirror, Row, Store, Transaction
 from include.validation.checkpoint import Judged, Snapshot, validate
 from include.validation.pages import pages
 from include.validation.suites import Day, not_held, suites
@@ -26,13 +26,14 @@ _RESULTS = (
 class Checked:
     """How many expectations of a run came to which verdict, and what asking and rendering took, in seconds.
 
-    `known`: it was checked before, and nothing was done.
+    `measuring_s` is the part of asking that is our own SQL. `known`: it was checked before, and nothing was done.
     """
 
     run_id: UUID
     verdicts: Mapping[str, int] = field(default_factory=dict)
     checking_s: float = 0
     rendering_s: float = 0
+    measuring_s: float = 0
     known: bool = False
 
     def __str__(self) -> str:
@@ -43,19 +44,25 @@ class Checked:
         return f"{verdicts}; rendering took {self.rendering_s:.1f} s of {whole:.1f} s"
 
 
-def check_quality(store: Store, database_url: str, *, as_of: date, policy: Policy) -> Checked:
+def check_quality(
+    store: Store, database_url: str, *, as_of: date, policy: Policy, mirror: Mirror | None = None
+) -> Checked:
     """Judge the newest run of a day, once: a run is named by what it saw, so its verdicts stay what they are.
 
-    `database_url` is the store's. Raises Fatal when the day was not reconciled or an expectation cannot be evaluated,
-    Retryable when Postgres is away. A broken expectation raises nothing: `publish_run` refuses the day where policy
-    says so.
+    `database_url` is the store's. `mirror` holds invoices that must be the ERP's; it is asked now, so that a day that
+    was long over when it was first run is held against what the mirror holds today. A broken expectation raises
+    nothing: `publish_run` refuses the day where policy says so. Raises Fatal when the day was not reconciled or an
+    expectation cannot be evaluated, Retryable when Postgres or the mirror is away.
     """
     started = monotonic()
     with store.transaction() as tx:
         run = _run_of(tx, as_of)
         if run["checked_at"]:
             return Checked(run["run_id"], known=True)
-        _measure(tx, run, as_of=as_of, policy=policy)
+    held = mirror.invoices() if mirror else []
+    with store.transaction() as tx:
+        _measure(tx, run, as_of=as_of, policy=policy, mirrored=held)
+    measuring_s = monotonic() - started
     day = Day(as_of, _held(run["held"]), policy.calendars.own)
     snapshot = Snapshot(run["run_id"], as_of, run["batch_through"], run["rules_sha256"])
     validated = validate(database_url, snapshot, suites(policy.quality, policy.freshness, day))
@@ -82,7 +89,7 @@ def check_quality(store: Store, database_url: str, *, as_of: date, policy: Polic
         )
         tx.run("forget_old_pages", days=policy.quality.pages_days)
     verdicts = Counter(row[_RESULTS.index("verdict")] for row in rows)
-    return Checked(run["run_id"], verdicts, checking_s, rendering_s)
+    return Checked(run["run_id"], verdicts, checking_s, rendering_s, measuring_s)
 
 
 def _run_of(tx: Transaction, as_of: date) -> Row:
@@ -98,10 +105,12 @@ def _held(loaded: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(name for name, entity in ENTITIES.items() if loaded.get(entity.side))
 
 
-def _measure(tx: Transaction, run: Row, *, as_of: date, policy: Policy) -> None:
+def _measure(
+    tx: Transaction, run: Row, *, as_of: date, policy: Policy, mirrored: Sequence[HeldInvoice]
+) -> None:
     run_id, flows, drift = run["run_id"], policy.freshness.flows, policy.quality.drift
     tx.run("see_snapshot", batch=run["batch_through"], as_of=as_of, rules_sha256=run["rules_sha256"])
-    tx.run("forget_measures", run_id=run_id, kept=[])
+    tx.run("forget_measures", run_id=run_id)
     zone = policy.calendars.entity.zone
     tx.run(
         "measure_behind",
@@ -118,14 +127,19 @@ def _measure(tx: Transaction, run: Row, *, as_of: date, policy: Policy) -> None:
     tx.run("measure_volume", run_id=run_id, windows=drift.windows, least_rows=drift.least_rows)
     for measure in ("measure_amounts", "measure_mix", "measure_blanks"):
         tx.run(measure, run_id=run_id, least_rows=drift.least_rows)
+    _measure_agreement(tx, run_id, as_of=as_of, policy=policy, mirrored=mirrored)
+
+
+def _measure_agreement(
+    tx: Transaction, run_id: UUID, *, as_of: date, policy: Policy, mirrored: Sequence[HeldInvoice]
+) -> None:
     agreement = policy.quality.agreement
-    tx.run(
-        "measure_payouts",
-        run_id=run_id,
-        as_of=as_of,
-        window_days=agreement.window_days,
-        arrived_by=policy.calendars.own.before(as_of, agreement.bank_business_days),
-    )
+    window = {"run_id": run_id, "as_of": as_of, "window_days": agreement.window_days}
+    arrived_by = policy.calendars.own.before(as_of, agreement.bank_business_days)
+    tx.run("measure_payouts", **window, arrived_by=arrived_by)
+    tx.run("create_mirrored")
+    tx.copy_in("mirrored", ("invoice_id", "currency", "gross"), mirrored)
+    tx.run("measure_mirrored", **window)
 
 
 def _rows(tx: Transaction, run_id: UUID, judged: Sequence[Judged], policy: Policy) -> Iterator[list[Any]]:

@@ -179,12 +179,16 @@ def _measures(quality: Quality) -> Iterator[Expected]:
             holds=f"The newest {drift.window_days} days have {what} {before}.",
             broken=f"The newest {drift.window_days} days do not have {what} {before}: {{observed}}.",
         )
-    for measure, what in (("payouts, count", "as many payouts"), ("payouts, sum", "the same money")):
-        yield that.measured(
-            "agreement",
-            "agrees",
-            Limits(measure, 0, 0),
-            name=f"{measure}: platform and bank",
-            holds=f"By currency and day, the bank booked {what} as the payments platform paid out.",
-            broken=f"The bank did not book {what} as the payments platform paid out: {{observed}}.",
-        )
+    for what, of, one, other in (
+        ("payouts", "as the payments platform paid out", "the bank booked", "platform and bank"),
+        ("invoices", "as the ERP issued, of those it was told", "Salesforce holds", "ERP and Salesforce"),
+    ):
+        for figure, much in (("count", f"as many {what}"), ("sum", "the same money")):
+            yield that.measured(
+                "agreement",
+                "agrees",
+                Limits(f"{what}, {figure}", 0, 0),
+                name=f"{what}, {figure}: {other}",
+                holds=f"By currency and day, {one} {much} {of}.",
+                broken=f"It is not so that, by currency and day, {one} {much} {of}: {{observed}}.",
+            )

@@ -26,7 +26,7 @@ FROM newest LEFT JOIN recon.quality_checks USING (run_id);
 SELECT pg_advisory_xact_lock(hashtextextended('tieout quality ' || %(run_id)s::text, 0));
 
 -- name: forget_measures
-DELETE FROM recon.quality_measures WHERE run_id = %(run_id)s AND measure <> ALL (%(kept)s::text[]);
+DELETE FROM recon.quality_measures WHERE run_id = %(run_id)s;
 
 -- name: measure_behind
 -- By how many minutes each source's newest proof of completeness stops before the end of the day.
@@ -177,6 +177,38 @@ SELECT %(run_id)s, 'payouts, sum', currency || ' ' || arrival_date, banked / min
 FROM days JOIN canonical.currencies USING (currency)
 UNION ALL
 SELECT %(run_id)s, 'payouts, count', currency || ' ' || arrival_date, arrived, payouts, arrived - payouts FROM days;
+
+-- name: create_mirrored
+CREATE TEMP TABLE mirrored (invoice_id text COLLATE "C", currency text, gross numeric) ON COMMIT DROP;
+
+-- name: measure_mirrored
+-- Invoices by currency and day of issue, in major units: those Salesforce holds, against the ERP's that it holds or said it
+-- had taken. What the ERP never had stands under its own heading; what it has of other days is left out.
+WITH ours AS (
+    SELECT native_id, invoices.currency::text, issue_date, gross_minor / minor_per_major AS gross
+    FROM seen.invoices JOIN canonical.currencies ON currencies.currency = invoices.currency
+    WHERE issue_date > %(as_of)s::date - %(window_days)s::int
+), told AS (
+    SELECT DISTINCT substr(subject, length('invoices/') + 1) COLLATE "C" AS invoice_id FROM delivery.outbox
+    WHERE target = 'salesforce' AND kind = 'invoice_status' AND state = 'confirmed'
+), sides AS (
+    SELECT currency, issue_date::text AS day, 0 AS held, 0 AS held_gross, 1 AS owed, gross AS owed_gross FROM ours
+    WHERE EXISTS (SELECT FROM told WHERE told.invoice_id = native_id)
+        OR EXISTS (SELECT FROM mirrored WHERE mirrored.invoice_id = native_id)
+    UNION ALL
+    SELECT mirrored.currency, coalesce(issue_date::text, 'unknown to the ERP'), 1, mirrored.gross, 0, 0
+    FROM mirrored LEFT JOIN ours ON ours.native_id = invoice_id
+    WHERE ours.native_id IS NOT NULL
+        OR NOT EXISTS (SELECT FROM canonical.invoices AS known WHERE known.native_id = invoice_id)
+), days AS (
+    SELECT currency || ' ' || day AS part, sum(held) AS held, sum(held_gross) AS held_gross, sum(owed) AS owed,
+        sum(owed_gross) AS owed_gross
+    FROM sides GROUP BY currency, day
+)
+INSERT INTO recon.quality_measures
+SELECT %(run_id)s, 'invoices, sum', part, held_gross, owed_gross, held_gross - owed_gross FROM days
+UNION ALL
+SELECT %(run_id)s, 'invoices, count', part, held, owed, held - owed FROM days;
 
 -- name: parts_off
 -- Of a measure, the parts furthest from what is expected.

@@ -12,6 +12,7 @@ from include.local.postgres import server
 from tests.bench import steps
 from tests.bench.landed import forget_outdated
 from tests.bench.places import BENCH, HOME, about, keep
+from tests.bench.quality import quality
 from tests.bench.table import write_document
 from tests.bench.throughput import measured
 
@@ -50,6 +51,8 @@ def planned(largest: int) -> Iterator[Step]:
     yield "determinism", partial(steps.determinism, size=min(SAME_SIZE, largest))
     yield "controls", partial(steps.controls, size=min(CONTROL_SIZE, largest))
     yield "real", steps.real
+    rows = min(largest, Scale.ONE_MILLION.size)
+    yield f"quality-{rows}", partial(quality, rows=rows)
     for entity, size in throughput_sizes(largest):
         yield f"throughput-{entity}-{size}", partial(throughput, entity=entity, size=size)
     sizes = [scale.size for scale in Scale if scale.size <= largest]

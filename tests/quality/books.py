@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import date
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ import psycopg
 
 from include.domain.entities import ENTITIES, Kind
 from include.policy import Policy
+from include.ports import HeldInvoice
 
 AS_OF = date(2026, 6, 30)
 GOOD, BAD, BEFORE = (UUID(int=number) for number in (1, 2, 3))
@@ -106,6 +108,22 @@ _PREFIXES = {
     "accounts": "acc", "customers": "cus", "opportunities": "opp", "orders": "ord", "invoices": "inv",
     "subscriptions": "sub", "payments": "pay", "payouts": "po",
 }  # fmt: skip
+
+HELD = [HeldInvoice("inv-40", "SGD", Decimal("10.90")), HeldInvoice("inv-80", "SGD", Decimal("10.90"))]
+IN_STEP = [*HELD, HeldInvoice("inv-42", "SGD", Decimal("10.92"))]
+"""What Salesforce holds as the ERP has it: two of these days, and one of another month."""
+
+OUT_OF_STEP = [
+    *HELD,
+    HeldInvoice("inv-41", "USD", Decimal("10.91")),
+    HeldInvoice("nobody's", "SGD", Decimal(5)),
+]
+"""One that it has in another currency, one that the ERP never had, and one is missing that Salesforce had taken."""
+
+_TOLD = (
+    "INSERT INTO delivery.outbox (key, kind, target, subject, body, body_sha256, newest_only, state, finished_at) "
+    "VALUES ('k', 'invoice_status', 'salesforce', 'invoices/inv-42', '{}', '', true, 'confirmed', now())"
+)
 
 Sql = str
 Seed = tuple[list[Sql], int]
@@ -249,6 +267,9 @@ _SPECIAL: dict[str, Callable[[Seeds], Seed]] = {
     "blanks as before": lambda seeds: (seeds.corrected("orders", "order_date", opportunity_id="NULL"), 1),
     "payouts, count: platform and bank": _payout_on_its_way,
     "payouts, sum: platform and bank": _payout_on_its_way,
+    # What the mirror of the second check holds; see OUT_OF_STEP.
+    "invoices, count: ERP and Salesforce": lambda _: ([], 4),
+    "invoices, sum: ERP and Salesforce": lambda _: ([_TOLD], 4),
 }  # fmt: skip
 """Expectations that no pattern fits."""
 

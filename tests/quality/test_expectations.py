@@ -15,9 +15,9 @@ from include.flows.snapshot import see
 from include.local.databases import DatabaseUrls
 from include.local.scratch import scratch_database
 from include.policy import load_policy
-from include.ports import Fatal
+from include.ports import Fatal, HeldInvoice
 from include.store.postgres import PostgresStore
-from tests.quality.books import AS_OF, BAD, CANARY, GOOD, HOSTILE_CURRENCY, write
+from tests.quality.books import AS_OF, BAD, CANARY, GOOD, HOSTILE_CURRENCY, IN_STEP, OUT_OF_STEP, write
 
 # Great Expectations 1.24 imports what Python 3.11 deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -37,6 +37,16 @@ class Books:
     recent: set[str]
 
 
+class Played:
+    """A system that holds these invoices."""
+
+    def __init__(self, held: list[HeldInvoice]) -> None:
+        self._held = held
+
+    def invoices(self) -> list[HeldInvoice]:
+        return self._held
+
+
 @pytest.fixture(scope="module")
 def books(server_urls: DatabaseUrls) -> Iterator[Books]:
     # Great Expectations takes seconds to import: only where it is used.
@@ -53,10 +63,10 @@ def books(server_urls: DatabaseUrls) -> Iterator[Books]:
         with psycopg.connect(url) as connection:
             seeded = write(connection, POLICY, [name for name in names if name not in recent])
             connection.execute("UPDATE recon.runs SET as_of = '2000-01-01' WHERE run_id = %s", (BAD,))
-        check_quality(store, url, as_of=AS_OF, policy=POLICY)
+        check_quality(store, url, as_of=AS_OF, policy=POLICY, mirror=Played(IN_STEP))
         with psycopg.connect(url) as connection:
             connection.execute("UPDATE recon.runs SET as_of = %s WHERE run_id = %s", (AS_OF, BAD))
-        check_quality(store, url, as_of=AS_OF, policy=POLICY)
+        check_quality(store, url, as_of=AS_OF, policy=POLICY, mirror=Played(OUT_OF_STEP))
         yield Books(url, seeded, _verdicts(url, GOOD), _verdicts(url, BAD), recent)
 
 
