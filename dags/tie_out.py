@@ -1,8 +1,9 @@
 """Ties out one business day (Asia/Singapore): reconciles, publishes, and mails the report to finance.
 
 **sources_complete** waits until every source is proven complete through the day. **reconcile** sees only facts
-of the day and before, and certifies its result. **check** runs the invariants of sql/checks. **publish** refuses
-a day that cannot prove that every cent is accounted for. **report** mails the published day, once.
+of the day and before, and certifies its result. **check** runs the invariants of sql/checks. **quality** judges
+the data the day saw. **publish** refuses a day that cannot prove that every cent is accounted for, or whose data
+broke what policy/quality.yaml blocks. **report** mails the published day, once.
 
 On call
 - A day may be run again: the same inputs give the same run, and mail readers fold a repeated report.
@@ -11,8 +12,9 @@ On call
   date, or by now when it has none.
 - **sources_complete** keeps waiting: its message names the sources; see their extract DAGs. It asks for hours.
 - **check** fails: a bug, not data. Keep the database as it is and page the platform's owner.
-- **publish** fails: its message names the proofs that failed. Mend the source or the extraction first (see
-  the extract DAGs); trying again before that changes nothing.
+- **quality** fails: an expectation could not be asked, which is a bug. Verdicts are under Tie-out, Data quality.
+- **publish** fails: its message names the proofs or expectations that failed. Mend the source or the extraction
+  first (see the extract DAGs); trying again before that changes nothing.
 - **report** fails as uncertain: the mail server took the message and did not confirm it. Look into
   finance's mailbox before clearing the task.
 """
@@ -53,6 +55,13 @@ with DAG(
         log.info("%s invariants hold", wiring.check_invariants())
 
     @task
+    def quality() -> None:
+        from include.flows.check_quality import check_quality
+
+        places = {"store": wiring.store(), "database_url": wiring.database_url(), "mirror": wiring.mirror()}
+        log.info("%s", check_quality(**places, as_of=wiring.as_of(), policy=wiring.policy()))
+
+    @task
     def publish() -> None:
         from include.flows.publish_run import publish_run
 
@@ -66,4 +75,4 @@ with DAG(
         postman = wiring_mail.postman()
         log.info("%s", report_day(wiring.store(), postman, as_of=wiring.as_of(), recipients=to))
 
-    sources_complete() >> reconcile_day() >> check() >> publish() >> report()
+    sources_complete() >> reconcile_day() >> check() >> quality() >> publish() >> report()

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from include.domain.delivery import Message, Outcome
 
@@ -244,6 +244,21 @@ class Target(Protocol):
         Raises Retryable when nothing was sent, Uncertain when the answer was lost and any of it may have happened,
         Fatal when any of it may have happened before it was stopped; who knows which did says so by `Outcome.stops`.
         """
+
+
+class HeldInvoice(NamedTuple):
+    """An invoice as another system holds it: the ERP's id, and its gross amount in major units."""
+
+    invoice_id: str
+    currency: str
+    gross: Decimal
+
+
+class Mirror(Protocol):
+    """A system that holds invoices of the ERP."""
+
+    def invoices(self) -> Sequence[HeldInvoice]:
+        """All that it holds. Raises Retryable, Fatal."""
 
 
 Row = dict[str, Any]

@@ -6,15 +6,32 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
-DECIDING = ("include/domain", "include/flows", "include/validation", "sql/queries", "sql/schema")
+DECIDING = (
+    *("include/domain", "include/flows", "include/validation"),
+    *("sql/queries", "sql/schema", "sql/expectations"),
+)
 """What can change a result, as the schema's views can. Connectors cannot: a certificate names the rows they gave."""
+
+
+READING = ("include/domain", "include/validation", "include/connectors")
+"""What can change whether a row can be read."""
 
 
 @cache
 def code_sha256() -> str:
     """Hex digest over the deciding files, by name and content."""
+    return _sha256(DECIDING)
+
+
+@cache
+def reading_sha256() -> str:
+    """Hex digest over what reads rows, by name and content."""
+    return _sha256(READING)
+
+
+def _sha256(folders: tuple[str, ...]) -> str:
     digest = hashlib.sha256()
-    for folder in DECIDING:
+    for folder in folders:
         for path in sorted((ROOT / folder).rglob("*")):
             if path.suffix in {".py", ".sql"}:
                 digest.update(f"{path.relative_to(ROOT).as_posix()}\0".encode() + path.read_bytes())

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from simple_salesforce.api import Salesforce
 
     from include.connectors.salesforce.client import SalesforceClient
+    from include.connectors.salesforce.mirror import SalesforceMirror
     from include.connectors.stripe.client import StripePayments
     from include.connectors.tryton.client import TrytonClient
     from include.policy import Policy
@@ -131,6 +132,13 @@ def salesforce_clients() -> "Callable[[], SalesforceClient]":
 
     login = OneLogin(log_in, address=address)
     return lambda: SalesforceClient(login.connector())
+
+
+def mirror() -> "SalesforceMirror":
+    """What Salesforce holds of the ERP's invoices."""
+    from include.connectors.salesforce.mirror import SalesforceMirror
+
+    return SalesforceMirror(salesforce_client())
 
 
 def erp() -> Source:

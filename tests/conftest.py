@@ -20,16 +20,21 @@ from tests.checks import assert_checks_hold
 ONE_MACHINE = ("e2e", "local", "dags", "console")
 """Folders whose tests start processes, take ports or set up Airflow: one worker runs them all, one after another."""
 
+ONE_DATABASE = ("quality",)
+"""Folders whose tests share what takes seconds to make: one worker runs them all, beside the others."""
+
 
 class ByMachine(LoadGroupScheduling):
-    """Tests go to whichever worker is free, but for those of ONE_MACHINE, which stay together.
+    """Tests go to whichever worker is free, but for those of ONE_MACHINE and of ONE_DATABASE, which stay together.
 
     A scheduler of our own, because pytest-xdist 3.8 no longer sees its `xdist_group` marks under pytest 9.2.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         folder = Path(nodeid.partition("::")[0]).parent.name
-        return "machine" if folder in ONE_MACHINE else nodeid
+        if folder in ONE_MACHINE:
+            return "machine"
+        return folder if folder in ONE_DATABASE else nodeid
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByMachine:

@@ -16,7 +16,7 @@ ALLOWED: dict[str, set[str]] = {
     "include.ledger": set(),
     "include.version": set(),
     "include.policy": PURE | {"include.ports", "include.policy"},
-    "include.validation": PURE | {"include.ports", "include.validation"},
+    "include.validation": PURE | {"include.ports", "include.policy", "include.validation"},
     "include.report": PURE | {"include.ports", "include.report"},
     "include.flows": INSIDE | {"include.flows", "include.report"},
     "include.connectors": PURE | {"include.ports", "include.ledger", "include.connectors"},

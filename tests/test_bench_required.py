@@ -122,3 +122,31 @@ def test_buckets_are_not_claimed_before_there_are_any() -> None:
     assert verdict(kept, "re-run").passed is True
     assert verdict(kept, "shuffled input").passed is False
     assert verdict(kept, "1 against 8").passed is None
+
+
+def checked(*, checking_s: float, size: int = 1_000_000) -> Kept:
+    edge = {"rows": size, "read_s": 10.0, "asked_s": 12.0}
+    books = {
+        "rows": size,
+        "expectations": 150,
+        "checking_s": checking_s,
+        "rendering_s": 1.0,
+        "bare_s": 5.0,
+    }
+    return {f"quality-{size}": STEP | {"edge": edge, "books": books}}
+
+
+def test_checking_a_million_rows_has_a_limit_of_its_own_and_one_beside_bare_sql() -> None:
+    assert verdict(checked(checking_s=14.0), "schemas of received rows").passed is True
+    for checking_s, passed in ((14.0, [True, True]), (16.0, [True, False]), (21.0, [False, False])):
+        found = [
+            line for line in lines(checked(checking_s=checking_s)) if line.measure.startswith("expectations")
+        ]
+        assert [line.passed for line in found] == passed
+
+
+def test_checking_fewer_rows_proves_nothing() -> None:
+    kept = checked(checking_s=1.0, size=100_000)
+    assert {line.passed for line in lines(kept) if "rows" in line.measure and "expect" in line.measure} == {
+        None
+    }

@@ -1,4 +1,4 @@
-"""The Tie-out pages: every day's report and its result files, for those who may read the dag tie_out.
+"""The Tie-out pages: every day's report, result files and data quality, for those who may read the dag tie_out.
 
 Import this in Airflow's api-server only: it brings in the API's own permissions.
 """
@@ -15,6 +15,7 @@ from jinja2 import FileSystemLoader, StrictUndefined, select_autoescape
 from jinja2.sandbox import SandboxedEnvironment
 
 from include import wiring
+from include.console.quality import quality_pages
 from include.flows.report_day import spreadsheets
 from include.ports import Row, Stop, Store, Transaction
 
@@ -70,6 +71,7 @@ def build_app(store: Callable[[], Store] = wiring.store) -> FastAPI:
         disposition = f'attachment; filename="{as_of}-{file}.csv"'
         return Response(content, media_type="text/csv", headers={"Content-Disposition": disposition})
 
+    app.include_router(quality_pages(store, _templates))
     app.middleware("http")(_with_headers)
     app.exception_handler(Stop)(_unavailable)
     return app

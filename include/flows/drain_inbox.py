@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 from include.domain.canonical_json import sha256
 from include.domain.delivery import Pace
 from include.domain.entities import ENTITIES
-from include.flows.land_records import typed
+from include.flows.write_rows import typed
 from include.ports import Fatal, Lookup, Rejected, Retryable, Row, Store, Transaction, Uncertain
 from include.validation.rows import failures_of
 

@@ -1,4 +1,4 @@
-"""Publishes a run that is proven, and refuses one that is not: a figure nobody can prove is not shown."""
+"""Publishes a run that is proven on sound data, and refuses any other: a figure nobody can prove is not shown."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,17 +24,21 @@ class Published:
 def publish_run(store: Store, *, as_of: date, policy: Policy | None = None) -> Published:
     """Publish the newest run of a day; the lives of breaks follow it. `policy` is that of include/policy if not given.
 
-    Raises Fatal when there is no run, or naming the proofs that failed.
+    Raises Fatal when there is no run, or naming the proofs that failed and the expectations of its data that policy
+    does not publish without.
     """
     with store.transaction() as tx:
         runs = tx.rows("latest_run_of", as_of=as_of)
         if not runs:
             raise Fatal(f"{as_of} was not reconciled yet")
         run_id = runs[0]["run_id"]
-        blocking = tx.rows("blocking_breaks", run_id=run_id)
+        blocking = [
+            *(f"{row['code']} {row['evidence']}" for row in tx.rows("blocking_breaks", run_id=run_id)),
+            *(row["sentence"] for row in tx.rows("blocking_quality", run_id=run_id)),
+        ]
         tx.run("refuse_run" if blocking else "publish_run", run_id=run_id)
         breaks = {} if blocking else follow_breaks(tx, runs[0], policy or load_policy())
     if blocking:
-        reasons = "; ".join(f"{row['code']} {row['evidence']}" for row in blocking[:REASONS_SHOWN])
+        reasons = "; ".join(blocking[:REASONS_SHOWN])
         raise Fatal(f"the run of {as_of} is not published: {reasons}")
     return Published(run_id, runs[0]["certificate"]["certificate_sha256"], breaks)

@@ -21,6 +21,7 @@ from include.policy.lives import Lives
 from include.policy.orders import Orders
 from include.policy.ownership import OwnershipRules
 from include.policy.payouts import Payouts
+from include.policy.quality import Freshness, Quality
 from include.policy.strict import Strict
 from include.ports import Fatal
 
@@ -71,6 +72,8 @@ class Policy(Strict):
     lives: Lives
     calendars: Calendars
     ownership: OwnershipRules
+    quality: Quality
+    freshness: Freshness
     delivery: Delivery
     closed_won: ClosedWon
     payment_failure: PaymentFailure

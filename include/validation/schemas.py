@@ -1,9 +1,11 @@
 """pandera schemas of the canonical entities: what a row's text must look like before it is typed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from decimal import Decimal
 from functools import cache
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
@@ -38,29 +40,9 @@ def schema(entity: str) -> pa.DataFrameSchema:
 
 
 def _checks(field: Field) -> Iterator[pa.Check]:
-    longest = TEXT_MAX if field.kind is Kind.TEXT else ID_MAX
-    yield pa.Check(lambda text: text.str.len() <= longest, error=f"longer than {longest:,} characters")
-    match field.kind:
-        case Kind.DATE:
-            yield pa.Check(lambda text: _is_date(text, _DATE), error="not a date like 2026-01-31")
-        case Kind.INSTANT:
-            yield pa.Check(
-                lambda text: _is_date(text, _INSTANT), error="not an instant like 2026-01-31T23:59:00Z"
-            )
-        case Kind.MONEY:
-            yield _like(AMOUNT.pattern, "not a decimal number like 1234.50")
-        case Kind.DECIMAL:
-            yield _like(_DECIMAL, "not a decimal number like 1234.50")
-        case Kind.INTEGER:
-            yield _like(r"-?[0-9]{1,9}", "not a whole number")
-        case Kind.BOOLEAN:
-            yield _like(r"[Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]", "not true or false")
-        case Kind.CURRENCY:
-            yield pa.Check.isin(EXPONENTS, error="not an active ISO 4217 currency")
-        case Kind.INTERVAL:
-            yield pa.Check.isin(INTERVALS, error=f"not one of {', '.join(INTERVALS)}")
+    yield _OF_KIND[field.kind]()
     if field.positive:
-        yield pa.Check(lambda text: ~text.str.startswith("-"), error="negative")
+        yield _check(lambda text: _each(text, lambda one: ~one.str.startswith("-")), "negative")
 
 
 def _money_checks(spec: Entity) -> Iterator[pa.Check]:
@@ -79,23 +61,28 @@ def _adds_up(total: str, *parts: str) -> pa.Check:
     """A total is its parts, where a row states all of them."""
 
     def holds(frame: pd.DataFrame) -> pd.Series:
-        stated = pd.Series(data=True, index=frame.index)
-        for name in (total, *parts):
-            stated &= frame[name].str.fullmatch(AMOUNT.pattern).fillna(value=False).astype(bool)
-        rows = frame.loc[stated, [total, *parts]].map(Decimal)
-        wrong = rows.index[rows[total] != sum((rows[name] for name in parts), Decimal(0))]
-        return ~frame.index.to_series().isin(wrong)
+        exact = {name: _decimals(frame[name]) for name in (total, *parts)}
+        stated = np.logical_and.reduce([numbers != None for numbers in exact.values()])  # noqa: E711 - cell by cell
+        sums = sum((exact[name][stated] for name in parts[1:]), exact[parts[0]][stated])
+        right = np.ones(len(frame), dtype=bool)
+        right[stated] = exact[total][stated] == sums
+        return pd.Series(right, index=frame.index)
 
     return pa.Check(holds, error=f"{total}: not {' + '.join(parts)}")
+
+
+def _decimals(text: pd.Series) -> Any:
+    """The amounts as exact decimals, None where a cell is none: what is written alike is read once."""
+    codes, values = pd.factorize(text)
+    numbers = [Decimal(value) if AMOUNT.fullmatch(value) else None for value in values.to_numpy(dtype=object)]
+    return np.array([*numbers, None], dtype=object)[codes]
 
 
 def _after(later: str, earlier: str) -> pa.Check:
     """One day lies after another, where a row states both; what is no date has its own rule."""
 
     def holds(frame: pd.DataFrame) -> pd.Series:
-        days = frame[[later, earlier]].apply(
-            lambda text: text.where(_is_date(text, _DATE).fillna(value=False))
-        )
+        days = frame[[later, earlier]].apply(lambda text: text.where(_is_date(text, _DATE)))
         wrong: pd.Series = (days[later] <= days[earlier]).fillna(value=False).astype(bool)
         return ~wrong
 
@@ -103,8 +90,9 @@ def _after(later: str, earlier: str) -> pa.Check:
 
 
 def _above_zero(name: str) -> pa.Check:
+    nothing = r"-.*|0+(\.0+)?"
     return pa.Check(
-        lambda frame: ~frame[name].str.fullmatch(r"-.*|0+(\.0+)?").fillna(value=False).astype(bool),
+        lambda frame: _each(frame[name], lambda one: ~one.str.fullmatch(nothing)),
         error=f"{name}: not above zero",
     )
 
@@ -117,15 +105,65 @@ _ROW_CHECKS: dict[str, tuple[pa.Check, ...]] = {
 """What must hold between the columns of a row."""
 
 
+def _check(test: Callable[[pd.Series], pd.Series], error: str) -> pa.Check:
+    # Empty cells pass our tests; looking for them first would cost more than the tests.
+    return pa.Check(test, error=error, ignore_na=False)
+
+
 def _like(pattern: str, error: str) -> pa.Check:
-    return pa.Check(lambda text: text.str.fullmatch(pattern), error=error)
+    return _check(lambda text: _each(text, lambda one: one.str.fullmatch(pattern)), error)
+
+
+def _one_of(words: Collection[str], error: str) -> pa.Check:
+    return _check(lambda text: _each(text, lambda one: one.isin(words)), error)
+
+
+def _no_longer_than(most: int) -> pa.Check:
+    def holds(text: pd.Series) -> pd.Series:
+        cells = text.to_numpy(dtype=object, na_value="")
+        return pd.Series([len(cell) <= most for cell in cells], index=text.index)
+
+    return _check(holds, f"longer than {most:,} characters")
+
+
+def _each(text: pd.Series, test: Callable[[pd.Series], pd.Series]) -> pd.Series:
+    """The test's answer for every cell, asked once for what is written alike; an empty cell passes."""
+    codes, values = pd.factorize(text)
+    answers = test(pd.Series(values, dtype="string")).to_numpy(dtype=bool, na_value=False)
+    return pd.Series(np.append(answers, [True])[codes], index=text.index)
 
 
 def _is_date(text: pd.Series, pattern: str) -> pd.Series:
+    return _each(text, lambda one: one.str.fullmatch(pattern) & _in_years(one))
+
+
+def _in_years(text: pd.Series) -> pd.Series:
     parsed = pd.to_datetime(text, format="ISO8601", errors="coerce", utc=True)
-    return text.str.fullmatch(pattern) & parsed.dt.year.between(*_YEARS)
+    return parsed.dt.year.between(*_YEARS)
 
 
 def _is_exact(amount: pd.Series, currency: pd.Series) -> pd.Series:
-    decimals = amount.str.extract(r"\.([0-9]*?)0*$", expand=False).str.len()
-    return ~(decimals > currency.map(EXPONENTS)).fillna(value=False).astype(bool)
+    codes, values = pd.factorize(amount)
+    decimals = np.array(
+        [len(value.partition(".")[2].rstrip("0")) for value in values.to_numpy(dtype=object)] + [0]
+    )[codes]
+    allowed = currency.map(EXPONENTS).to_numpy(dtype=float, na_value=np.inf)
+    return pd.Series(decimals <= allowed, index=amount.index)
+
+
+_OF_KIND: dict[Kind, Callable[[], pa.Check]] = {
+    Kind.ID: lambda: _no_longer_than(ID_MAX),
+    Kind.TEXT: lambda: _no_longer_than(TEXT_MAX),
+    Kind.STATUS: lambda: _no_longer_than(ID_MAX),
+    Kind.DATE: lambda: _check(lambda text: _is_date(text, _DATE), "not a date like 2026-01-31"),
+    Kind.INSTANT: lambda: _check(
+        lambda text: _is_date(text, _INSTANT), "not an instant like 2026-01-31T23:59:00Z"
+    ),
+    Kind.MONEY: lambda: _like(AMOUNT.pattern, "not a decimal number like 1234.50"),
+    Kind.DECIMAL: lambda: _like(_DECIMAL, "not a decimal number like 1234.50"),
+    Kind.INTEGER: lambda: _like(r"-?[0-9]{1,9}", "not a whole number"),
+    Kind.BOOLEAN: lambda: _like(r"[Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]", "not true or false"),
+    Kind.CURRENCY: lambda: _one_of(EXPONENTS, "not an active ISO 4217 currency"),
+    Kind.INTERVAL: lambda: _one_of(INTERVALS, f"not one of {', '.join(INTERVALS)}"),
+}
+"""What a field's text must look like, by its kind."""

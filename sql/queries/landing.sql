@@ -83,3 +83,40 @@ UPDATE ops.pulls SET landed_in = %(batch)s, lost_count = (
         )
 )
 WHERE pull_id = ANY(%(pulls)s);
+
+-- name: retried_with
+SELECT FROM ops.retried
+WHERE system = %(system)s AND entity = %(entity)s AND reading_sha256 = %(reading_sha256)s;
+
+-- name: keep_retried
+INSERT INTO ops.retried (system, entity, reading_sha256) VALUES (%(system)s, %(entity)s, %(reading_sha256)s)
+ON CONFLICT (system, entity) DO UPDATE
+SET reading_sha256 = excluded.reading_sha256, retried_at = clock_timestamp();
+
+-- name: quarantined_records
+-- What is in quarantine, as it was received last, in portions. `stated_in` as in claimed_records.
+SELECT DISTINCT ON (records.native_id, records.version)
+    records.system, records.native_id, records.version, records.payload, records.place, records.damage, records.gone,
+    held.failures, earlier.place AS stated_in
+FROM canonical.quarantine AS held
+JOIN raw.records
+    ON records.system = held.system AND records.entity = held.entity
+    AND records.native_id = held.native_id AND records.version = held.version
+LEFT JOIN LATERAL (
+    SELECT other.place FROM raw.records AS other
+    WHERE other.system = records.system AND other.entity = records.entity
+        AND other.native_id = records.native_id AND other.seq < records.seq AND other.damage = ''
+        AND (%(states_once)s OR other.pull_id = records.pull_id)
+    ORDER BY other.seq LIMIT 1
+) AS earlier ON true
+WHERE held.system = %(system)s AND held.entity = %(entity)s AND held.released_in IS NULL AND NOT records.gone
+    AND (held.native_id, held.version) > (%(after_id)s, %(after_version)s)
+ORDER BY records.native_id, records.version, records.seq DESC
+LIMIT %(most)s;
+
+-- name: release_retried
+UPDATE canonical.quarantine SET released_in = %(batch)s
+FROM unnest(%(native_ids)s::text[], %(versions)s::text[]) AS retried (native_id, version)
+WHERE quarantine.system = %(system)s AND quarantine.entity = %(entity)s
+    AND quarantine.native_id = retried.native_id AND quarantine.version = retried.version
+    AND quarantine.released_in IS NULL AND quarantine.quarantined_in < %(batch)s;

@@ -14,6 +14,7 @@ from tests.bench import effects, latency, latency_load, steps
 from tests.bench.landed import forget_outdated
 from tests.bench.latency_writes import writes
 from tests.bench.places import BENCH, HOME, about, keep
+from tests.bench.quality import quality
 from tests.bench.stage import raised
 from tests.bench.table import write_document
 from tests.bench.throughput import measured
@@ -71,6 +72,8 @@ def planned(largest: int) -> Iterator[Step]:
     yield "real", steps.real
     yield "disorder", effects.disorder
     yield "kills", effects.kills
+    rows = min(largest, Scale.ONE_MILLION.size)
+    yield f"quality-{rows}", partial(quality, rows=rows)
     for entity, size in throughput_sizes(largest):
         yield f"throughput-{entity}-{size}", partial(throughput, entity=entity, size=size)
     yield "latency-writes", writes

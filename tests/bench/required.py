@@ -14,6 +14,7 @@ PRECISION, PRECISION_BY_VALUE = Decimal("0.9999"), Decimal("0.99999")
 RECALL, COVERAGE, MACRO_F1, WITHHELD = Decimal("0.97"), Decimal("0.94"), Decimal("0.95"), Decimal("0.99")
 PLAIN_RATIO, DAY_RATIO, FLAT_RATIO = 3, 1.5, 1.5
 PEAK_MIB = 1024
+SCHEMAS_RATIO, EXPECTATIONS_S, EXPECTATIONS_RATIO = 1.5, 20, 3
 LIMIT_SHARE, LANDING_MIB = 0.6, 300
 SIZES = {10_000: "10k", 100_000: "100k", 1_000_000: "1M", 10_000_000: "10M"}
 WHOLE = 100_000
@@ -49,6 +50,7 @@ def lines(kept: Kept) -> Iterator[Line]:
     yield from _throughput(kept)
     yield from _kills(kept)
     yield from _disorder(kept)
+    yield from _quality(kept)
 
 
 def why_not(kept: Kept, name: str) -> str:
@@ -266,6 +268,33 @@ def _disorder(kept: Kept) -> Iterator[Line]:
         ", ".join(f"{count} {name}" for name, count in repaired.items()),
         not any(repaired.values()),
     )
+
+
+def _quality(kept: Kept) -> Iterator[Line]:
+    schemas, expectations = "schemas of received rows", "expectations of canonical rows"
+    limits = (
+        f"≤ {SCHEMAS_RATIO}x reading them",
+        f"≤ {EXPECTATIONS_S} s",
+        f"≤ {EXPECTATIONS_RATIO}x bare SQL",
+    )
+    measured = [size for size in SIZES if not why_not(kept, f"quality-{size}")]
+    if not measured:
+        missing = why_not(kept, f"quality-{BIG}")
+        for what, limit in zip((schemas, expectations, expectations), limits, strict=True):
+            yield Line(what, limit, missing, None)
+        return
+    found = kept[f"quality-{measured[-1]}"]
+    edge, books = found["edge"], found["books"]
+    whole = measured[-1] >= BIG
+    ratio = edge["asked_s"] / edge["read_s"]
+    words = f"{ratio:.2f}x ({edge['asked_s']:.1f} s against {edge['read_s']:.1f} s)"
+    yield Line(f"{schemas}, {edge['rows']:,}", limits[0], words, ratio <= SCHEMAS_RATIO if whole else None)
+    took, bare = books["checking_s"], books["bare_s"]
+    what = f"{expectations}, {books['expectations']} of them, {books['rows']:,} rows"
+    words = f"{took:.1f} s, and {books['rendering_s']:.1f} s for rendering"
+    yield Line(what, limits[1], words, took <= EXPECTATIONS_S if whole else None)
+    words = f"{took / bare:.1f}x ({took:.1f} s against {bare:.1f} s)"
+    yield Line(what, limits[2], words, took <= EXPECTATIONS_RATIO * bare if whole else None)
 
 
 def _at_least(what: str, floor: Decimal, value: str | None, *, note: str = "") -> Line:

@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,6 +25,34 @@ REPORT = {
     "sent_at": None,
     "certificate_sha256": "c0ffee" * 10,
 }
+
+CHECKED = {
+    "as_of": DAY,
+    "run_id": "7",
+    "checked_at": datetime(2026, 7, 1, 1, 2, tzinfo=UTC),
+    "checking_s": Decimal("6.94"),
+    "rendering_s": Decimal("1.06"),
+    "not_held": ["credit_notes"],
+    "pass": 1,
+    "warn": 1,
+    "fail": 0,
+}
+VERDICTS = [
+    {
+        "expectation": "<b>one</b>",
+        "verdict": "warn",
+        "sentence": "3 <i>rows</i>",
+        "observed": "3 of 9",
+        "owner": "AR",
+    },
+    {
+        "expectation": "two",
+        "verdict": "pass",
+        "sentence": "All is well.",
+        "observed": "0 of 9",
+        "owner": "AR",
+    },
+]
 
 
 class PlayedStore:
@@ -76,7 +105,7 @@ def log_in(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 def paths() -> list[str]:
     """Every route of the app, those included that a later change adds."""
-    known = {"as_of": str(DAY), "file": "breaks"}
+    known = {"as_of": str(DAY), "file": "breaks", "relation": "invoices"}
     routes = [route for route in build_app(full).routes if isinstance(route, APIRoute)]
     assert len(routes) == len(build_app(full).routes), "a route without the permission of the app"
     return [route.path.format(**known) for route in routes] + ["/reports/not-a-day", f"/reports/{DAY}/no.csv"]
@@ -149,3 +178,68 @@ def test_a_database_that_is_away_is_one_sentence(log_in: Callable[..., None]):
     log_in(app, reads={"tie_out"})
     answer = get(app, "/")
     assert (answer.status_code, answer.text) == (503, "Postgres: away\n")
+
+
+@pytest.fixture
+def checked(log_in: Callable[..., None]) -> FastAPI:
+    """A day whose data was checked, and of which one page is kept."""
+
+    class Paged(PlayedStore):
+        def rows(self, name: str, **params: Any) -> list[dict[str, Any]]:
+            if name == "quality_page" and params["path"] != "invoices.html":
+                return []
+            return super().rows(name, **params)
+
+    answers = {
+        "checked_days": [CHECKED],
+        "quality_of_day": VERDICTS,
+        "quality_paths": [{"path": "invoices.html"}],
+        "quality_page": [{"body": b"<p>kept</p>"}],
+    }
+    app = build_app(lambda: Paged(answers))
+    log_in(app, reads={"tie_out"})
+    return app
+
+
+@pytest.mark.parametrize("path", ["/quality", f"/quality/{DAY}"])
+def test_verdicts_are_told_with_what_they_cost_and_what_was_not_asked(checked: FastAPI, path: str):
+    page = get(checked, path).text
+    assert "1 of 2 expectations met" in page
+    assert "Rendering took 1.1 s of 8.0 s" in page
+    assert "nothing of it is held: credit notes" in page
+    assert "▲ not met" in page
+    assert 'href="/tieout/quality/2026-06-30/invoices.html"' in page
+
+
+def test_what_a_verdict_says_is_shown_as_text(checked: FastAPI):
+    page = get(checked, f"/quality/{DAY}").text
+    assert "3 &lt;i&gt;rows&lt;/i&gt;" in page
+    assert "<b>one" not in page
+
+
+def test_a_page_that_was_written_is_served_as_it_is_kept(checked: FastAPI):
+    answer = get(checked, f"/quality/{DAY}/invoices.html")
+    assert (answer.status_code, answer.text) == (200, "<p>kept</p>")
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "..%2F..%2F..%2Fetc%2Fpasswd",
+        "../../../app",
+        "%2e%2e/%2e%2e/app",
+        "orders.html",
+        "invoices.html%00",
+        "invoices",
+    ],
+)
+def test_no_other_name_leads_anywhere(checked: FastAPI, name: str):
+    assert get(checked, f"/quality/{DAY}/{name}").status_code == 404
+
+
+def test_before_the_first_check_the_page_says_when_there_will_be_one(log_in: Callable[..., None]):
+    app = build_app(lambda: PlayedStore({}))
+    log_in(app, reads={"tie_out"})
+    assert "No day was checked yet" in get(app, "/quality").text
+    assert get(app, f"/quality/{DAY}").status_code == 404

@@ -75,7 +75,8 @@ def test_a_day_is_reported_only_when_complete_reconciled_checked_and_published(b
     assert tasks == {
         "sources_complete": {"reconcile"},
         "reconcile": {"check"},
-        "check": {"publish"},
+        "check": {"quality"},
+        "quality": {"publish"},
         "publish": {"report"},
         "report": set(),
     }

@@ -98,6 +98,8 @@ def test_the_main_job_ties_out_a_day_mails_it_once_and_leaves_nothing_running(
         assert facts(urls.app, "SELECT count(*) FROM ops.proofs WHERE NOT proven") == [(0,)]
         assert facts(urls.app, "SELECT count(DISTINCT (system, entity)) FROM ops.proofs") == [(15,)]
         assert facts(urls.app, "SELECT count(*) FROM canonical.quarantine") == [(1,)]
+        assert facts(urls.app, "SELECT count(*) FROM recon.quality_checks") == [(1,)]
+        assert facts(urls.app, "SELECT count(*) FROM recon.quality_results WHERE verdict = 'fail'") == [(0,)]
         failed = "SELECT count(*) FROM task_instance WHERE state IN ('failed', 'upstream_failed')"
         assert facts(urls.airflow, failed) == [(0,)]
 

@@ -10,7 +10,7 @@ import pytest
 
 from include.domain.currencies import EXPONENTS
 from include.domain.entities import ENTITIES
-from include.flows.land_records import typed_columns
+from include.flows.write_rows import typed_columns
 from include.local.databases import DatabaseUrls
 from include.local.scratch import scratch_database
 from include.store.migrate import MigrationConflict, migrate, migrations

@@ -1,0 +1,44 @@
+"""What Salesforce holds of the ERP's invoices, counted by Salesforce's own rows and not by what we wrote there."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from simple_salesforce.format import format_soql
+
+from include.connectors.salesforce.client import SalesforceClient
+from include.connectors.salesforce.translate import TARGETS
+from include.ports import Fatal, HeldInvoice
+
+PAGE_ROWS = 10_000
+_ABSENT = "INVALID_TYPE"
+"""The code of a question about an object that is not there, or not for us to see."""
+
+
+class SalesforceMirror:
+    """The invoices in one organisation, as the fields of TARGETS name them."""
+
+    def __init__(self, client: SalesforceClient, *, page_rows: int = PAGE_ROWS) -> None:
+        self._client = client
+        self._page_rows = page_rows
+
+    def invoices(self) -> list[HeldInvoice]:
+        """All of them; none where the organisation has no such object. Raises Retryable, Fatal."""
+        try:
+            return list(self._invoices())
+        except Fatal as refused:
+            if _ABSENT in str(refused):
+                return []
+            raise
+
+    def _invoices(self) -> Iterator[HeldInvoice]:
+        target, last = TARGETS["invoices"], ""
+        key, currency, gross = (target.fields[name] for name in ("id", "currency", "gross"))
+        while True:
+            beyond = format_soql("{:literal} > {}", key, last) if last else f"{key} != null"
+            page = f"FROM {target.sobject} WHERE {beyond} ORDER BY {key} LIMIT {self._page_rows}"
+            rows = self._client.query(f"SELECT {key}, {currency}, {gross} {page}")
+            for row in rows:
+                yield HeldInvoice(str(row[key]), str(row[currency] or ""), Decimal(row[gross] or 0))
+            if len(rows) < self._page_rows:
+                return
+            last = str(rows[-1][key])

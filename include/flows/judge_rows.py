@@ -1,0 +1,34 @@
+"""Translates records and says everything that is wrong with each: damage, repetition, and what the schema refuses."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from include.domain.entities import Entity
+from include.ports import Row, Source, Translated
+from include.validation.rows import Failure, failures_of, shown
+
+Failures = dict[int, list[Failure]]
+"""What is wrong, by position; good records are absent, and so are those the source says are gone."""
+
+
+def judge_rows(source: Source, entity: Entity, records: Sequence[Row]) -> tuple[list[Translated], Failures]:
+    """The records in canonical field names, and what is wrong with them, each field named as the source names it."""
+    rows = [source.translate(entity.name, record["payload"]) for record in records]
+    failures: Failures = {
+        position: [replace(failure, field=source.column(entity.name, failure.field)) for failure in found]
+        for position, found in failures_of(entity.name, rows).items()
+        if not records[position]["gone"]
+    }
+    for position, record in enumerate(records):
+        if record["gone"]:
+            continue
+        if record["damage"]:
+            failures[position] = [Failure("", record["damage"], "")]
+        elif record["stated_in"] and not entity.repeats:
+            failures.setdefault(position, []).insert(0, _duplicate(record, source.column(entity.name, "id")))
+    return rows, failures
+
+
+def _duplicate(record: Row, key: str) -> Failure:
+    rule = f"a duplicate, first stated in {record['stated_in']}"
+    return Failure(key, rule, shown(record["native_id"]))

@@ -1,0 +1,131 @@
+"""Writes rows that were read into the canonical tables, and what could not be read into quarantine."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from functools import cache
+from typing import Any
+
+from include.domain.canonical_json import sha256
+from include.domain.entities import ENTITIES, Entity, Kind
+from include.domain.money import InexactAmount, UnknownCurrency, to_minor
+from include.domain.references import names_a_document, number_digits, number_key, reference_keys, tokens
+from include.ports import Row, Transaction, Translated
+from include.validation.rows import Failure
+from include.validation.schemas import ID_MAX
+
+_QUARANTINE = (
+    "system",
+    "entity",
+    "native_id",
+    "version",
+    "place",
+    "customer_id",
+    "currency",
+    "amount_minor",
+    "failures",
+    "quarantined_in",
+    "subscription_id",
+)
+
+
+def write_good(tx: Transaction, entity: Entity, batch: int, good: Sequence[tuple[Row, Translated]]) -> None:
+    """Good rows, each with the record it is of: a version that changed takes the place of the one before."""
+    columns = typed_columns(entity)
+    everything = ("native_id", "version", "place", "row_hash", *columns)
+    table = f"canonical.{entity.name}"
+    tx.run_for("create_incoming", names={"table": table})
+    tx.copy_in(
+        "incoming",
+        everything,
+        (
+            (
+                record["native_id"],
+                record["version"],
+                record["place"],
+                sha256(row),
+                *typed(entity, row).values(),
+            )
+            for record, row in good
+        ),
+    )
+    tx.run_for("supersede_changed", names={"table": table}, batch=batch)
+    tx.run_for("insert_changed", names={"table": table, "columns": everything}, batch=batch)
+    tx.run("drop_incoming")
+
+
+def write_quarantine(
+    tx: Transaction, entity: Entity, batch: int, bad: Iterable[tuple[Row, Translated, list[Failure]]]
+) -> None:
+    """Bad rows, each with the record it is of and everything that is wrong with it."""
+    tx.copy_in(
+        "canonical.quarantine",
+        _QUARANTINE,
+        (
+            (
+                record["system"],
+                entity.name,
+                record["native_id"],
+                record["version"],
+                record["place"],
+                _readable_id(row.get("customer_id")),
+                *_readable_money(entity, row),
+                {"failures": [asdict(failure) for failure in found]},
+                batch,
+                _readable_id(row.get("subscription_id")),
+            )
+            for record, row, found in bad
+        ),
+    )
+
+
+def _readable_id(text: str | None) -> str | None:
+    return text if text and len(text) <= ID_MAX else None
+
+
+def _readable_money(entity: Entity, row: Translated) -> tuple[str | None, int | None]:
+    """The quarantined row's currency and amount as far as they can be trusted."""
+    currency, amount = row.get("currency"), row.get(entity.amount or "")
+    try:
+        return currency, to_minor(amount or "", currency=currency or "")
+    except InexactAmount:
+        return currency, None
+    except UnknownCurrency:
+        return None, None
+
+
+def typed_columns(entity: Entity) -> list[str]:
+    """The table's columns for an entity's fields, in the order of `typed`."""
+    return list(typed(entity, {}))
+
+
+def typed(entity: Entity, row: Translated) -> dict[str, Any]:
+    """A good row as its table takes it: money in minor units, references cut into keys."""
+    columns: dict[str, Any] = {}
+    for name, kind in _kinds(entity.name):
+        text = row.get(name)
+        if kind is Kind.MONEY:
+            columns[f"{name}_minor"] = text and to_minor(text, currency=row["currency"] or "")
+        elif kind is Kind.BOOLEAN:
+            columns[name] = text and text.lower()
+        else:
+            columns[name] = text
+    return columns | _derived(entity.name, row)
+
+
+@cache
+def _kinds(entity: str) -> list[tuple[str, Kind]]:
+    return [(field.name, field.kind) for field in ENTITIES[entity].fields]
+
+
+def _derived(entity: str, row: Translated) -> dict[str, Any]:
+    if entity == "invoices":
+        number = row.get("number") or ""
+        return {"number_key": number_key(number), "number_digits": number_digits(number)}
+    if entity == "payments":
+        reference = row.get("reference")
+        return {
+            "reference_tokens": sorted(set(tokens(reference))),
+            "reference_keys": reference_keys(reference),
+            "names_a_document": names_a_document(reference),
+        }
+    return {}

@@ -1,0 +1,8 @@
+-- Rows that name somebody or something that is not held, of whatever day it is.
+WITH day AS (SELECT * FROM {batch} WHERE true)
+SELECT day.native_id FROM day
+WHERE day.{column} IS NOT NULL AND NOT EXISTS (
+    SELECT FROM canonical.{parent} AS held
+    WHERE held.native_id = day.{column} AND held.recorded_in <= current_setting('tieout.batch')::bigint
+        AND (held.superseded_in IS NULL OR held.superseded_in > current_setting('tieout.batch')::bigint)
+)

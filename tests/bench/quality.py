@@ -1,0 +1,154 @@
+"""What checking data costs: schemas against reading the same rows, expectations against bare SQL that asks the same."""
+
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import psycopg
+
+from include.connectors.world.client import WorldSource
+from include.domain.entities import ENTITIES
+from include.flows.land_records import BATCH_ROWS
+from include.flows.reconcile import reconcile
+from include.policy import load_policy
+from include.store.postgres import PostgresStore
+from include.validation.rows import failures_of
+from tests.bench import worlds
+from tests.bench.landed import landed_copy
+from tests.bench.places import keep
+from tests.bench.steps import Bench
+
+ROWS_PER_INVOICE = 4.7
+"""Rows of a default world, all entities together, for each of its invoices."""
+
+
+@dataclass(frozen=True)
+class Edge:
+    """Rows received, and the seconds of reading and translating them and of asking their schemas."""
+
+    rows: int
+    read_s: float
+    asked_s: float
+
+
+@dataclass(frozen=True)
+class Books:
+    """Rows a day sees, the expectations of it, and what they cost: ours, its pages, and bare SQL."""
+
+    rows: int
+    expectations: int
+    checking_s: float
+    rendering_s: float
+    bare_s: float
+
+
+def quality(bench: Bench, *, rows: int) -> Path:
+    """Both, on a landed world of about so many rows."""
+    world = worlds.generated(seed=bench.seed, size=round(rows / ROWS_PER_INVOICE), profile="default")
+    with landed_copy(bench.urls, world) as url:
+        edge = _edge(url, WorldSource(world))
+        books = _books(url, worlds.day_of(world))
+    return keep(f"quality-{rows}", {"seed": bench.seed, "edge": asdict(edge), "books": asdict(books)})
+
+
+def _edge(url: str, source: WorldSource) -> Edge:
+    store, rows, read_s, asked_s = PostgresStore(url), 0, 0.0, 0.0
+    failures_of("invoices", [{"id": "1"}])  # the first schema of a process loads what all need
+    for entity, pulls in _portions(url):
+        started = monotonic()
+        with store.transaction() as tx:
+            records = tx.rows("claimed_records", pulls=pulls, states_once=True)
+        translated = [source.translate(entity, record["payload"]) for record in records]
+        read_at = monotonic()
+        failures_of(entity, translated)
+        read_s, asked_s = read_s + read_at - started, asked_s + monotonic() - read_at
+        rows += len(records)
+    return Edge(rows, read_s, asked_s)
+
+
+def _portions(url: str) -> Iterator[tuple[str, list[int]]]:
+    """Pages to be read together, as landing does."""
+    with psycopg.connect(url) as connection:
+        pulls = connection.execute(
+            "SELECT entity, pull_id, records FROM ops.pulls ORDER BY entity, pull_id"
+        ).fetchall()
+    waiting: defaultdict[str, list[int]] = defaultdict(list)
+    held: defaultdict[str, int] = defaultdict(int)
+    for entity, pull_id, records in pulls:
+        waiting[entity].append(pull_id)
+        held[entity] += records
+        if held[entity] >= BATCH_ROWS:
+            yield entity, waiting.pop(entity)
+            held[entity] = 0
+    yield from waiting.items()
+
+
+def _books(url: str, as_of: date) -> Books:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        from include.flows.check_quality import check_quality  # noqa: PLC0415 - seconds to import
+        from include.validation.checkpoint import Snapshot  # noqa: PLC0415
+        from include.validation.suites import Day, suites  # noqa: PLC0415
+
+    policy, store = load_policy(), PostgresStore(url)
+    run = reconcile(store, as_of=as_of, policy=policy)
+    with store.transaction() as tx:
+        found = tx.rows("run_to_check", as_of=as_of)[0]
+    held = frozenset(name for name, entity in ENTITIES.items() if found["held"].get(entity.side))
+    expected = suites(policy.quality, policy.freshness, Day(as_of, held, policy.calendars.own))
+    checked = check_quality(store, url, as_of=as_of, policy=policy)
+    snapshot = Snapshot(run.run_id, as_of, found["batch_through"], found["rules_sha256"])
+    return Books(
+        rows=sum(int(count) for count in found["held"].values()),
+        expectations=len(expected),
+        checking_s=checked.checking_s,
+        rendering_s=checked.rendering_s,
+        bare_s=_bare(url, snapshot.options, expected) + checked.measuring_s,
+    )
+
+
+def _bare(url: str, options: str, expected: Sequence[Any]) -> float:
+    """Seconds of asking the same as a person would: one query a table, and one for each that needs its own."""
+    with psycopg.connect(url, options=options) as connection:
+        started = monotonic()
+        for statement in _statements(expected):
+            connection.execute(statement.encode()).fetchall()
+        return monotonic() - started
+
+
+def _statements(expected: Sequence[Any]) -> Iterator[str]:
+    together: defaultdict[str, list[str]] = defaultdict(list)
+    for one in expected:
+        relation, test = f"seen.{one.relation}", one.test
+        if test.expectation_type == "no_rows":
+            yield f"SELECT count(*) FROM ({test.unexpected_rows_query.format(batch=relation)}) AS found"
+        elif test.expectation_type.endswith("_unique"):
+            yield _repeated(relation, ", ".join(getattr(test, "column_list", None) or [test.column]))
+        else:
+            together[relation].append(_FIGURES[test.expectation_type](test))
+    for relation, figures in together.items():
+        yield f"SELECT count(*), {', '.join(figures)} FROM {relation}"
+
+
+_FIGURES: dict[str, Callable[[Any], str]] = {
+    "expect_column_values_to_not_be_null": lambda test: _counted(f"{test.column} IS NULL"),
+    "expect_column_values_to_not_be_in_set": lambda test: _counted(f"{test.column} = 'UNKNOWN'"),
+    "expect_column_pair_values_a_to_be_greater_than_b": lambda test: _counted(
+        f"{test.column_A} < {test.column_B}"
+    ),
+    "expect_column_max_to_be_between": lambda test: f"max({test.column})",
+    "expect_column_values_to_be_between": lambda test: _counted(f"{test.column} < {test.min_value or 0}"),
+}
+
+
+def _counted(condition: str) -> str:
+    return f"count(*) FILTER (WHERE {condition})"
+
+
+def _repeated(relation: str, columns: str) -> str:
+    return f"SELECT count(*) FROM (SELECT FROM {relation} GROUP BY {columns} HAVING count(*) > 1) AS found"

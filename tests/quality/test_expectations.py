@@ -1,0 +1,150 @@
+"""For everything that is expected of the data there is a row that must not pass, and everything else passes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from include.domain.entities import ENTITIES
+from include.flows.publish_run import publish_run
+from include.flows.snapshot import see
+from include.local.databases import DatabaseUrls
+from include.local.scratch import scratch_database
+from include.policy import load_policy
+from include.ports import Fatal, HeldInvoice
+from include.store.postgres import PostgresStore
+from tests.quality.books import AS_OF, BAD, CANARY, GOOD, HOSTILE_CURRENCY, IN_STEP, OUT_OF_STEP, write
+
+# Great Expectations 1.24 imports what Python 3.11 deprecates.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+POLICY = load_policy()
+LATER = AS_OF + timedelta(days=60)
+
+
+@dataclass
+class Books:
+    """The database, what each expectation had to find, and the verdicts of both runs by expectation."""
+
+    url: str
+    seeded: dict[str, int]
+    good: dict[str, dict[str, Any]]
+    bad: dict[str, dict[str, Any]]
+    recent: set[str]
+
+
+class Played:
+    """A system that holds these invoices."""
+
+    def __init__(self, held: list[HeldInvoice]) -> None:
+        self._held = held
+
+    def invoices(self) -> list[HeldInvoice]:
+        return self._held
+
+
+@pytest.fixture(scope="module")
+def books(server_urls: DatabaseUrls) -> Iterator[Books]:
+    # Great Expectations takes seconds to import: only where it is used.
+    from include.flows.check_quality import check_quality  # noqa: PLC0415
+    from include.validation.suites import Day, suites  # noqa: PLC0415
+
+    day = Day(AS_OF, frozenset(ENTITIES), POLICY.calendars.own)
+    names = [one.name for one in suites(POLICY.quality, POLICY.freshness, day)]
+    recent = {one.name for one in suites(POLICY.quality, POLICY.freshness, day) if one.kind == "recent"}
+    with scratch_database(server_urls) as url:
+        store = PostgresStore(url)
+        with store.transaction() as tx:
+            see(tx, POLICY, batch=1, as_of=AS_OF)
+        with psycopg.connect(url) as connection:
+            seeded = write(connection, POLICY, [name for name in names if name not in recent])
+            connection.execute("UPDATE recon.runs SET as_of = '2000-01-01' WHERE run_id = %s", (BAD,))
+        check_quality(store, url, as_of=AS_OF, policy=POLICY, mirror=Played(IN_STEP))
+        with psycopg.connect(url) as connection:
+            connection.execute("UPDATE recon.runs SET as_of = %s WHERE run_id = %s", (AS_OF, BAD))
+        check_quality(store, url, as_of=AS_OF, policy=POLICY, mirror=Played(OUT_OF_STEP))
+        yield Books(url, seeded, _verdicts(url, GOOD), _verdicts(url, BAD), recent)
+
+
+def _verdicts(url: str, run_id: Any) -> dict[str, dict[str, Any]]:
+    with psycopg.connect(url, row_factory=dict_row) as connection:
+        rows = connection.execute(
+            "SELECT * FROM recon.quality_results WHERE run_id = %s", (run_id,)
+        ).fetchall()
+    return {row["expectation"]: row for row in rows}
+
+
+def test_good_books_meet_everything_whatever_landed_since(books: Books) -> None:
+    unmet = {name: row["sentence"] for name, row in books.good.items() if row["verdict"] != "pass"}
+    assert unmet == {}
+    assert set(books.good) == set(books.seeded) | books.recent
+
+
+def test_every_expectation_finds_the_rows_that_were_made_to_break_it_and_no_others(books: Books) -> None:
+    found = {name: books.bad[name]["unexpected_count"] for name in books.seeded}
+    assert found == books.seeded
+
+
+@pytest.mark.parametrize(
+    ("expectation", "verdict"),
+    [("invoices.customer_id is there", "fail"), ("invoices.customer_id names one of the customers", "warn")],
+)
+def test_policy_says_what_a_broken_expectation_does(books: Books, expectation: str, verdict: str) -> None:
+    kind = {"fail": "block", "warn": "warn"}
+    assert books.bad[expectation]["verdict"] == verdict
+    assert POLICY.quality.kinds["required"].until_mended == kind["fail"]
+    assert POLICY.quality.kinds["refers"].until_mended == kind["warn"]
+
+
+def test_facts_that_stopped_coming_are_found_by_their_age(books: Books) -> None:
+    from include.validation.checkpoint import Snapshot, validate  # noqa: PLC0415
+    from include.validation.suites import Day, suites  # noqa: PLC0415
+
+    day = Day(LATER, frozenset(ENTITIES), POLICY.calendars.own)
+    asked = [one for one in suites(POLICY.quality, POLICY.freshness, day) if one.name in books.recent]
+    judged = validate(books.url, Snapshot(GOOD, LATER, 1, POLICY.sha256), asked).judged
+    assert {one.expected.name: (one.met, one.observed) for one in judged} == {
+        name: (False, AS_OF.isoformat()) for name in books.recent
+    }
+
+
+def test_a_day_whose_data_broke_what_policy_blocks_is_not_published(books: Books) -> None:
+    with pytest.raises(Fatal, match=r"not published: .*is not complete to the end of the day"):
+        publish_run(PostgresStore(books.url), as_of=AS_OF, policy=POLICY)
+
+
+def test_sentences_name_what_is_off_in_figures(books: Books) -> None:
+    assert books.bad["payouts, sum: platform and bank"]["observed"] == "SGD 2026-06-20: 0 against 0.97"
+    assert books.bad["invoices.number is unique"]["sentence"] == (
+        "2 of 1,495 invoices share their number with another."
+    )
+    assert books.bad["extract_fx is complete"]["sentence"].endswith("by minutes: fx_rates: 60 against 0.")
+
+
+def test_nothing_personal_and_nothing_hostile_leaves_with_the_verdicts(books: Books) -> None:
+    with psycopg.connect(books.url) as connection:
+        pages = connection.execute(
+            "SELECT path, body FROM recon.quality_pages WHERE run_id = %s", (BAD,)
+        ).fetchall()
+        results = connection.execute("SELECT quality_results::text FROM recon.quality_results").fetchall()
+    assert len(pages) == len(ENTITIES) + 1
+    for text in [*(bytes(body).decode() for _, body in pages), *(row for (row,) in results)]:
+        assert not any(word in text for word in (*CANARY.split(), "<script", "http", HOSTILE_CURRENCY + " "))
+
+
+def test_a_run_is_checked_once(books: Books) -> None:
+    from include.flows.check_quality import check_quality  # noqa: PLC0415
+
+    again = check_quality(PostgresStore(books.url), books.url, as_of=AS_OF, policy=POLICY)
+    assert (again.run_id, again.known) == (BAD, True)
+
+
+def test_pages_are_kept_of_the_newest_days_and_verdicts_of_all(books: Books) -> None:
+    with PostgresStore(books.url).transaction() as tx:
+        assert tx.run("forget_old_pages", days=1) == 0
+        assert tx.run("forget_old_pages", days=0) == 2 * (len(ENTITIES) + 1)
+    assert len(_verdicts(books.url, BAD)) == len(books.bad)

@@ -1,0 +1,90 @@
+"""Every rule of every schema, taken from the schemas themselves, and a row that breaks it: a rule without one fails."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from include.domain.entities import ENTITIES, Kind
+from include.validation.rows import failures_of
+from include.validation.schemas import schema
+
+Row = dict[str, str | None]
+
+GOOD = {
+    Kind.ID: "1",
+    Kind.TEXT: "text",
+    Kind.STATUS: "open",
+    Kind.DATE: "2026-01-01",
+    Kind.INSTANT: "2026-01-01T00:00:00Z",
+    Kind.MONEY: "100.00",
+    Kind.DECIMAL: "5",
+    Kind.INTEGER: "1",
+    Kind.BOOLEAN: "true",
+    Kind.CURRENCY: "SGD",
+    Kind.INTERVAL: "month",
+}
+AGREEING: dict[str, Row] = {
+    "invoices": {"net": "60.00", "tax": "40.00"},
+    "subscriptions": {"end_date": "2027-01-01"},
+}
+"""What a good row of these needs besides, for its columns to agree."""
+
+BAD = {
+    "longer than 255 characters": "x" * 256,
+    "longer than 10,000 characters": "x" * 10_001,
+    "not a date like 2026-01-31": "2026-02-30",
+    "not an instant like 2026-01-31T23:59:00Z": "2026-01-31T24:61:00Z",
+    "not a decimal number like 1234.50": "1e3",
+    "not a whole number": "1.5",
+    "not true or false": "maybe",
+    "not an active ISO 4217 currency": "XXQ",
+    "not one of month, quarter, half_year, year, week": "fortnight",
+    "negative": "-5.00",
+    "more decimals than the currency has": "1.005",
+    "not net + tax": "101.00",
+    "not after start_date": "2026-01-01",
+    "not above zero": "0.00",
+    "required and empty": None,
+}
+"""The rule -> a value that breaks it."""
+
+BESIDE: dict[str, Row] = {
+    "an amount without a currency": {"currency": None},
+    "negative": {"net": None, "tax": None},  # or the columns would not agree either
+}
+"""The rule -> what has to be so in other columns."""
+
+
+def rules(entity: str) -> Iterator[tuple[str, str]]:
+    """Field and rule, of all there are."""
+    found = schema(entity)
+    for name, column in found.columns.items():
+        yield from ((name, str(check.error)) for check in column.checks)
+        if not column.nullable:
+            yield name, "required and empty"
+    for check in found.checks:
+        field, _, rule = str(check.error).partition(": ")
+        yield field, rule
+
+
+def good(entity: str) -> Row:
+    return {field.name: GOOD[field.kind] for field in ENTITIES[entity].fields} | AGREEING.get(entity, {})
+
+
+@pytest.mark.parametrize("entity", ENTITIES)
+def test_every_rule_catches_the_row_that_breaks_it_and_leaves_a_good_one_alone(entity: str) -> None:
+    every = list(rules(entity))
+    broken = [
+        good(entity)
+        | BESIDE.get(rule, {})
+        | ({field: BAD[rule]} if rule in BAD or rule not in BESIDE else {})
+        for field, rule in every
+    ]
+    found = failures_of(entity, [*broken, good(entity)])
+    caught = [
+        (field, rule)
+        for position, (field, rule) in enumerate(every)
+        if any((one.field, one.rule) == (field, rule) for one in found.get(position, []))
+    ]
+    assert caught == every
+    assert len(every) not in found
