@@ -15,7 +15,7 @@ from jinja2 import FileSystemLoader, StrictUndefined, select_autoescape
 from jinja2.sandbox import SandboxedEnvironment
 
 from include import wiring
-from include.flows.report_day import spreadsheets
+from include.flows.spreadsheets import spreadsheets
 from include.ports import Row, Stop, Store, Transaction
 
 DAG_ID = "tie_out"

@@ -21,6 +21,7 @@ from include.policy.lives import Lives
 from include.policy.orders import Orders
 from include.policy.ownership import OwnershipRules
 from include.policy.payouts import Payouts
+from include.policy.reporting import Reporting
 from include.policy.strict import Strict
 from include.ports import Fatal
 
@@ -76,6 +77,7 @@ class Policy(Strict):
     payment_failure: PaymentFailure
     dunning: Dunning
     renewals: Renewals
+    reporting: Reporting
     sha256: str
 
     @cached_property

@@ -1,15 +1,18 @@
 from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from include.connectors.world.client import WorldSource
+from include.domain.recipients import Recipient
 from include.flows.check_completeness import check_completeness
 from include.flows.land_records import land_records
 from include.flows.publish_run import publish_run
 from include.flows.pull_changes import pull_changes
 from include.flows.reconcile import reconcile
+from include.flows.report_day import Reported, report_day
 from include.policy import load_policy
 from include.ports import Report
 from include.store.postgres import PostgresStore
@@ -25,20 +28,29 @@ P1,C1,INV-1,SGD,1100.00,2026-02-04,succeeded
 """
 DAY = date(2026, 3, 31)
 
-Reconcile = Callable[..., None]
+FINANCE = Recipient(address="finance@example.com")
 
 
 class Mailbag:
-    """A postman that keeps what it is given; `before` happens first, and may fail."""
+    """A postman that keeps what it is given; `before` happens first, is told for whom, and may fail."""
 
-    def __init__(self, before: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, before: Callable[[str], None] = lambda _to: None) -> None:
         self.reports: list[Report] = []
+        self.to: list[str] = []
         self._before = before
 
     def send(self, report: Report, *, to: Sequence[str]) -> None:
-        assert to
-        self._before()
+        (one,) = to
+        self._before(one)
         self.reports.append(report)
+        self.to.append(one)
+
+
+def tell(store: PostgresStore, bag: Mailbag, *recipients: Recipient, **how: Any) -> Reported:
+    """Report the day to these recipients, finance if none."""
+    return report_day(
+        store, bag, **{"as_of": DAY, "policy": load_policy(), "recipients": recipients or [FINANCE], **how}
+    )
 
 
 @pytest.fixture

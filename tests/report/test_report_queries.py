@@ -8,7 +8,8 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from include.flows import report_day
+from include.domain.recipients import Scope
+from include.flows import day_facts
 from include.ports import Row
 from include.store.postgres import PostgresStore
 
@@ -37,6 +38,8 @@ def keep_breaks(store: PostgresStore, database_url: str) -> Any:
 def worst_first(store: PostgresStore, rates: dict[str, Decimal]) -> list[str]:
     with store.transaction() as tx:
         worths = {"currencies": list(rates), "worths": list(rates.values())}
+        tx.run("create_day_breaks", run_id=RUN, opening=None, published_at=None)
+        day_facts.enter_scope(tx, Scope())
         return [row["key"] for row in tx.rows("report_top_breaks", run_id=RUN, limit=10, **worths)]
 
 
@@ -63,8 +66,8 @@ def test_a_minor_unit_is_worth_what_its_currency_makes_of_it():
     def rows(_name: str, **_params: Any) -> list[Row]:
         return [{"from_currency": "JPY", "to_currency": "SGD", "rate": Decimal("0.009")}]
 
-    played = SimpleNamespace(rows=rows, run=lambda _name, **_params: 0)
-    worths = report_day._worths(played, {"batch_through": 0, "rules_sha256": ""}, date(2026, 1, 1))
+    played: Any = SimpleNamespace(rows=rows)
+    worths = day_facts._worths(played)
     assert dict(zip(worths["currencies"], worths["worths"], strict=True)) == {
         "JPY": Decimal("0.9"),  # 1 yen = 0.009 dollars = 0.9 cents
         "SGD": Decimal(1),
