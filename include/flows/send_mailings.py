@@ -25,8 +25,13 @@ AWAY_AFTER = 2
 Attach = Callable[[Transaction, Scope, str], dict[str, bytes]]
 """Scope and HTML of a mail -> what is attached to it."""
 
-_STATES = {Retryable: "queued", Rejected: "refused", Uncertain: "uncertain", Fatal: "queued"}
-_OUTCOMES = {Retryable: "retryable", Rejected: "refused", Uncertain: "uncertain", Fatal: "fatal"}
+_ENDS: dict[type[Stop], tuple[str, str]] = {
+    Retryable: ("queued", "retryable"),
+    Rejected: ("refused", "refused"),
+    Uncertain: ("uncertain", "uncertain"),
+    Fatal: ("queued", "fatal"),
+}
+"""What stopped a mail -> the state it is left in, and how its try is recorded."""
 
 
 @dataclass(frozen=True)
@@ -110,11 +115,9 @@ def _send_one(store: Store, postman: Postman, mails: Mails, mailbox: str, attach
         if kept["state"] == "sent":
             return None
         stop = _handed_over(postman, _report(tx, kept, mails, mailbox, attach), kept)
-        kind = type(stop)
-        detail = str(stop) if stop else ""
-        end = {"recipient": mailbox, "detail": detail, **mails.params}
-        tx.run("end_mailing", state=_STATES[kind] if stop else "sent", **end)
-        outcome = _OUTCOMES[kind] if stop else "sent"
+        state, outcome = _ENDS[type(stop)] if stop else ("sent", "sent")
+        end = {"recipient": mailbox, "detail": str(stop or ""), **mails.params}
+        tx.run("end_mailing", state=state, **end)
         tx.run("record_mail_attempt", attempt=kept["attempts"], outcome=outcome, **end)
     return stop
 

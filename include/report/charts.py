@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 WIDTH_IN, DPI = 6.4, 150
 GROUND, INK, LINE = "#f7f9fa", "#18222d", "#c9d1d8"
@@ -117,7 +118,7 @@ def trend(days: Sequence[str], lines: Sequence[tuple[str, Sequence[float]]], *, 
     axes.set_xticks(range(0, len(days), step), days[::step], fontsize=7)
     axes.tick_params(axis="y", labelsize=7)
     axes.set_ylim(bottom=0)
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
     axes.grid(axis="y", color=LINE, linewidth=0.6)
     axes.legend(
         loc="lower center",

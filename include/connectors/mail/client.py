@@ -144,9 +144,9 @@ def compose(report: Report, *, sender: str, to: Sequence[str]) -> EmailMessage:
     message.set_content(report.text)
     html, pictures = _with_parts(report.html, f"{identity}@{domain}")
     message.add_alternative(html, subtype="html")
-    page = message.get_payload()[1]  # the HTML, to which its pictures are related
-    for name, picture in pictures.items():
-        page.add_related(picture, "image", "png", cid=f"<{name}>", disposition="inline")
+    if page := message.get_body(("html",)):
+        for name, picture in pictures.items():
+            page.add_related(picture, "image", "png", cid=f"<{name}>", disposition="inline")
     for name, content in report.attachments.items():
         kind, subtype = _TYPES.get(f".{name.rpartition('.')[2]}", ("application", "octet-stream"))
         message.add_attachment(content, maintype=kind, subtype=subtype, filename=name)
