@@ -88,7 +88,7 @@ def test_a_picture_is_a_part_that_the_page_names():
 
 def test_a_repeat_is_dated_as_the_first():
     dated = replace(REPORT, written_at=datetime(2026, 7, 1, 0, 5, tzinfo=UTC))
-    assert compose(dated, sender="t@example.com", to=FINANCE)["Date"] == "Wed, 01 Jul 2026 00:05:00 GMT"
+    assert compose(dated, sender="t@example.com", to=FINANCE)["Date"] == "Wed, 01 Jul 2026 00:05:00 +0000"
 
 
 def test_the_same_report_has_the_same_message_id_and_another_has_another():
