@@ -81,30 +81,27 @@ def shares(rows: Sequence[tuple[str, Sequence[float]]], names: Sequence[str], *,
 def waterfall(bars: Sequence[Bar], *, alt: str) -> Chart:
     """From an opening to a closing, step by step, each with its figure."""
     figure, axes = _canvas(2.5)
+    levels: list[float] = []
     level, highest = 0.0, max([abs(bar.value) for bar in bars if bar.whole] or [1.0]) or 1.0
     for place, bar in enumerate(bars):
         base = 0.0 if bar.whole else level
         colour, hatch = (WHOLE, "") if bar.whole else (UP, "//") if bar.value >= 0 else (DOWN, "\\\\")
         axes.bar(place, bar.value, bottom=base, color=colour, hatch=hatch, edgecolor=GROUND, width=0.66)
         level = bar.value if bar.whole else level + bar.value
+        levels.append(level)
         top = max(base, base + bar.value)
-        axes.text(place, top + highest * 0.02, bar.figure, ha="center", va="bottom", fontsize=7, color=INK)
+        axes.annotate(
+            bar.figure, (place, top), (0, 2), textcoords="offset points", ha="center", fontsize=7, color=INK
+        )
     axes.set_xticks(range(len(bars)), [bar.label for bar in bars], fontsize=7)
     axes.set_yticks([])
-    axes.margins(y=0.16)
-    _cut(axes, [bar for bar in bars if not bar.whole], highest)
+    moved = sum(abs(bar.value) for bar in bars if not bar.whole)
+    cut = 0 < moved < highest * SEEN_SHARE
+    bottom, top = (highest - 3 * moved if cut else min(0.0, *levels)), max(levels)
+    axes.set_ylim(bottom, top + (top - bottom) * 0.14)
+    if cut:
+        axes.set_xlabel("cut off below: the axis does not start at 0", fontsize=6.5, color=INK, loc="left")
     return _drawn(figure, alt)
-
-
-def _cut(axes: Axes, steps: Sequence[Bar], highest: float) -> None:
-    """Steps too small to be seen beside the whole are shown on an axis that does not start at nothing, and says so."""
-    moved = sum(abs(step.value) for step in steps)
-    if 0 < moved < highest * SEEN_SHARE:
-        axes.set_ylim(bottom=highest - 3 * moved)
-        axes.text(
-            0.0, -0.16, "cut off below: the axis does not start at 0", transform=axes.transAxes, fontsize=6.5,
-            color=INK, va="top",
-        )  # fmt: skip
 
 
 def trend(days: Sequence[str], lines: Sequence[tuple[str, Sequence[float]]], *, alt: str) -> Chart:

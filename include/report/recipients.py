@@ -11,7 +11,7 @@ from include.domain.currencies import EXPONENTS
 from include.domain.recipients import HOME_LOCALE, Recipient, Scope
 from include.ports import Fatal
 
-_ADDRESS = re.compile(r"[!-?A-~]+@[A-Za-z0-9.-]+")
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+")
 _WHERE = "variable finance_recipients"
 
 

@@ -98,21 +98,22 @@ def _proven(facts: ReportFacts) -> bool:
 
 def _subject(facts: ReportFacts, view: View, shown: Figures) -> str:
     """The verdict in one line. It names the day first, so that mails of one day stand together."""
-    restated = "restated: " if facts.restatement else ""
     part = f" ({view['scope']})" if view["scope"] else ""
     verdict = "ties" if view["proven"] else "does not tie"
+    if facts.restatement:
+        verdict += ", restated"
     parts = [
         f"{shown.counted(sections.applied(facts), 'payment')} applied",
         f"{shown.number(sections.held(facts))} held",
         f"{_open(facts, shown)} open",
     ]
     if view["needs_total"]:
-        parts.append(f"{view['needs_in_all']} need somebody")
+        parts.append(f"{view['needs_in_all']} need{'s' if view['needs_total'] == 1 else ''} somebody")
     if view["quarantined_total"]:
         parts.append(f"{view['quarantined_rows']} quarantined")
     if view["quiet"]:
         parts.append("nothing needs anybody")
-    return f"{facts.as_of}{part} {restated}{verdict}: {', '.join(parts)}"
+    return f"{facts.as_of}{part} {verdict}: {', '.join(parts)}"
 
 
 def scope_in_words(scope: Scope) -> str:

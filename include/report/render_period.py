@@ -70,8 +70,9 @@ def render_period(facts: PeriodFacts) -> Report:
 
 def _subject(facts: PeriodFacts, view: View, shown: Figures) -> str:
     received, applied = _sums(facts.received)
-    rate = f"{shown.percent(applied, received)} of {shown.counted(received, 'payment')} applied by rule"
-    parts = [rate if received else "no payment received"]
+    parts = ["no payment received"]
+    if received:
+        parts = [f"{shown.percent(applied, received)} of {shown.counted(received, 'payment')} applied by rule"]
     if facts.days:
         parts.append(f"{shown.counted(facts.days[-1].breaks, 'break')} open")
     if view["work"]:

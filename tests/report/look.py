@@ -1,4 +1,7 @@
-"""Pictures of the mails in headless Chromium, narrow and wide, light and dark: `python -m tests.report.look docs/mail`."""
+"""Pictures of the mails in headless Chromium, narrow and wide, light and dark.
+
+`python -m tests.report.look docs/mail` writes those that are kept as documentation.
+"""
 
 import io
 import re
@@ -15,7 +18,7 @@ from include.report.render_period import render_period
 from tests.report.samples import BROKEN, BUSY, MONTH, QUIET
 
 WIDTHS = (600, 1200)
-TALL = 5200
+TALL = 9000
 COLOURS = 64
 SCHEMES = {"light": 1, "dark": 0}
 PAGES = {
@@ -37,7 +40,9 @@ def main(out: Path) -> int:
     for name, html in PAGES.items():
         for width in WIDTHS:
             for scheme, number in SCHEMES.items():
-                picture(chromium, html, width, number).save(out / f"{name}-{width}-{scheme}.png", optimize=True)
+                picture(chromium, html, width, number).save(
+                    out / f"{name}-{width}-{scheme}.png", optimize=True
+                )
     blocked = BLOCKED.sub('src="cid:blocked"', PAGES["day"])
     picture(chromium, blocked, WIDTHS[0], SCHEMES["light"]).save(out / "blocked-600-light.png", optimize=True)
     return 0

@@ -69,7 +69,14 @@ def test_a_quiet_day_is_short_and_asks_nothing_of_anybody():
     )
     assert "Nothing needs anybody today" in report.text
     assert "Nothing needs anybody today" in report.html
-    for section in ("What changed", "What needs whom", "How sure we are"):
+    assert "3 invoices" in report.text
+    for section in (
+        "Does it tie?",
+        "Open invoices by age",
+        "What changed",
+        "What needs whom",
+        "How sure we are",
+    ):
         assert section not in report.html
         assert section.upper() not in report.text
 
@@ -131,6 +138,29 @@ def test_what_comes_from_outside_is_text_in_every_template():
     report = render_report(replace(BUSY, top=[hostile], quarantined=["<b>{{ 7*7 }}</b>"]))
     assert "{{ 7*7 }}&lt;img" in report.html
     assert not re.search(r"<(img src=x|script|b)\b", report.html)
+
+
+def test_names_that_hide_turn_or_run_are_shown_as_harmless_text():
+    name = '\u202e=HYPERLINK("x")\u200b<a href=//evil>\u05d0\u2066'
+    report = render_report(replace(BUSY, top=[replace(UNAPPLIED, evidence=name, owner=name, name=name)]))
+    for body in (report.html, report.text):
+        assert not set("\u202e\u200b\u2066") & set(body)
+        assert "\u05d0" in body
+    assert "<a href=//evil" not in report.html
+
+
+def test_a_currency_without_a_rate_is_said_and_its_money_is_shown():
+    report = render_report(replace(BUSY, unrated=["TWD"], breaks=[replace(HELD, currency="TWD")]))
+    for body in (report.text, words_of(report.html)):
+        assert "No exchange rate is known for TWD" in body
+        assert "TWD 12,345.67" in body
+
+
+def test_a_chart_says_in_words_what_it_shows():
+    assert (
+        'alt="Share of open money by age. USD: 100.0\N{NO-BREAK SPACE}% 1 to 30 days."'
+        in render_report(BUSY).html
+    )
 
 
 def test_a_line_from_outside_cannot_add_lines_or_turn_text_around():

@@ -19,7 +19,7 @@ def test_the_subject_is_the_verdict_and_the_body_names_what_needs_somebody(publi
     tell(published, bag, link_to="https://airflow.example/tieout/breaks/")
     (report,) = bag.reports
     assert report.subject == (
-        "2026-03-31 ties: 1 payment applied, 1 held, SGD 250.50 open, 1 need somebody, 1 row quarantined"
+        "2026-03-31 ties: 1 payment applied, 1 held, SGD 250.50 open, 1 needs somebody, 1 row quarantined"
     )
     assert "AR: Apply or refund" in report.text
     assert "https://airflow.example/tieout/breaks/" in report.text

@@ -8,10 +8,13 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from include.connectors.mail.client import compose
 from include.domain.recipients import Scope
 from include.flows import day_facts
 from include.ports import Row
 from include.store.postgres import PostgresStore
+from tests.report.conftest import Mailbag, tell
+from tests.report.many import keep_many_breaks
 
 RUN = UUID(int=1)
 
@@ -41,6 +44,17 @@ def worst_first(store: PostgresStore, rates: dict[str, Decimal]) -> list[str]:
         tx.run("create_day_breaks", run_id=RUN, opening=None, published_at=None)
         day_facts.enter_scope(tx, Scope())
         return [row["key"] for row in tx.rows("report_top_breaks", run_id=RUN, limit=10, **worths)]
+
+
+def test_a_day_of_ten_thousand_breaks_makes_a_mail_of_a_sane_size(store: PostgresStore, database_url: str):
+    with psycopg.connect(database_url) as connection:
+        keep_many_breaks(connection, RUN, 10_000)
+    bag = Mailbag()
+    tell(store, bag, as_of=date(2026, 1, 1))
+    (report,) = bag.reports
+    assert "10,000 need somebody" in report.subject
+    assert report.html.count("old: ") == 10
+    assert len(compose(report, sender="t@example.com", to=bag.to).as_bytes()) < 10 * 2**20
 
 
 def test_breaks_stand_by_severity_then_by_value_in_one_currency(keep_breaks: Any):
