@@ -23,6 +23,7 @@ from include.report import (
     BreakTotal,
     ChangeTotal,
     OpenBreak,
+    QualityVerdict,
     ReportFacts,
     RestatedTotal,
     Restatement,
@@ -121,6 +122,7 @@ def facts_of(
         compared_with=day.compared_with,
         changes=[ChangeTotal(**row) for row in changes] if day.compared_with else [],
         arr=_arr(tx, day, scope, narrow),
+        quality=_quality(tx, day),
         unrated=sorted(
             {one.currency for one in breaks if one.currency and one.amount_minor}
             - set(day.worths["currencies"])
@@ -151,6 +153,13 @@ def learnt_since(tx: Transaction, day: Day) -> Restatement | None:
                 learnt.append((entity.name, found["rows"]))
     items = [RestatedTotal(**row) for row in tx.rows("items_restated_since", run_id=day.run_id)]
     return Restatement(learnt=learnt, items=items) if learnt or items else None
+
+
+def _quality(tx: Transaction, day: Day) -> list[QualityVerdict]:
+    """What came of the expectations of the run's data; none where they are not kept."""
+    if not tx.rows("is_quality_kept")[0]["kept"]:
+        return []
+    return [QualityVerdict(**row) for row in tx.rows("quality_of_day", run_id=day.run_id)]
 
 
 def _arr(tx: Transaction, day: Day, scope: Scope, narrow: dict[str, Any]) -> list[ArrMonth]:

@@ -72,7 +72,9 @@ def _subject(facts: PeriodFacts, view: View, shown: Figures) -> str:
     received, applied = _sums(facts.received)
     parts = ["no payment received"]
     if received:
-        parts = [f"{shown.percent(applied, received)} of {shown.counted(received, 'payment')} applied by rule"]
+        parts = [
+            f"{shown.percent(applied, received)} of {shown.counted(received, 'payment')} applied by rule"
+        ]
     if facts.days:
         parts.append(f"{shown.counted(facts.days[-1].breaks, 'break')} open")
     if view["work"]:

@@ -74,7 +74,9 @@ def line(text: str) -> str:
 
 def visible(text: str) -> str:
     """Text from outside on one line, without characters that hide or reorder others."""
-    return " ".join("".join(" " if c.isspace() else c for c in text if _is_shown(c)).split())
+    if not text.isprintable():
+        text = "".join(" " if c.isspace() else c for c in text if _is_shown(c))
+    return " ".join(text.split())
 
 
 def _is_shown(character: str) -> bool:

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any
 
 from include.local.postgres import server
-from tests.bench import steps
+from tests.bench import mail, steps
 from tests.bench.landed import forget_outdated
 from tests.bench.places import BENCH, HOME, about, keep
 from tests.bench.table import write_document
@@ -17,7 +17,7 @@ from tests.bench.throughput import measured
 
 Step = tuple[str, Callable[[steps.Bench], Any]]
 
-CONTROL_SIZE, SAME_SIZE = 20_000, 10_000
+CONTROL_SIZE, SAME_SIZE, MAILED_BREAKS = 20_000, 10_000, 10_000
 
 
 class Scale(StrEnum):
@@ -45,10 +45,16 @@ def throughput(bench: steps.Bench, *, entity: str, size: int) -> Any:
     return keep(f"throughput-{entity}-{size}", measured(bench, entity, size=size))
 
 
+def mailed(bench: steps.Bench, *, breaks: int) -> Any:
+    """A day's mail with many breaks."""
+    return keep(f"mail-{breaks}", mail.measured(bench, breaks=breaks))
+
+
 def planned(largest: int) -> Iterator[Step]:
     """Cheap steps first, so that a run that is cut short has most of the answers."""
     yield "determinism", partial(steps.determinism, size=min(SAME_SIZE, largest))
     yield "controls", partial(steps.controls, size=min(CONTROL_SIZE, largest))
+    yield f"mail-{MAILED_BREAKS}", partial(mailed, breaks=MAILED_BREAKS)
     yield "real", steps.real
     for entity, size in throughput_sizes(largest):
         yield f"throughput-{entity}-{size}", partial(throughput, entity=entity, size=size)

@@ -38,6 +38,7 @@ NOTES = """\
 - A day is the newest 10,000 rows of a world: pulled, proven, landed and reconciled; the history was run the day before.
 - Seconds depend on what else the machine does (see its load below). The plain join, the peers and the two days are
   ratios taken in the same minutes; growth from size to size compares different ones and wants a quiet machine.
+- The e-mail is the whole way from a stored run to the bytes an SMTP server is given: page, charts, workbook, message.
 - Cached below `var/bench` and in its server: generated worlds (by generator code, seed, size, profile) and databases
   with a world landed in them (by landing code and world). A run always starts from a copy where nothing was run yet.
 """
