@@ -11,6 +11,7 @@ from typing import Any, cast
 import pendulum
 import pytest
 from airflow.sdk import Connection, RetryAction
+from airflow.sdk.api.datamodels._generated import DagRunType
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include import wiring, wiring_entities, wiring_files, wiring_mail
@@ -106,10 +107,33 @@ def test_mail_is_encrypted_unless_told_otherwise(
 
 def test_recipients_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AIRFLOW_VAR_FINANCE_RECIPIENTS", "a@example.com, b@example.com;c@example.com")
-    assert wiring_mail.recipients() == ["a@example.com", "b@example.com", "c@example.com"]
+    assert [one.address for one in wiring_mail.recipients()] == [
+        "a@example.com",
+        "b@example.com",
+        "c@example.com",
+    ]
     monkeypatch.setenv("AIRFLOW_VAR_FINANCE_RECIPIENTS", " ")
     with pytest.raises(Fatal, match="finance_recipients is empty"):
         wiring_mail.recipients()
+
+
+@pytest.mark.parametrize(
+    ("address", "link"), [("https://af.example/", "https://af.example/tieout/breaks/"), ("/", "")]
+)
+def test_breaks_are_looked_at_below_airflows_own_address(
+    monkeypatch: pytest.MonkeyPatch, address: str, link: str
+):
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", address)
+    assert wiring_mail.link_to_breaks() == link
+
+
+@pytest.mark.parametrize(("run_type", "past"), [("backfill", True), ("scheduled", False), ("manual", False)])
+def test_only_a_backfill_tells_a_day_after_the_fact(
+    monkeypatch: pytest.MonkeyPatch, *, run_type: str, past: bool
+):
+    run = SimpleNamespace(run_type=DagRunType(run_type))
+    monkeypatch.setattr(wiring, "get_current_context", lambda: {"dag_run": run})
+    assert wiring.is_past() is past
 
 
 @pytest.mark.parametrize(
