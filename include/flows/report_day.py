@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from include.domain.recipients import Recipient, Scope
+from include.domain.recipients import HOME_LOCALE, Recipient, Scope
 from include.flows.day_facts import Day, facts_of, learnt_since, look_at_day
 from include.flows.report_files import Files
 from include.flows.send_mailings import Mails, keep_mailings, send_mailings
@@ -48,14 +48,12 @@ def report_day(
     with store.transaction() as tx:
         scopes = [one.scope for one in recipients] if mailed else []
         day = look_at_day(tx, as_of=as_of, policy=policy, scopes=scopes, link_to=link_to)
-        mails, restatement = _keep(tx, day, past=past)
+        restatement = learnt_since(tx, day) if past else None
+        reports = _Reports(tx, day, restatement)
+        mails = Mails(day.run_id, "restated" if restatement else "daily")
+        _keep(tx, day, reports)
         if mailed:
-            keep_mailings(
-                tx,
-                mails,
-                recipients,
-                lambda scope, locale: _rendered(tx, day, scope, locale, restatement),
-            )
+            keep_mailings(tx, mails, recipients, reports.of)
     if not mailed:
         return Reported(day.run_id, mails.edition, ())
     sent = send_mailings(
@@ -70,19 +68,44 @@ def report_day(
     return Reported(day.run_id, mails.edition, tuple(sent))
 
 
-def _keep(tx: Transaction, day: Day, *, past: bool) -> tuple[Mails, Restatement | None]:
-    """Store the whole report; which mails it makes, and what was learnt since where the day is restated."""
-    whole = render_report(facts_of(tx, day, scope=Scope()))
-    tx.run("keep_report", **_stored(day, whole))
-    restatement = learnt_since(tx, day) if past else None
-    if restatement is None:
-        return Mails(day.run_id, "daily"), None
-    restated = render_report(facts_of(tx, day, scope=Scope(), restatement=restatement))
-    tx.run("keep_edition", edition="restated", **_stored(day, restated))
-    return Mails(day.run_id, "restated"), restatement
+class _Reports:
+    """The reports of a day, each part of the books in each locale rendered once."""
+
+    def __init__(self, tx: Transaction, day: Day, restatement: Restatement | None) -> None:
+        self._tx, self._day, self._restatement = tx, day, restatement
+        self._made: dict[tuple[Scope, str], Report] = {}
+
+    @property
+    def restated(self) -> bool:
+        return self._restatement is not None
+
+    def of(self, scope: Scope, locale: str) -> Report:
+        """As it is told now: with what was learnt since, where the day is told after the fact."""
+        if (scope, locale) not in self._made:
+            # What was learnt since is told of the whole: the items of a part are not known apart.
+            told = self._restatement
+            shown = told if told is None or scope.whole else Restatement(learnt=told.learnt, items=())
+            facts = facts_of(self._tx, self._day, scope=scope, locale=locale, restatement=shown)
+            self._made[scope, locale] = render_report(facts)
+        return self._made[scope, locale]
+
+    def as_known_then(self) -> Report:
+        """The whole, in the locale of the house, without what was learnt since."""
+        if self._restatement is None:
+            return self.of(Scope(), HOME_LOCALE)
+        return render_report(facts_of(self._tx, self._day, scope=Scope()))
 
 
-def _stored(day: Day, report: Report) -> dict[str, object]:
+def _keep(tx: Transaction, day: Day, reports: _Reports) -> None:
+    """Store the day's report once, and anew what was learnt since."""
+    if not tx.rows("report_is_kept", run_id=day.run_id):
+        tx.run("keep_report", **stored(day, reports.as_known_then()))
+    if reports.restated:
+        tx.run("keep_edition", edition="restated", **stored(day, reports.of(Scope(), HOME_LOCALE)))
+
+
+def stored(day: Day, report: Report) -> dict[str, object]:
+    """What of a report is kept, by column."""
     return {
         "run_id": day.run_id,
         "as_of": day.as_of,
@@ -90,11 +113,3 @@ def _stored(day: Day, report: Report) -> dict[str, object]:
         "html": report.html,
         "plain": report.text,
     }
-
-
-def _rendered(
-    tx: Transaction, day: Day, scope: Scope, locale: str, restatement: Restatement | None
-) -> Report:
-    # What was learnt since is told of the whole: a part of the books has no restatement of its own.
-    shown = restatement if scope.whole else restatement and Restatement(learnt=restatement.learnt, items=())
-    return render_report(facts_of(tx, day, scope=scope, locale=locale, restatement=shown))

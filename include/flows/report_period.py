@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from functools import partial
 
 from include.domain.periods import Period, periods_ending
-from include.domain.recipients import Recipient, Scope
+from include.domain.recipients import HOME_LOCALE, Recipient, Scope
 from include.flows.day_facts import HELD_FAMILY, Day, look_at_day, name_of
+from include.flows.report_day import stored
 from include.flows.report_files import Files
 from include.flows.send_mailings import Mails, keep_mailings, send_mailings
 from include.policy import Policy
@@ -54,10 +54,10 @@ def report_periods(
         with store.transaction() as tx:
             day = look_at_day(tx, as_of=as_of, policy=policy, link_to=link_to)
             mails = Mails(day.run_id, period.edition)
-            facts = period_facts(tx, day, period)
-            _keep(tx, day, facts)
+            made = _Editions(period_facts(tx, day, period))
+            tx.run("keep_edition", edition=period.edition, **stored(day, made.of(Scope(), HOME_LOCALE)))
             if mailed:
-                keep_mailings(tx, mails, everybody, partial(_in_locale, facts))
+                keep_mailings(tx, mails, everybody, made.of)
         files = Files(day, edition=period.edition.replace("_", "-"))
         sent = send_mailings(store, postman, mails, recipients=everybody, attach=files.of) if mailed else []
         told.append(Told(period.edition, tuple(sent)))
@@ -92,21 +92,17 @@ def period_facts(tx: Transaction, day: Day, period: Period) -> PeriodFacts:
     )
 
 
-def _in_locale(facts: PeriodFacts, _: Scope, locale: str) -> Report:
-    return render_period(replace(facts, locale=locale))
+class _Editions:
+    """The edition of a period, rendered once in each locale."""
 
+    def __init__(self, facts: PeriodFacts) -> None:
+        self._facts = facts
+        self._made: dict[str, Report] = {}
 
-def _keep(tx: Transaction, day: Day, facts: PeriodFacts) -> None:
-    report = render_period(facts)
-    tx.run(
-        "keep_edition",
-        run_id=day.run_id,
-        edition=facts.edition,
-        as_of=day.as_of,
-        subject=report.subject,
-        html=report.html,
-        plain=report.text,
-    )
+    def of(self, _: Scope, locale: str) -> Report:
+        if locale not in self._made:
+            self._made[locale] = render_period(replace(self._facts, locale=locale))
+        return self._made[locale]
 
 
 def _baseline(policy: Policy) -> Baseline:

@@ -52,14 +52,12 @@ def keep_mailings(
     recipients: Sequence[Recipient],
     render: Callable[[Scope, str], Report],
 ) -> None:
-    """Render and keep the mail of everybody who has none yet; people with one scope and locale share the rendering."""
+    """Render and keep the mail of everybody who has none yet."""
     kept = {row["recipient"] for row in tx.rows("mailings_kept", **mails.params)}
-    rendered: dict[tuple[Scope, str], Report] = {}
     for one in recipients:
         if one.mailbox in kept:
             continue
-        key = (one.scope, one.locale)
-        report = rendered.setdefault(key, rendered.get(key) or render(*key))
+        report = render(one.scope, one.locale)
         tx.run(
             "keep_mailing",
             recipient=one.mailbox,

@@ -197,6 +197,9 @@ WHERE run_id = %(run_id)s AND (%(currencies)s::text[] IS NULL OR currency = ANY 
     AND (%(countries)s::text[] IS NULL OR customer_id IN (SELECT customer_id FROM scope_customers))
 ORDER BY days_past_due DESC, customer_id, invoice_id LIMIT %(limit)s;
 
+-- name: report_is_kept
+SELECT FROM recon.reports WHERE run_id = %(run_id)s;
+
 -- name: keep_report
 -- A repeat changes nothing: what finance was told stays as it was told.
 INSERT INTO recon.reports (run_id, as_of, subject, html, plain, recipients)

@@ -7,11 +7,23 @@ import psycopg
 import pytest
 
 from include.domain.recipients import Recipient, Scope
+from include.flows.publish_run import publish_run
 from include.ports import Fatal, Rejected, Retryable, Uncertain
 from include.store.postgres import PostgresStore
 from tests.report.conftest import DAY, FINANCE, Mailbag, tell
 
 LEAD, REGION = Recipient(address="Lead@example.com"), Recipient(address="region@example.com")
+
+
+@pytest.fixture
+def database_url(reconciled_copy: str) -> str:
+    return reconciled_copy
+
+
+@pytest.fixture
+def published(store: PostgresStore) -> PostgresStore:
+    publish_run(store, as_of=DAY)
+    return store
 
 
 def test_the_subject_is_the_verdict_and_the_body_names_what_needs_somebody(published: PostgresStore):
@@ -157,11 +169,11 @@ def test_whoever_answers_for_a_part_sees_that_part_in_her_own_figures(published:
     assert "33,00" in reports["sg@example.com"].text
 
 
-def test_a_run_that_is_not_published_is_not_reported(reconciled: PostgresStore):
+def test_a_run_that_is_not_published_is_not_reported(store: PostgresStore):
     with pytest.raises(Fatal, match="no run of 2026-03-31 is published"):
-        tell(reconciled, Mailbag())
+        tell(store, Mailbag())
     with pytest.raises(Fatal, match="reconcile and publish the day first"):
-        tell(reconciled, Mailbag(), as_of=date(2026, 1, 1))
+        tell(store, Mailbag(), as_of=date(2026, 1, 1))
 
 
 def test_markup_in_an_id_arrives_as_text(published: PostgresStore):
