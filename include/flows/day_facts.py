@@ -81,10 +81,7 @@ def enter_scope(tx: Transaction, scope: Scope) -> dict[str, Any]:
         "countries": sorted(scope.countries) if scope.countries is not None else None,
     }
     tx.run("drop_scope")
-    if scope.countries is not None:
-        tx.run("create_scope_customers", countries=params["countries"])
-    else:
-        tx.run("create_scope_customers", countries=[])
+    tx.run("create_scope_customers", countries=params["countries"] or [])
     tx.run("create_scope_breaks", **params)
     return params
 
@@ -105,7 +102,6 @@ def facts_of(
     shown = [one for one in totals if _concerns(scope, one)]
     top = tx.rows("report_top_breaks", limit=day.policy.reporting.breaks_shown, **run, **day.worths)
     breaks = [_break_total(row, rules) for row in tx.rows("report_breaks_by_code", **run)]
-    changes = tx.rows("report_changes", opening=day.run["opening_run_id"], **run)
     return ReportFacts(
         run_id=day.run_id,
         as_of=day.as_of,
@@ -120,13 +116,10 @@ def facts_of(
             row["evidence"] for row in tx.rows("report_quarantined", limit=QUARANTINED_SHOWN, **run)
         ],
         compared_with=day.compared_with,
-        changes=[ChangeTotal(**row) for row in changes] if day.compared_with else [],
+        changes=_changes(tx, day),
         arr=_arr(tx, day, scope, narrow),
         quality=_quality(tx, day),
-        unrated=sorted(
-            {one.currency for one in breaks if one.currency and one.amount_minor}
-            - set(day.worths["currencies"])
-        ),
+        unrated=_unrated(day, breaks),
         rest_proven=all(one.proven for one in totals),
         restatement=restatement,
         scope=scope,
@@ -153,6 +146,18 @@ def learnt_since(tx: Transaction, day: Day) -> Restatement | None:
                 learnt.append((entity.name, found["rows"]))
     items = [RestatedTotal(**row) for row in tx.rows("items_restated_since", run_id=day.run_id)]
     return Restatement(learnt=learnt, items=items) if learnt or items else None
+
+
+def _changes(tx: Transaction, day: Day) -> list[ChangeTotal]:
+    if not day.compared_with:
+        return []
+    opening = day.run["opening_run_id"]
+    return [ChangeTotal(**row) for row in tx.rows("report_changes", run_id=day.run_id, opening=opening)]
+
+
+def _unrated(day: Day, breaks: Sequence[BreakTotal]) -> list[str]:
+    named = {one.currency for one in breaks if one.currency and one.amount_minor}
+    return sorted(named - set(day.worths["currencies"]))
 
 
 def _quality(tx: Transaction, day: Day) -> list[QualityVerdict]:

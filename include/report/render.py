@@ -9,7 +9,7 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from include.domain.recipients import Scope
 from include.ports import Report
-from include.report import sections, words
+from include.report import pictures, sections, words
 from include.report.facts import ReportFacts
 from include.report.figures import Figures
 
@@ -50,9 +50,9 @@ def fill(template: str, view: Mapping[str, Any]) -> str:
 def _view(facts: ReportFacts) -> View:
     shown = Figures(facts.locale)
     quarantined = sum(total.quarantined_count for total in facts.totals)
-    needs_total = sum(one.breaks - one.settled for one in facts.breaks if one.code != "DQ01")
     verdicts = sections.quality(facts.quality)
     view = {
+        **_needs(facts, shown),
         "as_of": facts.as_of,
         "run_id": facts.run_id,
         "certificate": facts.certificate_sha256,
@@ -65,20 +65,15 @@ def _view(facts: ReportFacts) -> View:
         "others": sections.others(facts.totals, shown),
         "compared_with": facts.compared_with,
         "changes": sections.changes(facts.changes, shown),
-        "needs": [sections.need(one, shown) for one in facts.top],
-        "needs_total": needs_total,
-        "needs_in_all": shown.number(needs_total),
-        "settled": shown.counted(sum(one.settled for one in facts.breaks), "break"),
-        "any_settled": any(one.settled for one in facts.breaks),
         "codes": sections.codes(facts.breaks, shown),
         "sureness": sections.sureness(facts, shown),
         "coverage": sections.coverage(facts, shown),
         "ambiguous": sections.ambiguous(facts.ambiguous, shown),
         "aging": sections.aging(facts.aging, shown),
-        "aging_chart": sections.aging_chart(facts.aging, shown),
+        "aging_chart": pictures.aging_chart(facts.aging, shown),
         "buckets": list(words.BUCKETS.values()),
         "arr": [sections.arr(month, shown) for month in facts.arr],
-        "arr_chart": sections.arr_chart(facts.arr, shown),
+        "arr_chart": pictures.arr_chart(facts.arr, shown),
         "quality": verdicts,
         "unrated": ", ".join(facts.unrated),
         "quarantined": [words.line(evidence) for evidence in facts.quarantined],
@@ -87,9 +82,22 @@ def _view(facts: ReportFacts) -> View:
         "quarantined_rows": shown.counted(quarantined, "row"),
     }
     view["quiet"] = _proven(facts) and not (
-        needs_total or quarantined or facts.changes or facts.restatement or verdicts["wrong"]
+        view["needs_total"] or quarantined or facts.changes or facts.restatement or verdicts["wrong"]
     )
     return {**view, "subject": _subject(facts, view, shown)}
+
+
+def _needs(facts: ReportFacts, shown: Figures) -> View:
+    """What needs somebody, and what of the breaks needs nobody any more."""
+    total = sum(one.breaks - one.settled for one in facts.breaks if one.code != "DQ01")
+    settled = sum(one.settled for one in facts.breaks)
+    return {
+        "needs": [sections.need(one, shown) for one in facts.top],
+        "needs_total": total,
+        "needs_in_all": shown.number(total),
+        "settled": shown.counted(settled, "break"),
+        "any_settled": settled > 0,
+    }
 
 
 def _proven(facts: ReportFacts) -> bool:

@@ -9,7 +9,7 @@ from include.ports import Report
 from include.report import words
 from include.report.charts import Chart, trend
 from include.report.figures import Figures
-from include.report.period_facts import Deals, PeriodFacts, Received
+from include.report.period_facts import Cause, Deals, PeriodFacts, Received, Resolved
 from include.report.render import fill
 from include.report.sections import capital
 
@@ -32,27 +32,9 @@ def render_period(facts: PeriodFacts) -> Report:
         "days": len(facts.days),
         "trend": _trend(facts, shown),
         "trend_chart": _trend_chart(facts),
-        "causes": [
-            {
-                "code": one.code,
-                "name": capital(one.name),
-                "count": shown.number(one.breaks),
-                "closed": shown.number(one.closed),
-                "worth": "" if one.worth_minor is None else shown.amount(one.worth_minor, REPORTING_CURRENCY),
-            }
-            for one in facts.causes
-        ],
+        "causes": [_cause(one, shown) for one in facts.causes],
         "worth_in": REPORTING_CURRENCY,
-        "resolved": [
-            {
-                "owner": words.line(one.owner),
-                "count": shown.number(one.breaks),
-                "median": shown.number(one.median_days),
-                "most": shown.number(one.most_days),
-                "by_policy": shown.number(one.by_policy),
-            }
-            for one in facts.resolved
-        ],
+        "resolved": [_resolved(one, shown) for one in facts.resolved],
         "received": [_received(one, shown) for one in facts.received],
         "work": _work(facts, shown),
         "deals": _deals(facts.deals, facts, shown),
@@ -113,6 +95,26 @@ def _trend_chart(facts: PeriodFacts) -> Chart | None:
         f"payments held from {first.held} to {last.held}, critical breaks from {first.critical} to {last.critical}."
     )
     return trend([f"{day.as_of:%m-%d}" for day in facts.days], lines, alt=alt)
+
+
+def _cause(one: Cause, shown: Figures) -> View:
+    return {
+        "code": one.code,
+        "name": capital(one.name),
+        "count": shown.number(one.breaks),
+        "closed": shown.number(one.closed),
+        "worth": "" if one.worth_minor is None else shown.amount(one.worth_minor, REPORTING_CURRENCY),
+    }
+
+
+def _resolved(one: Resolved, shown: Figures) -> View:
+    return {
+        "owner": words.line(one.owner),
+        "count": shown.number(one.breaks),
+        "median": shown.number(one.median_days),
+        "most": shown.number(one.most_days),
+        "by_policy": shown.number(one.by_policy),
+    }
 
 
 def _received(one: Received, shown: Figures) -> View:

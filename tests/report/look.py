@@ -19,32 +19,30 @@ from tests.report.samples import BROKEN, BUSY, MONTH, QUIET
 
 WIDTHS = (600, 1200)
 TALL = 9000
-COLOURS = 64
+COLOURS = 48
 SCHEMES = {"light": 1, "dark": 0}
 PAGES = {
     "day": render_report(BUSY).html,
     "quiet": render_report(QUIET).html,
     "restated": render_report(BROKEN).html,
     "month": render_period(MONTH).html,
+    "blocked": re.sub(r'src="data:[^"]+"', 'src="cid:blocked"', render_report(BUSY).html),
 }
-BLOCKED = re.compile(r'src="data:[^"]+"')
+EVERYWHERE = ("day", "month")
+"""Pages that are looked at narrow and wide, light and dark; the others narrow and light."""
 
 
 def main(out: Path) -> int:
-    """Write <page>-<width>-<scheme>.png below `out`, and the day once more with its pictures blocked."""
+    """Write <page>-<width>-<scheme>.png below `out`; `blocked` is the day in a reader that shows no pictures."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         print("look: no chromium on the PATH (Debian: apt-get install chromium)", file=sys.stderr)
         return 1
     out.mkdir(parents=True, exist_ok=True)
     for name, html in PAGES.items():
-        for width in WIDTHS:
-            for scheme, number in SCHEMES.items():
-                picture(chromium, html, width, number).save(
-                    out / f"{name}-{width}-{scheme}.png", optimize=True
-                )
-    blocked = BLOCKED.sub('src="cid:blocked"', PAGES["day"])
-    picture(chromium, blocked, WIDTHS[0], SCHEMES["light"]).save(out / "blocked-600-light.png", optimize=True)
+        for width in WIDTHS if name in EVERYWHERE else WIDTHS[:1]:
+            for scheme, number in SCHEMES.items() if name in EVERYWHERE else [("light", 1)]:
+                picture(chromium, html, width, number).save(out / f"{name}-{width}-{scheme}.png", optimize=True)
     return 0
 
 
