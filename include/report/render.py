@@ -59,9 +59,8 @@ def _view(facts: ReportFacts) -> View:
         "scope": scope_in_words(facts.scope),
         "proven": _proven(facts),
         "restated": sections.restated(facts.restatement, shown),
-        "totals": [
-            sections.total(total, shown) for total in facts.totals if total.recon == sections.COMPARED
-        ],
+        "totals": sections.totals(facts.totals, shown),
+        "also_proven": sections.also_proven(facts.totals),
         "others": sections.others(facts.totals, shown),
         "compared_with": facts.compared_with,
         "changes": sections.changes(facts.changes, shown),

@@ -19,6 +19,8 @@ from include.report.facts import (
 from include.report.figures import Figures
 
 COMPARED = "R3"
+ALWAYS_SHOWN = ("invoice", "payment")
+"""Sides whose totals the mail always shows; the others' stand in the workbook while they are proven."""
 
 View = dict[str, Any]
 
@@ -33,7 +35,22 @@ def held(facts: ReportFacts) -> int:
     return sum(total.breaks for total in facts.breaks if total.holds_payment)
 
 
-def total(one: ControlTotal, shown: Figures) -> View:
+def totals(found: Sequence[ControlTotal], shown: Figures) -> list[View]:
+    """The lines of "does it tie": what is owed and what was received, and whatever is not proven."""
+    return [
+        _total(one, shown)
+        for one in found
+        if one.recon == COMPARED and (one.side in ALWAYS_SHOWN or not one.proven or one.quarantined_count)
+    ]
+
+
+def also_proven(found: Sequence[ControlTotal]) -> str:
+    """The sides that are proven and not shown, in words."""
+    sides = {one.side for one in found if one.recon == COMPARED} - set(ALWAYS_SHOWN)
+    return ", ".join(sorted(f"{side.replace('_', ' ')}s" for side in sides))
+
+
+def _total(one: ControlTotal, shown: Figures) -> View:
     """A line of "does it tie"."""
     figures = {
         "Loaded": one.loaded_minor,
@@ -47,7 +64,7 @@ def total(one: ControlTotal, shown: Figures) -> View:
         for name, minor in figures.items()
     }
     return {
-        "side": capital(f"{one.side}s"),
+        "side": capital(f"{one.side}s".replace("_", " ")),
         "currency": one.currency or "without currency",
         "rows": shown.number(one.loaded_count),
         "figures": amounts,

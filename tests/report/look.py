@@ -42,7 +42,9 @@ def main(out: Path) -> int:
     for name, html in PAGES.items():
         for width in WIDTHS if name in EVERYWHERE else WIDTHS[:1]:
             for scheme, number in SCHEMES.items() if name in EVERYWHERE else [("light", 1)]:
-                picture(chromium, html, width, number).save(out / f"{name}-{width}-{scheme}.png", optimize=True)
+                picture(chromium, html, width, number).save(
+                    out / f"{name}-{width}-{scheme}.png", optimize=True
+                )
     return 0
 
 

@@ -97,6 +97,15 @@ def test_a_day_that_does_not_tie_says_so_first():
     assert "Do not rely on these figures" in report.html
 
 
+def test_totals_of_other_sides_are_told_only_where_they_are_not_proven():
+    fine = ControlTotal(recon="R3", side="credit_note", currency="USD", loaded_minor=5, matched_minor=5)
+    wrong = replace(fine, side="dispute", matched_minor=4)
+    report = render_report(replace(QUIET, totals=[*QUIET.totals, fine, wrong]))
+    assert "Disputes USD: NOT PROVEN" in report.text
+    assert "Credit notes USD" not in report.text
+    assert "Totals of credit notes, disputes are in the workbook" in report.text
+
+
 def test_a_subject_with_many_currencies_counts_them():
     aging = [
         AgingTotal(currency=currency, bucket="current", invoices=2, open_minor=1)

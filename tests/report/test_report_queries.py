@@ -106,3 +106,36 @@ def test_of_a_day_reconciled_anew_the_last_published_run_is_shown(store: Postgre
         (shown,) = tx.rows("report_of_day", as_of=date(2026, 1, 1))
         (newest,) = tx.rows("report_run", as_of=date(2026, 1, 1))
     assert (listed["subject"], shown["subject"], newest["run_id"]) == ("second", "second", UUID(int=1))
+
+
+def test_a_country_sees_the_breaks_of_its_customers_and_of_nobody_else(keep_breaks: Any, database_url: str):
+    store = keep_breaks(
+        ("P-DE", "CA01", "S2", "EUR", 100),
+        ("P-SG", "CA01", "S2", "EUR", 200),
+        ("P-nobody's", "CA02", "S2", "EUR", 300),
+    )
+    with psycopg.connect(database_url) as connection:
+        connection.execute("INSERT INTO ops.batches DEFAULT VALUES")
+        for country in ("DE", "SG"):
+            connection.execute(
+                "INSERT INTO canonical.customers (native_id, version, place, row_hash, recorded_in, id, name, country) "
+                "VALUES (%(c)s, '', '', '', 1, %(c)s, %(c)s, %(c)s)",
+                {"c": country},
+            )
+            connection.execute(
+                "INSERT INTO canonical.payments (native_id, version, place, row_hash, recorded_in, id, customer_id, "
+                "currency, amount_minor, paid_on, status, reference_tokens, "
+                "reference_keys, names_a_document) "
+                "VALUES (%(p)s, '', '', '', 1, %(p)s, %(c)s, 'EUR', 100, '2026-01-01', 'succeeded', '{}', '{}', false)",
+                {"p": f"P-{country}", "c": country},
+            )
+    with store.transaction() as tx:
+        tx.run("see_snapshot", batch=1, as_of=date(2026, 1, 1), rules_sha256="")
+        tx.run("create_day_breaks", run_id=RUN, opening=None, published_at=None)
+        tx.run("place_day_breaks")
+        seen = {}
+        for scope in (Scope(countries=frozenset({"DE"})), Scope(currencies=frozenset({"USD"})), Scope()):
+            day_facts.enter_scope(tx, scope)
+            found = tx.rows("workbook_breaks", run_id=RUN)
+            seen[scope.countries or scope.currencies] = sorted(row["key"] for row in found)
+    assert list(seen.values()) == [["P-DE"], [], ["P-DE", "P-SG", "P-nobody's"]]
