@@ -3,20 +3,19 @@
 **sources_complete** waits until every source is proven complete through the day. **reconcile** sees only facts
 of the day and before, and certifies its result. **check** runs the invariants of sql/checks. **quality** judges
 the data the day saw. **publish** refuses a day that cannot prove that every cent is accounted for, or whose data
-broke what policy/quality.yaml blocks. **report** mails the published day, once.
+broke what policy/quality.yaml blocks. **report** mails the published day to each recipient once, **editions** the
+week on its last business day and the month on its last.
 
 On call
 - A day may be run again: the same inputs give the same run, and mail readers fold a repeated report.
-- A past day: `airflow backfill create --dag-id tie_out` with that day's midnight in Singapore as both dates
-  (`2026-06-30T00:00:00+08:00`). A run triggered by hand ties out the last day that was over by its logical
-  date, or by now when it has none.
+- A past day is told as known then, restated where later facts differ: `airflow backfill create --dag-id tie_out`
+  from and to its midnight in Singapore. A run triggered by hand ties out the last day over by its logical date.
 - **sources_complete** keeps waiting: its message names the sources; see their extract DAGs. It asks for hours.
 - **check** fails: a bug, not data. Keep the database as it is and page the platform's owner.
 - **quality** fails: an expectation could not be asked, which is a bug. Verdicts are under Tie-out, Data quality.
-- **publish** fails: its message names the proofs or expectations that failed. Mend the source or the extraction
-  first (see the extract DAGs); trying again before that changes nothing.
-- **report** fails as uncertain: the mail server took the message and did not confirm it. Look into
-  finance's mailbox before clearing the task.
+- **publish** fails: its message names the proofs or expectations that failed. Mend the source first.
+- **report** fails: its message says how many did not get their mail and why; the others did. Clear it to try those
+  again, also where nobody knows whether a mail arrived: it goes out under the same Message-ID.
 """
 
 # ruff: noqa: PLC0415  # the flows load data libraries, which every parse of this file would pay for
@@ -48,7 +47,10 @@ with DAG(
     def reconcile_day() -> None:
         from include.flows.reconcile import reconcile
 
-        log.info("%s", reconcile(wiring.store(), as_of=wiring.as_of(), policy=wiring.policy()))
+        known_by = wiring.day_end() if wiring.is_past() else None
+        log.info(
+            "%s", reconcile(wiring.store(), as_of=wiring.as_of(), policy=wiring.policy(), known_by=known_by)
+        )
 
     @task
     def check() -> None:
@@ -71,8 +73,12 @@ with DAG(
     def report() -> None:
         from include.flows.report_day import report_day
 
-        to = wiring_mail.recipients()
-        postman = wiring_mail.postman()
-        log.info("%s", report_day(wiring.store(), postman, as_of=wiring.as_of(), recipients=to))
+        log.info("%s", report_day(**wiring_mail.telling()))
 
-    sources_complete() >> reconcile_day() >> check() >> quality() >> publish() >> report()
+    @task
+    def editions() -> None:
+        from include.flows.report_period import report_periods
+
+        log.info("%s", report_periods(**wiring_mail.telling()) or "no week or month ends with this day")
+
+    sources_complete() >> reconcile_day() >> check() >> quality() >> publish() >> report() >> editions()

@@ -209,7 +209,10 @@ class Written:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """One day's tie-out report. `key` is the same for the same run, so that mail readers fold a repeat."""
+    """A report on one day. `key` is the same for the same mail, so that mail readers fold a repeat.
+
+    The pictures of `html` stand in it as data. `written_at` is when it was rendered; a repeat says so too.
+    """
 
     key: str
     as_of: date
@@ -217,13 +220,16 @@ class Report:
     html: str
     text: str
     attachments: Mapping[str, bytes] = field(default_factory=dict)
+    written_at: datetime | None = None
 
 
 class Postman(Protocol):
     """Delivers a report to finance."""
 
     def send(self, report: Report, *, to: Sequence[str]) -> None:
-        """Send once. Raises Retryable before the message was handed over, Uncertain after, Fatal on refused logins."""
+        """Send once. Raises Retryable before the message was handed over, Uncertain after, Rejected when these
+        recipients or this message are not taken, Fatal when nothing of ours is.
+        """
 
 
 class Target(Protocol):

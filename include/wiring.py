@@ -227,6 +227,11 @@ def day_end() -> datetime:
     return datetime.combine(as_of() + timedelta(days=1), time(), tzinfo=ZONE)
 
 
+def is_past() -> bool:
+    """Whether the running task belongs to a backfill: its day is told as it was known then."""
+    return bool(get_current_context()["dag_run"].run_type == "backfill")
+
+
 def check_invariants() -> int:
     """Run every query of sql/checks; how many there are. Raises Fatal naming those that found something."""
     from airflow.providers.postgres.hooks.postgres import PostgresHook

@@ -3,12 +3,17 @@
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.sdk import BaseHook, Variable
+from airflow.sdk import BaseHook, Variable, conf
 
+from include import wiring
 from include.ports import Fatal
 
 if TYPE_CHECKING:
     from include.connectors.mail.client import MailPostman
+    from include.domain.recipients import Recipient
+
+BREAKS_AT = "/tieout/breaks/"
+"""Where the console shows a break, below Airflow's address; include/console/app.py."""
 
 
 def postman() -> "MailPostman":
@@ -32,13 +37,32 @@ def postman() -> "MailPostman":
     return MailPostman(server)
 
 
-def recipients() -> list[str]:
-    """Who gets the report: variable `finance_recipients`, separated by commas. Raises Fatal when empty."""
-    stated = str(Variable.get("finance_recipients", default="") or "")
-    addresses = stated.replace(";", ",").replace(",", " ").split()
-    if not addresses:
-        raise Fatal("variable finance_recipients is empty; set it to addresses separated by commas")
-    return addresses
+def recipients() -> list["Recipient"]:
+    """Who gets the report: variable `finance_recipients`, addresses separated by commas, or a JSON list that says what
+    each may see and how they write numbers. Raises Fatal when empty or wrong.
+    """
+    from include.report.recipients import read_recipients
+
+    return read_recipients(str(Variable.get("finance_recipients", default="") or ""))
+
+
+def telling() -> dict[str, Any]:
+    """What a report of the running task's day is told with: by whom, to whom, and whether after the fact."""
+    return {
+        "store": wiring.store(),
+        "postman": postman(),
+        "as_of": wiring.as_of(),
+        "policy": wiring.policy(),
+        "recipients": recipients(),
+        "past": wiring.is_past(),
+        "link_to": link_to_breaks(),
+    }
+
+
+def link_to_breaks() -> str:
+    """Where people look at breaks, without their id: at Airflow's own address (`[api] base_url`); empty without one."""
+    address = str(conf.get("api", "base_url", fallback="") or "").rstrip("/")
+    return f"{address}{BREAKS_AT}" if address.startswith(("http://", "https://")) else ""
 
 
 def _yes(value: Any) -> bool:

@@ -44,7 +44,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "include.wiring_entities": {"include.flows", "include.ports", "include.wiring"},
     "include.wiring_files": {"include.connectors", "include.ports"},
-    "include.wiring_mail": {"include.connectors", "include.ports"},
+    "include.wiring_mail": PURE | {"include.connectors", "include.ports", "include.report", "include.wiring"},
     "include.wiring_effects": {
         "include.connectors",
         "include.flows",

@@ -56,6 +56,13 @@ def test_three_times_the_plain_join_is_the_most() -> None:
         assert verdict({"cash-default-1000000": cash(seconds=seconds)}, "whole R3 run").passed is passed
 
 
+def test_a_mail_must_be_quick_and_small() -> None:
+    for seconds, size, passed in ((9.9, 9_900_000, [True, True]), (10.1, 10_100_000, [False, False])):
+        kept = {"mail-10000": STEP | {"seconds": seconds, "cpu_s": 3.0, "bytes": size}}
+        found = [line.passed for line in lines(kept) if line.measure.startswith("the e-mail")]
+        assert found == passed
+
+
 def test_a_peer_that_did_not_finish_is_not_beaten() -> None:
     kept = {"cash-default-1000000": cash(seconds=30.0)}
     assert verdict(kept, "faster than slow").passed is True

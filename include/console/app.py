@@ -15,15 +15,16 @@ from jinja2 import FileSystemLoader, StrictUndefined, select_autoescape
 from jinja2.sandbox import SandboxedEnvironment
 
 from include import wiring
+from include.console.breaks import break_pages
 from include.console.quality import quality_pages
-from include.flows.report_day import spreadsheets
+from include.flows.spreadsheets import spreadsheets
 from include.ports import Row, Stop, Store, Transaction
 
 DAG_ID = "tie_out"
 DAYS_LISTED = 400
 HEADERS = {
     # A page embeds the report without scripts, and only Airflow may embed the page.
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; "
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-src 'self'; "
     "frame-ancestors 'self'; base-uri 'none'; form-action 'none'",
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
@@ -31,6 +32,12 @@ HEADERS = {
 }
 File = Literal["matches", "breaks", "aging", "control_totals"]
 FILES: tuple[File, ...] = ("matches", "breaks", "aging", "control_totals")
+Edition = Literal["restated", "weekly", "month_end"]
+EDITIONS: dict[str, str] = {
+    "restated": "as restated",
+    "weekly": "the week it ended",
+    "month_end": "the month it ended",
+}
 
 _templates = SandboxedEnvironment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -57,12 +64,17 @@ def build_app(store: Callable[[], Store] = wiring.store) -> FastAPI:
         with store().transaction() as tx:
             days = tx.rows("list_reports", limit=DAYS_LISTED)
             report = _report_of(tx, days[0]["as_of"]) if days else None
-        return _page(request, days, report)
+            editions = tx.rows("editions_of_day", as_of=days[0]["as_of"]) if days else []
+        return _page(request, days, report, editions)
 
     @app.get("/reports/{as_of}")
     def report(request: Request, as_of: date) -> HTMLResponse:
         with store().transaction() as tx:
-            return _page(request, tx.rows("list_reports", limit=DAYS_LISTED), _report_of(tx, as_of))
+            days, editions = (
+                tx.rows("list_reports", limit=DAYS_LISTED),
+                tx.rows("editions_of_day", as_of=as_of),
+            )
+            return _page(request, days, _report_of(tx, as_of), editions)
 
     @app.get("/reports/{as_of}/{file}.csv")
     def result_file(as_of: date, file: File) -> Response:
@@ -72,6 +84,17 @@ def build_app(store: Callable[[], Store] = wiring.store) -> FastAPI:
         return Response(content, media_type="text/csv", headers={"Content-Disposition": disposition})
 
     app.include_router(quality_pages(store, _templates))
+
+    @app.get("/reports/{as_of}/{edition}.html")
+    def edition(request: Request, as_of: date, edition: Edition) -> HTMLResponse:
+        with store().transaction() as tx:
+            days, day = tx.rows("list_reports", limit=DAYS_LISTED), _report_of(tx, as_of)
+            found = [one for one in tx.rows("editions_of_day", as_of=as_of) if one["edition"] == edition]
+        if not found:
+            raise HTTPException(404, f"{as_of} has no edition {edition}")
+        return _page(request, days, day | found[0], found)
+
+    app.include_router(break_pages(store, _templates))
     app.middleware("http")(_with_headers)
     app.exception_handler(Stop)(_unavailable)
     return app
@@ -84,12 +107,13 @@ def _report_of(tx: Transaction, as_of: date) -> Row:
     return reports[0]
 
 
-def _page(request: Request, days: list[Row], report: Row | None) -> HTMLResponse:
+def _page(request: Request, days: list[Row], report: Row | None, editions: list[Row]) -> HTMLResponse:
     view: dict[str, Any] = {
         "root": request.scope.get("root_path", ""),
         "days": days,
         "report": report,
         "files": FILES,
+        "editions": {one["edition"]: EDITIONS[one["edition"]] for one in editions},
     }
     return HTMLResponse(_templates.get_template("page.html").render(view))
 

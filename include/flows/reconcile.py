@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from itertools import chain, islice
 from typing import Any
@@ -86,14 +86,18 @@ class RunSummary:
     certificate_sha256: str
 
 
-def reconcile(store: Store, *, as_of: date, policy: Policy, buckets: int = 0) -> RunSummary:
+def reconcile(
+    store: Store, *, as_of: date, policy: Policy, buckets: int = 0, known_by: datetime | None = None
+) -> RunSummary:
     """Compute and keep the run of a day. Repeating it gives the same run: facts learnt since are for later days.
 
     `buckets`: in how many parts customers are taken through what is decided in memory, 0 to choose; the result is the
-    same. Raises Fatal when a repeated run gives other results than before, Retryable when the database is away.
+    same. `known_by`: the end of a day that is past, which is then told as its own run would have: with what had landed
+    when every source was first complete through it. Raises Fatal when a repeated run gives other results than before,
+    Retryable when the database is away.
     """
     with store.transaction() as tx:
-        snapshot = tx.rows("take_snapshot", as_of=as_of)[0]
+        snapshot = tx.rows("take_snapshot", as_of=as_of, known_by=known_by)[0]
         see(tx, policy, batch=snapshot["batch_through"], as_of=as_of)
         for step in ("create_unread_rows", "fill_unread_rows", "analyse_unread_rows"):
             tx.run(step)

@@ -1,144 +1,115 @@
-"""Tells finance how a day tied out: renders the report of its published run, keeps it, and mails it once."""
+"""Tells finance how a day tied out: renders the report of its published run, keeps it, and mails it to each once.
+
+A day that is told after the fact (a backfill) says what the day knew; where later facts differ it is kept as restated
+besides, with what was learnt since. Whether such a report is mailed is policy.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
-from include.domain.breaks import REPORTING_CURRENCY
-from include.domain.money import exponent
-from include.domain.proofs import ControlTotal
-from include.flows.day_rates import rates_of_the_day
-from include.flows.render_results import render_results
-from include.policy import Breaks, load_policy
-from include.ports import Fatal, Postman, Report, Row, Store, Transaction
-from include.report import (
-    AgingTotal,
-    AmbiguousTotal,
-    AppliedTotal,
-    BreakTotal,
-    OpenBreak,
-    ReportFacts,
-    for_spreadsheets,
-    render_report,
-)
-
-ATTACHED = ("breaks.csv", "aging.csv")
-BREAKS_SHOWN = 10
-QUARANTINED_SHOWN = 20
-HELD_FAMILY = "cash"
-"""The family of the codes that say why a payment was not applied; policy/breaks.yaml."""
+from include.domain.recipients import HOME_LOCALE, Recipient, Scope
+from include.flows.day_facts import Day, facts_of, learnt_since, look_at_day
+from include.flows.report_files import Files
+from include.flows.send_mailings import Mails, keep_mailings, send_mailings
+from include.policy import Policy
+from include.ports import Postman, Report, Store, Transaction
+from include.report import Restatement
+from include.report.render import render_report
 
 
 @dataclass(frozen=True)
 class Reported:
-    """The run that was reported; `sent` is False when it had been sent before, to `recipients`."""
+    """The run that was reported, as `daily` or `restated`, and who was mailed now; nobody when all had been before."""
 
     run_id: UUID
-    sent: bool
-    recipients: tuple[str, ...]
+    edition: str
+    mailed: tuple[str, ...]
 
 
-def report_day(store: Store, postman: Postman, *, as_of: date, recipients: Sequence[str]) -> Reported:
-    """Report the newest published run of a day; a run is sent once.
+def report_day(
+    store: Store,
+    postman: Postman,
+    *,
+    as_of: date,
+    recipients: Sequence[Recipient],
+    policy: Policy,
+    past: bool = False,
+    link_to: str = "",
+) -> Reported:
+    """Report the newest published run of a day; of a run, each recipient is mailed once.
 
-    The row of recon.reports stays locked while the mail goes out, so that of two tasks at once one sends. A crash
-    after the hand-over and before `sent_at` commits sends again, under the same Message-ID (its key is the run id),
-    which mail readers fold. Raises Fatal when no run of the day is published, and what the postman raises.
+    `past`: the day is told after the fact. `link_to`: where breaks are looked at, without their id. The report is
+    committed before anything is sent, so that it can be read while the mail server is away. A crash after the hand-over
+    sends again under the same Message-ID. Raises Fatal when no run of the day is published, and what sending raises.
     """
-    run_id = _keep(store, as_of=as_of, recipients=recipients)
+    mailed = not past or policy.reporting.mail_past_days
     with store.transaction() as tx:
-        kept = tx.rows("claim_report", run_id=run_id)[0]
-        if kept["sent_at"]:
-            return Reported(run_id, sent=False, recipients=tuple(kept["recipients"]))
-        postman.send(_as_kept(tx, kept, run_id=run_id, as_of=as_of), to=recipients)
-        tx.run("mark_report_sent", run_id=run_id, recipients=list(recipients))
-    return Reported(run_id, sent=True, recipients=tuple(recipients))
-
-
-def spreadsheets(tx: Transaction, run_id: UUID) -> dict[str, bytes]:
-    """The result files of a run, safe to open in a spreadsheet program."""
-    return {name: for_spreadsheets(content) for name, content in render_results(tx, run_id).items()}
-
-
-def _keep(store: Store, *, as_of: date, recipients: Sequence[str]) -> UUID:
-    """Render and store the report, in a transaction of its own: it can be read while the mail server is away."""
+        scopes = [one.scope for one in recipients] if mailed else []
+        day = look_at_day(tx, as_of=as_of, policy=policy, scopes=scopes, link_to=link_to)
+        restatement = learnt_since(tx, day) if past else None
+        reports = _Reports(tx, day, restatement)
+        mails = Mails(day.run_id, "restated" if restatement else "daily")
+        _keep(tx, day, reports)
+        if mailed:
+            keep_mailings(tx, mails, recipients, reports.of)
+    if not mailed:
+        return Reported(day.run_id, mails.edition, ())
+    sent = send_mailings(
+        store,
+        postman,
+        mails,
+        recipients=recipients,
+        attach=Files(day).of,
+    )
     with store.transaction() as tx:
-        runs = tx.rows("report_run", as_of=as_of)
-        if not runs:
-            raise Fatal(f"no run of {as_of} is published; reconcile and publish the day first")
-        run = runs[0]
-        report = render_report(_facts(tx, run, as_of=as_of))
-        tx.run(
-            "keep_report",
-            run_id=run["run_id"],
-            as_of=as_of,
-            subject=report.subject,
-            html=report.html,
-            plain=report.text,
-            recipients=list(recipients),
-        )
-    return UUID(str(run["run_id"]))
+        tx.run("report_is_sent", run_id=day.run_id)
+    return Reported(day.run_id, mails.edition, tuple(sent))
 
 
-def _as_kept(tx: Transaction, kept: Row, *, run_id: UUID, as_of: date) -> Report:
-    """The report as it was stored, not as today's code would render it, with the run's result files."""
-    files = spreadsheets(tx, run_id)
-    return Report(
-        key=str(run_id),
-        as_of=as_of,
-        subject=kept["subject"],
-        html=kept["html"],
-        text=kept["plain"],
-        attachments={f"{as_of}-{name}": files[name] for name in ATTACHED},
-    )
+class _Reports:
+    """The reports of a day, each part of the books in each locale rendered once."""
+
+    def __init__(self, tx: Transaction, day: Day, restatement: Restatement | None) -> None:
+        self._tx, self._day, self._restatement = tx, day, restatement
+        self._made: dict[tuple[Scope, str], Report] = {}
+
+    @property
+    def restated(self) -> bool:
+        return self._restatement is not None
+
+    def of(self, scope: Scope, locale: str) -> Report:
+        """As it is told now: with what was learnt since, where the day is told after the fact."""
+        if (scope, locale) not in self._made:
+            # What was learnt since is told of the whole: the items of a part are not known apart.
+            told = self._restatement
+            shown = told if told is None or scope.whole else Restatement(learnt=told.learnt, items=())
+            facts = facts_of(self._tx, self._day, scope=scope, locale=locale, restatement=shown)
+            self._made[scope, locale] = render_report(facts)
+        return self._made[scope, locale]
+
+    def as_known_then(self) -> Report:
+        """The whole, in the locale of the house, without what was learnt since."""
+        if self._restatement is None:
+            return self.of(Scope(), HOME_LOCALE)
+        return render_report(facts_of(self._tx, self._day, scope=Scope()))
 
 
-def _facts(tx: Transaction, run: Row, *, as_of: date) -> ReportFacts:
-    run_id, rules = run["run_id"], load_policy().breaks
-    top = tx.rows("report_top_breaks", run_id=run_id, limit=BREAKS_SHOWN, **_worths(tx, run, as_of))
-    return ReportFacts(
-        run_id=run_id,
-        as_of=as_of,
-        certificate_sha256=run["certificate_sha256"],
-        totals=[_total(row) for row in tx.rows("control_totals", run_id=run_id)],
-        applied=[AppliedTotal(**row) for row in tx.rows("report_applied", run_id=run_id)],
-        ambiguous=[AmbiguousTotal(**row) for row in tx.rows("report_ambiguous", run_id=run_id)],
-        breaks=[_break_total(row, rules) for row in tx.rows("report_breaks_by_code", run_id=run_id)],
-        top=[OpenBreak(name=_name(row, rules), **row) for row in top],
-        aging=[AgingTotal(**row) for row in tx.rows("report_aging", run_id=run_id)],
-        quarantined=[
-            row["evidence"] for row in tx.rows("report_quarantined", run_id=run_id, limit=QUARANTINED_SHOWN)
-        ],
-    )
+def _keep(tx: Transaction, day: Day, reports: _Reports) -> None:
+    """Store the day's report once, and anew what was learnt since."""
+    if not tx.rows("report_is_kept", run_id=day.run_id):
+        tx.run("keep_report", **stored(day, reports.as_known_then()))
+    if reports.restated:
+        tx.run("keep_edition", edition="restated", **stored(day, reports.of(Scope(), HOME_LOCALE)))
 
 
-def _worths(tx: Transaction, run: Row, as_of: date) -> dict[str, list[Any]]:
-    """What one minor unit of each currency is worth in the reporting currency's minor units."""
-    tx.run("see_snapshot", batch=run["batch_through"], as_of=as_of, rules_sha256=run["rules_sha256"])
-    rates = rates_of_the_day(tx)
-    rates[REPORTING_CURRENCY] = Decimal(1)
-    scale = exponent(REPORTING_CURRENCY)
-    worths = [rate.scaleb(scale - exponent(currency)) for currency, rate in rates.items()]
-    return {"currencies": list(rates), "worths": worths}
-
-
-def _total(row: Row) -> ControlTotal:
-    """A control total as it was stored; its money is numeric there."""
-    stored: Row = {field.name: row[field.name] for field in fields(ControlTotal)}
-    money: Row = {name: int(value) for name, value in stored.items() if isinstance(value, Decimal)}
-    return ControlTotal(**{**stored, **money})
-
-
-def _break_total(row: Row, rules: Breaks) -> BreakTotal:
-    code = rules.codes.get(row["code"])
-    held = code is not None and code.family == HELD_FAMILY
-    return BreakTotal(name=_name(row, rules), holds_payment=held, **row)
-
-
-def _name(row: Row, rules: Breaks) -> str:
-    """What the code is called; one that policy/breaks.yaml dropped since is shown as it is."""
-    code = rules.codes.get(row["code"])
-    return code.name if code else str(row["code"])
+def stored(day: Day, report: Report) -> dict[str, object]:
+    """What of a report is kept, by column."""
+    return {
+        "run_id": day.run_id,
+        "as_of": day.as_of,
+        "subject": report.subject,
+        "html": report.html,
+        "plain": report.text,
+    }

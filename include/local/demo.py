@@ -140,10 +140,10 @@ def _mails(home: Home) -> list[Path]:
 
 
 def _await_mail(home: Home, day: date) -> str:
-    """The subject of the latest mail that names the day. It may be an older one: a report is sent once."""
+    """The subject of the latest report on the day, which begins with it. It may be an older one: it is sent once."""
 
     def find() -> list[str]:
-        return [subject for path in _mails(home) if str(day) in (subject := _subject(path))]
+        return [subject for path in _mails(home) if (subject := _subject(path)).startswith(str(day))]
 
     if not wait_for(find, timeout_s=MAIL_TIMEOUT_S, every_s=0.2):
         raise SetUpFailed(f"no mail about {day} arrived in {home.mailbox}", log=home.logs / "twin.log")

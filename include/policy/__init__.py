@@ -22,6 +22,7 @@ from include.policy.orders import Orders
 from include.policy.ownership import OwnershipRules
 from include.policy.payouts import Payouts
 from include.policy.quality import Freshness, Quality
+from include.policy.reporting import Reporting
 from include.policy.strict import Strict
 from include.ports import Fatal
 
@@ -79,6 +80,7 @@ class Policy(Strict):
     payment_failure: PaymentFailure
     dunning: Dunning
     renewals: Renewals
+    reporting: Reporting
     sha256: str
 
     @cached_property

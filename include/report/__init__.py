@@ -1,23 +1,29 @@
-"""The day's report to finance: facts in, subject, HTML and text out."""
+"""The report to finance: facts in; subject, HTML, text and workbook out."""
 
 from include.report.facts import (
     AgingTotal,
     AmbiguousTotal,
     AppliedTotal,
+    ArrMonth,
     BreakTotal,
+    ChangeTotal,
     OpenBreak,
+    QualityVerdict,
     ReportFacts,
+    RestatedTotal,
+    Restatement,
 )
-from include.report.render import render_report
-from include.report.spreadsheets import for_spreadsheets
 
 __all__ = [
     "AgingTotal",
     "AmbiguousTotal",
     "AppliedTotal",
+    "ArrMonth",
     "BreakTotal",
+    "ChangeTotal",
     "OpenBreak",
+    "QualityVerdict",
     "ReportFacts",
-    "for_spreadsheets",
-    "render_report",
+    "RestatedTotal",
+    "Restatement",
 ]

@@ -1,11 +1,12 @@
 """What a report says: counts, and money in minor units of its currency."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
 
 from include.domain.proofs import ControlTotal
+from include.domain.recipients import HOME_LOCALE, Scope
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,11 +16,15 @@ class AppliedTotal:
     rule: str
     currency: str
     payments: int
+    amount_minor: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class BreakTotal:
-    """All breaks of one code in one currency. `holds_payment`: each of them is a payment that was not applied."""
+    """All breaks of one code in one currency. `holds_payment`: each of them is a payment that was not applied.
+
+    `settled` of them were accepted, such as written off within policy, and need nobody any more.
+    """
 
     code: str
     name: str
@@ -27,11 +32,12 @@ class BreakTotal:
     currency: str | None
     breaks: int
     amount_minor: int | None
+    settled: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class OpenBreak:
-    """One break that needs somebody."""
+    """One break that needs somebody. `assignee` has it, where somebody does; `link` leads to it."""
 
     code: str
     name: str
@@ -43,6 +49,18 @@ class OpenBreak:
     owner: str
     action: str
     evidence: str
+    assignee: str | None = None
+    link: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeTotal:
+    """Breaks that `opened`, `closed` or `moved` (to another kind or amount) since the day before, in one currency."""
+
+    change: str
+    currency: str | None
+    breaks: int
+    amount_minor: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +69,8 @@ class AmbiguousTotal:
 
     candidates: int
     payments: int
+    currency: str | None = None
+    amount_minor: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +84,61 @@ class AgingTotal:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ArrMonth:
+    """Recurring revenue of a month, named by its first day, in one currency. `left_out`: currencies without a rate."""
+
+    month: date
+    currency: str
+    opening_minor: int
+    new_minor: int
+    expansion_minor: int
+    contraction_minor: int
+    churn_minor: int
+    reactivation_minor: int
+    fx_minor: int
+    closing_minor: int
+    left_out: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class QualityVerdict:
+    """What came of one expectation: `pass`, `warn` (published all the same) or `fail`."""
+
+    suite: str
+    expectation: str
+    verdict: str
+    sentence: str
+    observed: str
+    owner: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestatedTotal:
+    """Items of one side and currency that were otherwise than the day had closed, and why."""
+
+    side: str
+    currency: str
+    why: str
+    items: int
+    was_minor: int
+    now_minor: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restatement:
+    """What was learnt of a day after it was told: facts by entity, and the items they changed."""
+
+    learnt: Sequence[tuple[str, int]]
+    items: Sequence[RestatedTotal]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReportFacts:
-    """One run. `top` and `quarantined` are the first of many; the totals count all."""
+    """One run, as far as `scope` goes. `top` and `quarantined` are the first of many; the totals count all.
+
+    `compared_with` is the day the run opens with, None on a first day. `rest_proven`: so are the totals that are not
+    shown. `unrated`: currencies in which something is open and that no rate values.
+    """
 
     run_id: UUID
     as_of: date
@@ -77,3 +150,12 @@ class ReportFacts:
     top: Sequence[OpenBreak]
     aging: Sequence[AgingTotal]
     quarantined: Sequence[str]
+    compared_with: date | None = None
+    changes: Sequence[ChangeTotal] = ()
+    arr: Sequence[ArrMonth] = ()
+    quality: Sequence[QualityVerdict] = ()
+    unrated: Sequence[str] = ()
+    rest_proven: bool = True
+    restatement: Restatement | None = None
+    scope: Scope = field(default_factory=Scope)
+    locale: str = HOME_LOCALE

@@ -1,8 +1,6 @@
-"""Our words in plain finance language, and figures as people read them."""
+"""Our words in plain finance language."""
 
 import unicodedata
-
-from include.domain.money import major
 
 SHOWN_CHARACTERS = 240
 NOTHING = "\N{EN DASH}"
@@ -18,10 +16,43 @@ BUCKETS = {
 
 SEVERITIES = {"S1": "critical", "S2": "high", "S3": "medium", "S4": "low"}
 
+CHANGES = {"opened": "New", "closed": "Gone", "moved": "Other kind or amount"}
+"""What became of a break since the day before -> how it is said, in order."""
+
+VERDICTS = {"fail": "FAILED", "warn": "look", "pass": "fine"}
+
+WHY_RESTATED = {
+    "late": "it, its cash or its credit came later",
+    "corrected": "its source or the amount applied to it changed",
+    "withdrawn": "it is no longer owed, or no longer money",
+    "unmatched": "what had settled it no longer does",
+    "unexplained": "nothing explains it",
+}
+
+ARR_LINES = (
+    ("opening_minor", "Opening", 1),
+    ("new_minor", "New customers", 1),
+    ("expansion_minor", "Expansion", 1),
+    ("reactivation_minor", "Customers who came back", 1),
+    ("contraction_minor", "Contraction", -1),
+    ("churn_minor", "Customers who left", -1),
+    ("fx_minor", "Exchange rates", 1),
+    ("closing_minor", "Closing", 1),
+)
+"""A month's figure -> how it is called, and which way it counts; in the order of the bridge."""
+
 RULES = {
+    "carried": ("Carried forward", "applied on an earlier day, and its facts still stand"),
     "P0": ("Applied already", "the payments platform names the invoice, and the amount agrees"),
     "P1": ("By reference", "the payer named the invoices and paid their exact sum"),
     "P2": ("By reference, rewritten", "the same, with the invoice number written differently"),
+    "P3": (
+        "By reference, with a residual",
+        "the payer named the invoice; a fee, tax or discount explains the rest",
+    ),
+    "P6": ("By reference, less credit", "the payer named the invoices and took off what was credited"),
+    "P8": ("By a group member's reference", "the invoice named belongs to a company of the payer's group"),
+    "P9": ("In part", "the payer named the invoice and paid part of it, or too much"),
     "P4": ("By amount and date", "nothing was named; one open invoice fits, and no other set of items does"),
     "P5": ("By sum and date", "nothing was named; one set of open invoices adds up, and no other does"),
 }
@@ -35,33 +66,17 @@ AMBIGUITIES = {
 """Invoices a held payment could be for -> why it was held."""
 
 
-def money(minor: int, currency: str) -> str:
-    """Minor units with their currency and thousands separators: 123456 SGD -> "SGD 1,234.56"."""
-    return f"{currency} {amount(minor, currency)}"
-
-
-def amount(minor: int, currency: str) -> str:
-    """Minor units in major units with thousands separators, exact."""
-    whole, point, fraction = major(abs(minor), currency=currency).partition(".")
-    sign = "\N{MINUS SIGN}" if minor < 0 else ""
-    return f"{sign}{int(whole):,}{point}{fraction}"
-
-
-def counted(number: int, noun: str) -> str:
-    """A count with its noun: "1 payment", "1,812 payments"."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def percent(part: int, whole: int) -> str:
-    """A share with one decimal, rounded half up; whole must be positive."""
-    permille = (2000 * part + whole) // (2 * whole)
-    return f"{permille // 10}.{permille % 10}\N{NO-BREAK SPACE}%"
-
-
 def line(text: str) -> str:
     """Text from outside on one line, without characters that hide or reorder others, cut at SHOWN_CHARACTERS."""
-    visible = " ".join("".join(" " if c.isspace() else c for c in text if _is_shown(c)).split())
-    return visible if len(visible) <= SHOWN_CHARACTERS else visible[: SHOWN_CHARACTERS - 1] + "…"
+    shown = visible(text)
+    return shown if len(shown) <= SHOWN_CHARACTERS else shown[: SHOWN_CHARACTERS - 1] + "…"
+
+
+def visible(text: str) -> str:
+    """Text from outside on one line, without characters that hide or reorder others."""
+    if not text.isprintable():
+        text = "".join(" " if c.isspace() else c for c in text if _is_shown(c))
+    return " ".join(text.split())
 
 
 def _is_shown(character: str) -> bool:

@@ -1,11 +1,23 @@
 -- A run: its snapshot, its inputs, its control totals, its results.
 
 -- name: take_snapshot
--- What a published day knew stays what it knew; any other day knows what has landed and was proven by now.
+-- What a published day knew stays what it knew. A past day (known_by: its end) knows what had landed and was proven when
+-- the last of the sources that say so was first complete through it; any other day what has and was by now.
+WITH complete AS (
+    SELECT max(first_at) AS at FROM (
+        SELECT min(checked_at) AS first_at FROM ops.proofs
+        WHERE complete_until >= %(known_by)s::timestamptz AND complete_until < 'infinity'
+        GROUP BY system, entity
+    ) AS firsts
+)
 SELECT batch_through, proof_through FROM (
     SELECT 1 AS choice, batch_through, proof_through FROM recon.runs WHERE as_of = %(as_of)s AND state = 'published'
     UNION ALL
-    SELECT 2, (SELECT coalesce(max(batch), 0) FROM ops.batches), (SELECT coalesce(max(proof_id), 0) FROM ops.proofs)
+    SELECT 2, (SELECT coalesce(max(batch), 0) FROM ops.batches WHERE recorded_at <= at),
+        (SELECT max(proof_id) FROM ops.proofs WHERE checked_at <= at)
+    FROM complete WHERE at IS NOT NULL
+    UNION ALL
+    SELECT 3, (SELECT coalesce(max(batch), 0) FROM ops.batches), (SELECT coalesce(max(proof_id), 0) FROM ops.proofs)
 ) AS known
 ORDER BY choice, batch_through LIMIT 1;
 

@@ -2,69 +2,218 @@
 
 -- name: report_run
 -- A day reconciled anew has several published runs; the last one computed is what holds.
-SELECT run_id, batch_through, rules_sha256, certificate ->> 'certificate_sha256' AS certificate_sha256
+SELECT run_id, as_of, batch_through, rules_sha256, opening_run_id, published_at,
+    certificate ->> 'certificate_sha256' AS certificate_sha256
 FROM recon.runs WHERE as_of = %(as_of)s AND state = 'published'
 ORDER BY computed_at DESC LIMIT 1;
 
+-- name: create_day_breaks
+-- The breaks of the run and of the one it opens with, as they stood when the run was published: people may have gone on.
+CREATE TEMP TABLE day_breaks ON COMMIT DROP AS
+SELECT found.*, known.state, known.assignee, NULL::text COLLATE "C" AS customer_id
+FROM recon.breaks AS found
+LEFT JOIN LATERAL (
+    SELECT to_state AS state, event.assignee FROM recon.break_events AS event
+    WHERE event.break_id = found.break_id
+        AND (event.run_id = %(run_id)s OR event.happened_at <= %(published_at)s::timestamptz)
+    ORDER BY version DESC LIMIT 1
+) AS known ON found.run_id = %(run_id)s
+WHERE found.run_id IN (%(run_id)s, %(opening)s::uuid);
+
+-- name: place_day_breaks
+-- Whose they are, where that can be told. To be run while the run's snapshot is seen.
+UPDATE day_breaks SET customer_id = placed.customer_id FROM (
+    SELECT one.run_id, one.break_id, coalesce(
+        payment.customer_id, invoice.customer_id, note.customer_id, placed_order.customer_id, subscription.customer_id,
+        customer.native_id, account.erp_customer_id, buyer.erp_customer_id
+    ) AS customer_id
+    FROM day_breaks AS one
+    LEFT JOIN seen.payments AS payment ON one.recon IN ('R3', 'R4') AND payment.native_id = one.key
+    LEFT JOIN seen.invoices AS invoice ON one.recon IN ('R2', 'R3') AND invoice.native_id = one.key
+    LEFT JOIN seen.credit_notes AS note ON one.recon = 'R3' AND note.native_id = one.key
+    LEFT JOIN seen.orders AS placed_order ON one.recon = 'R2' AND placed_order.native_id = one.key
+    LEFT JOIN seen.subscriptions AS subscription ON one.recon = 'R5' AND subscription.native_id = one.key
+    LEFT JOIN seen.customers AS customer ON one.recon = 'R1' AND customer.native_id = one.key
+    LEFT JOIN seen.accounts AS account ON one.recon = 'R1' AND account.native_id = one.key
+    LEFT JOIN seen.opportunities AS deal ON one.recon = 'R2' AND deal.native_id = one.key
+    LEFT JOIN seen.accounts AS buyer ON buyer.native_id = deal.account_id
+) AS placed
+WHERE placed.run_id = day_breaks.run_id AND placed.break_id = day_breaks.break_id;
+
+-- name: create_scope_customers
+-- The customers of the countries somebody answers for; asked only where countries are named.
+CREATE TEMP TABLE scope_customers ON COMMIT DROP AS
+SELECT native_id AS customer_id FROM seen.customers WHERE country = ANY (%(countries)s::text[]);
+
+-- name: create_scope_breaks
+-- What cannot be told to be somebody's is in nobody's part of the books, only in the whole.
+CREATE TEMP TABLE scope_breaks ON COMMIT DROP AS
+SELECT * FROM day_breaks
+WHERE (%(currencies)s::text[] IS NULL OR currency = ANY (%(currencies)s))
+    AND (%(countries)s::text[] IS NULL OR customer_id IN (SELECT customer_id FROM scope_customers));
+
+-- name: drop_scope
+DROP TABLE IF EXISTS pg_temp.scope_customers, pg_temp.scope_breaks;
+
 -- name: report_applied
 -- A payment may settle several invoices; it is counted once.
-SELECT rule, currency, count(DISTINCT side_a_id) AS payments
-FROM recon.matches WHERE run_id = %(run_id)s AND recon = 'R3' AND state = 'posted'
-GROUP BY rule, currency ORDER BY rule, currency;
+SELECT rule, coalesce(paid_currency, currency) AS currency, count(DISTINCT side_a_id) AS payments,
+    sum(coalesce(paid_minor, amount_minor))::bigint AS amount_minor
+FROM recon.matches
+WHERE run_id = %(run_id)s AND recon = 'R3' AND state = 'posted'
+    AND (%(currencies)s::text[] IS NULL OR coalesce(paid_currency, currency) = ANY (%(currencies)s))
+    AND (%(countries)s::text[] IS NULL OR side_b_id IN (
+        SELECT native_id FROM seen.invoices JOIN scope_customers USING (customer_id)
+    ))
+GROUP BY rule, coalesce(paid_currency, currency) ORDER BY rule, 2;
 
 -- name: report_breaks_by_code
-SELECT code, currency, count(*) AS breaks, sum(amount_minor)::bigint AS amount_minor
-FROM recon.breaks WHERE run_id = %(run_id)s
+SELECT code, currency, count(*) AS breaks, sum(amount_minor)::bigint AS amount_minor,
+    count(*) FILTER (WHERE state IN ('ACCEPTED', 'RESOLVED')) AS settled
+FROM scope_breaks WHERE run_id = %(run_id)s
 GROUP BY code, currency ORDER BY code, currency NULLS LAST;
+
+-- name: report_changes
+-- Against the day the run opens with: what is new, what is gone, and what is of another kind or amount.
+SELECT change, currency, count(*) AS breaks, sum(moved_minor)::bigint AS amount_minor
+FROM (
+    SELECT coalesce(now.currency, was.currency) AS currency,
+        CASE WHEN was.break_id IS NULL THEN 'opened' WHEN now.break_id IS NULL THEN 'closed' ELSE 'moved' END AS change,
+        CASE
+            WHEN was.break_id IS NULL THEN now.amount_minor
+            WHEN now.break_id IS NULL THEN was.amount_minor
+            WHEN now.currency = was.currency THEN now.amount_minor - was.amount_minor
+        END AS moved_minor
+    FROM (SELECT * FROM scope_breaks WHERE run_id = %(run_id)s) AS now
+    FULL JOIN (SELECT * FROM scope_breaks WHERE run_id = %(opening)s::uuid) AS was USING (break_id)
+    WHERE (now.code, now.currency, now.amount_minor) IS DISTINCT FROM (was.code, was.currency, was.amount_minor)
+) AS changed
+GROUP BY change, currency ORDER BY change, currency NULLS LAST;
 
 -- name: report_top_breaks
 -- Worst first; amounts of several currencies are compared by their value in one, and as they are where no rate is
--- known. DQ01 has a section of its own.
-SELECT code, key, currency, amount_minor, severity, age_days, owner, action, evidence
-FROM recon.breaks
+-- known. DQ01 has a section of its own; what was accepted or settled needs nobody.
+SELECT break_id, code, key, currency, amount_minor, severity, age_days, owner, assignee, action, evidence
+FROM scope_breaks
 LEFT JOIN unnest(%(currencies)s::text[], %(worths)s::numeric[]) AS rate (currency, worth) USING (currency)
-WHERE run_id = %(run_id)s AND code <> 'DQ01'
+WHERE run_id = %(run_id)s AND code <> 'DQ01' AND coalesce(state, 'OPEN') NOT IN ('ACCEPTED', 'RESOLVED')
 ORDER BY severity, abs(amount_minor) * worth DESC NULLS LAST, abs(amount_minor) DESC NULLS LAST, code, key, break_id
 LIMIT %(limit)s;
 
 -- name: report_ambiguous
 -- How many invoices each payment held as ambiguous could be for; none when its candidates were settled by others.
-SELECT least(candidates, 2) AS candidates, count(*) AS payments
+SELECT least(candidates, 2) AS candidates, currency, count(*) AS payments, sum(amount_minor)::bigint AS amount_minor
 FROM (
-    SELECT breaks.key, count(matches.side_b_id) AS candidates
-    FROM recon.breaks
+    SELECT held.key, held.currency, held.amount_minor, count(matches.side_b_id) AS candidates
+    FROM scope_breaks AS held
     LEFT JOIN recon.matches
-        ON matches.run_id = breaks.run_id AND matches.recon = 'R3' AND matches.state = 'suggested'
-        AND matches.side_a_id = breaks.key
-    WHERE breaks.run_id = %(run_id)s AND breaks.code = 'CA16'
-    GROUP BY breaks.key
+        ON matches.run_id = held.run_id AND matches.recon = 'R3' AND matches.state = 'suggested'
+        AND matches.side_a_id = held.key
+    WHERE held.run_id = %(run_id)s AND held.code = 'CA16'
+    GROUP BY held.key, held.currency, held.amount_minor
 ) AS held
-GROUP BY 1 ORDER BY 1 DESC;
+GROUP BY 1, 2 ORDER BY 1 DESC, 2;
 
 -- name: report_aging
 SELECT currency, bucket, count(*) AS invoices, sum(open_minor)::bigint AS open_minor
-FROM recon.open_invoices WHERE run_id = %(run_id)s
+FROM recon.open_invoices
+WHERE run_id = %(run_id)s AND (%(currencies)s::text[] IS NULL OR currency = ANY (%(currencies)s))
+    AND (%(countries)s::text[] IS NULL OR customer_id IN (SELECT customer_id FROM scope_customers))
 GROUP BY currency, bucket ORDER BY currency, bucket;
 
 -- name: report_quarantined
 -- Line 2 of a file stands before its line 10.
-SELECT evidence FROM recon.breaks
+SELECT evidence FROM scope_breaks
 WHERE run_id = %(run_id)s AND code = 'DQ01'
 ORDER BY rtrim(key, '0123456789'), length(key), key, break_id LIMIT %(limit)s;
+
+-- name: report_arr
+-- The bridge of every month, all currencies in one.
+SELECT month, currency, opening_minor, new_minor, expansion_minor, contraction_minor, churn_minor, reactivation_minor,
+    fx_minor, closing_minor, left_out
+FROM recon.arr_reported WHERE run_id = %(run_id)s ORDER BY month;
+
+-- name: report_arr_of_scope
+-- The same of a part of the books, each currency for itself.
+SELECT month, currency, sum(opening_minor)::bigint AS opening_minor, sum(new_minor)::bigint AS new_minor,
+    sum(expansion_minor)::bigint AS expansion_minor, sum(contraction_minor)::bigint AS contraction_minor,
+    sum(churn_minor)::bigint AS churn_minor, sum(reactivation_minor)::bigint AS reactivation_minor, 0 AS fx_minor,
+    sum(closing_minor)::bigint AS closing_minor, ARRAY[]::text[] AS left_out
+FROM recon.arr_bridge
+WHERE run_id = %(run_id)s AND (%(currencies)s::text[] IS NULL OR currency = ANY (%(currencies)s))
+    AND (%(countries)s::text[] IS NULL OR customer_id IN (SELECT customer_id FROM scope_customers))
+GROUP BY month, currency ORDER BY month, currency;
+
+-- name: is_quality_kept
+SELECT to_regclass('recon.quality_results') IS NOT NULL AS kept;
+
+-- name: facts_learnt_since
+-- Facts of the day or before that came, changed or went after the run saw them.
+SELECT (
+    SELECT count(*) FROM {table} WHERE recorded_in > %(batch)s AND superseded_in IS NULL AND {day} <= %(as_of)s
+) + (
+    SELECT count(*) FROM {table} AS was
+    WHERE recorded_in <= %(batch)s AND superseded_in > %(batch)s AND {day} <= %(as_of)s
+        AND NOT EXISTS (SELECT FROM {table} AS now WHERE now.native_id = was.native_id AND now.superseded_in IS NULL)
+) AS rows;
+
+-- name: items_restated_since
+-- What the day that opened with this run found to be otherwise than it had closed.
+SELECT side, currency, why, count(*) AS items, sum(was_minor)::bigint AS was_minor, sum(now_minor)::bigint AS now_minor
+FROM recon.restatements
+WHERE run_id = (
+    SELECT run_id FROM recon.runs WHERE opening_run_id = %(run_id)s AND state = 'published'
+    ORDER BY computed_at DESC LIMIT 1
+)
+GROUP BY side, currency, why ORDER BY side, currency, why;
+
+-- name: workbook_breaks
+SELECT severity, code, key, currency, amount_minor, amount_sgd_minor, age_days, owner, assignee, state, action, evidence,
+    recon, break_id
+FROM scope_breaks WHERE run_id = %(run_id)s
+ORDER BY severity COLLATE "C", abs(amount_sgd_minor) DESC NULLS LAST, code COLLATE "C", key, break_id;
+
+-- name: workbook_matches
+SELECT match_id, recon, rule, side_a_type, side_a_id, side_b_type, side_b_id, currency, amount_minor, residual_minor,
+    residual_reason, state
+FROM recon.matches
+WHERE run_id = %(run_id)s AND (%(currencies)s::text[] IS NULL OR currency = ANY (%(currencies)s))
+    AND (%(countries)s::text[] IS NULL OR recon = 'R3' AND side_b_id IN (
+        SELECT native_id FROM seen.invoices JOIN scope_customers USING (customer_id)
+    ))
+ORDER BY recon COLLATE "C", match_id, side_a_id, side_b_id LIMIT %(limit)s;
+
+-- name: count_workbook_matches
+SELECT count(*) AS matches FROM recon.matches
+WHERE run_id = %(run_id)s AND (%(currencies)s::text[] IS NULL OR currency = ANY (%(currencies)s))
+    AND (%(countries)s::text[] IS NULL OR recon = 'R3' AND side_b_id IN (
+        SELECT native_id FROM seen.invoices JOIN scope_customers USING (customer_id)
+    ));
+
+-- name: workbook_aging
+SELECT customer_id, invoice_id, currency, open_minor, due_date, days_past_due, bucket
+FROM recon.open_invoices
+WHERE run_id = %(run_id)s AND (%(currencies)s::text[] IS NULL OR currency = ANY (%(currencies)s))
+    AND (%(countries)s::text[] IS NULL OR customer_id IN (SELECT customer_id FROM scope_customers))
+ORDER BY days_past_due DESC, customer_id, invoice_id LIMIT %(limit)s;
+
+-- name: report_is_kept
+SELECT FROM recon.reports WHERE run_id = %(run_id)s;
 
 -- name: keep_report
 -- A repeat changes nothing: what finance was told stays as it was told.
 INSERT INTO recon.reports (run_id, as_of, subject, html, plain, recipients)
-VALUES (%(run_id)s, %(as_of)s, %(subject)s, %(html)s, %(plain)s, %(recipients)s)
+VALUES (%(run_id)s, %(as_of)s, %(subject)s, %(html)s, %(plain)s, '{}')
 ON CONFLICT (run_id) DO NOTHING;
 
--- name: claim_report
--- Whoever else wants to send it waits here until we have, or until our connection ends.
-SELECT subject, html, plain, recipients, sent_at FROM recon.reports WHERE run_id = %(run_id)s FOR UPDATE;
-
--- name: mark_report_sent
-UPDATE recon.reports SET sent_at = clock_timestamp(), recipients = %(recipients)s
-WHERE run_id = %(run_id)s AND sent_at IS NULL;
+-- name: report_is_sent
+-- When nobody is left to whom the day's report must go.
+UPDATE recon.reports SET sent_at = clock_timestamp(), recipients = (
+    SELECT array_agg(address ORDER BY address) FROM recon.mailings WHERE run_id = %(run_id)s AND edition = 'daily'
+)
+WHERE run_id = %(run_id)s AND sent_at IS NULL
+    AND EXISTS (SELECT FROM recon.mailings WHERE run_id = %(run_id)s AND edition = 'daily')
+    AND NOT EXISTS (SELECT FROM recon.mailings WHERE run_id = %(run_id)s AND edition = 'daily' AND state <> 'sent');
 
 -- name: list_reports
 -- One line a day: the report of the last run that was published for it.
@@ -83,3 +232,50 @@ FROM recon.reports
 JOIN recon.runs USING (run_id)
 WHERE reports.as_of = %(as_of)s AND state = 'published'
 ORDER BY computed_at DESC LIMIT 1;
+
+-- name: keep_edition
+-- Editions of weeks and months stay as they were told; what is known of a day goes on, and so does its restatement.
+INSERT INTO recon.editions (run_id, edition, as_of, subject, html, plain)
+VALUES (%(run_id)s, %(edition)s, %(as_of)s, %(subject)s, %(html)s, %(plain)s)
+ON CONFLICT (run_id, edition) DO UPDATE
+SET subject = excluded.subject, html = excluded.html, plain = excluded.plain, kept_at = excluded.kept_at
+WHERE editions.edition = 'restated';
+
+-- name: editions_of_day
+SELECT edition, subject, html, kept_at FROM recon.editions WHERE as_of = %(as_of)s ORDER BY edition, kept_at DESC;
+
+-- name: keep_mailing
+-- A repeat changes nothing: what somebody is told stays as it was told.
+INSERT INTO recon.mailings (run_id, edition, recipient, address, scope, locale, subject, html, plain)
+VALUES (
+    %(run_id)s, %(edition)s, %(recipient)s, %(address)s, %(scope)s, %(locale)s, %(subject)s, %(html)s, %(plain)s
+)
+ON CONFLICT (run_id, edition, recipient) DO NOTHING;
+
+-- name: mailings_kept
+SELECT recipient, scope, locale FROM recon.mailings WHERE run_id = %(run_id)s AND edition = %(edition)s;
+
+-- name: mailings_to_send
+-- Those with the fewest tries first: a server that is slow with one keeps nobody else waiting for good.
+SELECT recipient FROM recon.mailings
+WHERE run_id = %(run_id)s AND edition = %(edition)s AND state <> 'sent' AND recipient = ANY (%(recipients)s)
+ORDER BY attempts, recipient;
+
+-- name: begin_mailing
+-- Committed before the server is called: who dies in between leaves a trace.
+UPDATE recon.mailings SET state = 'called', attempts = attempts + 1
+WHERE run_id = %(run_id)s AND edition = %(edition)s AND recipient = %(recipient)s AND state <> 'sent';
+
+-- name: claim_mailing
+-- Whoever else wants to send it waits here until we have, or until our connection ends.
+SELECT address, scope, locale, subject, html, plain, state, attempts, kept_at FROM recon.mailings
+WHERE run_id = %(run_id)s AND edition = %(edition)s AND recipient = %(recipient)s FOR UPDATE;
+
+-- name: end_mailing
+UPDATE recon.mailings SET state = %(state)s, detail = %(detail)s,
+    sent_at = CASE WHEN %(state)s = 'sent' THEN ops.clock() END
+WHERE run_id = %(run_id)s AND edition = %(edition)s AND recipient = %(recipient)s;
+
+-- name: record_mail_attempt
+INSERT INTO recon.mail_attempts (run_id, edition, recipient, attempt, outcome, detail)
+VALUES (%(run_id)s, %(edition)s, %(recipient)s, %(attempt)s, %(outcome)s, %(detail)s);

@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Any
 
 from include.local.postgres import server
-from tests.bench import effects, latency, latency_load, steps
+from tests.bench import effects, latency, latency_load, mail, steps
 from tests.bench.landed import forget_outdated
 from tests.bench.latency_writes import writes
 from tests.bench.places import BENCH, HOME, about, keep
@@ -21,7 +21,7 @@ from tests.bench.throughput import measured
 
 Step = tuple[str, Callable[[steps.Bench], Any]]
 
-CONTROL_SIZE, SAME_SIZE = 20_000, 10_000
+CONTROL_SIZE, SAME_SIZE, MAILED_BREAKS = 20_000, 10_000, 10_000
 
 
 class Scale(StrEnum):
@@ -65,10 +65,16 @@ def _live(bench: steps.Bench, *, step: Callable[..., Any], samples: int) -> Any:
     return step(bench.stage(), samples=bench.samples or samples)
 
 
+def mailed(bench: steps.Bench, *, breaks: int) -> Any:
+    """A day's mail with many breaks."""
+    return keep(f"mail-{breaks}", mail.measured(bench, breaks=breaks))
+
+
 def planned(largest: int) -> Iterator[Step]:
     """Cheap steps first, so that a run that is cut short has most of the answers."""
     yield "determinism", partial(steps.determinism, size=min(SAME_SIZE, largest))
     yield "controls", partial(steps.controls, size=min(CONTROL_SIZE, largest))
+    yield f"mail-{MAILED_BREAKS}", partial(mailed, breaks=MAILED_BREAKS)
     yield "real", steps.real
     yield "disorder", effects.disorder
     yield "kills", effects.kills

@@ -14,7 +14,6 @@ PRECISION, PRECISION_BY_VALUE = Decimal("0.9999"), Decimal("0.99999")
 RECALL, COVERAGE, MACRO_F1, WITHHELD = Decimal("0.97"), Decimal("0.94"), Decimal("0.95"), Decimal("0.99")
 PLAIN_RATIO, DAY_RATIO, FLAT_RATIO = 3, 1.5, 1.5
 PEAK_MIB = 1024
-SCHEMAS_RATIO, EXPECTATIONS_S, EXPECTATIONS_RATIO = 1.5, 20, 3
 LIMIT_SHARE, LANDING_MIB = 0.6, 300
 SIZES = {10_000: "10k", 100_000: "100k", 1_000_000: "1M", 10_000_000: "10M"}
 WHOLE = 100_000
@@ -48,9 +47,6 @@ def lines(kept: Kept) -> Iterator[Line]:
     yield from _growth(kept)
     yield from _sameness(kept)
     yield from _throughput(kept)
-    yield from _kills(kept)
-    yield from _disorder(kept)
-    yield from _quality(kept)
 
 
 def why_not(kept: Kept, name: str) -> str:
@@ -229,72 +225,6 @@ def _throughput(kept: Kept) -> Iterator[Line]:
                 continue
             words = f"{run['seconds']:.1f} s against {other['seconds']:.1f} s and {other['peak_mib']} MiB"
             yield Line(f"{what}, ahead of {peer}", "quicker", words, run["seconds"] < other["seconds"])
-
-
-def _kills(kept: Kept) -> Iterator[Line]:
-    what = "killed (-9) at every checkpoint of each recipe, and started again"
-    required, found_all = "each effect there once, nothing lost", "mistakes planted, found by killing"
-    if missing := why_not(kept, "kills"):
-        yield Line(what, required, missing, None)
-        yield Line(found_all, "all", missing, None)
-        return
-    recipes, planted = kept["kills"]["recipes"].values(), kept["kills"]["planted"]
-    cells, wrong = (sum(recipe[name] for recipe in recipes) for name in ("cells", "wrong"))
-    names = ", ".join(
-        f"{name.replace('_', ' ')} {one['checkpoints']}" for name, one in kept["kills"]["recipes"].items()
-    )
-    yield Line(what, required, f"{wrong} wrong of {cells} deaths (checkpoints: {names})", wrong == 0)
-    after = ", ".join(f"{name}: {one['cells'] or 'never'}" for name, one in planted.items())
-    yield Line(found_all, "all", f"after deaths: {after}", all(one["cells"] for one in planted.values()))
-
-
-def _disorder(kept: Kept) -> Iterator[Line]:
-    what, swept = (
-        "every event delivered twice and shuffled within 5 minutes",
-        "what the sweep repaired after it",
-    )
-    required = "the state is that of once and in order"
-    if missing := why_not(kept, "disorder"):
-        yield Line(what, required, missing, None)
-        yield Line(swept, "0", missing, None)
-        return
-    found = kept["disorder"]
-    words = f"{len(found['different'])} tables differ ({found['events']:,} events of {found['invoices']:,} invoices)"
-    yield Line(what, required, words, not found["different"])
-    repaired = {name: len(messages) for name, messages in found["repaired"].items()}
-    yield Line(
-        swept,
-        "0",
-        ", ".join(f"{count} {name}" for name, count in repaired.items()),
-        not any(repaired.values()),
-    )
-
-
-def _quality(kept: Kept) -> Iterator[Line]:
-    schemas, expectations = "schemas of received rows", "expectations of canonical rows"
-    limits = (
-        f"≤ {SCHEMAS_RATIO}x reading them",
-        f"≤ {EXPECTATIONS_S} s",
-        f"≤ {EXPECTATIONS_RATIO}x bare SQL",
-    )
-    measured = [size for size in SIZES if not why_not(kept, f"quality-{size}")]
-    if not measured:
-        missing = why_not(kept, f"quality-{BIG}")
-        for what, limit in zip((schemas, expectations, expectations), limits, strict=True):
-            yield Line(what, limit, missing, None)
-        return
-    found = kept[f"quality-{measured[-1]}"]
-    edge, books = found["edge"], found["books"]
-    whole = measured[-1] >= BIG
-    ratio = edge["asked_s"] / edge["read_s"]
-    words = f"{ratio:.2f}x ({edge['asked_s']:.1f} s against {edge['read_s']:.1f} s)"
-    yield Line(f"{schemas}, {edge['rows']:,}", limits[0], words, ratio <= SCHEMAS_RATIO if whole else None)
-    took, bare = books["checking_s"], books["bare_s"]
-    what = f"{expectations}, {books['expectations']} of them, {books['rows']:,} rows"
-    words = f"{took:.1f} s, and {books['rendering_s']:.1f} s for rendering"
-    yield Line(what, limits[1], words, took <= EXPECTATIONS_S if whole else None)
-    words = f"{took / bare:.1f}x ({took:.1f} s against {bare:.1f} s)"
-    yield Line(what, limits[2], words, took <= EXPECTATIONS_RATIO * bare if whole else None)
 
 
 def _at_least(what: str, floor: Decimal, value: str | None, *, note: str = "") -> Line:

@@ -29,6 +29,8 @@ def live_lines(kept: Kept) -> Iterator[Line]:
     what = "Closed-Won → order, invoice and the reference back"
     yield from _percentiles(kept, "latency-won", what, {"p95": WON_P95_S}, WON_SAMPLES)
     yield from _writes(kept)
+    yield from _kills(kept)
+    yield from _disorder(kept)
 
 
 def _percentiles(
@@ -103,3 +105,42 @@ def _writes(kept: Kept) -> Iterator[Line]:
         found = kept[name]
         rates = f"{found['ours']:,}/s; bare {found['bare']:,}/s, one by one {found['one_by_one']:,}/s"
         yield Line(what, required, f"{found[ratio]:.2f}x ({rates})", found[ratio] >= floor)
+
+
+def _kills(kept: Kept) -> Iterator[Line]:
+    what = "killed (-9) at every checkpoint of each recipe, and started again"
+    required, found_all = "each effect there once, nothing lost", "mistakes planted, found by killing"
+    if missing := why_not(kept, "kills"):
+        yield Line(what, required, missing, None)
+        yield Line(found_all, "all", missing, None)
+        return
+    recipes, planted = kept["kills"]["recipes"].values(), kept["kills"]["planted"]
+    cells, wrong = (sum(recipe[name] for recipe in recipes) for name in ("cells", "wrong"))
+    names = ", ".join(
+        f"{name.replace('_', ' ')} {one['checkpoints']}" for name, one in kept["kills"]["recipes"].items()
+    )
+    yield Line(what, required, f"{wrong} wrong of {cells} deaths (checkpoints: {names})", wrong == 0)
+    after = ", ".join(f"{name}: {one['cells'] or 'never'}" for name, one in planted.items())
+    yield Line(found_all, "all", f"after deaths: {after}", all(one["cells"] for one in planted.values()))
+
+
+def _disorder(kept: Kept) -> Iterator[Line]:
+    what, swept = (
+        "every event delivered twice and shuffled within 5 minutes",
+        "what the sweep repaired after it",
+    )
+    required = "the state is that of once and in order"
+    if missing := why_not(kept, "disorder"):
+        yield Line(what, required, missing, None)
+        yield Line(swept, "0", missing, None)
+        return
+    found = kept["disorder"]
+    words = f"{len(found['different'])} tables differ ({found['events']:,} events of {found['invoices']:,} invoices)"
+    yield Line(what, required, words, not found["different"])
+    repaired = {name: len(messages) for name, messages in found["repaired"].items()}
+    yield Line(
+        swept,
+        "0",
+        ", ".join(f"{count} {name}" for name, count in repaired.items()),
+        not any(repaired.values()),
+    )

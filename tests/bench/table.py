@@ -9,6 +9,7 @@ from typing import Any
 from include.local.home import PROJECT
 from tests.bench.places import BENCH
 from tests.bench.required import SIZES, Kept, lines, why_not
+from tests.bench.required_daily import daily_lines
 from tests.bench.required_live import live_lines
 from tests.bench.show import figure
 
@@ -48,6 +49,7 @@ NOTES = """\
   how the invoice stands after it. *Bare Airflow* is a task that does nothing, from its request by REST to its end,
   in the same minutes. *Hand-overs* are runs of the lane that began meanwhile.
 - Bare Collections are prepared calls of 200 rows over kept connections, as many at once as the lane has hands.
+- The e-mail is the whole way from a stored run to the bytes an SMTP server is given: page, charts, workbook, message.
 - Cached below `var/bench` and in its server: generated worlds (by generator code, seed, size, profile) and databases
   with a world landed in them (by landing code and world). A run always starts from a copy where nothing was run yet.
 """
@@ -73,7 +75,7 @@ def document(kept: Kept) -> str:
 
 
 def _required(kept: Kept) -> str:
-    found = [*lines(kept), *live_lines(kept)]
+    found = [*lines(kept), *live_lines(kept), *daily_lines(kept)]
     passed, failed = (sum(1 for line in found if line.passed is outcome) for outcome in (True, False))
     count = f"{passed} pass, {failed} fail, {len(found) - passed - failed} not measured.\n"
     rows = ([line.measure, line.required, line.measured, line.verdict] for line in found)

@@ -1,25 +1,30 @@
 """Reports by SMTP, to a server that behaves as each test wants."""
 
+import asyncio
 import email
 import email.policy
 import socket
+import time
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
 
+from include.connectors.mail import client
 from include.connectors.mail.client import MailPostman, MailServer, compose
-from include.ports import Fatal, Report, Retryable, Stop, Uncertain
+from include.ports import Fatal, Rejected, Report, Retryable, Stop, Uncertain
 
+PICTURE = b"\x89PNG a bar"
 REPORT = Report(
     key="2026-06-30/6f1c",
     as_of=date(2026, 6, 30),
     subject="Tie-out of 30 June 2026:\nall tied",
-    html="<p>Zürich: <b>1.00</b></p>",
+    html=f'<p>Zürich: <b>1.00</b></p><img src="data:image/png;base64,{b64encode(PICTURE).decode()}" alt="a bar">',
     text="Zürich: 1.00\n.a line with a dot\n.\nthe end",
     attachments={"aging.csv": b"a,b\r\n1,2\r\n"},
 )
@@ -61,9 +66,29 @@ def test_a_report_arrives_as_text_html_and_attachments():
     assert envelope.rcpt_tos == FINANCE
     assert message["Subject"] == "Tie-out of 30 June 2026: all tied"
     assert message.get_body(["plain"]).get_content().replace("\r\n", "\n").rstrip("\n") == REPORT.text
-    assert message.get_body(["html"]).get_content().strip() == REPORT.html
+    html = message.get_body(["html"]).get_content()
+    assert html.startswith("<p>Zürich: <b>1.00</b></p>")
+    assert "data:" not in html
     [attachment] = message.iter_attachments()
-    assert (attachment.get_filename(), attachment.get_content()) == ("aging.csv", b"a,b\r\n1,2\r\n")
+    assert (attachment.get_filename(), attachment.get_payload(decode=True)) == (
+        "aging.csv",
+        b"a,b\r\n1,2\r\n",
+    )
+
+
+def test_a_picture_is_a_part_that_the_page_names():
+    message = email.message_from_bytes(
+        compose(REPORT, sender="tieout@example.com", to=FINANCE).as_bytes(), policy=email.policy.default
+    )
+    (picture,) = [part for part in message.walk() if part.get_content_type() == "image/png"]
+    assert picture.get_content() == PICTURE
+    assert f"cid:{picture['Content-ID'].strip('<>')}" in message.get_body(["html"]).get_content()
+    assert message.get_body(["related", "html"]).get_content_type() == "multipart/related"
+
+
+def test_a_repeat_is_dated_as_the_first():
+    dated = replace(REPORT, written_at=datetime(2026, 7, 1, 0, 5, tzinfo=UTC))
+    assert compose(dated, sender="t@example.com", to=FINANCE)["Date"] == "Wed, 01 Jul 2026 00:05:00 +0000"
 
 
 def test_the_same_report_has_the_same_message_id_and_another_has_another():
@@ -90,9 +115,9 @@ class Refusing(Mailbox):
     [
         ("MAIL", "550 who are you", Fatal),
         ("MAIL", "451 not now", Retryable),
-        ("RCPT", "550 no finance@example.com here", Fatal),
+        ("RCPT", "550 no finance@example.com here", Rejected),
         ("RCPT", "450 greylisted", Retryable),
-        ("DATA", "554 spam", Fatal),
+        ("DATA", "554 spam", Rejected),
         ("DATA", "452 disk full", Retryable),
     ],
 )
@@ -110,8 +135,28 @@ class Vanishing(Mailbox):
 
 
 def test_a_server_that_vanishes_after_the_message_leaves_it_uncertain():
-    with serving(Vanishing()) as server, pytest.raises(Uncertain, match="look into the mailbox"):
+    with serving(Vanishing()) as server, pytest.raises(Uncertain, match="did not confirm it"):
         MailPostman(server).send(REPORT, to=FINANCE)
+
+
+class Stalling(Mailbox):
+    def __init__(self, step: str) -> None:
+        super().__init__()
+        setattr(self, f"handle_{step}", self._wait)
+
+    async def _wait(self, *_args: Any) -> str:
+        await asyncio.sleep(5)
+        return "250 too late"
+
+
+@pytest.mark.parametrize(("step", "stop"), [("RCPT", Retryable), ("DATA", Uncertain)])
+def test_a_server_that_stalls_is_left_in_time(step: str, stop: type[Stop], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(client, "TIMEOUT_S", 0.3)
+    began = time.monotonic()
+    with serving(Stalling(step)) as server:
+        with pytest.raises(stop):
+            MailPostman(server).send(REPORT, to=FINANCE)
+        assert time.monotonic() - began < 3
 
 
 def test_no_server_is_worth_another_try():

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -55,6 +56,35 @@ VERDICTS = [
 ]
 
 
+WEEK = {
+    "edition": "weekly",
+    "subject": "Week to 2026-06-30: <2>",
+    "html": "<p>the week</p>",
+    "kept_at": REPORT["published_at"],
+}
+LIFE = {
+    "break_id": UUID(int=7),
+    "recon": "R3",
+    "code": "CA01",
+    "key": "<script>PAY-1",
+    "currency": "SGD",
+    "amount_minor": -1250,
+    "amount_sgd_minor": -1250,
+    "severity": "S2",
+    "owner": "AR",
+    "state": "OPEN",
+    "assignee": None,
+    "version": 1,
+    "since_on": DAY,
+    "opened_at": REPORT["published_at"],
+    "first_seen_on": DAY,
+    "last_seen_on": DAY,
+    "action": "apply or refund",
+    "evidence": "names nothing",
+    "now": REPORT["published_at"],
+}
+
+
 class PlayedStore:
     """Answers named queries from a table, and remembers which were asked."""
 
@@ -76,7 +106,9 @@ class PlayedStore:
 
 
 def full() -> PlayedStore:
-    return PlayedStore({"list_reports": [REPORT], "report_of_day": [REPORT]})
+    return PlayedStore(
+        {"list_reports": [REPORT], "report_of_day": [REPORT], "editions_of_day": [WEEK], "life_of": [LIFE]}
+    )
 
 
 def get(app: FastAPI, path: str, *, method: str = "GET") -> httpx.Response:
@@ -105,7 +137,13 @@ def log_in(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 def paths() -> list[str]:
     """Every route of the app, those included that a later change adds."""
-    known = {"as_of": str(DAY), "file": "breaks", "relation": "invoices"}
+    known = {
+        "as_of": str(DAY),
+        "file": "breaks",
+        "relation": "invoices",
+        "edition": "weekly",
+        "break_id": str(UUID(int=7)),
+    }
     routes = [route for route in build_app(full).routes if isinstance(route, APIRoute)]
     assert len(routes) == len(build_app(full).routes), "a route without the permission of the app"
     return [route.path.format(**known) for route in routes] + ["/reports/not-a-day", f"/reports/{DAY}/no.csv"]
@@ -141,6 +179,21 @@ def test_a_page_shows_the_report_in_a_frame_that_runs_nothing(app: FastAPI, path
     assert '<iframe title="2026-06-30 ties: &lt;1&gt; payment" sandbox srcdoc="&lt;p class=' in page.text
     assert "<script" not in page.text
     assert 'href="/tieout/reports/2026-06-30/breaks.csv"' in page.text
+
+
+def test_a_day_leads_to_the_week_that_ended_with_it(app: FastAPI):
+    assert 'href="/tieout/reports/2026-06-30/weekly.html"' in get(app, f"/reports/{DAY}").text
+    page = get(app, f"/reports/{DAY}/weekly.html")
+    assert (page.status_code, "&lt;p&gt;the week&lt;/p&gt;" in page.text) == (200, True)
+    assert get(app, f"/reports/{DAY}/restated.html").status_code == 404
+
+
+def test_a_break_shows_what_is_known_of_it_as_text(app: FastAPI):
+    page = get(app, f"/breaks/{UUID(int=7)}")
+    assert page.status_code == 200
+    assert "Unapplied cash" in page.text or "unapplied cash" in page.text
+    assert "-12.50 SGD" in page.text
+    assert "<script" not in page.text
 
 
 def test_every_answer_forbids_scripts_and_strange_frames(app: FastAPI):

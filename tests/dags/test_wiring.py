@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from inspect import signature
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -11,10 +12,13 @@ from typing import Any, cast
 import pendulum
 import pytest
 from airflow.sdk import Connection, RetryAction
+from airflow.sdk.api.datamodels._generated import DagRunType
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include import wiring, wiring_entities, wiring_files, wiring_mail
 from include.flows import check_completeness, land_records, pull_changes
+from include.flows.report_day import report_day
+from include.flows.report_period import report_periods
 from include.ports import Fatal, Rejected, Retryable, Source, Store, Uncertain
 from include.store.postgres import PostgresStore
 
@@ -106,10 +110,45 @@ def test_mail_is_encrypted_unless_told_otherwise(
 
 def test_recipients_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AIRFLOW_VAR_FINANCE_RECIPIENTS", "a@example.com, b@example.com;c@example.com")
-    assert wiring_mail.recipients() == ["a@example.com", "b@example.com", "c@example.com"]
+    assert [one.address for one in wiring_mail.recipients()] == [
+        "a@example.com",
+        "b@example.com",
+        "c@example.com",
+    ]
     monkeypatch.setenv("AIRFLOW_VAR_FINANCE_RECIPIENTS", " ")
     with pytest.raises(Fatal, match="finance_recipients is empty"):
         wiring_mail.recipients()
+
+
+@pytest.mark.parametrize(
+    ("address", "link"), [("https://af.example/", "https://af.example/tieout/breaks/"), ("/", "")]
+)
+def test_breaks_are_looked_at_below_airflows_own_address(
+    monkeypatch: pytest.MonkeyPatch, address: str, link: str
+):
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", address)
+    assert wiring_mail.link_to_breaks() == link
+
+
+def test_reports_are_told_everything_they_ask_for(connect: Connect, monkeypatch: pytest.MonkeyPatch):
+    connect("finance_mail", conn_type="smtp", host="mail.example", extra={"from_email": "t@example.com"})
+    connect("tieout_db", conn_type="postgres", host="127.0.0.1", schema="tieout")
+    monkeypatch.setenv("AIRFLOW_VAR_FINANCE_RECIPIENTS", '[{"address": "a@example.com", "locale": "de_DE"}]')
+    run = SimpleNamespace(run_type=DagRunType.SCHEDULED, run_after=datetime(2026, 7, 1, tzinfo=UTC))
+    monkeypatch.setattr(wiring, "get_current_context", lambda: {"dag_run": run})
+    told = wiring_mail.telling()
+    for flow in (report_day, report_periods):
+        signature(flow).bind(**told)
+    assert (told["as_of"], told["past"]) == (date(2026, 6, 30), False)
+
+
+@pytest.mark.parametrize(("run_type", "past"), [("backfill", True), ("scheduled", False), ("manual", False)])
+def test_only_a_backfill_tells_a_day_after_the_fact(
+    monkeypatch: pytest.MonkeyPatch, *, run_type: str, past: bool
+):
+    run = SimpleNamespace(run_type=DagRunType(run_type))
+    monkeypatch.setattr(wiring, "get_current_context", lambda: {"dag_run": run})
+    assert wiring.is_past() is past
 
 
 @pytest.mark.parametrize(

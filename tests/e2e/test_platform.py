@@ -84,8 +84,13 @@ def test_the_main_job_ties_out_a_day_mails_it_once_and_leaves_nothing_running(
     assert again.returncode == 0, again.stderr
     assert what_still_runs(home) == []
 
-    [mail] = mails(home)
-    assert DAY in str(mail["Subject"])
+    mail, month = sorted(mails(home), key=lambda one: str(one["Subject"]))
+    assert str(mail["Subject"]).startswith(f"{DAY} ties")
+    assert str(month["Subject"]).startswith(f"Month to {DAY}:")
+    assert {part.get_filename() for part in mail.iter_attachments()} == {
+        f"{DAY}-tie-out.xlsx",
+        f"{DAY}-tie-out.html",
+    }
     body = mail.get_body(("html",))
     assert body is not None
     assert "INV-BAD" not in str(mail["Subject"])

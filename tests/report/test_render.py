@@ -13,9 +13,10 @@ from include.report import (
     BreakTotal,
     OpenBreak,
     ReportFacts,
-    render_report,
 )
-from include.report.words import amount, line, percent
+from include.report.figures import Figures
+from include.report.render import render_report
+from include.report.words import line
 
 QUIET = ReportFacts(
     run_id=UUID(int=7),
@@ -63,10 +64,21 @@ def words_of(html: str) -> str:
 
 def test_a_quiet_day_is_short_and_asks_nothing_of_anybody():
     report = render_report(QUIET)
-    assert report.subject == "2026-06-30 ties: 1,812 payments applied, 0 held, USD 5,119.85 open"
-    assert "Nothing needs anybody today." in report.text
-    assert "Nothing needs anybody today." in report.html
-    assert "breaks by kind" not in report.text
+    assert report.subject == (
+        "2026-06-30 ties: 1,812 payments applied, 0 held, USD 5,119.85 open, nothing needs anybody"
+    )
+    assert "Nothing needs anybody today" in report.text
+    assert "Nothing needs anybody today" in report.html
+    assert "3 invoices" in report.text
+    for section in (
+        "Does it tie?",
+        "Open invoices by age",
+        "What changed",
+        "What needs whom",
+        "How sure we are",
+    ):
+        assert section not in report.html
+        assert section.upper() not in report.text
 
 
 def test_a_day_with_nothing_but_a_quarantined_row_is_not_quiet():
@@ -83,6 +95,15 @@ def test_a_day_that_does_not_tie_says_so_first():
     assert report.subject.startswith("2026-06-30 does not tie:")
     assert "do not rely on these figures" in report.text
     assert "Do not rely on these figures" in report.html
+
+
+def test_totals_of_other_sides_are_told_only_where_they_are_not_proven():
+    fine = ControlTotal(recon="R3", side="credit_note", currency="USD", loaded_minor=5, matched_minor=5)
+    wrong = replace(fine, side="dispute", matched_minor=4)
+    report = render_report(replace(QUIET, totals=[*QUIET.totals, fine, wrong]))
+    assert "Disputes USD: NOT PROVEN" in report.text
+    assert "Credit notes USD" not in report.text
+    assert "Totals of credit notes, disputes are in the workbook" in report.text
 
 
 def test_a_subject_with_many_currencies_counts_them():
@@ -117,14 +138,38 @@ def test_text_and_html_tell_the_same(fact: str):
 
 def test_the_html_needs_nothing_from_outside():
     html = render_report(BUSY).html
-    assert not re.search(r"<(script|img|link|iframe|form)|https?:|url\(|@import", html)
+    assert not re.search(r"<(script|link|iframe|form)|https?:|url\(|@import", html)
+    assert set(re.findall(r'<img src="([^",]+)', html)) <= {"data:image/png;base64"}
 
 
 def test_what_comes_from_outside_is_text_in_every_template():
     hostile = replace(UNAPPLIED, key="{{ 7*7 }}<img src=x onerror=y>", evidence="\"'><script>x</script>")
     report = render_report(replace(BUSY, top=[hostile], quarantined=["<b>{{ 7*7 }}</b>"]))
     assert "{{ 7*7 }}&lt;img" in report.html
-    assert not re.search(r"<(img|script|b)\b", report.html)
+    assert not re.search(r"<(img src=x|script|b)\b", report.html)
+
+
+def test_names_that_hide_turn_or_run_are_shown_as_harmless_text():
+    name = '\u202e=HYPERLINK("x")\u200b<a href=//evil>\u05d0\u2066'
+    report = render_report(replace(BUSY, top=[replace(UNAPPLIED, evidence=name, owner=name, name=name)]))
+    for body in (report.html, report.text):
+        assert not set("\u202e\u200b\u2066") & set(body)
+        assert "\u05d0" in body
+    assert "<a href=//evil" not in report.html
+
+
+def test_a_currency_without_a_rate_is_said_and_its_money_is_shown():
+    report = render_report(replace(BUSY, unrated=["TWD"], breaks=[replace(HELD, currency="TWD")]))
+    for body in (report.text, words_of(report.html)):
+        assert "No exchange rate is known for TWD" in body
+        assert "TWD 12,345.67" in body
+
+
+def test_a_chart_says_in_words_what_it_shows():
+    assert (
+        'alt="Share of open money by age. USD: 100.0\N{NO-BREAK SPACE}% 1 to 30 days."'
+        in render_report(BUSY).html
+    )
 
 
 def test_a_line_from_outside_cannot_add_lines_or_turn_text_around():
@@ -147,11 +192,28 @@ def test_the_same_facts_give_the_same_bytes():
     ],
 )
 def test_money_is_exact_and_grouped(minor: int, currency: str, shown: str):
-    assert amount(minor, currency) == shown
+    assert Figures("en_SG").amount(minor, currency) == shown
+
+
+@pytest.mark.parametrize(
+    ("locale", "shown"),
+    [
+        ("en_SG", "SGD \N{MINUS SIGN}1,234,567.89"),
+        ("de_DE", "SGD \N{MINUS SIGN}1.234.567,89"),
+        ("en_IN", "SGD \N{MINUS SIGN}12,34,567.89"),
+        (
+            "de_CH",
+            "SGD \N{MINUS SIGN}1\N{RIGHT SINGLE QUOTATION MARK}234\N{RIGHT SINGLE QUOTATION MARK}567.89",
+        ),
+    ],
+)
+def test_money_is_grouped_as_its_reader_writes_it(locale: str, shown: str):
+    assert Figures(locale).money(-123456789, "SGD") == shown
 
 
 def test_a_share_is_rounded_half_up():
-    assert [percent(1, 2000), percent(1, 3), percent(5, 5)] == [
+    shown = Figures("en_SG")
+    assert [shown.percent(1, 2000), shown.percent(1, 3), shown.percent(5, 5)] == [
         "0.1\N{NO-BREAK SPACE}%",
         "33.3\N{NO-BREAK SPACE}%",
         "100.0\N{NO-BREAK SPACE}%",

@@ -6,47 +6,64 @@ from datetime import date
 import psycopg
 import pytest
 
-from include.flows.report_day import report_day
-from include.ports import Fatal, Retryable
+from include.domain.recipients import Recipient, Scope
+from include.flows.publish_run import publish_run
+from include.ports import Fatal, Rejected, Retryable, Uncertain
 from include.store.postgres import PostgresStore
-from tests.report.conftest import DAY, Mailbag
+from tests.report.conftest import DAY, FINANCE, Mailbag, tell
 
-FINANCE = ["finance@example.com"]
+LEAD, REGION = Recipient(address="Lead@example.com"), Recipient(address="region@example.com")
+
+
+@pytest.fixture
+def database_url(reconciled_copy: str) -> str:
+    return reconciled_copy
+
+
+@pytest.fixture
+def published(store: PostgresStore) -> PostgresStore:
+    publish_run(store, as_of=DAY)
+    return store
 
 
 def test_the_subject_is_the_verdict_and_the_body_names_what_needs_somebody(published: PostgresStore):
     bag = Mailbag()
-    report_day(published, bag, as_of=DAY, recipients=FINANCE)
+    tell(published, bag, link_to="https://airflow.example/tieout/breaks/")
     (report,) = bag.reports
-    assert report.subject == "2026-03-31 ties: 1 payment applied, 1 held, SGD 250.50 open, 1 row quarantined"
+    assert report.subject == (
+        "2026-03-31 ties: 1 payment applied, 1 held, SGD 250.50 open, 1 needs somebody, 1 row quarantined"
+    )
     assert "AR: Apply or refund" in report.text
+    assert "https://airflow.example/tieout/breaks/" in report.text
     assert "due_date" in report.text
+    assert set(report.attachments) == {"2026-03-31-tie-out.xlsx", "2026-03-31-tie-out.html"}
 
 
-def test_a_run_is_sent_once(published: PostgresStore):
+def test_a_run_is_sent_once_to_each_also_when_somebody_is_added(published: PostgresStore):
     bag = Mailbag()
-    first = report_day(published, bag, as_of=DAY, recipients=FINANCE)
-    second = report_day(published, bag, as_of=DAY, recipients=["other@example.com"])
-    assert (first.sent, second.sent, len(bag.reports)) == (True, False, 1)
-    assert second.recipients == tuple(FINANCE)
+    assert tell(published, bag, FINANCE).mailed == ("finance@example.com",)
+    assert tell(published, bag, FINANCE, LEAD).mailed == ("lead@example.com",)
+    assert tell(published, bag, LEAD, FINANCE).mailed == ()
+    assert bag.to == ["finance@example.com", "Lead@example.com"]
 
 
 def test_of_two_tasks_at_once_the_second_waits_and_does_not_send(published: PostgresStore, database_url: str):
     inside, proceed = threading.Event(), threading.Event()
 
-    def slowly() -> None:
+    def slowly(_to: str) -> None:
         inside.set()
         assert proceed.wait(timeout=30)
 
     first_bag, second_bag = Mailbag(slowly), Mailbag()
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(report_day, published, first_bag, as_of=DAY, recipients=FINANCE)
+        first = pool.submit(tell, published, first_bag)
         assert inside.wait(timeout=30)
-        second = pool.submit(report_day, published, second_bag, as_of=DAY, recipients=FINANCE)
+        second = pool.submit(tell, published, second_bag)
         while not second.done() and not somebody_waits(database_url):
             time.sleep(0.02)
         proceed.set()
-        assert (first.result(timeout=60).sent, second.result(timeout=60).sent) == (True, False)
+        assert first.result(timeout=60).mailed == ("finance@example.com",)
+        second.result(timeout=60)
     assert second_bag.reports == []
 
 
@@ -56,49 +73,111 @@ def somebody_waits(database_url: str) -> bool:
         return connection.execute(query).fetchone() is not None
 
 
-def test_a_report_that_could_not_be_sent_is_kept_and_goes_out_unchanged_later(published: PostgresStore):
-    def refuse() -> None:
-        raise Retryable("mail: away")
+def states(database_url: str) -> dict[str, tuple[str, int]]:
+    with psycopg.connect(database_url) as connection:
+        rows = connection.execute("SELECT recipient, state, attempts FROM recon.mailings").fetchall()
+    return {recipient: (state, attempts) for recipient, state, attempts in rows}
 
+
+def outcomes(database_url: str) -> list[str]:
+    query = "SELECT outcome FROM recon.mail_attempts ORDER BY called_at"
+    with psycopg.connect(database_url) as connection:
+        return [row[0] for row in connection.execute(query).fetchall()]
+
+
+def test_one_who_is_refused_keeps_nobody_else_waiting_and_is_seen(
+    published: PostgresStore, database_url: str
+):
+    def refuse(to: str) -> None:
+        if to == "Lead@example.com":
+            raise Rejected("mail: refused the recipient (550)")
+
+    bag = Mailbag(refuse)
+    with pytest.raises(Rejected, match=r"1 of 3 recipients did not get their mail.*refused the recipient"):
+        tell(published, bag, LEAD, FINANCE, REGION)
+    assert sorted(bag.to) == ["finance@example.com", "region@example.com"]
+    assert states(database_url)["lead@example.com"] == ("refused", 1)
+    assert tell(published, Mailbag(), LEAD, FINANCE, REGION).mailed == ("lead@example.com",)
+
+
+def test_a_mail_whose_fate_is_unknown_goes_out_again_as_the_same_message(
+    published: PostgresStore, database_url: str
+):
+    lost: list[str] = []
+    bag = Mailbag()
+
+    def drop(to: str) -> None:
+        if not lost:
+            lost.append(to)
+            raise Uncertain("mail: took the message and did not confirm it")
+
+    first = Mailbag(drop)
+    seen: list[str] = []
+    sending = first.send
+    first.send = lambda report, *, to: (seen.append(report.key), sending(report, to=to))  # type: ignore[method-assign,func-returns-value]
+    with pytest.raises(Retryable, match="1 of 1 recipients"):
+        tell(published, first)
+    assert states(database_url) == {"finance@example.com": ("uncertain", 1)}
+    tell(published, bag)
+    assert [report.key for report in bag.reports] == seen
+    assert outcomes(database_url) == ["uncertain", "sent"]
+
+
+def test_a_server_that_is_away_is_not_asked_for_everybody(published: PostgresStore):
+    asked: list[str] = []
+
+    def stall(to: str) -> None:
+        asked.append(to)
+        raise Retryable("mail: did not answer")
+
+    with pytest.raises(Retryable, match="3 of 3 recipients did not get their mail"):
+        tell(published, Mailbag(stall), LEAD, FINANCE, REGION)
+    assert len(asked) == 2
     with pytest.raises(Retryable):
-        report_day(published, Mailbag(refuse), as_of=DAY, recipients=FINANCE)
+        tell(published, Mailbag(stall), LEAD, FINANCE, REGION)
+    assert set(asked) == {one.address for one in (LEAD, FINANCE, REGION)}
+    with published.transaction() as tx:
+        assert tx.rows("report_of_day", as_of=DAY)[0]["sent_at"] is None
+
+
+def test_a_report_goes_out_later_as_it_was_kept(published: PostgresStore):
+    def refuse(_to: str) -> None:
+        raise Fatal("mail: refused the login")
+
+    with pytest.raises(Fatal, match="login"):
+        tell(published, Mailbag(refuse), LEAD, FINANCE)
     with published.transaction() as tx:
         kept = tx.rows("report_of_day", as_of=DAY)[0]
     bag = Mailbag()
-    assert report_day(published, bag, as_of=DAY, recipients=FINANCE).sent
+    tell(published, bag)
     assert kept["sent_at"] is None
     assert bag.reports[0].html == kept["html"]
 
 
-def test_a_crash_after_sending_sends_the_same_message_again(published: PostgresStore, database_url: str):
+def test_whoever_answers_for_a_part_sees_that_part_in_her_own_figures(published: PostgresStore):
     bag = Mailbag()
-    report_day(published, bag, as_of=DAY, recipients=FINANCE)
-    with psycopg.connect(database_url) as connection:
-        connection.execute("UPDATE recon.reports SET sent_at = NULL")
-    report_day(published, bag, as_of=DAY, recipients=FINANCE)
-    assert bag.reports[0] == bag.reports[1]
+    euros = Recipient(address="eu@example.com", scope=Scope(currencies=frozenset({"EUR"})), locale="de_DE")
+    nowhere = Recipient(address="jp@example.com", scope=Scope(countries=frozenset({"JP"})))
+    local = Recipient(address="sg@example.com", scope=Scope(currencies=frozenset({"SGD"})), locale="de_DE")
+    tell(published, bag, euros, nowhere, local)
+    reports = dict(zip(bag.to, bag.reports, strict=True))
+    for one in (euros, nowhere):
+        assert "250" not in reports[one.address].text
+        assert "P2" not in reports[one.address].text
+    assert "(EUR) ties" in reports["eu@example.com"].subject
+    assert "SGD 250,50" in reports["sg@example.com"].subject
+    assert "33,00" in reports["sg@example.com"].text
 
 
-def test_a_run_that_is_not_published_is_not_reported(reconciled: PostgresStore):
+def test_a_run_that_is_not_published_is_not_reported(store: PostgresStore):
     with pytest.raises(Fatal, match="no run of 2026-03-31 is published"):
-        report_day(reconciled, Mailbag(), as_of=DAY, recipients=FINANCE)
-
-
-def test_a_day_that_never_ran_is_not_reported(store: PostgresStore):
+        tell(store, Mailbag())
     with pytest.raises(Fatal, match="reconcile and publish the day first"):
-        report_day(store, Mailbag(), as_of=date(2026, 1, 1), recipients=FINANCE)
-
-
-def test_the_open_items_and_the_breaks_are_attached(published: PostgresStore):
-    bag = Mailbag()
-    report_day(published, bag, as_of=DAY, recipients=FINANCE)
-    attached = bag.reports[0].attachments
-    assert set(attached) == {"2026-03-31-breaks.csv", "2026-03-31-aging.csv"}
-    assert b"SGD,250.50,24,1-30" in attached["2026-03-31-aging.csv"]
+        tell(store, Mailbag(), as_of=date(2026, 1, 1))
 
 
 def test_markup_in_an_id_arrives_as_text(published: PostgresStore):
     bag = Mailbag()
-    report_day(published, bag, as_of=DAY, recipients=FINANCE)
+    tell(published, bag)
     assert "<script" not in bag.reports[0].html
     assert "&lt;script&gt;P2" in bag.reports[0].html

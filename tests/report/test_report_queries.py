@@ -8,9 +8,13 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from include.flows import report_day
+from include.connectors.mail.client import compose
+from include.domain.recipients import Scope
+from include.flows import day_facts
 from include.ports import Row
 from include.store.postgres import PostgresStore
+from tests.report.conftest import Mailbag, tell
+from tests.report.many import keep_many_breaks
 
 RUN = UUID(int=1)
 
@@ -37,7 +41,20 @@ def keep_breaks(store: PostgresStore, database_url: str) -> Any:
 def worst_first(store: PostgresStore, rates: dict[str, Decimal]) -> list[str]:
     with store.transaction() as tx:
         worths = {"currencies": list(rates), "worths": list(rates.values())}
+        tx.run("create_day_breaks", run_id=RUN, opening=None, published_at=None)
+        day_facts.enter_scope(tx, Scope())
         return [row["key"] for row in tx.rows("report_top_breaks", run_id=RUN, limit=10, **worths)]
+
+
+def test_a_day_of_ten_thousand_breaks_makes_a_mail_of_a_sane_size(store: PostgresStore, database_url: str):
+    with psycopg.connect(database_url) as connection:
+        keep_many_breaks(connection, RUN, 10_000)
+    bag = Mailbag()
+    tell(store, bag, as_of=date(2026, 1, 1))
+    (report,) = bag.reports
+    assert "10,000 need somebody" in report.subject
+    assert report.html.count("old: ") == 10
+    assert len(compose(report, sender="t@example.com", to=bag.to).as_bytes()) < 10 * 2**20
 
 
 def test_breaks_stand_by_severity_then_by_value_in_one_currency(keep_breaks: Any):
@@ -63,8 +80,8 @@ def test_a_minor_unit_is_worth_what_its_currency_makes_of_it():
     def rows(_name: str, **_params: Any) -> list[Row]:
         return [{"from_currency": "JPY", "to_currency": "SGD", "rate": Decimal("0.009")}]
 
-    played = SimpleNamespace(rows=rows, run=lambda _name, **_params: 0)
-    worths = report_day._worths(played, {"batch_through": 0, "rules_sha256": ""}, date(2026, 1, 1))
+    played: Any = SimpleNamespace(rows=rows)
+    worths = day_facts._worths(played)
     assert dict(zip(worths["currencies"], worths["worths"], strict=True)) == {
         "JPY": Decimal("0.9"),  # 1 yen = 0.009 dollars = 0.9 cents
         "SGD": Decimal(1),
@@ -89,3 +106,36 @@ def test_of_a_day_reconciled_anew_the_last_published_run_is_shown(store: Postgre
         (shown,) = tx.rows("report_of_day", as_of=date(2026, 1, 1))
         (newest,) = tx.rows("report_run", as_of=date(2026, 1, 1))
     assert (listed["subject"], shown["subject"], newest["run_id"]) == ("second", "second", UUID(int=1))
+
+
+def test_a_country_sees_the_breaks_of_its_customers_and_of_nobody_else(keep_breaks: Any, database_url: str):
+    store = keep_breaks(
+        ("P-DE", "CA01", "S2", "EUR", 100),
+        ("P-SG", "CA01", "S2", "EUR", 200),
+        ("P-nobody's", "CA02", "S2", "EUR", 300),
+    )
+    with psycopg.connect(database_url) as connection:
+        connection.execute("INSERT INTO ops.batches DEFAULT VALUES")
+        for country in ("DE", "SG"):
+            connection.execute(
+                "INSERT INTO canonical.customers (native_id, version, place, row_hash, recorded_in, id, name, country) "
+                "VALUES (%(c)s, '', '', '', 1, %(c)s, %(c)s, %(c)s)",
+                {"c": country},
+            )
+            connection.execute(
+                "INSERT INTO canonical.payments (native_id, version, place, row_hash, recorded_in, id, customer_id, "
+                "currency, amount_minor, paid_on, status, reference_tokens, "
+                "reference_keys, names_a_document) "
+                "VALUES (%(p)s, '', '', '', 1, %(p)s, %(c)s, 'EUR', 100, '2026-01-01', 'succeeded', '{}', '{}', false)",
+                {"p": f"P-{country}", "c": country},
+            )
+    with store.transaction() as tx:
+        tx.run("see_snapshot", batch=1, as_of=date(2026, 1, 1), rules_sha256="")
+        tx.run("create_day_breaks", run_id=RUN, opening=None, published_at=None)
+        tx.run("place_day_breaks")
+        seen = {}
+        for scope in (Scope(countries=frozenset({"DE"})), Scope(currencies=frozenset({"USD"})), Scope()):
+            day_facts.enter_scope(tx, scope)
+            found = tx.rows("workbook_breaks", run_id=RUN)
+            seen[scope.countries or scope.currencies] = sorted(row["key"] for row in found)
+    assert list(seen.values()) == [["P-DE"], [], ["P-DE", "P-SG", "P-nobody's"]]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.report import for_spreadsheets
+from include.report.spreadsheets import for_spreadsheets
 
 
 def cells(content: bytes) -> list[list[str]]:

@@ -8,7 +8,7 @@ from include.domain.diagnosis import Answer, Check, ok
 _SERVER = "check host, port, login and encryption of the connection finance_mail"
 
 
-def checks(postman: MailPostman, *, recipients: Callable[[], Sequence[str]]) -> Sequence[Check]:
+def checks(postman: MailPostman, *, recipients: Callable[[], Sequence[object]]) -> Sequence[Check]:
     """Connection with login, whether we may send in our name, and that somebody gets the report."""
     return [
         Check("connection", lambda: _connection(postman), _SERVER),
@@ -27,5 +27,5 @@ def _permissions(postman: MailPostman) -> Answer:
     return ok("the server takes our sender")
 
 
-def _recipients(recipients: Callable[[], Sequence[str]]) -> Answer:
+def _recipients(recipients: Callable[[], Sequence[object]]) -> Answer:
     return ok(f"{len(recipients())} get the report")

@@ -1,6 +1,8 @@
 """Finance's reports by SMTP: one message a report, with the same Message-ID each time it is sent."""
 
+import base64
 import hashlib
+import re
 import smtplib
 import ssl
 from collections.abc import Sequence
@@ -10,10 +12,16 @@ from email.policy import SMTP
 from email.utils import formatdate
 from typing import Literal
 
-from include.ports import Fatal, Report, Retryable, Uncertain
+from include.ports import Fatal, Rejected, Report, Retryable, Uncertain
 
 TIMEOUT_S = 30.0
 _START_MAIL, _OK, _PERMANENT = 354, 250, 500
+_PICTURE = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=]+)")
+_TYPES = {
+    ".xlsx": ("application", "vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    ".html": ("text", "html"),
+    ".csv": ("text", "csv"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +45,8 @@ class MailPostman:
     def send(self, report: Report, *, to: Sequence[str]) -> None:
         """Send once, to everyone in one message.
 
-        Raises Retryable before the message was handed over, Uncertain after, Fatal on what people must mend.
+        Raises Retryable before the message was handed over, Uncertain after, Rejected when a recipient or the message
+        is refused for good, Fatal on what people must mend before anything can be sent.
         """
         if not to:
             raise Fatal("mail: nobody to send to; set the variable finance_recipients")
@@ -102,7 +111,7 @@ class MailPostman:
         except (smtplib.SMTPException, OSError) as error:
             raise Uncertain(
                 f"mail: {self._place} took the message and did not confirm it ({type(error).__name__}); "
-                "look into the mailbox before sending it again"
+                "if it arrived, it says what the next try will say"
             ) from None
         self._accepted("message", *reply)
 
@@ -110,10 +119,10 @@ class MailPostman:
         # The server's text is left out: it quotes addresses.
         if code // 100 == wanted // 100:
             return
+        if code >= _PERMANENT and what == "sender":
+            raise Fatal(f"mail: {self._place} refused the sender ({code}); check finance_mail")
         if code >= _PERMANENT:
-            raise Fatal(
-                f"mail: {self._place} refused the {what} ({code}); check finance_mail and finance_recipients"
-            )
+            raise Rejected(f"mail: {self._place} refused the {what} ({code}); check finance_recipients")
         raise Retryable(f"mail: {self._place} refused the {what} for now ({code})")
 
     @property
@@ -122,19 +131,38 @@ class MailPostman:
 
 
 def compose(report: Report, *, sender: str, to: Sequence[str]) -> EmailMessage:
-    """The report as text and HTML with its attachments. The same report makes the same Message-ID."""
+    """The report as text and HTML with its pictures and attachments. The same report makes the same Message-ID."""
     message = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
     message["From"], message["To"] = sender, ", ".join(to)
     message["Subject"] = " ".join(report.subject.split())
-    message["Date"] = formatdate(usegmt=True)
+    written = report.written_at.timestamp() if report.written_at else None
+    message["Date"] = formatdate(written, usegmt=True)
     identity = hashlib.sha256(report.key.encode()).hexdigest()[:32]
-    message["Message-ID"] = f"<{identity}@{sender.rpartition('@')[2].strip('<> ')}>"
+    domain = sender.rpartition("@")[2].strip("<> ")
+    message["Message-ID"] = f"<{identity}@{domain}>"
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(report.text)
-    message.add_alternative(report.html, subtype="html")
+    html, pictures = _with_parts(report.html, f"{identity}@{domain}")
+    message.add_alternative(html, subtype="html")
+    if page := message.get_body(("html",)):
+        for name, picture in pictures.items():
+            page.add_related(picture, "image", "png", cid=f"<{name}>", disposition="inline")
     for name, content in report.attachments.items():
-        message.add_attachment(content, maintype="application", subtype="octet-stream", filename=name)
+        kind, subtype = _TYPES.get(f".{name.rpartition('.')[2]}", ("application", "octet-stream"))
+        message.add_attachment(content, maintype=kind, subtype=subtype, filename=name)
     return message
+
+
+def _with_parts(html: str, identity: str) -> tuple[str, dict[str, bytes]]:
+    """The HTML with pictures named instead of held, because mail readers do not show those that are held."""
+    pictures: dict[str, bytes] = {}
+
+    def name(found: re.Match[str]) -> str:
+        cid = f"{len(pictures) + 1}.{identity}"
+        pictures[cid] = base64.b64decode(found[1])
+        return f"cid:{cid}"
+
+    return _PICTURE.sub(name, html), pictures
 
 
 def _on_the_wire(message: EmailMessage) -> bytes:

@@ -1,0 +1,213 @@
+"""What a day's report says to somebody: the figures of a run, as far as that person's part of the books goes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from include.domain.breaks import REPORTING_CURRENCY
+from include.domain.entities import ENTITIES
+from include.domain.money import exponent
+from include.domain.proofs import ControlTotal
+from include.domain.recipients import HOME_LOCALE, Scope
+from include.flows.day_rates import rates_of_the_day
+from include.policy import Breaks, Policy
+from include.ports import Fatal, Row, Transaction
+from include.report import (
+    AgingTotal,
+    AmbiguousTotal,
+    AppliedTotal,
+    ArrMonth,
+    BreakTotal,
+    ChangeTotal,
+    OpenBreak,
+    QualityVerdict,
+    ReportFacts,
+    RestatedTotal,
+    Restatement,
+)
+
+QUARANTINED_SHOWN = 20
+HELD_FAMILY = "cash"
+"""The family of the codes that say why a payment was not applied; policy/breaks.yaml."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Day:
+    """A published run whose snapshot is seen and whose breaks lie in the table day_breaks of the transaction."""
+
+    run: Row
+    policy: Policy
+    worths: dict[str, list[Any]]
+    compared_with: date | None
+    link_to: str  # where breaks can be looked at, without their id; empty where nowhere
+
+    @property
+    def run_id(self) -> UUID:
+        return UUID(str(self.run["run_id"]))
+
+    @property
+    def as_of(self) -> date:
+        found: date = self.run["as_of"]
+        return found
+
+
+def look_at_day(
+    tx: Transaction, *, as_of: date, policy: Policy, scopes: Sequence[Scope] = (), link_to: str = ""
+) -> Day:
+    """See the newest published run of a day. Raises Fatal when there is none.
+
+    `scopes`: the parts of the books that will be asked for, so that breaks are placed only where it matters.
+    """
+    runs = tx.rows("report_run", as_of=as_of)
+    if not runs:
+        raise Fatal(f"no run of {as_of} is published; reconcile and publish the day first")
+    run = runs[0]
+    tx.run("see_snapshot", batch=run["batch_through"], as_of=as_of, rules_sha256=run["rules_sha256"])
+    opening = run["opening_run_id"]
+    tx.run("create_day_breaks", run_id=run["run_id"], opening=opening, published_at=run["published_at"])
+    if any(scope.countries is not None for scope in scopes):
+        tx.run("place_day_breaks")
+    compared = tx.rows("run_by_id", run_id=opening)[0]["as_of"] if opening else None
+    return Day(run=run, policy=policy, worths=_worths(tx), compared_with=compared, link_to=link_to)
+
+
+def enter_scope(tx: Transaction, scope: Scope) -> dict[str, Any]:
+    """Narrow what queries of the report find to a part of the books; the parameters that say which."""
+    params: dict[str, Any] = {
+        "currencies": sorted(scope.currencies) if scope.currencies is not None else None,
+        "countries": sorted(scope.countries) if scope.countries is not None else None,
+    }
+    tx.run("drop_scope")
+    tx.run("create_scope_customers", countries=params["countries"] or [])
+    tx.run("create_scope_breaks", **params)
+    return params
+
+
+def facts_of(
+    tx: Transaction,
+    day: Day,
+    *,
+    scope: Scope,
+    locale: str = HOME_LOCALE,
+    restatement: Restatement | None = None,
+) -> ReportFacts:
+    """The figures of the day for one part of the books. The transaction stays narrowed to it."""
+    narrow = enter_scope(tx, scope)
+    run = {"run_id": day.run_id}
+    rules = day.policy.breaks
+    totals = [_total(row) for row in tx.rows("control_totals", **run)]
+    shown = [one for one in totals if _concerns(scope, one)]
+    top = tx.rows("report_top_breaks", limit=day.policy.reporting.breaks_shown, **run, **day.worths)
+    breaks = [_break_total(row, rules) for row in tx.rows("report_breaks_by_code", **run)]
+    return ReportFacts(
+        run_id=day.run_id,
+        as_of=day.as_of,
+        certificate_sha256=day.run["certificate_sha256"],
+        totals=shown,
+        applied=[AppliedTotal(**row) for row in tx.rows("report_applied", **run, **narrow)],
+        ambiguous=[AmbiguousTotal(**row) for row in tx.rows("report_ambiguous", **run)],
+        breaks=breaks,
+        top=[_open_break(row, rules, day.link_to) for row in top],
+        aging=[AgingTotal(**row) for row in tx.rows("report_aging", **run, **narrow)],
+        quarantined=[
+            row["evidence"] for row in tx.rows("report_quarantined", limit=QUARANTINED_SHOWN, **run)
+        ],
+        compared_with=day.compared_with,
+        changes=_changes(tx, day),
+        arr=_arr(tx, day, scope, narrow),
+        quality=_quality(tx, day),
+        unrated=_unrated(day, breaks),
+        rest_proven=all(one.proven for one in totals),
+        restatement=restatement,
+        scope=scope,
+        locale=locale,
+    )
+
+
+def arr_months(tx: Transaction, day: Day, scope: Scope, narrow: dict[str, Any]) -> list[ArrMonth]:
+    """The bridge of every month: of the whole in one currency, of a part in each of its own."""
+    if scope.whole:
+        return [ArrMonth(**row) for row in tx.rows("report_arr", run_id=day.run_id)]
+    return [ArrMonth(**row) for row in tx.rows("report_arr_of_scope", run_id=day.run_id, **narrow)]
+
+
+def learnt_since(tx: Transaction, day: Day) -> Restatement | None:
+    """What came after the run was told and would have changed it; None when nothing did."""
+    learnt = []
+    for entity in ENTITIES.values():
+        if entity.dated_on:
+            names = {"table": f"canonical.{entity.name}", "day": entity.dated_on}
+            params = {"batch": day.run["batch_through"], "as_of": day.as_of}
+            [found] = tx.rows_for("facts_learnt_since", names=names, **params)
+            if found["rows"]:
+                learnt.append((entity.name, found["rows"]))
+    items = [RestatedTotal(**row) for row in tx.rows("items_restated_since", run_id=day.run_id)]
+    return Restatement(learnt=learnt, items=items) if learnt or items else None
+
+
+def _changes(tx: Transaction, day: Day) -> list[ChangeTotal]:
+    if not day.compared_with:
+        return []
+    opening = day.run["opening_run_id"]
+    return [ChangeTotal(**row) for row in tx.rows("report_changes", run_id=day.run_id, opening=opening)]
+
+
+def _unrated(day: Day, breaks: Sequence[BreakTotal]) -> list[str]:
+    named = {one.currency for one in breaks if one.currency and one.amount_minor}
+    return sorted(named - set(day.worths["currencies"]))
+
+
+def _quality(tx: Transaction, day: Day) -> list[QualityVerdict]:
+    """What came of the expectations of the run's data; none where they are not kept."""
+    if not tx.rows("is_quality_kept")[0]["kept"]:
+        return []
+    return [QualityVerdict(**row) for row in tx.rows("quality_of_day", run_id=day.run_id)]
+
+
+def _arr(tx: Transaction, day: Day, scope: Scope, narrow: dict[str, Any]) -> list[ArrMonth]:
+    month = day.as_of.replace(day=1)
+    return [one for one in arr_months(tx, day, scope, narrow) if one.month == month]
+
+
+def _worths(tx: Transaction) -> dict[str, list[Any]]:
+    """What one minor unit of each currency is worth in the reporting currency's minor units."""
+    rates = rates_of_the_day(tx)
+    rates[REPORTING_CURRENCY] = Decimal(1)
+    scale = exponent(REPORTING_CURRENCY)
+    worths = [rate.scaleb(scale - exponent(currency)) for currency, rate in rates.items()]
+    return {"currencies": list(rates), "worths": worths}
+
+
+def _concerns(scope: Scope, total: ControlTotal) -> bool:
+    """Totals are kept by currency: of countries alone none can be shown."""
+    if scope.countries is not None:
+        return False
+    return scope.currencies is None or total.currency in scope.currencies
+
+
+def _total(row: Row) -> ControlTotal:
+    """A control total as it was stored; its money is numeric there."""
+    stored: Row = {field.name: row[field.name] for field in fields(ControlTotal)}
+    money: Row = {name: int(value) for name, value in stored.items() if isinstance(value, Decimal)}
+    return ControlTotal(**{**stored, **money})
+
+
+def _break_total(row: Row, rules: Breaks) -> BreakTotal:
+    code = rules.codes.get(row["code"])
+    held = code is not None and code.family == HELD_FAMILY
+    return BreakTotal(name=name_of(row["code"], rules), holds_payment=held, **row)
+
+
+def _open_break(row: Row, rules: Breaks, link_to: str) -> OpenBreak:
+    facts = {name: value for name, value in row.items() if name != "break_id"}
+    link = f"{link_to}{row['break_id']}" if link_to else ""
+    return OpenBreak(name=name_of(row["code"], rules), link=link, **facts)
+
+
+def name_of(code: str, rules: Breaks) -> str:
+    """What the code is called; one that policy/breaks.yaml dropped since is shown as it is."""
+    known = rules.codes.get(code)
+    return known.name if known else code

@@ -1,0 +1,123 @@
+"""What is attached to a report: a workbook of the run's rows, and the page itself as a file."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from include.domain.breaks import REPORTING_CURRENCY
+from include.domain.recipients import Scope
+from include.flows.day_facts import Day, arr_months, enter_scope, facts_of, look_at_day, name_of
+from include.ports import Transaction
+from include.report import ReportFacts
+from include.report.workbook import Column, Sheet, build_workbook
+
+OPEN_INVOICES_MAX = 50_000
+
+_BREAKS = (
+    Column("severity", "Severity", width=9), Column("code", "Code", width=8), Column("name", "What", width=34),
+    Column("key", "Key", width=24), Column("currency", "Currency", width=9),
+    Column("amount_minor", "Amount", "money", 16),
+    Column("amount_sgd_minor", f"In {REPORTING_CURRENCY}", "money", 16, REPORTING_CURRENCY),
+    Column("age_days", "Age in days", "count", 11), Column("owner", "Owner", width=13),
+    Column("assignee", "Who has it", width=14), Column("state", "State", width=11),
+    Column("action", "Next", width=34), Column("evidence", "Evidence", width=60),
+    Column("recon", "Comparison", width=11), Column("break_id", "Break", width=38),
+)  # fmt: skip
+_MATCHES = (
+    Column("match_id", "Match", width=24), Column("recon", "Comparison", width=11), Column("rule", "Rule", width=9),
+    Column("side_a_type", "Side A", width=13), Column("side_a_id", "Id", width=24),
+    Column("side_b_type", "Side B", width=13), Column("side_b_id", "Id", width=24),
+    Column("currency", "Currency", width=9), Column("amount_minor", "Amount", "money", 16),
+    Column("residual_minor", "Residual", "money", 14), Column("residual_reason", "Why", width=14),
+    Column("state", "State", width=11),
+)  # fmt: skip
+_MONEY = ("loaded", "matched", "open", "excluded", "difference")
+_TOTALS = (
+    Column("recon", "Comparison", width=11), Column("side", "Side", width=16), Column("currency", "Currency", width=9),
+    Column("loaded_count", "Rows loaded", "count", 12), Column("quarantined_count", "Quarantined", "count", 12),
+    Column("lost_count", "Lost", "count", 8),
+    *(Column(f"{name}_minor", name.capitalize(), "money", 18) for name in _MONEY),
+    Column("proven", "Proven", "flag", 9),
+)  # fmt: skip
+_AGING = (
+    Column("customer_id", "Customer", width=24), Column("invoice_id", "Invoice", width=24),
+    Column("currency", "Currency", width=9), Column("open_minor", "Open", "money", 16),
+    Column("due_date", "Due", "date", 12), Column("days_past_due", "Days past due", "count", 13),
+    Column("bucket", "Age", width=10),
+)  # fmt: skip
+_BRIDGE = ("opening", "new", "expansion", "contraction", "churn", "reactivation", "fx", "closing")
+_ARR = (
+    Column("month", "Month", "date", 12), Column("currency", "Currency", width=9),
+    *(Column(f"{name}_minor", "FX" if name == "fx" else name.capitalize(), "money", 16) for name in _BRIDGE),
+    Column("left_out", "Without (no rate)", width=20),
+)  # fmt: skip
+
+
+class Files:
+    """What is attached to the mails of a day; each part of the books makes one workbook, however many get it."""
+
+    def __init__(self, day: Day, *, edition: str = "tie-out") -> None:
+        self._day, self._edition = day, edition
+        self._books: dict[Scope, bytes] = {}
+
+    def of(self, tx: Transaction, scope: Scope, html: str) -> dict[str, bytes]:
+        """File name -> content."""
+        if scope not in self._books:
+            self._books[scope] = self._book(tx, scope)
+        name = f"{self._day.as_of}-{self._edition}"
+        return {f"{name}.xlsx": self._books[scope], f"{name}.html": html.encode()}
+
+    def _book(self, tx: Transaction, scope: Scope) -> bytes:
+        day = look_at_day(
+            tx, as_of=self._day.as_of, policy=self._day.policy, scopes=[scope], link_to=self._day.link_to
+        )
+        return workbook_of(tx, day, facts_of(tx, day, scope=scope))
+
+
+def workbook_of(tx: Transaction, day: Day, facts: ReportFacts) -> bytes:
+    """Breaks, matches, control totals, ageing and the ARR bridge, for the part of the books that `facts` are of."""
+    narrow = enter_scope(tx, facts.scope)
+    run = {"run_id": day.run_id}
+    most = day.policy.reporting.matches_attached_max
+    matches = tx.rows("count_workbook_matches", **run, **narrow)[0]["matches"]
+    invoices = sum(one.invoices for one in facts.aging)
+    sheets = [
+        Sheet("Breaks", _BREAKS, _named(tx.stream("workbook_breaks", **run), day)),
+        Sheet(
+            "Matches",
+            _MATCHES,
+            tx.stream("workbook_matches", limit=most, **run, **narrow),
+            _cut(matches, most, day),
+        ),
+        Sheet("Control totals", _TOTALS, _totals(facts)),
+        Sheet(
+            "Ageing",
+            _AGING,
+            tx.stream("workbook_aging", limit=OPEN_INVOICES_MAX, **run, **narrow),
+            _cut(invoices, OPEN_INVOICES_MAX, day),
+        ),
+        Sheet("ARR bridge", _ARR, _arr(tx, day, facts.scope, narrow)),
+    ]
+    return build_workbook(sheets, title=f"Tie-out of {day.as_of}", as_of=day.as_of)
+
+
+def _named(rows: Iterable[Mapping[str, Any]], day: Day) -> Iterator[dict[str, Any]]:
+    for row in rows:
+        yield {**row, "name": name_of(row["code"], day.policy.breaks)}
+
+
+def _totals(facts: ReportFacts) -> Iterator[dict[str, Any]]:
+    for one in facts.totals:
+        yield {**asdict(one), "difference_minor": one.difference_minor, "proven": one.proven}
+
+
+def _arr(tx: Transaction, day: Day, scope: Scope, narrow: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for month in arr_months(tx, day, scope, narrow):
+        yield {**asdict(month), "left_out": ", ".join(month.left_out)}
+
+
+def _cut(found: int, most: int, day: Day) -> str:
+    if found <= most:
+        return ""
+    where = f" at {day.link_to.removesuffix('breaks/')}reports/{day.as_of}" if day.link_to else ""
+    return f"The first {most:,} of {found:,} rows, so that the mail stays small; all of them are in Airflow{where}."

@@ -1,0 +1,169 @@
+"""Sends the mails of one edition of a run: each recipient gets theirs once, whatever happens to the others."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from include.domain.recipients import Recipient, Scope
+from include.ports import (
+    Fatal,
+    Postman,
+    Rejected,
+    Report,
+    Retryable,
+    Row,
+    Stop,
+    Store,
+    Transaction,
+    Uncertain,
+)
+
+AWAY_AFTER = 2
+"""So many recipients in a row whose mail did not even begin: the server is away, the rest waits for the next try."""
+
+Attach = Callable[[Transaction, Scope, str], dict[str, bytes]]
+"""Scope and HTML of a mail -> what is attached to it."""
+
+_ENDS: dict[type[Stop], tuple[str, str]] = {
+    Retryable: ("queued", "retryable"),
+    Rejected: ("refused", "refused"),
+    Uncertain: ("uncertain", "uncertain"),
+    Fatal: ("queued", "fatal"),
+}
+"""What stopped a mail -> the state it is left in, and how its try is recorded."""
+
+
+@dataclass(frozen=True)
+class Mails:
+    """Which mails: of this run, in this edition."""
+
+    run_id: UUID
+    edition: str
+
+    @property
+    def params(self) -> dict[str, Any]:
+        return {"run_id": self.run_id, "edition": self.edition}
+
+
+def keep_mailings(
+    tx: Transaction,
+    mails: Mails,
+    recipients: Sequence[Recipient],
+    render: Callable[[Scope, str], Report],
+) -> None:
+    """Render and keep the mail of everybody who has none yet."""
+    kept = {row["recipient"] for row in tx.rows("mailings_kept", **mails.params)}
+    for one in recipients:
+        if one.mailbox in kept:
+            continue
+        report = render(one.scope, one.locale)
+        tx.run(
+            "keep_mailing",
+            recipient=one.mailbox,
+            address=one.address,
+            scope=_stated(one.scope),
+            locale=one.locale,
+            subject=report.subject,
+            html=report.html,
+            plain=report.text,
+            **mails.params,
+        )
+
+
+def send_mailings(
+    store: Store, postman: Postman, mails: Mails, *, recipients: Sequence[Recipient], attach: Attach
+) -> list[str]:
+    """Send what was kept for these recipients and is not sent yet; the addresses that got theirs now.
+
+    Everybody is tried before anything is raised: Retryable when somebody's mail must be tried again, also when its fate
+    is unknown (it goes out again under its Message-ID, which mail readers fold), Rejected when the server will not take
+    somebody's. Fatal at once when it takes nobody's.
+    """
+    with store.transaction() as tx:
+        addressed = [one.mailbox for one in recipients]
+        waiting = [
+            row["recipient"] for row in tx.rows("mailings_to_send", recipients=addressed, **mails.params)
+        ]
+    sent: list[str] = []
+    stops: list[Stop] = []
+    away = 0
+    for mailbox in waiting:
+        if away == AWAY_AFTER:
+            break
+        stop = _send_one(store, postman, mails, mailbox, attach)
+        away = away + 1 if isinstance(stop, Retryable) else 0
+        if stop is None:
+            sent.append(mailbox)
+        else:
+            stops.append(stop)
+        if isinstance(stop, Fatal):
+            raise stop
+    _raise(stops, left=len(waiting) - len(sent), of=len(recipients))
+    return sent
+
+
+def _send_one(store: Store, postman: Postman, mails: Mails, mailbox: str, attach: Attach) -> Stop | None:
+    """Try one mail, and record what came of it; None when it is sent, now or by somebody else meanwhile."""
+    with store.transaction() as tx:
+        if not tx.run("begin_mailing", recipient=mailbox, **mails.params):
+            return None
+    with store.transaction() as tx:
+        kept = tx.rows("claim_mailing", recipient=mailbox, **mails.params)[0]
+        if kept["state"] == "sent":
+            return None
+        stop = _handed_over(postman, _report(tx, kept, mails, mailbox, attach), kept)
+        state, outcome = _ENDS[type(stop)] if stop else ("sent", "sent")
+        end = {"recipient": mailbox, "detail": str(stop or ""), **mails.params}
+        tx.run("end_mailing", state=state, **end)
+        tx.run("record_mail_attempt", attempt=kept["attempts"], outcome=outcome, **end)
+    return stop
+
+
+def _handed_over(postman: Postman, report: Report, kept: Row) -> Stop | None:
+    try:
+        postman.send(report, to=[kept["address"]])
+    except (Retryable, Rejected, Uncertain, Fatal) as stop:
+        return stop
+    return None
+
+
+def _report(tx: Transaction, kept: Row, mails: Mails, mailbox: str, attach: Attach) -> Report:
+    """The mail as it was kept, not as today's code would render it."""
+    files = attach(tx, _scope(kept["scope"]), kept["html"])
+    return Report(
+        key=f"{mails.run_id}/{mails.edition}/{mailbox}",
+        as_of=kept["kept_at"].date(),
+        subject=kept["subject"],
+        html=kept["html"],
+        text=kept["plain"],
+        attachments=files,
+        written_at=kept["kept_at"],
+    )
+
+
+def _raise(stops: Sequence[Stop], *, left: int, of: int) -> None:
+    """One exception for all: what is worth another try counts more than what is not."""
+    if not left:
+        return
+    said = "; ".join(sorted({str(stop) for stop in stops}))
+    again = [stop for stop in stops if not isinstance(stop, Rejected)]
+    kind = Retryable if again or left > len(stops) else Rejected
+    raise kind(
+        f"{left} of {of} recipients did not get their mail, the others did: {said}; see recon.mailings"
+    )
+
+
+def _stated(scope: Scope) -> dict[str, list[str] | None]:
+    return {
+        "currencies": sorted(scope.currencies) if scope.currencies is not None else None,
+        "countries": sorted(scope.countries) if scope.countries is not None else None,
+    }
+
+
+def _scope(stated: dict[str, list[str] | None]) -> Scope:
+    currencies, countries = stated["currencies"], stated["countries"]
+    return Scope(
+        currencies=None if currencies is None else frozenset(currencies),
+        countries=None if countries is None else frozenset(countries),
+    )

@@ -1,0 +1,69 @@
+"""Figures as their reader writes them: grouped and signed by locale, exact to the minor unit."""
+
+from copy import copy
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+from functools import lru_cache
+
+from babel import Locale
+from babel.numbers import NumberPattern, get_decimal_symbol, parse_pattern
+
+from include.domain.money import exponent
+
+DIGITS_MAX = 60
+MINUS = "\N{MINUS SIGN}"
+
+
+@dataclass(frozen=True)
+class Figures:
+    """`locale` is one babel knows, such as `en_SG`, `de_DE`, `en_IN`."""
+
+    locale: str
+
+    def money(self, minor: int, currency: str) -> str:
+        """Minor units with their currency: 123456 SGD -> "SGD 1,234.56"."""
+        return f"{currency} {self.amount(minor, currency)}"
+
+    def amount(self, minor: int, currency: str) -> str:
+        """Minor units in major units, never rounded; below zero with a minus sign of full width."""
+        decimals = exponent(currency)
+        return self._signed(minor, decimals)
+
+    def rounded(self, minor: int, currency: str) -> str:
+        """Whole major units, rounded half away from zero: for pictures, whose figures stand exactly beside them."""
+        unit = 10 ** exponent(currency)
+        whole = (2 * abs(minor) + unit) // (2 * unit)
+        return self.number(-whole if minor < 0 else whole)
+
+    def number(self, count: int) -> str:
+        """A count: "1,812"."""
+        return self._signed(count, 0)
+
+    def counted(self, count: int, noun: str) -> str:
+        """A count with its noun: "1 payment", "1,812 payments"."""
+        return f"{self.number(count)} {noun}{'' if count == 1 else 's'}"
+
+    def percent(self, part: int, whole: int) -> str:
+        """A share with one decimal, rounded half up; whole must be positive, part not below zero."""
+        permille = (2000 * part + whole) // (2 * whole)
+        return self.tenths(permille) + "\N{NO-BREAK SPACE}%"
+
+    def tenths(self, tenths: int) -> str:
+        """Tenths as a number with one decimal: 1025 -> "102.5"."""
+        whole, rest = divmod(abs(tenths), 10)
+        return f"{MINUS if tenths < 0 else ''}{self.number(whole)}{get_decimal_symbol(self.locale)}{rest}"
+
+    def _signed(self, minor: int, decimals: int) -> str:
+        with localcontext() as context:
+            context.prec = DIGITS_MAX
+            value = Decimal(abs(minor)).scaleb(-decimals)
+            shown = _pattern(self.locale, decimals).apply(value, Locale.parse(self.locale))
+        return f"{MINUS}{shown}" if minor < 0 else shown
+
+
+@lru_cache(maxsize=256)
+def _pattern(locale: str, decimals: int) -> NumberPattern:
+    """The locale's way to group, with exactly so many decimals."""
+    pattern = copy(parse_pattern(Locale.parse(locale).decimal_formats[None].pattern))
+    pattern.frac_prec = (decimals, decimals)
+    return pattern

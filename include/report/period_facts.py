@@ -1,0 +1,92 @@
+"""What the report of a week or a month says."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from uuid import UUID
+
+from include.domain.recipients import HOME_LOCALE
+
+
+@dataclass(frozen=True, kw_only=True)
+class DayPoint:
+    """One published day: its breaks, the critical ones, and the payments held, with their worth in SGD minor units."""
+
+    as_of: date
+    breaks: int
+    critical: int
+    held: int
+    held_worth_minor: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cause:
+    """Breaks of one kind first seen in the period, those of them closed by now, and their worth in SGD minor units."""
+
+    code: str
+    name: str
+    breaks: int
+    closed: int
+    worth_minor: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolved:
+    """Breaks of one owner that were closed in the period, and after how many days; `by_policy` closed themselves."""
+
+    owner: str
+    breaks: int
+    median_days: int
+    most_days: int  # of nine in ten
+    by_policy: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Received:
+    """Payments of the period in one currency, and those of them that were applied without a person."""
+
+    currency: str
+    received: int
+    received_minor: int
+    applied: int
+    applied_minor: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deals:
+    """Deals won in the period, those with an invoice, and the days from one to the other."""
+
+    won: int
+    invoiced: int
+    median_days: Decimal | None
+    mean_days: Decimal | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """What it was before, and what was promised, in percent saved."""
+
+    minutes_per_payment: int
+    minutes_per_write_off: int
+    won_to_invoice_days: int
+    manual_work_claim: int
+    won_to_invoice_claim: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeriodFacts:
+    """A `weekly` or `month_end` edition up to `until`, told with the run of that day."""
+
+    edition: str
+    run_id: UUID
+    certificate_sha256: str
+    since: date
+    until: date
+    days: Sequence[DayPoint]
+    causes: Sequence[Cause]
+    resolved: Sequence[Resolved]
+    received: Sequence[Received]
+    deals: Deals
+    baseline: Baseline
+    locale: str = HOME_LOCALE
