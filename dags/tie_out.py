@@ -1,10 +1,9 @@
 """Ties out one business day (Asia/Singapore): reconciles, publishes, and mails the report to finance.
 
 **sources_complete** waits until every source is proven complete through the day. **reconcile** sees only facts
-of the day and before, and certifies its result. **check** runs the invariants of sql/checks. **quality** judges
-the data the day saw. **publish** refuses a day that cannot prove that every cent is accounted for, or whose data
-broke what policy/quality.yaml blocks. **report** mails the published day to each recipient once, **editions** the
-week on its last business day and the month on its last.
+of the day and before. **check** runs the invariants of sql/checks, **quality** judges the data the day saw.
+**publish** refuses a day that cannot prove every cent, or whose data broke what policy/quality.yaml blocks.
+**report** mails each recipient once, **editions** the week and the month on their last business days.
 
 On call
 - A day may be run again: the same inputs give the same run, and mail readers fold a repeated report.
@@ -12,10 +11,10 @@ On call
   from and to its midnight in Singapore. A run triggered by hand ties out the last day over by its logical date.
 - **sources_complete** keeps waiting: its message names the sources; see their extract DAGs. It asks for hours.
 - **check** fails: a bug, not data. Keep the database as it is and page the platform's owner.
-- **quality** fails: an expectation could not be asked, which is a bug. Verdicts are under Tie-out, Data quality.
+- **quality** fails: an expectation could not be asked, a bug. Verdicts are under Tie-out, Data quality.
 - **publish** fails: its message names the proofs or expectations that failed. Mend the source first.
-- **report** fails: its message says how many did not get their mail and why; the others did. Clear it to try those
-  again, also where nobody knows whether a mail arrived: it goes out under the same Message-ID.
+- **report** fails: its message says how many did not get their mail and why; the others did. Clear it to try
+  those again, also where nobody knows whether a mail arrived: it goes out under the same Message-ID.
 """
 
 # ruff: noqa: PLC0415  # the flows load data libraries, which every parse of this file would pay for
