@@ -136,6 +136,13 @@ class Lookup(Protocol):
         """As a source's."""
 
 
+class PartsLookup(Lookup, Protocol):
+    """A system that also tells what belongs to an object, all of it at once."""
+
+    def look_at_parts(self, entity: str, *, of: str, native_id: str) -> Sequence[RawRecord]:
+        """All objects there now are whose canonical field `of` names this one. Raises Retryable, Fatal."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sign:
     """Something changed there: which object to look at. Its facts are not taken from here.

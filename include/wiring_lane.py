@@ -6,7 +6,7 @@ Every worker has clients and a store of its own: threads share none.
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
@@ -19,6 +19,7 @@ from include.lane import Due, Lane, Wake, Worker
 from include.ports import (
     Fatal,
     Lookup,
+    PartsLookup,
     RawRecord,
     Retryable,
     Stop,
@@ -54,7 +55,10 @@ LOOKERS = HANDS = 2
 FOLLOW_S, FOLLOW_AT_ONCE, FOLLOW_PATIENCE_S = 0.5, 50, 5.0
 """What landed is told by the handful, and gives way for some seconds to what is live."""
 
-NEEDED = ("accounts", "opportunities", "customers", "orders", "invoices", "credit_notes", "subscriptions")
+NEEDED = (
+    *("accounts", "opportunities", "deal_lines", "price_books"),
+    *("customers", "orders", "invoices", "credit_notes", "subscriptions"),
+)
 
 log = logging.getLogger(__name__)
 
@@ -152,17 +156,24 @@ def _drain(policy: "Policy", clients: Clients, seller: SellerOf) -> "Drain":
 class Sold:
     """Deals as they now are, once all is known that a decision needs: while it is written down nobody can be asked."""
 
-    deals: Lookup
+    deals: PartsLookup
     store: Store
     seller: SellerOf
     system: str = CRM
 
     def look_at(self, entity: str, native_id: str) -> RawRecord | None:
-        """As the source's. Raises Retryable until both sides of a deal have been read once."""
+        """As the source's, its lines first. Raises Retryable until both sides of a deal have been read once."""
+        from include.flows.look_at_lines import look_at_lines
+
         if not _is_read_in(self.store):
             raise Retryable("deals wait until customers, orders and invoices have been read once")
         self.seller()
+        look_at_lines(self, self.store, deal=native_id)
         return self.deals.look_at(entity, native_id)
+
+    def look_at_parts(self, entity: str, *, of: str, native_id: str) -> Sequence[RawRecord]:
+        """As the source's."""
+        return self.deals.look_at_parts(entity, of=of, native_id=native_id)
 
     def translate(self, entity: str, payload: Mapping[str, Any]) -> Translated:
         """As the source's."""

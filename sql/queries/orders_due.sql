@@ -79,7 +79,7 @@ LEFT JOIN LATERAL (
         coalesce(array_agg(DISTINCT lines.currency::text) FILTER (WHERE lines.currency IS NOT NULL), '{}') AS line_currencies,
         (count(*) FILTER (WHERE lines.list_price IS NULL))::int AS lines_without_list_price,
         max(edited_at) AS lines_edited_at
-    FROM canonical.deal_lines AS lines WHERE lines.opportunity_id = deal.native_id AND lines.superseded_in IS NULL
+    FROM delivery.deal_lines(deal.native_id) AS lines
 ) AS line ON true
 LEFT JOIN LATERAL (
     -- What was confirmed without a call that made it was found there: somebody else's, with lines of its own.

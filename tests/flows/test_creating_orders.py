@@ -1,7 +1,7 @@
 """From a deal that was won to its order and invoice, and everything that may happen to it in between."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -15,6 +15,7 @@ from include.flows.create_order import Billing, create_order
 from include.flows.deliver_outbox import deliver_outbox
 from include.flows.guard_stale import Guarded
 from include.flows.land_records import land_records
+from include.flows.look_at_lines import look_at_lines
 from include.flows.pull_changes import pull_changes
 from include.policy import load_policy
 from include.ports import Fatal, RawRecord, Translated
@@ -33,10 +34,16 @@ class Crm:
 
     system: str = "salesforce"
     deals: dict[str, dict[str, str]] = field(default_factory=dict)
+    lines: dict[str, list[dict[str, str]]] = field(default_factory=dict)
 
     def look_at(self, entity: str, native_id: str) -> RawRecord | None:
         assert entity == "opportunities"
         return RawRecord(native_id=native_id, version="", payload=self.deals[native_id], place="")
+
+    def look_at_parts(self, entity: str, *, of: str, native_id: str) -> Sequence[RawRecord]:
+        assert (entity, of) == ("deal_lines", "opportunity_id")
+        lines = self.lines.get(native_id, [])
+        return [RawRecord(native_id=line["Id"], version="", payload=line, place="") for line in lines]
 
     def translate(self, entity: str, payload: Mapping[str, Any]) -> Translated:
         return translate(entity, payload)
@@ -123,6 +130,23 @@ def test_while_nobody_may_look_at_deals_nothing_is_ordered_and_nothing_is_in_dou
     with psycopg.connect(sales.url) as connection:
         assert connection.execute("SELECT state, attempts FROM delivery.outbox").fetchall() == [("queued", 0)]
     assert sales.reached(sales.erp) == []
+
+
+def _line(native_id: str, amount: str) -> dict[str, str]:
+    prices = {"Quantity": "1", "ListPrice": amount, "TotalPrice": amount, "CurrencyIsoCode": "SGD"}
+    return {"Id": native_id, "OpportunityId": "006A", "ProductCode": "Gold", **prices}
+
+
+def test_the_lines_a_look_found_count_until_newer_ones_land(sales: Sales) -> None:
+    """A deal won a moment ago is not judged by what its lines were minutes before."""
+    sales.sees(opportunities=WON)
+    sales.crm.lines = {"006A": [_line("00kA", "900.00")]}
+    assert look_at_lines(sales.crm, sales.store, deal="006A") == 1
+    assert sales.decide() == {"task": 1}
+    assert sales.failed() == {"lines"}
+    sales.crm.lines["006A"].append(_line("00kB", "300.00"))
+    look_at_lines(sales.crm, sales.store, deal="006A")
+    assert sales.decide() == {"order": 1}
 
 
 def test_looking_again_and_again_decides_nothing_twice(sales: Sales) -> None:

@@ -110,6 +110,13 @@ class SalesforceSource:
         """One record as it now is; None when there is none any more. Raises Retryable, Fatal."""
         return next((record for record in self.rows(entity, [native_id]) if not record.gone), None)
 
+    def look_at_parts(self, entity: str, *, of: str, native_id: str) -> list[RawRecord]:
+        """All records there now are whose field `of` names this one. Raises Retryable, Fatal."""
+        named = format_soql(
+            "FROM {:literal} WHERE {:literal} = {}", SOBJECTS[entity], self.column(entity, of), native_id
+        )
+        return _records(self._client.query(f"SELECT {self._columns(entity)} {named}", with_deleted=False))
+
     def _by_rest(self, entity: str, walk: Walk) -> Page:
         rows = self._rows(entity, walk, with_deleted=True)
         more = len(rows) == self._page_rows
