@@ -30,12 +30,15 @@ class Billing:
     organisation: str
 
 
-def create_order(store: Store, policy: Policy, billing: Billing) -> Counter[str]:
-    """Decide what is missing for every won deal; how often each kind of effect was decided."""
+def create_order(
+    store: Store, policy: Policy, billing: Billing, *, opportunities: Sequence[str] | None = None
+) -> Counter[str]:
+    """Decide what is missing for won deals, for all of them or for some; how often each kind of effect was decided."""
     cancelled = policy.statuses["orders"]["CANCELLED"]
     done: Counter[str] = Counter()
     with store.transaction() as tx:
-        for deal in tx.rows("deals_to_bill", cancelled=list(cancelled)):
+        wanted = {"cancelled": list(cancelled), "opportunities": opportunities and list(opportunities)}
+        for deal in tx.rows("deals_to_bill", **wanted):
             done.update(_decide(tx, deal, policy, billing))
     return done
 

@@ -43,7 +43,7 @@ def decide_payment_status(tx: Transaction, looked: Looked, policy: Policy) -> in
         for invoice, now in _standings(tx, "invoice_with_its_deal", words, invoice_id=row["invoice_id"]):
             _say(tx, "invoice_status", f"invoices/{invoice['invoice_id']}", _told(invoice, now))
             for one in (looked, *_returns(tx, looked)):
-                if one.facts:
+                if one.facts and one.entity in TYPES:
                     activity = _activity(one, invoice, words)
                     _say(tx, "payment_activity", f"activities/{activity['id']}", activity)
             deals.add(invoice["opportunity_id"])

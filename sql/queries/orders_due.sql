@@ -41,6 +41,7 @@ LEFT JOIN placed ON placed.opportunity_id = deal.native_id
 LEFT JOIN billed ON billed.order_id = placed.order_id
 WHERE deal.superseded_in IS NULL AND deal.is_won AND deal.is_closed
     AND (placed.order_id IS NULL OR billed.order_id IS NULL OR deal.erp_order_id IS DISTINCT FROM placed.order_id)
+    AND (%(opportunities)s::text[] IS NULL OR deal.native_id = ANY (%(opportunities)s))
 ORDER BY deal.native_id;
 
 -- name: keep_gate_checks
