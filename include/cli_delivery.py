@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from include.cli_breaks import print_json, print_table, store_here
+from include.ports import Row
 
 delivery_app = typer.Typer(no_args_is_help=True, help="Effects on other systems: queued, parked, replayed.")
 
@@ -45,39 +46,29 @@ def list_command(
     if as_json:
         print_json({"waiting": waiting, "parked": found, "key_conflicts": twofold, "swept": swept})
         return
-    print_table(
-        [("system", "state", "messages", "oldest (UTC)")]
-        + [
-            (row["target"], row["state"], str(row["messages"]), f"{row['oldest']:%Y-%m-%d %H:%M}")
-            for row in waiting
-        ]
-    )
+    print_table([("system", "state", "messages", "oldest (UTC)"), *map(_waiting, waiting)])
     repaired = sum(row["repaired"] for row in swept)
     print(f"\nsweeps of the last day: {sum(row['sweeps'] for row in swept)}, rows they repaired: {repaired}")
     if found:
         print()
-        lines = [
-            (
-                row["key"][:SHORT_KEY],
-                row["target"],
-                row["kind"],
-                row["subject"],
-                row["reason"],
-                row["mended_by"],
-                (row["detail"] or "")[:SHOWN_DETAIL],
-            )
-            for row in found
-        ]
-        print_table([("key", "system", "kind", "about", "reason", "mended by", "detail"), *lines])
+        head = ("key", "system", "kind", "about", "reason", "mended by", "detail")
+        print_table([head, *map(_parked, found)])
     if twofold:
         print("\nS1: decided again with something else to say; nothing was sent of it")
-        print_table(
-            [("key", "about", "since (UTC)")]
-            + [
-                (row["key"][:SHORT_KEY], row["subject"], f"{row['found_at']:%Y-%m-%d %H:%M}")
-                for row in twofold
-            ]
-        )
+        print_table([("key", "about", "since (UTC)"), *map(_conflict, twofold)])
+
+
+def _waiting(row: Row) -> tuple[str, ...]:
+    return row["target"], row["state"], str(row["messages"]), f"{row['oldest']:%Y-%m-%d %H:%M}"
+
+
+def _parked(row: Row) -> tuple[str, ...]:
+    told = tuple(str(row[name]) for name in ("target", "kind", "subject", "reason", "mended_by"))
+    return row["key"][:SHORT_KEY], *told, (row["detail"] or "")[:SHOWN_DETAIL]
+
+
+def _conflict(row: Row) -> tuple[str, ...]:
+    return row["key"][:SHORT_KEY], row["subject"], f"{row['found_at']:%Y-%m-%d %H:%M}"
 
 
 @delivery_app.command()

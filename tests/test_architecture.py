@@ -85,7 +85,7 @@ ALLOWED: dict[str, set[str]] = {
         "include.twin",
         "include.ports",
     },
-    "include.cli_delivery": {"include.cli_breaks", "include.flows", "include.policy"},
+    "include.cli_delivery": {"include.cli_breaks", "include.flows", "include.policy", "include.ports"},
     "include.cli_doctor": PURE | {"include.flows", "include.local", "include.wiring_doctor"},
     "include.cli_certificate": {"include.local", "include.offline", "include.ports", "include.verify"},
     "dags": {

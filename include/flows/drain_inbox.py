@@ -13,7 +13,17 @@ from include.domain.canonical_json import sha256
 from include.domain.delivery import Pace
 from include.domain.entities import ENTITIES
 from include.flows.write_rows import typed
-from include.ports import Fatal, Lookup, Rejected, Retryable, Row, Store, Transaction, Uncertain
+from include.ports import (
+    Fatal,
+    Lookup,
+    Rejected,
+    Retryable,
+    Row,
+    Store,
+    Transaction,
+    Translated,
+    Uncertain,
+)
 from include.validation.rows import failures_of
 
 HINTS_AT_ONCE = 50
@@ -76,7 +86,7 @@ def drain_inbox(drain: Drain, *, rounds: int = ROUNDS_MAX) -> Counter[str]:
             hints = tx.rows("take_hints", **wanted)
         if not hints:
             return done
-        answers = [_answer(drain, thing, told) for thing, told in _by_thing(hints)]
+        answers = _answers(drain, [_look(drain, thing, told) for thing, told in _by_thing(hints)])
         done.update(answer.state for answer in answers)
         if stop := next((answer.stop for answer in answers if answer.stop), None):
             raise stop
@@ -98,52 +108,77 @@ class _Answer(NamedTuple):
     stop: Fatal | None = None
 
 
-def _answer(drain: Drain, thing: Thing, hints: Sequence[Row]) -> _Answer:
-    """Look, then keep what was seen, what follows from it and that the hints are answered, in one transaction."""
+class _Sight(NamedTuple):
+    """An object whose hints are being answered: what we saw, or why nothing. No row: it is gone."""
+
+    thing: Thing
+    hints: Sequence[Row]
+    look: Row
+    answer: _Answer
+    row: Translated | None = None
+    place: str = ""
+
+
+def _look(drain: Drain, thing: Thing, hints: Sequence[Row]) -> _Sight:
+    source, entity, native_id = thing
     with drain.store.transaction() as tx:
         look = tx.rows("next_look")[0]
+    lookup = drain.lookups[source]
     try:
-        looked = _look(drain.lookups[thing[0]], thing)
+        record = lookup.look_at(entity, native_id)
     except (Retryable, Uncertain) as away:
-        answer = _Answer("new", str(away))
+        return _Sight(thing, hints, look, _Answer("new", str(away)))
     except Rejected as never:
-        answer = _Answer("dead", str(never)[:500])
+        return _Sight(thing, hints, look, _dead(never))
     except Fatal as wrong:
-        answer = _Answer("new", str(wrong), wrong)
-    else:
+        return _Sight(thing, hints, look, _Answer("new", str(wrong), wrong))
+    if record is None:
+        return _Sight(thing, hints, look, _Answer("done"))
+    row = lookup.translate(entity, record.payload)
+    return _Sight(thing, hints, look, _Answer("done"), row, record.place)
+
+
+def _answers(drain: Drain, sights: Sequence[_Sight]) -> list[_Answer]:
+    """Decide what follows, object by object. Their rows are judged together: of many it takes as long as of one."""
+    wrong: dict[Thing, str] = {}
+    for entity in {sight.thing[1] for sight in sights if sight.row is not None}:
+        some = [sight for sight in sights if sight.row is not None and sight.thing[1] == entity]
+        failures = failures_of(entity, [sight.row for sight in some if sight.row is not None])
+        wrong |= {some[place].thing: "; ".join(map(str, found)) for place, found in failures.items()}
+    return [_answer(drain, sight, wrong.get(sight.thing)) for sight in sights]
+
+
+def _answer(drain: Drain, sight: _Sight, wrong: str | None) -> _Answer:
+    answer = sight.answer
+    if wrong:
+        answer = _dead(Rejected(f"{sight.place}: {wrong}"))
+    if answer.state == "done":
         try:
-            return _decide(drain, looked, look, hints)
+            return _decide(drain, sight)
         except Rejected as never:  # a text that cannot be stored
-            answer = _Answer("dead", str(never)[:500])
+            answer = _dead(never)
     with drain.store.transaction() as tx:
-        _finish(tx, hints, answer, drain.pace)
+        _finish(tx, sight.hints, answer, drain.pace)
     return answer
 
 
-def _decide(drain: Drain, looked: Looked, look: Row, hints: Sequence[Row]) -> _Answer:
-    thing = {"source": looked.source, "entity": looked.entity, "native_id": looked.native_id}
-    facts, answer = dict(looked.facts), _Answer("done")
+def _dead(never: Rejected) -> _Answer:
+    return _Answer("dead", str(never)[:500])
+
+
+def _decide(drain: Drain, sight: _Sight) -> _Answer:
+    """Keep what was seen, what follows from it and that the hints are answered, in one transaction."""
+    source, entity, native_id = sight.thing
+    # The hash by which the same row is known once it has landed, and by which a decision is known to be stale.
+    facts = typed(ENTITIES[entity], row) | {"row_hash": sha256(row)} if (row := sight.row) is not None else {}
     with drain.store.transaction() as tx:
-        tx.rows("lock_object", **thing)
+        tx.rows("lock_object", source=source, entity=entity, native_id=native_id)
         kept = {"gone": not facts, "facts": facts, "facts_sha256": sha256(facts)}
         # Who looked later has kept and decided more than we saw.
-        if tx.run("keep_look", **thing, **look, **kept):
-            drain.decide(tx, looked)
-        _finish(tx, hints, answer, drain.pace)
-    return answer
-
-
-def _look(lookup: Lookup, thing: Thing) -> Looked:
-    source, entity, native_id = thing
-    record = lookup.look_at(entity, native_id)
-    if record is None:
-        return Looked(source=source, entity=entity, native_id=native_id, facts={})
-    row = lookup.translate(entity, record.payload)
-    if failures := failures_of(entity, [row]).get(0):
-        raise Rejected(f"{record.place}: {'; '.join(map(str, failures))}")
-    # The hash by which the same row is known once it has landed, and by which a decision is known to be stale.
-    facts = typed(ENTITIES[entity], row) | {"row_hash": sha256(row)}
-    return Looked(source=source, entity=entity, native_id=native_id, facts=facts)
+        if tx.run("keep_look", source=source, entity=entity, native_id=native_id, **sight.look, **kept):
+            drain.decide(tx, Looked(source=source, entity=entity, native_id=native_id, facts=facts))
+        _finish(tx, sight.hints, sight.answer, drain.pace)
+    return sight.answer
 
 
 def _finish(tx: Transaction, hints: Sequence[Row], answer: _Answer, pace: Pace) -> None:

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from include.twin.payments_disputes import DISPUTED, decided, disputed
 from include.twin.payments_objects import MODELESS, Item, Refused
 from include.twin.web import json_reply
 from include.twin.world import Clock
@@ -29,11 +30,6 @@ _DECLINED = {
     "pm_card_chargeDeclinedInsufficientFunds": "insufficient_funds",
 }
 """https://docs.stripe.com/testing#declined-payments: what to pay with -> why it is refused."""
-
-_DISPUTED = frozenset({"tok_createDispute", "pm_card_createDispute"})
-"""https://docs.stripe.com/testing#disputes: what is paid with these is disputed at once."""
-_DECIDED = {"winning_evidence": "won", "losing_evidence": "lost"}
-"""https://docs.stripe.com/testing#evidence: what is told of a dispute -> how it ends."""
 
 Body = dict[str, Any]
 Form = Mapping[str, str]
@@ -140,8 +136,10 @@ def _charged(book: Book, form: Form, source: str, *, intent: str | None) -> Body
         charge["balance_transaction"] = _moved(book, charge, amount=amount, fee=fee)
     book.put("charges", Item(charge))
     _happened(book, f"charge.{charge['status']}", charge)
-    if source in _DISPUTED:
-        _dispute(book, charge)
+    if source in DISPUTED:
+        dispute = disputed(charge, _new("dp", "dispute", book, {}))
+        book.put("disputes", Item(dispute))
+        _happened(book, "charge.dispute.created", dispute)
     if reason:
         facts = {
             "type": "card_error",
@@ -181,32 +179,18 @@ def _intent(_request: Request, book: Book, form: Form) -> Body:
     return intent
 
 
-def _dispute(book: Book, charge: Body) -> None:
-    dispute = _new("dp", "dispute", book, {}) | {
-        "amount": charge["amount"],
-        "charge": charge["id"],
-        "currency": charge["currency"],
-        "reason": "fraudulent",
-        "status": "needs_response",
-    }
-    book.put("disputes", Item(dispute))
-    _happened(book, "charge.dispute.created", dispute)
-
-
 async def change(request: Request) -> Response:
     """POST /v1/disputes/{id}: evidence decides it at once. Raises Refused."""
     listing, asked = request.app.state.listings["disputes"], request.path_params["id"]
     at = listing.first_at.get(asked)
     if request.path_params["listing"] != "disputes" or at is None:
         raise HTTPException(404)
-    form = dict(parse_qsl((await request.body()).decode(errors="replace")))
-    status = _DECIDED.get(form.get("evidence[uncategorized_text]", ""))
-    book, dispute = request.app.state.book, listing.items[at].body
-    if status:
-        dispute |= {"status": status}
-        book.put("disputes", Item(dispute))
-        _happened(book, "charge.dispute.closed", dispute)
-    return json_reply(dispute)
+    form, book = dict(parse_qsl((await request.body()).decode(errors="replace"))), request.app.state.book
+    dispute = listing.items[at].body
+    if closed := decided(dispute, form):
+        book.put("disputes", Item(closed))
+        _happened(book, "charge.dispute.closed", closed)
+    return json_reply(closed or dispute)
 
 
 def _refund(request: Request, book: Book, form: Form) -> Body:

@@ -28,9 +28,11 @@ def kills(bench: Bench) -> Path:
             wrong = [f"{cell}: {found}" for cell in cells if (found := matrix.difference(cell))]
             recipes[recipe] = {"checkpoints": len(matrix.checkpoints(recipe)), "cells": len(cells)}
             recipes[recipe] |= {"wrong": len(wrong), "examples": wrong[:EXAMPLES]}
+            print(f"{len(wrong)} wrong; ", end="", flush=True)
         for mistake in PLANTED:
             print(f"{mistake} … ", end="", flush=True)
             planted[mistake] = _found_after(matrix, mistake, seed=bench.seed)
+            print(f"found after {planted[mistake]['cells']}; ", end="", flush=True)
     figures: dict[str, Any] = {"recipes": recipes, "planted": planted}
     return keep("kills", {"seed": bench.seed, **figures, "seconds": monotonic() - started})
 

@@ -1,0 +1,39 @@
+"""`tieout delivery` as people use it: what is parked and who mends it, a key decided twofold, and sending it again."""
+
+import json
+
+import pytest
+
+from include import cli
+from include.store.postgres import PostgresStore
+from tests.flows.peers import Peer, half_refused
+from tests.flows.test_delivering import Office, order
+
+
+def test_a_parked_message_names_who_mends_it_and_is_sent_again(
+    store: PostgresStore,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def tieout(*words: str) -> tuple[object, str]:
+        monkeypatch.setenv("TIEOUT_DATABASE_URL", database_url)
+        monkeypatch.setattr("sys.argv", ["tieout", "delivery", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        return ended.value.code or 0, said.out + said.err
+
+    office = Office(store, database_url)
+    office.decide("A", body="10.00")
+    office.deliver(lambda _, messages: half_refused(Peer(), [messages[0], *messages]))
+    office.decide("A", body="99.00")
+    code, listed = tieout("list")
+    assert code == 0
+    assert [word in listed for word in ("VALIDATION_HARD", "Integration", "deals/A", "S1")] == [True] * 4
+    [conflict] = json.loads(tieout("list", "--json")[1])["key_conflicts"]
+    assert (conflict["sent"]["text"], conflict["body"]["text"]) == ("10.00", "99.00")
+    assert tieout("replay")[0] == 1
+    assert "1 on their way again" in tieout("replay", "--key", order("A").key)[1]
+    office.settle()
+    assert office.effects() == ["A"]
