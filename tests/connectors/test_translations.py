@@ -116,7 +116,7 @@ def test_what_a_charge_may_look_like(changed: dict[str, Any], field: str, text: 
 
 
 def test_an_event_becomes_an_attempt():
-    event = {
+    event: dict[str, Any] = {
         "id": "evt_1",
         "type": "charge.failed",
         "created": 1743436800,
@@ -124,7 +124,15 @@ def test_an_event_becomes_an_attempt():
             "object": {
                 "id": "ch_1",
                 "status": "failed",
-                "outcome": {"reason": "do_not_honor"},
+                "outcome": {
+                    "reason": "do_not_honor",
+                    "network_decline_code": "05",
+                    "network_advice_code": "03",
+                    "advice_code": "do_not_try_again",
+                },
+                "payment_method_details": {
+                    "card": {"brand": "mastercard", "fingerprint": "Xt5EWLLDS7FJjR1c"}
+                },
                 "metadata": {"attempt_no": "2", "invoice_id": "I1"},
             }
         },
@@ -138,7 +146,14 @@ def test_an_event_becomes_an_attempt():
         "outcome": "failed",
         "decline_code": "do_not_honor",
         "occurred_at": "2025-03-31T16:00:00+00:00",
+        "network_code": "05",
+        "advice_code": "MAC03",
+        "scheme": "mastercard",
+        "card": "Xt5EWLLDS7FJjR1c",
     }
+    charge = event["data"]["object"]
+    charge["payment_method_details"]["card"]["brand"] = "visa"
+    assert stripe("attempts", event, zone=SINGAPORE)["advice_code"] == "do_not_try_again"
 
 
 @pytest.mark.parametrize(
@@ -228,6 +243,7 @@ def test_an_invoice_is_due_with_its_last_part():
         "gross": "218.11",
         "status": "posted",
         "disputed": "false",
+        "promised_until": None,
     }
 
 

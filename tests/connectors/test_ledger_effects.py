@@ -1,0 +1,107 @@
+"""Messages as acts of a ledger: whose order stands, and what of it is invoiced."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from include.connectors.ledger_effects import LedgerEffects
+from include.domain.delivery import Message, Outcome
+from include.ledger import Booked, NewCreditNote, NewCustomer, NewOrder, NewPayment
+
+TODAY = date(2026, 7, 1)
+SCHEDULE = [
+    {"line": 1, "amount": "600.00", "text": "Gold, June"},
+    {"line": 2, "amount": "600.00", "text": "Gold, July"},
+]
+
+
+@dataclass
+class Books:
+    """A ledger with at most one order; `asked` is what it was asked to do."""
+
+    standing: Booked | None = None
+    asked: list[Any] = field(default_factory=list)
+
+    def order_of(self, opportunity_id: str) -> Booked | None:  # noqa: ARG002 - the protocol's
+        return self.standing
+
+    def order(self, new: NewOrder) -> Booked:
+        self.asked.append(new)
+        return Booked(native_id="7", number="SO-7", state="processing", key=new.key)
+
+    def invoice(self, order_id: str, *, issued_on: date) -> Sequence[Booked]:
+        self.asked.append((order_id, issued_on))
+        return [Booked(native_id="8", number="INV-8", state="posted")]
+
+    def invoice_line(self, order_id: str, *, line: int, key: str, issued_on: date) -> Booked:
+        self.asked.append((order_id, line, key, issued_on))
+        return Booked(native_id="9", number="INV-9", state="posted")
+
+    def customer(self, new: NewCustomer) -> Booked:
+        raise NotImplementedError
+
+    def payment(self, new: NewPayment) -> Booked:
+        raise NotImplementedError
+
+    def credit_note(self, new: NewCreditNote) -> Booked:
+        raise NotImplementedError
+
+
+def order(**more: Any) -> Message:
+    body = {
+        "opportunity_id": "006A",
+        "customer_id": "C1",
+        "order_date": "2026-06-20",
+        "product": "PLAN",
+        "text": "Gold",
+        "currency": "SGD",
+        "amount": "1200.00",
+    }
+    return Message(key="k1", kind="order", target="erp", subject="opportunities/006A", body=body | more)
+
+
+def invoice(**more: Any) -> Message:
+    body = {"order_id": "7", "opportunity_id": "006A", "period_start": "2026-06-20"} | more
+    return Message(key="k2", kind="invoice", target="erp", subject="orders/7", body=body)
+
+
+def sent(books: Books, message: Message) -> Outcome:
+    return LedgerEffects(books, today=lambda: TODAY).send([message])[message.key]
+
+
+def test_an_order_has_one_line_or_one_for_each_period() -> None:
+    books = Books()
+    sent(books, order())
+    sent(books, order(schedule=SCHEDULE, po_number="PO-7"))
+    whole, by_line = books.asked
+    assert [(one.unit_price, one.text) for one in whole.lines] == [(Decimal("1200.00"), "Gold")]
+    assert [(one.unit_price, one.text) for one in by_line.lines] == [
+        (Decimal("600.00"), "Gold, June"),
+        (Decimal("600.00"), "Gold, July"),
+    ]
+    assert (whole.line_by_line, by_line.line_by_line, by_line.po_number) == (False, True, "PO-7")
+
+
+@pytest.mark.parametrize(
+    ("key", "state", "result"),
+    [
+        ("", "processing", "found"),  # by hand
+        ("other", "done", "found"),
+        ("k1", "processing", "confirmed"),  # ours, of an attempt whose end nobody saw
+        ("", "draft", "confirmed"),  # nobody's order yet
+    ],
+)
+def test_an_order_that_stands_is_ours_or_somebody_elses_by_its_key(key: str, state: str, result: str) -> None:
+    books = Books(standing=Booked(native_id="5", number="SO-5", state=state, key=key))
+    assert sent(books, order()).result == result
+
+
+def test_an_invoice_is_of_the_whole_order_or_of_a_line_under_the_messages_key() -> None:
+    books = Books()
+    assert sent(books, invoice()).remote_id == "8"
+    assert sent(books, invoice(line=2)).remote_id == "9"
+    assert books.asked == [("7", TODAY), ("7", 2, "k2", TODAY)]
