@@ -4,7 +4,6 @@ Every worker has clients of its own: threads share none but the store.
 """
 # ruff: noqa: PLC0415  # looked up and imported inside tasks only, as in include/wiring.py
 
-import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -36,11 +35,7 @@ if TYPE_CHECKING:
     from include.policy import Policy
 
 # One active run is all Airflow allows a @continuous DAG, so two of those can never overlap.
-RELAY = (
-    CronTriggerTimetable("*/3 * * * *", timezone="UTC", run_immediately=True)
-    if wiring.EVERY_TEN_MINUTES
-    else None
-)
+RELAY = CronTriggerTimetable("*/3 * * * *", timezone="UTC") if wiring.EVERY_TEN_MINUTES else None
 """A run begins every three minutes and works until the next one is at work."""
 
 AGAIN_WHEN_KILLED = ExceptionRetryPolicy(
@@ -56,8 +51,6 @@ FOLLOW_S, FOLLOW_AT_ONCE, FOLLOW_PATIENCE_S = 0.5, 50, 5.0
 """What landed is told by the handful, and gives way for some seconds to what is live."""
 
 NEEDED = ("accounts", "opportunities", "customers", "orders", "invoices", "credit_notes", "subscriptions")
-
-log = logging.getLogger(__name__)
 
 Clients = Callable[[], "SalesforceClient"]
 SellerOf = Callable[[], "Billing"]
