@@ -31,7 +31,7 @@ HOME = Home(BENCH / "live")
 SEED, SIZE = 11, 1_000
 LOOK_S = 0.01
 INVOICES = 100
-GIVE_UP_S = 60.0
+GIVE_UP_S, HEALTHY_S = 60.0, 600.0
 FLOOR_DAG = "bench_floor"
 LANE_DAG = "fast_lane"
 BUNDLES = [
@@ -47,7 +47,8 @@ PROGRESS = """
 SELECT (SELECT count(*) FROM delivery.outbox) AS said,
     (SELECT max(batch || place) FROM delivery.told WHERE name = 'payments') AS told,
     (SELECT count(*) FROM delivery.outbox
-     WHERE state IN ('queued', 'called', 'uncertain') AND next_at <= clock_timestamp()) AS due
+     WHERE state IN ('queued', 'called', 'uncertain') AND next_at <= clock_timestamp())
+    + (SELECT count(*) FROM delivery.inbox WHERE state IN ('new', 'taken')) AS due
 """
 
 
@@ -213,7 +214,11 @@ def raised() -> Iterator[Stage]:
     if not (world / "manifest.json").exists():
         generate_world(out=world, seed=SEED, size=SIZE, profile="default")
     steps = Steps(crash_log=HOME.logs / "crash.log")
-    with patch.object(services, "airflow_environment", _with_our_dags(services.airflow_environment)):
+    patient = partial(services.wait_until_healthy, timeout_s=HEALTHY_S)
+    with (
+        patch.object(services, "airflow_environment", _with_our_dags(services.airflow_environment)),
+        patch.object(services, "wait_until_healthy", patient),
+    ):
         try:
             with server(HOME) as urls:
                 # The twin begins anew with the world's rows, and so must what we know of it.
@@ -244,10 +249,13 @@ def _read_in(stage: Stage) -> None:
     runs = {dag_id: airflow.trigger(dag_id, start=start, end=end) for dag_id in EXTRACTIONS}
     *_, states = airflow.follow(runs, timeout_s=RUN_TIMEOUT_S)
     assert all(one.state == "success" for one in states.values()), states
-    wait_until(
-        partial(_all_told, stage), what="what follows from the world was told", give_up_s=RUN_TIMEOUT_S
-    )
+    settle(stage)
     stage.floor(2)
+
+
+def settle(stage: Stage) -> None:
+    """Wait until the lane has nothing left to do."""
+    wait_until(partial(_all_told, stage), what="the lane has done what there is", give_up_s=RUN_TIMEOUT_S)
 
 
 def _all_told(stage: Stage) -> bool:
