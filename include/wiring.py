@@ -5,6 +5,7 @@ Looked up inside tasks only, never while a DAG file is parsed; what is heavy to 
 # ruff: noqa: PLC0415  # every parse of every DAG file would pay for vendors' libraries
 
 import os
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ from airflow.sdk.log import mask_secret
 from include.ports import Fatal, Rejected, Retryable, Source, Store, Uncertain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from simple_salesforce.api import Salesforce
 
@@ -86,6 +87,15 @@ def store() -> Store:
     from include.store.postgres import PostgresStore
 
     return PostgresStore(database_url())
+
+
+@contextmanager
+def kept_store() -> "Iterator[Store]":
+    """The same for who asks often: where the store can, its connections stay open until the end."""
+    plain = store()
+    keeping: Callable[[], AbstractContextManager[Store]] | None = getattr(plain, "keeping", None)
+    with keeping() if keeping else nullcontext(plain) as kept:
+        yield kept
 
 
 def database_url() -> str:

@@ -1,11 +1,12 @@
 """Airflow to the webhooks' door: its connections become the endpoint's secrets and the place where hints are kept."""
 # ruff: noqa: PLC0415  # imported once something knocks, as in include/wiring.py
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
@@ -25,17 +26,20 @@ class Door:
 
     secrets: Sequence[str]
     livemode: bool
-    store: Store
     looked_up_at: float
+    store: Store
+    close: Callable[[], None]
 
     @classmethod
     def open(cls) -> "Door":
-        """Look the connections up. Raises Fatal when the endpoint has no secret."""
-        connection = BaseHook.get_connection("payments_webhook")
-        if not connection.password:
-            raise Fatal("connection payments_webhook has no password; the endpoint's secret belongs there")
-        livemode = bool(connection.extra_dejson.get("livemode"))
-        return cls(connection.password.split(), livemode, wiring.store(), monotonic())
+        """Look the connections up; to be closed. Raises Fatal when the endpoint has no secret."""
+        with ExitStack() as stack:
+            store = stack.enter_context(wiring.kept_store())
+            return cls(**_endpoint(), store=store, close=stack.pop_all().close)
+
+    def renewed(self) -> "Door":
+        """With what the connection says of the endpoint now."""
+        return replace(self, **_endpoint())
 
     @property
     def fresh(self) -> bool:
@@ -73,7 +77,18 @@ class Door:
 def receive(body: bytes, signature: str) -> str:
     """Keep the hint in a payments event; what became of it. Raises a Refused that says what to answer."""
     door = Door.open()
-    found = door.read(body, signature)
-    if isinstance(found, str):
-        return found
-    return "kept" if door.keep([found]) else "known"
+    try:
+        found = door.read(body, signature)
+        if isinstance(found, str):
+            return found
+        return "kept" if door.keep([found]) else "known"
+    finally:
+        door.close()
+
+
+def _endpoint() -> dict[str, Any]:
+    connection = BaseHook.get_connection("payments_webhook")
+    if not connection.password:
+        raise Fatal("connection payments_webhook has no password; the endpoint's secret belongs there")
+    livemode = bool(connection.extra_dejson.get("livemode"))
+    return {"secrets": connection.password.split(), "livemode": livemode, "looked_up_at": monotonic()}

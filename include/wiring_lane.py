@@ -1,10 +1,9 @@
 """The fast lane, put together: who answers hints, who delivers to whom, who watches what, who follows what landed.
 
-Every worker has clients and a store of its own: threads share none.
+Every worker has clients of its own: threads share none but the store.
 """
 # ruff: noqa: PLC0415  # looked up and imported inside tasks only, as in include/wiring.py
 
-import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,11 +36,7 @@ if TYPE_CHECKING:
     from include.policy import Policy
 
 # One active run is all Airflow allows a @continuous DAG, so two of those can never overlap.
-RELAY = (
-    CronTriggerTimetable("*/3 * * * *", timezone="UTC", run_immediately=True)
-    if wiring.EVERY_TEN_MINUTES
-    else None
-)
+RELAY = CronTriggerTimetable("*/3 * * * *", timezone="UTC") if wiring.EVERY_TEN_MINUTES else None
 """A run begins every three minutes and works until the next one is at work."""
 
 AGAIN_WHEN_KILLED = ExceptionRetryPolicy(
@@ -49,6 +44,7 @@ AGAIN_WHEN_KILLED = ExceptionRetryPolicy(
 )
 
 INBOX, ERP, CRM = "inbox", "erp", "salesforce"
+TARGETS = (CRM, ERP, "payments")
 LOOKERS = HANDS = 2
 """Who answer hints, and who deliver to the CRM: while one waits for an answer the other writes down what came of it."""
 
@@ -60,8 +56,6 @@ NEEDED = (
     *("customers", "orders", "invoices", "credit_notes", "subscriptions"),
 )
 
-log = logging.getLogger(__name__)
-
 Clients = Callable[[], "SalesforceClient"]
 SellerOf = Callable[[], "Billing"]
 
@@ -71,39 +65,33 @@ def run_fast_lane(*, seconds: float) -> Counter[str]:
 
     Raises the worst Stop met, when it is over.
     """
-    store, policy, clients = wiring.store(), wiring.policy(), wiring.salesforce_clients()
-    seller = _once(wiring_effects.billing)
-    targets = [
-        one
-        for hand in range(HANDS)
-        for one in wiring_effects.targets(clients)
-        if not hand or one.system == CRM
-    ]
-    lane = Lane(
-        [
-            *(Worker(part=INBOX, act=_answering(policy, clients, seller)) for _ in range(LOOKERS)),
-            *(Worker(part=target.system, act=_delivering(target, policy, seller)) for target in targets),
-            *(
-                Worker(part=watch.name, act=_watching(watch), pause_s=_pace(watch), steady=True)
-                for watch in _watches(clients)
-            ),
-            Worker(
-                part="landed", act=Follower(wiring.store(), policy, seller).follow, pause_s=lambda: FOLLOW_S
-            ),
-        ]
-    )
-    # All is at hand: whoever works until now may stop.
-    with store.transaction() as tx:
-        number = int(tx.rows("begin_lane")[0]["lane_id"])
-    lane.run(partial(_due, store, number, sorted({target.system for target in targets})), seconds=seconds)
+    with wiring.kept_store() as store:
+        lane = Lane(list(_workers(store)))
+        # All is at hand: whoever works until now may stop.
+        with store.transaction() as tx:
+            number = int(tx.rows("begin_lane")[0]["lane_id"])
+        lane.run(partial(_due, store, number), seconds=seconds)
     if lane.stops:
         raise next((stop for stop in lane.stops.values() if isinstance(stop, Fatal)), *lane.stops.values())
     return lane.done
 
 
-def _due(store: Store, lane: int, targets: list[str]) -> Due:
+def _workers(store: Store) -> Iterator[Worker]:
+    policy, clients, seller = wiring.policy(), wiring.salesforce_clients(), _once(wiring_effects.billing)
+    for _ in range(LOOKERS):
+        yield Worker(part=INBOX, act=_answering(store, policy, clients, seller))
+    for hand in range(HANDS):
+        for target in wiring_effects.targets(clients):
+            if not hand or target.system == CRM:
+                yield Worker(part=target.system, act=_delivering(store, target, policy, seller))
+    for watch in _watches(clients):
+        yield Worker(part=watch.name, act=_watching(store, watch), pause_s=_pace(watch), steady=True)
+    yield Worker(part="landed", act=Follower(store, policy, seller).follow, pause_s=lambda: FOLLOW_S)
+
+
+def _due(store: Store, lane: int) -> Due:
     with store.transaction() as tx:
-        [found] = tx.rows("work_due", lane=lane, targets=targets)
+        [found] = tx.rows("work_due", lane=lane, targets=list(TARGETS))
     return Due([*found["targets"], *([INBOX] if found["hints"] else [])], found["relieved"])
 
 
@@ -117,10 +105,12 @@ def _is_read_in(store: Store) -> bool:
 # --- answering hints
 
 
-def _answering(policy: "Policy", clients: Clients, seller: SellerOf) -> Callable[[Wake], Counter[str]]:
+def _answering(
+    store: Store, policy: "Policy", clients: Clients, seller: SellerOf
+) -> Callable[[Wake], Counter[str]]:
     from include.flows.drain_inbox import drain_inbox
 
-    drain = _drain(policy, clients, seller)
+    drain = _drain(store, policy, clients, seller)
 
     def answer(wake: Wake) -> Counter[str]:
         states = drain_inbox(drain, rounds=1)
@@ -131,7 +121,7 @@ def _answering(policy: "Policy", clients: Clients, seller: SellerOf) -> Callable
     return answer
 
 
-def _drain(policy: "Policy", clients: Clients, seller: SellerOf) -> "Drain":
+def _drain(store: Store, policy: "Policy", clients: Clients, seller: SellerOf) -> "Drain":
     from include.connectors.salesforce.source import SalesforceSource
     from include.connectors.stripe.lookup import StripeLookup
     from include.flows.create_order import decide_deals
@@ -147,9 +137,9 @@ def _drain(policy: "Policy", clients: Clients, seller: SellerOf) -> "Drain":
 
     lookups: dict[str, Lookup] = {
         "payments": StripeLookup(wiring.payments_client(), zone=wiring.ZONE),
-        CRM: Sold(SalesforceSource(clients()), wiring.store(), seller),
+        CRM: Sold(SalesforceSource(clients()), store, seller),
     }
-    return Drain(wiring.store(), lookups, decide, policy.delivery.pace)
+    return Drain(store, lookups, decide, policy.delivery.pace)
 
 
 @dataclass
@@ -183,10 +173,10 @@ class Sold:
 # --- delivering
 
 
-def _delivering(target: Target, policy: "Policy", seller: SellerOf) -> Callable[[Wake], Counter[str]]:
+def _delivering(
+    store: Store, target: Target, policy: "Policy", seller: SellerOf
+) -> Callable[[Wake], Counter[str]]:
     from include.flows.deliver_outbox import deliver_outbox
-
-    store = wiring.store()
 
     def deliver(wake: Wake) -> Counter[str]:
         outcomes = deliver_outbox(store, target, pace=policy.delivery.pace)
@@ -222,10 +212,8 @@ def _watches(clients: Clients) -> Iterator[Watch]:
     yield SalesforceWatch(clients())
 
 
-def _watching(watch: Watch) -> Callable[[Wake], Counter[str]]:
+def _watching(store: Store, watch: Watch) -> Callable[[Wake], Counter[str]]:
     from include.flows.poll_hints import poll_hints
-
-    store = wiring.store()
 
     def glance(wake: Wake) -> Counter[str]:
         news = poll_hints(watch, store)
@@ -281,7 +269,7 @@ class Follower:
         return _named(decided + tell_subscriptions(self.store, self.policy, today=today))
 
     def _gives_way(self) -> bool:
-        if not _due(self.store, 0, [CRM]).parts:
+        if CRM not in _due(self.store, 0).parts:
             self.waits_until = None
             return False
         self.waits_until = self.waits_until or monotonic() + FOLLOW_PATIENCE_S

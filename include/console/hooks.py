@@ -4,7 +4,7 @@ Who knocks at the same moment shares a commit: while one is under way the next h
 transaction a moment and not one each.
 """
 
-from asyncio import Future, Task, create_task, get_running_loop
+from asyncio import Future, Lock, Task, create_task, get_running_loop
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -42,21 +42,29 @@ class Porter:
     def __init__(self, open_door: Callable[[], Door]) -> None:
         self._open_door = open_door
         self._door: Door | None = None
+        self._key = Lock()
         self._waiting: list[tuple[Hint, Future[bool]]] = []
         self._keeping: Task[None] | None = None
 
     async def receive(self, body: bytes, signature: str) -> str:
         """What became of the event, said only once its hint is durable. Raises a Refused, Retryable, Fatal."""
-        if self._door is None or not self._door.fresh:
-            self._door = await run_in_threadpool(self._open_door)
-        found = self._door.read(body, signature)
+        door = await self._at_hand()
+        found = door.read(body, signature)
         if isinstance(found, str):
             return found
         kept: Future[bool] = get_running_loop().create_future()
         self._waiting.append((found, kept))
         if self._keeping is None or self._keeping.done():
-            self._keeping = create_task(self._keep(self._door))
+            self._keeping = create_task(self._keep(door))
         return "kept" if await kept else "known"
+
+    async def _at_hand(self) -> Door:
+        async with self._key:  # who come first at once open it once
+            if self._door is None:
+                self._door = await run_in_threadpool(self._open_door)
+            elif not self._door.fresh:
+                self._door = await run_in_threadpool(self._door.renewed)
+            return self._door
 
     async def _keep(self, door: Door) -> None:
         while self._waiting:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import requests
 
 from tests.bench.places import keep
-from tests.bench.stage import Stage, spread, wait_until
+from tests.bench.stage import Stage, settle, spread, wait_until
 
 MINOR = 100
 PER_SECOND, FOR_S, CROWD = 20, 300, 2_000
@@ -90,6 +90,7 @@ def acknowledged(stage: Stage, *, samples: int) -> Path:
         "statuses": dict(statuses),
         "held": held[0]["n"],
     }
+    settle(stage)
     return keep("latency-ack", {**figures, "floor": spread(floor)})
 
 

@@ -31,7 +31,7 @@ HOME = Home(BENCH / "live")
 SEED, SIZE = 11, 1_000
 LOOK_S = 0.01
 INVOICES = 100
-GIVE_UP_S = 60.0
+GIVE_UP_S, HEALTHY_S = 60.0, 600.0
 FLOOR_DAG = "bench_floor"
 LANE_DAG = "fast_lane"
 BUNDLES = [
@@ -47,7 +47,8 @@ PROGRESS = """
 SELECT (SELECT count(*) FROM delivery.outbox) AS said,
     (SELECT max(batch || place) FROM delivery.told WHERE name = 'payments') AS told,
     (SELECT count(*) FROM delivery.outbox
-     WHERE state IN ('queued', 'called', 'uncertain') AND next_at <= clock_timestamp()) AS due
+     WHERE state IN ('queued', 'called', 'uncertain') AND next_at <= clock_timestamp())
+    + (SELECT count(*) FROM delivery.inbox WHERE state IN ('new', 'taken')) AS due
 """
 
 
@@ -78,19 +79,13 @@ class Stage:
     def charge(self, invoice_id: str, *, minor: int, http: requests.Session | None = None) -> dict[str, Any]:
         """A payment is made; the event of it."""
         form = {"amount": minor, "currency": "sgd", "source": "tok_visa", "metadata[invoice_id]": invoice_id}
-        made = (http or self.http).post(
-            f"{self.payments}/v1/charges", form, auth=(self.secrets.payments_key, ""), timeout=30
-        )
+        web, key = http or self.http, (self.secrets.payments_key, "")
+        made = web.post(f"{self.payments}/v1/charges", form, auth=key, timeout=30)
         made.raise_for_status()
         charge = made.json()
-        return {
-            "id": f"evt_for_{charge['id']}",
-            "object": "event",
-            "type": "charge.succeeded",
-            "created": charge["created"],
-            "livemode": False,
-            "data": {"object": charge},
-        }
+        newest = {"limit": 100}
+        events = web.get(f"{self.payments}/v1/events", params=newest, auth=key, timeout=30).json()["data"]
+        return next(event for event in events if event["data"]["object"]["id"] == charge["id"])
 
     def sign(self, event: dict[str, Any]) -> tuple[bytes, dict[str, str]]:
         """Body and headers of a webhook, as the twin's sender has them."""
@@ -213,7 +208,11 @@ def raised() -> Iterator[Stage]:
     if not (world / "manifest.json").exists():
         generate_world(out=world, seed=SEED, size=SIZE, profile="default")
     steps = Steps(crash_log=HOME.logs / "crash.log")
-    with patch.object(services, "airflow_environment", _with_our_dags(services.airflow_environment)):
+    patient = partial(services.wait_until_healthy, timeout_s=HEALTHY_S)
+    with (
+        patch.object(services, "airflow_environment", _with_our_dags(services.airflow_environment)),
+        patch.object(services, "wait_until_healthy", patient),
+    ):
         try:
             with server(HOME) as urls:
                 # The twin begins anew with the world's rows, and so must what we know of it.
@@ -244,10 +243,13 @@ def _read_in(stage: Stage) -> None:
     runs = {dag_id: airflow.trigger(dag_id, start=start, end=end) for dag_id in EXTRACTIONS}
     *_, states = airflow.follow(runs, timeout_s=RUN_TIMEOUT_S)
     assert all(one.state == "success" for one in states.values()), states
-    wait_until(
-        partial(_all_told, stage), what="what follows from the world was told", give_up_s=RUN_TIMEOUT_S
-    )
+    settle(stage)
     stage.floor(2)
+
+
+def settle(stage: Stage) -> None:
+    """Wait until the lane has nothing left to do."""
+    wait_until(partial(_all_told, stage), what="the lane has done what there is", give_up_s=RUN_TIMEOUT_S)
 
 
 def _all_told(stage: Stage) -> bool:

@@ -7,6 +7,7 @@ import pytest
 import requests
 from simple_salesforce.api import Salesforce
 
+from include.connectors.salesforce import watch as watch_module
 from include.connectors.salesforce.client import SalesforceClient, guarded_session
 from include.connectors.salesforce.session import OneLogin
 from include.connectors.salesforce.watch import SalesforceWatch
@@ -132,6 +133,15 @@ def test_a_deal_that_was_deleted_is_told(crm: SalesforceClient) -> None:
     watcher.sees()
     crm.call("DELETE", f"sobjects/Opportunity/{DEAL}")
     assert [sign.native_id for sign in watcher.sees()] == [DEAL]
+
+
+def test_a_mass_change_is_left_to_the_reads(crm: SalesforceClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    watcher = Watcher(SalesforceWatch(crm))
+    watcher.sees()
+    for deal in (DEAL, OTHER):
+        stage(crm, deal, "Closed Won")
+    monkeypatch.setattr(watch_module, "MANY", 1)
+    assert watcher.sees() == []
 
 
 def test_glances_take_no_more_than_their_share_of_the_days_calls(crm: SalesforceClient) -> None:

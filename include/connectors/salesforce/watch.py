@@ -5,6 +5,7 @@ time before is read again, with an overlap, for transactions that took long. Sta
 the second that is still running may change in it once more, so it is told again under another name when that is over.
 """
 
+import logging
 from datetime import datetime, timedelta
 
 from simple_salesforce.format import format_soql
@@ -26,7 +27,12 @@ CALLS_SHARE = 0.3
 """Share of the day's calls glances may take."""
 
 ROWS = 2_000
+MANY = 200
+"""More deals than this do not change by hand: looking at each would cost a call, and reading them all costs one."""
+
 COLUMNS = f"Id, IsWon, {STAMP} FROM {SOBJECTS['opportunities']}"
+
+log = logging.getLogger(__name__)
 
 
 class SalesforceWatch:
@@ -56,6 +62,12 @@ class SalesforceWatch:
         rows, now = self._changed(since)
         if deep:
             settled = now - SETTLE
+        if len(rows) > MANY:
+            log.warning(
+                "Salesforce: %d deals changed at once; the ten-minute read takes them, in few calls",
+                len(rows),
+            )
+            rows = []
         position = {"looked": now.isoformat(), "settled": min(settled, now).isoformat()}
         return Glance(signs=[_sign(row, now) for row in rows if usable(row.get("Id"))], next_cursor=position)
 
