@@ -51,8 +51,10 @@ def check_quality(
 
     `database_url` is the store's. `mirror` holds invoices that must be the ERP's; it is asked now, so that a day that
     was long over when it was first run is held against what the mirror holds today. A broken expectation raises
-    nothing: `publish_run` refuses the day where policy says so. Raises Fatal when the day was not reconciled or an
-    expectation cannot be evaluated, Retryable when Postgres or the mirror is away; a mirror that refuses us is not asked.
+    nothing: `publish_run` refuses the day where policy says so; a mirror that refuses us is not asked.
+
+    Raises Fatal when the day was not reconciled or an expectation cannot be evaluated, Retryable when Postgres or the
+    mirror is away.
     """
     started = monotonic()
     with store.transaction() as tx:
