@@ -51,17 +51,19 @@ def check_quality(
 
     `database_url` is the store's. `mirror` holds invoices that must be the ERP's; it is asked now, so that a day that
     was long over when it was first run is held against what the mirror holds today. A broken expectation raises
-    nothing: `publish_run` refuses the day where policy says so. Raises Fatal when the day was not reconciled or an
-    expectation cannot be evaluated, Retryable when Postgres or the mirror is away.
+    nothing: `publish_run` refuses the day where policy says so; a mirror that refuses us is not asked.
+
+    Raises Fatal when the day was not reconciled or an expectation cannot be evaluated, Retryable when Postgres or the
+    mirror is away.
     """
     started = monotonic()
     with store.transaction() as tx:
         run = _run_of(tx, as_of)
         if run["checked_at"]:
             return Checked(run["run_id"], known=True)
-    held = mirror.invoices() if mirror else []
+    mirrored, unasked = _mirrored(mirror)
     with store.transaction() as tx:
-        _measure(tx, run, as_of=as_of, policy=policy, mirrored=held)
+        _measure(tx, run, as_of=as_of, policy=policy, mirrored=mirrored)
     measuring_s = monotonic() - started
     day = Day(as_of, _held(run["held"]), policy.calendars.own)
     snapshot = Snapshot(run["run_id"], as_of, run["batch_through"], run["rules_sha256"])
@@ -85,7 +87,7 @@ def check_quality(
             run_id=run["run_id"],
             checking_s=round(checking_s, 3),
             rendering_s=round(rendering_s, 3),
-            not_held=not_held(day),
+            not_held=not_held(day) + unasked,
         )
         tx.run("forget_old_pages", days=policy.quality.pages_days)
     verdicts = Counter(row[_RESULTS.index("verdict")] for row in rows)
@@ -98,6 +100,14 @@ def _run_of(tx: Transaction, as_of: date) -> Row:
         raise Fatal(f"{as_of} was not reconciled yet")
     tx.run("lock_quality", run_id=found[0]["run_id"])
     return tx.rows("run_to_check", as_of=as_of)[0]
+
+
+def _mirrored(mirror: Mirror | None) -> tuple[Sequence[HeldInvoice], list[str]]:
+    """What the mirror holds, and what could not be asked: one that refuses us is told, and stops no day."""
+    try:
+        return (mirror.invoices() if mirror else []), []
+    except Fatal as refused:
+        return [], [f"invoices in Salesforce ({refused})"]
 
 
 def _held(loaded: Mapping[str, Any]) -> frozenset[str]:
@@ -154,6 +164,8 @@ def _rows(tx: Transaction, run_id: UUID, judged: Sequence[Judged], policy: Polic
         }
         verdict = "pass" if one.met else "fail" if blocks else "warn"
         sentence = expected.holds if one.met else expected.broken.format(**words)
+        if expected.limits and one.unexpected is None:
+            sentence = f"Nothing to judge: {expected.name}."
         facts = [expected.suite, expected.name, place, verdict, sentence, observed, rule.owner]
         yield [run_id, *facts, one.checked, one.unexpected]
 
@@ -175,7 +187,7 @@ def _observed(tx: Transaction, run_id: UUID, one: Judged) -> str:
         )
     if one.unexpected is not None:
         return f"{one.unexpected:,} of {one.checked or 0:,}"
-    return one.observed or "nothing"
+    return one.observed or "none"
 
 
 def _plain(number: Any) -> str:

@@ -6,7 +6,7 @@ from datetime import date
 
 from include.domain.business_days import Calendar
 from include.domain.entities import ENTITIES, Entity, Field, Kind
-from include.policy.quality import Freshness, Quality
+from include.policy.quality import Drift, Freshness, Quality
 from include.validation import expected as that
 from include.validation.expected import Expected, Limits
 
@@ -44,7 +44,7 @@ class Day:
 
 def suites(quality: Quality, freshness: Freshness, day: Day) -> list[Expected]:
     """Every expectation that can be asked of the day, in the order people read them."""
-    of_all = [*_freshness(freshness, day), *_measures(quality)]
+    of_all = [*_freshness(freshness, day), *_reading(quality), *_drift(quality.drift), *_agreement()]
     return of_all + [
         one for name, spec in ENTITIES.items() if name in day.held for one in _of(spec, quality, day)
     ]
@@ -144,11 +144,7 @@ def _freshness(freshness: Freshness, day: Day) -> Iterator[Expected]:
                 yield that.newest(entity, spec.dated_on, since=since, business_days=days)
 
 
-def _measures(quality: Quality) -> Iterator[Expected]:
-    drift, before = (
-        quality.drift,
-        f"the {quality.drift.windows} times {quality.drift.window_days} days before",
-    )
+def _reading(quality: Quality) -> Iterator[Expected]:
     yield that.measured(
         "reading",
         "read",
@@ -165,6 +161,10 @@ def _measures(quality: Quality) -> Iterator[Expected]:
         holds="What was held the day before is still held.",
         broken=f"More than {quality.fewer_percent_max} % of what was held the day before is gone: {{observed}}.",
     )
+
+
+def _drift(drift: Drift) -> Iterator[Expected]:
+    before = f"the {drift.windows} times {drift.window_days} days before"
     for measure, limit, what in (
         ("volume", drift.volume_sigmas, "as many facts as"),
         ("amounts", drift.amount_percent, "amounts about as high as"),
@@ -179,6 +179,9 @@ def _measures(quality: Quality) -> Iterator[Expected]:
             holds=f"The newest {drift.window_days} days have {what} {before}.",
             broken=f"The newest {drift.window_days} days do not have {what} {before}: {{observed}}.",
         )
+
+
+def _agreement() -> Iterator[Expected]:
     for what, of, one, other in (
         ("payouts", "as the payments platform paid out", "the bank booked", "platform and bank"),
         ("invoices", "as the ERP issued, of those it was told", "Salesforce holds", "ERP and Salesforce"),

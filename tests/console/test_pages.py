@@ -259,7 +259,7 @@ def test_verdicts_are_told_with_what_they_cost_and_what_was_not_asked(checked: F
     page = get(checked, path).text
     assert "1 of 2 expectations met" in page
     assert "Rendering took 1.1 s of 8.0 s" in page
-    assert "nothing of it is held: credit notes" in page
+    assert "nothing of it is held or shown to us: credit notes" in page
     assert "▲ not met" in page
     assert 'href="/tieout/quality/2026-06-30/invoices.html"' in page
 

@@ -136,6 +136,29 @@ def test_nothing_personal_and_nothing_hostile_leaves_with_the_verdicts(books: Bo
         assert not any(word in text for word in (*CANARY.split(), "<script", "http", HOSTILE_CURRENCY + " "))
 
 
+def test_a_mirror_that_refuses_us_is_told_and_stops_no_day() -> None:
+    from include.flows.check_quality import _mirrored  # noqa: PLC0415
+
+    class Refusing:
+        def invoices(self) -> list[HeldInvoice]:
+            raise Fatal("Salesforce refused (400 INVALID_FIELD)")
+
+    assert _mirrored(Refusing()) == ([], ["invoices in Salesforce (Salesforce refused (400 INVALID_FIELD))"])
+    assert _mirrored(None) == ([], [])
+
+
+def test_what_could_not_be_judged_is_not_called_met(books: Books) -> None:
+    from include.flows.check_quality import _rows  # noqa: PLC0415
+    from include.validation.checkpoint import Judged  # noqa: PLC0415
+    from include.validation.suites import Day, suites  # noqa: PLC0415
+
+    day = Day(AS_OF, frozenset(), POLICY.calendars.own)
+    asked = suites(POLICY.quality, POLICY.freshness, day)
+    with PostgresStore(books.url).transaction() as tx:
+        rows = list(_rows(tx, GOOD, [Judged(one, True, None, None, None) for one in asked], POLICY))  # noqa: FBT003
+    assert {row[5].partition(":")[0] for row in rows} == {"Nothing to judge"}
+
+
 def test_a_run_is_checked_once(books: Books) -> None:
     from include.flows.check_quality import check_quality  # noqa: PLC0415
 
