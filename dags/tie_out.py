@@ -7,14 +7,12 @@ of the day and before. **check** runs the invariants of sql/checks, **quality** 
 
 On call
 - A day may be run again: the same inputs give the same run, and mail readers fold a repeated report.
-- A past day is told as known then, restated where later facts differ: `airflow backfill create --dag-id tie_out`
-  from and to its midnight in Singapore. A run triggered by hand ties out the last day over by its logical date.
+- A past day, as it was known then: `airflow backfill create --dag-id tie_out` with that day's midnight in
+  Singapore as both dates (`2026-06-30T00:00:00+08:00`). By hand: the last day over by the run's logical date.
 - **sources_complete** keeps waiting: its message names the sources; see their extract DAGs. It asks for hours.
-- **check** fails: a bug, not data. Keep the database as it is and page the platform's owner.
-- **quality** fails: an expectation could not be asked, a bug. Verdicts are under Tie-out, Data quality.
+- **check** or **quality** fails: a bug, not data. Keep the database as it is and page the platform's owner.
 - **publish** fails: its message names the proofs or expectations that failed. Mend the source first.
-- **report** fails: its message says how many did not get their mail and why; the others did. Clear it to try
-  those again, also where nobody knows whether a mail arrived: it goes out under the same Message-ID.
+- **report** fails: its message says how many got no mail, and why. Clear it: they are tried again, nobody twice.
 """
 
 # ruff: noqa: PLC0415  # the flows load data libraries, which every parse of this file would pay for

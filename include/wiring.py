@@ -237,6 +237,11 @@ def day_end() -> datetime:
     return datetime.combine(as_of() + timedelta(days=1), time(), tzinfo=ZONE)
 
 
+def day_as_known() -> dict[str, Any]:
+    """The business day of the running task, and its end where it is told as it was known then."""
+    return {"as_of": as_of(), "known_by": day_end() if is_past() else None}
+
+
 def is_past() -> bool:
     """Whether the running task belongs to a backfill: its day is told as it was known then."""
     return bool(get_current_context()["dag_run"].run_type == "backfill")

@@ -3,21 +3,18 @@
 import asyncio
 import email
 import email.policy
-import socket
 import time
 from base64 import b64encode
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
 
 from include.connectors.mail import client
 from include.connectors.mail.client import MailPostman, MailServer, compose
 from include.ports import Fatal, Rejected, Report, Retryable, Stop, Uncertain
+from tests.connectors.smtp import Mailbox, parsed, serving
 
 PICTURE = b"\x89PNG a bar"
 REPORT = Report(
@@ -29,32 +26,6 @@ REPORT = Report(
     attachments={"aging.csv": b"a,b\r\n1,2\r\n"},
 )
 FINANCE = ["finance@example.com", "cfo@example.com"]
-
-
-class Mailbox:
-    def __init__(self) -> None:
-        self.received: list[Any] = []
-
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802  # the name aiosmtpd calls
-        self.received.append(envelope)
-        return "250 kept"
-
-
-@contextmanager
-def serving(handler: Any) -> Iterator[MailServer]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    controller = Controller(handler, hostname="127.0.0.1", port=port)
-    controller.start()
-    try:
-        yield MailServer(host="127.0.0.1", port=port, sender="tieout@example.com", security="none")
-    finally:
-        controller.stop()
-
-
-def parsed(envelope: Any) -> Any:
-    return email.message_from_bytes(envelope.content, policy=email.policy.default)
 
 
 def test_a_report_arrives_as_text_html_and_attachments():

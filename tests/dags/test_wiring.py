@@ -146,9 +146,11 @@ def test_reports_are_told_everything_they_ask_for(connect: Connect, monkeypatch:
 def test_only_a_backfill_tells_a_day_after_the_fact(
     monkeypatch: pytest.MonkeyPatch, *, run_type: str, past: bool
 ):
-    run = SimpleNamespace(run_type=DagRunType(run_type))
+    run = SimpleNamespace(run_type=DagRunType(run_type), run_after=datetime(2026, 7, 1, tzinfo=UTC))
     monkeypatch.setattr(wiring, "get_current_context", lambda: {"dag_run": run})
     assert wiring.is_past() is past
+    known_by = datetime(2026, 6, 30, 16, tzinfo=UTC) if past else None
+    assert wiring.day_as_known() == {"as_of": date(2026, 6, 30), "known_by": known_by}
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,17 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from typing import Any
 
 import psycopg
 import pytest
 
+from include.connectors.mail.client import MailPostman
 from include.domain.recipients import Recipient, Scope
 from include.flows.publish_run import publish_run
 from include.ports import Fatal, Rejected, Retryable, Uncertain
 from include.store.postgres import PostgresStore
+from tests.connectors.smtp import Mailbox, parsed, serving
 from tests.report.conftest import DAY, FINANCE, Mailbag, tell
 
 LEAD, REGION = Recipient(address="Lead@example.com"), Recipient(address="region@example.com")
@@ -121,6 +124,50 @@ def test_a_mail_whose_fate_is_unknown_goes_out_again_as_the_same_message(
     tell(published, bag)
     assert [report.key for report in bag.reports] == seen
     assert outcomes(database_url) == ["uncertain", "sent"]
+
+
+class Whimsical(Mailbox):
+    """On its first day it refuses Lead, and loses the answer to Region after it took the mail."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first_day = True
+
+    async def handle_RCPT(  # noqa: N802  # the name aiosmtpd calls
+        self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any
+    ) -> str:
+        if self.first_day and address == LEAD.address:
+            return "550 no such person"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  # the name aiosmtpd calls
+        answer = await super().handle_DATA(server, session, envelope)
+        if self.first_day and envelope.rcpt_tos == [REGION.address]:
+            server.transport.close()
+        return answer
+
+
+def test_over_the_wire_everybody_gets_theirs_and_a_repeat_is_the_same_message(published: PostgresStore):
+    mailbox = Whimsical()
+    with serving(mailbox) as server:
+        postman: Any = MailPostman(server)
+        with pytest.raises(
+            Retryable, match=r"2 of 3 recipients.*refused the recipient \(550\).*did not confirm it"
+        ):
+            tell(published, postman, LEAD, FINANCE, REGION)
+        mailbox.first_day = False
+        assert tell(published, postman, LEAD, FINANCE, REGION).mailed == (
+            "lead@example.com",
+            "region@example.com",
+        )
+    got = [(envelope.rcpt_tos[0], parsed(envelope)) for envelope in mailbox.received]
+    assert sorted(to for to, _ in got) == sorted(
+        [LEAD.address, FINANCE.address, REGION.address, REGION.address]
+    )
+    first, second = (message for to, message in got if to == REGION.address)
+    assert (first["Message-ID"], first["Date"]) == (second["Message-ID"], second["Date"])
+    assert len({message["Message-ID"] for _, message in got}) == 3
 
 
 def test_a_server_that_is_away_is_not_asked_for_everybody(published: PostgresStore):
