@@ -1,9 +1,8 @@
 """Ties out one business day (Asia/Singapore): reconciles, publishes, and mails the report to finance.
 
-**sources_complete** waits until every source is proven complete through the day. **reconcile** sees only facts
-of the day and before. **check** runs the invariants of sql/checks, **quality** judges the data the day saw.
-**publish** refuses a day that cannot prove every cent, or whose data broke what policy/quality.yaml blocks.
-**report** mails each recipient once, **editions** the week and the month on their last business days.
+**sources_complete** waits until every source is proven complete through the day; **reconcile** sees facts up to it.
+**check** runs sql/checks, **quality** judges the data. **publish** refuses a day that cannot prove every cent or broke
+what policy/quality.yaml blocks. **report** mails each recipient once, **editions** the week and month that end.
 
 On call
 - A day may be run again: the same inputs give the same run, and mail readers fold a repeated report.
