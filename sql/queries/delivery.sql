@@ -106,3 +106,13 @@ FROM (
 ) AS chosen
 WHERE message.message_id = chosen.message_id
 RETURNING message.message_id, message.state;
+
+-- name: hold_messages
+-- What surely had no effect yet. Gives back what was held.
+UPDATE delivery.outbox SET state = 'parked', reason = 'HELD_BACK', finished_at = ops.clock()
+WHERE message_id = ANY (%(messages)s::bigint[]) AND state = 'queued'
+RETURNING message_id;
+
+-- name: keep_acts
+INSERT INTO delivery.acts (message_id, action, actor, reason)
+SELECT message, %(action)s, %(actor)s, %(reason)s FROM unnest(%(messages)s::bigint[]) AS message;
