@@ -6,6 +6,9 @@ SELECT run_id, as_of, published_at, rules_sha256, certificate ->> 'certificate_s
 FROM recon.runs WHERE state = 'published'
 ORDER BY as_of DESC, computed_at DESC LIMIT 1;
 
+-- name: console_now
+SELECT clock_timestamp() AS now;
+
 -- name: console_newest_attempt
 -- The last day that was computed, published or not.
 SELECT as_of, state, computed_at FROM recon.runs ORDER BY computed_at DESC LIMIT 1;
@@ -62,11 +65,12 @@ WITH RECURSIVE found AS (
 SELECT recon, rule FROM found;
 
 -- name: console_matches
+-- A match's name begins with its reconciliation: `until` is where that ends.
 SELECT match_id, recon, rule, side_a_type, side_a_id, side_b_type, side_b_id, currency, amount_minor, paid_currency,
     paid_minor, residual_minor, residual_reason, state
 FROM recon.matches
 WHERE run_id = %(run_id)s AND (match_id, side_a_id, side_b_id) > (%(match)s, %(a)s, %(b)s)
-    AND (%(state)s::text IS NULL OR state = %(state)s)
+    AND match_id < %(until)s AND (%(state)s::text IS NULL OR state = %(state)s)
 ORDER BY match_id, side_a_id, side_b_id LIMIT %(limit)s;
 
 -- name: console_matches_by_rule

@@ -42,12 +42,6 @@ GROUP BY {by} ORDER BY sgd_minor DESC, breaks DESC, name LIMIT %(limit)s;
 SELECT width_bucket(current_date - since_on, ARRAY[0, 8, 31, 91]) AS bucket, severity, count(*) AS breaks
 FROM recon.break_lives WHERE is_open GROUP BY 1, 2 ORDER BY 1, 2;
 
--- name: desk_choices
--- What there is to filter by.
-SELECT array_agg(DISTINCT owner ORDER BY owner) AS owners, array_agg(DISTINCT code ORDER BY code) AS codes,
-    array_remove(array_agg(DISTINCT currency::text ORDER BY currency::text), NULL) AS currencies
-FROM recon.break_lives WHERE is_open = %(open)s;
-
 -- name: last_run_of_life
 SELECT last_seen_run AS run_id, runs.as_of, runs.rules_sha256
 FROM recon.break_lives JOIN recon.runs ON runs.run_id = last_seen_run WHERE break_id = %(break_id)s;

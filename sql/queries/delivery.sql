@@ -87,6 +87,7 @@ WHERE state = 'parked'
     AND (%(subject)s::text IS NULL OR subject = %(subject)s)
     AND (%(since)s::timestamptz IS NULL OR decided_at >= %(since)s)
     AND (%(until)s::timestamptz IS NULL OR decided_at < %(until)s)
+    AND (%(message_id)s::bigint IS NULL OR message_id = %(message_id)s)
 ORDER BY message_id;
 
 -- name: replay_messages

@@ -1,0 +1,124 @@
+"""Pages: one template each inside the frame of base.html, escaped, with navigation, person and form token."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2.sandbox import SandboxedEnvironment
+
+from include.console.access import May, Person
+from include.console.forms import token_for
+from include.console.words import DECIDING, DONE, ENTITY, PROOF, RECON
+from include.ports import Store
+from include.report.words import BUCKETS, RULES, SEVERITIES, money
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+
+
+@dataclass(frozen=True)
+class Page:
+    """An entry of the navigation. `path` is below where the console is mounted."""
+
+    title: str
+    path: str
+    permission: May = May.READ
+
+
+def render(
+    request: Request, who: Person, template: str, *, status: int = 200, **view: Any
+) -> HTMLResponse:
+    """The page as HTML. Every value is escaped; nothing that is undefined passes as empty."""
+    pages: tuple[Page, ...] = request.app.state.pages
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", "")) or "/"
+    frame = {
+        "root": request.scope.get("root_path", ""),
+        "pages": [page for page in pages if page.permission in who.may],
+        "here": max((p.path for p in pages if _below(path, p.path)), key=len, default=""),
+        "who": who,
+        "token": token_for(who.name),
+        "done": DONE.get(request.query_params.get("done", ""), ""),
+        "version": _version(),
+        "May": May,
+    }
+    return HTMLResponse(_templates().get_template(template).render(frame | view), status_code=status)
+
+
+def store_of(request: Request) -> Store:
+    """The database, asked anew for every request."""
+    store: Store = request.app.state.store()
+    return store
+
+
+def url_with(given: Mapping[str, Any], **changes: Any) -> str:
+    """A query string of what is given with some of it changed; what is empty is left out."""
+    kept = {name: value for name, value in (dict(given) | changes).items() if value not in (None, "")}
+    return "?" + urlencode(kept)
+
+
+def _below(path: str, page: str) -> bool:
+    return path == page or (page != "/" and path.startswith(f"{page}/"))
+
+
+@cache
+def _version() -> str:
+    """Changes with what browsers keep, so that they keep it for long."""
+    content = b"".join(path.read_bytes() for path in sorted(STATIC.iterdir()))
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
+def _money(minor: Any, currency: str | None) -> str:
+    return "" if minor is None or not currency else money(int(minor), currency)
+
+
+def _instant(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}" if moment else ""
+
+
+def _ago(moment: datetime | None, now: datetime) -> str:
+    """How long ago in the largest unit that fits."""
+    if moment is None:
+        return "never"
+    minutes = int((now - moment).total_seconds() // 60)
+    if minutes < 60:
+        return f"{max(minutes, 0)} min"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // (24 * 60)} d"
+
+
+def _spoken(text: str) -> str:
+    return text.replace("_", " ")
+
+
+def _days(since: date, until: date) -> int:
+    return (until - since).days
+
+
+@cache
+def _templates() -> Environment:
+    found = SandboxedEnvironment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters |= {"money": _money, "instant": _instant, "ago": _ago, "spoken": _spoken, "days": _days}
+    found.globals |= {
+        "url_with": url_with,
+        "RULES": RULES,
+        "SEVERITIES": SEVERITIES,
+        "BUCKETS": BUCKETS,
+        "RECON": RECON,
+        "ENTITY": ENTITY,
+        "PROOF": PROOF,
+        "DECIDING": DECIDING,
+    }
+    return found
