@@ -19,7 +19,9 @@ _Key = Annotated[str | None, typer.Option(help="The message of this key.")]
 _Subject = Annotated[str | None, typer.Option(help="Messages about this, such as invoices/INV-1.")]
 _Since = Annotated[datetime | None, typer.Option(help="Decided at or after this moment (UTC).")]
 _Until = Annotated[datetime | None, typer.Option(help="Decided before this moment (UTC).")]
-_As = Annotated[str | None, typer.Option("--as", help="Who you are: a login or mail address; kept with them.")]
+_As = Annotated[
+    str | None, typer.Option("--as", help="Who you are: a login or mail address; kept with them.")
+]
 _Reason = Annotated[str, typer.Option(help="Why; kept with the messages.")]
 _Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table or sentence.")]
 
@@ -74,9 +76,9 @@ def replay(
     subject: _Subject = None,
     since: _Since = None,
     until: _Until = None,
+    *,
     who: _As = None,
     reason: _Reason = "replayed",
-    *,
     as_json: _Json = False,
 ) -> None:
     """Put parked messages back on their way; the target is looked at before anything is sent again.

@@ -29,8 +29,15 @@ def ageing(request: Request, who: Someone, currency: str = "") -> HTMLResponse:
         chosen = currency.strip().upper() or next(iter(totals), "")
         owing = tx.rows("console_owing", run_id=run_id, currency=chosen, limit=CUSTOMERS_SHOWN)
         waiting = tx.rows("desk_ageing")
-    view: dict[str, Any] = {"run": runs[0] if runs else None, "totals": totals, "owing": owing, "chosen": chosen}
-    bars = [(name, [by.get(bucket, {}).get("open_minor", 0) for bucket in BUCKETS]) for name, by in totals.items()]
+    view: dict[str, Any] = {
+        "run": runs[0] if runs else None,
+        "totals": totals,
+        "owing": owing,
+        "chosen": chosen,
+    }
+    bars = [
+        (name, [by.get(bucket, {}).get("open_minor", 0) for bucket in BUCKETS]) for name, by in totals.items()
+    ]
     view |= {"owed": charts.shares(bars), "waiting": _waiting(waiting)}
     return render(request, who, "ageing.html", **view)
 

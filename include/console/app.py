@@ -72,5 +72,3 @@ async def _with_headers(request: Request, proceed: Callable[[Request], Awaitable
 
 def _unavailable(_request: Request, stop: Exception) -> PlainTextResponse:
     return PlainTextResponse(f"{stop}\n", status_code=503)
-
-

@@ -39,9 +39,16 @@ def arr(request: Request, who: Someone, month: date | Literal[""] = "") -> HTMLR
             if chosen
             else []
         )
-    view: dict[str, Any] = {"run": runs[0] if runs else None, "months": months, "chosen": chosen, "movers": movers}
+    view: dict[str, Any] = {
+        "run": runs[0] if runs else None,
+        "months": months,
+        "chosen": chosen,
+        "movers": movers,
+    }
     view |= {"bridge": _bridge(chosen) if chosen else None, "steps": STEPS}
-    view |= {"trend": charts.trend([(f"{row['month']:%Y-%m}", row["closing_minor"]) for row in reversed(months)])}
+    view |= {
+        "trend": charts.trend([(f"{row['month']:%Y-%m}", row["closing_minor"]) for row in reversed(months)])
+    }
     return render(request, who, "arr.html", **view)
 
 

@@ -1,7 +1,7 @@
-"""Who did what, newest first: decisions on breaks, write-offs by policy, messages held or sent again, days published."""
+"""Who did what, newest first: decisions on breaks, write-offs by policy, messages held or sent again, and runs."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
@@ -38,5 +38,5 @@ def audit(request: Request, who: Someone, wanted: Annotated[Wanted, Query()]) ->
         runs = tx.rows("console_runs", limit=RUNS_SHOWN)
     last = rows[SHOWN - 1] if len(rows) > SHOWN else None
     given = wanted.model_dump(mode="json", exclude_defaults=True)
-    view = {"rows": rows[:SHOWN], "last": last, "runs": runs, "given": given}
+    view: dict[str, Any] = {"rows": rows[:SHOWN], "last": last, "runs": runs, "given": given}
     return render(request, who, "audit.html", wanted=wanted, **view)

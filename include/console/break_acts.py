@@ -58,7 +58,7 @@ def act_on_one(request: Request, who: Someone, form: Sent, break_id: UUID, actio
     if missing := missing_for(who, action):
         raise HTTPException(403, missing)
     try:
-        _do(request, who, form, action, break_id, form.one("seen"))
+        _ACTS[action](store_of(request), break_id, _by(who, form, form.one("seen")), form)
     except Conflict as changed:
         return break_page(request, who, break_id, refused=str(changed), status=409)
     except Rejected as refused:
@@ -71,7 +71,7 @@ def _outcome(request: Request, who: Person, form: Form, action: str, chosen: str
     """The break's id, and why it was refused; empty when it was done."""
     text, _, seen = chosen.partition(":")
     try:
-        _do(request, who, form, action, UUID(text), seen)
+        _ACTS[action](store_of(request), UUID(text), _by(who, form, seen), form)
     except ValueError:
         return text[:36], "this is no break's id"
     except Rejected as refused:
@@ -79,11 +79,10 @@ def _outcome(request: Request, who: Person, form: Form, action: str, chosen: str
     return text, ""
 
 
-def _do(request: Request, who: Person, form: Form, action: str, break_id: UUID, seen: str) -> None:
+def _by(who: Person, form: Form, seen: str) -> By:
     if not seen.isdecimal():
         raise Rejected("the page does not say which version of the break you looked at; load it again")
-    by = By(actor=who.name, reason=form.one("reason"), seen=int(seen))
-    _ACTS[action](store_of(request), break_id, by, form)
+    return By(actor=who.name, reason=form.one("reason"), seen=int(seen))
 
 
 def _assign(store: Store, break_id: UUID, by: By, form: Form) -> Acted:

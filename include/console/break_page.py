@@ -137,5 +137,3 @@ def _why_not(row: dict[str, Any], explained: Explained) -> str:
 def _playbook(code: str) -> Path | None:
     path = PLAYBOOKS / f"{code}.md"
     return path if code.isalnum() and path.is_file() else None
-
-

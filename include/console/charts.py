@@ -72,17 +72,17 @@ def bridge(opening: int, steps: Sequence[tuple[str, int]]) -> Bridge:
         level += value
         levels.append(level)
     low, high = min(levels), max(levels)
-    found = [_step("opening", opening, 0, low, high, "total")]
+    found = [_step("opening", opening, 0, (low, high), "total")]
     level = opening
     for name, value in moved:
-        found.append(_step(name, value, level, low, high, "up" if value > 0 else "down"))
+        found.append(_step(name, value, level, (low, high), "up" if value > 0 else "down"))
         level += value
-    return Bridge([*found, _step("closing", level, 0, low, high, "total")])
+    return Bridge([*found, _step("closing", level, 0, (low, high), "total")])
 
 
 def trend(points: Sequence[tuple[str, int]], *, height: int = 120) -> Trend | None:
     """A line from the first to the last, zero at its foot; None with fewer than two points."""
-    if len(points) < 2:
+    if len(points) <= 1:
         return None
     values = [value for _, value in points]
     low, high = min(0, *values), max(values)
@@ -105,7 +105,8 @@ def _parts(values: Sequence[int], whole: int) -> list[Part]:
     return found
 
 
-def _step(name: str, value: int, start: int, low: int, high: int, kind: str) -> Step:
+def _step(name: str, value: int, start: int, scale: tuple[int, int], kind: str) -> Step:
+    low, high = scale
     span = (high - low) or 1
     left, right = sorted((start, start + value))
     x = (left - low) * WIDTH // span

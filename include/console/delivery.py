@@ -1,6 +1,6 @@
 """What is on its way to other systems, what may have happened, what is parked; holding back and sending again."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -44,7 +44,7 @@ def one_message(request: Request, who: Someone, message_id: int) -> HTMLResponse
         attempts = tx.rows("console_attempts", message_id=message_id)
         acts = tx.rows("console_acts_on_message", message_id=message_id)
     mends = wiring.policy().delivery.reasons.get(found[0]["reason"] or "", "")
-    view = {"message": found[0], "attempts": attempts, "acts": acts, "mends": mends}
+    view: dict[str, Any] = {"message": found[0], "attempts": attempts, "acts": acts, "mends": mends}
     return render(request, who, "message.html", **view)
 
 
@@ -59,9 +59,7 @@ def act(request: Request, who: Someone, form: Sent, action: Literal["replay", "h
         if action == "hold":
             moved = flow.hold(store, chosen, by)
         else:
-            moved = sum(
-                sum(flow.replay(store, flow.Wanted(message_id=one), by).values()) for one in chosen
-            )
+            moved = sum(sum(flow.replay(store, flow.Wanted(message_id=one), by).values()) for one in chosen)
     except Rejected as refused:
         return _page(request, who, Wanted(), refused=str(refused), status=422)
     root = request.scope.get("root_path", "")
@@ -84,7 +82,13 @@ def _page(
         )
         now = tx.rows("console_now")[0]["now"]
     more = rows[SHOWN - 1]["message_id"] if len(rows) > SHOWN else None
-    view = {"queues": queues, "latency": latency, "rows": rows[:SHOWN], "more": more, "refused": refused}
+    view: dict[str, Any] = {
+        "queues": queues,
+        "latency": latency,
+        "rows": rows[:SHOWN],
+        "more": more,
+        "refused": refused,
+    }
     view |= {"given": wanted.model_dump(exclude_defaults=True), "states": WAITING, "now": now}
     view |= {"reasons": wiring.policy().delivery.reasons}
     return render(request, who, "delivery.html", status=status, wanted=wanted, **view)

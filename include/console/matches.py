@@ -39,7 +39,12 @@ def matches(request: Request, who: Someone, wanted: Annotated[Wanted, Query()]) 
         found = _page(tx, wanted, runs[0]["run_id"]) if runs else []
     last = found[SHOWN - 1] if len(found) > SHOWN else None
     more = SEPARATOR.join((last["match_id"], last["side_a_id"], last["side_b_id"])) if last else ""
-    view: dict[str, Any] = {"run": runs[0] if runs else None, "rules": rules, "rows": found[:SHOWN], "more": more}
+    view: dict[str, Any] = {
+        "run": runs[0] if runs else None,
+        "rules": rules,
+        "rows": found[:SHOWN],
+        "more": more,
+    }
     given = wanted.model_dump(exclude_defaults=True)
     return render(request, who, "matches.html", wanted=wanted, given=given, **view)
 
@@ -48,20 +53,29 @@ def matches(request: Request, who: Someone, wanted: Annotated[Wanted, Query()]) 
 def one_match(request: Request, who: Someone, match_id: str) -> HTMLResponse:
     with store_of(request).transaction() as tx:
         runs = tx.rows("console_run")
-        legs = tx.rows("console_match", run_id=runs[0]["run_id"], match=match_id, limit=LEGS_MAX) if runs else []
+        legs = (
+            tx.rows("console_match", run_id=runs[0]["run_id"], match=match_id, limit=LEGS_MAX) if runs else []
+        )
         if not legs:
             raise HTTPException(404, f"the newest published run has no match {match_id}")
         records = _records(tx, legs)
-    view = {"legs": legs, "records": records, "lines": side_by_side(records), "run": runs[0]}
+    view: dict[str, Any] = {"legs": legs, "records": records, "lines": side_by_side(records), "run": runs[0]}
     return render(request, who, "match.html", **view)
 
 
 def _page(tx: Transaction, wanted: Wanted, run_id: Any) -> list[Row]:
     if wanted.q.strip():
         return tx.rows("console_matches_of", run_id=run_id, id=wanted.q.strip(), limit=SHOWN)
-    match, a, b = (wanted.after.split(SEPARATOR) + ["", "", ""])[:3]
+    match, a, b = [*wanted.after.split(SEPARATOR), "", "", ""][:3]
     start = f"{wanted.recon}-" if wanted.recon and not match else match
-    page = {"run_id": run_id, "match": start, "a": a, "b": b, "state": wanted.state or None, "limit": SHOWN + 1}
+    page = {
+        "run_id": run_id,
+        "match": start,
+        "a": a,
+        "b": b,
+        "state": wanted.state or None,
+        "limit": SHOWN + 1,
+    }
     recon, _, rule = wanted.rule.partition(SEPARATOR)
     if rule:
         return tx.rows("console_matches_by_rule", **page, recon=recon, rule=rule)

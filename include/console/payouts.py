@@ -1,7 +1,7 @@
 """What the payments platform paid out, and whether it reached the bank."""
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse
@@ -37,7 +37,11 @@ def payouts(request: Request, who: Someone, wanted: Annotated[Wanted, Query()]) 
             limit=SHOWN + 1,
         )
     last = rows[SHOWN - 1] if len(rows) > SHOWN else None
-    view = {"rows": rows[:SHOWN], "last": last, "given": wanted.model_dump(mode="json", exclude_defaults=True)}
+    view: dict[str, Any] = {
+        "rows": rows[:SHOWN],
+        "last": last,
+        "given": wanted.model_dump(mode="json", exclude_defaults=True),
+    }
     return render(request, who, "payouts.html", wanted=wanted, run=runs[0] if runs else None, **view)
 
 
@@ -52,5 +56,5 @@ def one_payout(request: Request, who: Someone, payout_id: str) -> HTMLResponse:
         legs = (
             tx.rows("console_matches_of", run_id=runs[0]["run_id"], id=payout_id, limit=SHOWN) if runs else []
         )
-    view = {"payout": found[0]["facts"], "items": items, "legs": legs}
+    view: dict[str, Any] = {"payout": found[0]["facts"], "items": items, "legs": legs}
     return render(request, who, "payout.html", payout_id=payout_id, **view)

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -33,9 +33,7 @@ class Page:
     permission: May = May.READ
 
 
-def render(
-    request: Request, who: Person, template: str, *, status: int = 200, **view: Any
-) -> HTMLResponse:
+def render(request: Request, who: Person, template: str, *, status: int = 200, **view: Any) -> HTMLResponse:
     """The page as HTML. Every value is escaped; nothing that is undefined passes as empty."""
     pages: tuple[Page, ...] = request.app.state.pages
     path = request.scope["path"].removeprefix(request.scope.get("root_path", "")) or "/"
@@ -87,10 +85,10 @@ def _ago(moment: datetime | None, now: datetime) -> str:
     """How long ago in the largest unit that fits."""
     if moment is None:
         return "never"
-    minutes = int((now - moment).total_seconds() // 60)
-    if minutes < 60:
-        return f"{max(minutes, 0)} min"
-    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // (24 * 60)} d"
+    passed = max(now - moment, timedelta())
+    if passed < timedelta(hours=1):
+        return f"{passed // timedelta(minutes=1)} min"
+    return f"{passed // timedelta(hours=1)} h" if passed < timedelta(days=2) else f"{passed.days} d"
 
 
 def _spoken(text: str) -> str:

@@ -24,7 +24,7 @@ def today(request: Request, who: Someone) -> HTMLResponse:
         runs = tx.rows("console_run")
         view: dict[str, Any] = {
             "run": runs[0] if runs else None,
-            "attempt": (tx.rows("console_newest_attempt") or [None])[0],
+            "attempt": next(iter(tx.rows("console_newest_attempt")), None),
             "desks": tx.rows("console_desks"),
             "sources": tx.rows("console_freshness"),
             "queues": tx.rows("delivery_queue"),

@@ -57,9 +57,7 @@ def proposals(life: Life, *, limits: FourEyes) -> list[ProposalOffer]:
     """How many pairs of eyes each kind of proposal takes for this break."""
     value, worth = life.amount_minor, life.amount_sgd_minor
     return [
-        ProposalOffer(
-            kind, checkers_needed(kind, amount_minor=value, amount_sgd_minor=worth, limits=limits)
-        )
+        ProposalOffer(kind, checkers_needed(kind, amount_minor=value, amount_sgd_minor=worth, limits=limits))
         for kind in get_args(Kind)
     ]
 

@@ -11,7 +11,16 @@ CALLED: Mapping[str, Sequence[str]] = {
     "customer": ("customer_id", "erp_customer_id"),
     "name": ("name", "payer_text"),
     "number or reference": ("number", "reference", "product"),
-    "date": ("paid_on", "issue_date", "order_date", "value_date", "arrival_date", "created_on", "opened_on", "close_date"),
+    "date": (
+        "paid_on",
+        "issue_date",
+        "order_date",
+        "value_date",
+        "arrival_date",
+        "created_on",
+        "opened_on",
+        "close_date",
+    ),
     "due or end": ("due_date", "end_date", "renewal_date"),
     "status": ("status", "stage"),
     "tax number": ("tax_id",),
@@ -76,7 +85,9 @@ def _said(record: Record) -> dict[str, str]:
     if record.entity == "customers":
         found["customer"] = record.native_id
     for name, fields in CALLED.items():
-        value = next((record.facts[field] for field in fields if record.facts.get(field) not in (None, "")), None)
+        value = next(
+            (record.facts[field] for field in fields if record.facts.get(field) not in (None, "")), None
+        )
         if value is not None:
             found.setdefault(name, str(value))
     return found

@@ -1,4 +1,4 @@
-"""Everything known about one break: the records on both sides, what it could be matched with, and where they came from."""
+"""All that is known about a break: the records on both sides, what they could be matched with, where they came from."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -51,7 +51,9 @@ def _records(tx: Transaction, ids: Iterable[str]) -> list[Record]:
     wanted = list(dict.fromkeys(ids))
     found = tx.rows("console_records", ids=wanted)
     found.sort(key=lambda row: (wanted.index(row["native_id"]), row["entity"]))
-    return [Record(row["entity"], row["native_id"], row["version"], row["place"], row["facts"]) for row in found]
+    return [
+        Record(row["entity"], row["native_id"], row["version"], row["place"], row["facts"]) for row in found
+    ]
 
 
 def _others(matches: Iterable[Row], key: str) -> list[str]:
