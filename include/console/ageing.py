@@ -1,6 +1,7 @@
 """What customers owe by how late it is, and what open breaks wait for how long."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -26,7 +27,7 @@ def ageing(request: Request, who: Someone, currency: str = "") -> HTMLResponse:
         runs = tx.rows("console_run")
         run_id = runs[0]["run_id"] if runs else None
         totals = _by_currency(tx.rows("report_aging", run_id=run_id))
-        chosen = currency.strip().upper() or next(iter(totals), "")
+        chosen = currency.strip().upper() or _busiest(totals)
         owing = tx.rows("console_owing", run_id=run_id, currency=chosen, limit=CUSTOMERS_SHOWN)
         waiting = tx.rows("desk_ageing")
     view: dict[str, Any] = {
@@ -40,6 +41,12 @@ def ageing(request: Request, who: Someone, currency: str = "") -> HTMLResponse:
     ]
     view |= {"owed": charts.shares(bars), "waiting": _waiting(waiting)}
     return render(request, who, "ageing.html", **view)
+
+
+def _busiest(totals: Mapping[str, Mapping[str, Row]]) -> str:
+    """The currency with most open invoices; the first of several."""
+    counts = {name: sum(row["invoices"] for row in by.values()) for name, by in totals.items()}
+    return max(counts, key=counts.__getitem__, default="")
 
 
 def _by_currency(rows: list[Row]) -> dict[str, dict[str, Row]]:

@@ -82,9 +82,9 @@ def _possible(store: Store, who: Person, break_id: UUID) -> dict[str, Any]:
         possible = offers(life, actor=who.name)
     except NotAllowed as nobody:
         possible = {}
-        return {"offers": possible, "nobody": str(nobody), "eyes": eyes, "proposal": life.proposal}
+        return {"offers": possible, "nobody": str(nobody), "eyes": eyes, "life": life}
     allowed = {name: _with_permission(one, who) for name, one in possible.items()}
-    return {"offers": allowed, "nobody": "", "eyes": eyes, "proposal": life.proposal}
+    return {"offers": allowed, "nobody": "", "eyes": eyes, "life": life}
 
 
 def _with_permission(offer: Offer, who: Person) -> Offer:
