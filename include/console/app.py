@@ -22,7 +22,8 @@ from include.console import (
     reports,
     today,
 )
-from include.console.access import May, requires
+from include.console.access import requires
+from include.console.permissions import May
 from include.console.render import STATIC
 from include.ports import Stop, Store
 

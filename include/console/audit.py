@@ -7,7 +7,8 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel
 
-from include.console.access import May, Someone, requires
+from include.console.access import Someone, requires
+from include.console.permissions import May
 from include.console.render import Page, render, store_of
 
 PAGE = Page("Audit", "/audit", May.AUDIT)

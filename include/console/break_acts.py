@@ -9,9 +9,10 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 
 from include import wiring
-from include.console.access import May, Person, Someone, requires
+from include.console.access import Person, Someone, requires
 from include.console.break_page import break_page, missing_for
 from include.console.forms import Form, Sent
+from include.console.permissions import May
 from include.console.render import render, store_of
 from include.domain.break_life import Kind
 from include.flows import resolve_break as desk

@@ -8,7 +8,8 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse
 
 from include import wiring, wiring_links
-from include.console.access import May, Person, Someone
+from include.console.access import Person, Someone
+from include.console.permissions import May
 from include.console.render import render, store_of
 from include.console.words import DECIDING
 from include.domain.break_life import NotAllowed

@@ -7,8 +7,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel
 
 from include import wiring
-from include.console.access import May, Someone, requires
+from include.console.access import Someone, requires
 from include.console.forms import Sent
+from include.console.permissions import May
 from include.console.render import Page, render, store_of
 from include.flows import replay as flow
 from include.ports import Rejected

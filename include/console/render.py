@@ -14,8 +14,9 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from jinja2.sandbox import SandboxedEnvironment
 
-from include.console.access import May, Person
+from include.console.access import Person
 from include.console.forms import token_for
+from include.console.permissions import May
 from include.console.words import DECIDING, DONE, ENTITY, PROOF, RECON
 from include.ports import Store
 from include.report.words import BUCKETS, RULES, SEVERITIES, money

@@ -5,7 +5,7 @@ Repeating it changes nothing. It adds only: what an administrator gave a role st
 
 from typing import Any
 
-from include.console.access import RESOURCE, ROLES
+from include.console.permissions import RESOURCE, ROLES
 
 MENU = (("can_read", "Plugins"), ("menu_access", "Plugins"))
 """Without these Airflow does not show the way to a plugin's pages."""

@@ -1,151 +1,258 @@
-import asyncio
-from collections.abc import Callable, Iterator
+"""What the pages show: every one of them on a day that was tied out, escaped, and with a policy that runs nothing else."""
+
+import re
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
-from types import SimpleNamespace
+from html import unescape
 from typing import Any
 
-import httpx
+import psycopg
 import pytest
-from airflow.api_fastapi.core_api import security
-from fastapi import FastAPI
-from fastapi.routing import APIRoute
 
-from include.console.app import FILES, build_app
+from include.console.reports import FILES
 from include.ports import Retryable
+from include.store.postgres import PostgresStore
+from tests.console.people import Site, know_our_roles
 
 DAY = date(2026, 6, 30)
 REPORT = {
     "as_of": DAY,
     "run_id": "7",
     "subject": "2026-06-30 ties: <1> payment",
-    "html": '<p class="x">report "of" the day</p><script>alert(1)</script>',
+    "html": '<p style="margin:0">report "of" the day</p><script>alert(1)</script>',
     "published_at": datetime(2026, 7, 1, 2, 3, tzinfo=UTC),
     "sent_at": None,
     "certificate_sha256": "c0ffee" * 10,
 }
+PAGES = (
+    "/",
+    "/breaks",
+    "/breaks?show=closed&sort=value",
+    "/breaks?sort=oldest&older=30&assignee=-",
+    "/breaks?sort=key&q=PY_&severity=S3&owner=AR&recon=R3&state=OPEN&currency=SGD&code=CA16",
+    *(f"/breaks?by={by}" for by in ("code", "owner", "assignee", "severity", "currency", "recon", "state")),
+    "/matches",
+    "/matches?recon=R3&state=suggested",
+    "/matches?rule=R3~P1",
+    "/payouts",
+    "/payouts?currency=sgd",
+    "/ageing",
+    "/ageing?currency=USD",
+    "/arr",
+    "/arr?month=2026-05-01",
+    "/delivery",
+    "/delivery?state=queued&target=erp",
+    "/delivery/1",
+    "/audit",
+    "/audit?actor=policy",
+    "/reports",
+)
 
 
 class PlayedStore:
-    """Answers named queries from a table, and remembers which were asked."""
+    """Answers named queries from a table."""
 
     def __init__(self, answers: dict[str, list[dict[str, Any]]]) -> None:
         self._answers = answers
-        self.asked: list[str] = []
 
     @contextmanager
     def transaction(self) -> Iterator["PlayedStore"]:
         yield self
 
     def rows(self, name: str, **_params: Any) -> list[dict[str, Any]]:
-        self.asked.append(name)
         return self._answers.get(name, [])
 
     def copy_out(self, name: str, **_params: Any) -> Iterator[bytes]:
-        self.asked.append(name)
         yield b"break_id,key,currency,amount\nb,=1+1,USD,-12.50\n" if name == "file_breaks" else b"currency\n"
 
 
-def full() -> PlayedStore:
-    return PlayedStore({"list_reports": [REPORT], "report_of_day": [REPORT]})
-
-
-def get(app: FastAPI, path: str, *, method: str = "GET") -> httpx.Response:
-    async def ask() -> httpx.Response:
-        transport = httpx.ASGITransport(app, root_path="/tieout")
-        async with httpx.AsyncClient(transport=transport, base_url="http://airflow.test/tieout") as client:
-            return await client.request(method, path)
-
-    return asyncio.run(ask())
+@pytest.fixture(autouse=True)
+def roles(monkeypatch: pytest.MonkeyPatch) -> None:
+    know_our_roles(monkeypatch)
 
 
 @pytest.fixture
-def log_in(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Someone is logged in, who may read the dags named."""
-
-    def do(app: FastAPI, *, reads: set[str]) -> None:
-        manager = SimpleNamespace(
-            is_authorized_dag=lambda *, method, details, **_: method == "GET" and details.id in reads
-        )
-        monkeypatch.setattr(security, "get_auth_manager", lambda: manager)
-        monkeypatch.setattr(security.DagModel, "get_team_name", lambda _dag_id: None)
-        app.dependency_overrides[security.get_user] = lambda: SimpleNamespace(name="finance")
-
-    return do
-
-
-def paths() -> list[str]:
-    """Every route of the app, those included that a later change adds."""
-    known = {"as_of": str(DAY), "file": "breaks"}
-    routes = [route for route in build_app(full).routes if isinstance(route, APIRoute)]
-    assert len(routes) == len(build_app(full).routes), "a route without the permission of the app"
-    return [route.path.format(**known) for route in routes] + ["/reports/not-a-day", f"/reports/{DAY}/no.csv"]
-
-
-@pytest.mark.parametrize("path", paths())
-def test_no_route_answers_who_is_not_logged_in(path: str):
-    store = full()
-    assert get(build_app(lambda: store), path).status_code == 401
-    assert store.asked == []
-
-
-@pytest.mark.parametrize("path", paths())
-def test_no_route_answers_who_may_not_read_the_dag(path: str, log_in: Callable[..., None]):
-    store = full()
-    app = build_app(lambda: store)
-    log_in(app, reads={"another_dag"})
-    assert get(app, path).status_code == 403
-    assert store.asked == []
+def site(tied: PostgresStore) -> Site:
+    return Site(lambda: tied)
 
 
 @pytest.fixture
-def app(log_in: Callable[..., None]) -> FastAPI:
-    app = build_app(full)
-    log_in(app, reads={"tie_out"})
-    return app
+def played() -> Site:
+    return Site(lambda: PlayedStore({"list_reports": [REPORT], "report_of_day": [REPORT]}))
 
 
-@pytest.mark.parametrize("path", ["/", f"/reports/{DAY}"])
-def test_a_page_shows_the_report_in_a_frame_that_runs_nothing(app: FastAPI, path: str):
-    page = get(app, path)
+def links(html: str, below: str) -> list[str]:
+    found = re.findall(rf'href="/tieout({below}/[^"?]+)"', html)
+    return list(dict.fromkeys(unescape(one) for one in found))
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_whole_and_nothing_in_it_needs_what_the_policy_forbids(site: Site, path: str) -> None:
+    page = site.get(path, me="ben")
     assert page.status_code == 200
-    assert '<iframe title="2026-06-30 ties: &lt;1&gt; payment" sandbox srcdoc="&lt;p class=' in page.text
-    assert "<script" not in page.text
-    assert 'href="/tieout/reports/2026-06-30/breaks.csv"' in page.text
+    assert page.text.rstrip().endswith("</html>")
+    assert page.text.count("<h1") == 1
+    assert not re.search(r"<[^>]+\s(style|on\w+)=", page.text)
+    assert re.findall(r"<script[^>]*>", page.text) == re.findall(r'<script src="[^"]+">', page.text)
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe-inline" not in policy
 
 
-def test_every_answer_forbids_scripts_and_strange_frames(app: FastAPI):
-    for path in ("/", f"/reports/{DAY}/breaks.csv", "/reports/not-a-day"):
-        headers = get(app, path).headers
-        assert "default-src 'none'" in headers["content-security-policy"]
-        assert "frame-ancestors 'self'" in headers["content-security-policy"]
-        assert headers["x-content-type-options"] == "nosniff"
+def test_what_the_navigation_shows_is_what_one_may_open(site: Site) -> None:
+    assert 'href="/tieout/audit"' in site.get("/", me="aud").text
+    assert 'href="/tieout/audit"' not in site.get("/", me="vic").text
+
+
+def test_every_kind_of_break_has_a_page(site: Site, tied_url: str) -> None:
+    with psycopg.connect(tied_url) as connection:
+        found = connection.execute(
+            "SELECT min(break_id::text) FROM recon.break_lives GROUP BY code"
+        ).fetchall()
+    for (break_id,) in found:
+        page = site.get(f"/breaks/{break_id}", me="ann")
+        assert page.status_code == 200
+        assert "Side by side" in page.text
+
+
+def test_a_held_payment_is_shown_beside_what_it_could_be_for_with_the_fact_that_would_decide(
+    site: Site,
+) -> None:
+    [first, *_] = links(site.get("/breaks?code=CA16", me="ann").text, "/breaks")
+    page = site.get(first, me="ann").text
+    assert "The one fact that would decide</dt><dd>a reference naming the invoice" in page
+    assert "Why it was not posted" in page
+    assert "ERP invoice" in page
+    [payload, *_] = links(page, "/records")
+    assert "payments.csv, line" in site.get(payload, me="ann").text
+
+
+def test_who_may_not_trace_sees_neither_payloads_nor_personal_data(site: Site) -> None:
+    [first, *_] = links(site.get("/breaks?code=CA16", me="vic").text, "/breaks")
+    assert links(site.get(first, me="vic").text, "/records") == []
+
+
+def test_the_pages_of_a_list_hold_every_break_once_in_the_order_asked_for(
+    site: Site, tied_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("include.console.breaks.SHOWN", 4)
+    for order in ("worst", "value", "oldest", "key"):
+        found: list[str] = []
+        path = f"/breaks?sort={order}"
+        while path:
+            page = site.get(path, me="vic").text
+            found += links(page, "/breaks")
+            following = re.search(r'rel="next" href="([^"]+)"', page)
+            path = f"/breaks{unescape(following[1])}" if following else ""
+        with psycopg.connect(tied_url) as connection:
+            row = connection.execute("SELECT count(*) FROM recon.break_lives WHERE is_open").fetchone()
+        assert row
+        assert len(found) == len(set(found)) == row[0]
+
+
+def test_the_pages_of_matches_hold_every_leg_once(site: Site, tied_url: str) -> None:
+    legs, path = 0, "/matches"
+    while path:
+        page = site.get(path, me="vic").text
+        legs += page.count('<th scope="row"><a class="id"')
+        following = re.search(r'rel="next" href="([^"]+)"', page)
+        path = f"/matches{unescape(following[1])}" if following else ""
+    with psycopg.connect(tied_url) as connection:
+        row = connection.execute("SELECT count(*) FROM recon.matches").fetchone()
+    assert row == (legs,)
+
+
+def test_a_match_says_why(site: Site) -> None:
+    [first, *_] = links(site.get("/matches?rule=R3~P1", me="vic").text, "/matches")
+    assert "the payer named the invoices and paid their exact sum" in site.get(first, me="vic").text
+
+
+def test_a_payout_says_what_it_is_made_of(site: Site) -> None:
+    [first, *_] = links(site.get("/payouts", me="vic").text, "/payouts")
+    assert "What it is made of" in site.get(first, me="vic").text
+
+
+def test_today_ties_and_says_what_needs_whom(site: Site) -> None:
+    page = site.get("/", me="vic").text
+    assert '<span class="verdict good">ties</span>' in page
+    assert "/tieout/breaks?owner=AR" in page
+
+
+def test_before_the_first_day_every_page_says_so(server_urls: Any) -> None:
+    from include.local.scratch import scratch_database
+
+    with scratch_database(server_urls, strategy="FILE_COPY") as url:
+        empty = Site(lambda: PostgresStore(url))
+        for path in (
+            "/",
+            "/breaks",
+            "/matches",
+            "/payouts",
+            "/ageing",
+            "/arr",
+            "/delivery",
+            "/audit",
+            "/reports",
+        ):
+            assert empty.get(path, me="ben").status_code == 200
+        assert "No day was published yet" in empty.get("/", me="ben").text
+
+
+def test_what_is_asked_for_and_not_there_is_404(site: Site) -> None:
+    for path in (
+        "/matches/R3-none",
+        "/payouts/none",
+        "/delivery/999",
+        "/playbooks/..%2FREADME",
+        "/static/app.py",
+    ):
+        assert site.get(path, me="ben").status_code == 404
+    assert site.get("/records/secrets/1", me="ben").status_code == 404
+
+
+def test_text_from_the_address_is_escaped(site: Site) -> None:
+    page = site.get('/breaks?q="><script>alert(1)</script>', me="ann").text
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+@pytest.mark.parametrize("path", ["/reports", f"/reports/{DAY}"])
+def test_a_report_stands_in_a_frame_of_its_own(played: Site, path: str) -> None:
+    page = played.get(path, me="vic").text
+    assert (
+        '<iframe title="2026-06-30 ties: &lt;1&gt; payment" src="/tieout/reports/2026-06-30/report.html">'
+        in page
+    )
+    assert 'href="/tieout/reports/2026-06-30/breaks.csv"' in page
+
+
+def test_the_mail_in_the_frame_runs_nothing_and_is_nobody(played: Site) -> None:
+    policy = played.get(f"/reports/{DAY}/report.html", me="vic").headers["content-security-policy"]
+    assert policy.startswith("sandbox; default-src 'none'; style-src 'unsafe-inline'")
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_every_result_file_can_be_downloaded(app: FastAPI, file: str):
-    answer = get(app, f"/reports/{DAY}/{file}.csv")
+def test_every_result_file_can_be_downloaded(played: Site, file: str) -> None:
+    answer = played.get(f"/reports/{DAY}/{file}.csv", me="vic")
     assert answer.status_code == 200
     assert answer.headers["content-disposition"] == f'attachment; filename="2026-06-30-{file}.csv"'
 
 
-def test_a_downloaded_file_is_safe_in_a_spreadsheet(app: FastAPI):
-    assert "'=1+1,USD,-12.50" in get(app, f"/reports/{DAY}/breaks.csv").text
+def test_a_downloaded_file_is_safe_in_a_spreadsheet(played: Site) -> None:
+    assert "'=1+1,USD,-12.50" in played.get(f"/reports/{DAY}/breaks.csv", me="vic").text
 
 
-def test_a_day_without_a_report_says_how_to_get_one(log_in: Callable[..., None]):
-    app = build_app(lambda: PlayedStore({}))
-    log_in(app, reads={"tie_out"})
-    assert "No day was reported yet" in get(app, "/").text
-    answer = get(app, f"/reports/{DAY}")
+def test_a_day_without_a_report_says_how_to_get_one() -> None:
+    site = Site(lambda: PlayedStore({}))
+    assert "No day was reported yet" in site.get("/reports", me="vic").text
+    answer = site.get(f"/reports/{DAY}", me="vic")
     assert (answer.status_code, "run the dag tie_out" in answer.text) == (404, True)
 
 
-def test_a_database_that_is_away_is_one_sentence(log_in: Callable[..., None]):
+def test_a_database_that_is_away_is_one_sentence() -> None:
     def away() -> PlayedStore:
         raise Retryable("Postgres: away")
 
-    app = build_app(away)
-    log_in(app, reads={"tie_out"})
-    answer = get(app, "/")
+    answer = Site(away).get("/", me="vic")
     assert (answer.status_code, answer.text) == (503, "Postgres: away\n")
