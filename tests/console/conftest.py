@@ -41,7 +41,7 @@ DAY = date(2026, 6, 30)
 
 @pytest.fixture(scope="session")
 def tied_url(server_urls: DatabaseUrls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A published day with breaks of many kinds and three queued messages; every check holds when all tests are over."""
+    """A published day with breaks of many kinds, and three queued messages; at the end every check must hold."""
     folder = tmp_path_factory.mktemp("console")
     generate_world(out=folder / "world", seed=7, size=60, profile="default")
     with scratch_database(server_urls, strategy="FILE_COPY") as url:

@@ -8,7 +8,6 @@ from typing import Any
 import httpx
 import pytest
 from airflow.api_fastapi.core_api import security
-from fastapi import FastAPI
 
 from include.console import access
 from include.console.app import build_app
@@ -32,7 +31,7 @@ class Site:
     """The console as Airflow mounts it; who asks is who `people` says, and nobody is logged in without a name."""
 
     def __init__(self, store: Callable[[], Store]) -> None:
-        self.app: FastAPI = build_app(store)
+        self.app = build_app(store)
 
     def get(self, path: str, *, me: str = "") -> httpx.Response:
         return self._ask("GET", path, me=me)

@@ -109,9 +109,7 @@ def test_nothing_is_approved_in_bulk(site: Site) -> None:
     ],
     ids=str,
 )
-def test_a_form_of_another_site_is_refused(
-    site: Site, untouched: Iterator[str], tied_url: str, headers: dict[str, str]
-) -> None:
+def test_a_form_of_another_site_is_refused(site: Site, tied_url: str, headers: dict[str, str]) -> None:
     with psycopg.connect(tied_url) as connection:
         before = connection.execute("SELECT count(*) FROM recon.break_events").fetchone()
     one = history_free(tied_url)

@@ -1,4 +1,4 @@
-"""What the pages show: every one of them on a day that was tied out, escaped, and with a policy that runs nothing else."""
+"""What the pages show of a day that was tied out: whole, escaped, and with a policy that runs nothing else."""
 
 import re
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from include.console.reports import FILES
+from include.local.scratch import scratch_database
 from include.ports import Retryable
 from include.store.postgres import PostgresStore
 from tests.console.people import Site, know_our_roles
@@ -180,8 +181,6 @@ def test_today_ties_and_says_what_needs_whom(site: Site) -> None:
 
 
 def test_before_the_first_day_every_page_says_so(server_urls: Any) -> None:
-    from include.local.scratch import scratch_database
-
     with scratch_database(server_urls, strategy="FILE_COPY") as url:
         empty = Site(lambda: PostgresStore(url))
         for path in (
