@@ -10,6 +10,7 @@ from typing import Any
 
 from include.local.postgres import server
 from tests.bench import steps
+from tests.bench.console import measured as measured_console
 from tests.bench.landed import forget_outdated
 from tests.bench.places import BENCH, HOME, about, keep
 from tests.bench.table import write_document
@@ -45,11 +46,18 @@ def throughput(bench: steps.Bench, *, entity: str, size: int) -> Any:
     return keep(f"throughput-{entity}-{size}", measured(bench, entity, size=size))
 
 
+def console(bench: steps.Bench, *, matches: int, breaks: int) -> Any:
+    """Every page of the console on a large day."""
+    return keep(f"console-{matches}", measured_console(bench.urls, matches=matches, breaks=breaks))
+
+
 def planned(largest: int) -> Iterator[Step]:
     """Cheap steps first, so that a run that is cut short has most of the answers."""
     yield "determinism", partial(steps.determinism, size=min(SAME_SIZE, largest))
     yield "controls", partial(steps.controls, size=min(CONTROL_SIZE, largest))
     yield "real", steps.real
+    matches = min(largest, Scale.ONE_MILLION.size)
+    yield f"console-{matches}", partial(console, matches=matches, breaks=matches // 10)
     for entity, size in throughput_sizes(largest):
         yield f"throughput-{entity}-{size}", partial(throughput, entity=entity, size=size)
     sizes = [scale.size for scale in Scale if scale.size <= largest]
