@@ -96,6 +96,11 @@ def _spoken(text: str) -> str:
     return text.replace("_", " ")
 
 
+def _sentence(text: str) -> str:
+    """Its first letter large, and nothing else changed."""
+    return text[:1].upper() + text[1:]
+
+
 def _days(since: date, until: date) -> int:
     return (until - since).days
 
@@ -109,7 +114,14 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters |= {"money": _money, "instant": _instant, "ago": _ago, "spoken": _spoken, "days": _days}
+    found.filters |= {
+        "sentence": _sentence,
+        "money": _money,
+        "instant": _instant,
+        "ago": _ago,
+        "spoken": _spoken,
+        "days": _days,
+    }
     found.globals |= {
         "url_with": url_with,
         "RULES": RULES,
