@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from include.console import charts
 from include.console.access import Someone
+from include.console.kept import of_run
 from include.console.render import Page, render, store_of
 from include.ports import Row
 from include.report.words import BUCKETS, SEVERITIES
@@ -26,9 +27,9 @@ def ageing(request: Request, who: Someone, currency: str = "") -> HTMLResponse:
     with store_of(request).transaction() as tx:
         runs = tx.rows("console_run")
         run_id = runs[0]["run_id"] if runs else None
-        totals = _by_currency(tx.rows("report_aging", run_id=run_id))
+        totals = _by_currency(of_run(tx, "report_aging", run_id))
         chosen = currency.strip().upper() or _busiest(totals)
-        owing = tx.rows("console_owing", run_id=run_id, currency=chosen, limit=CUSTOMERS_SHOWN)
+        owing = of_run(tx, "console_owing", run_id, currency=chosen, limit=CUSTOMERS_SHOWN)
         waiting = tx.rows("desk_ageing")
     view: dict[str, Any] = {
         "run": runs[0] if runs else None,

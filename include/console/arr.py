@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse
 
 from include.console import charts
 from include.console.access import Someone
+from include.console.kept import of_run
 from include.console.render import Page, render, store_of
 from include.ports import Row
 
@@ -32,10 +33,10 @@ def arr(request: Request, who: Someone, month: date | Literal[""] = "") -> HTMLR
     with store_of(request).transaction() as tx:
         runs = tx.rows("console_run")
         run_id = runs[0]["run_id"] if runs else None
-        months = tx.rows("console_arr", run_id=run_id, limit=MONTHS_SHOWN)
+        months = of_run(tx, "console_arr", run_id, limit=MONTHS_SHOWN)
         chosen = next((row for row in months if row["month"] == month), months[0] if months else None)
         movers = (
-            tx.rows("console_arr_movers", run_id=run_id, month=chosen["month"], limit=MOVERS_SHOWN)
+            of_run(tx, "console_arr_movers", run_id, month=chosen["month"], limit=MOVERS_SHOWN)
             if chosen
             else []
         )

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, PlainTextResponse
 from include import wiring, wiring_links
 from include.console.access import Person, Someone
 from include.console.permissions import May
-from include.console.render import render, store_of
+from include.console.render import Sharing, render, store_of
 from include.console.words import DECIDING
 from include.domain.break_life import NotAllowed
 from include.domain.break_offers import Offer, offers, proposals
@@ -53,12 +53,14 @@ def break_page(
     request: Request, who: Person, break_id: UUID, *, refused: str = "", status: int = 200
 ) -> HTMLResponse:
     """The page as it is now; `refused` says why the last act was not done."""
-    store, policy = store_of(request), wiring.policy()
-    try:
-        found, history = show_break(store, break_id, policy)
-    except Rejected as missing:
-        raise HTTPException(404, str(missing)) from None
-    explained = explain_break(store, break_id)
+    with store_of(request).transaction() as tx:
+        store = Sharing(tx)
+        try:
+            found, history = show_break(store, break_id, wiring.policy())
+        except Rejected as missing:
+            raise HTTPException(404, str(missing)) from None
+        explained = explain_break(store, break_id)
+        possible = _possible(store, who, break_id)
     code, links = found["code"], wiring_links.record_links()
     view: dict[str, Any] = {
         "one": found,
@@ -70,7 +72,7 @@ def break_page(
         "records": [_shown(one, who, links) for one in explained.records],
         "candidates": [row | {"why": _why_not(row, explained)} for row in explained.candidates],
         "playbook": code if _playbook(code) else "",
-        **_possible(store, who, break_id),
+        **possible,
     }
     return render(request, who, "break.html", status=status, **view)
 

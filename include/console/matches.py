@@ -7,6 +7,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel
 
 from include.console.access import Someone
+from include.console.kept import of_run
 from include.console.render import Page, render, store_of
 from include.console.words import OF_TYPE
 from include.domain.side_by_side import Record, side_by_side
@@ -35,7 +36,7 @@ class Wanted(BaseModel):
 def matches(request: Request, who: Someone, wanted: Annotated[Wanted, Query()]) -> HTMLResponse:
     with store_of(request).transaction() as tx:
         runs = tx.rows("console_run")
-        rules = tx.rows("console_rules", run_id=runs[0]["run_id"]) if runs else []
+        rules = of_run(tx, "console_rules", runs[0]["run_id"]) if runs else []
         found = _page(tx, wanted, runs[0]["run_id"]) if runs else []
     last = found[SHOWN - 1] if len(found) > SHOWN else None
     more = SEPARATOR.join((last["match_id"], last["side_a_id"], last["side_b_id"])) if last else ""

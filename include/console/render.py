@@ -1,7 +1,8 @@
 """Pages: one template each inside the frame of base.html, escaped, with navigation, person and form token."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -12,13 +13,12 @@ from urllib.parse import urlencode
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-from jinja2.sandbox import SandboxedEnvironment
 
 from include.console.access import Person
 from include.console.forms import token_for
 from include.console.permissions import May
 from include.console.words import DECIDING, DONE, ENTITY, PROOF, RECON
-from include.ports import Store
+from include.ports import Store, Transaction
 from include.report.words import BUCKETS, RULES, SEVERITIES, money
 
 HERE = Path(__file__).parent
@@ -55,6 +55,17 @@ def store_of(request: Request) -> Store:
     """The database, asked anew for every request."""
     store: Store = request.app.state.store()
     return store
+
+
+class Sharing:
+    """A store whose transactions are all one that is open already: for a page that several flows read for."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        yield self._tx
 
 
 def url_with(given: Mapping[str, Any], **changes: Any) -> str:
@@ -107,7 +118,7 @@ def _days(since: date, until: date) -> int:
 
 @cache
 def _templates() -> Environment:
-    found = SandboxedEnvironment(
+    found = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,

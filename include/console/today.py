@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from include.console.access import Someone
+from include.console.kept import of_run
 from include.console.render import Page, render, store_of
 from include.ports import Row, Transaction
 
@@ -35,8 +36,8 @@ def today(request: Request, who: Someone) -> HTMLResponse:
 
 
 def _tied(tx: Transaction, run: Row) -> dict[str, Any]:
-    totals = tx.rows("control_totals", run_id=run["run_id"])
-    proofs = tx.rows("console_proofs", run_id=run["run_id"])
+    totals = of_run(tx, "control_totals", run["run_id"])
+    proofs = of_run(tx, "console_proofs", run["run_id"])
     ties = all(row["proven"] for row in totals) and all(row["figures"] == row["hold"] for row in proofs)
     return {"ties": ties, "currencies": _cash(totals), "proofs": proofs, "others": _others(totals)}
 
