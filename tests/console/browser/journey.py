@@ -1,6 +1,7 @@
 """Two people at work in a real browser: one finds the largest break and proposes a write-off, another approves.
 
-Prints what they saw as JSON, with what axe finds on every page: `journey.py ADDRESS`.
+Prints what they saw as JSON, with what axe finds on every page, in turns on a light desk and a dark phone; with `all`
+on both: `journey.py ADDRESS [all]`.
 """
 
 import json
@@ -66,12 +67,13 @@ def write_off(chrome: Browser, address: str) -> dict[str, Any]:
     return seen
 
 
-def found_by_axe(chrome: Browser, address: str, broken: str) -> list[str]:
+def found_by_axe(chrome: Browser, address: str, broken: str, *, on_both: bool) -> list[str]:
     """Every serious finding, and every page wider than its screen."""
     found, axe = [], Axe()
-    for scheme, width in SCREENS:
+    for turn, (scheme, width) in enumerate(SCREENS):
         page = opened(chrome, address, "ben", scheme=scheme, width=width)
-        for path in (*PAGES, f"/breaks/{broken}"):
+        pages = [f"/breaks/{broken}", *PAGES]
+        for path in pages if on_both else pages[turn :: len(SCREENS)]:
             page.goto(address + path)
             wide = page.evaluate("document.documentElement.scrollWidth")
             if wide > width:
@@ -85,5 +87,5 @@ def found_by_axe(chrome: Browser, address: str, broken: str) -> list[str]:
 
 with browser() as chrome:
     seen = write_off(chrome, sys.argv[1])
-    seen["findings"] = found_by_axe(chrome, sys.argv[1], seen["break"])
+    seen["findings"] = found_by_axe(chrome, sys.argv[1], seen["break"], on_both=sys.argv[2:] == ["all"])
 print(json.dumps(seen))
