@@ -6,7 +6,10 @@ import sys
 from chromium import browser
 
 LOADS = 5
-PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
+PAINT = """() => new Promise((tell) => new PerformanceObserver((list, observer) => {
+    const [found] = list.getEntriesByName("first-contentful-paint");
+    if (found) { observer.disconnect(); tell(found.startTime); }
+}).observe({ type: "paint", buffered: true }))"""
 
 with browser() as opened:
     page = opened.new_page(viewport={"width": 1280, "height": 900})
@@ -15,7 +18,6 @@ with browser() as opened:
         found = []
         for _ in range(LOADS):
             page.goto(address, wait_until="load")
-            page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length > 0")
             found.append(page.evaluate(PAINT))
         figures[address] = sorted(found)[LOADS // 2]
 print(json.dumps(figures))
