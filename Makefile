@@ -10,7 +10,7 @@ export UV_SYSTEM_CERTS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo up down erp erp-down counterparts test bench lint lock clean
+.PHONY: help setup demo up down erp erp-down counterparts browser test bench lint lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -53,7 +53,18 @@ var/contract/ready: tests/contract/payments/localstripe.txt tests/contract/payme
 	  npm ci --ignore-scripts --no-audit --no-fund --silent; fi
 	@touch $@
 
-test: lint var/contract/ready ## check style and types, then run every test
+browser: var/browser/ready ## install what drives the Chromium of this machine, for tests and pictures of the console
+
+# An environment of its own: the platform needs no browser. Without a Chromium the test says so and is skipped.
+var/browser/ready: tests/console/browser/requirements.txt | .venv/ready
+	@if command -v chromium chromium-browser google-chrome >/dev/null || [ -n "$$TIEOUT_CHROMIUM" ]; then \
+	  echo "browser: installing Playwright and axe (tests/console/browser)"; \
+	  rm -rf var/browser && $(UV) venv -q --python $(BIN)/python var/browser && \
+	  $(BIN)/python -S -m include.local.leash \
+	    $(UV) pip sync -q --python var/browser/bin/python --require-hashes $<; fi
+	@mkdir -p var/browser && touch $@
+
+test: lint var/contract/ready var/browser/ready ## check style and types, then run every test
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 bench: .venv/ready var/bench/venv/ready ## measure precision, time and memory, and write docs/benchmarks.md

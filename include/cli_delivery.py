@@ -20,6 +20,10 @@ _Key = Annotated[str | None, typer.Option(help="The message of this key.")]
 _Subject = Annotated[str | None, typer.Option(help="Messages about this, such as invoices/INV-1.")]
 _Since = Annotated[datetime | None, typer.Option(help="Decided at or after this moment (UTC).")]
 _Until = Annotated[datetime | None, typer.Option(help="Decided before this moment (UTC).")]
+_As = Annotated[
+    str | None, typer.Option("--as", help="Who you are: a login or mail address; kept with them.")
+]
+_Reason = Annotated[str, typer.Option(help="Why; kept with the messages.")]
 _Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table or sentence.")]
 
 
@@ -78,6 +82,8 @@ def replay(
     since: _Since = None,
     until: _Until = None,
     *,
+    who: _As = None,
+    reason: _Reason = "replayed",
     as_json: _Json = False,
 ) -> None:
     """Put parked messages back on their way; the target is looked at before anything is sent again.
@@ -86,10 +92,11 @@ def replay(
 
     Example: tieout delivery replay --since 2026-11-24T08:00:00 --until 2026-11-24T09:30:00
     """
-    from include.flows.replay import Wanted, replay
+    from include.flows.replay import By, Wanted, replay
 
+    wanted = Wanted(key=key, subject=subject, since=_utc(since), until=_utc(until))
     with store_here() as store:
-        done = replay(store, Wanted(key=key, subject=subject, since=_utc(since), until=_utc(until)))
+        done = replay(store, wanted, By(who, reason) if who else None)
     if as_json:
         print_json(dict(done))
         return

@@ -44,6 +44,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "include.wiring_entities": {"include.flows", "include.ports", "include.wiring"},
     "include.wiring_files": {"include.connectors", "include.ports"},
+    "include.wiring_links": {"include.connectors", "include.wiring"},
     "include.wiring_mail": PURE | {"include.connectors", "include.ports", "include.report", "include.wiring"},
     "include.wiring_effects": {
         "include.connectors",
@@ -69,8 +70,11 @@ ALLOWED: dict[str, set[str]] = {
         "include.flows",
         "include.wiring",
         "include.wiring_hooks",
+        "include.wiring_effects",
+        "include.wiring_links",
         "include.console",
         "include.ports",
+        "include.report",
     },
     "include.cli_breaks": INSIDE | {"include.local", "include.flows", "include.store", "include.cli_breaks"},
     "include.cli": {
@@ -112,6 +116,7 @@ AIRFLOW_IN = {
     "include.wiring_files",
     "include.wiring_hooks",
     "include.wiring_lane",
+    "include.wiring_links",
     "include.wiring_mail",
     "include.console",
 }

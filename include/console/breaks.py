@@ -1,48 +1,90 @@
-"""A break's page: what it is, who has it, and all that happened to it. What the mails link to."""
+"""The desk: breaks by filter, order, search and group. The address is the state, so that it can be sent to others."""
 
-from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
-from jinja2.sandbox import SandboxedEnvironment
+from pydantic import BaseModel
 
 from include import wiring
-from include.flows.show_breaks import show_break
-from include.ports import Rejected, Store
+from include.console.access import Someone
+from include.console.render import Page, render, store_of
+from include.ports import Row, Transaction
 
+PAGE = Page("Breaks", "/breaks")
+router = APIRouter()
 
-def break_pages(store: Callable[[], Store], templates: SandboxedEnvironment) -> APIRouter:
-    """The routes; the permission stands on the app they are included in."""
-    pages = APIRouter()
-
-    @pages.get("/breaks/{break_id}")
-    def one_break(break_id: UUID) -> HTMLResponse:
-        try:
-            found, history = show_break(store(), break_id, wiring.policy())
-        except Rejected as unknown:
-            # A past day's break that no later day found has no life of its own.
-            raise HTTPException(404, f"{unknown}; it stands in the workbook of its day") from None
-        page = templates.get_template("break.html")
-        return HTMLResponse(page.render(found=found, history=history, kept=_KEPT))
-
-    return pages
-
-
-_KEPT = {
-    "state": "State",
-    "assignee": "Who has it",
-    "owner": "Owner",
-    "severity": "Severity",
-    "key": "Key",
-    "since_on": "Since",
-    "age_business_days": "Age in business days",
-    "due_at": "Due",
-    "escalated_to": "With",
-    "action": "Next",
-    "evidence": "Evidence",
-    "first_seen_on": "First seen",
-    "last_seen_on": "Last seen",
-    "version": "Version",
+SHOWN = 50
+GROUPS_SHOWN = 100
+ORDERS = {
+    "worst": ("severity", "value_rank", "break_id"),
+    "value": ("value_rank", "break_id"),
+    "oldest": ("since_on", "break_id"),
+    "key": ("key", "break_id"),
 }
-"""What is shown of a break, in this order -> how it is called."""
+"""What a reader orders by -> the columns; each has an index that begins with whether it is open."""
+
+
+class Wanted(BaseModel):
+    """What the address asks for. Empty is any."""
+
+    show: Literal["open", "closed"] = "open"
+    sort: Literal["worst", "value", "oldest", "key"] = "worst"
+    by: Literal["", "code", "owner", "assignee", "severity", "currency", "recon", "state"] = ""
+    state: str = ""
+    severity: str = ""
+    owner: str = ""
+    assignee: str = ""  # a login; "-" is nobody, "me" whoever asks
+    recon: str = ""
+    code: str = ""
+    currency: str = ""
+    q: str = ""
+    older: Literal["", "7", "30", "90"] = ""  # than so many days
+    after: UUID | Literal[""] = ""
+
+    def filters(self, *, me: str, today: date) -> dict[str, Any]:
+        """The same for the query."""
+        who = {"": None, "-": "", "me": me}.get(self.assignee, self.assignee.lower())
+        return {
+            "open": self.show == "open",
+            "state": self.state or None,
+            "severity": self.severity or None,
+            "owner": self.owner or None,
+            "assignee": who,
+            "recon": self.recon or None,
+            "code": self.code or None,
+            "currency": self.currency or None,
+            "q": self.q.strip().lower() or None,
+            "since": None,
+            "until": today - timedelta(days=int(self.older)) if self.older else None,
+        }
+
+
+@router.get("/breaks")
+def breaks(request: Request, who: Someone, wanted: Annotated[Wanted, Query()]) -> HTMLResponse:
+    with store_of(request).transaction() as tx:
+        now = tx.rows("console_now")[0]["now"]
+        filters = wanted.filters(me=who.name.lower(), today=now.date())
+        view: dict[str, Any]
+        if wanted.by:
+            view = {"rows": [], "more": None, "groups": _groups(tx, wanted, filters)}
+        else:
+            found = _page(tx, wanted, filters)
+            more = found[SHOWN - 1]["break_id"] if len(found) > SHOWN else None
+            view = {"rows": found[:SHOWN], "more": more, "groups": []}
+    codes = wiring.policy().breaks.codes
+    view |= {"names": {code: rule.name for code, rule in codes.items()}}
+    view |= {"owners": sorted({rule.owner for rule in codes.values()}), "today": now.date()}
+    given = wanted.model_dump(mode="json", exclude_defaults=True)
+    return render(request, who, "breaks.html", wanted=wanted, given=given, **view)
+
+
+def _page(tx: Transaction, wanted: Wanted, filters: dict[str, Any]) -> list[Row]:
+    names = {"order": ORDERS[wanted.sort]}
+    return tx.rows_for("desk_breaks", names=names, **filters, after=wanted.after or None, limit=SHOWN + 1)
+
+
+def _groups(tx: Transaction, wanted: Wanted, filters: dict[str, Any]) -> list[Row]:
+    return tx.rows_for("desk_groups", names={"by": wanted.by}, **filters, limit=GROUPS_SHOWN)

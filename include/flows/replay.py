@@ -1,11 +1,13 @@
-"""Sends parked messages again, by key, subject or window, when what refused them was mended."""
+"""Sends parked messages again, by key, subject or window, when what refused them was mended; or holds some back."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from include.domain.break_life import NotAllowed, identity
 from include.policy import Policy
-from include.ports import Rejected, Row, Store
+from include.ports import Rejected, Row, Store, Transaction
 
 A_DAY = timedelta(days=1)
 
@@ -18,6 +20,15 @@ class Wanted:
     subject: str | None = None
     since: datetime | None = None  # of the decision
     until: datetime | None = None
+    message_id: int | None = None
+
+
+@dataclass(frozen=True)
+class By:
+    """Who acts, a login or mail address, and why: both are kept with the messages."""
+
+    actor: str
+    reason: str
 
 
 def repairs(store: Store, *, span: timedelta = A_DAY) -> list[Row]:
@@ -45,14 +56,38 @@ def conflicts(store: Store) -> list[Row]:
         return tx.rows("key_conflicts")
 
 
-def replay(store: Store, wanted: Wanted) -> Counter[str]:
+def replay(store: Store, wanted: Wanted, by: By | None = None) -> Counter[str]:
     """Put them back on their way: how many will be tried, and how many a newer message has replaced.
 
-    Raises Rejected when nothing is wanted: all of the parked messages are never meant.
+    Raises Rejected when nothing is wanted (all of the parked messages are never meant), and when nobody says why.
     """
     if wanted == Wanted():
         raise Rejected("say which parked messages to replay: by key, subject or window")
     with store.transaction() as tx:
         found = tx.rows("messages_to_replay", **vars(wanted))
         gone = tx.rows("replay_messages", messages=[row["message_id"] for row in found])
+        _keep(tx, "replayed", [row["message_id"] for row in gone], by)
     return Counter("superseded" if row["state"] == "superseded" else "replayed" for row in gone)
+
+
+def hold(store: Store, message_ids: Sequence[int], by: By) -> int:
+    """Park what has surely had no effect yet, until somebody replays it; how many were held.
+
+    What is on its way, or may have happened, cannot be held back. Raises Rejected when nobody says why.
+    """
+    with store.transaction() as tx:
+        held = tx.rows("hold_messages", messages=list(message_ids))
+        _keep(tx, "parked", [row["message_id"] for row in held], by)
+    return len(held)
+
+
+def _keep(tx: Transaction, action: str, message_ids: Sequence[int], by: By | None) -> None:
+    if by is None:
+        return
+    if not by.reason.strip():
+        raise Rejected("a reason is missing: history without one explains nothing")
+    try:
+        actor = identity(by.actor)
+    except NotAllowed as nobody:
+        raise Rejected(str(nobody)) from None
+    tx.run("keep_acts", action=action, actor=actor, reason=by.reason, messages=list(message_ids))

@@ -11,7 +11,7 @@ from uuid import UUID
 from include.domain import break_life
 from include.domain.break_life import PENDING, Kind, Life, Move, NotAllowed, Proposal, State, identity
 from include.policy import Policy
-from include.ports import Rejected, Store, Transaction
+from include.ports import Rejected, Row, Store, Transaction
 
 SHORTEST_BEGINNING = 6
 
@@ -54,6 +54,18 @@ def find_break(store: Store, text: str) -> UUID:
         )
     break_id: UUID = found[0]["break_id"]
     return break_id
+
+
+def life_now(store: Store, break_id: UUID) -> Life:
+    """The break as it is, with the proposal pending or approved; whoever acts next may find it changed.
+
+    Raises Rejected when there is none of this id.
+    """
+    with store.transaction() as tx:
+        rows = tx.rows("life_state", break_id=break_id)
+        if not rows:
+            raise Rejected(f"no break has the id {break_id}")
+        return _life(tx, rows[0])
 
 
 def assign(store: Store, break_id: UUID, by: By, *, to: str) -> Acted:
@@ -144,7 +156,7 @@ def _claim(tx: Transaction, break_id: UUID, by: By) -> Life:
     rows = tx.rows("claim_life", break_id=break_id)
     if not rows:
         raise Rejected(f"no break has the id {break_id}")
-    number, facts = rows[0].pop("proposal_no"), rows[0]
+    facts = rows[0]
     if by.seen is not None and by.seen != facts["version"]:
         [last] = tx.rows("last_act_on", break_id=break_id)
         raise Conflict(
@@ -152,7 +164,12 @@ def _claim(tx: Transaction, break_id: UUID, by: By) -> Life:
             f"at {last['happened_at']:%Y-%m-%d %H:%M:%S} UTC; it is version {facts['version']} and you saw {by.seen}: "
             "look at it again"
         )
-    found = tx.rows("proposal_of", break_id=break_id, number=number)
+    return _life(tx, facts)
+
+
+def _life(tx: Transaction, row: Row) -> Life:
+    facts = {name: value for name, value in row.items() if name != "proposal_no"}
+    found = tx.rows("proposal_of", break_id=row["break_id"], number=row["proposal_no"])
     proposals = [Proposal(**row | {"checkers": tuple(row["checkers"])}) for row in found]
     return Life(**facts, proposal=proposals[0] if proposals else None)
 

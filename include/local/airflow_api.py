@@ -48,15 +48,6 @@ class Airflow:
             )
         return response.json() if response.content else None
 
-    def ensure_role(self, name: str, *, actions: Sequence[tuple[str, str]]) -> None:
-        """Create the role; one that exists gets these (action, resource) permissions."""
-        permissions = [{"action": {"name": act}, "resource": {"name": on}} for act, on in actions]
-        role = {"name": name, "actions": permissions}
-        if self._send("GET", f"/auth/fab/v1/roles/{name}").ok:
-            self.call("PATCH", f"/auth/fab/v1/roles/{name}", role)
-        else:
-            self.call("POST", "/auth/fab/v1/roles", role)
-
     def ensure_user(self, *, username: str, roles: Sequence[str], password: str) -> None:
         """Create the user; one that exists gets this password and these roles."""
         person = {

@@ -12,6 +12,8 @@ from include.local.home import PROJECT, Home, SetUpFailed
 from include.local.secrets import Secrets
 
 SET_UP_TIMEOUT_S = 300
+ROLES_VERSION = "console roles 1"
+"""Changes when the roles of include/console/permissions.py do: they are then made anew where a platform stands."""
 GUARDED = (sys.executable, "-S", "-m", "include.local.guard")
 """Runs a program that ends with us, whatever ends us."""
 
@@ -39,7 +41,7 @@ def airflow_environment(*, home: Home, urls: DatabaseUrls, secrets: Secrets, por
 
 
 def set_up_airflow(*, environment: dict[str, str], secrets: Secrets, log: Path) -> None:
-    """Create or migrate Airflow's tables, and its administrator with today's password."""
+    """Create or migrate Airflow's tables, its administrator with today's password, and the console's roles."""
     _airflow("db", "migrate", environment=environment, log=log)
     account = ["--username", "admin"]
     person = [
@@ -56,6 +58,7 @@ def set_up_airflow(*, environment: dict[str, str], secrets: Secrets, log: Path) 
     made = _airflow("users", "create", *account, *person, environment=environment, log=log, password=password)
     if "already exist" in made:
         _airflow("users", "reset-password", *account, environment=environment, log=log, password=password)
+    _run("include.console.roles", environment=environment, log=log)
 
 
 def is_set_up(*, urls: DatabaseUrls, secrets: Secrets) -> bool:
@@ -69,8 +72,14 @@ def note_set_up(*, urls: DatabaseUrls, secrets: Secrets) -> None:
 
 
 def _set_up_note(secrets: Secrets) -> str:
-    passwords = (secrets.admin_password, secrets.operator_password, secrets.finance_password)
-    known = "\0".join([version("apache-airflow"), version("apache-airflow-providers-fab"), *passwords])
+    passwords = (
+        secrets.admin_password,
+        secrets.operator_password,
+        secrets.finance_password,
+        secrets.controller_password,
+    )
+    versions = (version("apache-airflow"), version("apache-airflow-providers-fab"), ROLES_VERSION)
+    known = "\0".join([*versions, *passwords])
     return f"set up by Tieout: {hashlib.sha256(known.encode()).hexdigest()}"
 
 
@@ -113,9 +122,13 @@ def _with_driver(url: str, driver: str) -> str:
 
 def _airflow(*arguments: str, environment: dict[str, str], log: Path, password: str = "") -> str:
     """Run the Airflow command; a password goes over its standard input, since others can read arguments."""
+    return _run("airflow", *arguments, environment=environment, log=log, password=password)
+
+
+def _run(module: str, *arguments: str, environment: dict[str, str], log: Path, password: str = "") -> str:
     try:
         done = subprocess.run(
-            [*GUARDED, str(log.with_suffix(".pid")), sys.executable, "-m", "airflow", *arguments],
+            [*GUARDED, str(log.with_suffix(".pid")), sys.executable, "-m", module, *arguments],
             env=environment,
             cwd=PROJECT,
             input=f"{password}\n{password}\n" if password else "",
@@ -129,12 +142,12 @@ def _airflow(*arguments: str, environment: dict[str, str], log: Path, password: 
         )
     except subprocess.TimeoutExpired:
         raise SetUpFailed(
-            f"airflow {arguments[0]} did not end within {SET_UP_TIMEOUT_S} s", log=log
+            f"{' '.join([module, *arguments[:1]])} did not end within {SET_UP_TIMEOUT_S} s", log=log
         ) from None
     with log.open("a") as file:
         file.write(done.stdout)
     if done.returncode:
         raise SetUpFailed(
-            f"airflow {' '.join(arguments[:2])} failed with exit code {done.returncode}", log=log
+            f"{' '.join([module, *arguments[:2]])} failed with exit code {done.returncode}", log=log
         )
     return done.stdout

@@ -149,10 +149,12 @@ def _connect(airflow: Airflow, home: Home, urls: DatabaseUrls, ports: services.P
     secrets = load_secrets(home)
     if not is_set_up(urls=urls, secrets=secrets):
         airflow.ensure_user(username="operator", roles=["Op"], password=secrets.operator_password)
-        # Viewer alone may open the console's pages but is not shown the way to them.
-        airflow.ensure_role("Finance", actions=[("can_read", "Plugins"), ("menu_access", "Plugins")])
-        password = secrets.finance_password
-        airflow.ensure_user(username="finance", roles=["Viewer", "Finance"], password=password)
+        # Two people, so that what one proposes another can approve.
+        for username, role, password in (
+            ("finance", "Tie-out Analyst", secrets.finance_password),
+            ("controller", "Tie-out Controller", secrets.controller_password),
+        ):
+            airflow.ensure_user(username=username, roles=["Viewer", role], password=password)
         note_set_up(urls=urls, secrets=secrets)
     values = services.connection_values(urls=urls, ports=ports, secrets=secrets)
     load_settings(airflow, read_settings(SETTINGS_FILE, values=values))

@@ -21,6 +21,7 @@ class Secrets:
     admin_password: str
     operator_password: str
     finance_password: str
+    controller_password: str
     salesforce_client_id: str
     salesforce_client_secret: str
     erp_key: str

@@ -16,5 +16,8 @@ FROM (
             SELECT FROM delivery.attempts AS refused
             WHERE refused.message_id = earlier.message_id AND outcome IN ('rejected', 'retryable')
         )
+        AND NOT EXISTS (  -- and so does one that a person held back
+            SELECT FROM delivery.acts WHERE acts.message_id = earlier.message_id AND action = 'parked'
+        )
 ) AS overtaken
 GROUP BY message_id

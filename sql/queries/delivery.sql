@@ -94,6 +94,7 @@ WHERE state = 'parked'
     AND (%(subject)s::text IS NULL OR subject = %(subject)s)
     AND (%(since)s::timestamptz IS NULL OR decided_at >= %(since)s)
     AND (%(until)s::timestamptz IS NULL OR decided_at < %(until)s)
+    AND (%(message_id)s::bigint IS NULL OR message_id = %(message_id)s)
 ORDER BY message_id;
 
 -- name: replay_messages
@@ -113,3 +114,13 @@ FROM (
 ) AS chosen
 WHERE message.message_id = chosen.message_id
 RETURNING message.message_id, message.state;
+
+-- name: hold_messages
+-- What surely had no effect yet. Gives back what was held.
+UPDATE delivery.outbox SET state = 'parked', reason = 'HELD_BACK', finished_at = ops.clock()
+WHERE message_id = ANY (%(messages)s::bigint[]) AND state = 'queued'
+RETURNING message_id;
+
+-- name: keep_acts
+INSERT INTO delivery.acts (message_id, action, actor, reason)
+SELECT message, %(action)s, %(actor)s, %(reason)s FROM unnest(%(messages)s::bigint[]) AS message;

@@ -32,6 +32,10 @@ FROM recon.break_events WHERE break_id = %(break_id)s ORDER BY version;
 SELECT break_id, state, version, assignee, amount_minor, amount_sgd_minor, proposal_no
 FROM recon.break_lives WHERE break_id = %(break_id)s FOR UPDATE;
 
+-- name: life_state
+SELECT break_id, state, version, assignee, amount_minor, amount_sgd_minor, proposal_no
+FROM recon.break_lives WHERE break_id = %(break_id)s;
+
 -- name: last_act_on
 SELECT actor_id, action, happened_at FROM recon.break_events
 WHERE break_id = %(break_id)s ORDER BY version DESC LIMIT 1;

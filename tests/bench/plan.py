@@ -11,6 +11,7 @@ from typing import Any
 
 from include.local.postgres import server
 from tests.bench import effects, latency, latency_load, mail, steps
+from tests.bench.console import measured as measured_console
 from tests.bench.landed import forget_outdated
 from tests.bench.latency_writes import writes
 from tests.bench.places import BENCH, HOME, about, keep
@@ -70,6 +71,11 @@ def mailed(bench: steps.Bench, *, breaks: int) -> Any:
     return keep(f"mail-{breaks}", mail.measured(bench, breaks=breaks))
 
 
+def console(bench: steps.Bench, *, matches: int, breaks: int) -> Any:
+    """Every page of the console on a large day."""
+    return keep(f"console-{matches}", measured_console(bench.urls, matches=matches, breaks=breaks))
+
+
 def planned(largest: int) -> Iterator[Step]:
     """Cheap steps first, so that a run that is cut short has most of the answers."""
     yield "determinism", partial(steps.determinism, size=min(SAME_SIZE, largest))
@@ -80,6 +86,8 @@ def planned(largest: int) -> Iterator[Step]:
     yield "kills", effects.kills
     rows = min(largest, Scale.ONE_MILLION.size)
     yield f"quality-{rows}", partial(quality, rows=rows)
+    matches = min(largest, Scale.ONE_MILLION.size)
+    yield f"console-{matches}", partial(console, matches=matches, breaks=matches // 10)
     for entity, size in throughput_sizes(largest):
         yield f"throughput-{entity}-{size}", partial(throughput, entity=entity, size=size)
     yield "latency-writes", writes

@@ -14,6 +14,7 @@ PRECISION, PRECISION_BY_VALUE = Decimal("0.9999"), Decimal("0.99999")
 RECALL, COVERAGE, MACRO_F1, WITHHELD = Decimal("0.97"), Decimal("0.94"), Decimal("0.95"), Decimal("0.99")
 PLAIN_RATIO, DAY_RATIO, FLAT_RATIO = 3, 1.5, 1.5
 PEAK_MIB = 1024
+PAGE_MS, PAINT_MS = 300, 1000
 LIMIT_SHARE, LANDING_MIB = 0.6, 300
 SIZES = {10_000: "10k", 100_000: "100k", 1_000_000: "1M", 10_000_000: "10M"}
 WHOLE = 100_000
@@ -47,6 +48,7 @@ def lines(kept: Kept) -> Iterator[Line]:
     yield from _growth(kept)
     yield from _sameness(kept)
     yield from _throughput(kept)
+    yield from _console(kept)
 
 
 def why_not(kept: Kept, name: str) -> str:
@@ -225,6 +227,31 @@ def _throughput(kept: Kept) -> Iterator[Line]:
                 continue
             words = f"{run['seconds']:.1f} s against {other['seconds']:.1f} s and {other['peak_mib']} MiB"
             yield Line(f"{what}, ahead of {peer}", "quicker", words, run["seconds"] < other["seconds"])
+
+
+def _console(kept: Kept) -> Iterator[Line]:
+    name = f"console-{BIG}"
+    page, paint = (
+        "every page of the console, 1M matches, 100k breaks, p95",
+        "first paint of a page, on loopback",
+    )
+    if missing := why_not(kept, name):
+        yield Line(page, f"≤ {PAGE_MS} ms", missing, None)
+        yield Line(paint, f"≤ {PAINT_MS} ms", missing, None)
+        return
+    found = kept[name]
+    slowest = max(found["pages"], key=lambda one: found["pages"][one]["p95_ms"])
+    took = found["pages"][slowest]["p95_ms"]
+    words = f"{took:.0f} ms at most, of {len(found['pages'])} pages (`{slowest}`)"
+    yield Line(page, f"≤ {PAGE_MS} ms", words, took <= PAGE_MS)
+    painted = found["paint"]
+    if "skipped" in painted:
+        yield Line(paint, f"≤ {PAINT_MS} ms", painted["skipped"], None)
+        return
+    longest = max(painted.values())
+    yield Line(
+        paint, f"≤ {PAINT_MS} ms", f"{longest:.0f} ms at most, of {len(painted)} pages", longest <= PAINT_MS
+    )
 
 
 def _at_least(what: str, floor: Decimal, value: str | None, *, note: str = "") -> Line:

@@ -50,6 +50,8 @@ NOTES = """\
   in the same minutes. *Hand-overs* are runs of the lane that began meanwhile.
 - Bare Collections are prepared calls of 200 rows over kept connections, as many at once as the lane has hands.
 - The e-mail is the whole way from a stored run to the bytes an SMTP server is given: page, charts, workbook, message.
+- A page of the console is asked for 40 times over loopback, one after another; who asks is played, so that the login of
+  Airflow is not in it. First paint is Chromium's first contentful paint, the median of five loads.
 - Cached below `var/bench` and in its server: generated worlds (by generator code, seed, size, profile) and databases
   with a world landed in them (by landing code and world). A run always starts from a copy where nothing was run yet.
 """
@@ -70,7 +72,7 @@ def write_document() -> Path:
 def document(kept: Kept) -> str:
     """The whole document."""
     parts = [HEAD, _required(kept)]
-    parts += [part for part in (_beside(kept), _codes(kept), _real(kept)) if part]
+    parts += [part for part in (_beside(kept), _codes(kept), _real(kept), _pages(kept)) if part]
     return "\n".join([*parts, NOTES, _sources(kept)])
 
 
@@ -157,6 +159,18 @@ def _real(kept: Kept) -> str:
             f"breaks: {codes}; {'proven' if found['run']['proven'] else 'NOT proven'}, {found['run']['seconds']:.1f} s"
         )
     return "## Worlds nobody generated\n\n" + "\n".join(parts) + "\n" if parts else ""
+
+
+def _pages(kept: Kept) -> str:
+    """Every page of the console."""
+    name = "console-1000000"
+    if why_not(kept, name):
+        return ""
+    rows = [
+        [f"`{page}`", f"{took['p50_ms']:.0f}", f"{took['p95_ms']:.0f}"]
+        for page, took in kept[name]["pages"].items()
+    ]
+    return "## The console, 1M matches and 100k breaks\n\n" + _table(["page", "median, ms", "p95, ms"], rows)
 
 
 def _sources(kept: Kept) -> str:

@@ -1,0 +1,65 @@
+"""What customers owe by how late it is, and what open breaks wait for how long."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from include.console import charts
+from include.console.access import Someone
+from include.console.kept import of_run
+from include.console.render import Page, render, store_of
+from include.ports import Row
+from include.report.words import BUCKETS, SEVERITIES
+
+PAGE = Page("Ageing", "/ageing")
+router = APIRouter()
+
+CUSTOMERS_SHOWN = 25
+KNOWN_FOR = ("in the future", "0 to 7 days", "8 to 30 days", "31 to 90 days", "over 90 days")
+"""What width_bucket over 0, 8, 31 and 91 calendar days numbers from 0."""
+
+
+@router.get("/ageing")
+def ageing(request: Request, who: Someone, currency: str = "") -> HTMLResponse:
+    with store_of(request).transaction() as tx:
+        runs = tx.rows("console_run")
+        run_id = runs[0]["run_id"] if runs else None
+        totals = _by_currency(of_run(tx, "report_aging", run_id))
+        chosen = currency.strip().upper() or _busiest(totals)
+        owing = of_run(tx, "console_owing", run_id, currency=chosen, limit=CUSTOMERS_SHOWN)
+        waiting = tx.rows("desk_ageing")
+    view: dict[str, Any] = {
+        "run": runs[0] if runs else None,
+        "totals": totals,
+        "owing": owing,
+        "chosen": chosen,
+    }
+    bars = [
+        (name, [by.get(bucket, {}).get("open_minor", 0) for bucket in BUCKETS]) for name, by in totals.items()
+    ]
+    view |= {"owed": charts.shares(bars), "waiting": _waiting(waiting)}
+    return render(request, who, "ageing.html", **view)
+
+
+def _busiest(totals: Mapping[str, Mapping[str, Row]]) -> str:
+    """The currency with most open invoices; the first of several."""
+    counts = {name: sum(row["invoices"] for row in by.values()) for name, by in totals.items()}
+    return max(counts, key=counts.__getitem__, default="")
+
+
+def _by_currency(rows: list[Row]) -> dict[str, dict[str, Row]]:
+    found: defaultdict[str, dict[str, Row]] = defaultdict(dict)
+    for row in rows:
+        found[row["currency"]][row["bucket"]] = row
+    return dict(found)
+
+
+def _waiting(rows: list[Row]) -> charts.Stacks:
+    counts = {(row["bucket"], row["severity"]): row["breaks"] for row in rows}
+    known = [number for number in range(len(KNOWN_FOR)) if number or any(key[0] == 0 for key in counts)]
+    return charts.stacks(
+        [(KNOWN_FOR[number], [counts.get((number, level), 0) for level in SEVERITIES]) for number in known]
+    )

@@ -1,0 +1,115 @@
+"""What people do about breaks: through the same flows as the command line, with the version they saw."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import cast, get_args
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi.responses import RedirectResponse
+
+from include import wiring
+from include.console.access import Person, Someone, requires
+from include.console.break_page import break_page, missing_for
+from include.console.forms import Form, Sent
+from include.console.permissions import May
+from include.console.render import render, store_of
+from include.domain.break_life import Kind
+from include.flows import resolve_break as desk
+from include.flows.resolve_break import Acted, By, Conflict
+from include.ports import Rejected, Store
+
+BULK_MAX = 200
+IN_BULK = ("assign", "comment", "propose")
+"""What may be done to many at once. Checking is done one by one: whoever approves has looked."""
+
+Act = Callable[[Store, UUID, By, Form], Acted]
+
+router = APIRouter()
+
+
+@router.post("/breaks/bulk", dependencies=[Depends(requires(May.WORK))])
+def act_on_many(request: Request, who: Someone, form: Sent) -> Response:
+    """Each break for itself: what somebody else changed meanwhile is left alone, and named."""
+    action = form.one("action")
+    if action not in IN_BULK:
+        raise HTTPException(422, f"{action!r} cannot be done to many breaks at once")
+    chosen = form.all("chosen")
+    if len(chosen) > BULK_MAX:
+        raise HTTPException(422, f"choose at most {BULK_MAX} breaks at once")
+    outcomes = [_outcome(request, who, form, action, one) for one in chosen]
+    counts = Counter(not refused for _, refused in outcomes)
+    return render(
+        request,
+        who,
+        "bulk.html",
+        status=200 if not counts[False] else 409,
+        action=action,
+        done_count=counts[True],
+        outcomes=outcomes,
+        back=_own_query(form.one("back")),
+    )
+
+
+@router.post("/breaks/{break_id}/{action}", dependencies=[Depends(requires(May.READ))])
+def act_on_one(request: Request, who: Someone, form: Sent, break_id: UUID, action: str) -> Response:
+    """Do it and show the break again; or say why not, with what was refused still on the page."""
+    if action not in _ACTS:
+        raise HTTPException(404, f"there is nothing called {action!r} to do")
+    if missing := missing_for(who, action):
+        raise HTTPException(403, missing)
+    try:
+        _ACTS[action](store_of(request), break_id, _by(who, form, form.one("seen")), form)
+    except Conflict as changed:
+        return break_page(request, who, break_id, refused=str(changed), status=409)
+    except Rejected as refused:
+        return break_page(request, who, break_id, refused=str(refused), status=422)
+    root = request.scope.get("root_path", "")
+    return RedirectResponse(f"{root}/breaks/{break_id}?done={action}", status_code=303)
+
+
+def _outcome(request: Request, who: Person, form: Form, action: str, chosen: str) -> tuple[str, str]:
+    """The break's id, and why it was refused; empty when it was done."""
+    text, _, seen = chosen.partition(":")
+    try:
+        _ACTS[action](store_of(request), UUID(text), _by(who, form, seen), form)
+    except ValueError:
+        return text[:36], "this is no break's id"
+    except Rejected as refused:
+        return text, str(refused)
+    return text, ""
+
+
+def _by(who: Person, form: Form, seen: str) -> By:
+    if not seen.isdecimal():
+        raise Rejected("the page does not say which version of the break you looked at; load it again")
+    return By(actor=who.name, reason=form.one("reason"), seen=int(seen))
+
+
+def _assign(store: Store, break_id: UUID, by: By, form: Form) -> Acted:
+    to = form.one("to") or by.actor
+    reason = by.reason or f"assigned to {to}"
+    return desk.assign(store, break_id, By(actor=by.actor, reason=reason, seen=by.seen), to=to)
+
+
+def _propose(store: Store, break_id: UUID, by: By, form: Form) -> Acted:
+    kind = form.one("kind")
+    if kind not in get_args(Kind):
+        raise Rejected(f"{kind!r} is nothing that can be proposed")
+    return desk.propose(store, break_id, by, kind=cast("Kind", kind), policy=wiring.policy())
+
+
+def _own_query(back: str) -> str:
+    """Where to go back to: a query string of the desk, and nothing else."""
+    return back if back.startswith("?") else ""
+
+
+_ACTS: dict[str, Act] = {
+    "assign": _assign,
+    "comment": lambda store, break_id, by, _: desk.comment(store, break_id, by),
+    "propose": _propose,
+    "approve": lambda store, break_id, by, _: desk.approve(store, break_id, by),
+    "reject": lambda store, break_id, by, _: desk.reject(store, break_id, by),
+    "resolve": lambda store, break_id, by, _: desk.resolve(store, break_id, by),
+    "accept": lambda store, break_id, by, _: desk.accept(store, break_id, by),
+}

@@ -1,0 +1,142 @@
+"""One break: both sides, what differs, what it could be, what would decide, what may be done, and its history."""
+
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import HTMLResponse, PlainTextResponse
+
+from include import wiring, wiring_links
+from include.console.access import Person, Someone
+from include.console.permissions import May
+from include.console.render import Sharing, render, store_of
+from include.console.words import DECIDING
+from include.domain.break_life import NotAllowed
+from include.domain.break_offers import Offer, offers, proposals
+from include.domain.entities import ENTITIES
+from include.domain.side_by_side import Record, side_by_side
+from include.flows.explain_break import Explained, explain_break, lineage
+from include.flows.resolve_break import life_now
+from include.flows.show_breaks import Shown, show_break
+from include.ports import Rejected, Store
+
+PLAYBOOKS = Path(__file__).parents[2] / "docs" / "playbooks"
+router = APIRouter()
+
+
+@router.get("/breaks/{break_id}")
+def one_break(request: Request, who: Someone, break_id: UUID) -> HTMLResponse:
+    return break_page(request, who, break_id)
+
+
+@router.get("/playbooks/{code}")
+def playbook(code: str) -> PlainTextResponse:
+    found = _playbook(code)
+    if not found:
+        raise HTTPException(404, f"there is no playbook for {code} yet")
+    return PlainTextResponse(found.read_text(encoding="utf-8"), media_type="text/plain; charset=utf-8")
+
+
+@router.get("/records/{entity}/{native_id:path}")
+def record(request: Request, who: Someone, entity: str, native_id: str) -> HTMLResponse:
+    """The payloads behind a record; for those who may see personal data."""
+    if missing := who.needs(May.TRACE):
+        raise HTTPException(403, missing)
+    if entity not in ENTITIES:
+        raise HTTPException(404, f"there is no entity {entity}")
+    found = lineage(store_of(request), entity=entity, native_id=native_id)
+    return render(request, who, "record.html", entity=entity, native_id=native_id, payloads=found)
+
+
+def break_page(
+    request: Request, who: Person, break_id: UUID, *, refused: str = "", status: int = 200
+) -> HTMLResponse:
+    """The page as it is now; `refused` says why the last act was not done."""
+    with store_of(request).transaction() as tx:
+        store = Sharing(tx)
+        try:
+            found, history = show_break(store, break_id, wiring.policy())
+        except Rejected as missing:
+            raise HTTPException(404, str(missing)) from None
+        explained = explain_break(store, break_id)
+        possible = _possible(store, who, break_id)
+    code, links = found["code"], wiring_links.record_links()
+    view: dict[str, Any] = {
+        "one": found,
+        "history": history,
+        "deciding": _deciding(found),
+        "refused": refused,
+        "explained": explained,
+        "lines": side_by_side(explained.records),
+        "records": [_shown(one, who, links) for one in explained.records],
+        "candidates": [row | {"why": _why_not(row, explained)} for row in explained.candidates],
+        "playbook": code if _playbook(code) else "",
+        **possible,
+    }
+    return render(request, who, "break.html", status=status, **view)
+
+
+def _possible(store: Store, who: Person, break_id: UUID) -> dict[str, Any]:
+    """Every act with the reason why this person may not, and how many eyes each proposal takes."""
+    life = life_now(store, break_id)
+    eyes = proposals(life, limits=wiring.policy().lives.four_eyes)
+    try:
+        possible = offers(life, actor=who.name)
+    except NotAllowed as nobody:
+        possible = {}
+        return {"offers": possible, "nobody": str(nobody), "eyes": eyes, "life": life}
+    allowed = {name: _with_permission(one, who) for name, one in possible.items()}
+    return {"offers": allowed, "nobody": "", "eyes": eyes, "life": life}
+
+
+def _with_permission(offer: Offer, who: Person) -> Offer:
+    missing = missing_for(who, offer.action)
+    return Offer(offer.action, missing) if missing else offer
+
+
+def missing_for(who: Person, action: str) -> str:
+    """Which permission an act lacks; empty when it lacks none.
+
+    A proposal is sent back by whoever checks it, or withdrawn by whoever works on it.
+    """
+    if action == "reject" and May.APPROVE in who.may:
+        return ""
+    return who.needs(May.APPROVE if action == "approve" else May.WORK)
+
+
+def _deciding(found: Shown) -> str:
+    """The one fact that would decide: what the evidence names, or what this kind of break always turns on."""
+    last = (found["evidence"] or "").rpartition(";")[2].strip()
+    if last.endswith("would decide"):
+        return last.removesuffix("would decide").strip()
+    return DECIDING.get(found["code"], "")
+
+
+def _shown(one: Record, who: Person, links: wiring_links.Links) -> dict[str, Any]:
+    """A record for the page: personal data only for those who may see it."""
+    hidden = set() if May.TRACE in who.may else {f.name for f in ENTITIES[one.entity].fields if f.pii}
+    internal = {"native_id", "row_hash", "recorded_in", "superseded_in", "version", "place", "id"}
+    facts = {
+        name: "(hidden)" if name in hidden else value
+        for name, value in one.facts.items()
+        if value not in (None, "", []) and name not in internal
+    }
+    return {"record": one, "facts": facts, "link": links(one.system, one.entity, one.native_id)}
+
+
+def _why_not(row: dict[str, Any], explained: Explained) -> str:
+    """Why a candidate was not posted."""
+    if row["taken_by"]:
+        return f"{row['taken_by']} has settled it already"
+    if row["rivals"]:
+        others = "1 other item" if row["rivals"] == 1 else f"{row['rivals']} other items"
+        return f"{others} could be for it as well"
+    if len(explained.candidates) > 1:
+        return f"one of {len(explained.candidates)} that fit"
+    return "it fits, but nothing names it, and other items explain the same money"
+
+
+def _playbook(code: str) -> Path | None:
+    path = PLAYBOOKS / f"{code}.md"
+    return path if code.isalnum() and path.is_file() else None

@@ -1,0 +1,95 @@
+"""What is on its way to other systems, what may have happened, what is parked; holding back and sending again."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from pydantic import BaseModel
+
+from include import wiring
+from include.console.access import Someone, requires
+from include.console.forms import Sent
+from include.console.permissions import May
+from include.console.render import Page, render, store_of
+from include.flows import replay as flow
+from include.ports import Rejected
+
+PAGE = Page("Delivery", "/delivery")
+router = APIRouter()
+
+SHOWN = 50
+CHOSEN_MAX = 200
+WAITING = ("queued", "called", "uncertain", "parked")
+
+
+class Wanted(BaseModel):
+    """What the address asks for; `before` is the last line's number."""
+
+    state: Literal["", "queued", "called", "uncertain", "parked"] = ""
+    target: str = ""
+    subject: str = ""
+    before: int | Literal[""] = ""
+
+
+@router.get("/delivery")
+def delivery(request: Request, who: Someone, wanted: Annotated[Wanted, Query()]) -> HTMLResponse:
+    return _page(request, who, wanted)
+
+
+@router.get("/delivery/{message_id}")
+def one_message(request: Request, who: Someone, message_id: int) -> HTMLResponse:
+    with store_of(request).transaction() as tx:
+        found = tx.rows("console_message", message_id=message_id)
+        if not found:
+            raise HTTPException(404, f"there is no message {message_id}")
+        attempts = tx.rows("console_attempts", message_id=message_id)
+        acts = tx.rows("console_acts_on_message", message_id=message_id)
+    mends = wiring.policy().delivery.reasons.get(found[0]["reason"] or "", "")
+    view: dict[str, Any] = {"message": found[0], "attempts": attempts, "acts": acts, "mends": mends}
+    return render(request, who, "message.html", **view)
+
+
+@router.post("/delivery/{action}", dependencies=[Depends(requires(May.DELIVER))])
+def act(request: Request, who: Someone, form: Sent, action: Literal["replay", "hold"]) -> Response:
+    """Each message only if it is still in the state that was seen: the rest stays as it is."""
+    chosen = [int(one) for one in form.all("chosen") if one.isdecimal()]
+    if len(chosen) > CHOSEN_MAX:
+        raise HTTPException(422, f"choose at most {CHOSEN_MAX} messages at once")
+    by, store = flow.By(who.name, form.one("reason")), store_of(request)
+    try:
+        if action == "hold":
+            moved = flow.hold(store, chosen, by)
+        else:
+            moved = sum(sum(flow.replay(store, flow.Wanted(message_id=one), by).values()) for one in chosen)
+    except Rejected as refused:
+        return _page(request, who, Wanted(), refused=str(refused), status=422)
+    root = request.scope.get("root_path", "")
+    return RedirectResponse(f"{root}/delivery?done={action if moved else 'none'}", status_code=303)
+
+
+def _page(
+    request: Request, who: Someone, wanted: Wanted, *, refused: str = "", status: int = 200
+) -> HTMLResponse:
+    with store_of(request).transaction() as tx:
+        queues = tx.rows("delivery_queue")
+        latency = tx.rows("console_latency")[0]
+        rows = tx.rows(
+            "console_messages",
+            states=[wanted.state] if wanted.state else list(WAITING),
+            target=wanted.target or None,
+            subject=wanted.subject.strip() or None,
+            before=wanted.before or None,
+            limit=SHOWN + 1,
+        )
+        now = tx.rows("console_now")[0]["now"]
+    more = rows[SHOWN - 1]["message_id"] if len(rows) > SHOWN else None
+    view: dict[str, Any] = {
+        "queues": queues,
+        "latency": latency,
+        "rows": rows[:SHOWN],
+        "more": more,
+        "refused": refused,
+    }
+    view |= {"given": wanted.model_dump(exclude_defaults=True), "states": WAITING, "now": now}
+    view |= {"reasons": wiring.policy().delivery.reasons}
+    return render(request, who, "delivery.html", status=status, wanted=wanted, **view)

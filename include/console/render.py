@@ -1,0 +1,152 @@
+"""Pages: one template each inside the frame of base.html, escaped, with navigation, person and form token."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from include.console.access import Person
+from include.console.forms import token_for
+from include.console.permissions import May
+from include.console.words import DECIDING, DONE, ENTITY, PROOF, RECON
+from include.ports import Store, Transaction
+from include.report.figures import Figures
+from include.report.words import BUCKETS, RULES, SEVERITIES
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+FIGURES = Figures("en_SG")
+FRAMED_POLICY = (
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+)
+"""For pages that were made elsewhere and carry their style in their tags: nothing runs there and nothing is ours."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """An entry of the navigation. `path` is below where the console is mounted."""
+
+    title: str
+    path: str
+    permission: May = May.READ
+
+
+def render(request: Request, who: Person, template: str, *, status: int = 200, **view: Any) -> HTMLResponse:
+    """The page as HTML. Every value is escaped; nothing that is undefined passes as empty."""
+    pages: tuple[Page, ...] = request.app.state.pages
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", "")) or "/"
+    frame = {
+        "root": request.scope.get("root_path", ""),
+        "pages": [page for page in pages if page.permission in who.may],
+        "here": max((p.path for p in pages if _below(path, p.path)), key=len, default=""),
+        "who": who,
+        "token": token_for(who.name),
+        "done": DONE.get(request.query_params.get("done", ""), ""),
+        "version": _version(),
+        "May": May,
+    }
+    return HTMLResponse(_templates().get_template(template).render(frame | view), status_code=status)
+
+
+def store_of(request: Request) -> Store:
+    """The database, asked anew for every request."""
+    store: Store = request.app.state.store()
+    return store
+
+
+class Sharing:
+    """A store whose transactions are all one that is open already: for a page that several flows read for."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        yield self._tx
+
+
+def url_with(given: Mapping[str, Any], **changes: Any) -> str:
+    """A query string of what is given with some of it changed; what is empty is left out."""
+    kept = {name: value for name, value in (dict(given) | changes).items() if value not in (None, "")}
+    return "?" + urlencode(kept)
+
+
+def _below(path: str, page: str) -> bool:
+    return path == page or (page != "/" and path.startswith(f"{page}/"))
+
+
+@cache
+def _version() -> str:
+    """Changes with what browsers keep, so that they keep it for long."""
+    content = b"".join(path.read_bytes() for path in sorted(STATIC.iterdir()))
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
+def _money(minor: Any, currency: str | None) -> str:
+    return "" if minor is None or not currency else FIGURES.money(int(minor), currency)
+
+
+def _instant(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}" if moment else ""
+
+
+def _ago(moment: datetime | None, now: datetime) -> str:
+    """How long ago in the largest unit that fits."""
+    if moment is None:
+        return "never"
+    passed = max(now - moment, timedelta())
+    if passed < timedelta(hours=1):
+        return f"{passed // timedelta(minutes=1)} min"
+    return f"{passed // timedelta(hours=1)} h" if passed < timedelta(days=2) else f"{passed.days} d"
+
+
+def _spoken(text: str) -> str:
+    return text.replace("_", " ")
+
+
+def _sentence(text: str) -> str:
+    """Its first letter large, and nothing else changed."""
+    return text[:1].upper() + text[1:]
+
+
+def _days(since: date, until: date) -> int:
+    return (until - since).days
+
+
+@cache
+def _templates() -> Environment:
+    found = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=select_autoescape(["html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters |= {
+        "sentence": _sentence,
+        "money": _money,
+        "instant": _instant,
+        "ago": _ago,
+        "spoken": _spoken,
+        "days": _days,
+    }
+    found.globals |= {
+        "url_with": url_with,
+        "RULES": RULES,
+        "SEVERITIES": SEVERITIES,
+        "BUCKETS": BUCKETS,
+        "RECON": RECON,
+        "ENTITY": ENTITY,
+        "PROOF": PROOF,
+        "DECIDING": DECIDING,
+    }
+    return found

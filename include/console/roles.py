@@ -1,0 +1,34 @@
+"""Makes the console's roles and permissions in Airflow's user database: `python -m include.console.roles`.
+
+Repeating it changes nothing. It adds only: what an administrator gave a role stays.
+"""
+
+from typing import Any
+
+from include.console.permissions import RESOURCE, ROLES
+
+MENU = (("can_read", "Plugins"), ("menu_access", "Plugins"))
+"""Without these Airflow does not show the way to a plugin's pages."""
+
+
+def wanted() -> list[dict[str, Any]]:
+    """Each role with its (action, resource) permissions, as Airflow's security manager takes them."""
+    return [
+        {"role": role, "perms": [*MENU, *sorted((str(act), RESOURCE) for act in allowed)]}
+        for role, allowed in ROLES.items()
+    ]
+
+
+def make_roles() -> None:
+    """Create what is missing. Needs Airflow's database, and its FAB auth manager."""
+    from airflow.providers.fab.auth_manager.cli_commands.utils import (  # noqa: PLC0415 - heavy
+        get_application_builder,
+    )
+
+    with get_application_builder() as builder:
+        builder.sm.bulk_sync_roles(wanted())
+
+
+if __name__ == "__main__":
+    make_roles()
+    print(f"{len(ROLES)} roles may use the console")

@@ -1,0 +1,68 @@
+"""Does it tie? What needs whom? How fresh is what we know, and what is on its way?"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from include.console.access import Someone
+from include.console.kept import of_run
+from include.console.render import Page, render, store_of
+from include.ports import Row, Transaction
+
+PAGE = Page("Today", "/")
+router = APIRouter()
+
+CASH = ("payment", "invoice")
+"""The sides whose totals say whether cash ties."""
+
+
+@router.get("/")
+def today(request: Request, who: Someone) -> HTMLResponse:
+    with store_of(request).transaction() as tx:
+        runs = tx.rows("console_run")
+        view: dict[str, Any] = {
+            "run": runs[0] if runs else None,
+            "attempt": next(iter(tx.rows("console_newest_attempt")), None),
+            "desks": tx.rows("console_desks"),
+            "sources": tx.rows("console_freshness"),
+            "queues": tx.rows("delivery_queue"),
+            "latency": tx.rows("console_latency")[0],
+            **(_tied(tx, runs[0]) if runs else {"ties": None, "currencies": [], "proofs": [], "others": []}),
+        }
+    return render(request, who, "today.html", **view)
+
+
+def _tied(tx: Transaction, run: Row) -> dict[str, Any]:
+    totals = of_run(tx, "control_totals", run["run_id"])
+    proofs = of_run(tx, "console_proofs", run["run_id"])
+    ties = all(row["proven"] for row in totals) and all(row["figures"] == row["hold"] for row in proofs)
+    return {"ties": ties, "currencies": _cash(totals), "proofs": proofs, "others": _others(totals)}
+
+
+def _cash(totals: Sequence[Row]) -> list[dict[str, Any]]:
+    """Currency by currency: what came in, what of it is matched, what is still owed."""
+    found: defaultdict[str, dict[str, Row]] = defaultdict(dict)
+    for row in totals:
+        if row["recon"] == "R3" and row["currency"] and row["side"] in CASH:
+            found[row["currency"]][row["side"]] = row
+    return [{"currency": currency, "sides": sides} for currency, sides in sorted(found.items())]
+
+
+def _others(totals: Sequence[Row]) -> list[dict[str, Any]]:
+    """The other reconciliations in one line each: how many figures, and how many of them are proven."""
+    found: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in totals:
+        found[row["recon"]].append(row)
+    return [
+        {
+            "recon": recon,
+            "figures": len(rows),
+            "proven": sum(row["proven"] for row in rows),
+            "rows": sum(row["loaded_count"] for row in rows),
+            "quarantined": sum(row["quarantined_count"] for row in rows),
+        }
+        for recon, rows in sorted(found.items())
+    ]

@@ -1,0 +1,124 @@
+"""What the pages call things, and for every kind of break the one fact that would decide it."""
+
+from collections.abc import Mapping
+
+RECON: Mapping[str, str] = {
+    "R1": "customers",
+    "R2": "orders and invoices",
+    "R3": "cash",
+    "R4": "payouts and bank",
+    "R5": "subscriptions",
+    "all": "all sources",
+}
+
+ENTITY: Mapping[str, str] = {
+    "accounts": "CRM account",
+    "opportunities": "CRM opportunity",
+    "customers": "ERP customer",
+    "orders": "ERP order",
+    "invoices": "ERP invoice",
+    "credit_notes": "ERP credit note",
+    "subscriptions": "ERP subscription",
+    "amendments": "ERP amendment",
+    "payments": "payment",
+    "refunds": "refund",
+    "disputes": "dispute",
+    "payouts": "payout",
+    "payout_items": "payout item",
+    "bank_lines": "bank line",
+}
+
+OF_TYPE: Mapping[str, str] = {name.removesuffix("s"): name for name in ENTITY} | {
+    "opportunity": "opportunities"
+}
+"""A match's word for a side -> the entity its id is looked up in."""
+
+PROOF: Mapping[str, str] = {
+    "loaded": "what the sources hold is loaded or in quarantine",
+    "decided": "what was loaded is matched, open or excluded",
+    "settled": "cash and explained residuals are what they settle, and no cash is spent twice",
+    "carried": "the day before, and what came and was cleared since, is what this day closes with",
+    "sub_ledger": "what is open is what the customers owe",
+    "one_state": "every item is settled, in part open, open or excluded: one of them",
+}
+
+DONE: Mapping[str, str] = {
+    "assign": "Assigned.",
+    "comment": "Your remark is in its history.",
+    "propose": "Proposed. Whoever must check it sees it under “To approve”.",
+    "approve": "Approved.",
+    "reject": "Sent back to whoever has it.",
+    "resolve": "Resolved. A later day that still finds it opens it again.",
+    "accept": "Accepted: it stands as it is.",
+    "replay": "On its way again; the target is looked at before anything is sent.",
+    "hold": "Held back. It stays parked until somebody sends it again.",
+    "none": "Nothing was changed: nothing of what you chose was in that state any more.",
+}
+"""What a page says after an act; the address carries only the key."""
+
+DECIDING: Mapping[str, str] = {
+    "ID01": "whether the company buys from us: a customer number in the ERP, or a word that it is a prospect",
+    "ID02": "which CRM account the customer belongs to: its tax number or web domain",
+    "ID03": "whether both accounts are one legal entity: their tax numbers",
+    "ID04": "whether both customers are one legal entity: their tax numbers",
+    "ID05": "which tax number is right: an extract from the company register",
+    "ID06": "a tax number or web domain; a name alone decides nothing",
+    "ID07": "which of the two is invoiced: the contract's parties",
+    "ID08": "which system's value is right: the owner of the field has the last word",
+    "OR01": "whether the order exists in the ERP under another number",
+    "OR02": "which opportunity it was sold by, or that it was not sold through the CRM",
+    "OR03": "the signed order form: its total",
+    "OR04": "the signed order form: its currency",
+    "OR05": "the signed order form: quantity, unit price and product of this line",
+    "OR06": "which of the two was delivered and billed first",
+    "OR07": "the signed order form: start and term",
+    "OR08": "the approval of this discount, by someone whose limit covers it",
+    "OR09": "the billing schedule: whether an invoice is due",
+    "OR10": "the billing schedule of the order: what was to be billed until today",
+    "OR11": "the billing schedule of the order: what was to be billed until today",
+    "OR12": "whether the customer cancelled: a written notice",
+    "OR13": "the place and date of supply: they set the tax code",
+    "OR14": "who pays by contract: the bill-to named in it",
+    "CA01": "a remittance advice that names the invoice",
+    "CA02": "who sent the money: the remitter's name and account from the bank",
+    "CA03": "why the payer left it: a remittance advice, a deduction claim or a credit note",
+    "CA04": "what the payer meant with the rest: on account, or back",
+    "CA05": "the payer's word that it paid twice, or what else the money is for",
+    "CA06": "whose money it is: the remitter's account and the reference",
+    "CA07": "the bank's advice of charges",
+    "CA08": "the withholding certificate",
+    "CA09": "nothing: the rates of the two days explain it",
+    "CA10": "nothing: it is within rounding",
+    "CA11": "the next statement or payout: it should bring the other side",
+    "CA12": "which invoice the credit note is for",
+    "CA13": "the credit note for what went back",
+    "CA14": "the platform's verdict on the dispute",
+    "CA15": "nothing: writing the status again mends it",
+    "CA16": "a reference naming the invoice",
+    "CA17": "the payment terms on the invoice, and the day the money came",
+    "CA18": "whether the customer pays again",
+    "CA19": "what the money is for, as its invoice is no longer owed",
+    "CA20": "the original amount on the platform, in its own units",
+    "PO01": "the bank's answer to a trace of the payout",
+    "PO02": "who sent the credit: the bank's advice",
+    "PO03": "the platform's balance transactions of this payout, read again",
+    "PO04": "the fee schedule of the contract",
+    "PO05": "the next payout: it should carry the transaction",
+    "PO06": "the platform's notice of the reserve",
+    "PO07": "what the platform took back: refunds, disputes or fees",
+    "PO08": "nothing: the rate of the day explains it",
+    "SU01": "nothing: quantity, price and term give the amount; the CRM's is to be written again",
+    "SU02": "nothing: term and start give the date; the CRM's is to be written again",
+    "SU03": "whether the subscription is live: its last invoice",
+    "SU04": "whether anybody cancelled: a written notice",
+    "SU05": "nothing: sending the amendment again mends it",
+    "SU06": "whether the customer renews: the account manager's word",
+    "SU07": "the billing schedule of the subscription",
+    "DQ01": "what the row should say: its owner in the source system",
+    "DQ02": "a complete extract: the source's own count and sum",
+    "DQ03": "nothing: the repeat was dropped",
+    "DQ04": "nothing: the day it belongs to is computed again",
+    "DQ05": "what the unknown word means: policy/statuses.yaml must map it",
+    "DQ06": "which rows are lost: the proof names the first",
+}
+"""Reason code -> the one fact that would decide it; evidence that names one itself comes first."""

@@ -1,0 +1,164 @@
+"""How quick the console is on a large day: every page over loopback, and when a browser has something to show."""
+# ruff: noqa: PLC0415  # Airflow is set up before anything of it is imported
+
+import json
+import os
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import psycopg
+import requests
+
+from include.local.databases import DatabaseUrls
+from include.local.home import PROJECT
+from include.local.scratch import scratch_database
+from include.store.postgres import PostgresStore
+
+ROWS = Path(__file__).with_name("console_rows.sql")
+BROWSER = PROJECT / "var" / "browser" / "bin" / "python"
+PAINT = PROJECT / "tests" / "console" / "browser" / "paint.py"
+ASKED = 40
+"""Times that each page is asked for, after two that are not counted."""
+
+PAGES = (
+    "/",
+    "/breaks",
+    "/breaks?sort=value",
+    "/breaks?sort=oldest&older=90",
+    "/breaks?owner=Tax&severity=S1",
+    "/breaks?q=abc",
+    "/breaks?by=code",
+    "/breaks?by=owner",
+    "/breaks?after={break_id}",
+    "/breaks/{break_id}",
+    "/matches",
+    "/matches?recon=R3&state=suggested",
+    "/matches?rule=R3~P8",
+    "/matches?q=I{number}",
+    "/matches?after={match_id}",
+    "/matches/{match_id}",
+    "/payouts",
+    "/payouts/po_{number}",
+    "/ageing",
+    "/arr",
+    "/delivery",
+    "/delivery?state=parked",
+    "/delivery/{number}",
+    "/audit",
+    "/reports",
+)
+
+
+def measured(urls: DatabaseUrls, *, matches: int, breaks: int) -> dict[str, Any]:
+    """Milliseconds by page: median and p95 of ASKED requests one after another, and first paint where Chromium is.
+
+    Who asks is played: Airflow's own login is not in it.
+    """
+    with scratch_database(urls) as url:
+        filled_s = _fill(url, matches=matches, breaks=breaks)
+        known = _known(url)
+        with _served(url) as address:
+            pages = {page: _asked(address + page.format(**known)) for page in PAGES}
+            paint = _painted(
+                [address + page.format(**known) for page in ("/", "/breaks", "/breaks/{break_id}")]
+            )
+    return {"matches": matches, "breaks": breaks, "filled_s": filled_s, "pages": pages, "paint": paint}
+
+
+def _fill(url: str, *, matches: int, breaks: int) -> float:
+    started = time.monotonic()
+    with psycopg.connect(url) as connection:
+        for statement in ROWS.read_text(encoding="utf-8").split(";\n"):
+            if statement.strip():
+                psycopg.ClientCursor(connection).execute(statement, {"matches": matches, "breaks": breaks})  # type: ignore[arg-type]
+    return time.monotonic() - started
+
+
+def _known(url: str) -> dict[str, Any]:
+    with psycopg.connect(url) as connection:
+        [break_id] = connection.execute(
+            "SELECT break_id FROM recon.break_lives WHERE code = 'CA16' LIMIT 1"
+        ).fetchone() or [""]
+        [match_id] = connection.execute(
+            "SELECT match_id FROM recon.matches OFFSET 777 LIMIT 1"
+        ).fetchone() or [""]
+    return {"break_id": break_id, "match_id": match_id, "number": 4700}
+
+
+@contextmanager
+def _served(url: str) -> Iterator[str]:
+    """The console on a port of its own, asked by somebody who may do everything."""
+    _without_an_airflow_of_our_own()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import uvicorn
+        from airflow.api_fastapi.core_api import security
+        from fastapi import FastAPI
+
+        from include.console import access
+        from include.console.app import build_app
+
+    manager = SimpleNamespace(is_authorized_custom_view=lambda **_: True)
+    access.airflow.get_auth_manager = lambda: manager  # type: ignore[assignment]
+    console = build_app(lambda: PostgresStore(url))
+    console.dependency_overrides[security.get_user] = lambda: SimpleNamespace(get_name=lambda: "bench")
+    outer = FastAPI()
+    outer.mount("/tieout", console)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(outer, host="127.0.0.1", port=port, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}/tieout"
+    finally:
+        server.should_exit = True
+        thread.join(timeout=10)
+
+
+def _without_an_airflow_of_our_own() -> None:
+    os.environ |= {
+        "AIRFLOW_HOME": tempfile.mkdtemp(prefix="tieout-bench-"),
+        "AIRFLOW__API__SECRET_KEY": "a key of the bench",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tempfile.gettempdir()}/none.db",
+    }
+
+
+def _asked(address: str) -> dict[str, float]:
+    took = []
+    with requests.Session() as session:
+        for number in range(ASKED + 2):
+            started = time.monotonic()
+            answer = session.get(address, timeout=60)
+            if number >= 2:
+                took.append(time.monotonic() - started)
+            if answer.status_code != 200:
+                raise RuntimeError(f"{address} answered {answer.status_code}")
+    took.sort()
+    return {
+        "p50_ms": round(took[ASKED // 2] * 1000, 1),
+        "p95_ms": round(took[ASKED * 95 // 100 - 1] * 1000, 1),
+    }
+
+
+def _painted(addresses: Sequence[str]) -> dict[str, Any]:
+    """First contentful paint in milliseconds by address; or why there is none."""
+    if not BROWSER.exists():
+        return {"skipped": "no headless Chromium is set up (make browser)"}
+    done = subprocess.run([BROWSER, PAINT, *addresses], capture_output=True, text=True, check=False)
+    if done.returncode:
+        return {"skipped": done.stderr.strip()[-200:]}
+    found: dict[str, float] = json.loads(done.stdout)
+    return {address.partition("/tieout")[2]: figure for address, figure in found.items()}

@@ -1,0 +1,84 @@
+-- A published day as large as the console must stay quick with: %(matches)s matches, %(breaks)s open breaks.
+-- Statements are run one by one; keys are hashes, so that their order says nothing.
+
+INSERT INTO ops.batches DEFAULT VALUES;
+
+INSERT INTO recon.runs (run_id, as_of, batch_through, proof_through, rules_sha256, code_sha256, state, certificate, published_at)
+SELECT md5('run' || n)::uuid, date '2026-06-30' - n, 1, 0, 'rules', 'code', 'published',
+    jsonb_build_object('certificate_sha256', md5('c' || n) || md5('d' || n)), now() - n * interval '1 day'
+FROM generate_series(0, 1) AS n;
+
+INSERT INTO recon.matches (run_id, match_id, recon, rule, side_a_type, side_a_id, side_b_type, side_b_id, currency, amount_minor, residual_minor, residual_reason, state)
+SELECT md5('run0')::uuid, 'R3-' || left(md5('m' || n), 16), 'R3',
+    CASE WHEN n %% 100000 = 0 THEN 'P8' WHEN n %% 20 = 0 THEN 'P4' WHEN n %% 5 = 0 THEN 'P2' ELSE 'P1' END,
+    'payment', 'py_' || left(md5('p' || n), 16), 'invoice', 'I' || n, 'SGD', 100 + n %% 100000, 0, '',
+    CASE WHEN n %% 20 = 0 THEN 'suggested' ELSE 'posted' END
+FROM generate_series(1, %(matches)s) AS n;
+
+INSERT INTO recon.break_events (break_id, version, action, actor, reason, from_state, to_state, severity, code, currency, amount_minor, amount_sgd_minor, run_id)
+SELECT md5('b' || n)::uuid, 1, 'opened', 'run', 'found', 'NEW', 'OPEN', 'S' || 1 + n %% 4,
+    (ARRAY['CA16', 'CA01', 'CA03', 'CA04'])[1 + n %% 4], 'SGD', n %% 99991, n %% 99991, md5('run0')::uuid
+FROM generate_series(1, %(breaks)s) AS n;
+
+INSERT INTO recon.break_lives (break_id, recon, family, code, key, currency, amount_minor, amount_sgd_minor, severity, owner, since_on, first_seen_run, first_seen_on, last_seen_run, last_seen_on, state, version)
+SELECT md5('b' || n)::uuid, 'R3', 'cash', (ARRAY['CA16', 'CA01', 'CA03', 'CA04'])[1 + n %% 4],
+    'py_' || left(md5('p' || n * 20), 16), 'SGD', n %% 99991, n %% 99991, 'S' || 1 + n %% 4,
+    (ARRAY['AR', 'Tax', 'Billing', 'Treasury', 'RevOps'])[1 + n %% 5], date '2026-06-30' - n %% 400, md5('run0')::uuid,
+    '2026-06-30', md5('run0')::uuid, '2026-06-30', 'OPEN', 1
+FROM generate_series(1, %(breaks)s) AS n;
+
+INSERT INTO recon.breaks (run_id, break_id, recon, code, key, currency, amount_minor, severity, age_days, owner, action, evidence)
+SELECT last_seen_run, break_id, recon, code, key, currency, amount_minor, severity, 1, owner, 'choose suggestion',
+    'several fit; a reference naming the invoice would decide'
+FROM recon.break_lives;
+
+-- What people did: a tenth of the breaks was commented on.
+INSERT INTO recon.break_events (break_id, version, action, actor, reason, from_state, to_state, severity, code, currency, amount_minor, amount_sgd_minor)
+SELECT break_id, 2, 'commented', 'ann', 'asked the remitter', 'OPEN', 'OPEN', severity, code, currency, amount_minor, amount_sgd_minor
+FROM recon.break_lives WHERE value_rank %% 10 = 0;
+
+UPDATE recon.break_lives SET version = 2 WHERE value_rank %% 10 = 0;
+
+INSERT INTO canonical.payments (native_id, version, place, row_hash, recorded_in, id, customer_id, currency, amount_minor, paid_on, reference_tokens, reference_keys, names_a_document)
+SELECT 'py_' || left(md5('p' || n), 16), '1', 'payments.csv, line ' || n, md5('h' || n), 1, 'py_' || left(md5('p' || n), 16),
+    'C' || n %% 5000, 'SGD', 100 + n %% 100000, '2026-06-01', '{}', '{}', false
+FROM generate_series(1, %(matches)s / 5) AS n;
+
+INSERT INTO canonical.invoices (native_id, version, place, row_hash, recorded_in, id, number, number_key, customer_id, issue_date, due_date, currency, gross_minor)
+SELECT 'I' || n, '1', 'invoices.csv, line ' || n, md5('i' || n), 1, 'I' || n, 'INV-' || n, n::text, 'C' || n %% 5000,
+    '2026-05-01', '2026-06-01', 'SGD', 100 + n %% 100000
+FROM generate_series(1, %(matches)s / 5) AS n;
+
+INSERT INTO canonical.payouts (native_id, version, place, row_hash, recorded_in, id, currency, gross_minor, fee_minor, net_minor, arrival_date)
+SELECT 'po_' || n, '1', 'payouts.csv, line ' || n, md5('o' || n), 1, 'po_' || n, 'SGD', 1000, 10, 990, date '2026-06-30' - n %% 400
+FROM generate_series(1, %(matches)s / 50) AS n;
+
+INSERT INTO recon.open_invoices (run_id, invoice_id, customer_id, currency, open_minor, due_date, days_past_due, bucket)
+SELECT md5('run0')::uuid, 'I' || n, 'C' || n %% 5000, (ARRAY['SGD', 'USD', 'JPY'])[1 + n %% 3], n, '2026-06-01', n %% 120,
+    (ARRAY['current', '1-30', '31-60', '61-90', 'over-90'])[1 + n %% 5]
+FROM generate_series(1, %(matches)s / 10) AS n;
+
+INSERT INTO recon.control_totals (run_id, recon, side, currency, lost_count, loaded_count, quarantined_count, loaded_minor, matched_minor, open_minor, excluded_minor, proven)
+SELECT md5('run0')::uuid, 'R3', side, currency, 0, 1, 0, 100, 60, 40, 0, true
+FROM unnest(ARRAY['payment', 'invoice']) AS side, unnest(ARRAY['SGD', 'USD', 'JPY', 'EUR', 'GBP', 'INR', 'THB', 'KRW']) AS currency;
+
+INSERT INTO recon.arr_reported (run_id, month, currency, opening_minor, new_minor, expansion_minor, contraction_minor, churn_minor, reactivation_minor, fx_minor, closing_minor, left_out)
+SELECT md5('run0')::uuid, date '2024-07-01' + n * interval '1 month', 'SGD', 100 * n, 100, 0, 0, 0, 0, 0, 100 * n + 100, '{}'
+FROM generate_series(0, 23) AS n;
+
+INSERT INTO recon.arr_bridge (run_id, customer_id, month, currency, opening_minor, new_minor, expansion_minor, contraction_minor, churn_minor, reactivation_minor, closing_minor)
+SELECT md5('run0')::uuid, 'C' || n %% 5000, date '2024-07-01' + n / 5000 * interval '1 month', 'SGD', 0, n, 0, 0, 0, 0, n
+FROM generate_series(0, least(%(matches)s / 10, 119999)) AS n;
+
+INSERT INTO ops.cursors (system, entity, position) SELECT 'salesforce', 'e' || n, '{}' FROM generate_series(1, 15) AS n;
+
+INSERT INTO ops.proofs (system, entity, cursor_until, source_count, held_count, missing, source_amounts, held_amounts, proven, complete_until)
+SELECT 'salesforce', 'e' || n %% 15 + 1, '{}', 1, 1, '{}', '{}', '{}', true, 'infinity' FROM generate_series(1, 20000) AS n;
+
+INSERT INTO delivery.outbox (key, kind, target, subject, body, body_sha256, newest_only, state, reason, finished_at, decided_at)
+SELECT md5('k' || n), 'order', 'erp', 'deals/' || n, '{}', 'x', false,
+    CASE WHEN n %% 100 = 0 THEN 'parked' WHEN n %% 100 = 1 THEN 'queued' ELSE 'superseded' END,
+    CASE WHEN n %% 100 = 0 THEN 'TARGET_REJECTED' END, CASE WHEN n %% 100 <> 1 THEN now() END, now() - interval '3 seconds'
+FROM generate_series(1, %(matches)s / 10) AS n;
+
+ANALYZE;

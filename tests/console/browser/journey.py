@@ -1,0 +1,91 @@
+"""Two people at work in a real browser: one finds the largest break and proposes a write-off, another approves.
+
+Prints what they saw as JSON, with what axe finds on every page, in turns on a light desk and a dark phone; with `all`
+on both: `journey.py ADDRESS [all]`.
+"""
+
+import json
+import sys
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from chromium import browser
+from playwright.sync_api import Browser, Page
+
+PAGES = (
+    "/",
+    "/breaks",
+    "/breaks?by=code",
+    "/matches",
+    "/payouts",
+    "/ageing",
+    "/arr",
+    "/delivery",
+    "/audit",
+    "/reports",
+)
+SERIOUS = {"serious", "critical"}
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+SCREENS = (("light", 1280), ("dark", 390))
+
+
+def opened(chrome: Browser, address: str, me: str, *, scheme: str = "light", width: int = 1280) -> Page:
+    """A page of a person; whoever serves the address takes the cookie for a login."""
+    context = chrome.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    context.add_cookies([{"name": "me", "value": me, "url": address}])
+    return context.new_page()
+
+
+def write_off(chrome: Browser, address: str) -> dict[str, Any]:
+    ann = opened(chrome, address, "ann")
+    ann.goto(f"{address}/breaks?sort=value")
+    ann.locator("tbody a").first.click()
+    broken = ann.url.rpartition("/")[2]
+    seen: dict[str, Any] = {"break": broken, "why": ann.locator(".evidence").inner_text()}
+    seen["decides"] = ann.locator(".why dd").first.inner_text()
+    form = ann.locator("form[action$='/propose']")
+    kind = form.locator("select[name=kind] option[value=write_off]")
+    seen["told"] = kind.inner_text()
+    form.locator("select[name=kind]").select_option("write_off")
+    form.locator("input[name=reason]").fill("nobody will pay this")
+    form.get_by_role("button", name="Propose").click()
+    seen["proposed"] = ann.get_by_role("status").inner_text()
+    seen["own"] = ann.locator("p:has(strong:text-is('Approve'))").inner_text()
+    ben = opened(chrome, address, "ben")
+    ben.goto(f"{address}/breaks?state=PROPOSED&q={broken}")
+    ben.locator("tbody a").first.click()
+    # By keyboard alone, as somebody without a mouse does.
+    ben.locator("form[action$='/approve'] input[name=reason]").focus()
+    ben.keyboard.press("Enter")
+    ben.get_by_role("status").wait_for()
+    seen["approved"] = ben.get_by_role("status").inner_text()
+    aud = opened(chrome, address, "aud")
+    aud.goto(f"{address}/audit")
+    seen["audit"] = [
+        " ".join(row.split()) for row in aud.locator("tbody").first.locator("tr").all_inner_texts()[:2]
+    ]
+    return seen
+
+
+def found_by_axe(chrome: Browser, address: str, broken: str, *, on_both: bool) -> list[str]:
+    """Every serious finding, and every page wider than its screen."""
+    found, axe = [], Axe()
+    for turn, (scheme, width) in enumerate(SCREENS):
+        page = opened(chrome, address, "ben", scheme=scheme, width=width)
+        pages = [f"/breaks/{broken}", *PAGES]
+        for path in pages if on_both else pages[turn :: len(SCREENS)]:
+            page.goto(address + path)
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            if wide > width:
+                found.append(f"{path} {scheme} {width}: {wide} wide")
+            for one in axe.run(page, options=RULES).response["violations"]:
+                if one["impact"] in SERIOUS:
+                    nodes = "; ".join(node["html"][:120] for node in one["nodes"][:3])
+                    found.append(f"{path} {scheme} {width}: {one['id']}: {nodes}")
+    return found
+
+
+with browser() as chrome:
+    seen = write_off(chrome, sys.argv[1])
+    seen["findings"] = found_by_axe(chrome, sys.argv[1], seen["break"], on_both=sys.argv[2:] == ["all"])
+print(json.dumps(seen))

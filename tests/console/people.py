@@ -1,0 +1,77 @@
+"""People who are logged in, as the console sees them, and a browser of theirs."""
+
+import asyncio
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+from airflow.api_fastapi.core_api import security
+
+from include.console import access
+from include.console.app import build_app
+from include.console.forms import token_for
+from include.console.permissions import ROLES
+from include.ports import Store
+
+ORIGIN = "http://airflow.test"
+PEOPLE = {
+    "vic": "Tie-out Viewer",
+    "ann": "Tie-out Analyst",
+    "ben": "Tie-out Controller",
+    "cat": "Tie-out Controller",
+    "adm": "Tie-out Admin",
+    "aud": "Tie-out Auditor",
+    "nobody": "",
+}
+
+
+class Site:
+    """The console as Airflow mounts it; who asks is who `people` says, and nobody is logged in without a name."""
+
+    def __init__(self, store: Callable[[], Store]) -> None:
+        self.app = build_app(store)
+
+    def get(self, path: str, *, me: str = "") -> httpx.Response:
+        return self._ask("GET", path, me=me)
+
+    def post(
+        self,
+        path: str,
+        fields: dict[str, Any],
+        *,
+        me: str = "",
+        token_of: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> httpx.Response:
+        """Sends a form as our own page would; `token_of` and `headers` say how somebody else would."""
+        name = me if token_of is None else token_of
+        sent = {"origin": ORIGIN} if headers is None else headers
+        return self._ask("POST", path, me=me, data=fields | {"token": token_for(name)}, headers=sent)
+
+    def _ask(self, method: str, path: str, *, me: str, **sent: Any) -> httpx.Response:
+        async def ask() -> httpx.Response:
+            transport = httpx.ASGITransport(self.app, root_path="/tieout")
+            async with httpx.AsyncClient(transport=transport, base_url=f"{ORIGIN}/tieout") as client:
+                return await client.request(method, path, **sent)
+
+        if me:
+            self.app.dependency_overrides[security.get_user] = lambda: somebody(me)
+        else:
+            self.app.dependency_overrides.pop(security.get_user, None)
+        return asyncio.run(ask())
+
+
+def somebody(name: str) -> Any:
+    return SimpleNamespace(get_name=lambda: name, role=PEOPLE[name])
+
+
+def know_our_roles(patch: pytest.MonkeyPatch) -> None:
+    """Play an auth manager that knows our roles and nothing else."""
+
+    def may(*, method: str, resource_name: str, user: Any) -> bool:
+        return resource_name == "Tie-out" and method in ROLES.get(user.role, frozenset())
+
+    manager = SimpleNamespace(is_authorized_custom_view=may)
+    patch.setattr(access.airflow, "get_auth_manager", lambda: manager)

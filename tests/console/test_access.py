@@ -1,0 +1,125 @@
+"""Which role may go where: one table, and nobody without a login anywhere."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+from fastapi.routing import APIRoute
+
+from include.console.permissions import RESOURCE, ROLES, May
+from include.console.roles import MENU, wanted
+from include.store.postgres import PostgresStore
+from tests.console.people import PEOPLE, Site, know_our_roles
+
+NOBODY = UUID(int=0)
+READERS = "vic ann ben adm aud"
+TABLE: dict[tuple[str, str], str] = {
+    ("GET", "/"): READERS,
+    ("GET", "/breaks"): READERS,
+    ("GET", "/breaks/{break_id}"): READERS,
+    ("GET", "/playbooks/{code}"): READERS,
+    ("GET", "/matches"): READERS,
+    ("GET", "/matches/{match_id}"): READERS,
+    ("GET", "/payouts"): READERS,
+    ("GET", "/payouts/{payout_id}"): READERS,
+    ("GET", "/ageing"): READERS,
+    ("GET", "/arr"): READERS,
+    ("GET", "/delivery"): READERS,
+    ("GET", "/delivery/{message_id}"): READERS,
+    ("GET", "/reports"): READERS,
+    ("GET", "/reports/{as_of}"): READERS,
+    ("GET", "/reports/{as_of}/report.html"): READERS,
+    ("GET", "/reports/{as_of}/editions/{edition}.html"): READERS,
+    ("GET", "/reports/{as_of}/{file}.csv"): READERS,
+    ("GET", "/quality"): READERS,
+    ("GET", "/quality/{as_of}"): READERS,
+    ("GET", "/quality/{as_of}/{relation}.html"): READERS,
+    ("GET", "/static/{name}"): READERS,
+    ("GET", "/records/{entity}/{native_id:path}"): "ann ben adm aud",
+    ("GET", "/audit"): "ben adm aud",
+    ("POST", "/breaks/bulk"): "ann ben",
+    ("POST", "/breaks/{break_id}/{action}"): "ann ben",  # action: see ACTIONS
+    ("POST", "/delivery/{action}"): "adm",
+}
+"""Method and route -> who may. A route without a row fails."""
+
+ACTIONS = {
+    "assign": "ann ben",
+    "comment": "ann ben",
+    "propose": "ann ben",
+    "approve": "ben",
+    "reject": "ann ben",
+    "resolve": "ann ben",
+    "accept": "ann ben",
+}
+FILLED = {
+    "break_id": NOBODY,
+    "code": "CA16",
+    "match_id": "R3-none",
+    "payout_id": "po_none",
+    "message_id": 0,
+    "as_of": "2026-06-30",
+    "file": "breaks",
+    "edition": "weekly",
+    "relation": "invoices",
+    "name": "console.css",
+    "entity": "invoices",
+    "native_id": "none",
+}
+
+
+def routes() -> list[tuple[str, str]]:
+    found = Site(lambda: pytest.fail("nobody asked the database")).app.routes
+    assert all(isinstance(route, APIRoute) for route in found), "a route without the permission of the app"
+    return [(next(iter(route.methods)), route.path) for route in found if isinstance(route, APIRoute)]
+
+
+def cases() -> list[tuple[str, str, str]]:
+    """Method, path and who may."""
+    found = [
+        (method, path.replace(":path", "").format(**FILLED, action="replay"), allowed)
+        for (method, path), allowed in TABLE.items()
+        if path != "/breaks/{break_id}/{action}"
+    ]
+    return found + [("POST", f"/breaks/{NOBODY}/{action}", who) for action, who in ACTIONS.items()]
+
+
+def test_every_route_has_a_row() -> None:
+    assert sorted(routes()) == sorted(TABLE)
+
+
+@pytest.mark.parametrize(("method", "path", "allowed"), cases(), ids=str)
+def test_a_route_answers_those_of_its_row_and_refuses_the_others(
+    method: str, path: str, allowed: str, tied: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    know_our_roles(monkeypatch)
+    site = Site(lambda: tied)
+
+    def ask(me: str) -> int:
+        fields: dict[str, Any] = {"seen": "1", "reason": "a test", "action": "comment"}
+        answer = site.get(path, me=me) if method == "GET" else site.post(path, fields, me=me)
+        return answer.status_code
+
+    answers = {who: ask(who) for who in PEOPLE if who != "cat"}  # who is as ben
+    may = {who for who, status in answers.items() if status != 403}
+    assert may == set(allowed.split())
+    assert ask("") == 401
+
+
+@pytest.mark.parametrize("path", ["/reports/not-a-day", "/breaks/not-an-id", "/breaks?sort=nothing"])
+def test_what_is_wrong_is_not_even_read_for_who_is_not_logged_in(path: str) -> None:
+    assert Site(lambda: pytest.fail("nobody may ask the database")).get(path).status_code == 401
+
+
+def test_each_role_is_made_in_airflow_with_its_permissions_and_the_way_to_the_pages() -> None:
+    made = {one["role"]: set(one["perms"]) for one in wanted()}
+    assert set(made) == set(ROLES)
+    assert made["Tie-out Analyst"] == {
+        *MENU,
+        *((may, RESOURCE) for may in ("can_read", "can_work", "can_trace")),
+    }
+
+
+def test_who_approves_is_not_who_operates() -> None:
+    both = [role for role, may in ROLES.items() if {May.APPROVE, May.DELIVER} <= may and role != "Admin"]
+    assert both == []

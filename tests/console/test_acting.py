@@ -1,0 +1,163 @@
+"""Working on breaks and messages in the console: by its forms, with four eyes, and never over somebody else's work."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from include.store.postgres import PostgresStore
+from tests.console.people import Site, know_our_roles
+
+
+@pytest.fixture
+def site(tied: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> Site:
+    know_our_roles(monkeypatch)
+    return Site(lambda: tied)
+
+
+@pytest.fixture(scope="module")
+def untouched(tied_url: str) -> Iterator[str]:
+    """Breaks nobody has worked on, one after another."""
+    with psycopg.connect(tied_url) as connection:
+        found = connection.execute(
+            "SELECT break_id::text FROM recon.break_lives WHERE is_open AND amount_minor IS NOT NULL "
+            "AND amount_sgd_minor IS NOT NULL ORDER BY break_id"
+        ).fetchall()
+    return iter([break_id for (break_id,) in found])
+
+
+def seen(site: Site, break_id: str) -> str:
+    """The version that the page of a break puts into its forms."""
+    found = re.search(r'name="seen" value="(\d+)"', site.get(f"/breaks/{break_id}", me="ann").text)
+    assert found
+    return found[1]
+
+
+def act(site: Site, break_id: str, action: str, me: str, **fields: Any) -> Any:
+    given = {"seen": seen(site, break_id), "reason": "a test"} | fields
+    return site.post(f"/breaks/{break_id}/{action}", given, me=me)
+
+
+def history(url: str, break_id: str) -> list[tuple[str, str]]:
+    query = "SELECT action, actor_id FROM recon.break_events WHERE break_id = %s ORDER BY version"
+    with psycopg.connect(url) as connection:
+        return connection.execute(query, (break_id,)).fetchall()
+
+
+def test_a_write_off_takes_two_people_and_history_shows_both(
+    site: Site, untouched: Iterator[str], tied_url: str
+) -> None:
+    one = next(untouched)
+    assert act(site, one, "propose", "ben", kind="write_off", reason="too small to chase").status_code == 303
+    page = site.get(f"/breaks/{one}", me="ben").text
+    assert "ben proposed it, and somebody else must check it" in page
+    own = act(site, one, "approve", "ben")
+    assert (own.status_code, "somebody else must check it" in own.text) == (422, True)
+    assert act(site, one, "approve", "cat").status_code == 303
+    assert act(site, one, "accept", "ben", reason="booked to 7420").status_code == 303
+    assert history(tied_url, one)[1:] == [("proposed", "ben"), ("approved", "cat"), ("accepted", "ben")]
+    audit = site.get("/audit", me="aud").text
+    assert "too small to chase" in audit
+    assert "booked to 7420" in audit
+
+
+def test_who_saw_an_older_version_is_told_who_was_quicker_and_changes_nothing(
+    site: Site, untouched: Iterator[str], tied_url: str
+) -> None:
+    one = next(untouched)
+    version = seen(site, one)
+    assert act(site, one, "assign", "ann", seen=version, to="cat").status_code == 303
+    late = act(site, one, "propose", "ben", seen=version, kind="accept")
+    assert (late.status_code, "was assigned by ann" in late.text) == (409, True)
+    assert history(tied_url, one)[1:] == [("assigned", "ann")]
+
+
+def test_a_form_that_does_not_say_what_was_seen_is_refused(site: Site, untouched: Iterator[str]) -> None:
+    answer = act(site, next(untouched), "comment", "ann", seen="")
+    assert (answer.status_code, "load it again" in answer.text) == (422, True)
+
+
+def test_many_are_done_at_once_but_for_what_changed_meanwhile(
+    site: Site, untouched: Iterator[str], tied_url: str
+) -> None:
+    first, second = next(untouched), next(untouched)
+    chosen = [f"{one}:{seen(site, one)}" for one in (first, second)]
+    act(site, second, "comment", "ben")
+    fields = {"chosen": [*chosen, "nonsense"], "action": "assign", "to": "ann"}
+    answer = site.post("/breaks/bulk", fields, me="ann")
+    assert (answer.status_code, "1 of 3 done" in answer.text) == (409, True)
+    assert history(tied_url, first)[1:] == [("assigned", "ann")]
+    assert history(tied_url, second)[1:] == [("commented", "ben")]
+
+
+def test_nothing_is_approved_in_bulk(site: Site) -> None:
+    answer = site.post("/breaks/bulk", {"chosen": [], "action": "approve"}, me="ben")
+    assert answer.status_code == 422
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"origin": "null"},
+        {"origin": "https://evil.example"},
+        {"origin": "http://airflow.test.evil.example"},
+        {"origin": "http://airflow.test", "sec-fetch-site": "same-site"},
+        {"origin": "http://airflow.test", "sec-fetch-site": "cross-site"},
+    ],
+    ids=str,
+)
+def test_a_form_of_another_site_is_refused(site: Site, tied_url: str, headers: dict[str, str]) -> None:
+    with psycopg.connect(tied_url) as connection:
+        before = connection.execute("SELECT count(*) FROM recon.break_events").fetchone()
+    one = history_free(tied_url)
+    fields = {"seen": "1", "reason": "forged"}
+    assert site.post(f"/breaks/{one}/comment", fields, me="ann", headers=headers).status_code == 403
+    with psycopg.connect(tied_url) as connection:
+        assert connection.execute("SELECT count(*) FROM recon.break_events").fetchone() == before
+
+
+def history_free(url: str) -> str:
+    with psycopg.connect(url) as connection:
+        [break_id] = connection.execute(
+            "SELECT break_id::text FROM recon.break_lives ORDER BY break_id DESC LIMIT 1"
+        ).fetchone() or [""]
+    return str(break_id)
+
+
+def test_a_form_from_somebody_elses_page_is_refused(site: Site, tied_url: str) -> None:
+    fields = {"seen": "1", "reason": "forged"}
+    answer = site.post(f"/breaks/{history_free(tied_url)}/comment", fields, me="ann", token_of="ben")
+    assert answer.status_code == 403
+
+
+def test_what_was_held_back_waits_until_it_is_sent_again_and_both_acts_have_a_name(
+    site: Site, tied: PostgresStore, tied_url: str
+) -> None:
+    with tied.transaction() as tx:
+        [first, *_] = tx.rows(
+            "console_messages", states=["queued"], target=None, subject=None, before=None, limit=9
+        )
+    chosen = {"chosen": [first["message_id"]], "reason": "the customer cancels"}
+    assert site.post("/delivery/hold", chosen, me="adm").headers["location"].endswith("done=hold")
+    assert "HELD_BACK" in site.get("/delivery?state=parked", me="vic").text
+    assert site.post("/delivery/hold", chosen, me="adm").headers["location"].endswith("done=none")
+    again = chosen | {"reason": "the customer stays"}
+    assert site.post("/delivery/replay", again, me="adm").headers["location"].endswith("done=replay")
+    with psycopg.connect(tied_url) as connection:
+        acts = connection.execute(
+            "SELECT action, actor_id, reason FROM delivery.acts ORDER BY act_id"
+        ).fetchall()
+        states = connection.execute(
+            "SELECT state FROM delivery.outbox WHERE message_id = %s", (first["message_id"],)
+        ).fetchall()
+    assert acts == [("parked", "adm", "the customer cancels"), ("replayed", "adm", "the customer stays")]
+    assert states == [("uncertain",)]  # so that the target is looked at first
+    assert "the customer cancels" in site.get("/audit", me="aud").text
+
+
+def test_a_message_is_not_held_without_a_reason(site: Site) -> None:
+    answer = site.post("/delivery/hold", {"chosen": ["1"], "reason": " "}, me="adm")
+    assert (answer.status_code, "a reason is missing" in answer.text) == (422, True)

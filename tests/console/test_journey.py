@@ -1,0 +1,46 @@
+"""A finance user, a controller and an auditor in real headless Chromium."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from include.local.home import PROJECT
+from include.store.postgres import PostgresStore
+from tests.console.people import know_our_roles
+from tests.console.serving import served
+
+PYTHON = PROJECT / "var" / "browser" / "bin" / "python"
+JOURNEY = PROJECT / "tests" / "console" / "browser" / "journey.py"
+
+
+@pytest.fixture
+def address(tied: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    if not PYTHON.exists():
+        pytest.skip(
+            "no headless Chromium is set up for this test; `make browser` does it where one is installed"
+        )
+    know_our_roles(monkeypatch)
+    with served(lambda: tied) as found:
+        yield found
+
+
+def test_a_write_off_is_proposed_approved_and_audited_and_every_page_is_for_everybody(address: str) -> None:
+    done = subprocess.run(
+        [PYTHON, JOURNEY, address], capture_output=True, text=True, check=False, timeout=300
+    )
+    if "there is no Chromium" in done.stderr:
+        pytest.skip(done.stderr.strip())
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    assert seen["why"]
+    assert seen["decides"]
+    assert "must approve" in seen["told"]
+    assert seen["proposed"].startswith("Proposed.")
+    assert "it takes the role Tie-out Controller" in seen["own"]
+    assert seen["approved"] == "Approved."
+    latest, before = seen["audit"]
+    assert "ben approved" in latest
+    assert "ann proposed write off" in before
+    assert seen["findings"] == []
