@@ -294,7 +294,7 @@ def test_telling_what_landed_waits_for_nobody_who_waits_for_it(desk: Desk, draw:
             telling = pool.submit(tell_landed, desk.store, POLICY)
             wait_until_somebody_waits(desk.url)
             tx.rows("lock_object", source="tieout", entity="opportunities", native_id="006A")
-        assert telling.result(timeout=30) == 2
+        assert telling.result(timeout=30) >= 2
     assert desk.said() == ["PAID", "PARTIALLY_PAID"]
 
 
