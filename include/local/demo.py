@@ -159,7 +159,7 @@ def _tell_addresses(steps: Steps, platform: Platform) -> None:
     # A log is no place for a password.
     password = load_secrets(platform.home).admin_password if steps.is_live else f"in {platform.home.secrets}"
     steps.tell(f"  Airflow   {ports.airflow_address}  user admin, password {password}")
-    steps.tell(f"  report    {ports.airflow_address}/tieout/  with the same login")
+    steps.tell(f"  console   {ports.airflow_address}/tieout/  with the same login")
     steps.tell(f"  mailbox   http://127.0.0.1:{ports.mailbox}  what finance received")
 
 
