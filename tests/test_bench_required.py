@@ -1,11 +1,21 @@
 """The benchmarks' verdicts: a miss is a failure, and what was not measured says so and never passes."""
 
+from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
-from tests.bench.required import Kept, Line, lines
+from tests.bench import required
+from tests.bench.required import Kept, Line
+from tests.bench.required_daily import daily_lines
+from tests.bench.required_live import live_lines
 from tests.bench.table import document
 
 STEP = {"commit": "abc", "date": "2026-06-30", "machine": "two cores", "seed": 101}
+
+
+def lines(kept: Kept) -> Iterator[Line]:
+    """Every requirement of the document."""
+    return chain(required.lines(kept), live_lines(kept), daily_lines(kept))
 
 
 def verdict(kept: Kept, measure: str) -> Line:

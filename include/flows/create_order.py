@@ -44,8 +44,7 @@ def create_order(
     An order somebody else placed stands in for ours, but the deal's first invoice waits until it passes the gate.
     """
     with store.transaction() as tx:
-        done = decide_deals(tx, policy, billing, today=today, opportunities=opportunities)
-        return done + bill_schedule(tx, policy, today=today)
+        return decide_deals(tx, policy, billing, today=today, opportunities=opportunities)
 
 
 def decide_deals(
@@ -56,13 +55,13 @@ def decide_deals(
     today: date,
     opportunities: Sequence[str] | None = None,
 ) -> Counter[str]:
-    """As `create_order`, inside a transaction that is under way, and without the periods that are due."""
+    """As `create_order`, inside a transaction that is under way."""
     cancelled = policy.statuses["orders"]["CANCELLED"]
     wanted = {"cancelled": list(cancelled), "opportunities": opportunities and list(opportunities)}
     done: Counter[str] = Counter()
     for deal in tx.rows("deals_to_bill", **wanted):
         done.update(_decide(tx, deal, policy, billing, today))
-    return done
+    return done + bill_schedule(tx, policy, today=today)
 
 
 def _decide(tx: Transaction, deal: Row, policy: Policy, billing: Billing, today: date) -> list[str]:

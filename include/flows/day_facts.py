@@ -161,9 +161,7 @@ def _unrated(day: Day, breaks: Sequence[BreakTotal]) -> list[str]:
 
 
 def _quality(tx: Transaction, day: Day) -> list[QualityVerdict]:
-    """What came of the expectations of the run's data; none where they are not kept."""
-    if not tx.rows("is_quality_kept")[0]["kept"]:
-        return []
+    """What came of the expectations of the run's data."""
     return [QualityVerdict(**row) for row in tx.rows("quality_of_day", run_id=day.run_id)]
 
 

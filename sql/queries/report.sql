@@ -144,9 +144,6 @@ WHERE run_id = %(run_id)s AND (%(currencies)s::text[] IS NULL OR currency = ANY 
     AND (%(countries)s::text[] IS NULL OR customer_id IN (SELECT customer_id FROM scope_customers))
 GROUP BY month, currency ORDER BY month, currency;
 
--- name: is_quality_kept
-SELECT to_regclass('recon.quality_results') IS NOT NULL AS kept;
-
 -- name: facts_learnt_since
 -- Facts of the day or before that came, changed or went after the run saw them.
 SELECT (
