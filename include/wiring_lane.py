@@ -255,7 +255,7 @@ class Follower:
             wake(CRM, ERP)
         if self.batch is not None and self.more and not self._gives_way():
             told = tell_landed(self.store, self.policy, most=FOLLOW_AT_ONCE)
-            done["landed payments"] += told
+            done["landed"] += told
             self.more = told > 0
             wake(CRM)
         return done

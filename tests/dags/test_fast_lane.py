@@ -141,7 +141,7 @@ def test_without_a_single_event_the_reads_tell_the_same(store: PostgresStore) ->
         pull_changes(wiring.payments(), store, entity=entity)
         land_records(wiring.payments(), store, entity=entity)
     done = wiring_lane.run_fast_lane(seconds=2)
-    assert done["landed payments"] == 1
+    assert done["landed"] == 2, "the payment, and the invoice it is for"
     [invoice] = shown("SELECT Payment_Status__c FROM Invoice__c WHERE Invoice_Key__c = 'I1'")
     assert invoice["Payment_Status__c"] == "PAID"
 
