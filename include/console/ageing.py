@@ -27,7 +27,7 @@ def ageing(request: Request, who: Someone, currency: str = "") -> HTMLResponse:
     with store_of(request).transaction() as tx:
         runs = tx.rows("console_run")
         run_id = runs[0]["run_id"] if runs else None
-        totals = _by_currency(of_run(tx, "report_aging", run_id))
+        totals = _by_currency(of_run(tx, "console_aging", run_id))
         chosen = currency.strip().upper() or _busiest(totals)
         owing = of_run(tx, "console_owing", run_id, currency=chosen, limit=CUSTOMERS_SHOWN)
         waiting = tx.rows("desk_ageing")

@@ -209,3 +209,9 @@ ORDER BY happened_at DESC, ref DESC LIMIT %(limit)s;
 -- Which days were published or refused, newest first.
 SELECT run_id, as_of, state, computed_at, published_at, rules_sha256, certificate ->> 'certificate_sha256' AS certificate_sha256
 FROM recon.runs ORDER BY computed_at DESC LIMIT %(limit)s;
+
+-- name: console_aging
+-- Open invoices of a run by currency and bucket.
+SELECT currency, bucket, count(*) AS invoices, sum(open_minor)::bigint AS open_minor
+FROM recon.open_invoices WHERE run_id = %(run_id)s
+GROUP BY currency, bucket ORDER BY currency, bucket;
