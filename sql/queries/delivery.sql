@@ -34,10 +34,11 @@ WHERE newer.key = %(key)s AND newer.state = 'queued' AND older.target = newer.ta
 WITH due AS (
     SELECT message_id, state AS was FROM delivery.outbox AS message
     WHERE target = %(target)s AND state IN ('queued', 'called', 'uncertain') AND next_at <= ops.clock()
-        AND NOT EXISTS (
-            SELECT FROM delivery.outbox AS earlier
-            WHERE earlier.target = message.target AND earlier.subject = message.subject
-                AND earlier.message_id < message.message_id AND earlier.state IN ('queued', 'called', 'uncertain')
+        AND message_id = (  -- asked so that each line is found by its subject, whatever is known of how many wait
+            SELECT first.message_id FROM delivery.outbox AS first
+            WHERE first.target = message.target AND first.subject = message.subject
+                AND first.state IN ('queued', 'called', 'uncertain')
+            ORDER BY first.message_id LIMIT 1
         )
     ORDER BY next_at, message_id
     LIMIT %(most)s
