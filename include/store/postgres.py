@@ -15,7 +15,7 @@ from include import ports
 from include.store.queries import query
 
 CONNECT_TIMEOUT_S = 10
-KEPT_CONNECTIONS_MAX = 8
+KEPT_CONNECTIONS_MAX = 12
 STREAMED_ROWS = 5_000
 
 _RETRYABLE_CLASSES = ("08", "40", "53", "55", "57")

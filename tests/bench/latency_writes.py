@@ -115,7 +115,7 @@ def _ours(bench: Bench, port: int, count: int, run: str) -> float:
         ]
 
         def deliver(one: SalesforceEffects) -> int:
-            return deliver_outbox(PostgresStore(url), one, pace=pace).outcomes["confirmed"]
+            return deliver_outbox(PostgresStore(url), one, pace=pace)["confirmed"]
 
         began = monotonic()
         with ThreadPoolExecutor(HANDS) as pool:
