@@ -11,7 +11,7 @@ On call
 - **sources_complete** keeps waiting: its message names the sources; see their extract DAGs. It asks for hours.
 - **check** or **quality** fails: a bug, not data. Keep the database as it is and page the platform's owner.
 - **publish** fails: its message names the proofs or expectations that failed. Mend the source first.
-- **report** fails: its message says how many got no mail, and why. Clear it: they are tried again, nobody twice.
+- **report** or **editions** fails: neither stops the other; its message says how many got no mail, and why. Clear it: they are tried again, nobody twice.
 """
 
 # ruff: noqa: PLC0415  # the flows load data libraries, which every parse of this file would pay for
@@ -77,4 +77,4 @@ with DAG(
 
         log.info("%s", report_periods(**wiring_mail.telling()) or "no week or month ends with this day")
 
-    sources_complete() >> reconcile_day() >> check() >> quality() >> publish() >> report() >> editions()
+    sources_complete() >> reconcile_day() >> check() >> quality() >> publish() >> [report(), editions()]

@@ -1,7 +1,7 @@
 """What a day's report says to somebody: the figures of a run, as far as that person's part of the books goes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -118,7 +118,7 @@ def facts_of(
         compared_with=day.compared_with,
         changes=_changes(tx, day),
         arr=_arr(tx, day, scope, narrow),
-        quality=_quality(tx, day),
+        quality=_quality(tx, day, scope),
         unrated=_unrated(day, breaks),
         rest_proven=all(one.proven for one in totals),
         restatement=restatement,
@@ -160,9 +160,12 @@ def _unrated(day: Day, breaks: Sequence[BreakTotal]) -> list[str]:
     return sorted(named - set(day.worths["currencies"]))
 
 
-def _quality(tx: Transaction, day: Day) -> list[QualityVerdict]:
-    """What came of the expectations of the run's data."""
-    return [QualityVerdict(**row) for row in tx.rows("quality_of_day", run_id=day.run_id)]
+def _quality(tx: Transaction, day: Day, scope: Scope) -> list[QualityVerdict]:
+    """What came of the expectations of the run's data; its figures are of the whole and shown to nobody else."""
+    found = [QualityVerdict(**row) for row in tx.rows("quality_of_day", run_id=day.run_id)]
+    if scope.whole:
+        return found
+    return [replace(one, sentence=one.expectation, observed="") for one in found]
 
 
 def _arr(tx: Transaction, day: Day, scope: Scope, narrow: dict[str, Any]) -> list[ArrMonth]:

@@ -14,7 +14,7 @@ from include.flows.day_facts import Day, facts_of, learnt_since, look_at_day
 from include.flows.report_files import Files
 from include.flows.send_mailings import Mails, keep_mailings, send_mailings
 from include.policy import Policy
-from include.ports import Postman, Report, Store, Transaction
+from include.ports import Postman, Rejected, Report, Store, Transaction
 from include.report import Restatement
 from include.report.render import render_report
 
@@ -56,16 +56,19 @@ def report_day(
             keep_mailings(tx, mails, recipients, reports.of)
     if not mailed:
         return Reported(day.run_id, mails.edition, ())
-    sent = send_mailings(
-        store,
-        postman,
-        mails,
-        recipients=recipients,
-        attach=Files(day).of,
-    )
-    with store.transaction() as tx:
-        tx.run("report_is_sent", run_id=day.run_id)
+    try:
+        sent = send_mailings(store, postman, mails, recipients=recipients, attach=Files(day).of)
+    except Rejected:
+        _mark_sent(store, day, recipients)
+        raise
+    _mark_sent(store, day, recipients)
     return Reported(day.run_id, mails.edition, tuple(sent))
+
+
+def _mark_sent(store: Store, day: Day, recipients: Sequence[Recipient]) -> None:
+    """Note that the report went out, when it has to all of these whom the server takes."""
+    with store.transaction() as tx:
+        tx.run("report_is_sent", run_id=day.run_id, recipients=[one.mailbox for one in recipients])
 
 
 class _Reports:

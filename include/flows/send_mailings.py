@@ -1,5 +1,6 @@
 """Sends the mails of one edition of a run: each recipient gets theirs once, whatever happens to the others."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,8 @@ from include.ports import (
     Transaction,
     Uncertain,
 )
+
+log = logging.getLogger(__name__)
 
 AWAY_AFTER = 2
 """So many recipients in a row whose mail did not even begin: the server is away, the rest waits for the next try."""
@@ -52,10 +55,10 @@ def keep_mailings(
     recipients: Sequence[Recipient],
     render: Callable[[Scope, str], Report],
 ) -> None:
-    """Render and keep the mail of everybody who has none yet."""
-    kept = {row["recipient"] for row in tx.rows("mailings_kept", **mails.params)}
+    """Render and keep the mail of everybody who has none yet, and anew where an unsent one is of another scope."""
+    kept = {row["recipient"]: row for row in tx.rows("mailings_kept", **mails.params)}
     for one in recipients:
-        if one.mailbox in kept:
+        if one.mailbox in kept and not _is_outdated(kept[one.mailbox], one):
             continue
         report = render(one.scope, one.locale)
         tx.run(
@@ -108,31 +111,59 @@ def _send_one(store: Store, postman: Postman, mails: Mails, mailbox: str, attach
     with store.transaction() as tx:
         if not tx.run("begin_mailing", recipient=mailbox, **mails.params):
             return None
-    with store.transaction() as tx:
-        kept = tx.rows("claim_mailing", recipient=mailbox, **mails.params)[0]
-        if kept["state"] == "sent":
-            return None
-        stop = _handed_over(postman, _report(tx, kept, mails, mailbox, attach), kept)
-        state, outcome = _ENDS[type(stop)] if stop else ("sent", "sent")
-        end = {"recipient": mailbox, "detail": str(stop or ""), **mails.params}
-        tx.run("end_mailing", state=state, **end)
-        tx.run("record_mail_attempt", attempt=kept["attempts"], outcome=outcome, **end)
+    try:
+        with store.transaction() as tx:
+            kept = tx.rows("claim_mailing", recipient=mailbox, **mails.params)[0]
+            if kept["state"] == "sent":
+                return None
+            stop = _handed_over(tx, postman, kept, _Mail(mails, mailbox, attach))
+            _record(tx, mails, mailbox, kept, stop)
+    except _Unmade as failed:
+        # The transaction may be lost with it. What keeps one mail from being made keeps nobody else's.
+        log.exception("a mail could not be made or sent")
+        unmade = Rejected(f"mail: it could not be made or sent ({failed}); see the task's log")
+        with store.transaction() as tx:
+            kept = tx.rows("claim_mailing", recipient=mailbox, **mails.params)[0]
+            if kept["state"] == "sent":
+                return None
+            _record(tx, mails, mailbox, kept, unmade)
+        return unmade
     return stop
 
 
-def _handed_over(postman: Postman, report: Report, kept: Row) -> Stop | None:
+def _record(tx: Transaction, mails: Mails, mailbox: str, kept: Row, stop: Stop | None) -> None:
+    state, outcome = _ENDS[type(stop)] if stop else ("sent", "sent")
+    end = {"recipient": mailbox, "detail": str(stop or ""), **mails.params}
+    tx.run("end_mailing", state=state, **end)
+    tx.run("record_mail_attempt", attempt=kept["attempts"], outcome=outcome, **end)
+
+
+class _Unmade(Exception):
+    """Nothing that was foreseen stopped a mail before it was handed over; names the error."""
+
+
+@dataclass(frozen=True)
+class _Mail:
+    mails: Mails
+    mailbox: str
+    attach: Attach
+
+
+def _handed_over(tx: Transaction, postman: Postman, kept: Row, mail: _Mail) -> Stop | None:
     try:
-        postman.send(report, to=[kept["address"]])
+        postman.send(_report(tx, kept, mail), to=[kept["address"]])
     except (Retryable, Rejected, Uncertain, Fatal) as stop:
         return stop
+    except Exception as error:
+        raise _Unmade(type(error).__name__) from error
     return None
 
 
-def _report(tx: Transaction, kept: Row, mails: Mails, mailbox: str, attach: Attach) -> Report:
+def _report(tx: Transaction, kept: Row, mail: _Mail) -> Report:
     """The mail as it was kept, not as today's code would render it."""
-    files = attach(tx, _scope(kept["scope"]), kept["html"])
+    files = mail.attach(tx, _scope(kept["scope"]), kept["html"])
     return Report(
-        key=f"{mails.run_id}/{mails.edition}/{mailbox}",
+        key=f"{mail.mails.run_id}/{mail.mails.edition}/{mail.mailbox}",
         as_of=kept["kept_at"].date(),
         subject=kept["subject"],
         html=kept["html"],
@@ -152,6 +183,10 @@ def _raise(stops: Sequence[Stop], *, left: int, of: int) -> None:
     raise kind(
         f"{left} of {of} recipients did not get their mail, the others did: {said}; see recon.mailings"
     )
+
+
+def _is_outdated(kept: Row, now: Recipient) -> bool:
+    return kept["state"] != "sent" and (_scope(kept["scope"]), kept["locale"]) != (now.scope, now.locale)
 
 
 def _stated(scope: Scope) -> dict[str, list[str] | None]:

@@ -260,7 +260,7 @@ def quality(found: Sequence[QualityVerdict]) -> View:
                 "verdict": one.verdict,
                 "word": words.VERDICTS.get(one.verdict, one.verdict),
                 "sentence": words.line(one.sentence),
-                "observed": words.line(one.observed),
+                "observed": words.line(one.observed) if one.observed not in one.sentence else "",
                 "owner": words.line(one.owner),
             }
             for one in wrong

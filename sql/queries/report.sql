@@ -9,13 +9,17 @@ ORDER BY computed_at DESC LIMIT 1;
 
 -- name: create_day_breaks
 -- The breaks of the run and of the one it opens with, as they stood when the run was published: people may have gone on.
+-- A past day is published long after: there, as they stood when something came that its run does not see.
 CREATE TEMP TABLE day_breaks ON COMMIT DROP AS
 SELECT found.*, known.state, known.assignee, NULL::text COLLATE "C" AS customer_id
 FROM recon.breaks AS found
 LEFT JOIN LATERAL (
     SELECT to_state AS state, event.assignee FROM recon.break_events AS event
     WHERE event.break_id = found.break_id
-        AND (event.run_id = %(run_id)s OR event.happened_at <= %(published_at)s::timestamptz)
+        AND (event.run_id = %(run_id)s OR event.happened_at <= least(%(published_at)s::timestamptz, (
+            SELECT recorded_at FROM ops.batches
+            WHERE batch > (SELECT batch_through FROM recon.runs WHERE run_id = %(run_id)s) ORDER BY batch LIMIT 1
+        )))
     ORDER BY version DESC LIMIT 1
 ) AS known ON found.run_id = %(run_id)s
 WHERE found.run_id IN (%(run_id)s, %(opening)s::uuid);
@@ -204,22 +208,31 @@ VALUES (%(run_id)s, %(as_of)s, %(subject)s, %(html)s, %(plain)s, '{}')
 ON CONFLICT (run_id) DO NOTHING;
 
 -- name: report_is_sent
--- When nobody is left to whom the day's report must go.
-UPDATE recon.reports SET sent_at = clock_timestamp(), recipients = (
-    SELECT array_agg(address ORDER BY address) FROM recon.mailings WHERE run_id = %(run_id)s AND edition = 'daily'
+-- When somebody has the day's report and nobody waits who is still to get it and whose address is taken.
+UPDATE recon.reports SET sent_at = coalesce(sent_at, clock_timestamp()), recipients = (
+    SELECT array_agg(address ORDER BY address) FROM recon.mailings
+    WHERE run_id = %(run_id)s AND edition = 'daily' AND state = 'sent'
 )
-WHERE run_id = %(run_id)s AND sent_at IS NULL
-    AND EXISTS (SELECT FROM recon.mailings WHERE run_id = %(run_id)s AND edition = 'daily')
-    AND NOT EXISTS (SELECT FROM recon.mailings WHERE run_id = %(run_id)s AND edition = 'daily' AND state <> 'sent');
+WHERE run_id = %(run_id)s
+    AND EXISTS (SELECT FROM recon.mailings WHERE run_id = %(run_id)s AND edition = 'daily' AND state = 'sent')
+    AND NOT EXISTS (
+        SELECT FROM recon.mailings
+        WHERE run_id = %(run_id)s AND edition = 'daily' AND state NOT IN ('sent', 'refused')
+            AND recipient = ANY (%(recipients)s)
+    );
 
 -- name: list_reports
 -- One line a day: the report of the last run that was published for it.
 SELECT DISTINCT ON (reports.as_of)
     reports.as_of, reports.run_id, subject, sent_at, runs.published_at,
+    (
+        SELECT count(*) FROM recon.mailings
+        WHERE mailings.run_id = reports.run_id AND edition = 'daily' AND mailings.state = 'refused'
+    ) AS refused,
     certificate ->> 'certificate_sha256' AS certificate_sha256
 FROM recon.reports
 JOIN recon.runs USING (run_id)
-WHERE state = 'published'
+WHERE runs.state = 'published'
 ORDER BY reports.as_of DESC, computed_at DESC
 LIMIT %(limit)s;
 
@@ -242,15 +255,18 @@ WHERE editions.edition = 'restated';
 SELECT edition, subject, html, kept_at FROM recon.editions WHERE as_of = %(as_of)s ORDER BY edition, kept_at DESC;
 
 -- name: keep_mailing
--- A repeat changes nothing: what somebody is told stays as it was told.
-INSERT INTO recon.mailings (run_id, edition, recipient, address, scope, locale, subject, html, plain)
+-- What somebody was told stays as it was told. What waits is told anew only where they answer for another part now.
+INSERT INTO recon.mailings AS kept (run_id, edition, recipient, address, scope, locale, subject, html, plain)
 VALUES (
     %(run_id)s, %(edition)s, %(recipient)s, %(address)s, %(scope)s, %(locale)s, %(subject)s, %(html)s, %(plain)s
 )
-ON CONFLICT (run_id, edition, recipient) DO NOTHING;
+ON CONFLICT (run_id, edition, recipient) DO UPDATE
+SET address = excluded.address, scope = excluded.scope, locale = excluded.locale, subject = excluded.subject,
+    html = excluded.html, plain = excluded.plain
+WHERE kept.state <> 'sent' AND (kept.scope, kept.locale) <> (excluded.scope, excluded.locale);
 
 -- name: mailings_kept
-SELECT recipient, scope, locale FROM recon.mailings WHERE run_id = %(run_id)s AND edition = %(edition)s;
+SELECT recipient, scope, locale, state FROM recon.mailings WHERE run_id = %(run_id)s AND edition = %(edition)s;
 
 -- name: mailings_to_send
 -- Those with the fewest tries first: a server that is slow with one keeps nobody else waiting for good.

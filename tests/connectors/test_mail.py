@@ -57,6 +57,13 @@ def test_a_picture_is_a_part_that_the_page_names():
     assert message.get_body(["related", "html"]).get_content_type() == "multipart/related"
 
 
+def test_evidence_that_reads_like_a_picture_is_mailed_as_the_text_it_is():
+    said = "amount: &#39;data:image/png;base64,A&#39; is no number, src=&#34;data:image/png;base64,A&#34; neither"
+    page = compose(replace(REPORT, html=said), sender="t@example.com", to=FINANCE).get_body(("html",))
+    assert page is not None
+    assert said in page.get_content()
+
+
 def test_a_repeat_is_dated_as_the_first():
     dated = replace(REPORT, written_at=datetime(2026, 7, 1, 0, 5, tzinfo=UTC))
     assert compose(dated, sender="t@example.com", to=FINANCE)["Date"] == "Wed, 01 Jul 2026 00:05:00 +0000"

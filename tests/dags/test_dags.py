@@ -77,8 +77,8 @@ def test_a_day_is_reported_only_when_complete_reconciled_checked_and_published(b
         "reconcile": {"check"},
         "check": {"quality"},
         "quality": {"publish"},
-        "publish": {"report"},
-        "report": {"editions"},
+        "publish": {"report", "editions"},
+        "report": set(),
         "editions": set(),
     }
 

@@ -16,7 +16,8 @@ from include.ports import Fatal, Rejected, Report, Retryable, Uncertain
 
 TIMEOUT_S = 30.0
 _START_MAIL, _OK, _PERMANENT = 354, 250, 500
-_PICTURE = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=]+)")
+_PICTURE = re.compile(r'src="data:image/png;base64,([A-Za-z0-9+/=]+)"')
+"""Of our own making only: text from outside has its quotes escaped."""
 _TYPES = {
     ".xlsx": ("application", "vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
     ".html": ("text", "html"),
@@ -160,7 +161,7 @@ def _with_parts(html: str, identity: str) -> tuple[str, dict[str, bytes]]:
     def name(found: re.Match[str]) -> str:
         cid = f"{len(pictures) + 1}.{identity}"
         pictures[cid] = base64.b64decode(found[1])
-        return f"cid:{cid}"
+        return f'src="cid:{cid}"'
 
     return _PICTURE.sub(name, html), pictures
 
