@@ -225,13 +225,14 @@ WHERE run_id = %(run_id)s
 -- One line a day: the report of the last run that was published for it.
 SELECT DISTINCT ON (reports.as_of)
     reports.as_of, reports.run_id, subject, sent_at, runs.published_at,
-    (
-        SELECT count(*) FROM recon.mailings
-        WHERE mailings.run_id = reports.run_id AND edition = 'daily' AND mailings.state = 'refused'
-    ) AS refused,
+    mails, refused,
     certificate ->> 'certificate_sha256' AS certificate_sha256
 FROM recon.reports
 JOIN recon.runs USING (run_id)
+CROSS JOIN LATERAL (
+    SELECT count(*) AS mails, count(*) FILTER (WHERE mailings.state = 'refused') AS refused FROM recon.mailings
+    WHERE mailings.run_id = reports.run_id AND edition = 'daily'
+) AS mailed
 WHERE runs.state = 'published'
 ORDER BY reports.as_of DESC, computed_at DESC
 LIMIT %(limit)s;

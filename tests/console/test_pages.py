@@ -25,6 +25,7 @@ REPORT = {
     "html": '<p style="margin:0">report "of" the day</p><script>alert(1)</script>',
     "published_at": datetime(2026, 7, 1, 2, 3, tzinfo=UTC),
     "sent_at": None,
+    "mails": 3,
     "refused": 2,
     "certificate_sha256": "c0ffee" * 10,
 }

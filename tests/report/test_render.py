@@ -218,3 +218,22 @@ def test_a_share_is_rounded_half_up():
         "33.3\N{NO-BREAK SPACE}%",
         "100.0\N{NO-BREAK SPACE}%",
     ]
+
+
+def test_a_figure_the_sentence_says_is_not_said_again():
+    said = samples.BUSY.quality[0]
+    unsaid = replace(said, sentence="Some lines are old.", observed="3 of 9")
+    report = render_report(replace(samples.BUSY, quality=[said, unsaid]))
+    for body in (report.text, words_of(report.html)):
+        assert f"Treasury: {said.sentence}" in body
+        assert "(2026-06-25)" not in body
+        assert "Some lines are old. (3 of 9)" in body
+
+
+def test_only_who_sees_the_whole_is_told_that_nothing_is_quarantined():
+    clean = replace(BUSY, quarantined=[], totals=QUIET.totals)
+    part = replace(clean, scope=Scope(currencies=frozenset({"USD"})))
+    for facts, told in ((clean, True), (part, False)):
+        report = render_report(facts)
+        for body in (report.text, words_of(report.html)):
+            assert ("none is quarantined" in body) is told
