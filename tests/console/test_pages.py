@@ -301,6 +301,10 @@ def test_a_day_without_a_report_says_how_to_get_one() -> None:
     assert (answer.status_code, "run the dag tie_out" in answer.text) == (404, True)
 
 
+def test_a_day_says_whether_it_was_mailed_and_to_how_many_it_could_not(played: Site) -> None:
+    assert "not mailed yet, 2 refused," in played.get("/reports", me="vic").text
+
+
 def test_a_database_that_is_away_is_one_sentence() -> None:
     def away() -> PlayedStore:
         raise Retryable("Postgres: away")

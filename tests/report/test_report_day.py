@@ -101,6 +101,62 @@ def test_one_who_is_refused_keeps_nobody_else_waiting_and_is_seen(
     assert sorted(bag.to) == ["finance@example.com", "region@example.com"]
     assert states(database_url)["lead@example.com"] == ("refused", 1)
     assert tell(published, Mailbag(), LEAD, FINANCE, REGION).mailed == ("lead@example.com",)
+    with published.transaction() as tx:
+        assert tx.rows("report_of_day", as_of=DAY)[0]["sent_at"]
+
+
+def test_an_address_that_is_refused_leaves_the_report_mailed_and_is_counted(published: PostgresStore):
+    def refuse(to: str) -> None:
+        if to == LEAD.address:
+            raise Rejected("mail: refused the recipient (550)")
+
+    with pytest.raises(Rejected):
+        tell(published, Mailbag(refuse), LEAD, FINANCE)
+    with published.transaction() as tx:
+        [day] = tx.rows("list_reports", limit=1)
+    assert day["sent_at"]
+    assert (day["mails"], day["refused"]) == (2, 1)
+
+
+def test_who_is_no_longer_to_be_told_keeps_no_report_from_being_mailed(published: PostgresStore):
+    def stall(to: str) -> None:
+        if to == LEAD.address:
+            raise Retryable("mail: greylisted")
+
+    def mailed() -> bool:
+        with published.transaction() as tx:
+            return tx.rows("report_of_day", as_of=DAY)[0]["sent_at"] is not None
+
+    with pytest.raises(Retryable):
+        tell(published, Mailbag(stall), LEAD, FINANCE)
+    assert not mailed()
+    tell(published, Mailbag(), FINANCE)
+    assert mailed()
+
+
+def test_an_error_nobody_foresaw_stops_one_mail_and_is_recorded(published: PostgresStore, database_url: str):
+    def stumble(to: str) -> None:
+        if to == LEAD.address:
+            raise ValueError("private")
+
+    bag = Mailbag(stumble)
+    with pytest.raises(Rejected, match=r"1 of 3 .*could not be made or sent \(ValueError\)"):
+        tell(published, bag, LEAD, FINANCE, REGION)
+    assert sorted(bag.to) == ["finance@example.com", "region@example.com"]
+    assert states(database_url)["lead@example.com"] == ("refused", 1)
+
+
+def test_a_mail_that_waits_is_told_anew_to_who_answers_for_another_part_now(published: PostgresStore):
+    def stall(_to: str) -> None:
+        raise Retryable("mail: greylisted")
+
+    with pytest.raises(Retryable):
+        tell(published, Mailbag(stall), FINANCE)
+    bag = Mailbag()
+    tell(published, bag, Recipient(address=FINANCE.address, scope=Scope(currencies=frozenset({"EUR"}))))
+    (report,) = bag.reports
+    assert "(EUR) ties" in report.subject
+    assert "250" not in report.text + report.html.partition("</style>")[2]
 
 
 def test_a_mail_whose_fate_is_unknown_goes_out_again_as_the_same_message(
@@ -214,6 +270,26 @@ def test_whoever_answers_for_a_part_sees_that_part_in_her_own_figures(published:
     assert "(EUR) ties" in reports["eu@example.com"].subject
     assert "SGD 250,50" in reports["sg@example.com"].subject
     assert "33,00" in reports["sg@example.com"].text
+
+
+def test_figures_of_the_data_s_quality_are_told_to_who_sees_the_whole(
+    published: PostgresStore, database_url: str
+):
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            "INSERT INTO recon.quality_results (run_id, suite, expectation, place, verdict, sentence, observed, owner) "
+            "SELECT run_id, 'drift', 'money is as before', 0, 'warn', 'Not as before: USD: 81 against 79.', "
+            "'USD: 81 against 79', 'AR' FROM recon.runs"
+        )
+    bag = Mailbag()
+    euros = Recipient(address="eu@example.com", scope=Scope(currencies=frozenset({"EUR"})))
+    tell(published, bag, FINANCE, euros)
+    reports = dict(zip(bag.to, bag.reports, strict=True))
+    for body in (reports[FINANCE.address].text, reports[FINANCE.address].html):
+        assert "81 against 79" in body
+    for body in (reports[euros.address].text, reports[euros.address].html):
+        assert "81 against 79" not in body
+        assert "money is as before" in body
 
 
 def test_a_run_that_is_not_published_is_not_reported(store: PostgresStore):

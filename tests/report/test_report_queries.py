@@ -139,3 +139,24 @@ def test_a_country_sees_the_breaks_of_its_customers_and_of_nobody_else(keep_brea
             found = tx.rows("workbook_breaks", run_id=RUN)
             seen[scope.countries or scope.currencies] = sorted(row["key"] for row in found)
     assert list(seen.values()) == [["P-DE"], [], ["P-DE", "P-SG", "P-nobody's"]]
+
+
+def test_of_a_day_published_late_breaks_stand_as_before_later_facts_came(keep_breaks: Any, database_url: str):
+    store = keep_breaks(("P1", "CA01", "S2", "EUR", 100))
+    with psycopg.connect(database_url) as connection:
+        connection.execute("INSERT INTO ops.batches (recorded_at) VALUES ('2026-01-02 03:00Z')")
+        connection.execute("SET session_replication_role = replica")
+        for version, before, state, at in (
+            (1, "NEW", "OPEN", "01:00Z"),
+            (2, "OPEN", "ASSIGNED", "02:00Z"),
+            (3, "ASSIGNED", "RESOLVED", "09:00Z"),
+        ):
+            connection.execute(
+                "INSERT INTO recon.break_events (break_id, version, action, actor, happened_at, reason, from_state, "
+                "to_state, severity, code) VALUES (%s, %s, 'commented', 'mei', %s, 'seen', %s, %s, 'S2', 'CA01')",
+                (UUID(int=0), version, f"2026-01-02 {at}", before, state),
+            )
+    with store.transaction() as tx:
+        tx.run("create_day_breaks", run_id=RUN, opening=None, published_at="2026-06-01 00:00Z")
+        day_facts.enter_scope(tx, Scope())
+        assert [row["state"] for row in tx.rows("workbook_breaks", run_id=RUN)] == ["ASSIGNED"]
