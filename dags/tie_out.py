@@ -11,8 +11,7 @@ On call
 - **sources_complete** keeps waiting: its message names the sources; see their extract DAGs. It asks for hours.
 - **check** or **quality** fails: a bug, not data. Keep the database as it is and page the platform's owner.
 - **publish** fails: its message names the proofs or expectations that failed. Mend the source first.
-- **report** or **editions** fails: its message says how many got no mail, and why. Clear it: they are tried again,
-  nobody twice. Neither waits for the other.
+- **report** or **editions** fails: its message says how many got no mail, and why. Clear it: nobody is mailed twice.
 """
 
 # ruff: noqa: PLC0415  # the flows load data libraries, which every parse of this file would pay for
