@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, PlainTextResponse
 from include import wiring, wiring_links
 from include.console.access import Person, Someone
 from include.console.permissions import May
+from include.console.personal import hidden_from, visible
 from include.console.render import Sharing, render, store_of
 from include.console.words import DECIDING
 from include.domain.break_life import NotAllowed
@@ -68,7 +69,7 @@ def break_page(
         "deciding": _deciding(found),
         "refused": refused,
         "explained": explained,
-        "lines": side_by_side(explained.records),
+        "lines": side_by_side(visible(explained.records, who)),
         "records": [_shown(one, who, links) for one in explained.records],
         "candidates": [row | {"why": _why_not(row, explained)} for row in explained.candidates],
         "playbook": code if _playbook(code) else "",
@@ -115,7 +116,7 @@ def _deciding(found: Shown) -> str:
 
 def _shown(one: Record, who: Person, links: wiring_links.Links) -> dict[str, Any]:
     """A record for the page: personal data only for those who may see it."""
-    hidden = set() if May.TRACE in who.may else {f.name for f in ENTITIES[one.entity].fields if f.pii}
+    hidden = hidden_from(who, one.entity)
     internal = {"native_id", "row_hash", "recorded_in", "superseded_in", "version", "place", "id"}
     facts = {
         name: "(hidden)" if name in hidden else value

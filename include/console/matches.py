@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from include.console.access import Someone
 from include.console.kept import of_run
+from include.console.personal import visible
 from include.console.render import Page, render, store_of
 from include.console.words import OF_TYPE
 from include.domain.side_by_side import Record, side_by_side
@@ -59,7 +60,7 @@ def one_match(request: Request, who: Someone, match_id: str) -> HTMLResponse:
         )
         if not legs:
             raise HTTPException(404, f"the newest published run has no match {match_id}")
-        records = _records(tx, legs)
+        records = visible(_records(tx, legs), who)
     view: dict[str, Any] = {"legs": legs, "records": records, "lines": side_by_side(records), "run": runs[0]}
     return render(request, who, "match.html", **view)
 

@@ -179,9 +179,23 @@ def test_a_held_payment_is_shown_beside_what_it_could_be_for_with_the_fact_that_
     assert "payments.csv, line" in site.get(payload, me="ann").text
 
 
-def test_who_may_not_trace_sees_neither_payloads_nor_personal_data(site: Site) -> None:
+def test_who_may_not_trace_sees_neither_payloads_nor_personal_data(site: Site, tied_url: str) -> None:
     [first, *_] = links(site.get("/breaks?code=CA16", me="vic").text, "/breaks")
     assert links(site.get(first, me="vic").text, "/records") == []
+    with psycopg.connect(tied_url) as connection:
+        found = connection.execute(
+            "SELECT '/breaks/' || break_id, payer_text FROM recon.break_lives "
+            "JOIN canonical.payments ON native_id = key WHERE superseded_in IS NULL AND length(payer_text) > 8 LIMIT 1"
+        ).fetchall()
+        found += connection.execute(
+            "SELECT '/matches/' || match_id, payer_text FROM recon.matches "
+            "JOIN canonical.payments ON native_id = side_a_id WHERE superseded_in IS NULL "
+            "AND length(payer_text) > 8 LIMIT 1"
+        ).fetchall()
+    assert len(found) == 2
+    for path, payer in found:
+        assert payer in unescape(site.get(path, me="ann").text)
+        assert payer not in unescape(site.get(path, me="vic").text)
 
 
 def test_the_pages_of_a_list_hold_every_break_once_in_the_order_asked_for(
