@@ -1,6 +1,7 @@
 """Pages: one template each inside the frame of base.html, escaped, with navigation, person and form token."""
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from urllib.parse import urlencode
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
 
 from include.console.access import Person
 from include.console.forms import token_for
@@ -26,9 +27,12 @@ HERE = Path(__file__).parent
 STATIC = HERE / "static"
 FIGURES = Figures("en_SG")
 FRAMED_POLICY = (
-    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+    "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; "
+    "img-src data:; frame-ancestors 'self'"
 )
-"""For pages that were made elsewhere and carry their style in their tags: nothing runs there and nothing is ours."""
+"""For pages that were made elsewhere and carry their style in their tags: nothing runs there and nothing is ours, but
+links may open a tab."""
+_HEAD = re.compile(r"<head(\s[^>]*)?>", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Page:
     permission: May = May.READ
 
 
-def render(request: Request, who: Person, template: str, *, status: int = 200, **view: Any) -> HTMLResponse:
+def render(request: Request, who: Person, name: str, *, status: int = 200, **view: Any) -> HTMLResponse:
     """The page as HTML. Every value is escaped; nothing that is undefined passes as empty."""
     pages: tuple[Page, ...] = request.app.state.pages
     path = request.scope["path"].removeprefix(request.scope.get("root_path", "")) or "/"
@@ -54,7 +58,20 @@ def render(request: Request, who: Person, template: str, *, status: int = 200, *
         "version": _version(),
         "May": May,
     }
-    return HTMLResponse(_templates().get_template(template).render(frame | view), status_code=status)
+    return HTMLResponse(_templates().get_template(name).render(frame | view), status_code=status)
+
+
+def template(name: str) -> Template:
+    """A template without the frame, for pages that are shown to anybody."""
+    return _templates().get_template(name)
+
+
+def framed(html: str) -> HTMLResponse:
+    """A mail as it is kept, in a frame of its own: its links open outside of the frame, where one is logged in."""
+    head = _HEAD.search(html)
+    at = head.end() if head else 0
+    shown = f'{html[:at]}<base target="_blank">{html[at:]}'
+    return HTMLResponse(shown, headers={"Content-Security-Policy": FRAMED_POLICY})
 
 
 def store_of(request: Request) -> Store:
@@ -113,8 +130,8 @@ def _spoken(text: str) -> str:
     return text.replace("_", " ")
 
 
-def _sentence(text: str) -> str:
-    """Its first letter large, and nothing else changed."""
+def sentence(text: str) -> str:
+    """A text with its first letter large, and nothing else changed."""
     return text[:1].upper() + text[1:]
 
 
@@ -132,7 +149,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     found.filters |= {
-        "sentence": _sentence,
+        "sentence": sentence,
         "money": _money,
         "instant": _instant,
         "ago": _ago,
