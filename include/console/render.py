@@ -19,6 +19,7 @@ from include.console.access import Person
 from include.console.forms import token_for
 from include.console.permissions import May
 from include.console.words import DECIDING, DONE, ENTITY, PROOF, RECON
+from include.domain.money import Money
 from include.ports import Store, Transaction
 from include.report.figures import Figures
 from include.report.words import BUCKETS, RULES, SEVERITIES
@@ -112,6 +113,11 @@ def _money(minor: Any, currency: str | None) -> str:
     return "" if minor is None or not currency else FIGURES.money(int(minor), currency)
 
 
+def say_money(money: Money) -> str:
+    """An amount as every page writes it: "USD 16,469.00"."""
+    return FIGURES.money(money.minor, money.currency)
+
+
 def _instant(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M}" if moment else ""
 
@@ -120,10 +126,18 @@ def _ago(moment: datetime | None, now: datetime) -> str:
     """How long ago in the largest unit that fits."""
     if moment is None:
         return "never"
-    passed = max(now - moment, timedelta())
+    return _lasting(max(now - moment, timedelta()))
+
+
+def _lasting(passed: timedelta) -> str:
+    """A time in the largest unit that fits."""
     if passed < timedelta(hours=1):
         return f"{passed // timedelta(minutes=1)} min"
     return f"{passed // timedelta(hours=1)} h" if passed < timedelta(days=2) else f"{passed.days} d"
+
+
+def _duration(minutes: int) -> str:
+    return _lasting(timedelta(minutes=minutes))
 
 
 def _spoken(text: str) -> str:
@@ -153,6 +167,7 @@ def _templates() -> Environment:
         "money": _money,
         "instant": _instant,
         "ago": _ago,
+        "duration": _duration,
         "spoken": _spoken,
         "days": _days,
     }

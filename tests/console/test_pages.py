@@ -246,6 +246,38 @@ def test_today_ties_and_says_what_needs_whom(site: Site) -> None:
     assert "/tieout/breaks?owner=AR" in page
 
 
+def test_today_says_in_words_whether_each_source_keeps_its_promise(
+    store: PostgresStore, database_url: str
+) -> None:
+    with psycopg.connect(database_url) as connection:
+        for system, until, proven in (
+            ("erp", "now", True),
+            ("bank", "2026-01-01", True),
+            ("fx", "infinity", False),
+        ):
+            connection.execute(
+                "INSERT INTO ops.cursors (system, entity, position) VALUES (%s, 'things', '{}')",
+                (system,),
+            )
+            connection.execute(
+                "INSERT INTO ops.proofs (system, entity, cursor_until, source_count, held_count, missing, "
+                "source_amounts, held_amounts, proven, complete_until) "
+                "VALUES (%s, 'things', '{}', 1, 1, '{}', '{}', '{}', %s, %s)",
+                (system, proven, until),
+            )
+        connection.execute(
+            "INSERT INTO recon.runs VALUES (gen_random_uuid(), '2026-06-30', 0, 0, '', '', 'refused')"
+        )
+    page = Site(lambda: store).get("/", me="vic").text
+    rows = {name: re.search(rf'<th scope="row">{name}</th>.*', page) for name in ("erp", "bank", "fx")}
+    said = {name: re.sub("<[^>]+>", "", row[0]) if row else "" for name, row in rows.items()}
+    assert re.search(r"the end of [0-9-]{10}: met$", said["erp"])
+    assert re.search(r"not met things \d+ d behind$", said["bank"])
+    assert said["fx"].endswith("not met no proof of things yet")
+    assert "a proof or an expectation failed" in page
+    assert 'href="/tieout/quality/2026-06-30"' in page
+
+
 def test_before_the_first_day_every_page_says_so(server_urls: Any) -> None:
     with scratch_database(server_urls, strategy="FILE_COPY") as url:
         empty = Site(lambda: PostgresStore(url))
