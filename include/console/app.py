@@ -6,7 +6,9 @@ Import this in Airflow's api-server only: it brings in the API's own permissions
 from collections.abc import Awaitable, Callable
 
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, PlainTextResponse
+from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from include import wiring
 from include.console import (
@@ -25,6 +27,7 @@ from include.console import (
 )
 from include.console.access import requires
 from include.console.permissions import May
+from include.console.refusals import refused
 from include.console.render import STATIC
 from include.ports import Stop, Store
 
@@ -62,6 +65,8 @@ def build_app(store: Callable[[], Store] = wiring.store) -> FastAPI:
 
     app.middleware("http")(_with_headers)
     app.exception_handler(Stop)(_unavailable)
+    for refusal in (StarletteHTTPException, RequestValidationError):
+        app.exception_handler(refusal)(refused)
     return app
 
 

@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 
 from include import wiring
 from include.console.access import Person, Someone, requires
-from include.console.break_page import break_page, missing_for
+from include.console.break_page import Refused, break_page, missing_for
 from include.console.forms import Form, Sent
 from include.console.permissions import May
 from include.console.render import render, store_of
@@ -47,6 +47,7 @@ def act_on_many(request: Request, who: Someone, form: Sent) -> Response:
         action=action,
         done_count=counts[True],
         outcomes=outcomes,
+        reason=form.one("reason"),
         back=_own_query(form.one("back")),
     )
 
@@ -61,9 +62,9 @@ def act_on_one(request: Request, who: Someone, form: Sent, break_id: UUID, actio
     try:
         _ACTS[action](store_of(request), break_id, _by(who, form, form.one("seen")), form)
     except Conflict as changed:
-        return break_page(request, who, break_id, refused=str(changed), status=409)
+        return break_page(request, who, break_id, refused=Refused(action, str(changed), form), status=409)
     except Rejected as refused:
-        return break_page(request, who, break_id, refused=str(refused), status=422)
+        return break_page(request, who, break_id, refused=Refused(action, str(refused), form), status=422)
     root = request.scope.get("root_path", "")
     return RedirectResponse(f"{root}/breaks/{break_id}?done={action}", status_code=303)
 

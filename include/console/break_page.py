@@ -1,5 +1,6 @@
 """One break: both sides, what differs, what it could be, what would decide, what may be done, and its history."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -9,13 +10,15 @@ from fastapi.responses import HTMLResponse, PlainTextResponse
 
 from include import wiring, wiring_links
 from include.console.access import Person, Someone
+from include.console.forms import Form
 from include.console.permissions import May
-from include.console.render import Sharing, render, store_of
+from include.console.personal import hidden_from, visible
+from include.console.render import Sharing, render, say_money, store_of
 from include.console.words import DECIDING
 from include.domain.break_life import NotAllowed
 from include.domain.break_offers import Offer, offers, proposals
 from include.domain.entities import ENTITIES
-from include.domain.side_by_side import Record, side_by_side
+from include.domain.side_by_side import Record, amount_of, side_by_side
 from include.flows.explain_break import Explained, explain_break, lineage
 from include.flows.resolve_break import life_now
 from include.flows.show_breaks import Shown, show_break
@@ -23,6 +26,19 @@ from include.ports import Rejected, Store
 
 PLAYBOOKS = Path(__file__).parents[2] / "docs" / "playbooks"
 router = APIRouter()
+
+
+@dataclass(frozen=True)
+class Refused:
+    """An act that was not done, why, and what was typed for it."""
+
+    action: str
+    why: str
+    form: Form
+
+    def typed(self, action: str, field: str) -> str:
+        """What was typed in a field of an act's form; empty for the other acts."""
+        return self.form.one(field) if action == self.action else ""
 
 
 @router.get("/breaks/{break_id}")
@@ -50,9 +66,9 @@ def record(request: Request, who: Someone, entity: str, native_id: str) -> HTMLR
 
 
 def break_page(
-    request: Request, who: Person, break_id: UUID, *, refused: str = "", status: int = 200
+    request: Request, who: Person, break_id: UUID, *, refused: Refused | None = None, status: int = 200
 ) -> HTMLResponse:
-    """The page as it is now; `refused` says why the last act was not done."""
+    """The page as it is now; `refused` is the act that was not done, whose form is filled in as it was sent."""
     with store_of(request).transaction() as tx:
         store = Sharing(tx)
         try:
@@ -61,6 +77,7 @@ def break_page(
             raise HTTPException(404, str(missing)) from None
         explained = explain_break(store, break_id)
         possible = _possible(store, who, break_id)
+    together = _make_up(found["key"], explained)
     code, links = found["code"], wiring_links.record_links()
     view: dict[str, Any] = {
         "one": found,
@@ -68,9 +85,11 @@ def break_page(
         "deciding": _deciding(found),
         "refused": refused,
         "explained": explained,
-        "lines": side_by_side(explained.records),
+        "lines": side_by_side(visible(explained.records, who), say=say_money, parts=together),
         "records": [_shown(one, who, links) for one in explained.records],
-        "candidates": [row | {"why": _why_not(row, explained)} for row in explained.candidates],
+        "candidates": [
+            row | {"why": _why_not(row, explained, together=together)} for row in explained.candidates
+        ],
         "playbook": code if _playbook(code) else "",
         **possible,
     }
@@ -115,7 +134,7 @@ def _deciding(found: Shown) -> str:
 
 def _shown(one: Record, who: Person, links: wiring_links.Links) -> dict[str, Any]:
     """A record for the page: personal data only for those who may see it."""
-    hidden = set() if May.TRACE in who.may else {f.name for f in ENTITIES[one.entity].fields if f.pii}
+    hidden = hidden_from(who, one.entity)
     internal = {"native_id", "row_hash", "recorded_in", "superseded_in", "version", "place", "id"}
     facts = {
         name: "(hidden)" if name in hidden else value
@@ -125,7 +144,17 @@ def _shown(one: Record, who: Person, links: wiring_links.Links) -> dict[str, Any
     return {"record": one, "facts": facts, "link": links(one.system, one.entity, one.native_id)}
 
 
-def _why_not(row: dict[str, Any], explained: Explained) -> str:
+def _make_up(key: str, explained: Explained) -> bool:
+    """Whether the candidates are one set: several, whose amounts together are exactly the item's."""
+    own = next((amount_of(one) for one in explained.records if one.native_id == key), None)
+    if own is None or len(explained.candidates) < 2:  # noqa: PLR2004 - a set has two at least
+        return False
+    amounts = [(row["currency"], row["amount_minor"]) for row in explained.candidates]
+    together = sum(minor or 0 for _, minor in amounts)
+    return {currency for currency, _ in amounts} == {own.currency} and together == own.minor
+
+
+def _why_not(row: dict[str, Any], explained: Explained, *, together: bool) -> str:
     """Why a candidate was not posted."""
     if row["taken_by"]:
         return f"{row['taken_by']} has settled it already"
@@ -133,7 +162,8 @@ def _why_not(row: dict[str, Any], explained: Explained) -> str:
         others = "1 other item" if row["rivals"] == 1 else f"{row['rivals']} other items"
         return f"{others} could be for it as well"
     if len(explained.candidates) > 1:
-        return f"one of {len(explained.candidates)} that fit"
+        count = len(explained.candidates)
+        return f"one of a set of {count} that together make it up" if together else f"one of {count} that fit"
     return "it fits, but nothing names it, and other items explain the same money"
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from include import wiring
 from include.console.access import Someone, requires
-from include.console.forms import Sent
+from include.console.forms import Form, Sent
 from include.console.permissions import May
 from include.console.render import Page, render, store_of
 from include.flows import replay as flow
@@ -19,6 +19,7 @@ router = APIRouter()
 
 SHOWN = 50
 CHOSEN_MAX = 200
+NOTHING = Form({})
 WAITING = ("queued", "called", "uncertain", "parked")
 
 
@@ -62,14 +63,21 @@ def act(request: Request, who: Someone, form: Sent, action: Literal["replay", "h
         else:
             moved = sum(sum(flow.replay(store, flow.Wanted(message_id=one), by).values()) for one in chosen)
     except Rejected as refused:
-        return _page(request, who, Wanted(), refused=str(refused), status=422)
+        return _page(request, who, Wanted(), refused=str(refused), typed=form, status=422)
     root = request.scope.get("root_path", "")
     return RedirectResponse(f"{root}/delivery?done={action if moved else 'none'}", status_code=303)
 
 
 def _page(
-    request: Request, who: Someone, wanted: Wanted, *, refused: str = "", status: int = 200
+    request: Request,
+    who: Someone,
+    wanted: Wanted,
+    *,
+    refused: str = "",
+    typed: Form = NOTHING,
+    status: int = 200,
 ) -> HTMLResponse:
+    """The page as it is now; where an act was refused, with what was chosen and typed for it."""
     with store_of(request).transaction() as tx:
         queues = tx.rows("delivery_queue")
         latency = tx.rows("console_latency")[0]
@@ -89,6 +97,7 @@ def _page(
         "rows": rows[:SHOWN],
         "more": more,
         "refused": refused,
+        "typed": typed,
     }
     view |= {"given": wanted.model_dump(exclude_defaults=True), "states": WAITING, "now": now}
     view |= {"reasons": wiring.policy().delivery.reasons}

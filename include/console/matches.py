@@ -8,7 +8,8 @@ from pydantic import BaseModel
 
 from include.console.access import Someone
 from include.console.kept import of_run
-from include.console.render import Page, render, store_of
+from include.console.personal import visible
+from include.console.render import Page, render, say_money, store_of
 from include.console.words import OF_TYPE
 from include.domain.side_by_side import Record, side_by_side
 from include.ports import Row, Transaction
@@ -59,8 +60,9 @@ def one_match(request: Request, who: Someone, match_id: str) -> HTMLResponse:
         )
         if not legs:
             raise HTTPException(404, f"the newest published run has no match {match_id}")
-        records = _records(tx, legs)
-    view: dict[str, Any] = {"legs": legs, "records": records, "lines": side_by_side(records), "run": runs[0]}
+        records = visible(_records(tx, legs), who)
+    lines = side_by_side(records, say=say_money, parts=len(legs) > 1)
+    view: dict[str, Any] = {"legs": legs, "records": records, "lines": lines, "run": runs[0]}
     return render(request, who, "match.html", **view)
 
 

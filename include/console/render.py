@@ -1,6 +1,7 @@
 """Pages: one template each inside the frame of base.html, escaped, with navigation, person and form token."""
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,12 +13,13 @@ from urllib.parse import urlencode
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
 
 from include.console.access import Person
 from include.console.forms import token_for
 from include.console.permissions import May
 from include.console.words import DECIDING, DONE, ENTITY, PROOF, RECON
+from include.domain.money import Money
 from include.ports import Store, Transaction
 from include.report.figures import Figures
 from include.report.words import BUCKETS, RULES, SEVERITIES
@@ -26,9 +28,12 @@ HERE = Path(__file__).parent
 STATIC = HERE / "static"
 FIGURES = Figures("en_SG")
 FRAMED_POLICY = (
-    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+    "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; "
+    "img-src data:; frame-ancestors 'self'"
 )
-"""For pages that were made elsewhere and carry their style in their tags: nothing runs there and nothing is ours."""
+"""For pages that were made elsewhere and carry their style in their tags: nothing runs there and nothing is ours, but
+links may open a tab."""
+_HEAD = re.compile(r"<head(\s[^>]*)?>", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class Page:
     permission: May = May.READ
 
 
-def render(request: Request, who: Person, template: str, *, status: int = 200, **view: Any) -> HTMLResponse:
+def render(request: Request, who: Person, name: str, *, status: int = 200, **view: Any) -> HTMLResponse:
     """The page as HTML. Every value is escaped; nothing that is undefined passes as empty."""
     pages: tuple[Page, ...] = request.app.state.pages
     path = request.scope["path"].removeprefix(request.scope.get("root_path", "")) or "/"
@@ -54,7 +59,20 @@ def render(request: Request, who: Person, template: str, *, status: int = 200, *
         "version": _version(),
         "May": May,
     }
-    return HTMLResponse(_templates().get_template(template).render(frame | view), status_code=status)
+    return HTMLResponse(_templates().get_template(name).render(frame | view), status_code=status)
+
+
+def template(name: str) -> Template:
+    """A template without the frame, for pages that are shown to anybody."""
+    return _templates().get_template(name)
+
+
+def framed(html: str) -> HTMLResponse:
+    """A mail as it is kept, in a frame of its own: its links open outside of the frame, where one is logged in."""
+    head = _HEAD.search(html)
+    at = head.end() if head else 0
+    shown = f'{html[:at]}<base target="_blank">{html[at:]}'
+    return HTMLResponse(shown, headers={"Content-Security-Policy": FRAMED_POLICY})
 
 
 def store_of(request: Request) -> Store:
@@ -95,6 +113,11 @@ def _money(minor: Any, currency: str | None) -> str:
     return "" if minor is None or not currency else FIGURES.money(int(minor), currency)
 
 
+def say_money(money: Money) -> str:
+    """An amount as every page writes it: "USD 16,469.00"."""
+    return FIGURES.money(money.minor, money.currency)
+
+
 def _instant(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M}" if moment else ""
 
@@ -103,18 +126,26 @@ def _ago(moment: datetime | None, now: datetime) -> str:
     """How long ago in the largest unit that fits."""
     if moment is None:
         return "never"
-    passed = max(now - moment, timedelta())
+    return _lasting(max(now - moment, timedelta()))
+
+
+def _lasting(passed: timedelta) -> str:
+    """A time in the largest unit that fits."""
     if passed < timedelta(hours=1):
         return f"{passed // timedelta(minutes=1)} min"
     return f"{passed // timedelta(hours=1)} h" if passed < timedelta(days=2) else f"{passed.days} d"
+
+
+def _duration(minutes: int) -> str:
+    return _lasting(timedelta(minutes=minutes))
 
 
 def _spoken(text: str) -> str:
     return text.replace("_", " ")
 
 
-def _sentence(text: str) -> str:
-    """Its first letter large, and nothing else changed."""
+def sentence(text: str) -> str:
+    """A text with its first letter large, and nothing else changed."""
     return text[:1].upper() + text[1:]
 
 
@@ -132,10 +163,11 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     found.filters |= {
-        "sentence": _sentence,
+        "sentence": sentence,
         "money": _money,
         "instant": _instant,
         "ago": _ago,
+        "duration": _duration,
         "spoken": _spoken,
         "days": _days,
     }

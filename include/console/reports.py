@@ -7,8 +7,8 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse
 
 from include.console.access import Person, Someone
-from include.console.render import FRAMED_POLICY, Page, render, store_of
-from include.flows.spreadsheets import spreadsheets
+from include.console.render import Page, framed, render, store_of
+from include.flows.spreadsheets import spreadsheet
 from include.ports import Row, Transaction
 
 DAG_ID = "tie_out"
@@ -42,7 +42,7 @@ def report(request: Request, who: Someone, as_of: date) -> HTMLResponse:
 @router.get("/reports/{as_of}/report.html")
 def as_mailed(request: Request, as_of: date) -> HTMLResponse:
     with store_of(request).transaction() as tx:
-        return _framed(_report_of(tx, as_of))
+        return framed(_report_of(tx, as_of)["html"])
 
 
 @router.get("/reports/{as_of}/editions/{edition}.html")
@@ -51,13 +51,13 @@ def as_edited(request: Request, as_of: date, edition: Edition) -> HTMLResponse:
         found = [one for one in tx.rows("editions_of_day", as_of=as_of) if one["edition"] == edition]
     if not found:
         raise HTTPException(404, f"{as_of} has no edition {edition}")
-    return _framed(found[0])
+    return framed(found[0]["html"])
 
 
 @router.get("/reports/{as_of}/{file}.csv")
 def result_file(request: Request, as_of: date, file: File) -> Response:
     with store_of(request).transaction() as tx:
-        content = spreadsheets(tx, _report_of(tx, as_of)["run_id"])[f"{file}.csv"]
+        content = spreadsheet(tx, _report_of(tx, as_of)["run_id"], f"{file}.csv")
     disposition = f'attachment; filename="{as_of}-{file}.csv"'
     return Response(content, media_type="text/csv", headers={"Content-Disposition": disposition})
 
@@ -73,7 +73,3 @@ def _page(request: Request, who: Person, tx: Transaction, days: list[Row], found
     kept = tx.rows("editions_of_day", as_of=found["as_of"]) if found else []
     editions = {one["edition"]: EDITIONS[one["edition"]] for one in kept}
     return render(request, who, "reports.html", days=days, report=found, files=FILES, editions=editions)
-
-
-def _framed(report: Row) -> HTMLResponse:
-    return HTMLResponse(report["html"], headers={"Content-Security-Policy": FRAMED_POLICY})

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from include import wiring
 from include.console.access import Someone
 from include.console.kept import of_run
 from include.console.render import Page, render, store_of
@@ -21,13 +22,15 @@ CASH = ("payment", "invoice")
 
 @router.get("/")
 def today(request: Request, who: Someone) -> HTMLResponse:
+    policy = wiring.policy()
     with store_of(request).transaction() as tx:
         runs = tx.rows("console_run")
         view: dict[str, Any] = {
             "run": runs[0] if runs else None,
             "attempt": next(iter(tx.rows("console_newest_attempt")), None),
             "desks": tx.rows("console_desks"),
-            "sources": tx.rows("console_freshness"),
+            "sources": tx.rows("console_freshness", zone=policy.calendars.entity.zone.key),
+            "promised": {flow.system: flow.behind_minutes for flow in policy.freshness.flows.values()},
             "queues": tx.rows("delivery_queue"),
             "latency": tx.rows("console_latency")[0],
             **(_tied(tx, runs[0]) if runs else {"ties": None, "currencies": [], "proofs": [], "others": []}),

@@ -1,6 +1,6 @@
 """Records of two systems next to each other: what they say of the same thing, and where they differ."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,11 +61,17 @@ class Line:
     differs: bool
 
 
-def side_by_side(records: Sequence[Record]) -> list[Line]:
-    """What any of the records says, the first one being what the others are held against."""
-    columns = [_said(record) for record in records]
+def side_by_side(
+    records: Sequence[Record], *, say: Callable[[Money], str] = str, parts: bool = False
+) -> list[Line]:
+    """What any of the records says, the first one being what the others are held against.
+
+    `say` writes an amount. `parts`: the others together make up the first one, whose amount is not theirs.
+    """
+    columns = [_said(record, say) for record in records]
     names = [name for name in ("amount", "currency", *CALLED) if any(name in column for column in columns)]
-    return [_line(name, columns) for name in names]
+    compared = COMPARED - {"amount"} if parts else COMPARED
+    return [_line(name, columns, compared) for name in names]
 
 
 def amount_of(record: Record) -> Money | None:
@@ -76,10 +82,10 @@ def amount_of(record: Record) -> Money | None:
     return Money(int(minor), currency) if minor is not None and currency else None
 
 
-def _said(record: Record) -> dict[str, str]:
+def _said(record: Record, say: Callable[[Money], str]) -> dict[str, str]:
     found: dict[str, str] = {}
     if money := amount_of(record):
-        found["amount"] = str(money)
+        found["amount"] = say(money)
     if currency := record.facts.get("currency"):
         found["currency"] = str(currency)
     if record.entity == "customers":
@@ -93,7 +99,7 @@ def _said(record: Record) -> dict[str, str]:
     return found
 
 
-def _line(name: str, columns: Sequence[Mapping[str, str]]) -> Line:
+def _line(name: str, columns: Sequence[Mapping[str, str]], compared: frozenset[str]) -> Line:
     values = [column.get(name, "") for column in columns]
     known = {value for value in values if value}
-    return Line(name, values, differs=name in COMPARED and len(known) > 1)
+    return Line(name, values, differs=name in compared and len(known) > 1)

@@ -16,6 +16,7 @@ REFERENCES = (
     ("accounts", "erp_customer_id", "customers"),
     ("customers", "crm_account_id", "accounts"),
     ("orders", "customer_id", "customers"),
+    ("deal_lines", "opportunity_id", "opportunities"),
     ("orders", "opportunity_id", "opportunities"),
     ("invoices", "customer_id", "customers"),
     ("invoices", "order_id", "orders"),

@@ -27,20 +27,32 @@ SELECT owner, count(*) AS breaks, count(*) FILTER (WHERE severity = 'S1') AS s1,
 FROM recon.break_lives WHERE is_open GROUP BY owner ORDER BY s1 DESC, s2 DESC, breaks DESC, owner;
 
 -- name: console_freshness
--- Of every source: when it was read last, and whether what it says it holds is what arrived.
-SELECT cursors.system, count(*) AS entities, min(pulled_at) AS oldest_at, max(pulled_at) AS newest_at,
-    bool_and(coalesce(proven, false)) AS proven,
-    (array_agg(cursors.entity ORDER BY pulled_at NULLS FIRST))[1] AS oldest_entity,
-    array_remove(array_agg(cursors.entity ORDER BY cursors.entity) FILTER (WHERE NOT proven), NULL) AS unproven,
-    clock_timestamp() AS now
-FROM (
-    SELECT system, entity, moved_at AS pulled_at FROM ops.cursors
-) AS cursors
+-- Of every source: when it was read last, whether what it says it holds is what arrived, and by how many minutes its proofs
+-- of completeness stop before the end of the last day that is over. A proof that failed says nothing of how far; none that
+-- held is NULL, and stands for the whole source.
+SELECT cursors.system, count(*) AS entities, min(moved_at) AS oldest_at, max(moved_at) AS newest_at,
+    bool_and(coalesce(newest.proven, false)) AS proven,
+    (array_agg(cursors.entity ORDER BY moved_at NULLS FIRST))[1] AS oldest_entity,
+    array_remove(array_agg(cursors.entity ORDER BY cursors.entity) FILTER (WHERE NOT newest.proven), NULL) AS unproven,
+    CASE WHEN bool_and(complete_until IS NOT NULL) THEN
+        CASE WHEN min(complete_until) < min(day_end)
+            THEN ceil(extract(epoch FROM min(day_end) - min(complete_until)) / 60)::int ELSE 0 END
+    END AS behind_minutes,
+    (array_agg(cursors.entity ORDER BY complete_until NULLS FIRST, cursors.entity))[1] AS furthest_behind,
+    min(last_day.day) AS day, clock_timestamp() AS now
+FROM ops.cursors
+CROSS JOIN (SELECT (clock_timestamp() AT TIME ZONE %(zone)s)::date - 1 AS day) AS last_day
+CROSS JOIN LATERAL (SELECT (day + 1)::timestamp AT TIME ZONE %(zone)s AS day_end) AS over
 LEFT JOIN LATERAL (
     SELECT proven FROM ops.proofs
     WHERE proofs.system = cursors.system AND proofs.entity = cursors.entity
     ORDER BY proof_id DESC LIMIT 1
-) AS proof ON true
+) AS newest ON true
+LEFT JOIN LATERAL (
+    SELECT complete_until FROM ops.proofs
+    WHERE proofs.system = cursors.system AND proofs.entity = cursors.entity AND proven
+    ORDER BY proof_id DESC LIMIT 1
+) AS held ON true
 GROUP BY cursors.system ORDER BY cursors.system;
 
 -- name: console_latency

@@ -29,14 +29,17 @@ SELECT pg_advisory_xact_lock(hashtextextended('tieout quality ' || %(run_id)s::t
 DELETE FROM recon.quality_measures WHERE run_id = %(run_id)s;
 
 -- name: measure_behind
--- By how many minutes each source's newest proof of completeness stops before the end of the day.
+-- By how many minutes each source's newest proof of completeness that held stops before the end of the day. One that
+-- failed says nothing of how far; where none has held, nothing is known to be complete: behind since ever (1970).
 INSERT INTO recon.quality_measures
 SELECT %(run_id)s, 'behind ' || flow, entity, minutes, 0, minutes
 FROM (
-    SELECT DISTINCT ON (system, entity) system, entity, CASE WHEN complete_until < %(day_end)s
-        THEN extract(epoch FROM %(day_end)s - complete_until) / 60 ELSE 0 END AS minutes
+    SELECT DISTINCT ON (system, entity) system, entity,
+        CASE WHEN NOT proven THEN extract(epoch FROM %(day_end)s::timestamptz) / 60
+            WHEN complete_until < %(day_end)s THEN extract(epoch FROM %(day_end)s - complete_until) / 60
+            ELSE 0 END AS minutes
     FROM ops.proofs WHERE proof_id <= %(proof_through)s
-    ORDER BY system, entity, proof_id DESC
+    ORDER BY system, entity, proven DESC, proof_id DESC
 ) AS newest
 JOIN unnest(%(flows)s::text[], %(systems)s::text[]) AS promised (flow, system) USING (system);
 

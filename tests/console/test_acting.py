@@ -7,6 +7,9 @@ from typing import Any
 import psycopg
 import pytest
 
+from include.console import break_page as shown
+from include.domain.side_by_side import Record
+from include.flows.explain_break import Explained
 from include.store.postgres import PostgresStore
 from tests.console.people import Site, know_our_roles
 
@@ -69,8 +72,10 @@ def test_who_saw_an_older_version_is_told_who_was_quicker_and_changes_nothing(
     one = next(untouched)
     version = seen(site, one)
     assert act(site, one, "assign", "ann", seen=version, to="cat").status_code == 303
-    late = act(site, one, "propose", "ben", seen=version, kind="accept")
+    late = act(site, one, "propose", "ben", seen=version, kind="accept", reason='it "stands"')
     assert (late.status_code, "was assigned by ann" in late.text) == (409, True)
+    assert late.text.count('value="it &#34;stands&#34;"') == 1
+    assert '<option value="accept" selected>' in late.text
     assert history(tied_url, one)[1:] == [("assigned", "ann")]
 
 
@@ -85,9 +90,15 @@ def test_many_are_done_at_once_but_for_what_changed_meanwhile(
     first, second = next(untouched), next(untouched)
     chosen = [f"{one}:{seen(site, one)}" for one in (first, second)]
     act(site, second, "comment", "ben")
-    fields = {"chosen": [*chosen, "nonsense"], "action": "assign", "to": "ann"}
+    fields = {
+        "chosen": [*chosen, "nonsense"],
+        "action": "assign",
+        "to": "ann",
+        "reason": "so that it is not lost",
+    }
     answer = site.post("/breaks/bulk", fields, me="ann")
     assert (answer.status_code, "1 of 3 done" in answer.text) == (409, True)
+    assert 'What you wrote: <span class="text">so that it is not lost' in answer.text
     assert history(tied_url, first)[1:] == [("assigned", "ann")]
     assert history(tied_url, second)[1:] == [("commented", "ben")]
 
@@ -161,3 +172,36 @@ def test_what_was_held_back_waits_until_it_is_sent_again_and_both_acts_have_a_na
 def test_a_message_is_not_held_without_a_reason(site: Site) -> None:
     answer = site.post("/delivery/hold", {"chosen": ["1"], "reason": " "}, me="adm")
     assert (answer.status_code, "a reason is missing" in answer.text) == (422, True)
+    assert 'value="1" checked' in answer.text
+
+
+def test_candidates_that_together_make_up_the_item_are_said_to_be_one_set(
+    site: Site, monkeypatch: pytest.MonkeyPatch, untouched: Iterator[str]
+) -> None:
+    def candidate(number: int, minor: int) -> dict[str, Any]:
+        facts = {"rule": "P3", "side_a_id": "pay-1", "side_b_id": f"I{number}", "currency": "USD"}
+        return facts | {"amount_minor": minor, "taken_by": None, "rivals": 0}
+
+    def record(entity: str, native_id: str, field: str, minor: int) -> Record:
+        return Record(entity, native_id, "1", "a file", {field: minor, "currency": "USD"})
+
+    def page(*minors: int) -> str:
+        rows = [candidate(number, minor) for number, minor in enumerate(minors)]
+        found = [record("invoices", row["side_b_id"], "gross_minor", row["amount_minor"]) for row in rows]
+        records = [record("payments", "pay-1", "amount_minor", 1646900), *found]
+        monkeypatch.setattr(shown, "explain_break", lambda *_: Explained(records, rows))
+        return site.get(f"/breaks/{one}", me="vic").text
+
+    one, real = next(untouched), shown.show_break
+
+    def as_payment(*given: Any) -> Any:
+        found, history = real(*given)
+        return found | {"key": "pay-1"}, history
+
+    monkeypatch.setattr(shown, "show_break", as_payment)
+    together, apart = page(1000000, 646900), page(1000000, 646901)
+    assert "one of a set of 2 that together make it up" in together
+    assert 'amount <span class="mark s2">differs' not in together
+    assert "<td>USD 16,469.00</td>" in together
+    assert "one of 2 that fit" in apart
+    assert 'amount <span class="mark s2">differs' in apart

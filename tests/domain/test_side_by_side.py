@@ -44,3 +44,16 @@ def test_an_account_that_names_another_customer_differs():
     account = Record("accounts", "001", "1", "Account.csv", {"name": "Ann", "erp_customer_id": "C2"})
     customer = Record("customers", "C1", "1", "party", {"name": "Ann"})
     assert differing(account, customer) == ["customer"]
+
+
+def test_parts_of_one_amount_need_not_be_that_amount():
+    records = [payment(), invoice(gross_minor=400), invoice(gross_minor=600, currency="USD")]
+    lines = {line.name: line.differs for line in side_by_side(records, parts=True)}
+    assert (lines["amount"], lines["currency"]) == (False, True)
+
+
+def test_an_amount_is_written_as_asked():
+    [line] = [
+        one for one in side_by_side([payment()], say=lambda money: f"{money.minor}!") if one.name == "amount"
+    ]
+    assert list(line.values) == ["1000!"]

@@ -32,6 +32,14 @@ _ROWS: dict[str, tuple[int, dict[str, str]]] = {
             "discount_percent": "5", "term_months": "12",
         },
     ),
+    "deal_lines": (
+        40,
+        {
+            "opportunity_id": "'opp-1'", "product": "'P'", "quantity": "1", "list_price": "10", "amount_minor": "1000",
+            "currency": "'SGD'",
+        },
+    ),
+    "price_books": (20, {"name": "'Standard'", "is_active": "true"}),
     "customers": (40, {"name": "%(canary)s", "country": "'SG'", "currency": "'SGD'", "crm_account_id": "'acc-1'"}),
     "orders": (
         280,
