@@ -82,9 +82,11 @@ LEFT JOIN LATERAL (
     FROM delivery.deal_lines(deal.native_id) AS lines
 ) AS line ON true
 LEFT JOIN LATERAL (
-    -- What was confirmed without a call that made it was found there: somebody else's, with lines of its own.
+    -- What was confirmed without a call that made it was found there: somebody else's, with lines of its own. What a look
+    -- found by its key is ours.
     SELECT message_id, CASE WHEN EXISTS (
-        SELECT FROM delivery.attempts WHERE attempts.message_id = message.message_id AND outcome = 'confirmed'
+        SELECT FROM delivery.attempts WHERE attempts.message_id = message.message_id
+            AND (outcome = 'confirmed' OR (outcome = 'found' AND detail = 'found by its key'))
     ) THEN body -> 'schedule' END AS schedule
     FROM delivery.outbox AS message
     WHERE message.subject = 'opportunities/' || deal.native_id AND message.kind = 'order' AND message.state = 'confirmed'
