@@ -93,7 +93,7 @@ def _send(target: Target, messages: Sequence[Message]) -> tuple[dict[str, Outcom
     except Uncertain as lost:
         return {message.key: _outcome("uncertain", lost) for message in messages}, None
     except Retryable as away:
-        return {message.key: _outcome("retryable", away) for message in messages}, None
+        return {message.key: _outcome("unsent", away) for message in messages}, None
     except Fatal as wrong:
         return {message.key: _outcome("uncertain", wrong) for message in messages}, wrong
     silence = Outcome(result="uncertain", detail="the target said nothing of this message")

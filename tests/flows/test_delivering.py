@@ -26,6 +26,7 @@ from tests.flows.peers import (
     killed_after,
     killed_before,
     lost_before,
+    refused_for_now,
     refused_login,
     stopped_midway,
     throttled,
@@ -209,12 +210,21 @@ def test_a_window_is_replayed_and_what_was_decided_before_it_is_not(office: Offi
 def test_what_keeps_failing_is_parked_until_somebody_replays_it(office: Office) -> None:
     office.decide("A")
     for _ in range(PACE.attempts_max):
-        office.deliver(throttled)
+        office.deliver(refused_for_now)
         office.pass_time(timedelta(hours=1))
     assert office.states() == {"A": "parked"}
     [row] = parked(office.store, Wanted(subject="deals/A"), load_policy())
     assert (row["reason"], row["mended_by"], row["attempts"]) == ("MAX_ATTEMPTS", "Integration", 5)
     assert replay(office.store, Wanted(subject="deals/A")) == {"replayed": 1}
+    office.settle()
+    assert office.effects() == ["A"]
+
+
+def test_a_target_that_is_away_for_however_long_parks_nothing(office: Office) -> None:
+    office.decide("A")
+    for _ in range(2 * PACE.attempts_max):
+        assert office.deliver(throttled) == {"unsent": 1}
+        office.pass_time(timedelta(hours=1))
     office.settle()
     assert office.effects() == ["A"]
 
