@@ -108,10 +108,12 @@ FROM jsonb_to_recordset(%(schedule)s::jsonb -> 'lines') AS told (line int, perio
 ON CONFLICT DO NOTHING;
 
 -- name: schedule_lines_due
--- Lines whose day has come and whose invoice is not decided, of orders that stand for deals that are won.
+-- Lines whose day has come and whose invoice is not decided, of orders that stand for deals that are won by now.
 SELECT line.order_id, line.line, line.opportunity_id, line.period_start, line.period_end, line.amount
 FROM delivery.schedule_lines AS line
-JOIN canonical.opportunities AS deal ON deal.native_id = line.opportunity_id AND deal.superseded_in IS NULL
+JOIN LATERAL (
+    SELECT is_won, is_closed FROM delivery.deals() WHERE native_id = line.opportunity_id
+) AS deal ON true
 LEFT JOIN canonical.orders AS placed ON placed.native_id = line.order_id AND placed.superseded_in IS NULL
 WHERE line.decided_at IS NULL AND line.period_start <= %(today)s AND deal.is_won AND deal.is_closed
     AND lower(coalesce(placed.status, '')) <> ALL (%(cancelled)s::text[])
