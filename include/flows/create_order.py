@@ -101,6 +101,7 @@ def _decide(tx: Transaction, deal: Row, policy: Policy, billing: Billing, today:
     decided += _flag(tx, deal, revenue_flags(won, policy.closed_won.rules(policy.orders)))
     if not passes(checks):
         return decided + _new(_task(tx, deal, checks, state), "task")
+    tx.run("withdraw_gate_tasks", target=CRM, subject=f"tasks/{deal['opportunity_id']}")
     if deal["order_id"]:
         return decided + _bill(tx, deal)
     return decided + _new(put_message(tx, _order(deal, won, policy, billing)), "order")

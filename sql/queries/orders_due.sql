@@ -101,6 +101,11 @@ SELECT %(opportunity_id)s, %(win)s, %(based_on)s, name, verdict, evidence, %(rul
 FROM unnest(%(names)s::text[], %(verdicts)s::text[], %(evidences)s::text[]) AS checked (name, verdict, evidence)
 ON CONFLICT DO NOTHING;
 
+-- name: withdraw_gate_tasks
+-- Tasks about a deal that was mended before anybody was told.
+UPDATE delivery.outbox SET state = 'superseded', finished_at = ops.clock()
+WHERE target = %(target)s AND subject = %(subject)s AND kind = 'task' AND state = 'queued';
+
 -- name: keep_schedule
 INSERT INTO delivery.schedule_lines (order_id, line, opportunity_id, period_start, period_end, amount)
 SELECT %(order_id)s, line, %(opportunity_id)s, period_start, period_end, amount

@@ -215,6 +215,8 @@ def test_a_deal_that_was_mended_is_ordered(sales: Sales) -> None:
     sales.decide()
     sales.sees(opportunities="006A Won true true 1200.00 SGD 2026-03-02 - 001A 25 director 12")
     assert sales.decide() == {"order": 1}
+    sales.deliver()
+    assert sales.reached(sales.salesforce) == [], "nobody was told yet, and there is nothing to tell any more"
 
 
 def test_an_edit_between_decision_and_write_is_decided_again(sales: Sales) -> None:
