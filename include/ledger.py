@@ -86,7 +86,10 @@ class Ledger(Protocol):
         """The customer of a CRM account, made when there is none."""
 
     def order(self, new: NewOrder) -> Booked:
-        """The order of this key, made when there is none, and confirmed."""
+        """The order of this key, made when there is none, and confirmed. One over another amount is Rejected."""
+
+    def order_placed(self, new: NewOrder) -> Booked | None:
+        """The order of this key as it stands, None when there is none. Raises Rejected when it says something else."""
 
     def order_of(self, opportunity_id: str) -> Booked | None:
         """The first order that stands for a deal, whoever placed it."""

@@ -29,6 +29,10 @@ class Retryable(Stop):
     """The outside system was unavailable or throttled us; try again later."""
 
 
+class Away(Retryable):
+    """The outside system as a whole: not reached, busy or in maintenance. It says nothing of what was asked for."""
+
+
 class Rejected(Stop):
     """The outside system refused this one record; park it and go on. `reason`: of delivery.park_reasons."""
 

@@ -7,9 +7,13 @@ from decimal import Decimal
 from include.connectors.outcomes import one_by_one, unknown_kind
 from include.domain.delivery import Message, Outcome
 from include.ledger import Ledger, NewOrder, OrderLine
+from include.ports import Rejected
 
 MESSAGES_MAX = 20
 """An ERP takes a second or more for each: few at a time, so that a lease is not over before they are done."""
+
+
+UNCONFIRMED = ("draft", "quotation")
 
 
 class LedgerEffects:
@@ -21,9 +25,13 @@ class LedgerEffects:
     def __init__(self, ledger: Ledger, *, today: Callable[[], date]) -> None:
         self._ledger, self._today = ledger, today
 
-    def look(self, messages: Sequence[Message]) -> Mapping[str, str]:  # noqa: ARG002 - the protocol's
-        """Nothing: every act of a ledger looks for its key before it writes."""
-        return {}
+    def look(self, messages: Sequence[Message]) -> Mapping[str, str]:
+        """Orders that were placed, by their key. Invoices depend on no deal's state: `send` looks for them itself.
+
+        An order not confirmed yet, or other than its message says, is left to `send`: to be finished or refused.
+        """
+        placed = {one.key: self._placed(one) for one in messages if one.kind == "order"}
+        return {key: native_id for key, native_id in placed.items() if native_id is not None}
 
     def send(self, messages: Sequence[Message]) -> Mapping[str, Outcome]:
         """One after another, each with its own outcome."""
@@ -45,10 +53,23 @@ class LedgerEffects:
             return Outcome(result="confirmed", remote_id=issued[0].native_id)
         raise unknown_kind(message, system="the ERP")
 
+    def _placed(self, message: Message) -> str | None:
+        try:
+            found = self._ledger.order_placed(self._new_order(message))
+        except Rejected:
+            return None
+        return found.native_id if found and found.state not in UNCONFIRMED else None
+
     def _order(self, message: Message) -> Outcome:
         """The deal's order: one that stands already, placed by hand meanwhile, is the deal's too."""
+        found = self._ledger.order_of(message.body["opportunity_id"])
+        if found and found.key != message.key and found.state not in UNCONFIRMED:
+            return Outcome(result="found", remote_id=found.native_id)
+        return Outcome(result="confirmed", remote_id=self._ledger.order(self._new_order(message)).native_id)
+
+    def _new_order(self, message: Message) -> NewOrder:
         body = message.body
-        new = NewOrder(
+        return NewOrder(
             key=message.key,
             customer_id=body["customer_id"],
             opportunity_id=body["opportunity_id"],
@@ -66,7 +87,3 @@ class LedgerEffects:
             po_number=body.get("po_number", ""),
             line_by_line="schedule" in body,
         )
-        found = self._ledger.order_of(body["opportunity_id"])
-        if found and found.key != message.key and found.state not in ("draft", "quotation"):
-            return Outcome(result="found", remote_id=found.native_id)
-        return Outcome(result="confirmed", remote_id=self._ledger.order(new).native_id)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from include.domain.delivery import Message, Outcome
-from include.ports import Fatal, Rejected, Retryable, Uncertain
+from include.ports import Away, Fatal, Rejected, Retryable, Uncertain
 
 DETAIL_CHARS = 500
 
@@ -33,11 +33,13 @@ def unknown_kind(message: Message, *, system: str) -> Rejected:
 
 
 def stopped(stop: Rejected | Retryable | Uncertain | Fatal) -> Outcome:
-    """Refused for good, worth another try, perhaps done, or not sent because nothing can be."""
+    """Refused for good, worth another try, perhaps done, or not sent because nothing can be. One away is no attempt."""
     detail = str(stop)[:DETAIL_CHARS]
     match stop:
         case Rejected():
             return Outcome(result="rejected", reason=stop.reason, detail=detail)
+        case Away():
+            return Outcome(result="unsent", detail=detail)
         case Retryable():
             return Outcome(result="retryable", detail=detail)
         case Uncertain():

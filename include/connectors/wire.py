@@ -13,7 +13,7 @@ from urllib3.util.retry import Retry
 from include.domain.canonical_json import sha256
 from include.domain.entities import ENTITIES
 from include.domain.money import AMOUNT
-from include.ports import Fatal, Retryable, Translated
+from include.ports import Away, Fatal, Translated
 
 TIMEOUT_S = (5.0, 30.0)
 """To connect, and between two bytes of an answer."""
@@ -41,7 +41,7 @@ def read_json(text: str | bytes, *, place: str) -> Any:
         text = text.decode() if isinstance(text, bytes) else text
         value = json.loads(text, parse_float=_exact, parse_constant=str)
     except (ValueError, RecursionError):
-        raise Retryable(f"{place}: the answer is not JSON; the service may be down for maintenance") from None
+        raise Away(f"{place}: the answer is not JSON; the service may be down for maintenance") from None
     return _encodable(value) if "\\u" in text else value
 
 

@@ -21,6 +21,8 @@ from include.ports import Row, Store, Transaction
 
 CRM, ERP = "salesforce", "erp"
 REVENUE = "revenue_flags"
+DEALS_AT_ONCE = 100
+"""In one transaction: what is told of one of them meanwhile waits for all."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,20 @@ def create_order(
     """Decide what is missing on a business day for won deals, for all of them or for some; how often each effect was.
 
     An order somebody else placed stands in for ours, but the deal's first invoice waits until it passes the gate.
+
+    A deal is read again once it is locked, or what a hint told meanwhile would be replaced by what was known before.
     """
     with store.transaction() as tx:
-        return decide_deals(tx, policy, billing, today=today, opportunities=opportunities)
+        due = [str(deal["opportunity_id"]) for deal in _missing(tx, policy, opportunities)]
+    done: Counter[str] = Counter()
+    for start in range(0, len(due), DEALS_AT_ONCE):
+        some = sorted(due[start : start + DEALS_AT_ONCE])
+        with store.transaction() as tx:
+            for native_id in some:
+                tx.rows("lock_object", source=CRM, entity="opportunities", native_id=native_id)
+            done += _decide_some(tx, policy, billing, today=today, opportunities=some)
+    with store.transaction() as tx:
+        return done + bill_schedule(tx, policy, today=today)
 
 
 def decide_deals(
@@ -53,15 +66,27 @@ def decide_deals(
     billing: Billing,
     *,
     today: date,
-    opportunities: Sequence[str] | None = None,
+    opportunities: Sequence[str],
 ) -> Counter[str]:
-    """As `create_order`, inside a transaction that is under way."""
-    cancelled = policy.statuses["orders"]["CANCELLED"]
-    wanted = {"cancelled": list(cancelled), "opportunities": opportunities and list(opportunities)}
-    done: Counter[str] = Counter()
-    for deal in tx.rows("deals_to_bill", **wanted):
-        done.update(_decide(tx, deal, policy, billing, today))
+    """As `create_order`, inside a transaction that is under way and has locked these deals."""
+    done = _decide_some(tx, policy, billing, today=today, opportunities=opportunities)
     return done + bill_schedule(tx, policy, today=today)
+
+
+def _decide_some(
+    tx: Transaction, policy: Policy, billing: Billing, *, today: date, opportunities: Sequence[str]
+) -> Counter[str]:
+    done: Counter[str] = Counter()
+    for deal in _missing(tx, policy, opportunities):
+        done.update(_decide(tx, deal, policy, billing, today))
+    return done
+
+
+def _missing(tx: Transaction, policy: Policy, opportunities: Sequence[str] | None) -> Sequence[Row]:
+    """The deals of which something is missing, of all of them or of some."""
+    cancelled = list(policy.statuses["orders"]["CANCELLED"])
+    wanted = None if opportunities is None else list(opportunities)
+    return tx.rows("deals_to_bill", cancelled=cancelled, opportunities=wanted)
 
 
 def _decide(tx: Transaction, deal: Row, policy: Policy, billing: Billing, today: date) -> list[str]:
@@ -76,6 +101,7 @@ def _decide(tx: Transaction, deal: Row, policy: Policy, billing: Billing, today:
     decided += _flag(tx, deal, revenue_flags(won, policy.closed_won.rules(policy.orders)))
     if not passes(checks):
         return decided + _new(_task(tx, deal, checks, state), "task")
+    tx.run("withdraw_gate_tasks", target=CRM, subject=f"tasks/{deal['opportunity_id']}")
     if deal["order_id"]:
         return decided + _bill(tx, deal)
     return decided + _new(put_message(tx, _order(deal, won, policy, billing)), "order")

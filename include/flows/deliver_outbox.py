@@ -13,6 +13,8 @@ from include.domain.delivery import AFTER, Message, Outcome, Pace, Result, State
 from include.ports import Fatal, Retryable, Row, Store, Target, Uncertain
 
 ROUNDS_MAX = 10_000
+BY_ITS_KEY = "found by its key"
+"""Tells what a look found, which is ours, from what `send` found standing there (see orders_due.sql)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +79,9 @@ def _call(target: Target, taken: Sequence[Taken]) -> tuple[dict[str, Outcome], F
             rest = [one.message for one in taken if not one.look_first]
             return outcomes | {message.key: _outcome("unsent", away) for message in rest}, away
     else:
-        outcomes = {key: Outcome(result="found", remote_id=remote) for key, remote in found.items()}
+        outcomes = {
+            key: Outcome(result="found", remote_id=remote, detail=BY_ITS_KEY) for key, remote in found.items()
+        }
     unsent = [one.message for one in taken if one.message.key not in outcomes]
     sent, stop = _send(target, unsent) if unsent else ({}, None)
     return outcomes | sent, stop
@@ -89,7 +93,7 @@ def _send(target: Target, messages: Sequence[Message]) -> tuple[dict[str, Outcom
     except Uncertain as lost:
         return {message.key: _outcome("uncertain", lost) for message in messages}, None
     except Retryable as away:
-        return {message.key: _outcome("retryable", away) for message in messages}, None
+        return {message.key: _outcome("unsent", away) for message in messages}, None
     except Fatal as wrong:
         return {message.key: _outcome("uncertain", wrong) for message in messages}, wrong
     silence = Outcome(result="uncertain", detail="the target said nothing of this message")

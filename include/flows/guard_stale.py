@@ -37,7 +37,7 @@ class Guarded:
         try:
             now = self._version(str(message.body["opportunity_id"]))
         except Retryable as away:
-            return Outcome(result="retryable", detail=f"the deal could not be looked at: {away}")
+            return Outcome(result="unsent", detail=f"the deal could not be looked at: {away}")
         if now == message.based_on:
             return None
         return Outcome(result="stale", detail="the deal changed after this was decided")

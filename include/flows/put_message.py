@@ -8,6 +8,8 @@ from include.domain.delivery import Message, State, key_of
 from include.ports import Retryable, Row, Transaction
 
 TRIES_MAX = 3
+HELD_BACK = "HELD_BACK"
+"""Why a message is parked that a person held back."""
 
 log = logging.getLogger(__name__)
 
@@ -16,6 +18,7 @@ What = Literal[
     "known",  # decided before, word for word
     "again",  # decided before with no effect, and anew now that what it was based on has changed
     "late",  # decided before, and on its way or done; what changed since is not in it
+    "held",  # decided before, and held back by a person: nothing else is said until they let it go
     "conflict",  # the same key says something else of the same facts: a fault of ours (S1), and nothing is sent
 ]
 
@@ -57,16 +60,18 @@ def _put(tx: Transaction, message: Message) -> Put | None:
 
 
 def say(tx: Transaction, message: Message) -> Put:
-    """Queue how something is now, unless that is what was said last.
+    """Queue how something is now, unless that is what was said last, be it refused, or a person holds that back.
 
     Its key is made here, by its place in the line of what was said about its subject. What is said of something must be
     read after it is locked (`lock_object`): of two who read at once, the later one would not know the other's news.
     """
     [last] = tx.rows("newest_message", target=message.target, subject=message.subject, kind=message.kind) or [
-        {"body_sha256": None, "state": "superseded", "said": 0}
+        {"body_sha256": None, "state": "superseded", "reason": None, "said": 0}
     ]
-    if last["body_sha256"] == message.body_sha256 and last["state"] not in ("parked", "superseded"):
+    if last["body_sha256"] == message.body_sha256 and last["state"] != "superseded":
         return Put("known", last["state"], None)
+    if last["reason"] == HELD_BACK:
+        return Put("held", last["state"], None)
     key = key_of(message.kind, message.subject, last["said"] + 1)
     return put_message(tx, replace(message, key=key, newest_only=True))
 
@@ -79,6 +84,8 @@ def _what(message: Message, known: Row | None) -> What:
         return "again" if known["state"] == "superseded" else "known"
     if known["based_on"] == message.based_on:
         return "conflict"
+    if known["reason"] == HELD_BACK:
+        return "held"
     return "again" if without_effect else "late"
 
 

@@ -121,7 +121,7 @@ WHERE payment_id = %(payment_id)s ORDER BY entity, native_id;
 
 -- name: newest_message
 -- What was last said about a subject, and how often anything was.
-SELECT body_sha256, state, count(*) OVER () AS said
+SELECT body_sha256, state, reason, count(*) OVER () AS said
 FROM delivery.outbox WHERE target = %(target)s AND subject = %(subject)s AND kind = %(kind)s
 ORDER BY message_id DESC LIMIT 1;
 

@@ -82,9 +82,11 @@ LEFT JOIN LATERAL (
     FROM delivery.deal_lines(deal.native_id) AS lines
 ) AS line ON true
 LEFT JOIN LATERAL (
-    -- What was confirmed without a call that made it was found there: somebody else's, with lines of its own.
+    -- What was confirmed without a call that made it was found there: somebody else's, with lines of its own. What a look
+    -- found by its key is ours.
     SELECT message_id, CASE WHEN EXISTS (
-        SELECT FROM delivery.attempts WHERE attempts.message_id = message.message_id AND outcome = 'confirmed'
+        SELECT FROM delivery.attempts WHERE attempts.message_id = message.message_id
+            AND (outcome = 'confirmed' OR (outcome = 'found' AND detail = 'found by its key'))
     ) THEN body -> 'schedule' END AS schedule
     FROM delivery.outbox AS message
     WHERE message.subject = 'opportunities/' || deal.native_id AND message.kind = 'order' AND message.state = 'confirmed'
@@ -99,6 +101,11 @@ SELECT %(opportunity_id)s, %(win)s, %(based_on)s, name, verdict, evidence, %(rul
 FROM unnest(%(names)s::text[], %(verdicts)s::text[], %(evidences)s::text[]) AS checked (name, verdict, evidence)
 ON CONFLICT DO NOTHING;
 
+-- name: withdraw_gate_tasks
+-- Tasks about a deal that was mended before anybody was told.
+UPDATE delivery.outbox SET state = 'superseded', finished_at = ops.clock()
+WHERE target = %(target)s AND subject = %(subject)s AND kind = 'task' AND state = 'queued';
+
 -- name: keep_schedule
 INSERT INTO delivery.schedule_lines (order_id, line, opportunity_id, period_start, period_end, amount)
 SELECT %(order_id)s, line, %(opportunity_id)s, period_start, period_end, amount
@@ -106,10 +113,12 @@ FROM jsonb_to_recordset(%(schedule)s::jsonb -> 'lines') AS told (line int, perio
 ON CONFLICT DO NOTHING;
 
 -- name: schedule_lines_due
--- Lines whose day has come and whose invoice is not decided, of orders that stand for deals that are won.
+-- Lines whose day has come and whose invoice is not decided, of orders that stand for deals that are won by now.
 SELECT line.order_id, line.line, line.opportunity_id, line.period_start, line.period_end, line.amount
 FROM delivery.schedule_lines AS line
-JOIN canonical.opportunities AS deal ON deal.native_id = line.opportunity_id AND deal.superseded_in IS NULL
+JOIN LATERAL (
+    SELECT is_won, is_closed FROM delivery.deals() WHERE native_id = line.opportunity_id
+) AS deal ON true
 LEFT JOIN canonical.orders AS placed ON placed.native_id = line.order_id AND placed.superseded_in IS NULL
 WHERE line.decided_at IS NULL AND line.period_start <= %(today)s AND deal.is_won AND deal.is_closed
     AND lower(coalesce(placed.status, '')) <> ALL (%(cancelled)s::text[])

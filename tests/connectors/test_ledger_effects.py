@@ -1,7 +1,7 @@
 """Messages as acts of a ledger: whose order stands, and what of it is invoiced."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -10,7 +10,9 @@ import pytest
 
 from include.connectors.ledger_effects import LedgerEffects
 from include.domain.delivery import Message, Outcome
+from include.flows.guard_stale import Guarded
 from include.ledger import Booked, NewCreditNote, NewCustomer, NewOrder, NewPayment
+from include.ports import Away, RawRecord, Rejected, Retryable
 
 TODAY = date(2026, 7, 1)
 SCHEDULE = [
@@ -24,7 +26,15 @@ class Books:
     """A ledger with at most one order; `asked` is what it was asked to do."""
 
     standing: Booked | None = None
+    says: str = "1200.00"  # the amount of the order that stands
     asked: list[Any] = field(default_factory=list)
+
+    def order_placed(self, new: NewOrder) -> Booked | None:
+        if self.standing is None or self.standing.key != new.key:
+            return None
+        if [str(line.unit_price) for line in new.lines] != [self.says]:
+            raise Rejected("another order", reason="KEY_PAYLOAD_MISMATCH")
+        return self.standing
 
     def order_of(self, opportunity_id: str) -> Booked | None:  # noqa: ARG002 - the protocol's
         return self.standing
@@ -105,3 +115,47 @@ def test_an_invoice_is_of_the_whole_order_or_of_a_line_under_the_messages_key() 
     assert sent(books, invoice()).remote_id == "8"
     assert sent(books, invoice(line=2)).remote_id == "9"
     assert books.asked == [("7", TODAY), ("7", 2, "k2", TODAY)]
+
+
+@pytest.mark.parametrize(("stop", "result"), [(Away("503"), "unsent"), (Retryable("draft"), "retryable")])
+def test_an_erp_that_is_away_is_not_an_attempt(stop: Exception, result: str) -> None:
+    class Stopping(Books):
+        def order(self, new: NewOrder) -> Booked:  # noqa: ARG002 - the protocol's
+            raise stop
+
+    assert sent(Stopping(), order()).result == result
+
+
+@pytest.mark.parametrize("away", [True, False])
+def test_an_order_whose_deal_nobody_can_look_at_waits_without_an_attempt(away: bool) -> None:  # noqa: FBT001
+    class Deals:
+        system = "salesforce"
+
+        def look_at(self, entity: str, native_id: str) -> RawRecord | None:  # noqa: ARG002 - the protocol's
+            if away:
+                raise Retryable("maintenance")
+            return None
+
+        def translate(self, entity: str, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+            raise NotImplementedError
+
+    guarded = Guarded(LedgerEffects(Books(), today=lambda: TODAY), Deals())
+    told = guarded.send([replace(order(), based_on="v1")])
+    assert told["k1"].result == ("unsent" if away else "stale")
+
+
+@pytest.mark.parametrize(
+    ("key", "state", "says", "found"),
+    [
+        ("k1", "processing", "1200.00", {"k1": "5"}),
+        ("k1", "draft", "1200.00", {}),  # to be finished
+        ("k1", "processing", "1000.00", {}),  # to be refused
+        ("", "processing", "1200.00", {}),  # somebody else's: `send` finds it
+    ],
+)
+def test_an_order_that_may_have_been_placed_is_looked_for_by_its_key(
+    key: str, state: str, says: str, found: dict[str, str]
+) -> None:
+    books = Books(standing=Booked(native_id="5", number="SO-5", state=state, key=key), says=says)
+    assert LedgerEffects(books, today=lambda: TODAY).look([order(), invoice()]) == found
+    assert books.asked == []

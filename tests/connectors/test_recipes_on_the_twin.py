@@ -1,6 +1,8 @@
 """The recipes over real HTTP: from a deal won in Salesforce to its order and invoice in the ERP, and back."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 import psycopg
@@ -12,19 +14,20 @@ from include.connectors.salesforce.writer import SalesforceWriter
 from include.connectors.tryton.client import TrytonClient
 from include.connectors.tryton.ledger import TrytonLedger
 from include.connectors.tryton.wizards import TrytonWizards
-from include.domain.delivery import Message, key_of
+from include.domain.delivery import Message, Outcome, key_of
 from include.flows.collect_overdue import collect_overdue
 from include.flows.create_order import Billing, create_order
 from include.flows.decide_payment_status import decide_payment_status
 from include.flows.deliver_outbox import deliver_outbox
 from include.flows.drain_inbox import Looked
+from include.flows.guard_stale import Guarded
 from include.flows.land_records import land_records
 from include.flows.publish_run import publish_run
 from include.flows.pull_changes import pull_changes
 from include.flows.reconcile import reconcile
 from include.flows.tell_subscriptions import tell_subscriptions
 from include.policy import load_policy
-from include.ports import Row
+from include.ports import RawRecord, Row, Uncertain
 from include.store.postgres import PostgresStore
 from tests.connectors.conftest import KEYS, Live, Start, Tables
 
@@ -170,6 +173,48 @@ def test_a_deal_of_which_everything_is_recorded_passes_every_check_and_is_billed
     )
     [deal] = platform.asked("SELECT Rev_Rec_Flag__c FROM Opportunity")
     assert deal["Rev_Rec_Flag__c"] == "acceptance_clause; agent"
+
+
+@dataclass
+class AnswerLost:
+    """The ERP, doing what it is asked for without anybody hearing of it."""
+
+    erp: LedgerEffects
+    system: str = "erp"
+    most: int = 20
+
+    def look(self, messages: Sequence[Message]) -> Mapping[str, str]:
+        return self.erp.look(messages)
+
+    def send(self, messages: Sequence[Message]) -> Mapping[str, Outcome]:
+        self.erp.send(messages)
+        raise Uncertain("the answer was lost")
+
+
+class Edited:
+    """The deals, each of them changed since."""
+
+    system = "salesforce"
+
+    def look_at(self, entity: str, native_id: str) -> RawRecord | None:  # noqa: ARG002 - the protocol's
+        return None
+
+    def translate(self, entity: str, payload: Mapping[str, object]) -> Mapping[str, object]:
+        raise NotImplementedError
+
+
+def test_an_order_whose_answer_was_lost_is_found_though_its_deal_was_edited_and_billed_by_the_month(
+    store: PostgresStore, live: Start
+) -> None:
+    platform = Platform(store, live(world([("10", "1000.00"), ("2", "200.00")])))
+    platform.read()
+    create_order(store, POLICY, Billing(tenant="sg", organisation="00D1"), today=platform.today)
+    pace = POLICY.delivery.pace
+    assert deliver_outbox(store, AnswerLost(platform.erp), pace=pace) == {"uncertain": 1}
+    with psycopg.connect(store._url, autocommit=True) as connection:
+        connection.execute("UPDATE delivery.outbox SET next_at = now()")
+    assert deliver_outbox(store, Guarded(platform.erp, Edited()), pace=pace) == {"found": 1}
+    assert platform.act() == {"reference": 1, "schedule": 1, "invoice": 1}, "ours, with the lines we gave it"
 
 
 def test_a_deal_that_fails_is_one_task_that_says_why_and_neither_order_nor_invoice(

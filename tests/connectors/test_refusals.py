@@ -12,7 +12,7 @@ from include.connectors.salesforce.client import _login_stop
 from include.connectors.salesforce.refusals import TooLarge, call_refused, row_refused
 from include.connectors.stripe.errors import Declined, stop_of
 from include.policy import load_policy
-from include.ports import Fatal, Rejected, Retryable, Stop, Uncertain
+from include.ports import Away, Fatal, Rejected, Retryable, Stop, Uncertain
 
 ROWS = {
     "ALL_OR_NONE_OPERATION_ROLLED_BACK": Retryable,
@@ -48,15 +48,15 @@ ROWS = {
 
 CALLS = [
     (500, "UNKNOWN_EXCEPTION", Retryable),
-    (502, "", Retryable),
-    (503, "SERVER_UNAVAILABLE", Retryable),
-    (504, "", Retryable),
+    (502, "", Away),
+    (503, "SERVER_UNAVAILABLE", Away),
+    (504, "", Away),
     (400, "QUERY_TIMEOUT", TooLarge),
     (400, "OPERATION_TOO_LARGE", TooLarge),
     (400, "EXCEEDED_ID_LIMIT", TooLarge),
     (414, "", TooLarge),
     (400, "INVALID_QUERY_LOCATOR", Retryable),
-    (403, "REQUEST_LIMIT_EXCEEDED", Retryable),
+    (403, "REQUEST_LIMIT_EXCEEDED", Away),
     (401, "INVALID_SESSION_ID", Fatal),
     (401, "INVALID_AUTH_HEADER", Fatal),
     (401, "INVALID_JWT_FORMAT", Fatal),
@@ -77,9 +77,9 @@ PAYMENTS = [
     (stripe.APIError, 502, "", Uncertain),
     (stripe.APIError, 503, "", Uncertain),
     (stripe.APIError, 504, "", Uncertain),
-    (stripe.APIError, 409, "idempotency_key_in_use", Retryable),
-    (stripe.InvalidRequestError, 409, "lock_timeout", Retryable),
-    (stripe.RateLimitError, 429, "rate_limit", Retryable),
+    (stripe.APIError, 409, "idempotency_key_in_use", Away),
+    (stripe.InvalidRequestError, 409, "lock_timeout", Away),
+    (stripe.RateLimitError, 429, "rate_limit", Away),
     (stripe.IdempotencyError, 400, "idempotency_error", "KEY_PAYLOAD_MISMATCH"),
     (stripe.AuthenticationError, 401, "api_key_expired", Fatal),
     (stripe.PermissionError, 403, "", Fatal),

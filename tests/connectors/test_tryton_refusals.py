@@ -4,7 +4,7 @@ import pytest
 import requests
 
 from include.connectors.tryton.refusals import message_text, refused_writing, unanswered
-from include.ports import Fatal, Rejected, Retryable, Stop, Uncertain
+from include.ports import Away, Fatal, Rejected, Retryable, Stop, Uncertain
 from tests.connectors.test_erp_and_payments_clients import SECRET, answering, erp
 
 RULE = '{"status": 400, "message": "You cannot modify invoice \\"INV-2026-00001\\".", "description": ""}'
@@ -25,10 +25,10 @@ def answer(status: int, text: str = "") -> requests.Response:
         (403, "<html>", Fatal),
         (404, "<html>", Rejected),
         (408, "", Uncertain),
-        (429, "", Retryable),
+        (429, "", Away),
         (500, "<html>", Retryable),
         (502, "<html>", Uncertain),
-        (503, "<html>", Retryable),
+        (503, "<html>", Away),
         (504, "<html>", Uncertain),
     ],
 )
@@ -61,7 +61,7 @@ def test_of_what_is_quoted_only_numbers_and_trytons_own_words_are_told(message: 
 def test_a_connection_refused_sent_nothing():
     with pytest.raises(requests.ConnectionError) as refused:
         requests.post("http://127.0.0.1:9/", timeout=2)
-    assert type(unanswered(refused.value, place="sale.sale")) is Retryable
+    assert type(unanswered(refused.value, place="sale.sale")) is Away
 
 
 @pytest.mark.parametrize("error", [requests.ReadTimeout(), requests.ConnectionError("reset")])

@@ -5,7 +5,7 @@ import pytest
 from include.connectors.salesforce.client import SalesforceClient
 from include.connectors.salesforce.oauth import renewing
 from include.connectors.salesforce.writer import SalesforceWriter
-from include.ports import Fatal, Rejected, Retryable, Stop, Uncertain, Written
+from include.ports import Away, Fatal, Rejected, Retryable, Stop, Uncertain, Written
 from tests.connectors.conftest import KEYS, Live, Start
 from tests.connectors.faulty import ACCOUNTS, ROWS, WORLD, arm, injected
 from tests.connectors.grants import Safe, granted
@@ -106,7 +106,7 @@ def test_a_session_that_ends_before_a_write_is_renewed_and_the_rows_are_saved_on
 
 @pytest.mark.parametrize(
     ("path", "stop"),
-    [("*/jobs/ingest", Retryable), ("*/batches", Retryable), ("*/jobs/ingest/*", Uncertain)],
+    [("*/jobs/ingest", Away), ("*/batches", Away), ("*/jobs/ingest/*", Uncertain)],
 )
 def test_a_bulk_job_whose_answer_is_lost_is_uncertain_once_it_was_handed_in(
     live: Start, path: str, stop: type[Stop]

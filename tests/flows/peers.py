@@ -58,6 +58,11 @@ def throttled(_: Peer, __: Sequence[Message]) -> Mapping[str, Outcome]:
     raise Retryable("429")
 
 
+def refused_for_now(_: Peer, messages: Sequence[Message]) -> Mapping[str, Outcome]:
+    """Every row for itself; the next call may do it."""
+    return {message.key: Outcome(result="retryable", detail="the row is locked") for message in messages}
+
+
 def refused_login(_: Peer, __: Sequence[Message]) -> Mapping[str, Outcome]:
     raise Fatal("the login is refused")
 

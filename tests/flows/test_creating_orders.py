@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -10,18 +11,22 @@ import psycopg
 import pytest
 
 from include.connectors.world.translate import translate
+from include.domain.canonical_json import sha256
 from include.domain.delivery import Outcome
-from include.flows.create_order import Billing, create_order
+from include.domain.entities import ENTITIES
+from include.flows.create_order import Billing, create_order, decide_deals
 from include.flows.deliver_outbox import deliver_outbox
 from include.flows.guard_stale import Guarded
 from include.flows.land_records import land_records
 from include.flows.look_at_lines import look_at_lines
 from include.flows.pull_changes import pull_changes
+from include.flows.write_rows import typed
 from include.policy import load_policy
-from include.ports import Fatal, RawRecord, Translated
+from include.ports import Fatal, RawRecord, Transaction, Translated
 from include.store.postgres import PostgresStore
 from tests.flows.conftest import Draw, Live
 from tests.flows.peers import Fault, Peer, answer_lost
+from tests.flows.test_delivering import wait_until_somebody_waits
 
 POLICY = load_policy()
 BILLING = Billing(tenant="sg", organisation="00D1")
@@ -74,6 +79,16 @@ class Sales:
 
     def decide(self) -> Counter[str]:
         return create_order(self.store, POLICY, BILLING, today=self.today)
+
+    def look(self, tx: Transaction) -> None:
+        """Keep how the deals are in the CRM now, as an answered hint does, without any of them landing."""
+        for native_id, payload in self.crm.deals.items():
+            row = translate("opportunities", payload)
+            thing = {"source": "salesforce", "entity": "opportunities", "native_id": native_id}
+            facts = typed(ENTITIES["opportunities"], row) | {"row_hash": sha256(row)}
+            tx.rows("lock_object", **thing)
+            now = tx.rows("next_look")[0]
+            tx.run("keep_look", **thing, **now, gone=False, facts=facts, facts_sha256=sha256(facts))
 
     def deliver(self, *faults: Fault) -> Counter[str]:
         self.erp.faults = list(faults)
@@ -149,6 +164,20 @@ def test_the_lines_a_look_found_count_until_newer_ones_land(sales: Sales) -> Non
     assert sales.decide() == {"order": 1}
 
 
+def test_a_deal_that_was_looked_at_meanwhile_is_decided_as_it_is_now(sales: Sales) -> None:
+    sales.sees(opportunities=WON, accounts="001A Acme - SG")
+    sales.crm.deals["006A"]["Amount"] = "1500.00"
+    with ThreadPoolExecutor() as pool:
+        with sales.store.transaction() as tx:
+            sales.look(tx)
+            follower = pool.submit(sales.decide)
+            wait_until_somebody_waits(sales.url)
+            decide_deals(tx, POLICY, BILLING, today=sales.today, opportunities=["006A"])
+        assert follower.result(timeout=30) == {}
+    sales.deliver()
+    assert [effect.body["amount"] for effect in sales.erp.effects] == ["1500.00"]
+
+
 def test_looking_again_and_again_decides_nothing_twice(sales: Sales) -> None:
     sales.sees(opportunities=WON)
     for _ in range(3):
@@ -186,6 +215,8 @@ def test_a_deal_that_was_mended_is_ordered(sales: Sales) -> None:
     sales.decide()
     sales.sees(opportunities="006A Won true true 1200.00 SGD 2026-03-02 - 001A 25 director 12")
     assert sales.decide() == {"order": 1}
+    sales.deliver()
+    assert sales.reached(sales.salesforce) == [], "nobody was told yet, and there is nothing to tell any more"
 
 
 def test_an_edit_between_decision_and_write_is_decided_again(sales: Sales) -> None:
@@ -290,6 +321,25 @@ def test_an_edit_after_the_order_changes_no_schedule(sales: Sales) -> None:
     sales.decide()
     sales.deliver()
     assert sales.billed() == [("2026-03-02", "300.00"), ("2026-06-02", "300.00")]
+
+
+def test_a_deal_that_is_won_and_has_not_landed_yet_is_billed_by_its_schedule_until_it_is_reopened(
+    sales: Sales,
+) -> None:
+    sales.sees(opportunities=WON.replace("Won true true", "Open false false"), accounts="001A Acme - SG")
+    won = sales.draw(folder="won", opportunities=BY_QUARTER)
+    [page] = [Live(won).fetch_page("opportunities", None)]
+    sales.crm.deals = {record.native_id: dict(record.payload) for record in page.records}
+    with sales.store.transaction() as tx:
+        sales.look(tx)
+    assert sales.decide() == {"order": 1}
+    sales.deliver()
+    assert sales.decide() == {"reference": 1, "schedule": 1, "invoice": 1}
+    sales.crm.deals["006A"] |= {"IsWon": "false", "IsClosed": "false"}
+    with sales.store.transaction() as tx:
+        sales.look(tx)
+    sales.today = date(2026, 6, 2)
+    assert sales.decide() == {}
 
 
 @pytest.mark.parametrize("ended", ["cancelled", "reopened"])

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from time import sleep
 from typing import Any
@@ -11,8 +12,8 @@ import pytest
 
 from include.domain.delivery import Message, Pace, key_of
 from include.flows.deliver_outbox import deliver_outbox
-from include.flows.put_message import Put, put_message
-from include.flows.replay import Wanted, conflicts, parked, replay
+from include.flows.put_message import Put, put_message, say
+from include.flows.replay import By, Wanted, conflicts, hold, parked, replay
 from include.policy import load_policy
 from include.ports import Fatal, Rejected, Transaction
 from include.store.postgres import PostgresStore
@@ -26,6 +27,7 @@ from tests.flows.peers import (
     killed_after,
     killed_before,
     lost_before,
+    refused_for_now,
     refused_login,
     stopped_midway,
     throttled,
@@ -209,7 +211,7 @@ def test_a_window_is_replayed_and_what_was_decided_before_it_is_not(office: Offi
 def test_what_keeps_failing_is_parked_until_somebody_replays_it(office: Office) -> None:
     office.decide("A")
     for _ in range(PACE.attempts_max):
-        office.deliver(throttled)
+        office.deliver(refused_for_now)
         office.pass_time(timedelta(hours=1))
     assert office.states() == {"A": "parked"}
     [row] = parked(office.store, Wanted(subject="deals/A"), load_policy())
@@ -217,6 +219,45 @@ def test_what_keeps_failing_is_parked_until_somebody_replays_it(office: Office) 
     assert replay(office.store, Wanted(subject="deals/A")) == {"replayed": 1}
     office.settle()
     assert office.effects() == ["A"]
+
+
+def test_a_target_that_is_away_for_however_long_parks_nothing(office: Office) -> None:
+    office.decide("A")
+    for _ in range(2 * PACE.attempts_max):
+        assert office.deliver(throttled) == {"unsent": 1}
+        office.pass_time(timedelta(hours=1))
+    office.settle()
+    assert office.effects() == ["A"]
+
+
+def test_what_is_held_back_is_neither_replaced_nor_said_again_until_it_is_let_go(office: Office) -> None:
+    office.decide("A", body="10", based_on="v1")
+    status = order("status", newest_only=True)
+    with office.store.transaction() as tx:
+        assert say(tx, status).what == "new"
+    with psycopg.connect(office.url) as connection:
+        ids = [row[0] for row in connection.execute("SELECT message_id FROM delivery.outbox")]
+    assert hold(office.store, ids, By("dana", "the customer called")) == 2
+    assert office.decide("A", body="20", based_on="v2").what == "held"
+    with office.store.transaction() as tx:
+        assert say(tx, status).what == "known"
+        assert say(tx, replace(status, body={"name": "status", "text": "other"})).what == "held"
+    office.settle()
+    assert office.effects() == []
+    replay(office.store, Wanted(subject="deals/A"))
+    office.settle()
+    assert office.effects() == ["A"]
+
+
+def test_what_was_refused_is_not_said_again_but_something_else_is(office: Office) -> None:
+    status = order("status", newest_only=True)
+    other = replace(status, body={"name": "status", "text": "other"})
+    told = []
+    for message in (status, status, other):
+        with office.store.transaction() as tx:
+            told.append(say(tx, message).what)
+        office.deliver(lambda _, messages: half_refused(Peer(), [messages[0], *messages]))
+    assert told == ["new", "known", "new"]
 
 
 def test_a_replay_looks_before_it_sends(office: Office) -> None:

@@ -263,6 +263,30 @@ def test_what_was_pulled_later_counts_more_than_a_look(desk: Desk, draw: Draw) -
     assert desk.said()[-1] == "PAID"
 
 
+@pytest.mark.parametrize("looked", ["before", "after"])
+def test_a_payment_taken_back_from_quarantine_and_looked_at_counts_once(
+    desk: Desk, draw: Draw, looked: str
+) -> None:
+    """Its batch has no page of its own, so it is as of the batch."""
+
+    def look() -> None:
+        desk.changes("payments", "P", status="failed")
+        desk.hint("payments", "P")
+        desk.drain()
+
+    if looked == "before":
+        look()
+    later = draw(folder="later", payments="P C1 INV-1 SGD 100.00 2026-03-01 succeeded I1")
+    pull_and_land(Live(later), desk.store, entity="payments")
+    with psycopg.connect(desk.url) as connection:
+        connection.execute("UPDATE ops.pulls SET landed_in = NULL WHERE entity = 'payments'")
+    if looked == "after":
+        look()
+    with psycopg.connect(desk.url) as connection:
+        found = connection.execute("SELECT status FROM delivery.payments WHERE native_id = 'P'").fetchall()
+    assert found == [("succeeded" if looked == "before" else "failed",)]
+
+
 def test_with_every_event_lost_what_lands_tells_the_same(desk: Desk, draw: Draw) -> None:
     later = draw(
         folder="later",

@@ -20,7 +20,7 @@ from include.connectors.salesforce.budget import Budget
 from include.connectors.salesforce.refusals import call_refused, is_refusal
 from include.connectors.salesforce.session import guarded_session
 from include.connectors.wire import TIMEOUT_S, read_json, server_date
-from include.ports import Fatal, Retryable, Uncertain
+from include.ports import Away, Fatal, Retryable, Uncertain
 
 __all__ = ["Description", "Record", "SalesforceClient", "guarded_session"]
 
@@ -146,7 +146,7 @@ class SalesforceClient:
         except requests.RequestException as error:
             name = type(error).__name__
             if sure or _never_left(error):
-                raise Retryable(f"Salesforce did not answer ({name})") from None
+                raise Away(f"Salesforce did not answer ({name})") from None
             raise Uncertain(
                 f"Salesforce's answer to a write was lost ({name}); look before sending again"
             ) from None
@@ -158,11 +158,9 @@ class SalesforceClient:
             # Its message may hold the whole answer; its code is enough.
             raise _login_stop(refused.code) from None
         except requests.RequestException as error:
-            raise Retryable(f"Salesforce did not answer the login ({type(error).__name__})") from None
+            raise Away(f"Salesforce did not answer the login ({type(error).__name__})") from None
         except AttributeError:
-            raise Retryable(
-                "Salesforce's answer to the login names no instance; trying again later"
-            ) from None
+            raise Away("Salesforce's answer to the login names no instance; trying again later") from None
         except TypeError:
             raise Fatal(
                 "Salesforce: the connection lacks a login; give consumer_key, consumer_secret and domain"
@@ -187,6 +185,6 @@ def _next_page(url: Any) -> str:
 
 def _login_stop(code: Any) -> Retryable | Fatal:
     if isinstance(code, int) and (code >= _SERVER_ERROR or code == _OK):
-        return Retryable(f"Salesforce could not log us in ({code}); trying again later")
+        return Away(f"Salesforce could not log us in ({code}); trying again later")
     word = code if re.fullmatch(r"[A-Za-z_ :.]{1,60}", str(code)) else "refused"
     return Fatal(f"Salesforce refused the login ({word}); check the salesforce_api connection")

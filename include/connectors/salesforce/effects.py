@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from include.connectors.outcomes import stopped, unknown_kind
+from include.connectors.outcomes import DETAIL_CHARS, stopped, unknown_kind
 from include.connectors.salesforce.writer import COLLECTION_ROWS_MAX, SalesforceWriter
 from include.domain.delivery import Message, Outcome
 from include.ports import Fatal, Retryable, Translated, Written
@@ -120,7 +120,8 @@ class SalesforceEffects:
         try:
             rows = self._rows(entity, messages)
         except (Retryable, Fatal) as stop:  # only looked so far
-            return {message.key: stopped(stop) for message in messages}
+            unsent = Outcome(result="unsent", detail=str(stop)[:DETAIL_CHARS], stops=isinstance(stop, Fatal))
+            return dict.fromkeys((message.key for message in messages), unsent)
         written = self._writer.upsert(entity, rows)
         return {message.key: _outcome(one) for message, one in zip(messages, written, strict=True)}
 

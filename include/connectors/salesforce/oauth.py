@@ -15,7 +15,7 @@ from simple_salesforce.api import DEFAULT_API_VERSION, Salesforce
 
 from include.connectors.salesforce.session import guarded, guarded_session
 from include.connectors.wire import TIMEOUT_S
-from include.ports import Fatal, Retryable
+from include.ports import Away, Fatal
 
 AUTH_METHOD = "client_secret_post"
 """How the client's secret is sent: in the form."""
@@ -86,4 +86,4 @@ def _refresh(client: OAuth2Session, grant: HeldGrant, token_url: str) -> None:
             f"Salesforce refused the refresh token ({refused.error}); log in again to give a new one"
         ) from None
     except (requests.RequestException, KeyError, ValueError) as error:
-        raise Retryable(f"Salesforce did not renew the session ({type(error).__name__})") from None
+        raise Away(f"Salesforce did not renew the session ({type(error).__name__})") from None

@@ -10,7 +10,7 @@ from typing import Any
 import requests
 
 from include.connectors.wire import read_json
-from include.ports import Fatal, Rejected, Retryable, Uncertain
+from include.ports import Away, Fatal, Rejected, Retryable, Uncertain
 
 # Codes worth another try; REQUEST_LIMIT_EXCEEDED comes with 403.
 RETRYABLE_CODES = frozenset(
@@ -32,6 +32,9 @@ RETRYABLE_CODES = frozenset(
 )
 TOO_LARGE_CODES = frozenset({"EXCEEDED_ID_LIMIT", "OPERATION_TOO_LARGE", "QUERY_TIMEOUT"})
 """What one query cannot do and a bulk job may."""
+
+AWAY_CODES = frozenset({"REQUEST_LIMIT_EXCEEDED", "SERVER_UNAVAILABLE", "SERVICE_UNAVAILABLE"})
+"""Of a call as a whole: whatever was asked for, it would have been refused."""
 
 ROW_RETRYABLE_CODES = RETRYABLE_CODES | {"INVALID_SESSION_ID"}
 """Of a row alone: a trigger's own session was over, not ours."""
@@ -91,7 +94,9 @@ def call_refused(response: requests.Response) -> Retryable | Rejected | Fatal:
         return Rejected(f"{reason}; {reason_parked.lower().replace('_', ' ')}", reason=reason_parked)
     if code in TOO_LARGE_CODES or status == _URI_TOO_LONG:
         return TooLarge(f"{reason}; trying again in smaller parts")
-    if status >= _SERVER_ERROR or status in RETRYABLE_STATUSES or code in RETRYABLE_CODES:
+    if status > _SERVER_ERROR or status in RETRYABLE_STATUSES or code in AWAY_CODES:
+        return Away(f"{reason}; trying again later")
+    if status == _SERVER_ERROR or code in RETRYABLE_CODES:
         return Retryable(f"{reason}; trying again later")
     if status == _UNAUTHORIZED:
         return Fatal(f"{reason} even after a new login; check the user and its permissions")

@@ -7,7 +7,7 @@ import re
 
 import stripe
 
-from include.ports import Fatal, Rejected, Retryable, Stop, Uncertain
+from include.ports import Away, Fatal, Rejected, Retryable, Stop, Uncertain
 
 _BUSY_STATUSES = frozenset({409, 429})  # 409: another request holds the object or the key
 _NO_JSON_STATUS = 200
@@ -37,11 +37,12 @@ def stop_of(place: str, error: stripe.StripeError, *, writing: bool = False) -> 
     if isinstance(error, stripe.CardError):
         return Declined(f"{reason}; the payer's bank refused, which is an outcome and no fault")
     if status in _BUSY_STATUSES:
-        return Retryable(f"{reason}; trying again later, with the same key")
+        return Away(f"{reason}; trying again later, with the same key")
     if status is None or status >= _SERVER_ERROR or status == _NO_JSON_STATUS:
         if writing:
             return Uncertain(f"{reason}; it may have happened: look before sending it again")
-        return Retryable(f"{reason}; trying again later")
+        stop = Retryable if status == _SERVER_ERROR else Away
+        return stop(f"{reason}; trying again later")
     return _refused(reason, error, writing=writing)
 
 

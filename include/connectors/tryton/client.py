@@ -18,7 +18,7 @@ from requests.adapters import HTTPAdapter
 
 from include.connectors.tryton.refusals import refused_reading, refused_writing, unanswered
 from include.connectors.wire import RETRIES, TIMEOUT_S, read_json, server_date
-from include.ports import Fatal, Retryable
+from include.ports import Away, Fatal, Retryable
 
 _REDIRECT, _BROKEN = 300, 500
 
@@ -134,7 +134,7 @@ class TrytonClient:
                 self.path(model), params=query, headers=headers, timeout=TIMEOUT_S, allow_redirects=False
             )
         except requests.RequestException as error:
-            raise Retryable(f"ERP {model} did not answer ({type(error).__name__})") from None
+            raise Away(f"ERP {model} did not answer ({type(error).__name__})") from None
         if response.status_code < _REDIRECT:
             return response
         if response.status_code == _BROKEN:

@@ -146,6 +146,12 @@ def amount(value: Any) -> Decimal:
     return Decimal(value_text(value) or 0)
 
 
+def priced(lines: Sequence[Record]) -> list[tuple[Decimal, Decimal]]:
+    """Quantity and unit price of a sale's lines, sorted; lines that only hold text have neither."""
+    sold = [line for line in lines if line["unit_price"] is not None]
+    return sorted((Decimal(str(line["quantity"])), amount(line["unit_price"])) for line in sold)
+
+
 def _quantity(number: Decimal) -> int | float:
     # Tryton's quantities are floats; whole ones stay exact.
     return int(number) if number == number.to_integral_value() else float(number)

@@ -17,6 +17,7 @@ from include.ports import Rejected, Retryable, Uncertain
 
 KEY = "tieout_key"
 _SHOWN = ("number", "state")
+_STATED = (*_SHOWN, KEY, "party", "reference", "currency.code", "lines.quantity", "lines.unit_price")
 STEPS_MAX = 10
 
 Step = Callable[[Record], Record]
@@ -40,13 +41,18 @@ class TrytonLedger:
 
     def order(self, new: NewOrder) -> Booked:
         """The sale of this key, confirmed; Tryton processes it after that, at once or by its queue."""
-        fields = (*_SHOWN, "party", "reference", "currency.code")
-        found = self._once("sale.sale", (KEY, new.key), lambda: documents.sale(self._one, new), fields)
-        stated = (str(found["party"]), found["reference"], found["currency"]["code"])
-        if stated != (new.customer_id, new.opportunity_id, new.currency) and not self._merged(new, stated[0]):
-            raise Rejected(f"ERP sale.sale/{found['id']} has this key and is another order")
-        steps = self._buttons("sale.sale", {"draft": "quote", "quotation": "confirm"}, fields)
-        return _booked(self._advance("sale.sale", found, steps, fields))
+        found = self._once("sale.sale", (KEY, new.key), lambda: documents.sale(self._one, new), _STATED)
+        self._refuse_another(found, new)
+        steps = self._buttons("sale.sale", {"draft": "quote", "quotation": "confirm"}, _SHOWN)
+        return _booked(self._advance("sale.sale", found, steps, _SHOWN))
+
+    def order_placed(self, new: NewOrder) -> Booked | None:
+        """The sale of this key as it stands. Raises Rejected when it is not what is asked for."""
+        found = self._find("sale.sale", [[KEY, "=", new.key]], _STATED)
+        if found is None:
+            return None
+        self._refuse_another(found, new)
+        return _booked(found)
 
     def order_of(self, opportunity_id: str) -> Booked | None:
         """The first sale that names the opportunity and is not cancelled."""
@@ -163,6 +169,22 @@ class TrytonLedger:
             if record["state"] == state:
                 break
         raise Retryable(f"ERP {model}/{record['id']} stays in state {record['state']}")
+
+    def _refuse_another(self, found: Record, new: NewOrder) -> None:
+        """Raise Rejected when a sale is not for whom and over what is asked for."""
+        party = str(found["party"])
+        stated = (found["reference"], found["currency"]["code"], documents.priced(found["lines"]))
+        asked = sorted((line.quantity, line.unit_price) for line in new.lines)
+        if stated != (new.opportunity_id, new.currency, asked):
+            raise Rejected(
+                f"ERP sale.sale/{found['id']} has this key and is another order",
+                reason="KEY_PAYLOAD_MISMATCH",
+            )
+        if party != new.customer_id and not self._merged(new, party):
+            raise Rejected(
+                f"ERP sale.sale/{found['id']} has this key and another customer",
+                reason="KEY_PAYLOAD_MISMATCH",
+            )
 
     def _merged(self, new: NewOrder, party: str) -> bool:
         """Whether the customer asked for was merged into the order's after it was made."""

@@ -6,7 +6,7 @@ import re
 import requests
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
-from include.ports import Fatal, Rejected, Retryable, Stop, Uncertain
+from include.ports import Away, Fatal, Rejected, Retryable, Stop, Uncertain
 
 RETRYABLE_STATUSES = frozenset({408, 429})
 BAD_REQUEST, GONE = 400, frozenset({404, 410})
@@ -47,7 +47,8 @@ _LABELS = frozenset(
 def refused_reading(status: int, *, place: str) -> Stop:
     """Why a search was not answered. Never with the answer's text, which may quote a customer."""
     if status >= _SERVER_ERROR or status in RETRYABLE_STATUSES:
-        return Retryable(f"ERP {place} answered {status}; trying again later")
+        stop = Retryable if status == _SERVER_ERROR else Away
+        return stop(f"ERP {place} answered {status}; trying again later")
     return Fatal(f"ERP {place} answered {status}; {_ADVICE.get(status, 'check the fields and the address')}")
 
 
@@ -71,7 +72,7 @@ def unanswered(error: requests.RequestException, *, place: str) -> Stop:
         isinstance(reason, MaxRetryError) and isinstance(reason.reason, NewConnectionError)
     )
     if never_sent:
-        return Retryable(f"{words}; nothing was sent")
+        return Away(f"{words}; nothing was sent")
     return Uncertain(f"{words}; it may have been done all the same")
 
 

@@ -11,7 +11,7 @@ import requests
 
 from include.connectors.tryton.refusals import message_text, refused_writing, unanswered
 from include.connectors.wire import TIMEOUT_S, read_json
-from include.ports import Fatal, Rejected, Retryable, Stop, Uncertain
+from include.ports import Away, Fatal, Rejected, Retryable, Stop, Uncertain
 
 _UNAUTHORIZED, _FORBIDDEN, _REDIRECT = 401, 403, 300
 _BUSINESS_RULES = frozenset({"UserError", "UserWarning"})
@@ -57,7 +57,7 @@ class TrytonWizards:
         try:
             response = self._post("common.db.login", [self._user, {"password": self._password}, "en"])
         except Uncertain as lost:
-            raise Retryable(f"{lost}; a login may be repeated") from None
+            raise Away(f"{lost}; a login may be repeated") from None
         if response.status_code == _UNAUTHORIZED:
             raise Fatal("the ERP refused the login; check user and user_password in the extra of erp_api")
         user_id, token, *_ = self._result(response, "common.db.login") or [None, None]

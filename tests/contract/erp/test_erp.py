@@ -1,5 +1,6 @@
 """What we rely on in an ERP, asked of the twin and of a real Tryton alike: a difference is a defect of the twin."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -275,7 +276,12 @@ def test_an_attempt_that_ended_half_way_is_taken_on(erp: Erp):
     product = erp.only("product.product", [["code", "=", "PLAN"]], ["default_uom"])
     address = erp.only("party.party", [["id", "=", int(new.customer_id)]], ["addresses"])["addresses"][0]
     currency = erp.rows("currency.currency", [["code", "=", "SGD"]])[0]["id"]
-    line = {"product": product["id"], "unit": product["default_uom"], "quantity": 1, "unit_price": money("5")}
+    line = {
+        "product": product["id"],
+        "unit": product["default_uom"],
+        "quantity": 2,
+        "unit_price": money("100.05"),
+    }
     values = {
         "party": int(new.customer_id), "reference": half.opportunity_id, "currency": currency,
         "invoice_address": address, "tieout_key": half.key, "sale_date": day(TODAY), "lines": [["create", [line]]],
@@ -291,6 +297,20 @@ def test_a_key_that_names_another_order_is_a_mistake(erp: Erp):
     erp.ledger().order(new)
     with pytest.raises(Rejected, match="another order"):
         erp.ledger().order(order(erp, key=new.key, customer_id=new.customer_id))
+
+
+def test_an_order_is_found_by_its_key_and_refused_when_it_is_over_another_amount(erp: Erp):
+    new = order(erp)
+    assert erp.ledger().order_placed(new) is None
+    sold = erp.ledger().order(new)
+    found = erp.ledger().order_placed(new)
+    assert found is not None
+    assert (found.native_id, found.key) == (sold.native_id, new.key)
+    cheaper = replace(new, lines=[line("100.00")])
+    for act in (erp.ledger().order, erp.ledger().order_placed):
+        with pytest.raises(Rejected, match="another order") as refused:
+            act(cheaper)
+        assert refused.value.reason == "KEY_PAYLOAD_MISMATCH"
 
 
 @pytest.mark.parametrize(
