@@ -81,7 +81,7 @@ def _workers(store: Store) -> Iterator[Worker]:
     for _ in range(LOOKERS):
         yield Worker(part=INBOX, act=_answering(store, policy, clients, seller))
     for hand in range(HANDS):
-        for target in wiring_effects.targets(clients):
+        for target in wiring_effects.targets(store, clients):
             if not hand or target.system == CRM:
                 yield Worker(part=target.system, act=_delivering(store, target, policy, seller))
     for watch in _watches(clients):

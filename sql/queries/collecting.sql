@@ -33,6 +33,30 @@ GROUP BY attempt.invoice_id, invoice.number, invoice.currency, invoice.gross_min
 HAVING (array_agg(lower(attempt.outcome) ORDER BY attempt.occurred_at DESC, attempt.native_id DESC))[1] <> 'succeeded'
 ORDER BY attempt.invoice_id;
 
+-- name: invoice_to_collect
+-- An invoice, whether it is contested, and its customer's money on no invoice: what the newest published run left, and what
+-- came since. Any of that may be for this invoice.
+WITH newest AS (
+    SELECT run_id, batch_through FROM recon.runs WHERE state = 'published' ORDER BY as_of DESC, computed_at DESC LIMIT 1
+)
+SELECT known.*, coalesce(invoice.disputed, false) AS disputed, (coalesce((
+    SELECT unapplied_minor FROM recon.customer_balances AS balance JOIN newest USING (run_id)
+    WHERE balance.customer_id = known.customer_id AND balance.currency = known.currency
+), 0) + coalesce((
+    SELECT sum(paid.amount_minor) FROM canonical.payments AS paid
+    WHERE paid.superseded_in IS NULL AND paid.customer_id = known.customer_id AND paid.invoice_id IS NULL
+        AND paid.currency = known.currency AND paid.amount_minor > 0
+        AND coalesce(lower(paid.status), 'succeeded') = ANY (%(succeeded)s::text[])
+        AND paid.recorded_in > coalesce((SELECT batch_through FROM newest), -1)
+        AND NOT EXISTS (
+            SELECT FROM recon.matches JOIN newest USING (run_id)
+            WHERE recon = 'R3' AND side_a_id = paid.native_id AND matches.state = 'posted'
+        )
+), 0))::bigint AS unapplied_minor
+FROM delivery.invoices AS known
+JOIN canonical.invoices AS invoice ON invoice.native_id = known.invoice_id AND invoice.superseded_in IS NULL
+WHERE known.invoice_id = %(invoice_id)s;
+
 -- name: overdue_invoices
 -- What the newest published run left open, with everything that may keep it from being asked for. `settlements`: how
 -- often money arrived for it; `level`: the highest rung taken since.
