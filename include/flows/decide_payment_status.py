@@ -128,6 +128,7 @@ def standing_of(invoice: Row, money: list[Row], words: Words) -> Standing:
         gross_minor=invoice["gross_minor"],
         credited_minor=invoice["credited_minor"],
         void=state == "VOID",
+        settled_as=state if state in ("PAID", "WRITTEN_OFF") else None,
         money=[
             _applied(one, invoice["invoice_id"], words)
             for one in money

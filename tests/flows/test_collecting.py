@@ -108,6 +108,20 @@ def test_nobody_is_asked_for_what_may_be_paid(books: Settle, files: dict[str, st
     assert asked(books(**files), "2026-03-31") == {}
 
 
+@pytest.mark.parametrize(
+    "named", [{"invoice_id": "I1"}, {"customer_id": "C1"}], ids=["named", "of its customer"]
+)
+def test_nobody_is_asked_for_what_was_paid_after_the_newest_run(books: Settle, named: dict[str, str]) -> None:
+    store = books()
+    told_by_an_event(store, "Q", amount_minor=10_000, **named)
+    assert asked(store, "2026-03-31") == {}
+
+
+def test_money_that_was_known_and_applied_covers_nothing_else(books: Settle) -> None:
+    store = books(payments="Q C1 INV-1 SGD 60.00 2026-03-20 succeeded I1")
+    assert asked(store, "2026-03-31") == {"tell the finance manager": 1}
+
+
 def test_unapplied_money_covers_the_oldest_debts_and_no_more(books: Settle, database_url: str) -> None:
     store = books(
         invoices="""
