@@ -118,7 +118,9 @@ def test_nobody_is_asked_for_what_was_paid_after_the_newest_run(books: Settle, n
 
 
 def test_money_that_was_known_and_applied_covers_nothing_else(books: Settle) -> None:
-    store = books(payments="Q C1 INV-1 SGD 60.00 2026-03-20 succeeded I1")
+    store = books(
+        invoices=ONE.replace("100.00", "200.00"), payments="Q C1 INV-1 SGD 100.00 2026-03-20 succeeded I1"
+    )
     assert asked(store, "2026-03-31") == {"tell the finance manager": 1}
 
 
