@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from airflow.sdk import BaseHook
 
 from include import wiring
-from include.ports import Target
+from include.ports import Store, Target
 
 if TYPE_CHECKING:
     from include.connectors.salesforce.client import SalesforceClient
@@ -42,8 +42,8 @@ def billing() -> "Billing":
     return Billing(tenant=str(wiring.erp_client().company), organisation=str(organisation))
 
 
-def targets(clients: "Callable[[], SalesforceClient] | None" = None) -> Iterator[Target]:
-    """Every system we write to, each with clients of its own. `clients` makes Salesforce's."""
+def targets(store: Store, clients: "Callable[[], SalesforceClient] | None" = None) -> Iterator[Target]:
+    """Every system we write to, each with clients of its own: `clients` makes Salesforce's. `store`: what is owed."""
     from include.connectors.ledger_effects import LedgerEffects
     from include.connectors.salesforce.effects import SalesforceEffects
     from include.connectors.salesforce.source import SalesforceSource
@@ -51,6 +51,7 @@ def targets(clients: "Callable[[], SalesforceClient] | None" = None) -> Iterator
     from include.connectors.stripe.effects import StripeEffects
     from include.connectors.tryton.ledger import TrytonLedger
     from include.connectors.tryton.wizards import TrytonWizards
+    from include.flows.guard_paid import Unpaid
     from include.flows.guard_stale import Guarded
 
     clients, erp = clients or wiring.salesforce_clients(), wiring.erp_client()
@@ -59,7 +60,7 @@ def targets(clients: "Callable[[], SalesforceClient] | None" = None) -> Iterator
     ledger = TrytonLedger(erp, TrytonWizards(erp.address, user=user, password=password))
     yield Guarded(LedgerEffects(ledger, today=business_today), SalesforceSource(clients()))
     yield SalesforceEffects(SalesforceWriter(clients()))
-    yield StripeEffects(wiring.payments_client())
+    yield Unpaid(StripeEffects(wiring.payments_client()), store, wiring.policy())
 
 
 def business_today() -> date:

@@ -7,6 +7,7 @@ Every worker has clients of its own: threads share none but the store.
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -81,7 +82,7 @@ def _workers(store: Store) -> Iterator[Worker]:
     for _ in range(LOOKERS):
         yield Worker(part=INBOX, act=_answering(store, policy, clients, seller))
     for hand in range(HANDS):
-        for target in wiring_effects.targets(clients):
+        for target in wiring_effects.targets(store, clients):
             if not hand or target.system == CRM:
                 yield Worker(part=target.system, act=_delivering(store, target, policy, seller))
     for watch in _watches(clients):
@@ -252,7 +253,7 @@ class Follower:
         if newest != self.batch and _is_read_in(self.store):
             done += self._decide()
             self.batch, self.more = newest, True
-            wake(CRM, ERP)
+            wake(*TARGETS)
         if self.batch is not None and self.more and not self._gives_way():
             told = tell_landed(self.store, self.policy, most=FOLLOW_AT_ONCE)
             done["landed"] += told
@@ -261,11 +262,13 @@ class Follower:
         return done
 
     def _decide(self) -> Counter[str]:
+        from include.flows.collect_failed import collect_failed
         from include.flows.create_order import create_order
         from include.flows.tell_subscriptions import tell_subscriptions
 
         today = wiring_effects.business_today()
         decided = create_order(self.store, self.policy, self.seller(), today=today)
+        decided += collect_failed(self.store, self.policy, now=datetime.now(UTC))
         return _named(decided + tell_subscriptions(self.store, self.policy, today=today))
 
     def _gives_way(self) -> bool:

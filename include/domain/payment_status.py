@@ -46,11 +46,19 @@ def lost_of_share(
     return 0
 
 
-def standing(*, gross_minor: int, credited_minor: int, void: bool, money: Sequence[Applied]) -> Standing:
+def standing(
+    *,
+    gross_minor: int,
+    credited_minor: int,
+    void: bool,
+    money: Sequence[Applied],
+    settled_as: Literal["PAID", "WRITTEN_OFF"] | None = None,
+) -> Standing:
     """The status of an invoice by all that is known of its payments, refunds, disputes and credits.
 
     A later truth takes an earlier one back: a refund, a dispute, a returned payment lowers what was paid. Nothing is
-    added up over time, so events may come twice and in any order.
+    added up over time, so events may come twice and in any order. `settled_as`: what the ERP says, which knows of money
+    that came by other ways, and of that which never will; money that went back counts more than its word.
     """
     if void:
         return Standing("VOID", 0)
@@ -60,11 +68,17 @@ def standing(*, gross_minor: int, credited_minor: int, void: bool, money: Sequen
     still_open = max(0, owed - kept)
     if owed == 0 and gross_minor > 0:
         return Standing("CREDITED", 0)
+    if settled_as and still_open and not any(map(_went_back, money)):
+        return Standing(settled_as, 0)
     if kept > 0 or owed == 0:
         return Standing("PARTIALLY_PAID" if still_open else "PAID", still_open)
     return Standing(
         "PAYMENT_PENDING" if any(one.state in ON_ITS_WAY for one in money) else "OPEN", still_open
     )
+
+
+def _went_back(one: Applied) -> bool:
+    return one.state == "REVERSED" or one.returned_minor > 0 or one.disputed_minor > 0
 
 
 def of_deal(statuses: Sequence[Status]) -> Status:

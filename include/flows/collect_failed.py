@@ -7,7 +7,9 @@ from typing import Any
 
 from include.domain.canonical_json import sha256
 from include.domain.delivery import Message, key_of
+from include.domain.money import major
 from include.domain.payment_failure import Attempt, Decision, decide
+from include.flows.owed_now import owed_now
 from include.flows.put_message import put_message
 from include.policy import Policy
 from include.ports import Row, Store, Transaction
@@ -21,7 +23,10 @@ SHOWN_MOST = 10
 
 
 def collect_failed(store: Store, policy: Policy, *, now: datetime) -> Counter[str]:
-    """Decide retries and tasks for every invoice whose last attempt failed; how often each was decided anew."""
+    """Decide retries and tasks for every invoice whose last attempt failed; how often each was decided anew.
+
+    Nothing follows for an invoice that owes nothing any more, or may be paid already.
+    """
     done: Counter[str] = Counter()
     with store.transaction() as tx:
         for invoice in tx.rows("failing_invoices", card_days=CARD_DAYS):
@@ -33,10 +38,12 @@ def collect_failed(store: Store, policy: Policy, *, now: datetime) -> Counter[st
                 rules=policy.payment_failure.rules,
                 of_card=[_attempt(told) for told in invoice["of_card"]],
             )
-            cycle = sum(one.succeeded for one in attempts)
-            if decision.next == "retry":
-                done["retry"] += _retry(tx, invoice, decision, cycle)
-            if decision.next == "task":
+            if decision.next == "wait":
+                continue
+            owed = owed_now(tx, invoice["invoice_id"], policy)
+            if owed and decision.next == "retry":
+                done["retry"] += _retry(tx, invoice, decision, attempts, owed)
+            if owed and decision.next == "task":
                 done["task"] += _task(tx, invoice, decision, attempts)
     return +done
 
@@ -50,12 +57,16 @@ def _attempt(told: Mapping[str, Any]) -> Attempt:
     )
 
 
-def _retry(tx: Transaction, invoice: Row, decision: Decision, cycle: int) -> bool:
-    """One try per failure: its key counts failures, so that the same failure never leads to two."""
+def _retry(tx: Transaction, invoice: Row, decision: Decision, attempts: Sequence[Attempt], owed: int) -> bool:
+    """One try per failure, for no more than is owed: the key counts failures, so that one never leads to two."""
+    cycle, open_amount = sum(one.succeeded for one in attempts), major(owed, currency=invoice["currency"])
     body = {"invoice_id": invoice["invoice_id"], "payment_id": _last(invoice["attempts"])}
+    body |= {"open": open_amount, "currency": invoice["currency"]}
     key = key_of("retry", invoice["invoice_id"], cycle, decision.failures)
     subject = f"invoices/{invoice['invoice_id']}"
-    message = Message(key=key, kind="retry_payment", target=PAYMENTS, subject=subject, body=body)
+    message = Message(
+        key=key, kind="retry_payment", target=PAYMENTS, subject=subject, body=body, based_on=sha256(body)
+    )
     return put_message(tx, message).what == "new"
 
 

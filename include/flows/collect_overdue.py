@@ -41,6 +41,7 @@ def collect_overdue(store: Store, policy: Policy, *, today: date) -> Counter[str
         "today": today,
         "days_ahead": max(0, -rules.ladder[0].from_days),
         "pending": [*words["payments"]["PENDING"], *words["payments"]["AUTHORISED"]],
+        "succeeded": [*words["payments"]["SUCCEEDED"]],
         "disputed": [*words["disputes"]["INQUIRY"], *words["disputes"]["OPEN"]],
     }
     done: Counter[str] = Counter()

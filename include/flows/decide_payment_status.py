@@ -118,15 +118,17 @@ def _tell(tx: Transaction, entity: str, native_id: str, policy: Policy) -> None:
 def _standings(tx: Transaction, query: str, words: Words, **wanted: str) -> Iterator[tuple[Row, Standing]]:
     for invoice in tx.rows(query, **wanted):
         money = tx.rows("money_of_invoice", invoice_id=invoice["invoice_id"])
-        yield invoice, _standing(invoice, money, words)
+        yield invoice, standing_of(invoice, money, words)
 
 
-def _standing(invoice: Row, money: list[Row], words: Words) -> Standing:
+def standing_of(invoice: Row, money: list[Row], words: Words) -> Standing:
+    """How an invoice stands: `invoice` a row of delivery.invoices, `money` the rows of `money_of_invoice`."""
     state = words["invoices"].get((invoice["status"] or "open").lower(), "UNKNOWN")
     return standing(
         gross_minor=invoice["gross_minor"],
         credited_minor=invoice["credited_minor"],
         void=state == "VOID",
+        settled_as=state if state in ("PAID", "WRITTEN_OFF") else None,
         money=[
             _applied(one, invoice["invoice_id"], words)
             for one in money

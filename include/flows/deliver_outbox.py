@@ -15,16 +15,22 @@ from include.ports import Fatal, Retryable, Row, Store, Target, Uncertain
 ROUNDS_MAX = 10_000
 BY_ITS_KEY = "found by its key"
 """Tells what a look found, which is ours, from what `send` found standing there (see orders_due.sql)."""
+PARENT_MISSING = "REF_MISSING"
+"""What a message refers to is not there yet: tried for a day before it is parked."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Taken:
-    """A message we have until its lease is over. `attempts`: calls so far that surely did nothing."""
+    """A message we have until its lease is over.
+
+    `attempts`: calls so far that surely did nothing. `long_tried`: the first call was a day ago.
+    """
 
     message_id: int
     fence: int
     attempts: int
     look_first: bool
+    long_tried: bool
     message: Message
 
 
@@ -62,7 +68,7 @@ def _taken(row: Row) -> Taken:
     says = {
         name: row[name] for name in ("key", "kind", "target", "subject", "body", "based_on", "newest_only")
     }
-    about = {name: row[name] for name in ("message_id", "fence", "attempts", "look_first")}
+    about = {name: row[name] for name in ("message_id", "fence", "attempts", "look_first", "long_tried")}
     return Taken(message=Message(**says), **about)
 
 
@@ -136,6 +142,8 @@ def _after(one: Taken, outcome: Outcome, pace: Pace) -> tuple[State, str | None]
     """The state that follows, and why when it is parked. What may have happened is never given up on."""
     if outcome.result == "retryable" and one.attempts + 1 >= pace.attempts_max:
         return "parked", "MAX_ATTEMPTS"
+    if outcome.reason == PARENT_MISSING and not one.long_tried:
+        return "queued", None  # it may be on its way
     state = AFTER[outcome.result]
     return state, (outcome.reason or "TARGET_REJECTED") if state == "parked" else None
 

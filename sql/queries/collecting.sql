@@ -33,11 +33,35 @@ GROUP BY attempt.invoice_id, invoice.number, invoice.currency, invoice.gross_min
 HAVING (array_agg(lower(attempt.outcome) ORDER BY attempt.occurred_at DESC, attempt.native_id DESC))[1] <> 'succeeded'
 ORDER BY attempt.invoice_id;
 
+-- name: invoice_to_collect
+-- An invoice, whether it is contested, and its customer's money on no invoice: what the newest published run left, and what
+-- came since. Any of that may be for this invoice.
+WITH newest AS (
+    SELECT run_id, batch_through FROM recon.runs WHERE state = 'published' ORDER BY as_of DESC, computed_at DESC LIMIT 1
+)
+SELECT known.*, coalesce(invoice.disputed, false) AS disputed, (coalesce((
+    SELECT unapplied_minor FROM recon.customer_balances AS balance JOIN newest USING (run_id)
+    WHERE balance.customer_id = known.customer_id AND balance.currency = known.currency
+), 0) + coalesce((
+    SELECT sum(paid.amount_minor) FROM canonical.payments AS paid
+    WHERE paid.superseded_in IS NULL AND paid.customer_id = known.customer_id AND paid.invoice_id IS NULL
+        AND paid.currency = known.currency AND paid.amount_minor > 0
+        AND coalesce(lower(paid.status), 'succeeded') = ANY (%(succeeded)s::text[])
+        AND paid.recorded_in > coalesce((SELECT batch_through FROM newest), -1)
+        AND NOT EXISTS (
+            SELECT FROM recon.matches JOIN newest USING (run_id)
+            WHERE recon = 'R3' AND side_a_id = paid.native_id AND matches.state = 'posted'
+        )
+), 0))::bigint AS unapplied_minor
+FROM delivery.invoices AS known
+JOIN canonical.invoices AS invoice ON invoice.native_id = known.invoice_id AND invoice.superseded_in IS NULL
+WHERE known.invoice_id = %(invoice_id)s;
+
 -- name: overdue_invoices
 -- What the newest published run left open, with everything that may keep it from being asked for. `settlements`: how
 -- often money arrived for it; `level`: the highest rung taken since.
 WITH newest AS (
-    SELECT run_id, as_of FROM recon.runs WHERE state = 'published' ORDER BY as_of DESC, computed_at DESC LIMIT 1
+    SELECT run_id, as_of, batch_through FROM recon.runs WHERE state = 'published' ORDER BY as_of DESC, computed_at DESC LIMIT 1
 ), arrived AS (
     SELECT side_b_id AS invoice_id, count(*) AS settlements
     FROM recon.matches JOIN newest USING (run_id)
@@ -49,6 +73,22 @@ WITH newest AS (
 ), pending AS (
     SELECT invoice_id, sum(amount_minor)::bigint AS minor FROM delivery.payments
     WHERE invoice_id IS NOT NULL AND lower(status) = ANY (%(pending)s::text[]) GROUP BY invoice_id
+), fresh AS (  -- arrived since: no run knew it as money
+    SELECT native_id, invoice_id, customer_id, currency, amount_minor
+    FROM delivery.payments AS paid
+    WHERE coalesce(lower(status), 'succeeded') = ANY (%(succeeded)s::text[]) AND amount_minor > 0
+        AND NOT EXISTS (
+            SELECT FROM canonical.payments AS known
+            WHERE known.native_id = paid.native_id
+                AND known.recorded_in <= (SELECT batch_through FROM newest)
+                AND (known.superseded_in IS NULL OR known.superseded_in > (SELECT batch_through FROM newest))
+                AND coalesce(lower(known.status), 'succeeded') = ANY (%(succeeded)s::text[])
+        )
+), paid AS (
+    SELECT invoice_id, sum(amount_minor)::bigint AS minor FROM fresh WHERE invoice_id IS NOT NULL GROUP BY invoice_id
+), received AS (
+    SELECT customer_id, currency, sum(amount_minor)::bigint AS minor
+    FROM fresh WHERE invoice_id IS NULL GROUP BY customer_id, currency
 ), said AS (
     SELECT subject, (body ->> 'cycle')::bigint AS cycle, max((body ->> 'level')::int) AS level
     FROM delivery.outbox WHERE kind = 'dunning' AND state <> 'superseded' GROUP BY subject, (body ->> 'cycle')::bigint
@@ -56,8 +96,8 @@ WITH newest AS (
 SELECT debt.invoice_id, invoice.number, debt.customer_id, debt.currency::text, debt.open_minor, debt.due_date,
     newest.as_of, account.owner_id, customer.crm_account_id, coalesce(arrived.settlements, 0) AS cycle,
     coalesce(said.level, 0) AS level,
-    coalesce(suggested.minor, 0) + coalesce(pending.minor, 0) AS in_flight_minor,
-    coalesce(balance.unapplied_minor, 0) AS unapplied_minor,
+    coalesce(suggested.minor, 0) + coalesce(pending.minor, 0) + coalesce(paid.minor, 0) AS in_flight_minor,
+    (coalesce(balance.unapplied_minor, 0) + coalesce(received.minor, 0))::bigint AS unapplied_minor,
     invoice.promised_until, coalesce(customer.legal_hold, false) AS legal_hold,
     coalesce(invoice.disputed, false) OR EXISTS (
         SELECT FROM delivery.returns JOIN delivery.payments ON payments.native_id = returns.payment_id
@@ -74,6 +114,8 @@ JOIN canonical.invoices AS invoice ON invoice.native_id = debt.invoice_id AND in
 LEFT JOIN arrived ON arrived.invoice_id = debt.invoice_id
 LEFT JOIN suggested ON suggested.invoice_id = debt.invoice_id
 LEFT JOIN pending ON pending.invoice_id = debt.invoice_id
+LEFT JOIN paid ON paid.invoice_id = debt.invoice_id
+LEFT JOIN received ON received.customer_id = debt.customer_id AND received.currency = debt.currency
 LEFT JOIN said ON said.subject = 'invoices/' || debt.invoice_id AND said.cycle = coalesce(arrived.settlements, 0)
 LEFT JOIN recon.customer_balances AS balance ON balance.run_id = newest.run_id
     AND balance.customer_id = debt.customer_id AND balance.currency = debt.currency

@@ -50,7 +50,8 @@ SET state = 'called', fence = fence + 1, next_at = ops.clock() + %(lease)s,
 FROM due
 WHERE message.message_id = due.message_id
 RETURNING message.message_id, key, kind, target, subject, body, based_on, newest_only, fence, attempts,
-    was <> 'queued' OR first_called_at < ops.clock() - %(keys_live)s::interval AS look_first;
+    was <> 'queued' OR first_called_at < ops.clock() - %(keys_live)s::interval AS look_first,
+    first_called_at < ops.clock() - interval '24 hours' AS long_tried;
 
 -- name: finish_messages
 -- Only by the last who took it. Gives back whose word counted.

@@ -35,6 +35,16 @@ def test_a_message_of_a_kind_nobody_knows_is_parked_and_the_others_go_on(twin: L
     assert told["b"].reason == "MALFORMED_PAYLOAD"
 
 
+def test_an_activity_waits_for_its_invoice_and_the_others_go_on(twin: Live) -> None:
+    paid = {"id": "P", "type": "PAYMENT", "account_id": None, "invoice_id": "I9", "currency": "SGD"}
+    body = {**paid, "amount": "1.00", "status": "SUCCEEDED"}
+    activity = Message(
+        key="b", kind="payment_activity", target="salesforce", subject="activities/P", body=body
+    )
+    told = effects(twin).send([status("a"), activity])
+    assert (told["a"].result, told["b"].result, told["b"].reason) == ("confirmed", "rejected", "REF_MISSING")
+
+
 def test_after_a_refused_login_all_know_that_nothing_was_sent(twin: Live) -> None:
     told = effects(twin, secret="wrong").send([status("a"), status("b", kind="task")])
     assert {(one.result, one.stops) for one in told.values()} == {("unsent", True)}

@@ -50,8 +50,15 @@ def platform(live: Start, monkeypatch: pytest.MonkeyPatch) -> Platform:
     return platform
 
 
-def again(charge: str, *, key: str = "retry 1", kind: str = "retry_payment") -> Message:
-    body = {"invoice_id": "I1", "payment_id": charge}
+def again(
+    charge: str,
+    *,
+    key: str = "retry 1",
+    kind: str = "retry_payment",
+    owed: str = "999.00",
+    currency: str = "SGD",
+) -> Message:
+    body = {"invoice_id": "I1", "payment_id": charge, "open": owed, "currency": currency}
     return Message(key=key, kind=kind, target="payments", subject="invoices/I1", body=body)
 
 
@@ -62,6 +69,14 @@ def test_the_same_amount_is_tried_again_for_the_same_invoice(platform: Platform)
     [intent] = platform.intents()
     assert (intent["amount"], intent["currency"], intent["metadata"]["invoice_id"]) == (10_900, "sgd", "I1")
     assert platform.effects.look([message]) == {"retry 1": intent["id"]}
+
+
+def test_no_more_is_charged_than_the_invoice_still_owes(platform: Platform) -> None:
+    charge = platform.declined("visa")
+    other = again(charge, key="retry 2", currency="USD")
+    told = platform.effects.send([again(charge, owed="40.00"), other])
+    assert [one.result for one in told.values()] == ["confirmed", "rejected"]
+    assert [intent["amount"] for intent in platform.intents()] == [4_000]
 
 
 def test_twice_with_one_key_is_one_attempt(platform: Platform) -> None:

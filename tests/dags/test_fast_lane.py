@@ -2,10 +2,12 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
+from typing import Any, cast
 
 import pytest
 import requests
@@ -169,3 +171,15 @@ def test_a_run_stops_once_a_later_one_is_at_work(store: PostgresStore) -> None:
     first.join(20)
     assert len(done) == 1
     assert lanes(store) == 2
+
+
+def test_a_declined_payment_that_landed_is_decided_about_without_waiting_for_the_morning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def decides(kind: str) -> Callable[..., Counter[str]]:
+        return lambda *_, **__: Counter({kind: 1})
+
+    for flow, kind in (("create_order", "order"), ("collect_failed", "task"), ("tell_subscriptions", "told")):
+        monkeypatch.setattr(f"include.flows.{flow}.{flow}", decides(kind))
+    follower = wiring_lane.Follower(cast("Any", None), wiring.policy(), lambda: cast("Any", None))
+    assert follower._decide() == {"decided order": 1, "decided task": 1, "decided told": 1}

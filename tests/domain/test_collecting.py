@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from include.domain.dunning import Debt, due_step
 from include.domain.payment_failure import Attempt, decide, decline_class
-from include.domain.payment_status import Applied, lost_of_share, of_deal, standing
+from include.domain.payment_status import Applied, Standing, lost_of_share, of_deal, standing
 from include.policy import load_policy
 
 FAILURE = load_policy().payment_failure.rules
@@ -231,6 +231,14 @@ def test_an_invoices_standing_follows_from_all_its_money(
 ) -> None:
     found = standing(gross_minor=100, credited_minor=0, void=False, money=money)
     assert (found.status, found.open_minor) == (status, open_minor)
+
+
+def test_the_erp_knows_what_came_by_other_ways_and_what_never_will_until_money_goes_back() -> None:
+    owed = {"gross_minor": 100, "credited_minor": 0, "void": False}
+    part, back = replace(PAID, amount_minor=40), replace(PAID, amount_minor=100, returned_minor=100)
+    assert standing(**owed, money=[], settled_as="PAID") == Standing("PAID", 0)
+    assert standing(**owed, money=[part], settled_as="WRITTEN_OFF") == Standing("WRITTEN_OFF", 0)
+    assert standing(**owed, money=[back], settled_as="PAID") == Standing("OPEN", 100)
 
 
 def test_credit_and_void_settle_without_money() -> None:

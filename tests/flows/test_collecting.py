@@ -11,6 +11,7 @@ import pytest
 from include.flows.collect_failed import collect_failed
 from include.flows.collect_overdue import collect_overdue
 from include.flows.deliver_outbox import deliver_outbox
+from include.flows.guard_paid import Unpaid
 from include.flows.land_records import land_records
 from include.flows.publish_run import publish_run
 from include.flows.pull_changes import pull_changes
@@ -105,6 +106,22 @@ def test_a_notice_goes_out_before_the_due_date(books: Settle) -> None:
 )
 def test_nobody_is_asked_for_what_may_be_paid(books: Settle, files: dict[str, str]) -> None:
     assert asked(books(**files), "2026-03-31") == {}
+
+
+@pytest.mark.parametrize(
+    "named", [{"invoice_id": "I1"}, {"customer_id": "C1"}], ids=["named", "of its customer"]
+)
+def test_nobody_is_asked_for_what_was_paid_after_the_newest_run(books: Settle, named: dict[str, str]) -> None:
+    store = books()
+    told_by_an_event(store, "Q", amount_minor=10_000, **named)
+    assert asked(store, "2026-03-31") == {}
+
+
+def test_money_that_was_known_and_applied_covers_nothing_else(books: Settle) -> None:
+    store = books(
+        invoices=ONE.replace("100.00", "200.00"), payments="Q C1 INV-1 SGD 100.00 2026-03-20 succeeded I1"
+    )
+    assert asked(store, "2026-03-31") == {"tell the finance manager": 1}
 
 
 def test_unapplied_money_covers_the_oldest_debts_and_no_more(books: Settle, database_url: str) -> None:
@@ -206,3 +223,70 @@ def test_a_payment_that_came_through_ends_it(books: Settle) -> None:
         attempts=f"{attempts('2026-03-01T09:00:00Z', '2026-03-02T09:00:00Z', '2026-03-05T09:00:00Z')}\n{paid}"
     )
     assert failed(store, "2026-03-09T09:00") == {}
+
+
+ONCE = attempts("2026-03-01T09:00:00Z")
+NEXT_DAY = "2026-03-02T09:00"
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"payments": "Q C1 INV-1 SGD 100.00 2026-03-01 succeeded"},
+        {"payments": "Q C1 - SGD 100.00 2026-03-01 succeeded"},
+        {"payments": "Q C1 INV-1 SGD 100.00 2026-03-01 processing I1"},
+        {"payments": "Q C1 INV-1 USD 80.00 2026-03-01 succeeded I1"},
+        {"invoices": ONE.replace("posted", "void")},
+        {"invoices": ONE.replace("posted", "paid")},
+        {"credit_notes": "N1 CN-1 C1 I1 2026-03-01 SGD 100.00"},
+        {
+            "payments": "Q C1 INV-1 SGD 100.00 2026-03-01 succeeded I1",
+            "disputes": "D Q SGD 100.00 2026-03-01 needs_response",
+        },
+    ],
+    ids=[
+        "paid",
+        "perhaps paid",
+        "on its way",
+        "paid in another currency",
+        "void",
+        "paid by bank",
+        "credited",
+        "disputed",
+    ],
+)
+def test_nobody_is_charged_again_for_what_is_no_longer_owed(books: Settle, files: dict[str, str]) -> None:
+    assert failed(books(attempts=ONCE, **files), NEXT_DAY) == {}
+
+
+def test_a_retry_charges_what_is_left(books: Settle, database_url: str) -> None:
+    store = books(attempts=ONCE, payments="Q C1 INV-1 SGD 60.00 2026-03-01 succeeded I1")
+    assert failed(store, NEXT_DAY) == {"retry": 1}
+    assert [(body["open"], body["currency"]) for body in bodies(database_url)] == [("40.00", "SGD")]
+
+
+def test_a_retry_that_was_decided_does_not_leave_once_the_invoice_is_paid(books: Settle) -> None:
+    store = books(attempts=ONCE)
+    assert failed(store, NEXT_DAY) == {"retry": 1}
+    told_by_an_event(store, "Q", invoice_id="I1", amount_minor=10_000)
+    platform = Peer(system="payments")
+    assert deliver_outbox(store, Unpaid(platform, store, POLICY), pace=POLICY.delivery.pace) == {"stale": 1}
+    assert platform.effects == []
+    assert failed(store, NEXT_DAY) == {}
+
+
+def test_a_retry_of_what_is_owed_leaves(books: Settle) -> None:
+    store = books(attempts=ONCE)
+    failed(store, NEXT_DAY)
+    platform = Peer(system="payments")
+    assert deliver_outbox(store, Unpaid(platform, store, POLICY), pace=POLICY.delivery.pace) == {
+        "confirmed": 1
+    }
+
+
+def told_by_an_event(store: PostgresStore, native_id: str, **facts: Any) -> None:
+    """A payment that was looked at and has not landed yet."""
+    known = {"currency": "SGD", "status": "succeeded", **facts}
+    thing = {"source": "payments", "entity": "payments", "native_id": native_id}
+    with store.transaction() as tx:
+        tx.run("keep_look", **thing, **tx.rows("next_look")[0], gone=False, facts=known, facts_sha256="")

@@ -1,5 +1,6 @@
 """Effects on their way: none lost, none doubled, in order, whatever breaks where."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -10,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from include.domain.delivery import Message, Pace, key_of
+from include.domain.delivery import Message, Outcome, Pace, key_of
 from include.flows.deliver_outbox import deliver_outbox
 from include.flows.put_message import Put, put_message, say
 from include.flows.replay import By, Wanted, conflicts, hold, parked, replay
@@ -148,6 +149,19 @@ def test_a_row_refused_is_parked_and_the_others_go_on(office: Office) -> None:
         office.decide(name)
     assert office.deliver(half_refused) == {"confirmed": 2, "rejected": 2}
     assert office.states() == {"A": "confirmed", "B": "parked", "C": "confirmed", "D": "parked"}
+
+
+def test_what_refers_to_something_not_there_yet_waits_for_it_for_a_day(office: Office) -> None:
+    def orphaned(_: Peer, messages: Sequence[Message]) -> dict[str, Outcome]:
+        return {message.key: Outcome(result="rejected", reason="REF_MISSING") for message in messages}
+
+    office.decide("A")
+    states = []
+    for hours in (1, 22, 2, 0):
+        office.deliver(orphaned)
+        states.append(office.states()["A"])
+        office.pass_time(timedelta(hours=hours))
+    assert states == ["queued", "queued", "queued", "parked"]
 
 
 def test_messages_about_one_thing_keep_their_order(office: Office) -> None:

@@ -27,6 +27,7 @@ from include.flows.create_order import create_order
 from include.flows.decide_payment_status import decide_payment_status
 from include.flows.deliver_outbox import deliver_outbox
 from include.flows.drain_inbox import Drain, Looked, drain_inbox, keep_hint
+from include.flows.guard_paid import Unpaid
 from include.flows.guard_stale import Guarded
 from include.flows.land_records import land_records
 from include.flows.pull_changes import pull_changes
@@ -82,7 +83,7 @@ class Desk:
         targets: list[Target] = [
             Guarded(self.wrap(ledger), SalesforceSource(self.crm)),
             self.wrap(SalesforceEffects(SalesforceWriter(self.crm))),
-            self.wrap(StripeEffects(self.payments)),
+            Unpaid(self.wrap(StripeEffects(self.payments)), self.store, self.policy),
         ]
         return {target.system: target for target in targets}
 

@@ -7,7 +7,7 @@ from typing import Any
 from include.connectors.outcomes import DETAIL_CHARS, stopped, unknown_kind
 from include.connectors.salesforce.writer import COLLECTION_ROWS_MAX, SalesforceWriter
 from include.domain.delivery import Message, Outcome
-from include.ports import Fatal, Retryable, Translated, Written
+from include.ports import Fatal, Rejected, Retryable, Translated, Written
 
 Body = Mapping[str, Any]
 _SUBJECT_CHARS = 255
@@ -83,6 +83,9 @@ RENEWALS = "renewals"
 stage. So they are looked for first, if they may be there. All else may be written twice."""
 
 
+_INVOICE_MISSING = Rejected("the invoice it is about is not in Salesforce yet", reason="REF_MISSING")
+
+
 class SalesforceEffects:
     """Salesforce as a target."""
 
@@ -122,22 +125,23 @@ class SalesforceEffects:
         except (Retryable, Fatal) as stop:  # only looked so far
             unsent = Outcome(result="unsent", detail=str(stop)[:DETAIL_CHARS], stops=isinstance(stop, Fatal))
             return dict.fromkeys((message.key for message in messages), unsent)
-        written = self._writer.upsert(entity, rows)
-        return {message.key: _outcome(one) for message, one in zip(messages, written, strict=True)}
+        written = self._writer.upsert(entity, list(rows.values())) if rows else []
+        told = {message.key: stopped(_INVOICE_MISSING) for message in messages if message.key not in rows}
+        return told | {key: _outcome(one) for key, one in zip(rows, written, strict=True)}
 
-    def _rows(self, entity: str, messages: Sequence[Message]) -> list[Translated]:
-        rows = [_row(message) for message in messages]
+    def _rows(self, entity: str, messages: Sequence[Message]) -> dict[str, Translated]:
+        """The rows to write, by message; none for an activity whose invoice is not there."""
+        rows = {message.key: _row(message) for message in messages}
         if entity != ACTIVITIES:
             return rows
         # An activity hangs below its invoice, which Salesforce knows by its own id.
         wanted = sorted({str(message.body["invoice_id"]) for message in messages})
         theirs = self._writer.look(INVOICES, wanted)
-        return [
-            {**row, "invoice_id": theirs[message.body["invoice_id"]]}
+        return {
+            message.key: {**rows[message.key], "invoice_id": theirs[message.body["invoice_id"]]}
+            for message in messages
             if message.body["invoice_id"] in theirs
-            else row
-            for message, row in zip(messages, rows, strict=True)
-        ]
+        }
 
 
 def _entity(message: Message) -> str | None:

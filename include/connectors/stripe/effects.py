@@ -6,6 +6,7 @@ from typing import Any
 from include.connectors.outcomes import one_by_one, unknown_kind
 from include.connectors.stripe.client import StripePayments
 from include.connectors.stripe.errors import Declined
+from include.connectors.stripe.translate import units_of
 from include.domain.delivery import Message, Outcome
 from include.ports import Rejected
 
@@ -52,11 +53,14 @@ class StripeEffects:
         return Outcome(result="confirmed", remote_id=str(intent["id"]))
 
     def _again(self, message: Message) -> dict[str, Any]:
-        """The same amount from the same card for the same invoice, without the payer at hand."""
+        """The same amount or what is left of it, from the same card for the same invoice, the payer not at hand."""
         charge = self._charge(message)
+        currency = str(message.body["currency"])
+        if str(charge["currency"]).upper() != currency:
+            raise Rejected(f"it was tried in another currency than {currency}", reason="VALIDATION_BUSINESS")
         told = {**(charge.get("metadata") or {}), "invoice_id": message.body["invoice_id"], KEY: message.key}
         params = {
-            "amount": charge["amount"],
+            "amount": min(charge["amount"], units_of(str(message.body["open"]), currency)),
             "currency": charge["currency"],
             "customer": charge.get("customer"),
             "payment_method": charge.get("payment_method"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -60,6 +61,11 @@ def major_text(amount: Any, currency: str | None) -> str | None:
     digits = f"{abs(amount):0{places + 1}d}"
     text = f"{digits[:-places]}.{digits[-places:]}" if places else digits
     return f"-{text}" if amount < 0 else text
+
+
+def units_of(amount: str, currency: str) -> int:
+    """Major units in Stripe's integer, the way back of `major_text`: 10.50 SGD is 1050."""
+    return int(Decimal(amount).scaleb(_places(currency)))
 
 
 @lru_cache(maxsize=1_024)

@@ -1,0 +1,48 @@
+"""How much of an invoice may be collected now, by all that is known at this moment, landed or only looked at."""
+
+from include.domain.payment_status import Standing
+from include.flows.decide_payment_status import standing_of
+from include.policy import Policy
+from include.ports import Row, Transaction
+
+CONTESTED = frozenset({"INQUIRY", "OPEN", "LOST"})
+ON_ITS_WAY = frozenset({"PENDING", "AUTHORISED", "ACTION_REQUIRED"})
+"""What may still arrive. One that was only made waits for somebody and may never."""
+
+
+def owed_now(tx: Transaction, invoice_id: str, policy: Policy) -> int:
+    """Minor units of the invoice's currency; 0 where it is settled, contested, or may be paid already."""
+    found = tx.rows(
+        "invoice_to_collect", invoice_id=invoice_id, succeeded=[*policy.statuses["payments"]["SUCCEEDED"]]
+    )
+    if not found:
+        return 0
+    [invoice] = found
+    words = policy.canonical_status
+    money = tx.rows("money_of_invoice", invoice_id=invoice_id)
+    for one in money:
+        one["state"] = words["payments"].get((one["status"] or "succeeded").lower(), "UNKNOWN")
+    state = words["invoices"].get((invoice["status"] or "open").lower(), "UNKNOWN")
+    now = standing_of(invoice, money, words)
+    if invoice["disputed"] or _is_contested(money, policy) or not _is_open(state, now):
+        return 0
+    if any(
+        one["currency"] != invoice["currency"] and one["state"] in {"SUCCEEDED", *ON_ITS_WAY} for one in money
+    ):
+        return 0  # what it is worth is not known yet
+    coming = sum(one["amount_minor"] for one in money if one["state"] in ON_ITS_WAY)
+    return max(0, now.open_minor - coming - int(invoice["unapplied_minor"]))
+
+
+def _is_open(state: str, now: Standing) -> bool:
+    """By the ERP too, which knows what came by other ways. Of a part it was paid, we must know which."""
+    return state == "OPEN" or (state == now.status == "PARTIALLY_PAID")
+
+
+def _is_contested(money: list[Row], policy: Policy) -> bool:
+    words = policy.canonical_status["disputes"]
+    return any(
+        back["entity"] == "disputes" and words.get((back["status"] or "open").lower(), "OPEN") in CONTESTED
+        for one in money
+        for back in one["returns"]
+    )
