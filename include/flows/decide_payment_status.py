@@ -77,7 +77,7 @@ def _returns(tx: Transaction, looked: Looked) -> list[Looked]:
 
 
 def tell_landed(store: Store, policy: Policy, *, most: int = LANDED_AT_ONCE) -> int:
-    """Say how the invoices stand of which something landed since the last time; how many things that were.
+    """Say how the invoices stand of which something landed since the last time; how many things that were, 0 when none is left.
 
     Something: a payment, refund, dispute or credit note, or an invoice told before or paid before it landed.
 
@@ -93,7 +93,7 @@ def tell_landed(store: Store, policy: Policy, *, most: int = LANDED_AT_ONCE) -> 
         with store.transaction() as tx:
             tx.rows("lock_object", source="tieout", entity="told", native_id=LANDED)
             if _last(tx) != last:
-                return told  # somebody else goes on from here
+                return max(told, 1)  # somebody else went on from here; what is left nobody has told yet
             _tell(tx, row["entity"], row["native_id"], policy)
             tx.run("keep_told", what=LANDED, day=None, **at)
         last = at

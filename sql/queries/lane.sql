@@ -22,7 +22,8 @@ SELECT
 
 -- name: keep_hints
 -- As keep_hint, many at once; gives back the events that were news. With `only_known`, nothing is kept of an object that
--- was never looked at: what changed of it changes nothing that was decided.
+-- was never looked at: what changed of it changes nothing that was decided. In one order whoever writes, so that two who
+-- keep the same never wait for each other in a circle.
 INSERT INTO delivery.inbox (source, event_id, entity, native_id, kind, sequence, occurred_at)
 SELECT told.source, told.event_id, told.entity, told.native_id, told.kind, told.sequence, told.occurred_at
 FROM unnest(
@@ -33,6 +34,7 @@ WHERE NOT only_known OR EXISTS (
     SELECT FROM delivery.looked_at AS seen
     WHERE seen.source = told.source AND seen.entity = told.entity AND seen.native_id = told.native_id
 )
+ORDER BY told.source, told.event_id
 ON CONFLICT DO NOTHING
 RETURNING event_id;
 

@@ -2,7 +2,9 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
@@ -13,11 +15,13 @@ import stripe
 
 from include import wiring, wiring_hooks, wiring_lane
 from include.connectors.stripe.source import StripeSource
+from include.flows import decide_payment_status
 from include.flows.check_completeness import check_completeness
 from include.flows.land_records import land_records
 from include.flows.pull_changes import pull_changes
 from include.local.processes import wait_for
-from include.ports import Fatal
+from include.policy import load_policy
+from include.ports import Fatal, Retryable
 from include.store.postgres import PostgresStore
 from include.twin.server import TwinKeys, TwinPorts, running
 
@@ -157,6 +161,30 @@ def test_one_system_that_stops_keeps_nothing_from_the_others(
         wiring_lane.run_fast_lane(seconds=2)
     assert len(shown("SELECT Id FROM Invoice__c")) == 1
     assert requests.get(f"http://127.0.0.1:{ports.salesforce}/services/data", timeout=10).ok
+
+
+def test_with_the_erp_away_all_that_landed_is_told_before_it_is_asked_again(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handfuls, happened = iter([50, 50, 0]), []
+
+    def tell(*_: object, **__: object) -> int:
+        happened.append("told")
+        return next(handfuls)
+
+    def decide(_self: object) -> Counter[str]:
+        happened.append("asked")
+        raise Retryable("the ERP is away")
+
+    monkeypatch.setattr(decide_payment_status, "tell_landed", tell)
+    monkeypatch.setattr(wiring_lane, "_is_read_in", lambda _store: True)
+    monkeypatch.setattr(wiring_lane.Follower, "_decide", decide)
+    follower = wiring_lane.Follower(store, load_policy(), lambda: pytest.fail("nobody asks"))
+    monkeypatch.setattr(follower, "_newest", lambda: 1)
+    for _ in range(4):
+        with suppress(Retryable):
+            follower.follow(lambda *_: None)
+    assert happened == ["told", "asked", "told", "told", "asked", "asked"]
 
 
 @pytest.mark.usefixtures("ports")
