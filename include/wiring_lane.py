@@ -251,24 +251,21 @@ class Follower:
         """
         from include.flows.decide_payment_status import tell_landed
 
-        newest, done = self._newest(), Counter[str]()
+        with self.store.transaction() as tx:
+            newest = int(tx.rows("newest_batch")[0]["batch"])
+        done: Counter[str] = Counter()
         if newest != self.landed and _is_read_in(self.store):
             self.landed, self.more = newest, True
         if self.more and not self._gives_way():
-            told = tell_landed(self.store, self.policy, most=FOLLOW_AT_ONCE)
-            done["landed"] += told
-            self.more = told > 0
+            done["landed"] += tell_landed(self.store, self.policy, most=FOLLOW_AT_ONCE)
+            self.more = done["landed"] > 0
             wake(CRM)
         if self.landed != self.decided and not (self.stopped and self.more):
-            due, self.stopped = self.landed, True
+            self.stopped = True
             done += self._decide()
-            self.decided, self.stopped = due, False
+            self.decided, self.stopped = self.landed, False
             wake(CRM, ERP)
         return done
-
-    def _newest(self) -> int:
-        with self.store.transaction() as tx:
-            return int(tx.rows("newest_batch")[0]["batch"])
 
     def _decide(self) -> Counter[str]:
         from include.flows.create_order import create_order

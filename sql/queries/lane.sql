@@ -39,10 +39,10 @@ ON CONFLICT DO NOTHING
 RETURNING event_id;
 
 -- name: ordered_deals
--- Deals whose order the ERP has confirmed and for which no invoice was decided yet.
+-- Deals whose order the ERP has confirmed and for which no invoice was decided yet. (The clock is read once, for the index.)
 SELECT DISTINCT placed.body ->> 'opportunity_id' AS opportunity_id
 FROM delivery.outbox AS placed
-WHERE placed.kind = 'order' AND placed.state = 'confirmed' AND placed.finished_at > ops.clock() - interval '1 hour'
+WHERE placed.kind = 'order' AND placed.state = 'confirmed' AND placed.finished_at > (SELECT ops.clock() - interval '1 hour')
     AND NOT EXISTS (
         SELECT FROM delivery.outbox AS billed
         WHERE billed.subject = 'orders/' || placed.remote_id AND billed.kind = 'invoice'
