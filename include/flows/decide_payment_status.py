@@ -77,9 +77,10 @@ def _returns(tx: Transaction, looked: Looked) -> list[Looked]:
 
 
 def tell_landed(store: Store, policy: Policy, *, most: int = LANDED_AT_ONCE) -> int:
-    """Say how the invoices stand of which something landed since the last time; how many things that were, 0 when none is left.
+    """Say how the invoices stand of which something landed since the last time; how many things that were.
 
-    Something: a payment, refund, dispute or credit note, or an invoice told before or paid before it landed.
+    0 when none is left. Something: a payment, refund, dispute or credit note, or an invoice told
+    before or paid before it landed.
 
     With every event lost, the reads alone tell the same, only later. The next call goes on where this one ended. Each
     object has a transaction of its own, with its locks in the order in which answering a hint takes them, so that none

@@ -152,8 +152,8 @@ def _answer(drain: Drain, sight: _Sight, wrong: str | None) -> _Answer:
     if answer.state == "done":
         try:
             return _decide(drain, sight)
-        except Exception as wrong:  # noqa: BLE001 - it was rolled back, and the others are decided all the same
-            answer = _stopped(sight.thing, wrong)
+        except Exception as error:  # noqa: BLE001 - it was rolled back, and the others are decided all the same
+            answer = _stopped(sight.thing, error)
     with drain.store.transaction() as tx:
         _finish(tx, sight.hints, answer, drain.pace)
     return answer
