@@ -16,6 +16,9 @@ LOOK_S = 0.1
 REST_S, REST_MAX_S = 1.0, 30.0
 """After a stop, twice as long each time, and at most."""
 
+LEAVE_S = 5.0
+"""How long all workers together may take to end their turns when the run is over."""
+
 log = logging.getLogger(__name__)
 
 Wake = Callable[..., None]
@@ -62,7 +65,10 @@ class Lane:
                 event.set()
 
     def run(self, due: Callable[[], Due], *, seconds: float) -> None:
-        """Work for so long, or until relieved. Stops are noted; what is no Stop ends the run and is raised."""
+        """Work for so long, or until relieved. Stops are noted; what is no Stop ends the run and is raised.
+
+        A worker whose call never returns is left behind: what it had taken is free again when its lease is over.
+        """
         threads = [
             Thread(target=self._work, args=(worker, event), name=worker.part, daemon=True)
             for worker, (_, event) in zip(self.workers, self._woken, strict=True)
@@ -77,10 +83,16 @@ class Lane:
         finally:
             self._over.set()
             self.wake(*(part for part, _ in self._woken))
-            for thread in threads:
-                thread.join()
+            self._leave(threads)
         if self.broken:
             raise self.broken[0]
+
+    def _leave(self, threads: Sequence[Thread]) -> None:
+        until = monotonic() + LEAVE_S
+        for thread in threads:
+            thread.join(max(until - monotonic(), 0))
+        if stuck := [thread.name for thread in threads if thread.is_alive()]:
+            log.warning("still busy when the run was over, and left behind: %s", ", ".join(stuck))
 
     def _look(self, due: Callable[[], Due]) -> bool:
         try:

@@ -152,7 +152,8 @@ class Sign:
     """Something changed there: which object to look at. Its facts are not taken from here.
 
     `event_id` and (object, kind, sequence) are the same for the same change, so that a repeat is known. `only_known`:
-    it matters only when the object was looked at before.
+    it matters only when the object was looked at before. `only_new`: it is one of very many, and matters only when the
+    deal is not known to be won.
     """
 
     event_id: str
@@ -162,6 +163,7 @@ class Sign:
     sequence: str
     occurred_at: datetime | None = None
     only_known: bool = False
+    only_new: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

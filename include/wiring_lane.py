@@ -239,26 +239,33 @@ class Follower:
     store: Store
     policy: "Policy"
     seller: SellerOf
-    batch: int | None = None
-    more: bool = True
+    landed: int | None = None
+    decided: int | None = None
+    more: bool = False
+    stopped: bool = False
     waits_until: float | None = None
 
     def follow(self, wake: Wake) -> Counter[str]:
-        """One handful. What is live goes first: while messages wait, this does, for some seconds at most."""
+        """One handful told, and what a new batch decides. What is live goes first: while messages wait, telling does.
+
+        Telling needs nobody: a decision that was stopped, as by an ERP that is away, is tried again once all is told.
+        """
         from include.flows.decide_payment_status import tell_landed
 
         with self.store.transaction() as tx:
             newest = int(tx.rows("newest_batch")[0]["batch"])
         done: Counter[str] = Counter()
-        if newest != self.batch and _is_read_in(self.store):
-            done += self._decide()
-            self.batch, self.more = newest, True
-            wake(*TARGETS)
-        if self.batch is not None and self.more and not self._gives_way():
-            told = tell_landed(self.store, self.policy, most=FOLLOW_AT_ONCE)
-            done["landed"] += told
-            self.more = told > 0
+        if newest != self.landed and _is_read_in(self.store):
+            self.landed, self.more = newest, True
+        if self.more and not self._gives_way():
+            done["landed"] += tell_landed(self.store, self.policy, most=FOLLOW_AT_ONCE)
+            self.more = done["landed"] > 0
             wake(CRM)
+        if self.landed != self.decided and not (self.stopped and self.more):
+            self.stopped = True
+            done += self._decide()
+            self.decided, self.stopped = self.landed, False
+            wake(*TARGETS)
         return done
 
     def _decide(self) -> Counter[str]:
@@ -272,12 +279,10 @@ class Follower:
         return _named(decided + tell_subscriptions(self.store, self.policy, today=today))
 
     def _gives_way(self) -> bool:
-        if CRM not in _due(self.store, 0).parts:
-            self.waits_until = None
-            return False
-        self.waits_until = self.waits_until or monotonic() + FOLLOW_PATIENCE_S
-        if monotonic() < self.waits_until:
-            return True
+        if CRM in _due(self.store, 0).parts:
+            self.waits_until = self.waits_until or monotonic() + FOLLOW_PATIENCE_S
+            if monotonic() < self.waits_until:
+                return True
         self.waits_until = None
         return False
 

@@ -74,6 +74,24 @@ def test_a_fault_of_ours_ends_the_run_at_once_and_is_raised() -> None:
     assert monotonic() - began < 5
 
 
+def test_a_call_that_never_returns_does_not_keep_the_run(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(lane_module, "LEAVE_S", 0.05)
+    answered = Event()
+
+    def hangs(_wake: Wake) -> Counter[str]:
+        answered.wait(20)
+        return Counter()
+
+    lane = Lane([worker("erp", hangs), worker("inbox", lambda _wake: Counter())])
+    began = monotonic()
+    lane.run(lambda: Due([], relieved=True), seconds=30)
+    answered.set()
+    assert monotonic() - began < 5
+    assert "left behind: erp" in caplog.text
+
+
 def test_a_database_that_is_away_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lane_module, "REST_S", 0.01)
     looks = iter([Retryable("Postgres: away"), Due([], relieved=True)])

@@ -1,7 +1,7 @@
 """Tells sales how an invoice stands, whenever one of its payments, refunds or disputes was looked at."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from include.domain.delivery import Message
 from include.domain.money import major
@@ -34,6 +34,9 @@ SHOWN = {
     "CLOSED_NO_IMPACT": "CANCELLED",
 }
 """Canonical status -> what an activity shows: whether the money moved its way, is about to, or did not."""
+
+SETTLED: Mapping[str, Literal["PAID", "WRITTEN_OFF"]] = {"PAID": "PAID", "WRITTEN_OFF": "WRITTEN_OFF"}
+"""Canonical status of the ERP by which nothing is owed any more."""
 
 Words = Mapping[str, Mapping[str, str]]
 
@@ -79,7 +82,8 @@ def _returns(tx: Transaction, looked: Looked) -> list[Looked]:
 def tell_landed(store: Store, policy: Policy, *, most: int = LANDED_AT_ONCE) -> int:
     """Say how the invoices stand of which something landed since the last time; how many things that were.
 
-    Something: a payment, refund, dispute or credit note, or an invoice told before or paid before it landed.
+    0 when none is left. Something: a payment, refund, dispute or credit note, or an invoice told
+    before or paid before it landed.
 
     With every event lost, the reads alone tell the same, only later. The next call goes on where this one ended. Each
     object has a transaction of its own, with its locks in the order in which answering a hint takes them, so that none
@@ -93,7 +97,7 @@ def tell_landed(store: Store, policy: Policy, *, most: int = LANDED_AT_ONCE) -> 
         with store.transaction() as tx:
             tx.rows("lock_object", source="tieout", entity="told", native_id=LANDED)
             if _last(tx) != last:
-                return told  # somebody else goes on from here
+                return max(told, 1)  # somebody else went on from here; what is left nobody has told yet
             _tell(tx, row["entity"], row["native_id"], policy)
             tx.run("keep_told", what=LANDED, day=None, **at)
         last = at
@@ -128,7 +132,7 @@ def standing_of(invoice: Row, money: list[Row], words: Words) -> Standing:
         gross_minor=invoice["gross_minor"],
         credited_minor=invoice["credited_minor"],
         void=state == "VOID",
-        settled_as=state if state in ("PAID", "WRITTEN_OFF") else None,
+        settled_as=SETTLED.get(state),
         money=[
             _applied(one, invoice["invoice_id"], words)
             for one in money

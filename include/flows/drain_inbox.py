@@ -3,6 +3,7 @@
 Hints come twice, late, out of order or not at all; it makes no difference, for nothing is ever taken from a hint.
 """
 
+import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,17 +18,18 @@ from include.ports import (
     Fatal,
     Lookup,
     Rejected,
-    Retryable,
     Row,
+    Stop,
     Store,
     Transaction,
     Translated,
-    Uncertain,
 )
 from include.validation.rows import failures_of
 
 HINTS_AT_ONCE = 50
 ROUNDS_MAX = 100_000
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +79,8 @@ def drain_inbox(drain: Drain, *, rounds: int = ROUNDS_MAX) -> Counter[str]:
 
     With fewer `rounds` it ends sooner, so that what was decided can leave before the rest is answered.
 
-    One object that cannot be read costs that object alone. Raises Fatal when a source does, once the rest is answered.
+    One object that cannot be read or decided about costs that object alone. Raises Fatal when a source or a decision
+    does, once the rest is answered.
     """
     done: Counter[str] = Counter()
     for _ in range(rounds):
@@ -126,16 +129,10 @@ def _look(drain: Drain, thing: Thing, hints: Sequence[Row]) -> _Sight:
     lookup = drain.lookups[source]
     try:
         record = lookup.look_at(entity, native_id)
-    except (Retryable, Uncertain) as away:
-        return _Sight(thing, hints, look, _Answer("new", str(away)))
-    except Rejected as never:
-        return _Sight(thing, hints, look, _dead(never))
-    except Fatal as wrong:
-        return _Sight(thing, hints, look, _Answer("new", str(wrong), wrong))
-    if record is None:
-        return _Sight(thing, hints, look, _Answer("done"))
-    row = lookup.translate(entity, record.payload)
-    return _Sight(thing, hints, look, _Answer("done"), row, record.place)
+        row = lookup.translate(entity, record.payload) if record else None
+    except Exception as wrong:  # noqa: BLE001 - what is no Stop is told as a fault of ours
+        return _Sight(thing, hints, look, _stopped(thing, wrong))
+    return _Sight(thing, hints, look, _Answer("done"), row, record.place if record else "")
 
 
 def _answers(drain: Drain, sights: Sequence[_Sight]) -> list[_Answer]:
@@ -155,11 +152,21 @@ def _answer(drain: Drain, sight: _Sight, wrong: str | None) -> _Answer:
     if answer.state == "done":
         try:
             return _decide(drain, sight)
-        except Rejected as never:  # a text that cannot be stored
-            answer = _dead(never)
+        except Exception as error:  # noqa: BLE001 - it was rolled back, and the others are decided all the same
+            answer = _stopped(sight.thing, error)
     with drain.store.transaction() as tx:
         _finish(tx, sight.hints, answer, drain.pace)
     return answer
+
+
+def _stopped(thing: Thing, wrong: Exception) -> _Answer:
+    """What becomes of the hints of an object whose look or decision ended in an error."""
+    if isinstance(wrong, Rejected):  # of a decision: a text that cannot be stored
+        return _dead(wrong)
+    if isinstance(wrong, Stop):
+        return _Answer("new", str(wrong), wrong if isinstance(wrong, Fatal) else None)
+    log.error("%s/%s/%s cannot be answered", *thing, exc_info=wrong)
+    return _Answer("dead", f"a fault of ours ({type(wrong).__name__}); the log of the lane has it whole")
 
 
 def _dead(never: Rejected) -> _Answer:

@@ -30,7 +30,7 @@ def owed_now(tx: Transaction, invoice_id: str, policy: Policy) -> int:
         one["currency"] != invoice["currency"] and one["state"] in {"SUCCEEDED", *ON_ITS_WAY} for one in money
     ):
         return 0  # what it is worth is not known yet
-    coming = sum(one["amount_minor"] for one in money if one["state"] in ON_ITS_WAY)
+    coming: int = sum(one["amount_minor"] for one in money if one["state"] in ON_ITS_WAY)
     return max(0, now.open_minor - coming - int(invoice["unapplied_minor"]))
 
 

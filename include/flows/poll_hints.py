@@ -9,6 +9,9 @@ from include.flows.drain_inbox import Hint
 from include.flows.pull_changes import read_cursor
 from include.ports import Sign, Store, Transaction, Watch
 
+MOST_NEW = 200
+"""Of very many deals that changed at once: each costs calls to look at, and the ten-minute read takes the rest."""
+
 
 def poll_hints(watch: Watch, store: Store) -> int:
     """Glance once; how many hints were news. Safe to repeat and to run several times at once.
@@ -19,7 +22,12 @@ def poll_hints(watch: Watch, store: Store) -> int:
     glance = watch.glance(cursor)
     hints = [_hint(watch.system, sign) for sign in glance.signs]
     with store.transaction() as tx:
-        news = keep_hints(tx, hints, only_known=[sign.only_known for sign in glance.signs])
+        news = keep_hints(
+            tx,
+            hints,
+            only_known=[sign.only_known for sign in glance.signs],
+            only_new=[sign.only_new for sign in glance.signs],
+        )
         # Whoever moved the cursor meanwhile read the same: what we kept is kept, and the cursor stays theirs.
         tx.run(
             "move_cursor" if cursor else "start_cursor",
@@ -31,8 +39,14 @@ def poll_hints(watch: Watch, store: Store) -> int:
     return len(news)
 
 
-def keep_hints(tx: Transaction, hints: Sequence[Hint], *, only_known: Sequence[bool] = ()) -> set[str]:
-    """Keep many hints at once; the ids of the events that were news. `only_known`, one a hint: see `Sign`."""
+def keep_hints(
+    tx: Transaction,
+    hints: Sequence[Hint],
+    *,
+    only_known: Sequence[bool] = (),
+    only_new: Sequence[bool] = (),
+) -> set[str]:
+    """Keep many hints; the ids of the events that were news. `only_known`, `only_new`, one a hint: see `Sign`."""
     if not hints:
         return set()
     rows = tx.rows(
@@ -45,6 +59,8 @@ def keep_hints(tx: Transaction, hints: Sequence[Hint], *, only_known: Sequence[b
         sequences=[hint.sequence for hint in hints],
         times=[hint.occurred_at for hint in hints],
         only_known=list(only_known) or [False] * len(hints),
+        only_new=list(only_new) or [False] * len(hints),
+        most_new=MOST_NEW,
     )
     return {row["event_id"] for row in rows}
 

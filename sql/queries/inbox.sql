@@ -130,34 +130,52 @@ SELECT coalesce(max(batch), 0) AS batch FROM ops.batches;
 
 -- name: landed_since
 -- Payments, refunds, disputes and credit notes that landed after a place, in their order; and invoices that changed after
--- they were told, or of which a payment may have landed before they did.
+-- they were told, or of which a payment may have landed before they did. Of each kind no more than is wanted is read.
+-- (OFFSET 0: asked invoice by invoice; otherwise Postgres may gather all that was ever told or paid, for some fifty of them.)
 WITH landed AS (
-    SELECT recorded_in AS batch, 'payments' AS entity, native_id
-    FROM canonical.payments WHERE superseded_in IS NULL AND recorded_in >= %(batch)s
+    (
+        SELECT recorded_in AS batch, 'payments/' || native_id AS place, 'payments' AS entity, native_id
+        FROM canonical.payments
+        WHERE superseded_in IS NULL AND (recorded_in, 'payments/' || native_id) > (%(batch)s, %(place)s)
+        ORDER BY recorded_in, 'payments/' || native_id LIMIT %(most)s
+    )
     UNION ALL
-    SELECT recorded_in, 'refunds', native_id
-    FROM canonical.refunds WHERE superseded_in IS NULL AND recorded_in >= %(batch)s
+    (
+        SELECT recorded_in AS batch, 'refunds/' || native_id AS place, 'refunds' AS entity, native_id
+        FROM canonical.refunds
+        WHERE superseded_in IS NULL AND (recorded_in, 'refunds/' || native_id) > (%(batch)s, %(place)s)
+        ORDER BY recorded_in, 'refunds/' || native_id LIMIT %(most)s
+    )
     UNION ALL
-    SELECT recorded_in, 'disputes', native_id
-    FROM canonical.disputes WHERE superseded_in IS NULL AND recorded_in >= %(batch)s
+    (
+        SELECT recorded_in AS batch, 'disputes/' || native_id AS place, 'disputes' AS entity, native_id
+        FROM canonical.disputes
+        WHERE superseded_in IS NULL AND (recorded_in, 'disputes/' || native_id) > (%(batch)s, %(place)s)
+        ORDER BY recorded_in, 'disputes/' || native_id LIMIT %(most)s
+    )
     UNION ALL
-    SELECT recorded_in, 'credit_notes', native_id
-    FROM canonical.credit_notes
-    WHERE superseded_in IS NULL AND recorded_in >= %(batch)s AND invoice_id IS NOT NULL
+    (
+        SELECT recorded_in AS batch, 'credit_notes/' || native_id AS place, 'credit_notes' AS entity, native_id
+        FROM canonical.credit_notes
+        WHERE superseded_in IS NULL AND invoice_id IS NOT NULL
+            AND (recorded_in, 'credit_notes/' || native_id) > (%(batch)s, %(place)s)
+        ORDER BY recorded_in, 'credit_notes/' || native_id LIMIT %(most)s
+    )
     UNION ALL
-    SELECT recorded_in, 'invoices', native_id
-    FROM canonical.invoices AS invoice
-    WHERE superseded_in IS NULL AND recorded_in >= %(batch)s AND (
-        EXISTS (
-            SELECT FROM delivery.outbox WHERE subject = 'invoices/' || invoice.native_id AND kind = 'invoice_status'
+    (
+        SELECT recorded_in AS batch, 'invoices/' || native_id AS place, 'invoices' AS entity, native_id
+        FROM canonical.invoices AS invoice
+        WHERE superseded_in IS NULL AND (recorded_in, 'invoices/' || native_id) > (%(batch)s, %(place)s) AND (
+            EXISTS (
+                SELECT FROM delivery.outbox
+                WHERE subject = 'invoices/' || invoice.native_id AND kind = 'invoice_status' OFFSET 0
+            )
+            OR EXISTS (SELECT FROM delivery.payments AS paid WHERE paid.invoice_id = invoice.native_id OFFSET 0)
         )
-        OR EXISTS (SELECT FROM delivery.payments AS paid WHERE paid.invoice_id = invoice.native_id)
+        ORDER BY recorded_in, 'invoices/' || native_id LIMIT %(most)s
     )
 )
-SELECT batch, entity, native_id FROM landed
-WHERE (batch, entity || '/' || native_id) > (%(batch)s, %(place)s)
-ORDER BY batch, entity || '/' || native_id
-LIMIT %(most)s;
+SELECT batch, entity, native_id FROM landed ORDER BY batch, place LIMIT %(most)s;
 
 -- name: newest_word
 -- A payment, refund or dispute as it was looked at or landed last.

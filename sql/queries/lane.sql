@@ -22,25 +22,35 @@ SELECT
 
 -- name: keep_hints
 -- As keep_hint, many at once; gives back the events that were news. With `only_known`, nothing is kept of an object that
--- was never looked at: what changed of it changes nothing that was decided.
-INSERT INTO delivery.inbox (source, event_id, entity, native_id, kind, sequence, occurred_at)
-SELECT told.source, told.event_id, told.entity, told.native_id, told.kind, told.sequence, told.occurred_at
-FROM unnest(
-    %(sources)s::text[], %(event_ids)s::text[], %(entities)s::text[], %(native_ids)s::text[], %(kinds)s::text[],
-    %(sequences)s::text[], %(times)s::timestamptz[], %(only_known)s::boolean[]
-) AS told (source, event_id, entity, native_id, kind, sequence, occurred_at, only_known)
-WHERE NOT only_known OR EXISTS (
-    SELECT FROM delivery.looked_at AS seen
-    WHERE seen.source = told.source AND seen.entity = told.entity AND seen.native_id = told.native_id
+-- was never looked at: what changed of it changes nothing that was decided. In one order whoever writes, so that two who
+-- keep the same never wait for each other in a circle. With `only_new`, nothing is kept of a deal known to be won, and only
+-- so many of the others.
+WITH news AS (
+    SELECT told.*, row_number() OVER (PARTITION BY only_new ORDER BY told.source, told.event_id) AS place
+    FROM unnest(
+        %(sources)s::text[], %(event_ids)s::text[], %(entities)s::text[], %(native_ids)s::text[], %(kinds)s::text[],
+        %(sequences)s::text[], %(times)s::timestamptz[], %(only_known)s::boolean[], %(only_new)s::boolean[]
+    ) AS told (source, event_id, entity, native_id, kind, sequence, occurred_at, only_known, only_new)
+    LEFT JOIN delivery.looked_at AS seen
+        ON seen.source = told.source AND seen.entity = told.entity AND seen.native_id = told.native_id
+    WHERE (NOT only_known OR seen.native_id IS NOT NULL)
+        AND (NOT only_new OR (seen.facts ->> 'is_won' IS DISTINCT FROM 'true' AND NOT EXISTS (
+            SELECT FROM canonical.opportunities AS landed
+            WHERE landed.native_id = told.native_id AND landed.superseded_in IS NULL AND landed.is_won
+        )))
 )
+INSERT INTO delivery.inbox (source, event_id, entity, native_id, kind, sequence, occurred_at)
+SELECT source, event_id, entity, native_id, kind, sequence, occurred_at
+FROM news WHERE NOT only_new OR place <= %(most_new)s
+ORDER BY source, event_id
 ON CONFLICT DO NOTHING
 RETURNING event_id;
 
 -- name: ordered_deals
--- Deals whose order the ERP has confirmed and for which no invoice was decided yet.
+-- Deals whose order the ERP has confirmed and for which no invoice was decided yet. (The clock is read once, for the index.)
 SELECT DISTINCT placed.body ->> 'opportunity_id' AS opportunity_id
 FROM delivery.outbox AS placed
-WHERE placed.kind = 'order' AND placed.state = 'confirmed' AND placed.finished_at > ops.clock() - interval '1 hour'
+WHERE placed.kind = 'order' AND placed.state = 'confirmed' AND placed.finished_at > (SELECT ops.clock() - interval '1 hour')
     AND NOT EXISTS (
         SELECT FROM delivery.outbox AS billed
         WHERE billed.subject = 'orders/' || placed.remote_id AND billed.kind = 'invoice'

@@ -5,8 +5,7 @@
 -- whoever placed it, or one we placed that nobody has read yet; `ours`: one we placed. `win`: how often the deal was won, as
 -- far as landed; a look that found it won where the last landed state is not counts once more, as its landing will.
 WITH won AS MATERIALIZED (
-    SELECT * FROM delivery.deals()
-    WHERE is_won AND is_closed AND (%(opportunities)s::text[] IS NULL OR native_id = ANY (%(opportunities)s))
+    SELECT * FROM delivery.deals(%(opportunities)s::text[]) WHERE is_won AND is_closed
 ), wins AS (
     SELECT native_id, count(*) FILTER (WHERE coalesce(is_won, false) AND NOT was_won)::int AS win,
         bool_or(is_won) FILTER (WHERE superseded_in IS NULL) AS is_won
@@ -19,19 +18,14 @@ WITH won AS MATERIALIZED (
     GROUP BY native_id
 ), newest AS (
     SELECT run_id FROM recon.runs WHERE state = 'published' ORDER BY as_of DESC, computed_at DESC LIMIT 1
-), linked AS (
-    SELECT side_a_id AS account_id, min(side_b_id) AS customer_id
-    FROM recon.matches JOIN newest USING (run_id)
-    WHERE recon = 'R1' AND matches.state = 'posted' GROUP BY side_a_id HAVING count(DISTINCT side_b_id) = 1
 ), placed AS (
     -- An order that stands counts, whoever placed it. One that was cancelled does not.
     SELECT opportunity_id, min(native_id) AS order_id
     FROM canonical.orders
     WHERE superseded_in IS NULL AND opportunity_id IS NOT NULL
         AND lower(coalesce(status, '')) <> ALL (%(cancelled)s::text[])
+        AND (%(opportunities)s::text[] IS NULL OR opportunity_id = ANY (%(opportunities)s))
     GROUP BY opportunity_id
-), billed AS (
-    SELECT DISTINCT order_id FROM canonical.invoices WHERE superseded_in IS NULL AND order_id IS NOT NULL
 ), standing AS (
     SELECT won.native_id AS opportunity_id, won.erp_order_id, coalesce(placed.order_id, unread.order_id) AS order_id
     FROM won
@@ -42,15 +36,19 @@ WITH won AS MATERIALIZED (
             AND NOT EXISTS (SELECT FROM canonical.orders AS known WHERE known.native_id = message.remote_id)
         ORDER BY message_id DESC LIMIT 1
     ) AS unread ON placed.order_id IS NULL
+), billed AS (
+    SELECT *, EXISTS (
+        SELECT FROM canonical.invoices AS invoice
+        WHERE invoice.order_id = standing.order_id AND invoice.superseded_in IS NULL
+    ) AS is_billed
+    FROM standing
 ), missing AS MATERIALIZED (
     -- All that follows is asked of these few alone.
-    SELECT standing.opportunity_id, standing.order_id,
-        billed.order_id IS NOT NULL OR scheduled.order_id IS NOT NULL AS invoiced
-    FROM standing
-    LEFT JOIN billed ON billed.order_id = standing.order_id
-    LEFT JOIN delivery.schedule_lines AS scheduled ON scheduled.order_id = standing.order_id AND scheduled.line = 1
-    WHERE standing.order_id IS NULL OR standing.erp_order_id IS DISTINCT FROM standing.order_id
-        OR (billed.order_id IS NULL AND scheduled.order_id IS NULL)
+    SELECT billed.opportunity_id, billed.order_id, is_billed OR scheduled.order_id IS NOT NULL AS invoiced
+    FROM billed
+    LEFT JOIN delivery.schedule_lines AS scheduled ON scheduled.order_id = billed.order_id AND scheduled.line = 1
+    WHERE billed.order_id IS NULL OR billed.erp_order_id IS DISTINCT FROM billed.order_id
+        OR NOT (is_billed OR scheduled.order_id IS NOT NULL)
 )
 SELECT deal.native_id AS opportunity_id, deal.row_hash AS based_on,
     coalesce(win, 0) + (deal.recorded_in IS NULL AND NOT coalesce(wins.is_won, false))::int AS win,
@@ -67,7 +65,10 @@ FROM missing
 JOIN won AS deal ON deal.native_id = missing.opportunity_id
 LEFT JOIN wins ON wins.native_id = deal.native_id
 LEFT JOIN canonical.accounts AS account ON account.native_id = deal.account_id AND account.superseded_in IS NULL
-LEFT JOIN linked ON linked.account_id = deal.account_id
+LEFT JOIN LATERAL (
+    SELECT min(side_b_id) AS customer_id FROM recon.matches JOIN newest USING (run_id)
+    WHERE recon = 'R1' AND matches.state = 'posted' AND side_a_id = deal.account_id HAVING count(DISTINCT side_b_id) = 1
+) AS linked ON true
 LEFT JOIN canonical.customers AS customer ON customer.crm_account_id = deal.account_id AND customer.superseded_in IS NULL
 LEFT JOIN canonical.customers AS payer
     ON payer.native_id = coalesce(linked.customer_id, account.erp_customer_id) AND payer.superseded_in IS NULL

@@ -13,7 +13,8 @@ from include.connectors.salesforce.session import OneLogin
 from include.connectors.salesforce.watch import SalesforceWatch
 from include.connectors.stripe.client import StripePayments
 from include.connectors.stripe.watch import StripeWatch
-from include.flows.poll_hints import poll_hints
+from include.flows import poll_hints as poll_module
+from include.flows.poll_hints import keep_hints, poll_hints
 from include.ports import Cursor, Glance, Sign, Watch
 from include.store.postgres import PostgresStore
 from tests.connectors.conftest import KEYS, Live, Start
@@ -135,13 +136,15 @@ def test_a_deal_that_was_deleted_is_told(crm: SalesforceClient) -> None:
     assert [sign.native_id for sign in watcher.sees()] == [DEAL]
 
 
-def test_a_mass_change_is_left_to_the_reads(crm: SalesforceClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_mass_change_is_left_to_the_reads_but_for_new_wins(
+    crm: SalesforceClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     watcher = Watcher(SalesforceWatch(crm))
     watcher.sees()
-    for deal in (DEAL, OTHER):
-        stage(crm, deal, "Closed Won")
+    stage(crm, DEAL, "Closed Won")
+    stage(crm, OTHER, "Negotiation")
     monkeypatch.setattr(watch_module, "MANY", 1)
-    assert watcher.sees() == []
+    assert [(sign.native_id, sign.only_new) for sign in watcher.sees()] == [(DEAL, True)]
 
 
 def test_glances_take_no_more_than_their_share_of_the_days_calls(crm: SalesforceClient) -> None:
@@ -189,7 +192,7 @@ class Told:
         return Glance(signs=next(self._glances), next_cursor={"looked": str(len(self.asked))})
 
 
-def sign(deal: str, *, only_known: bool = False) -> Sign:
+def sign(deal: str, *, only_known: bool = False, only_new: bool = False) -> Sign:
     return Sign(
         event_id=f"{deal} 1",
         entity="opportunities",
@@ -197,6 +200,7 @@ def sign(deal: str, *, only_known: bool = False) -> Sign:
         kind="won",
         sequence="1",
         only_known=only_known,
+        only_new=only_new,
     )
 
 
@@ -204,3 +208,21 @@ def test_hints_are_kept_once_with_the_cursor_and_nothing_of_strangers(store: Pos
     watch = Told([sign("A"), sign("B", only_known=True)], [sign("A"), sign("C")], [])
     assert [poll_hints(watch, store) for _ in range(3)] == [1, 1, 0]
     assert watch.asked == [None, {"looked": "1"}, {"looked": "2"}]
+
+
+def test_of_very_many_deals_some_that_are_not_known_to_be_won_are_kept(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(poll_module, "MOST_NEW", 2)
+    with store.transaction() as tx:
+        for deal, won in (("A", True), ("C", False)):
+            look = tx.rows("next_look")[0]
+            thing = {"source": "salesforce", "entity": "opportunities", "native_id": deal}
+            tx.run("keep_look", **thing, **look, gone=False, facts={"is_won": won}, facts_sha256="")
+    with store.transaction() as tx:
+        told = [poll_module._hint("salesforce", sign(deal)) for deal in "EDCBA"]
+        kept = keep_hints(tx, told, only_new=[False, True, True, True, True])
+        assert kept == {"B 1", "C 1", "E 1"}
+        hints = tx.rows("take_hints", sources=["salesforce"], most=9, lease=timedelta(1))
+    by_id = sorted(hints, key=lambda hint: int(hint["hint_id"]))
+    assert [hint["native_id"] for hint in by_id] == ["B", "C", "E"], "in one order, whoever keeps them"

@@ -4,6 +4,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
@@ -15,11 +16,13 @@ import stripe
 
 from include import wiring, wiring_hooks, wiring_lane
 from include.connectors.stripe.source import StripeSource
+from include.flows import decide_payment_status
 from include.flows.check_completeness import check_completeness
 from include.flows.land_records import land_records
 from include.flows.pull_changes import pull_changes
 from include.local.processes import wait_for
-from include.ports import Fatal
+from include.policy import load_policy
+from include.ports import Fatal, Retryable
 from include.store.postgres import PostgresStore
 from include.twin.server import TwinKeys, TwinPorts, running
 
@@ -159,6 +162,42 @@ def test_one_system_that_stops_keeps_nothing_from_the_others(
         wiring_lane.run_fast_lane(seconds=2)
     assert len(shown("SELECT Id FROM Invoice__c")) == 1
     assert requests.get(f"http://127.0.0.1:{ports.salesforce}/services/data", timeout=10).ok
+
+
+class OneBatch:
+    """A store of one landed batch, of which nothing waits to be sent."""
+
+    @contextmanager
+    def transaction(self) -> Iterator["OneBatch"]:
+        yield self
+
+    def rows(self, _name: str, **_: object) -> list[dict[str, object]]:
+        return [{"batch": 1, "targets": [], "hints": False, "relieved": False}]
+
+
+def test_with_the_erp_away_all_that_landed_is_told_before_it_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    handfuls = iter([50, 50, 0])
+    happened: list[str] = []
+
+    def tell(*_: object, **__: object) -> int:
+        happened.append("told")
+        return next(handfuls)
+
+    def decide(_self: object) -> Counter[str]:
+        happened.append("asked")
+        raise Retryable("the ERP is away")
+
+    monkeypatch.setattr(decide_payment_status, "tell_landed", tell)
+    monkeypatch.setattr(wiring_lane, "_is_read_in", lambda _store: True)
+    monkeypatch.setattr(wiring_lane.Follower, "_decide", decide)
+    seller = lambda: pytest.fail("nobody asks")  # noqa: E731
+    follower = wiring_lane.Follower(OneBatch(), load_policy(), seller)  # type: ignore[arg-type]
+    for _ in range(4):
+        with suppress(Retryable):
+            follower.follow(lambda *_: None)
+    assert happened == ["told", "asked", "told", "told", "asked", "asked"]
 
 
 @pytest.mark.usefixtures("ports")

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from include.domain.delivery import Pace
+from include.flows import decide_payment_status as telling
 from include.flows.decide_payment_status import decide_payment_status, tell_landed
 from include.flows.drain_inbox import Drain, Hint, Looked, drain_inbox, keep_hint
 from include.flows.land_records import land_records
@@ -231,23 +232,45 @@ def test_a_refused_login_stops_the_lane_after_the_rest_was_answered(desk: Desk) 
     assert desk.said() == ["PAID"]
 
 
-def test_a_decision_that_fails_leaves_the_hint_for_the_next(desk: Desk) -> None:
+@pytest.mark.parametrize(
+    ("trouble", "state", "said"),
+    [
+        (Retryable("deadlock detected"), "new", ["PAID", "PARTIALLY_PAID"]),
+        (ZeroDivisionError(), "dead", ["PARTIALLY_PAID"]),
+    ],
+)
+def test_a_decision_that_fails_costs_its_object_alone(
+    desk: Desk, trouble: Exception, state: str, said: list[str]
+) -> None:
     desk.changes("payments", "P", status="succeeded")
+    desk.changes("payments", "Q", status="succeeded", invoice_id="I2")
     desk.hint("payments", "P")
+    desk.hint("payments", "Q")
 
-    def broken(*_: Any) -> None:
-        raise ZeroDivisionError
+    def broken(tx: Transaction, looked: Looked) -> None:
+        decide_payment_status(tx, looked, POLICY)
+        if looked.native_id == "P":
+            raise trouble
 
     pace = Pace(
-        lease=timedelta(),
+        lease=timedelta(hours=1),
         first_wait=timedelta(),
         longest_wait=timedelta(),
         attempts_max=3,
         keys_live=timedelta(1),
     )
-    with pytest.raises(ZeroDivisionError):
-        drain_inbox(Drain(desk.store, {"stripe": desk.platform}, broken, pace))
-    assert desk.drain() == {"done": 1}
+    drain = Drain(desk.store, {"stripe": desk.platform}, broken, pace)
+    assert drain_inbox(drain, rounds=1) == {state: 1, "done": 1}
+    desk.drain()
+    assert sorted(desk.said()) == said
+
+
+def test_a_row_that_cannot_be_translated_costs_its_object_alone(desk: Desk) -> None:
+    desk.changes("payments", "P", status="succeeded")
+    desk.changes("charges", "X")
+    desk.hint("charges", "X")  # no words of ours for it: a fault
+    desk.hint("payments", "P")
+    assert desk.drain() == {"dead": 1, "done": 1}
     assert desk.said() == ["PAID"]
 
 
@@ -301,6 +324,20 @@ def test_with_every_event_lost_what_lands_tells_the_same(desk: Desk, draw: Draw)
     assert [tell_landed(desk.store, POLICY, most=2) for _ in range(4)] == [2, 2, 1, 0]
     assert desk.said() == ["PAID", "OPEN"]
     assert desk.said("deal_status") == ["PARTIALLY_PAID"]
+
+
+def test_who_is_overtaken_while_telling_says_that_more_may_be_left(
+    desk: Desk, draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pull_and_land(
+        Live(draw(folder="later", payments="P C1 INV-1 SGD 100.00 2026-03-01 succeeded I1")),
+        desk.store,
+        entity="payments",
+    )
+    marks = iter([{"batch": 0, "place": ""}, {"batch": 1, "place": "another lane's"}])
+    monkeypatch.setattr(telling, "_last", lambda _tx: next(marks))
+    assert tell_landed(desk.store, POLICY)
+    assert desk.said() == []
 
 
 def test_telling_what_landed_waits_for_nobody_who_waits_for_it(desk: Desk, draw: Draw) -> None:

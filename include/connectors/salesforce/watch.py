@@ -6,6 +6,7 @@ the second that is still running may change in it once more, so it is told again
 """
 
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from simple_salesforce.format import format_soql
@@ -62,14 +63,15 @@ class SalesforceWatch:
         rows, now = self._changed(since)
         if deep:
             settled = now - SETTLE
+        signs = [_sign(row, now) for row in rows if usable(row.get("Id"))]
         if len(rows) > MANY:
             log.warning(
-                "Salesforce: %d deals changed at once; the ten-minute read takes them, in few calls",
+                "Salesforce: %d deals changed at once; but for new wins the ten-minute read takes them, in few calls",
                 len(rows),
             )
-            rows = []
+            signs = [replace(sign, only_new=True) for sign in signs if not sign.only_known]
         position = {"looked": now.isoformat(), "settled": min(settled, now).isoformat()}
-        return Glance(signs=[_sign(row, now) for row in rows if usable(row.get("Id"))], next_cursor=position)
+        return Glance(signs=signs, next_cursor=position)
 
     def _now(self) -> datetime:
         response = self._client.call("GET", "limits")
