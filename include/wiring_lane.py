@@ -202,9 +202,6 @@ def _go_on(store: Store, policy: "Policy", seller: SellerOf) -> Counter[str]:
     return _named(create_order(store, policy, seller(), today=today, opportunities=ordered))
 
 
-# --- watching
-
-
 def _watches(clients: Clients) -> Iterator[Watch]:
     from include.connectors.salesforce.watch import SalesforceWatch
     from include.connectors.stripe.watch import StripeWatch

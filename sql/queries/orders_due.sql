@@ -118,7 +118,7 @@ ON CONFLICT DO NOTHING;
 SELECT line.order_id, line.line, line.opportunity_id, line.period_start, line.period_end, line.amount
 FROM delivery.schedule_lines AS line
 JOIN LATERAL (
-    SELECT is_won, is_closed FROM delivery.deals() WHERE native_id = line.opportunity_id
+    SELECT is_won, is_closed FROM delivery.deals(ARRAY[line.opportunity_id])
 ) AS deal ON true
 LEFT JOIN canonical.orders AS placed ON placed.native_id = line.order_id AND placed.superseded_in IS NULL
 WHERE line.decided_at IS NULL AND line.period_start <= %(today)s AND deal.is_won AND deal.is_closed
