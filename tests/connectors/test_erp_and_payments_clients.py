@@ -13,7 +13,7 @@ from include.connectors.stripe.client import StripePayments
 from include.connectors.stripe.source import StripeSource
 from include.connectors.tryton.client import TrytonClient
 from include.connectors.tryton.source import TrytonSource
-from include.ports import Fatal, Retryable, Source, Stop
+from include.ports import Away, Fatal, Retryable, Source, Stop
 from tests.connectors.conftest import Live, Start
 
 SECRET = "tax id S1234567A"
@@ -66,17 +66,17 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch):
         (erp, 403, f"<html>{SECRET}", Fatal),
         (erp, 404, f"<html>{SECRET}", Fatal),
         (erp, 400, f'{{"description": "{SECRET}"}}', Fatal),
-        (erp, 429, SECRET, Retryable),
+        (erp, 429, SECRET, Away),
         (erp, 500, f"<html>{SECRET}", Retryable),
-        (erp, 503, f"<html>{SECRET}", Retryable),
-        (erp, 200, f"<html>{SECRET}", Retryable),
+        (erp, 503, f"<html>{SECRET}", Away),
+        (erp, 200, f"<html>{SECRET}", Away),
         (erp, 200, f'{{"odd": "{SECRET}"}}', Retryable),
         (payments, 401, f'{{"error": {{"message": "{SECRET}"}}}}', Fatal),
         (payments, 400, f'{{"error": {{"message": "{SECRET}"}}}}', Fatal),
-        (payments, 429, f'{{"error": {{"message": "{SECRET}"}}}}', Retryable),
+        (payments, 429, f'{{"error": {{"message": "{SECRET}"}}}}', Away),
         (payments, 500, f'{{"error": {{"message": "{SECRET}"}}}}', Retryable),
-        (payments, 503, f"<html>{SECRET}", Retryable),
-        (payments, 200, f"<html>{SECRET}", Retryable),
+        (payments, 503, f"<html>{SECRET}", Away),
+        (payments, 200, f"<html>{SECRET}", Away),
     ],
 )
 def test_an_error_says_what_to_do_next_and_nothing_it_should_not(

@@ -20,7 +20,7 @@ from include.connectors.stripe.client import Position, write_key
 from include.connectors.stripe.source import StripeSource
 from include.connectors.stripe.translate import translate
 from include.connectors.stripe.webhooks import Forged, Hint, receive
-from include.ports import Fatal, Rejected, Retryable, Uncertain
+from include.ports import Away, Fatal, Rejected, Uncertain
 from tests.contract.payments.peers import INSTALLED, PEERS, Peer
 
 ZONE = ZoneInfo("Asia/Singapore")
@@ -149,12 +149,13 @@ def test_one_key_for_two_requests_is_a_bug_and_changes_nothing(peer: Peer):
     key = write_key("customer", mark())
     peer.client().create("customers", {"email": "a@example.com"}, key=key)
     before = len(list(peer.client().objects("customers")))
-    with pytest.raises(Fatal, match="S1"):
+    with pytest.raises(Rejected, match="S1") as refused:
         peer.client().create("customers", {"email": "b@example.com"}, key=key)
+    assert refused.value.reason == "KEY_PAYLOAD_MISMATCH"
     assert len(list(peer.client().objects("customers"))) == before
 
 
-@pytest.mark.parametrize(("source", "stop"), [("tok_429", Retryable), ("tok_500", Uncertain)])
+@pytest.mark.parametrize(("source", "stop"), [("tok_429", Away), ("tok_500", Uncertain)])
 def test_a_platform_that_is_busy_or_broken_says_whether_to_look_first(
     peer: Peer, source: str, stop: type[Exception]
 ):
