@@ -41,8 +41,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByMachine:
     return ByMachine(config, log)
 
 
-THROWN_AWAY = dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes"), "off")
-"""Every test's database is dropped when it ends: nobody waits for a disk to keep it."""
+THROWN_AWAY = dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes", "autovacuum"), "off")
+"""Every test's database is dropped when it ends: nobody waits for a disk to keep it, or tidies it up."""
 
 
 @pytest.fixture(scope="session")
@@ -62,6 +62,5 @@ def database_url(server_urls: DatabaseUrls) -> Iterator[str]:
 @pytest.fixture
 def store(database_url: str) -> Iterator[PostgresStore]:
     """A store on an empty database; when the test is over, every check of sql/checks must hold."""
-    with PostgresStore(database_url).keeping() as kept:
-        yield kept
+    yield PostgresStore(database_url)
     assert_checks_hold(database_url)
