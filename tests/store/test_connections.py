@@ -93,6 +93,8 @@ def test_what_failed_is_rolled_back_and_the_connection_is_as_new(kept: PostgresS
     with pytest.raises(ZeroDivisionError):
         failing()
     with psycopg.connect(url) as connection:
-        assert connection.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").fetchone() == (
-            0,
+        held = (
+            "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database "
+            "WHERE locktype = 'advisory' AND datname = current_database()"
         )
+        assert connection.execute(held).fetchone() == (0,)
