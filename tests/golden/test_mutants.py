@@ -57,7 +57,7 @@ def computes_in_floats(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         money, "to_minor", lambda text, *, currency: int(float(text) * 10 ** money.exponent(currency))
     )
-    patch.setattr("include.flows.land_records.to_minor", money.to_minor)
+    patch.setattr("include.flows.write_rows.to_minor", money.to_minor)
 
 
 def takes_scale_errors_for_parts(patch: pytest.MonkeyPatch) -> None:
