@@ -131,7 +131,7 @@ def test_fewer_rows_than_stated_are_not_accepted():
 def test_an_error_says_what_to_do_next_and_nothing_it_should_not(response: Any, stop: type[Stop]):
     with pytest.raises(stop) as stopped:
         Salesforce(response).client().query("SELECT Id FROM Account")
-    assert type(stopped.value) is stop
+    assert isinstance(stopped.value, stop)
     assert SECRET not in str(stopped.value)
     assert "t0ken" not in str(stopped.value)
     assert SECRET not in "".join(traceback.format_exception(stopped.value))

@@ -101,7 +101,7 @@ def test_the_main_job_ties_out_a_day_mails_it_once_and_leaves_nothing_running(
         runs = f"SELECT state FROM recon.runs WHERE as_of = '{DAY}'"
         assert facts(urls.app, runs) == [("published",)]
         assert facts(urls.app, "SELECT count(*) FROM ops.proofs WHERE NOT proven") == [(0,)]
-        assert facts(urls.app, "SELECT count(DISTINCT (system, entity)) FROM ops.proofs") == [(15,)]
+        assert facts(urls.app, "SELECT count(DISTINCT (system, entity)) FROM ops.proofs") == [(17,)]
         assert facts(urls.app, "SELECT count(*) FROM canonical.quarantine") == [(1,)]
         assert facts(urls.app, "SELECT count(*) FROM recon.quality_checks") == [(1,)]
         assert facts(urls.app, "SELECT count(*) FROM recon.quality_results WHERE verdict = 'fail'") == [(0,)]
