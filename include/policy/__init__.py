@@ -1,7 +1,7 @@
 """Policy is data: the YAML files beside this one, typed and checked on load, named by their hash."""
 
 import hashlib
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -112,7 +112,6 @@ def load_policy(folder: Path = FOLDER) -> Policy:
         raise Fatal(f"{folder}: {error}") from error
 
 
-@lru_cache(maxsize=8)
 def _read(texts: tuple[tuple[str, bytes], ...]) -> Policy:
     """The policy that files of these names and contents state; libyaml reads them ten times faster than Python."""
     digest = hashlib.sha256(b"".join(name.encode() + b"\0" + text for name, text in texts)).hexdigest()
