@@ -5,7 +5,7 @@ Looked up inside tasks only, never while a DAG file is parsed; what is heavy to 
 # ruff: noqa: PLC0415  # every parse of every DAG file would pay for vendors' libraries
 
 import os
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from include.connectors.stripe.client import StripePayments
     from include.connectors.tryton.client import TrytonClient
     from include.policy import Policy
+    from include.store.postgres import PostgresStore
 
 ZONE = ZoneInfo("Asia/Singapore")
 """The legal entity's: its days are our business days."""
@@ -82,7 +83,7 @@ def dag_settings(*, pool: str) -> dict[str, Any]:
 # --- what tasks work with
 
 
-def store() -> Store:
+def store() -> "PostgresStore":
     """The application's database: connection `tieout_db`."""
     from include.store.postgres import PostgresStore
 
@@ -91,10 +92,8 @@ def store() -> Store:
 
 @contextmanager
 def kept_store() -> "Iterator[Store]":
-    """The same for who asks often: where the store can, its connections stay open until the end."""
-    plain = store()
-    keeping: Callable[[], AbstractContextManager[Store]] | None = getattr(plain, "keeping", None)
-    with keeping() if keeping else nullcontext(plain) as kept:
+    """The same for who asks often: its connections stay open until the end."""
+    with store().keeping() as kept:
         yield kept
 
 

@@ -127,7 +127,7 @@ def _standings(tx: Transaction, query: str, words: Words, **wanted: str) -> Iter
 
 def standing_of(invoice: Row, money: list[Row], words: Words) -> Standing:
     """How an invoice stands: `invoice` a row of delivery.invoices, `money` the rows of `money_of_invoice`."""
-    state = words["invoices"].get((invoice["status"] or "open").lower(), "UNKNOWN")
+    state = invoice_state(invoice, words)
     return standing(
         gross_minor=invoice["gross_minor"],
         credited_minor=invoice["credited_minor"],
@@ -139,6 +139,16 @@ def standing_of(invoice: Row, money: list[Row], words: Words) -> Standing:
             if one["currency"] == invoice["currency"]
         ],
     )
+
+
+def invoice_state(invoice: Row, words: Words) -> str:
+    """The canonical status; an invoice that says nothing is open."""
+    return words["invoices"].get((invoice["status"] or "open").lower(), "UNKNOWN")
+
+
+def payment_state(payment: Row, words: Words) -> str:
+    """The canonical status; a payment that says nothing was made."""
+    return words["payments"].get((payment["status"] or "succeeded").lower(), "UNKNOWN")
 
 
 def _applied(payment: Row, invoice_id: str, words: Words) -> Applied:
@@ -157,7 +167,7 @@ def _applied(payment: Row, invoice_id: str, words: Words) -> Applied:
     lost = lost_of_share(gone["refunds"] + gone["disputes"], **of_all)
     return Applied(
         payment_id=payment["payment_id"],
-        state=words["payments"].get((payment["status"] or "succeeded").lower(), "UNKNOWN"),
+        state=payment_state(payment, words),
         amount_minor=share,
         returned_minor=returned,
         disputed_minor=lost - returned,

@@ -59,9 +59,12 @@ Decide = Callable[[Transaction, Looked], None]
 Thing = tuple[str, str, str]
 
 
-def keep_hint(tx: Transaction, hint: Hint) -> bool:
-    """Keep a hint; False when it is a repeat."""
-    return bool(tx.run("keep_hint", **vars(hint)))
+def keep_look(tx: Transaction, look: Row, looked: Looked) -> bool:
+    """Keep what a look saw; False when a later look is kept already, which has seen more."""
+    facts = dict(looked.facts)
+    kept = {"gone": not facts, "facts": facts, "facts_sha256": sha256(facts)}
+    about = {"source": looked.source, "entity": looked.entity, "native_id": looked.native_id}
+    return bool(tx.run("keep_look", **about, **look, **kept))
 
 
 @dataclass(frozen=True)
@@ -178,12 +181,11 @@ def _decide(drain: Drain, sight: _Sight) -> _Answer:
     source, entity, native_id = sight.thing
     # The hash by which the same row is known once it has landed, and by which a decision is known to be stale.
     facts = typed(ENTITIES[entity], row) | {"row_hash": sha256(row)} if (row := sight.row) is not None else {}
+    looked = Looked(source=source, entity=entity, native_id=native_id, facts=facts)
     with drain.store.transaction() as tx:
         tx.rows("lock_object", source=source, entity=entity, native_id=native_id)
-        kept = {"gone": not facts, "facts": facts, "facts_sha256": sha256(facts)}
-        # Who looked later has kept and decided more than we saw.
-        if tx.run("keep_look", source=source, entity=entity, native_id=native_id, **sight.look, **kept):
-            drain.decide(tx, Looked(source=source, entity=entity, native_id=native_id, facts=facts))
+        if keep_look(tx, sight.look, looked):
+            drain.decide(tx, looked)
         _finish(tx, sight.hints, sight.answer, drain.pace)
     return sight.answer
 

@@ -1,9 +1,7 @@
 """Looks at what a deal sells, before the deal itself is looked at and judged: a read may be minutes behind."""
 
-from typing import Any
-
-from include.domain.canonical_json import sha256
 from include.domain.entities import ENTITIES
+from include.flows.drain_inbox import Looked, keep_look
 from include.flows.write_rows import typed
 from include.ports import PartsLookup, Rejected, Store
 from include.validation.rows import failures_of
@@ -27,8 +25,7 @@ def look_at_lines(lookup: PartsLookup, store: Store, *, deal: str) -> int:
         typed(ENTITIES[ENTITY], row) | {"native_id": record.native_id}
         for record, row in zip(records, rows, strict=True)
     ]
-    facts: dict[str, Any] = {"lines": lines}
-    about = {"source": lookup.system, "entity": LISTED, "native_id": deal, "gone": False}
+    listed = Looked(source=lookup.system, entity=LISTED, native_id=deal, facts={"lines": lines})
     with store.transaction() as tx:
-        tx.run("keep_look", **about, **look, facts=facts, facts_sha256=sha256(facts))
+        keep_look(tx, look, listed)
     return len(lines)

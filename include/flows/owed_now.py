@@ -1,13 +1,13 @@
 """How much of an invoice may be collected now, by all that is known at this moment, landed or only looked at."""
 
-from include.domain.payment_status import Standing
-from include.flows.decide_payment_status import standing_of
+from include.domain.payment_status import ON_ITS_WAY, Standing
+from include.flows.decide_payment_status import invoice_state, payment_state, standing_of
 from include.policy import Policy
 from include.ports import Row, Transaction
 
 CONTESTED = frozenset({"INQUIRY", "OPEN", "LOST"})
-ON_ITS_WAY = frozenset({"PENDING", "AUTHORISED", "ACTION_REQUIRED"})
-"""What may still arrive. One that was only made waits for somebody and may never."""
+MAY_ARRIVE = ON_ITS_WAY - {"CREATED"}
+"""One that was only made waits for somebody and may never."""
 
 
 def owed_now(tx: Transaction, invoice_id: str, policy: Policy) -> int:
@@ -20,17 +20,15 @@ def owed_now(tx: Transaction, invoice_id: str, policy: Policy) -> int:
     [invoice] = found
     words = policy.canonical_status
     money = tx.rows("money_of_invoice", invoice_id=invoice_id)
-    for one in money:
-        one["state"] = words["payments"].get((one["status"] or "succeeded").lower(), "UNKNOWN")
-    state = words["invoices"].get((invoice["status"] or "open").lower(), "UNKNOWN")
-    now = standing_of(invoice, money, words)
+    states = [(one, payment_state(one, words)) for one in money]
+    state, now = invoice_state(invoice, words), standing_of(invoice, money, words)
     if invoice["disputed"] or _is_contested(money, policy) or not _is_open(state, now):
         return 0
     if any(
-        one["currency"] != invoice["currency"] and one["state"] in {"SUCCEEDED", *ON_ITS_WAY} for one in money
+        one["currency"] != invoice["currency"] and said in {"SUCCEEDED", *MAY_ARRIVE} for one, said in states
     ):
         return 0  # what it is worth is not known yet
-    coming: int = sum(one["amount_minor"] for one in money if one["state"] in ON_ITS_WAY)
+    coming: int = sum(one["amount_minor"] for one, said in states if said in MAY_ARRIVE)
     return max(0, now.open_minor - coming - int(invoice["unapplied_minor"]))
 
 

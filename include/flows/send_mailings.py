@@ -132,7 +132,7 @@ def _send_one(store: Store, postman: Postman, mails: Mails, mailbox: str, attach
 
 
 def _record(tx: Transaction, mails: Mails, mailbox: str, kept: Row, stop: Stop | None) -> None:
-    state, outcome = _ENDS[type(stop)] if stop else ("sent", "sent")
+    state, outcome = next((end for kind, end in _ENDS.items() if isinstance(stop, kind)), ("sent", "sent"))
     end = {"recipient": mailbox, "detail": str(stop or ""), **mails.params}
     tx.run("end_mailing", state=state, **end)
     tx.run("record_mail_attempt", attempt=kept["attempts"], outcome=outcome, **end)

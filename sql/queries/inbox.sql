@@ -1,13 +1,5 @@
 -- Hints that something changed: kept once, taken by one worker at a time, done when their object was looked at.
 
--- name: keep_hint
--- A repeat, by the event's id or by what it is about, is known already.
-INSERT INTO delivery.inbox (source, event_id, entity, native_id, kind, sequence, occurred_at)
-VALUES (
-    %(source)s, %(event_id)s, %(entity)s, %(native_id)s, %(kind)s, %(sequence)s, %(occurred_at)s
-)
-ON CONFLICT DO NOTHING;
-
 -- name: take_hints
 -- Objects with hints that are due, the longest waiting first. All hints about an object are answered by one look, and an
 -- object somebody is looking at is left to them.

@@ -21,10 +21,10 @@ SELECT
     EXISTS (SELECT FROM delivery.lanes WHERE lane_id > %(lane)s) AS relieved;
 
 -- name: keep_hints
--- As keep_hint, many at once; gives back the events that were news. With `only_known`, nothing is kept of an object that
--- was never looked at: what changed of it changes nothing that was decided. In one order whoever writes, so that two who
--- keep the same never wait for each other in a circle. With `only_new`, nothing is kept of a deal known to be won, and only
--- so many of the others.
+-- A repeat, by the event's id or by what it is about, is known already; gives back the events that were news. With
+-- `only_known`, nothing is kept of an object that was never looked at: what changed of it changes nothing that was decided.
+-- In one order whoever writes, so that two who keep the same never wait for each other in a circle. With `only_new`,
+-- nothing is kept of a deal known to be won, and only so many of the others.
 WITH news AS (
     SELECT told.*, row_number() OVER (PARTITION BY only_new ORDER BY told.source, told.event_id) AS place
     FROM unnest(
@@ -58,4 +58,5 @@ WHERE placed.kind = 'order' AND placed.state = 'confirmed' AND placed.finished_a
 
 -- name: read_once
 -- Of these entities those that were read to their end and landed at least once: only then is anything proven of them.
-SELECT DISTINCT entity FROM ops.proofs WHERE entity = ANY (%(entities)s::text[]);
+SELECT entity FROM unnest(%(entities)s::text[]) AS wanted (entity)
+WHERE EXISTS (SELECT FROM ops.proofs WHERE proofs.entity = wanted.entity);

@@ -5,11 +5,12 @@ CREATE TABLE delivery.lanes (
 );
 
 -- Deals as they are: what was pulled and landed, or what was looked at since that was pulled, which has no batch yet. A
--- deal whose account has not landed waits for it: nothing is known of whom it would be billed to. (A function, so that it
--- has whatever columns the table has by now.)
-CREATE FUNCTION delivery.deals() RETURNS SETOF canonical.opportunities STABLE LANGUAGE sql AS $$
+-- deal whose account has not landed waits for it: nothing is known of whom it would be billed to. Of some deals alone when
+-- they are `wanted`: whatever else was looked at is not unpacked then. (A function, so that it has whatever columns the
+-- table has by now.)
+CREATE FUNCTION delivery.deals(wanted text[]) RETURNS SETOF canonical.opportunities STABLE LANGUAGE sql AS $$
     SELECT landed.* FROM canonical.opportunities AS landed
-    WHERE superseded_in IS NULL AND NOT EXISTS (
+    WHERE superseded_in IS NULL AND (wanted IS NULL OR landed.native_id = ANY (wanted)) AND NOT EXISTS (
         SELECT FROM delivery.looked_at AS seen
         WHERE seen.source = 'salesforce' AND seen.entity = 'opportunities' AND seen.native_id = landed.native_id
             AND seen.looked_at >= delivery.pulled_at(landed.recorded_in, 'opportunities')
@@ -19,6 +20,7 @@ CREATE FUNCTION delivery.deals() RETURNS SETOF canonical.opportunities STABLE LA
         NULL::canonical.opportunities, seen.facts || jsonb_build_object('native_id', seen.native_id)
     ) AS deal
     WHERE seen.source = 'salesforce' AND seen.entity = 'opportunities' AND NOT seen.gone
+        AND (wanted IS NULL OR seen.native_id = ANY (wanted))
         AND NOT EXISTS (
             SELECT FROM canonical.opportunities AS landed
             WHERE landed.native_id = seen.native_id AND landed.superseded_in IS NULL
@@ -29,7 +31,3 @@ CREATE FUNCTION delivery.deals() RETURNS SETOF canonical.opportunities STABLE LA
             WHERE account.native_id = deal.account_id AND account.superseded_in IS NULL
         ))
 $$;
-
--- What landed last is found without reading what landed before.
-CREATE INDEX ON canonical.invoices (recorded_in) WHERE superseded_in IS NULL;
-CREATE INDEX ON canonical.credit_notes (recorded_in) WHERE superseded_in IS NULL;

@@ -33,7 +33,7 @@ CREATE TABLE canonical.deal_lines (
     PRIMARY KEY (native_id, recorded_in)
 );
 CREATE UNIQUE INDEX ON canonical.deal_lines (native_id) WHERE superseded_in IS NULL;
-CREATE INDEX ON canonical.deal_lines (opportunity_id) WHERE superseded_in IS NULL;
+CREATE INDEX ON canonical.deal_lines (opportunity_id);
 
 CREATE TABLE canonical.price_books (
     native_id text COLLATE "C" NOT NULL,

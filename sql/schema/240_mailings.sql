@@ -59,10 +59,14 @@ CREATE INDEX ON recon.mail_attempts (run_id, edition, recipient);
 CREATE TRIGGER mail_attempts_are_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON recon.mail_attempts
 FOR EACH STATEMENT EXECUTE FUNCTION recon.refuse_change();
 
--- What was sent is not sent again, and says what it said.
+-- What was sent is not sent again, and says what it said. A mail that waits is rendered anew when its recipient answers for
+-- another part of the books, and only then.
 CREATE FUNCTION recon.keep_what_was_mailed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF old.state = 'sent' OR (old.subject, old.html, old.plain) <> (new.subject, new.html, new.plain) THEN
+    IF old.state = 'sent' OR (
+        (old.subject, old.html, old.plain) <> (new.subject, new.html, new.plain)
+        AND (old.scope, old.locale) = (new.scope, new.locale)
+    ) THEN
         RAISE EXCEPTION 'a mail to % is decided: it is sent once and does not change', old.recipient;
     END IF;
     RETURN new;

@@ -13,4 +13,3 @@ CREATE FUNCTION delivery.deal_lines(deal text) RETURNS SETOF canonical.deal_line
     UNION ALL
     SELECT line.* FROM seen, jsonb_populate_recordset(NULL::canonical.deal_lines, facts -> 'lines') AS line
 $$;
-CREATE INDEX ON canonical.deal_lines (opportunity_id);

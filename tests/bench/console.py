@@ -3,10 +3,8 @@
 
 import json
 import os
-import socket
 import subprocess
 import tempfile
-import threading
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -22,6 +20,7 @@ from include.local.databases import DatabaseUrls
 from include.local.home import PROJECT
 from include.local.scratch import scratch_database
 from include.store.postgres import PostgresStore
+from tests.loopback import mounted
 
 ROWS = Path(__file__).with_name("console_rows.sql")
 BROWSER = PROJECT / "var" / "browser" / "bin" / "python"
@@ -100,9 +99,7 @@ def _served(url: str) -> Iterator[str]:
     _without_an_airflow_of_our_own()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import uvicorn
         from airflow.api_fastapi.core_api import security
-        from fastapi import FastAPI
 
         from include.console import access
         from include.console.app import build_app
@@ -111,21 +108,8 @@ def _served(url: str) -> Iterator[str]:
     access.airflow.get_auth_manager = lambda: manager  # type: ignore[assignment]
     console = build_app(lambda: PostgresStore(url))
     console.dependency_overrides[security.get_user] = lambda: SimpleNamespace(get_name=lambda: "bench")
-    outer = FastAPI()
-    outer.mount("/tieout", console)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(outer, host="127.0.0.1", port=port, log_level="error"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
-        while not server.started:
-            time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}/tieout"
-    finally:
-        server.should_exit = True
-        thread.join(timeout=10)
+    with mounted(console) as address:
+        yield address
 
 
 def _without_an_airflow_of_our_own() -> None:

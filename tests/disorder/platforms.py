@@ -17,7 +17,8 @@ from include.connectors.stripe.lookup import ENTITY_OF
 from include.connectors.stripe.webhooks import receive
 from include.flows.check_completeness import check_completeness
 from include.flows.decide_payment_status import tell_landed
-from include.flows.drain_inbox import Hint, keep_hint
+from include.flows.drain_inbox import Hint
+from include.flows.poll_hints import keep_hints
 from include.local.databases import DatabaseUrls
 from include.local.scratch import scratch_database
 from include.store.postgres import PostgresStore
@@ -81,7 +82,7 @@ class Platform:
                 sequence=told.event_id,
             )
             with self.desk.store.transaction() as tx:
-                self.kept[keep_hint(tx, hint)] += 1
+                self.kept[bool(keep_hints(tx, [hint]))] += 1
 
     def work(self) -> None:
         """Answer what is due and deliver it, until nothing moves."""

@@ -14,8 +14,9 @@ import pytest
 from include.domain.delivery import Pace
 from include.flows import decide_payment_status as telling
 from include.flows.decide_payment_status import decide_payment_status, tell_landed
-from include.flows.drain_inbox import Drain, Hint, Looked, drain_inbox, keep_hint
+from include.flows.drain_inbox import Drain, Hint, Looked, drain_inbox
 from include.flows.land_records import land_records
+from include.flows.poll_hints import keep_hints
 from include.flows.publish_run import publish_run
 from include.flows.pull_changes import pull_changes
 from include.flows.reconcile import reconcile
@@ -66,17 +67,15 @@ class Desk:
     def hint(self, entity: str, native_id: str, *, event: str = "", sequence: str = "") -> bool:
         number = event or f"evt_{next(NUMBERS)}"
         with self.store.transaction() as tx:
-            return keep_hint(
-                tx,
-                Hint(
-                    source="stripe",
-                    event_id=number,
-                    entity=entity,
-                    native_id=native_id,
-                    kind=f"{entity}.updated",
-                    sequence=sequence or number,
-                ),
+            hint = Hint(
+                source="stripe",
+                event_id=number,
+                entity=entity,
+                native_id=native_id,
+                kind=f"{entity}.updated",
+                sequence=sequence or number,
             )
+            return bool(keep_hints(tx, [hint]))
 
     def drain(self) -> dict[str, int]:
         pace = POLICY.delivery.pace

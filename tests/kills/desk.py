@@ -26,10 +26,11 @@ from include.flows.collect_overdue import collect_overdue
 from include.flows.create_order import create_order
 from include.flows.decide_payment_status import decide_payment_status
 from include.flows.deliver_outbox import deliver_outbox
-from include.flows.drain_inbox import Drain, Looked, drain_inbox, keep_hint
+from include.flows.drain_inbox import Drain, Looked, drain_inbox
 from include.flows.guard_paid import Unpaid
 from include.flows.guard_stale import Guarded
 from include.flows.land_records import land_records
+from include.flows.poll_hints import keep_hints
 from include.flows.pull_changes import pull_changes
 from include.flows.tell_subscriptions import tell_subscriptions
 from include.policy import Policy, load_policy
@@ -125,7 +126,7 @@ def payment_status(desk: Desk) -> int:
     kept = 0
     for hint in HINTS:  # a hint whose receipt was not confirmed is sent again
         with desk.store.transaction() as tx:
-            kept += keep_hint(tx, hint)
+            kept += len(keep_hints(tx, [hint]))
     return kept + desk.drain() + desk.deliver("salesforce")
 
 

@@ -14,7 +14,7 @@ from tests.kills.desk import Desk, run
 from tests.kills.planted import PLANTED
 
 # Read and made once in the process all others are forked from.
-query("keep_hint")
+query("keep_hints")
 failures_of("payments", [{}])
 
 
