@@ -48,7 +48,13 @@ def reconcile_world(
     `buckets` as in `reconcile`. `step` is told what begins, `warn` what a person should know. Raises NothingUsable;
     Fatal when a proof fails.
     """
-    store, policy = PostgresStore(database_url), load_policy()
+    with PostgresStore(database_url).keeping() as store:
+        return _reconciled(store, world, as_of=as_of, out=out, buckets=buckets, step=step, warn=warn)
+
+
+def _reconciled(
+    store: PostgresStore, world: Path, *, as_of: date, out: Path, buckets: int, step: Say, warn: Say
+) -> Outcome:
     good = quarantined = 0
     for source in _sources(world):
         for note in source.notes():
@@ -64,7 +70,7 @@ def reconcile_world(
     if not good:
         raise NothingUsable(f"{world} holds no row that can be used ({quarantined} quarantined)")
     step("reconciling")
-    run = reconcile(store, as_of=as_of, policy=policy, buckets=buckets)
+    run = reconcile(store, as_of=as_of, policy=load_policy(), buckets=buckets)
     write_results(store, run, out)
     publish_run(store, as_of=as_of)
     return Outcome(run, good, quarantined)

@@ -62,5 +62,6 @@ def database_url(server_urls: DatabaseUrls) -> Iterator[str]:
 @pytest.fixture
 def store(database_url: str) -> Iterator[PostgresStore]:
     """A store on an empty database; when the test is over, every check of sql/checks must hold."""
-    yield PostgresStore(database_url)
+    with PostgresStore(database_url).keeping() as store:
+        yield store
     assert_checks_hold(database_url)

@@ -32,7 +32,7 @@ Connection = psycopg.Connection[dict[str, Any]]
 _OPTIONS: Mapping[str, Any] = {
     "connect_timeout": CONNECT_TIMEOUT_S,
     "row_factory": dict_row,
-    "options": "-c timezone=UTC",
+    "options": "-c timezone=UTC -c plan_cache_mode=force_custom_plan",
 }
 
 

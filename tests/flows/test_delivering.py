@@ -42,6 +42,12 @@ PACE = Pace(
     keys_live=timedelta(hours=23),
 )
 
+STRANGERS_GO = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+"""A connection keeps the clock it began with: those that are open are made anew."""
+
 
 class Office:
     """One database with its outbox, one peer, and a clock that only tests move."""
@@ -60,6 +66,7 @@ class Office:
                 f"DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET tieout.clock = %L', '{name}', "
                 f"('{instant}')::text); END $$"
             )
+            connection.execute(STRANGERS_GO)
 
     def decide(self, name: str, *, about: str = "", body: str = "", **facts: Any) -> Put:
         with self.store.transaction() as tx:

@@ -147,10 +147,10 @@ def _with_net_of_gross(short: residuals.Shortfall) -> residuals.Shortfall:
 
 def comes_out_right(url: str, folder: Path, cases: dict[str, Golden]) -> bool:
     """Whether each case gives what it should, every total ties and every check of sql/checks holds."""
-    store = PostgresStore(url)
     try:
-        load(store, write(folder, cases))
-        found = results(store, "2025-04-30")
+        with PostgresStore(url).keeping() as store:
+            load(store, write(folder, cases))
+            found = results(store, "2025-04-30")
         assert_checks_hold(url)
     except (AssertionError, Fatal):
         return False
