@@ -10,14 +10,15 @@ from typing import NamedTuple
 
 from include.ports import Stop
 
-LOOK_S = 0.1
+LOOK_S = 0.05
 """Between two looks at whether anything is due."""
 
 REST_S, REST_MAX_S = 1.0, 30.0
 """After a stop, twice as long each time, and at most."""
 
-LEAVE_S = 5.0
-"""How long all workers together may take to end their turns when the run is over."""
+LEAVE_S = 60.0
+"""How long all workers together may take to end their turns when the run is over: the next one is at work by then, and
+what is left behind waits until its lease is over."""
 
 log = logging.getLogger(__name__)
 

@@ -16,8 +16,9 @@ from include.ports import Fatal, Store
 if TYPE_CHECKING:
     from include.flows.drain_inbox import Hint
 
-REMEMBERED_S = 10.0
-"""How long what the connections say is believed: a rotated secret opens within this time."""
+REMEMBERED_S, BELIEVED_S = 10.0, 20.0
+"""For how long nobody asks what the connections say by now, and how long the last answer counts at most: a rotated
+secret opens within this time."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,13 @@ class Door:
 
     @property
     def fresh(self) -> bool:
-        """Whether what was looked up may still be believed."""
+        """Whether nobody need look it up again."""
         return monotonic() - self.looked_up_at < REMEMBERED_S
+
+    @property
+    def believed(self) -> bool:
+        """Whether what was looked up may still be acted on."""
+        return monotonic() - self.looked_up_at < BELIEVED_S
 
     def read(self, body: bytes, signature: str) -> "Hint | str":
         """The hint in a delivery, or why there is nothing to keep. Raises a Refused that says what to answer."""

@@ -84,7 +84,7 @@ def _workers(store: Store) -> Iterator[Worker]:
     for hand in range(HANDS):
         for target in wiring_effects.targets(store, clients):
             if not hand or target.system == CRM:
-                yield Worker(part=target.system, act=_delivering(store, target, policy, seller))
+                yield Worker(part=target.system, act=Delivery(store, target, policy, seller).deliver)
     for watch in _watches(clients):
         yield Worker(part=watch.name, act=_watching(store, watch), pause_s=_pace(watch), steady=True)
     yield Worker(part="landed", act=Follower(store, policy, seller).follow, pause_s=lambda: FOLLOW_S)
@@ -174,20 +174,31 @@ class Sold:
 # --- delivering
 
 
-def _delivering(
-    store: Store, target: Target, policy: "Policy", seller: SellerOf
-) -> Callable[[Wake], Counter[str]]:
-    from include.flows.deliver_outbox import deliver_outbox
+@dataclass
+class Delivery:
+    """Delivers to one target. `unsure`: the ERP may have confirmed orders from which nothing followed yet."""
 
-    def deliver(wake: Wake) -> Counter[str]:
-        outcomes = deliver_outbox(store, target, pace=policy.delivery.pace)
-        done = Counter({f"{target.system} {result}": count for result, count in outcomes.items()})
-        if target.system == ERP and outcomes.keys() & {"confirmed", "found"}:
-            done += _go_on(store, policy, seller)
+    store: Store
+    target: Target
+    policy: "Policy"
+    seller: SellerOf
+    unsure: bool = True
+
+    def deliver(self, wake: Wake) -> Counter[str]:
+        """One round, so that the end of the run is noticed; and what follows from orders that exist now."""
+        from include.flows.deliver_outbox import deliver_outbox
+
+        is_erp, unsure = self.target.system == ERP, self.unsure
+        self.unsure = True
+        outcomes = deliver_outbox(self.store, self.target, pace=self.policy.delivery.pace, rounds=1)
+        done = Counter({f"{self.target.system} {result}": count for result, count in outcomes.items()})
+        if is_erp and (unsure or outcomes.keys() & {"confirmed", "found"}):
+            done += _go_on(self.store, self.policy, self.seller)
             wake(CRM, ERP)
+        if outcomes.keys() & {"stale"}:
+            wake(INBOX)
+        self.unsure = False
         return done
-
-    return deliver
 
 
 def _go_on(store: Store, policy: "Policy", seller: SellerOf) -> Counter[str]:

@@ -6,6 +6,7 @@ transaction a moment and not one each.
 
 from asyncio import Future, Lock, Task, create_task, get_running_loop
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
@@ -45,6 +46,7 @@ class Porter:
         self._key = Lock()
         self._waiting: list[tuple[Hint, Future[bool]]] = []
         self._keeping: Task[None] | None = None
+        self._renewing: Task[None] | None = None
 
     async def receive(self, body: bytes, signature: str) -> str:
         """What became of the event, said only once its hint is durable. Raises a Refused, Retryable, Fatal."""
@@ -59,12 +61,22 @@ class Porter:
         return "kept" if await kept else "known"
 
     async def _at_hand(self) -> Door:
+        if self._door and self._door.fresh:
+            return self._door
+        if self._door and self._door.believed:  # nobody waits for what the connection says by now
+            if self._renewing is None or self._renewing.done():
+                self._renewing = create_task(self._renew(self._door))
+            return self._door
         async with self._key:  # who come first at once open it once
             if self._door is None:
                 self._door = await run_in_threadpool(self._open_door)
             elif not self._door.fresh:
                 self._door = await run_in_threadpool(self._door.renewed)
             return self._door
+
+    async def _renew(self, door: Door) -> None:
+        with suppress(Stop):  # whoever comes once it is not believed any more is told
+            self._door = await run_in_threadpool(door.renewed)
 
     async def _keep(self, door: Door) -> None:
         while self._waiting:

@@ -1,7 +1,7 @@
 """One invoice for every period of a schedule whose first day has come."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -10,6 +10,7 @@ from include.domain.closed_won import WonDeal, term_of
 from include.domain.delivery import Message, key_of
 from include.domain.money import major
 from include.domain.renewals import inclusive_end
+from include.flows.guard_stale import invoice_version
 from include.flows.put_message import put_message
 from include.policy import Policy
 from include.ports import Row, Transaction
@@ -17,18 +18,21 @@ from include.ports import Row, Transaction
 ERP = "erp"
 
 
-def bill_schedule(tx: Transaction, policy: Policy, *, today: date) -> Counter[str]:
-    """Decide what schedules lack up to today, of orders that stand; how often.
+def bill_schedule(
+    tx: Transaction, policy: Policy, *, today: date, opportunities: Sequence[str] | None = None
+) -> Counter[str]:
+    """Decide what schedules lack up to today, of orders that stand, of all deals or of some; how often.
 
     Told late or never, a day is made up for by the next call, and no period is billed twice: its key is the order, the
     line and the first day.
     """
     done: Counter[str] = Counter()
     cancelled = list(policy.statuses["orders"]["CANCELLED"])
-    for line in tx.rows("schedule_lines_due", today=today, cancelled=cancelled):
+    wanted = None if opportunities is None else list(opportunities)
+    for line in tx.rows("schedule_lines_due", today=today, cancelled=cancelled, opportunities=wanted):
         put = put_message(tx, _invoice(line))
         tx.run("keep_line_decided", order_id=line["order_id"], line=line["line"])
-        done["invoice"] += put.what == "new"
+        done["invoice"] += put.what in ("new", "again")
     return done
 
 
@@ -61,6 +65,7 @@ def _invoice(line: Row) -> Message:
         kind="invoice",
         target=ERP,
         subject=f"orders/{line['order_id']}",
+        based_on=invoice_version(line),
         body={
             "order_id": line["order_id"],
             "opportunity_id": line["opportunity_id"],

@@ -15,6 +15,7 @@ from include.domain.delivery import Message, key_of
 from include.domain.money import major
 from include.flows.bill_schedule import bill_schedule, period_text, planned
 from include.flows.gate_deal import gate_deal, won_deal
+from include.flows.guard_stale import invoice_version, order_version
 from include.flows.put_message import Put, put_message, say
 from include.policy import Policy
 from include.ports import Row, Store, Transaction
@@ -70,7 +71,7 @@ def decide_deals(
 ) -> Counter[str]:
     """As `create_order`, inside a transaction that is under way and has locked these deals."""
     done = _decide_some(tx, policy, billing, today=today, opportunities=opportunities)
-    return done + bill_schedule(tx, policy, today=today)
+    return done + bill_schedule(tx, policy, today=today, opportunities=opportunities)
 
 
 def _decide_some(
@@ -141,7 +142,7 @@ def _order(deal: Row, won: WonDeal, policy: Policy, billing: Billing) -> Message
         kind="order",
         target=ERP,
         subject=_deal(deal),
-        based_on=deal["based_on"],
+        based_on=order_version(deal),
         body=body,
     )
 
@@ -167,6 +168,7 @@ def _invoice(deal: Row) -> Message:
         kind="invoice",
         target=ERP,
         subject=f"orders/{deal['order_id']}",
+        based_on=invoice_version(deal),
         body={"order_id": deal["order_id"], "opportunity_id": deal["opportunity_id"], "period_start": start},
     )
 
@@ -176,6 +178,7 @@ def _task(tx: Transaction, deal: Row, checks: Sequence[Check], state: str) -> Pu
     failed = [check for check in checks if check.verdict == "failed"]
     names = ",".join(check.name for check in failed)
     what = "be invoiced" if deal["order_id"] else "be ordered"
+    state = f"{state}/{what}"
     title = f"{deal['name'] or deal['opportunity_id']} cannot {what}: {names.replace(',', ', ')}"
     return put_message(
         tx,

@@ -63,8 +63,7 @@ def decide_payment_status(tx: Transaction, looked: Looked, policy: Policy) -> in
         statuses = [now.status for _, now in _standings(tx, "invoices_of_deal", words, opportunity_id=deal)]
         status = of_deal(statuses)
         _say(tx, "deal_status", f"opportunities/{deal}", {"opportunity_id": deal, "status": status})
-        if status == "PAID":
-            settle_renewal(tx, deal, policy)
+        settle_renewal(tx, deal, policy, paid=status == "PAID")
     return len(rows)
 
 

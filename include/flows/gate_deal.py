@@ -55,7 +55,7 @@ def won_deal(deal: Row, policy: Policy, *, today: date) -> WonDeal:
 def gate_deal(tx: Transaction, deal: Row, won: WonDeal, policy: Policy) -> tuple[tuple[Check, ...], str]:
     """Every check's outcome, kept once for each state of things; and that state."""
     checks = check_deal(won, policy.closed_won.rules(policy.orders))
-    state = f"{deal['based_on']}/{_told(checks)}"
+    state = f"{deal['row_hash']}/{_told(checks)}"
     tx.run(
         "keep_gate_checks",
         opportunity_id=deal["opportunity_id"],

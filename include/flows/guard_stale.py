@@ -4,7 +4,23 @@ from collections.abc import Mapping, Sequence
 
 from include.domain.canonical_json import sha256
 from include.domain.delivery import Message, Outcome
-from include.ports import Fatal, Lookup, Retryable, Target
+from include.domain.entities import ENTITIES
+from include.flows.write_rows import typed
+from include.ports import Fatal, Lookup, Retryable, Row, Target
+
+INVOICE = "invoice"
+
+
+def order_version(deal: Row) -> str:
+    """What an order is based on: all of its deal, `row_hash`, and what else it says, from elsewhere."""
+    return f"{deal['row_hash']}/{sha256([deal['customer_id'], deal['country']])}"
+
+
+def invoice_version(deal: Row) -> str:
+    """What an invoice is based on: that its deal is won, and of whom. Prices are those of the order by then."""
+    both = {str(deal[name]).lower() for name in ("is_won", "is_closed")}  # of a table, or of a row on its way there
+    won = "won" if both == {"true"} else "not won"
+    return f"{won}/{deal['account_id']}/{deal['currency']}"
 
 
 class Guarded:
@@ -35,13 +51,18 @@ class Guarded:
         if message.based_on is None:
             return None
         try:
-            now = self._version(str(message.body["opportunity_id"]))
+            now = self._version(message)
         except Retryable as away:
             return Outcome(result="unsent", detail=f"the deal could not be looked at: {away}")
-        if now == message.based_on:
+        if now == (message.based_on if message.kind == INVOICE else message.based_on.partition("/")[0]):
             return None
         return Outcome(result="stale", detail="the deal changed after this was decided")
 
-    def _version(self, opportunity_id: str) -> str | None:
-        record = self._deals.look_at("opportunities", opportunity_id)
-        return sha256(self._deals.translate("opportunities", record.payload)) if record else None
+    def _version(self, message: Message) -> str | None:
+        record = self._deals.look_at("opportunities", str(message.body["opportunity_id"]))
+        row = self._deals.translate("opportunities", record.payload) if record else None
+        if row is None:
+            return None
+        return (
+            invoice_version(typed(ENTITIES["opportunities"], row)) if message.kind == INVOICE else sha256(row)
+        )

@@ -2,8 +2,11 @@
 
 import json
 import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any
 
 from include.flows.check_shape import check_shape
@@ -37,26 +40,34 @@ def pull_changes(source: Source, store: Store, *, entity: str) -> Pulled:
     """
     if isinstance(source, Described):
         check_shape(source, store, entity=entity)  # a field hidden from us must not land as unknown
-    done = Pulled()
+    done, clock = Pulled(), database_clock(store)
     cursor = read_cursor(store, system=source.system, entity=entity)
-    page = source.fetch_page(entity, cursor)
+    asked_at, page = clock(), source.fetch_page(entity, cursor)
     # The next page is on its way while this one is kept: neither the source nor the database waits for the other.
     with ThreadPoolExecutor(1, thread_name_prefix="pull") as ahead:
         for _ in range(PAGES_MAX):
+            next_at = clock()
             coming = ahead.submit(source.fetch_page, entity, page.next_cursor) if page.has_more else None
-            done = _commit(store, source, entity, seen=cursor, page=page, done=done)
+            done = _commit(store, source, entity, seen=cursor, asked_at=asked_at, page=page, done=done)
             if coming is None:
                 return done
-            cursor, page = page.next_cursor, coming.result()
+            cursor, asked_at, page = page.next_cursor, next_at, coming.result()
     raise Fatal(f"{source.system} {entity}: still more after {PAGES_MAX:,} pages; its paging does not end")
 
 
 def _commit(
-    store: Store, source: Source, entity: str, *, seen: Cursor | None, page: Page, done: Pulled
+    store: Store,
+    source: Source,
+    entity: str,
+    *,
+    seen: Cursor | None,
+    asked_at: datetime,
+    page: Page,
+    done: Pulled,
 ) -> Pulled:
     with store.transaction() as tx:
         _move_cursor(tx, source.system, entity, seen=seen, to=page.next_cursor)
-        new = keep_page(tx, source, entity, seen=seen, page=page)
+        new = keep_page(tx, source, entity, seen=seen, asked_at=asked_at, page=page)
     return Pulled(done.pages + 1, done.records + len(page.records), done.new + new)
 
 
@@ -81,8 +92,21 @@ def _move_cursor(tx: Transaction, system: str, entity: str, *, seen: Cursor | No
         raise Retryable(f"{system} {entity}: another worker moved the cursor; the page will be read again")
 
 
-def keep_page(tx: Transaction, source: Source, entity: str, *, seen: Cursor | None, page: Page) -> int:
-    """Keep a page's records as received; how many were new to us."""
+def database_clock(store: Store) -> Callable[[], datetime]:
+    """The database's time, asked for now and counted on from here."""
+    with store.transaction() as tx:
+        [row] = tx.rows("database_clock")
+    began, now = monotonic(), row["now"]
+    return lambda: now + timedelta(seconds=monotonic() - began)
+
+
+def keep_page(
+    tx: Transaction, source: Source, entity: str, *, seen: Cursor | None, asked_at: datetime, page: Page
+) -> int:
+    """Keep a page's records as received; how many were new to us.
+
+    `asked_at`: the database's time before the page was asked for. What was looked at later is newer than the page.
+    """
     if not page.records:
         return 0
     [pull] = tx.rows(
@@ -91,6 +115,7 @@ def keep_page(tx: Transaction, source: Source, entity: str, *, seen: Cursor | No
         entity=entity,
         cursor_from=seen and dict(seen),
         cursor_to=dict(page.next_cursor),
+        asked_at=asked_at,
         records=len(page.records),
     )
     tx.run("create_incoming_records")

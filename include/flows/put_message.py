@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 What = Literal[
     "new",
     "known",  # decided before, word for word
-    "again",  # decided before with no effect, and anew now that what it was based on has changed
+    "again",  # decided before with no effect, and anew now that what it was based on has changed, if only that
     "late",  # decided before, and on its way or done; what changed since is not in it
     "held",  # decided before, and held back by a person: nothing else is said until they let it go
     "conflict",  # the same key says something else of the same facts: a fault of ours (S1), and nothing is sent
@@ -81,7 +81,8 @@ def _what(message: Message, known: Row | None) -> What:
         return "new"
     without_effect = known["state"] in ("queued", "parked", "superseded")
     if known["body_sha256"] == message.body_sha256:
-        return "again" if known["state"] == "superseded" else "known"
+        moved = known["state"] == "queued" and known["based_on"] != message.based_on
+        return "again" if known["state"] == "superseded" or moved else "known"
     if known["based_on"] == message.based_on:
         return "conflict"
     if known["reason"] == HELD_BACK:

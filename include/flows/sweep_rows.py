@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from include.domain.canonical_json import sha256
-from include.flows.pull_changes import keep_page, read_cursor
+from include.flows.pull_changes import database_clock, keep_page, read_cursor
 from include.ports import Fatal, Page, RawRecord, Retryable, Store, Swept
 
 ASKED_AT_ONCE = 200
@@ -52,6 +52,7 @@ def sweep_rows(source: Swept, store: Store, *, entity: str, gone_max: int | None
         if held.get(native_id, row_hash) not in {row_hash, ""}
     )
     doubtful += sorted(listed.keys() - held.keys())
+    asked_at = database_clock(store)()
     asked = [record for ids in _portions(doubtful) for record in source.rows(entity, ids)]
     there = {record.native_id for record in asked if not record.gone}
     absent = [native_id for native_id in doubtful if native_id in held and native_id not in there]
@@ -67,7 +68,7 @@ def sweep_rows(source: Swept, store: Store, *, entity: str, gone_max: int | None
     )
     with store.transaction() as tx:
         page = Page(records=found, next_cursor=cursor, has_more=False)
-        keep_page(tx, source, entity, seen=cursor, page=page)
+        keep_page(tx, source, entity, seen=cursor, asked_at=asked_at, page=page)
         counts = {"listed": done.listed, "gone": done.gone, "repaired": done.repaired}
         tx.run("record_sweep", system=source.system, entity=entity, refreshed=done.refreshed, **counts)
     return done

@@ -10,6 +10,7 @@ from include.domain.subscriptions import AMENDMENT_TYPES, NOT_SOLD, Life, life_o
 from include.flows.ask_renewal import Term, ask_renewal
 from include.flows.put_message import say
 from include.flows.recalculate_arr import amendment_of, subscription_of
+from include.flows.settle_renewal import settle_renewal
 from include.policy import Policy
 from include.ports import Row, Store
 
@@ -42,6 +43,11 @@ def tell_subscriptions(store: Store, policy: Policy, *, today: date) -> Counter[
             done["subscription"] += say(tx, _standing(row, life, policy)).what == "new"
             end = None if life.cancelled else life.ends_on
             tx.run("keep_renewal_date", subscription_id=row["subscription_id"], renews_on=end)
+            for deal in tx.rows("deals_renewing", subscription_id=row["subscription_id"]):
+                tx.rows(
+                    "lock_object", source="tieout", entity="opportunities", native_id=deal["opportunity_id"]
+                )
+                settle_renewal(tx, deal["opportunity_id"], policy, paid=deal["status"] == "PAID")
             if end and _state(row, policy) not in ENDED:
                 arr = major(_arr_minor(row, life, policy), currency=row["currency"])
                 done["renewal"] += ask_renewal(tx, Term(row, end, arr), policy, today=today)

@@ -1,5 +1,6 @@
 """The twin's sObject Collections: up to 200 rows a call, each with a result of its own."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import Any
@@ -64,7 +65,7 @@ async def collections_by_key(request: Request) -> Response:
             400, "INVALID_FIELD", f"Field name provided, {key} is not an External ID or indexed field"
         )
     stated = [str(_member(row, name)).casefold() for row in rows]
-    repeated = {value for value in stated if stated.count(value) > 1}
+    repeated = {value for value, times in Counter(stated).items() if times > 1}
     acts = [_upsert(org, found, name, row, repeated) for row in rows]
     return _saved(org, acts, strict=body.get("allOrNone") is True)
 
@@ -104,6 +105,8 @@ def _type_of(row: dict[str, Any]) -> str:
 
 
 def _member(row: dict[str, Any], name: str) -> Any:
+    if name in row:
+        return row[name]
     return next((value for given, value in row.items() if given.lower() == name.lower()), None)
 
 

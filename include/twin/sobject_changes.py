@@ -42,6 +42,7 @@ class Changes:
     sobjects: Mapping[str, SObject]
     at: Callable[[], datetime]
     journal: list[Callable[[], object]] = field(default_factory=list)
+    undoable: int = 0  # calls under way that may undo what they did
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[Callable[[], None]]:
@@ -52,7 +53,17 @@ class Changes:
             while len(self.journal) > before:
                 self.journal.pop()()
 
-        yield undo
+        self.undoable += 1
+        try:
+            yield undo
+        finally:
+            self.undoable -= 1
+            if not self.undoable:
+                self.journal.clear()
+
+    def _note(self, undo: Callable[[], object]) -> None:
+        if self.undoable:
+            self.journal.append(undo)
 
     def insert(self, sobject: SObject, values: Mapping[str, Any]) -> Record:
         """A new record. Raises RowRefused."""
@@ -72,7 +83,7 @@ class Changes:
         self._keep_unique(sobject, record, checked)
         sobject.records.append(record)
         sobject.by_id[id_key(str(record["Id"]))] = record
-        self.journal.append(lambda: _forget(sobject, record))
+        self._note(lambda: _forget(sobject, record))
         self.write(sobject, record, checked)
         return record
 
@@ -109,7 +120,7 @@ class Changes:
         """Gone for good, as from an emptied recycle bin."""
         place = sobject.records.index(record)
         _forget(sobject, record)
-        self.journal.append(lambda: _remember(sobject, record, place))
+        self._note(lambda: _remember(sobject, record, place))
 
     def merge(self, sobject: SObject, winner: Any, loser: Any) -> None:
         """The loser goes into the recycle bin, naming its master; what referred to it refers to the winner."""
@@ -171,7 +182,7 @@ class Changes:
             _index(sobject, record)
 
         set_to(changed)
-        self.journal.append(lambda: set_to(before))
+        self._note(lambda: set_to(before))
 
     def _checked(self, sobject: SObject, values: Mapping[str, Any]) -> dict[str, Value]:
         checked: dict[str, Value] = {}

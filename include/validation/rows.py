@@ -9,7 +9,7 @@ import pandera.errors
 
 from include.domain.entities import ENTITIES
 from include.ports import Translated
-from include.validation.schemas import schema
+from include.validation.schemas import schema_of_filled
 
 SHOWN_MAX = 60
 """Characters of a wrong value that a message shows."""
@@ -36,10 +36,14 @@ def failures_of(entity: str, rows: Sequence[Translated]) -> dict[int, list[Failu
         {field.name: pd.array([row.get(field.name) for row in rows], dtype="string") for field in spec.fields}
     )
     try:
-        schema(entity).validate(frame, lazy=True)
+        schema_of_filled(entity, _filled(frame)).validate(frame, lazy=True)
     except pandera.errors.SchemaErrors as errors:
         return _by_row(entity, frame, errors.failure_cases)
     return {}
+
+
+def _filled(frame: pd.DataFrame) -> frozenset[str]:
+    return frozenset(str(name) for name, any_text in frame.notna().any().items() if any_text)
 
 
 def _by_row(entity: str, frame: pd.DataFrame, cases: pd.DataFrame) -> dict[int, list[Failure]]:

@@ -12,9 +12,13 @@ UPDATE ops.cursors SET position = %(position)s, moved_at = clock_timestamp()
 WHERE system = %(system)s AND entity = %(entity)s AND position = %(seen)s;
 
 -- name: open_pull
-INSERT INTO ops.pulls (system, entity, cursor_from, cursor_to, records)
-VALUES (%(system)s, %(entity)s, %(cursor_from)s, %(cursor_to)s, %(records)s)
+-- `asked_at`: when the page was asked for, which is as new as it is sure to be.
+INSERT INTO ops.pulls (system, entity, cursor_from, cursor_to, records, pulled_at)
+VALUES (%(system)s, %(entity)s, %(cursor_from)s, %(cursor_to)s, %(records)s, %(asked_at)s)
 RETURNING pull_id;
+
+-- name: database_clock
+SELECT ops.clock() AS now;
 
 -- name: create_incoming_records
 CREATE TEMP TABLE incoming_records (

@@ -2,18 +2,24 @@
 
 -- name: deals_to_bill
 -- Every won deal for which one of the three is missing, with all that is known of it. `order_id`: an order that stands,
--- whoever placed it, or one we placed that nobody has read yet; `ours`: one we placed. `win`: how often the deal was won, as
--- far as landed; a look that found it won where the last landed state is not counts once more, as its landing will.
+-- whoever placed it, or one we placed that nobody has read yet; `ours`: one we placed. `win`: how often the deal was won, by
+-- what landed and what looks saw, in the order of time.
 WITH won AS MATERIALIZED (
     SELECT * FROM delivery.deals(%(opportunities)s::text[]) WHERE is_won AND is_closed
+), seen AS (
+    -- Landed as of when it was asked for, so that a look in between falls between.
+    SELECT native_id, delivery.pulled_at(recorded_in, 'opportunities') AS seen_at, coalesce(is_won, false) AS is_won
+    FROM canonical.opportunities
+    WHERE native_id IN (SELECT native_id FROM won)
+    UNION ALL
+    SELECT opportunity_id, looked_at, is_won FROM delivery.deal_states
+    WHERE opportunity_id IN (SELECT native_id FROM won)
 ), wins AS (
-    SELECT native_id, count(*) FILTER (WHERE coalesce(is_won, false) AND NOT was_won)::int AS win,
-        bool_or(is_won) FILTER (WHERE superseded_in IS NULL) AS is_won
+    SELECT native_id, count(*) FILTER (WHERE is_won AND NOT was_won)::int AS win
     FROM (
-        SELECT native_id, is_won, superseded_in,
-            coalesce(lag(is_won) OVER (PARTITION BY native_id ORDER BY recorded_in), false) AS was_won
-        FROM canonical.opportunities
-        WHERE %(opportunities)s::text[] IS NULL OR native_id = ANY (%(opportunities)s)
+        SELECT native_id, is_won,
+            coalesce(lag(is_won) OVER (PARTITION BY native_id ORDER BY seen_at, is_won), false) AS was_won
+        FROM seen
     ) AS history
     GROUP BY native_id
 ), newest AS (
@@ -50,9 +56,8 @@ WITH won AS MATERIALIZED (
     WHERE billed.order_id IS NULL OR billed.erp_order_id IS DISTINCT FROM billed.order_id
         OR NOT (is_billed OR scheduled.order_id IS NOT NULL)
 )
-SELECT deal.native_id AS opportunity_id, deal.row_hash AS based_on,
-    coalesce(win, 0) + (deal.recorded_in IS NULL AND NOT coalesce(wins.is_won, false))::int AS win,
-    deal.name, deal.owner_id, deal.account_id,
+SELECT deal.native_id AS opportunity_id, deal.row_hash, deal.is_won, deal.is_closed,
+    wins.win, deal.name, deal.owner_id, deal.account_id,
     deal.amount_minor, deal.currency::text, deal.discount_percent, deal.approval_level, deal.approved_at,
     deal.prices_edited_at, deal.term_months, deal.start_date, deal.last_day, deal.billing_interval, deal.contract_signed_on,
     deal.payment_terms_days, deal.payment_terms_approved, deal.po_required, deal.po_number, deal.revenue_flags,
@@ -63,7 +68,7 @@ SELECT deal.native_id AS opportunity_id, deal.row_hash AS based_on,
     missing.invoiced
 FROM missing
 JOIN won AS deal ON deal.native_id = missing.opportunity_id
-LEFT JOIN wins ON wins.native_id = deal.native_id
+JOIN wins ON wins.native_id = deal.native_id
 LEFT JOIN canonical.accounts AS account ON account.native_id = deal.account_id AND account.superseded_in IS NULL
 LEFT JOIN LATERAL (
     SELECT min(side_b_id) AS customer_id FROM recon.matches JOIN newest USING (run_id)
@@ -115,13 +120,15 @@ ON CONFLICT DO NOTHING;
 
 -- name: schedule_lines_due
 -- Lines whose day has come and whose invoice is not decided, of orders that stand for deals that are won by now.
-SELECT line.order_id, line.line, line.opportunity_id, line.period_start, line.period_end, line.amount
+SELECT line.order_id, line.line, line.opportunity_id, line.period_start, line.period_end, line.amount, deal.is_won,
+    deal.is_closed, deal.account_id, deal.currency
 FROM delivery.schedule_lines AS line
 JOIN LATERAL (
-    SELECT is_won, is_closed FROM delivery.deals(ARRAY[line.opportunity_id])
+    SELECT is_won, is_closed, account_id, currency::text FROM delivery.deals(ARRAY[line.opportunity_id])
 ) AS deal ON true
 LEFT JOIN canonical.orders AS placed ON placed.native_id = line.order_id AND placed.superseded_in IS NULL
 WHERE line.decided_at IS NULL AND line.period_start <= %(today)s AND deal.is_won AND deal.is_closed
+    AND (%(opportunities)s::text[] IS NULL OR line.opportunity_id = ANY (%(opportunities)s))
     AND lower(coalesce(placed.status, '')) <> ALL (%(cancelled)s::text[])
     AND (placed.native_id IS NOT NULL OR NOT EXISTS (
         SELECT FROM canonical.orders AS gone WHERE gone.native_id = line.order_id
@@ -132,3 +139,9 @@ FOR UPDATE OF line SKIP LOCKED;
 -- name: keep_line_decided
 UPDATE delivery.schedule_lines SET decided_at = ops.clock()
 WHERE order_id = %(order_id)s AND line = %(line)s AND decided_at IS NULL;
+
+-- name: reopen_lines
+-- Lines whose invoice was decided and did not leave.
+UPDATE delivery.schedule_lines AS line SET decided_at = NULL
+FROM unnest(%(orders)s::text[], %(lines)s::int[]) AS stale (order_id, line)
+WHERE line.order_id = stale.order_id AND line.line = stale.line;

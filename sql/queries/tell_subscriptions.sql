@@ -65,6 +65,19 @@ SELECT native_id AS opportunity_id, coalesce(is_closed, false) AS is_closed, coa
 FROM canonical.opportunities WHERE superseded_in IS NULL AND renewal_key = %(renewal_key)s
 ORDER BY native_id LIMIT 1;
 
+-- name: deals_renewing
+-- Deals that renew a subscription and of which was told how their invoices stand, with what was told last.
+SELECT deal.native_id AS opportunity_id, told.status
+FROM canonical.opportunities AS deal
+CROSS JOIN LATERAL (
+    SELECT body ->> 'status' AS status FROM delivery.outbox
+    WHERE target = 'salesforce' AND subject = 'opportunities/' || deal.native_id AND kind = 'deal_status'
+    ORDER BY message_id DESC LIMIT 1
+) AS told
+WHERE deal.superseded_in IS NULL AND deal.renewal_key ^@ (%(subscription_id)s || '/')
+    AND deal.renewal_key ~ '/[0-9]{4}-[0-9]{2}-[0-9]{2}$' AND left(deal.renewal_key, -11) = %(subscription_id)s
+ORDER BY deal.native_id;
+
 -- name: subscription_renewed_by
 -- The subscription a deal renews, by the key we gave the deal: the subscription's id and the day.
 WITH renewal AS (

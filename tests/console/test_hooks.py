@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
+from threading import Event
 from typing import Any
 
 import psycopg
@@ -152,6 +153,43 @@ def test_when_a_commit_fails_each_who_shared_it_is_told_and_nobody_else() -> Non
     first, *rest = knock_at_once(door, ["evt_1", "evt_2", "evt_3"])
     assert isinstance(first, Retryable)
     assert rest == ["kept", "kept"]
+
+
+class Forgetful(Slow):
+    """A door that must be looked up again, which takes until somebody lets it end."""
+
+    fresh = False
+
+    def __init__(self, *, believed: bool) -> None:
+        super().__init__()
+        self.believed, self.renewals, self.may_end = believed, 0, Event()
+        if not believed:
+            self.may_end.set()
+
+    def renewed(self) -> "Forgetful":
+        self.may_end.wait(10)
+        self.renewals += 1
+        self.fresh = True
+        return self
+
+
+def test_nobody_waits_for_a_connection_that_is_looked_up_again() -> None:
+    door = Forgetful(believed=True)
+
+    async def knock() -> tuple[list[str], int]:
+        porter = Porter(lambda: door)  # type: ignore[arg-type, return-value]
+        told = [await porter.receive(f"evt_{n}".encode(), "") for n in range(3)]
+        renewals = door.renewals
+        door.may_end.set()
+        return told, renewals
+
+    assert asyncio.run(knock()) == (["kept"] * 3, 0)
+
+
+def test_a_connection_that_is_too_old_to_believe_is_looked_up_first_and_once() -> None:
+    door = Forgetful(believed=False)
+    assert knock_at_once(door, ["evt_1", "evt_2", "evt_3"]) == ["kept"] * 3
+    assert door.renewals == 1
 
 
 def test_there_is_nothing_else_to_find(door: TestClient) -> None:

@@ -62,7 +62,7 @@ class Sales:
         self.crm, self.erp = Crm(), Peer(system="erp")
         self.salesforce = Peer(system="salesforce")
         self.turn, self.today = 0, date(2026, 3, 2)
-        self.sees(customers="C1 Acme - SG - 001A")
+        self.sees(customers="C1 Acme - SG - 001A", accounts="001A Acme - SG")
 
     def sees(self, **files: str) -> None:
         """Pull and land what the systems hold now."""
@@ -89,6 +89,16 @@ class Sales:
             tx.rows("lock_object", **thing)
             now = tx.rows("next_look")[0]
             tx.run("keep_look", **thing, **now, gone=False, facts=facts, facts_sha256=sha256(facts))
+
+    def look_now(self) -> None:
+        with self.store.transaction() as tx:
+            self.look(tx)
+
+    def hints(self) -> list[str]:
+        """The deals somebody is to look at."""
+        with psycopg.connect(self.url) as connection:
+            query = "SELECT native_id FROM delivery.inbox WHERE state = 'new' ORDER BY hint_id"
+            return [native_id for (native_id,) in connection.execute(query).fetchall()]
 
     def deliver(self, *faults: Fault) -> Counter[str]:
         self.erp.faults = list(faults)
@@ -225,10 +235,48 @@ def test_an_edit_between_decision_and_write_is_decided_again(sales: Sales) -> No
     sales.crm.deals["006A"]["Amount"] = "1500.00"  # edited, and not pulled yet
     assert sales.deliver() == {"stale": 1}
     assert sales.reached(sales.erp) == []
-    sales.sees(opportunities=WON.replace("1200.00", "1500.00"))
+    assert sales.hints() == ["006A"], "somebody looks at it soon, whether or not it is read again"
+    sales.look_now()
     assert sales.decide() == {"order": 1}
     sales.deliver()
     assert [effect.body["amount"] for effect in sales.erp.effects] == ["1500.00"]
+
+
+def test_an_edit_that_changes_no_word_of_the_order_keeps_it_from_nothing(sales: Sales) -> None:
+    sales.sees(opportunities=WON)
+    sales.decide()
+    sales.sees(opportunities=f"{WON} - - agent")
+    assert sales.decide() == {"revenue flags": 1, "order": 1}
+    sales.deliver()
+    assert sales.reached(sales.erp) == ["order"]
+
+
+def test_a_customer_that_changes_before_the_order_left_is_the_one_that_is_billed(sales: Sales) -> None:
+    sales.sees(opportunities=WON)
+    sales.decide()
+    sales.sees(customers="C2 Acme - SG - 001A\nC1 Acme - SG - 001Z")
+    assert sales.decide() == {"order": 1}
+    sales.deliver()
+    assert [effect.body["customer_id"] for effect in sales.erp.effects] == ["C2"]
+
+
+@pytest.mark.parametrize("interval", ["", " quarter 2026-03-02"], ids=["at once", "by the quarter"])
+def test_a_deal_that_is_reopened_before_its_invoice_left_is_not_invoiced_until_it_is_won_again(
+    sales: Sales, interval: str
+) -> None:
+    sales.sees(opportunities=WON + interval)
+    sales.decide()
+    sales.deliver()
+    sales.decide()
+    sales.crm.deals["006A"] |= {"IsWon": "false", "IsClosed": "false"}
+    assert sales.deliver()["stale"] == 1
+    sales.look_now()
+    assert "invoice" not in sales.decide()
+    sales.crm.deals["006A"] |= {"IsWon": "true", "IsClosed": "true"}
+    sales.look_now()
+    assert sales.decide()["invoice"] == 1
+    sales.deliver()
+    assert sales.reached(sales.erp) == ["order", "invoice"]
 
 
 def test_an_edit_pulled_before_the_write_replaces_what_was_decided(sales: Sales) -> None:
@@ -283,6 +331,22 @@ def test_a_deal_won_again_after_its_order_was_cancelled_has_a_new_one(sales: Sal
     assert len({effect.key for effect in sales.erp.effects if effect.kind == "order"}) == 2
 
 
+def test_a_deal_reopened_and_won_again_between_two_reads_was_won_twice(sales: Sales) -> None:
+    sales.sees(opportunities=WON)
+    sales.decide()
+    sales.deliver()
+    sales.crm.deals["006A"] |= {"IsWon": "false", "IsClosed": "false"}
+    sales.look_now()
+    sales.sees(orders="R0 SO-1 C1 2026-03-02 SGD 1200.00 cancelled 006A")
+    sales.crm.deals["006A"] |= {"IsWon": "true", "IsClosed": "true"}
+    sales.look_now()
+    assert sales.decide()["order"] == 1
+    sales.deliver()
+    sales.sees(opportunities=f"{WON} - - agent")
+    assert "order" not in sales.decide(), "read, it was won no third time"
+    assert len({effect.key for effect in sales.erp.effects if effect.kind == "order"}) == 2
+
+
 BY_QUARTER = f"{WON} quarter 2026-03-02"
 
 
@@ -326,7 +390,7 @@ def test_an_edit_after_the_order_changes_no_schedule(sales: Sales) -> None:
 def test_a_deal_that_is_won_and_has_not_landed_yet_is_billed_by_its_schedule_until_it_is_reopened(
     sales: Sales,
 ) -> None:
-    sales.sees(opportunities=WON.replace("Won true true", "Open false false"), accounts="001A Acme - SG")
+    sales.sees(opportunities=WON.replace("Won true true", "Open false false"))
     won = sales.draw(folder="won", opportunities=BY_QUARTER)
     [page] = [Live(won).fetch_page("opportunities", None)]
     sales.crm.deals = {record.native_id: dict(record.payload) for record in page.records}
@@ -376,6 +440,18 @@ def test_an_order_made_by_hand_of_a_deal_that_fails_the_gate_is_not_invoiced(sal
     assert sales.decide() == {"invoice": 1}
 
 
+def test_an_order_made_by_hand_after_a_refusal_is_another_state_of_things(
+    sales: Sales, database_url: str
+) -> None:
+    unapproved = "006A Won true true 1200.00 SGD 2026-03-02 - 001A 25 rep 12"
+    sales.sees(opportunities=unapproved)
+    assert sales.decide() == {"task": 1}
+    sales.sees(orders="O7 SO-7 C1 2026-03-02 SGD 1200.00 confirmed 006A")
+    assert sales.decide() == {"reference": 1, "task": 1}, "the task nobody has read yet says so"
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("SELECT FROM delivery.key_conflicts").fetchall() == []
+
+
 def test_what_revenue_recognition_must_look_at_is_told_and_taken_back(sales: Sales) -> None:
     sales.sees(opportunities=f"{WON} - - agent;side_letter")
     assert sales.decide() == {"revenue flags": 1, "task": 1}
@@ -383,7 +459,7 @@ def test_what_revenue_recognition_must_look_at_is_told_and_taken_back(sales: Sal
     sales.sees(opportunities=f"{WON} - - agent")
     assert sales.decide() == {"revenue flags": 1, "order": 1}
     sales.sees(opportunities=WON)
-    assert sales.decide() == {"revenue flags": 1}
+    assert sales.decide() == {"revenue flags": 1, "order": 1}, "anew, based on the deal as it is by now"
     sales.deliver()
     told = [effect.body["flags"] for effect in sales.salesforce.effects if effect.kind == "revenue_flags"]
     assert told == [""], "only the newest"

@@ -458,6 +458,15 @@ def test_a_renewal_that_is_paid_tells_its_deal_and_asks_for_its_booking_once(des
     assert [body["title"] for body in desk.bodies("task")] == [
         "Subscription S1: book the renewal, it is paid"
     ]
+    see(desk, draw, "back", refunds="R9 Q9 SGD 40.00 2027-02-03 succeeded")
+    assert desk.bodies("deal_renewed")[-1] == {
+        "opportunity_id": "006R",
+        "arr": "5460.00",
+        "renewal_date": "2027-01-31",
+    }
+    with psycopg.connect(desk.url) as connection:
+        [(state,)] = connection.execute("SELECT state FROM delivery.outbox WHERE kind = 'task'").fetchall()
+    assert state == "superseded", "nobody was asked yet, and nobody is"
 
 
 def test_what_lands_in_whatever_order_is_told(desk: Desk, draw: Draw) -> None:

@@ -74,8 +74,9 @@ ROWS: Mapping[str, tuple[str, Callable[[Body], Translated]]] = {
 """Kind of message -> what is written, and how its body says so. Nothing unknown is written: it stays as it is."""
 
 INVOICES, ACTIVITIES = "invoices", "payment_activities"
-ORDER = ("accounts", "opportunities", "renewals", INVOICES, ACTIVITIES, "subscriptions", "tasks")
-"""What others refer to is written first."""
+ORDER = ("accounts", INVOICES, "opportunities", "renewals", ACTIVITIES, "subscriptions", "tasks")
+"""What others refer to is written first, and of the rest what people wait for: how an invoice stands. (No deal is made
+here but renewals, which no invoice is of yet.)"""
 
 TASKS = "tasks"
 RENEWALS = "renewals"

@@ -36,6 +36,9 @@ TOO_LARGE_CODES = frozenset({"EXCEEDED_ID_LIMIT", "OPERATION_TOO_LARGE", "QUERY_
 AWAY_CODES = frozenset({"REQUEST_LIMIT_EXCEEDED", "SERVER_UNAVAILABLE", "SERVICE_UNAVAILABLE"})
 """Of a call as a whole: whatever was asked for, it would have been refused."""
 
+ROW_AWAY_CODES = frozenset({"REQUEST_LIMIT_EXCEEDED", "STORAGE_LIMIT_EXCEEDED"})
+"""Of a row: the organisation is at a limit, whatever the row says. That uses up none of its attempts."""
+
 ROW_RETRYABLE_CODES = RETRYABLE_CODES | {"INVALID_SESSION_ID"}
 """Of a row alone: a trigger's own session was over, not ours."""
 
@@ -110,6 +113,8 @@ def row_refused(errors: Sequence[Mapping[str, Any]]) -> Retryable | Rejected | U
     codes = [_telling_code(error) for error in errors]
     fields = sorted({str(name) for error in errors for name in error.get("fields") or () if _is_name(name)})
     named = ", ".join(codes) + (f" on {', '.join(fields)}" if fields else "")
+    if all(code in ROW_AWAY_CODES for code in codes):
+        return Away(f"Salesforce did not save the row ({named}); trying again later")
     if all(code in ROW_RETRYABLE_CODES for code in codes):
         return Retryable(f"Salesforce did not save the row ({named}); trying again later")
     reason = next((PARKED_CODES[code] for code in codes if code in PARKED_CODES), "TARGET_REJECTED")
