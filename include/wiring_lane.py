@@ -129,12 +129,11 @@ def _drain(store: Store, policy: "Policy", clients: Clients, seller: SellerOf) -
     from include.flows.decide_payment_status import decide_payment_status
     from include.flows.drain_inbox import Drain
 
-    def decide(tx: Transaction, looked: "Looked") -> None:
-        if looked.source == CRM:
+    def decide(tx: Transaction, looks: Sequence["Looked"]) -> None:
+        if deals := [one.native_id for one in looks if one.source == CRM]:
             today = wiring_effects.business_today()
-            decide_deals(tx, policy, seller(), today=today, opportunities=[looked.native_id])
-        else:
-            decide_payment_status(tx, looked, policy)
+            decide_deals(tx, policy, seller(), today=today, opportunities=deals)
+        decide_payment_status(tx, [one for one in looks if one.source != CRM], policy)
 
     lookups: dict[str, Lookup] = {
         "payments": StripeLookup(wiring.payments_client(), zone=wiring.ZONE),

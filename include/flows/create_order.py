@@ -16,7 +16,7 @@ from include.domain.money import major
 from include.flows.bill_schedule import bill_schedule, period_text, planned
 from include.flows.gate_deal import gate_deal, won_deal
 from include.flows.guard_stale import invoice_version, order_version
-from include.flows.put_message import Put, put_message, say
+from include.flows.put_message import Put, put_message, say, was_said
 from include.policy import Policy
 from include.ports import Row, Store, Transaction
 
@@ -155,7 +155,7 @@ def _reference(deal: Row) -> Message:
 def _flag(tx: Transaction, deal: Row, flags: Sequence[str]) -> list[str]:
     """Tell revenue recognition what it must look at; nothing, unless something was told before."""
     about: dict[str, Any] = {"target": CRM, "subject": _deal(deal), "kind": REVENUE}
-    if not flags and not tx.rows("newest_message", **about):
+    if not flags and not was_said(tx, **about):
         return []
     body = {"opportunity_id": deal["opportunity_id"], "flags": "; ".join(flags)}
     return _new(say(tx, Message(key="", body=body, **about)), "revenue flags")

@@ -1,6 +1,7 @@
 """Tells sales how an invoice stands, whenever one of its payments, refunds or disputes was looked at."""
 
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from include.domain.delivery import Message
@@ -9,12 +10,13 @@ from include.domain.payment_status import (
     ON_ITS_WAY,
     Applied,
     Standing,
+    Status,
     lost_of_share,
     of_deal,
     standing,
 )
 from include.flows.drain_inbox import Looked
-from include.flows.put_message import say
+from include.flows.put_message import say_all
 from include.flows.settle_renewal import settle_renewal
 from include.policy import Policy
 from include.ports import Row, Store, Transaction
@@ -39,43 +41,90 @@ SETTLED: Mapping[str, Literal["PAID", "WRITTEN_OFF"]] = {"PAID": "PAID", "WRITTE
 """Canonical status of the ERP by which nothing is owed any more."""
 
 Words = Mapping[str, Mapping[str, str]]
+Thing = tuple[str, str]
+"""Entity and id of what was looked at."""
 
 
-def decide_payment_status(tx: Transaction, looked: Looked, policy: Policy) -> int:
-    """Say how every invoice of the object stands now, and every deal of these; how many invoices that were.
+def decide_payment_status(tx: Transaction, looks: Sequence[Looked], policy: Policy) -> int:
+    """Say how every invoice of the objects stands now, and every deal of these; how many invoices that were.
 
     Everything is worked out anew from all that is known of the invoice, so an old event never overwrites a newer truth.
     """
-    words = policy.canonical_status
-    rows = tx.rows("invoices_of_object", entity=looked.entity, native_id=looked.native_id)
-    deals = set()
-    for row in rows:
-        _lock(tx, "invoices", row["invoice_id"])
-        for invoice, now in _standings(tx, "invoice_with_its_deal", words, invoice_id=row["invoice_id"]):
-            _say(tx, "invoice_status", f"invoices/{invoice['invoice_id']}", _told(invoice, now))
-            for one in (looked, *_returns(tx, looked)):
-                if one.facts and one.entity in TYPES:
-                    activity = _activity(one, invoice, words)
-                    _say(tx, "payment_activity", f"activities/{activity['id']}", activity)
-            deals.add(invoice["opportunity_id"])
-    for deal in sorted(deals - {None}):
-        _lock(tx, "opportunities", deal)
-        statuses = [now.status for _, now in _standings(tx, "invoices_of_deal", words, opportunity_id=deal)]
-        status = of_deal(statuses)
-        _say(tx, "deal_status", f"opportunities/{deal}", {"opportunity_id": deal, "status": status})
-        settle_renewal(tx, deal, policy, paid=status == "PAID")
-    return len(rows)
+    words, about = policy.canonical_status, _invoices_about(tx, looks)
+    invoice_ids = sorted({invoice_id for ids in about.values() for invoice_id in ids})
+    if not invoice_ids:
+        return 0
+    _lock(tx, "invoices", invoice_ids)
+    known = {
+        str(invoice["invoice_id"]): (invoice, now)
+        for invoice, now in _standings(tx, "invoices_with_their_deals", words, invoices=invoice_ids)
+    }
+    told = [
+        _message("invoice_status", f"invoices/{invoice_id}", _told(*one)) for invoice_id, one in known.items()
+    ]
+    say_all(
+        tx, [*told, *_activities(tx, looks, about, {name: row for name, (row, _) in known.items()}, words)]
+    )
+    _tell_deals(tx, sorted({row["opportunity_id"] for row, _ in known.values()} - {None}), policy)
+    return len(known)
 
 
-def _returns(tx: Transaction, looked: Looked) -> list[Looked]:
-    """A payment's refunds and disputes: of one seen before its payment nobody could say which invoice it is about."""
-    if looked.entity != "payments":
-        return []
-    rows = tx.rows("returns_of_payment", payment_id=looked.native_id)
-    return [
-        Looked(source=looked.source, entity=row["entity"], native_id=row["native_id"], facts=row)
+def _invoices_about(tx: Transaction, looks: Sequence[Looked]) -> dict[Thing, list[str]]:
+    found: defaultdict[Thing, list[str]] = defaultdict(list)
+    entities, ids = [one.entity for one in looks], [one.native_id for one in looks]
+    for row in tx.rows("invoices_of_objects", entities=entities, native_ids=ids):
+        found[row["entity"], row["native_id"]].append(str(row["invoice_id"]))
+    return found
+
+
+def _tell_deals(tx: Transaction, deals: Sequence[str], policy: Policy) -> None:
+    if not deals:
+        return
+    _lock(tx, "opportunities", deals)
+    statuses: defaultdict[str, list[Status]] = defaultdict(list)
+    for invoice, now in _standings(tx, "invoices_of_deals", policy.canonical_status, opportunities=deals):
+        statuses[str(invoice["opportunity_id"])].append(now.status)
+    told = {deal: of_deal(statuses[deal]) for deal in deals}
+    say_all(
+        tx,
+        [
+            _message("deal_status", f"opportunities/{deal}", {"opportunity_id": deal, "status": status})
+            for deal, status in told.items()
+        ],
+    )
+    for row in tx.rows("deals_that_renew", opportunities=deals):
+        deal = row["opportunity_id"]
+        settle_renewal(tx, deal, policy, paid=told[deal] == "PAID")
+
+
+def _activities(
+    tx: Transaction,
+    looks: Sequence[Looked],
+    about: Mapping[Thing, Sequence[str]],
+    invoices: Mapping[str, Row],
+    words: Words,
+) -> list[Message]:
+    """What happened, once for every object and invoice; and the refunds and disputes of a payment.
+
+    Of one that was seen before its payment nobody could say which invoice it is about.
+    """
+    payments = {one.native_id: one for one in looks if one.entity == PAYMENTS}
+    rows = tx.rows("returns_of_payments", payments=list(payments)) if payments else []
+    told: dict[str, Message] = {}
+    seen = [(one, about.get((one.entity, one.native_id), ())) for one in looks]
+    returned = [
+        (
+            Looked(source=PAYMENTS, entity=row["entity"], native_id=row["native_id"], facts=row),
+            about.get((PAYMENTS, row["payment_id"]), ()),
+        )
         for row in rows
     ]
+    for one, invoice_ids in [*seen, *returned]:
+        for invoice_id in invoice_ids:
+            if one.facts and one.entity in TYPES and invoice_id in invoices:
+                body = _activity(one, invoices[invoice_id], words)
+                told[body["id"]] = _message("payment_activity", f"activities/{body['id']}", body)
+    return list(told.values())
 
 
 def tell_landed(store: Store, policy: Policy, *, most: int = LANDED_AT_ONCE) -> int:
@@ -113,19 +162,23 @@ def _tell(tx: Transaction, entity: str, native_id: str, policy: Policy) -> None:
     tx.rows("lock_object", source=PAYMENTS, entity=entity, native_id=native_id)
     known = tx.rows("newest_word", entity=entity, native_id=native_id)  # none: a later look found it gone
     facts = known[0] if known else {}
-    decide_payment_status(
-        tx, Looked(source=PAYMENTS, entity=entity, native_id=native_id, facts=facts), policy
-    )
+    looked = Looked(source=PAYMENTS, entity=entity, native_id=native_id, facts=facts)
+    decide_payment_status(tx, [looked], policy)
 
 
-def _standings(tx: Transaction, query: str, words: Words, **wanted: str) -> Iterator[tuple[Row, Standing]]:
-    for invoice in tx.rows(query, **wanted):
-        money = tx.rows("money_of_invoice", invoice_id=invoice["invoice_id"])
-        yield invoice, standing_of(invoice, money, words)
+def _standings(
+    tx: Transaction, query: str, words: Words, **wanted: Sequence[str]
+) -> Iterator[tuple[Row, Standing]]:
+    invoices = tx.rows(query, **{name: list(values) for name, values in wanted.items()})
+    money: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in tx.rows("money_of_invoices", invoices=[invoice["invoice_id"] for invoice in invoices]):
+        money[row["invoice_id"]].append(row)
+    for invoice in invoices:
+        yield invoice, standing_of(invoice, money[invoice["invoice_id"]], words)
 
 
 def standing_of(invoice: Row, money: list[Row], words: Words) -> Standing:
-    """How an invoice stands: `invoice` a row of delivery.invoices, `money` the rows of `money_of_invoice`."""
+    """How an invoice stands: `invoice` a row of delivery.invoices, `money` its rows of `money_of_invoices`."""
     state = invoice_state(invoice, words)
     return standing(
         gross_minor=invoice["gross_minor"],
@@ -202,10 +255,11 @@ def _activity(looked: Looked, invoice: Row, words: Words) -> dict[str, Any]:
     }
 
 
-def _lock(tx: Transaction, entity: str, native_id: str) -> None:
-    """Whoever decides about this at the same time waits, and then reads what we decided."""
-    tx.rows("lock_object", source="tieout", entity=entity, native_id=native_id)
+def _lock(tx: Transaction, entity: str, native_ids: Sequence[str]) -> None:
+    """Whoever decides about one of these at the same time waits, and then reads what we decided."""
+    about = {"sources": ["tieout"] * len(native_ids), "entities": [entity] * len(native_ids)}
+    tx.rows("lock_objects", **about, native_ids=list(native_ids))
 
 
-def _say(tx: Transaction, kind: str, subject: str, body: dict[str, Any]) -> None:
-    say(tx, Message(key="", kind=kind, target=TARGET, subject=subject, body=body))
+def _message(kind: str, subject: str, body: dict[str, Any]) -> Message:
+    return Message(key="", kind=kind, target=TARGET, subject=subject, body=body)

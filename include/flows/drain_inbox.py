@@ -55,7 +55,9 @@ class Looked:
     facts: Mapping[str, Any]
 
 
-Decide = Callable[[Transaction, Looked], None]
+Decide = Callable[[Transaction, Sequence[Looked]], None]
+"""What follows from objects that were looked at, whatever they are, inside the transaction that keeps the looks."""
+
 Thing = tuple[str, str, str]
 
 
@@ -139,27 +141,43 @@ def _look(drain: Drain, thing: Thing, hints: Sequence[Row]) -> _Sight:
 
 
 def _answers(drain: Drain, sights: Sequence[_Sight]) -> list[_Answer]:
-    """Decide what follows, object by object. Their rows are judged together: of many it takes as long as of one."""
+    """What became of each. Their rows are judged together, and what follows is decided together: of many it takes
+    little longer than of one. When that fails, each is decided alone, so that one spoils nothing but itself.
+    """
+    judged = [_judged(sight, wrong) for sight, wrong in zip(sights, _wrongs(sights), strict=True)]
+    good = [sight for sight in judged if sight.answer.state == "done"]
+    answers = {sight.thing: sight.answer for sight in judged}
+    if good:
+        try:
+            _decide(drain, good)
+        except Exception:  # noqa: BLE001 - it was rolled back; whose fault it is shows when each is decided alone
+            answers |= {sight.thing: _decide_alone(drain, sight) for sight in good}
+    for sight in judged:
+        if answers[sight.thing].state != "done":
+            with drain.store.transaction() as tx:
+                _finish(tx, [(hint, answers[sight.thing]) for hint in sight.hints], drain.pace)
+    return list(answers.values())
+
+
+def _wrongs(sights: Sequence[_Sight]) -> list[str]:
     wrong: dict[Thing, str] = {}
     for entity in {sight.thing[1] for sight in sights if sight.row is not None}:
         some = [sight for sight in sights if sight.row is not None and sight.thing[1] == entity]
         failures = failures_of(entity, [sight.row for sight in some if sight.row is not None])
         wrong |= {some[place].thing: "; ".join(map(str, found)) for place, found in failures.items()}
-    return [_answer(drain, sight, wrong.get(sight.thing)) for sight in sights]
+    return [wrong.get(sight.thing, "") for sight in sights]
 
 
-def _answer(drain: Drain, sight: _Sight, wrong: str | None) -> _Answer:
-    answer = sight.answer
-    if wrong:
-        answer = _dead(Rejected(f"{sight.place}: {wrong}"))
-    if answer.state == "done":
-        try:
-            return _decide(drain, sight)
-        except Exception as error:  # noqa: BLE001 - it was rolled back, and the others are decided all the same
-            answer = _stopped(sight.thing, error)
-    with drain.store.transaction() as tx:
-        _finish(tx, sight.hints, answer, drain.pace)
-    return answer
+def _judged(sight: _Sight, wrong: str) -> _Sight:
+    return sight._replace(answer=_dead(Rejected(f"{sight.place}: {wrong}"))) if wrong else sight
+
+
+def _decide_alone(drain: Drain, sight: _Sight) -> _Answer:
+    try:
+        _decide(drain, [sight])
+    except Exception as error:  # noqa: BLE001 - it was rolled back, and the others are decided all the same
+        return _stopped(sight.thing, error)
+    return sight.answer
 
 
 def _stopped(thing: Thing, wrong: Exception) -> _Answer:
@@ -176,31 +194,35 @@ def _dead(never: Rejected) -> _Answer:
     return _Answer("dead", str(never)[:500])
 
 
-def _decide(drain: Drain, sight: _Sight) -> _Answer:
+def _decide(drain: Drain, sights: Sequence[_Sight]) -> None:
     """Keep what was seen, what follows from it and that the hints are answered, in one transaction."""
+    sources, entities, native_ids = (list(part) for part in zip(*(one.thing for one in sights), strict=True))
+    with drain.store.transaction() as tx:
+        tx.rows("lock_objects", sources=sources, entities=entities, native_ids=native_ids)
+        fresh = [looked for sight in sights if keep_look(tx, sight.look, looked := _looked(sight))]
+        if fresh:
+            drain.decide(tx, fresh)
+        _finish(tx, [(hint, sight.answer) for sight in sights for hint in sight.hints], drain.pace)
+
+
+def _looked(sight: _Sight) -> Looked:
     source, entity, native_id = sight.thing
     # The hash by which the same row is known once it has landed, and by which a decision is known to be stale.
     facts = typed(ENTITIES[entity], row) | {"row_hash": sha256(row)} if (row := sight.row) is not None else {}
-    looked = Looked(source=source, entity=entity, native_id=native_id, facts=facts)
-    with drain.store.transaction() as tx:
-        tx.rows("lock_object", source=source, entity=entity, native_id=native_id)
-        if keep_look(tx, sight.look, looked):
-            drain.decide(tx, looked)
-        _finish(tx, sight.hints, sight.answer, drain.pace)
-    return sight.answer
+    return Looked(source=source, entity=entity, native_id=native_id, facts=facts)
 
 
-def _finish(tx: Transaction, hints: Sequence[Row], answer: _Answer, pace: Pace) -> None:
+def _finish(tx: Transaction, answered: Sequence[tuple[Row, _Answer]], pace: Pace) -> None:
     tx.run(
         "finish_hints",
-        hints=[hint["hint_id"] for hint in hints],
-        fences=[hint["fence"] for hint in hints],
-        states=[answer.state] * len(hints),
-        reasons=[answer.reason if answer.state == "dead" else None] * len(hints),
+        hints=[hint["hint_id"] for hint, _ in answered],
+        fences=[hint["fence"] for hint, _ in answered],
+        states=[answer.state for _, answer in answered],
+        reasons=[answer.reason if answer.state == "dead" else None for _, answer in answered],
         waits=[
             pace.wait(attempts=hint["attempts"], key=f"{hint['hint_id']}")
             if answer.state == "new"
             else timedelta()
-            for hint in hints
+            for hint, answer in answered
         ],
     )

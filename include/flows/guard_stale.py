@@ -18,7 +18,9 @@ def order_version(deal: Row) -> str:
 
 def invoice_version(deal: Row) -> str:
     """What an invoice is based on: that its deal is won, and of whom. Prices are those of the order by then."""
-    both = {str(deal[name]).lower() for name in ("is_won", "is_closed")}  # of a table, or of a row on its way there
+    both = {
+        str(deal[name]).lower() for name in ("is_won", "is_closed")
+    }  # of a table, or of a row on its way there
     won = "won" if both == {"true"} else "not won"
     return f"{won}/{deal['account_id']}/{deal['currency']}"
 

@@ -19,7 +19,7 @@ def owed_now(tx: Transaction, invoice_id: str, policy: Policy) -> int:
         return 0
     [invoice] = found
     words = policy.canonical_status
-    money = tx.rows("money_of_invoice", invoice_id=invoice_id)
+    money = tx.rows("money_of_invoices", invoices=[invoice_id])
     states = [(one, payment_state(one, words)) for one in money]
     state, now = invoice_state(invoice, words), standing_of(invoice, money, words)
     if invoice["disputed"] or _is_contested(money, policy) or not _is_open(state, now):

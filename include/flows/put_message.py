@@ -1,6 +1,7 @@
 """Decides an effect: its message goes into the outbox in the transaction of the decision, once by its key."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, NamedTuple
 
@@ -65,15 +66,67 @@ def say(tx: Transaction, message: Message) -> Put:
     Its key is made here, by its place in the line of what was said about its subject. What is said of something must be
     read after it is locked (`lock_object`): of two who read at once, the later one would not know the other's news.
     """
-    [last] = tx.rows("newest_message", target=message.target, subject=message.subject, kind=message.kind) or [
-        {"body_sha256": None, "state": "superseded", "reason": None, "said": 0}
-    ]
-    if last["body_sha256"] == message.body_sha256 and last["state"] != "superseded":
+    return say_all(tx, [message])[0]
+
+
+def was_said(tx: Transaction, *, target: str, subject: str, kind: str) -> bool:
+    """Whether anything was ever said about a subject."""
+    return bool(tx.rows("newest_messages", targets=[target], subjects=[subject], kinds=[kind]))
+
+
+def say_all(tx: Transaction, messages: Sequence[Message]) -> list[Put]:
+    """As `say`, of many at once, each of another subject or kind; in the order of the messages."""
+    if not messages:
+        return []
+    rows = tx.rows(
+        "newest_messages",
+        targets=[message.target for message in messages],
+        subjects=[message.subject for message in messages],
+        kinds=[message.kind for message in messages],
+    )
+    last = {row["place"] - 1: row for row in rows}
+    puts = [_put_of(message, last.get(place)) for place, message in enumerate(messages)]
+    _queue_all(
+        tx,
+        [
+            replace(
+                message,
+                key=key_of(message.kind, message.subject, last[place]["said"] + 1 if place in last else 1),
+            )
+            for place, (message, put) in enumerate(zip(messages, puts, strict=True))
+            if put.what == "new"
+        ],
+    )
+    return puts
+
+
+def _put_of(message: Message, last: Row | None) -> Put:
+    if last and last["body_sha256"] == message.body_sha256 and last["state"] != "superseded":
         return Put("known", last["state"], None)
-    if last["reason"] == HELD_BACK:
+    if last and last["reason"] == HELD_BACK:
         return Put("held", last["state"], None)
-    key = key_of(message.kind, message.subject, last["said"] + 1)
-    return put_message(tx, replace(message, key=key, newest_only=True))
+    return Put("new", "queued", None)
+
+
+def _queue_all(tx: Transaction, news: Sequence[Message]) -> None:
+    if not news:
+        return
+    told = [
+        {
+            "place": place,
+            "key": message.key,
+            "kind": message.kind,
+            "target": message.target,
+            "subject": message.subject,
+            "body": dict(message.body),
+            "body_sha256": message.body_sha256,
+            "based_on": message.based_on,
+        }
+        for place, message in enumerate(news)
+    ]
+    if len(tx.rows("put_messages", told={"messages": told})) < len(news):
+        raise Retryable(f"{news[0].subject}: others say how it is at this moment; trying again later")
+    tx.run("supersede_older", keys=[message.key for message in news])
 
 
 def _what(message: Message, known: Row | None) -> What:
@@ -104,5 +157,5 @@ def _queue(tx: Transaction, message: Message, *, revision: int) -> bool:
         newest_only=message.newest_only,
     )
     if queued and message.newest_only:
-        tx.run("supersede_older", key=message.key)
+        tx.run("supersede_older", keys=[message.key])
     return bool(queued)

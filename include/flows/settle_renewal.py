@@ -7,7 +7,7 @@ from include.domain.delivery import Message, key_of
 from include.domain.money import major
 from include.domain.subscriptions import AMENDMENT_TYPES, Amendment, life_of
 from include.flows.ask_renewal import CRM
-from include.flows.put_message import put_message, say
+from include.flows.put_message import put_message, say, was_said
 from include.flows.recalculate_arr import amendment_of, subscription_of
 from include.policy import Policy
 from include.ports import Row, Transaction
@@ -49,7 +49,7 @@ def settle_renewal(tx: Transaction, opportunity_id: str, policy: Policy, *, paid
         "kind": "deal_renewed",
         "subject": f"opportunities/{opportunity_id}",
     }
-    if not paid and not tx.rows("newest_message", **about):
+    if not paid and not was_said(tx, **about):
         return True
     booked = any(one.type == "RENEW" and one.effective_on >= on for one in amendments)
     renewal = Amendment(amendment_id="", sequence=0, type="RENEW", effective_on=on)

@@ -13,6 +13,17 @@ VALUES (
 )
 ON CONFLICT DO NOTHING;
 
+-- name: put_messages
+-- Many at once, each of which is new. Gives back those that were.
+INSERT INTO delivery.outbox (key, kind, target, subject, body, body_sha256, based_on, newest_only)
+SELECT key, kind, target, subject, body, body_sha256, based_on, true
+FROM jsonb_to_recordset(%(told)s::jsonb -> 'messages') AS told (
+    place int, key text, kind text, target text, subject text, body jsonb, body_sha256 text, based_on text
+)
+ORDER BY place
+ON CONFLICT DO NOTHING
+RETURNING key;
+
 -- name: withdraw_message
 -- What was decided and surely had no effect yet.
 UPDATE delivery.outbox SET state = 'superseded', reason = NULL, finished_at = ops.clock()
@@ -26,7 +37,7 @@ ON CONFLICT DO NOTHING;
 -- What says how something was, and has surely not arrived, need not leave any more. What is on its way finishes first.
 UPDATE delivery.outbox AS older SET state = 'superseded', finished_at = ops.clock()
 FROM delivery.outbox AS newer
-WHERE newer.key = %(key)s AND newer.state = 'queued' AND older.target = newer.target AND older.subject = newer.subject AND older.kind = newer.kind
+WHERE newer.key = ANY (%(keys)s) AND newer.state = 'queued' AND older.target = newer.target AND older.subject = newer.subject AND older.kind = newer.kind
     AND older.newest_only AND older.message_id < newer.message_id AND older.state = 'queued';
 
 -- name: take_messages

@@ -18,6 +18,15 @@ RETURNING hint.hint_id, hint.fence, hint.source, hint.entity, hint.native_id, hi
 -- name: lock_object
 SELECT pg_advisory_xact_lock(hashtextextended(%(source)s || '/' || %(entity)s || '/' || %(native_id)s, 0));
 
+-- name: lock_objects
+-- One after another in their order: whoever locks several never waits in a circle.
+SELECT pg_advisory_xact_lock(hashtextextended(source || '/' || entity || '/' || native_id, 0))
+FROM (
+    SELECT * FROM unnest(%(sources)s::text[], %(entities)s::text[], %(native_ids)s::text[])
+        AS told (source, entity, native_id)
+    ORDER BY source, entity, native_id OFFSET 0
+) AS thing;
+
 -- name: next_look
 SELECT nextval('delivery.looks') AS look, ops.clock() AS looked_at;
 
@@ -41,53 +50,71 @@ FROM unnest(
 ) AS done (hint_id, fence, state, reason, wait)
 WHERE hint.hint_id = done.hint_id AND hint.fence = done.fence AND hint.state = 'taken';
 
--- name: invoices_of_object
--- The invoices an object is about: those its payment says, and those the newest published run posted it to; the one a
+-- name: invoices_of_objects
+-- The invoices each object is about: those its payment says, and those the newest published run posted it to; the one a
 -- credit note is of; an invoice itself.
-WITH payment AS (
-    SELECT CASE %(entity)s WHEN 'payments' THEN %(native_id)s ELSE (
-        SELECT payment_id FROM delivery.returns WHERE entity = %(entity)s AND native_id = %(native_id)s
+WITH wanted AS (
+    SELECT DISTINCT entity, native_id
+    FROM unnest(%(entities)s::text[], %(native_ids)s::text[]) AS told (entity, native_id)
+), payment AS MATERIALIZED (
+    SELECT entity, native_id, CASE entity WHEN 'payments' THEN native_id ELSE (
+        SELECT payment_id FROM delivery.returns
+        WHERE returns.entity = wanted.entity AND returns.native_id = wanted.native_id
     ) END AS payment_id
+    FROM wanted
 ), newest AS (
     SELECT run_id FROM recon.runs WHERE state = 'published' ORDER BY as_of DESC, computed_at DESC LIMIT 1
 )
-SELECT invoice_id FROM delivery.payments JOIN payment ON payment_id = native_id WHERE invoice_id IS NOT NULL
+SELECT payment.entity, payment.native_id, known.invoice_id
+FROM payment CROSS JOIN LATERAL (SELECT invoice_id FROM delivery.payments WHERE native_id = payment.payment_id) AS known
+WHERE known.invoice_id IS NOT NULL
 UNION
-SELECT side_b_id FROM recon.matches JOIN newest USING (run_id) JOIN payment ON side_a_id = payment_id
+SELECT payment.entity, payment.native_id, side_b_id
+FROM payment JOIN recon.matches ON side_a_id = payment_id JOIN newest USING (run_id)
 WHERE recon = 'R3' AND side_a_type = 'payment' AND side_b_type = 'invoice' AND matches.state = 'posted'
 UNION
-SELECT invoice_id FROM canonical.credit_notes
-WHERE %(entity)s = 'credit_notes' AND native_id = %(native_id)s AND superseded_in IS NULL AND invoice_id IS NOT NULL
+SELECT wanted.entity, wanted.native_id, note.invoice_id
+FROM wanted JOIN canonical.credit_notes AS note ON note.native_id = wanted.native_id AND note.superseded_in IS NULL
+WHERE wanted.entity = 'credit_notes' AND note.invoice_id IS NOT NULL
 UNION
-SELECT %(native_id)s WHERE %(entity)s = 'invoices'
-ORDER BY 1;
+SELECT entity, native_id, native_id FROM wanted WHERE entity = 'invoices'
+ORDER BY 1, 2, 3;
 
--- name: invoice_with_its_deal
-SELECT * FROM delivery.invoices WHERE invoice_id = %(invoice_id)s;
+-- name: invoices_with_their_deals
+SELECT known.* FROM unnest(%(invoices)s::text[]) AS wanted (invoice_id)
+CROSS JOIN LATERAL (SELECT * FROM delivery.invoices WHERE invoice_id = wanted.invoice_id) AS known
+ORDER BY known.invoice_id;
 
--- name: invoices_of_deal
-SELECT * FROM delivery.invoices WHERE opportunity_id = %(opportunity_id)s ORDER BY invoice_id;
+-- name: invoices_of_deals
+SELECT known.* FROM unnest(%(opportunities)s::text[]) AS wanted (opportunity_id)
+CROSS JOIN LATERAL (SELECT * FROM delivery.invoices WHERE opportunity_id = wanted.opportunity_id) AS known
+ORDER BY known.invoice_id;
 
--- name: money_of_invoice
--- Every payment for an invoice, with its share: what a run posted of it, else all of it. Which payments these are is
+-- name: money_of_invoices
+-- Every payment for each invoice, with its share: what a run posted of it, else all of it. Which payments these are is
 -- found first, by what each says and by what was posted, so that no other payment is ever read.
-WITH newest AS (
+WITH wanted AS (
+    SELECT DISTINCT invoice_id FROM unnest(%(invoices)s::text[]) AS told (invoice_id)
+), newest AS (
     SELECT run_id FROM recon.runs WHERE state = 'published' ORDER BY as_of DESC, computed_at DESC LIMIT 1
 ), posted AS (
-    SELECT side_a_id AS payment_id, sum(amount_minor + residual_minor)::bigint AS minor
+    SELECT side_b_id AS invoice_id, side_a_id AS payment_id, sum(amount_minor + residual_minor)::bigint AS minor
     FROM recon.matches JOIN newest USING (run_id)
-    WHERE recon = 'R3' AND side_b_type = 'invoice' AND side_b_id = %(invoice_id)s AND matches.state = 'posted'
-    GROUP BY side_a_id
+    WHERE recon = 'R3' AND side_b_type = 'invoice' AND side_b_id = ANY (%(invoices)s::text[])
+        AND matches.state = 'posted'
+    GROUP BY side_b_id, side_a_id
 ), concerned AS MATERIALIZED (
-    SELECT native_id AS payment_id FROM delivery.payments WHERE invoice_id = %(invoice_id)s
+    SELECT wanted.invoice_id, paid.native_id AS payment_id
+    FROM wanted
+    CROSS JOIN LATERAL (SELECT native_id FROM delivery.payments WHERE invoice_id = wanted.invoice_id) AS paid
     UNION
-    SELECT payment_id FROM posted
+    SELECT invoice_id, payment_id FROM posted
 ), payment AS MATERIALIZED (
-    SELECT known.* FROM concerned
+    SELECT concerned.invoice_id AS of_invoice, known.* FROM concerned
     CROSS JOIN LATERAL (SELECT * FROM delivery.payments WHERE native_id = concerned.payment_id) AS known
 )
-SELECT payment.native_id AS payment_id, payment.status, payment.currency, payment.amount_minor AS paid_minor,
-    coalesce(posted.minor, payment.amount_minor) AS amount_minor, coalesce((
+SELECT payment.of_invoice AS invoice_id, payment.native_id AS payment_id, payment.status, payment.currency,
+    payment.amount_minor AS paid_minor, coalesce(posted.minor, payment.amount_minor) AS amount_minor, coalesce((
         SELECT jsonb_agg(jsonb_build_object('invoice_id', invoice_id, 'minor', minor) ORDER BY invoice_id)
         FROM (
             SELECT side_b_id AS invoice_id, sum(amount_minor + residual_minor)::bigint AS minor
@@ -100,22 +127,30 @@ SELECT payment.native_id AS payment_id, payment.status, payment.currency, paymen
         'entity', returned.entity, 'status', returned.status, 'amount_minor', returned.amount_minor
     ) ORDER BY returned.entity, returned.native_id) FILTER (WHERE returned.native_id IS NOT NULL), '[]') AS returns
 FROM payment
-LEFT JOIN posted ON posted.payment_id = payment.native_id
+LEFT JOIN posted ON posted.payment_id = payment.native_id AND posted.invoice_id = payment.of_invoice
 LEFT JOIN LATERAL (
     SELECT * FROM delivery.returns WHERE returns.payment_id = payment.native_id
 ) AS returned ON true
-GROUP BY payment.native_id, payment.status, payment.currency, posted.minor, payment.amount_minor
-ORDER BY payment.native_id;
+GROUP BY payment.of_invoice, payment.native_id, payment.status, payment.currency, posted.minor, payment.amount_minor
+ORDER BY payment.of_invoice, payment.native_id;
 
--- name: returns_of_payment
-SELECT entity, native_id, currency, amount_minor, status FROM delivery.returns
-WHERE payment_id = %(payment_id)s ORDER BY entity, native_id;
+-- name: returns_of_payments
+SELECT known.payment_id, known.entity, known.native_id, known.currency, known.amount_minor, known.status
+FROM unnest(%(payments)s::text[]) AS wanted (payment_id)
+CROSS JOIN LATERAL (SELECT * FROM delivery.returns WHERE payment_id = wanted.payment_id) AS known
+ORDER BY known.payment_id, known.entity, known.native_id;
 
--- name: newest_message
--- What was last said about a subject, and how often anything was.
-SELECT body_sha256, state, reason, count(*) OVER () AS said
-FROM delivery.outbox WHERE target = %(target)s AND subject = %(subject)s AND kind = %(kind)s
-ORDER BY message_id DESC LIMIT 1;
+-- name: newest_messages
+-- What was last said about each subject, and how often anything was; nothing of those nothing was said about.
+SELECT wanted.place::int AS place, last.body_sha256, last.state, last.reason, last.said
+FROM unnest(%(targets)s::text[], %(subjects)s::text[], %(kinds)s::text[])
+    WITH ORDINALITY AS wanted (target, subject, kind, place)
+CROSS JOIN LATERAL (
+    SELECT body_sha256, state, reason, count(*) OVER () AS said
+    FROM delivery.outbox AS told
+    WHERE told.target = wanted.target AND told.subject = wanted.subject AND told.kind = wanted.kind
+    ORDER BY message_id DESC LIMIT 1
+) AS last;
 
 -- name: newest_batch
 SELECT coalesce(max(batch), 0) AS batch FROM ops.batches;

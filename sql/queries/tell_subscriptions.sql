@@ -78,6 +78,11 @@ WHERE deal.superseded_in IS NULL AND deal.renewal_key ^@ (%(subscription_id)s ||
     AND deal.renewal_key ~ '/[0-9]{4}-[0-9]{2}-[0-9]{2}$' AND left(deal.renewal_key, -11) = %(subscription_id)s
 ORDER BY deal.native_id;
 
+-- name: deals_that_renew
+SELECT native_id AS opportunity_id FROM canonical.opportunities
+WHERE native_id = ANY (%(opportunities)s::text[]) AND superseded_in IS NULL AND renewal_key IS NOT NULL
+ORDER BY native_id;
+
 -- name: subscription_renewed_by
 -- The subscription a deal renews, by the key we gave the deal: the subscription's id and the day.
 WITH renewal AS (

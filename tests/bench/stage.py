@@ -30,7 +30,7 @@ from tests.bench.places import BENCH
 HOME = Home(BENCH / "live")
 SEED, SIZE = 11, 1_000
 LOOK_S = 0.01
-INVOICES = 100
+INVOICES = 1_000
 GIVE_UP_S, HEALTHY_S = 60.0, 600.0
 FLOOR_DAG = "bench_floor"
 LANE_DAG = "fast_lane"

@@ -143,7 +143,7 @@ def test_a_won_deal_is_ordered_billed_and_told_of_its_order(platform: Platform) 
     assert platform.act() == {}
     [deal] = platform.asked(f"SELECT ERP_Order_Id__c FROM Opportunity WHERE Id = '{DEAL}'")
     with platform.store.transaction() as tx:
-        [invoice] = tx.rows("invoices_of_deal", opportunity_id=DEAL)
+        [invoice] = tx.rows("invoices_of_deals", opportunities=[DEAL])
     assert deal["ERP_Order_Id__c"]
     assert invoice["gross_minor"] > 120_000, "the order's net and the tax of its customer"
 
@@ -167,7 +167,7 @@ def test_a_deal_of_which_everything_is_recorded_passes_every_check_and_is_billed
     platform.read()
     assert platform.act() == {}
     with store.transaction() as tx:
-        invoices = tx.rows("invoices_of_deal", opportunity_id=DEAL)
+        invoices = tx.rows("invoices_of_deals", opportunities=[DEAL])
     assert [invoice["gross_minor"] for invoice in invoices] == [109_00, 109_00], (
         "SGD 100.00 and 9 % tax, twice"
     )
@@ -232,7 +232,7 @@ def test_a_deal_that_fails_is_one_task_that_says_why_and_neither_order_nor_invoi
     assert "the lines come to 1199.00 SGD, the deal says 1200.00 SGD" in str(task["Description"])
     platform.read()
     with store.transaction() as tx:
-        assert tx.rows("invoices_of_deal", opportunity_id=DEAL) == []
+        assert tx.rows("invoices_of_deals", opportunities=[DEAL]) == []
 
 
 def test_an_invoice_that_is_overdue_is_its_owners_task_once(platform: Platform) -> None:
@@ -254,7 +254,7 @@ def test_sales_see_the_invoice_and_the_deal_paid(platform: Platform) -> None:
         platform.act()
     platform.read()
     with platform.store.transaction() as tx:
-        [invoice] = tx.rows("invoices_of_deal", opportunity_id=DEAL)
+        [invoice] = tx.rows("invoices_of_deals", opportunities=[DEAL])
         facts = {
             "currency": "SGD",
             "amount_minor": invoice["gross_minor"],
@@ -264,7 +264,7 @@ def test_sales_see_the_invoice_and_the_deal_paid(platform: Platform) -> None:
         look = {"source": "payments", "entity": "payments", "native_id": "pi_1"}
         now = tx.rows("next_look")[0]
         tx.run("keep_look", **look, **now, gone=False, facts=facts, facts_sha256="")
-        decide_payment_status(tx, Looked(**look, facts=facts), POLICY)
+        decide_payment_status(tx, [Looked(**look, facts=facts)], POLICY)
     assert set(platform.deliver()) == {"confirmed"}
     [shown] = platform.asked("SELECT Payment_Status__c, Open_Amount__c FROM Invoice__c")
     assert (shown["Payment_Status__c"], shown["Open_Amount__c"]) == ("PAID", 0)

@@ -1,6 +1,6 @@
 """Sales see how an invoice stands: whatever payments, refunds and disputes tell, in whatever order, however often."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -80,8 +80,8 @@ class Desk:
     def drain(self) -> dict[str, int]:
         pace = POLICY.delivery.pace
 
-        def decide(tx: Any, looked: Any) -> None:
-            decide_payment_status(tx, looked, POLICY)
+        def decide(tx: Any, looks: Any) -> None:
+            decide_payment_status(tx, looks, POLICY)
 
         return dict(drain_inbox(Drain(self.store, {"stripe": self.platform}, decide, pace)))
 
@@ -246,9 +246,9 @@ def test_a_decision_that_fails_costs_its_object_alone(
     desk.hint("payments", "P")
     desk.hint("payments", "Q")
 
-    def broken(tx: Transaction, looked: Looked) -> None:
-        decide_payment_status(tx, looked, POLICY)
-        if looked.native_id == "P":
+    def broken(tx: Transaction, looks: Sequence[Looked]) -> None:
+        decide_payment_status(tx, looks, POLICY)
+        if any(looked.native_id == "P" for looked in looks):
             raise trouble
 
     pace = Pace(
@@ -490,7 +490,7 @@ def test_of_two_who_decide_at_once_the_later_knows_what_the_earlier_saw(desk: De
         told = {"currency": "SGD", **facts}
         thing = {"source": "stripe", "entity": entity, "native_id": native_id}
         tx.run("keep_look", **thing, **tx.rows("next_look")[0], gone=False, facts=told, facts_sha256="")
-        decide_payment_status(tx, Looked(**thing, facts=told), POLICY)
+        decide_payment_status(tx, [Looked(**thing, facts=told)], POLICY)
 
     def refund() -> None:
         with desk.store.transaction() as tx:

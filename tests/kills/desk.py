@@ -1,6 +1,6 @@
 """The platform as one process runs it: a store, the clients of three systems, and the four recipes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -105,8 +105,8 @@ class Desk:
     def drain(self) -> int:
         """Answer the hints that are due; how many objects were looked at."""
 
-        def decide(tx: Transaction, looked: Looked) -> None:
-            decide_payment_status(tx, looked, self.policy)
+        def decide(tx: Transaction, looks: Sequence[Looked]) -> None:
+            decide_payment_status(tx, looks, self.policy)
 
         lookups = {"payments": StripeLookup(self.payments, zone=ZONE)}
         return sum(drain_inbox(Drain(self.store, lookups, decide, self.policy.delivery.pace)).values())
