@@ -49,31 +49,25 @@ def reconcile_world(
     Fatal when a proof fails.
     """
     with PostgresStore(database_url).keeping() as store:
-        return _reconciled(store, world, as_of=as_of, out=out, buckets=buckets, step=step, warn=warn)
-
-
-def _reconciled(
-    store: PostgresStore, world: Path, *, as_of: date, out: Path, buckets: int, step: Say, warn: Say
-) -> Outcome:
-    good = quarantined = 0
-    for source in _sources(world):
-        for note in source.notes():
-            warn(note)
-        for entity in source.entities:
-            step(f"reading {entity}")
-            pull_changes(source, store, entity=entity)
-            check_completeness(source, store, entity=entity)
-            landed = land_records(source, store, entity=entity)
-            good, quarantined = good + landed.good, quarantined + landed.quarantined
-            for complaint in landed.complaints:
-                warn(complaint)
-    if not good:
-        raise NothingUsable(f"{world} holds no row that can be used ({quarantined} quarantined)")
-    step("reconciling")
-    run = reconcile(store, as_of=as_of, policy=load_policy(), buckets=buckets)
-    write_results(store, run, out)
-    publish_run(store, as_of=as_of)
-    return Outcome(run, good, quarantined)
+        good = quarantined = 0
+        for source in _sources(world):
+            for note in source.notes():
+                warn(note)
+            for entity in source.entities:
+                step(f"reading {entity}")
+                pull_changes(source, store, entity=entity)
+                check_completeness(source, store, entity=entity)
+                landed = land_records(source, store, entity=entity)
+                good, quarantined = good + landed.good, quarantined + landed.quarantined
+                for complaint in landed.complaints:
+                    warn(complaint)
+        if not good:
+            raise NothingUsable(f"{world} holds no row that can be used ({quarantined} quarantined)")
+        step("reconciling")
+        run = reconcile(store, as_of=as_of, policy=load_policy(), buckets=buckets)
+        write_results(store, run, out)
+        publish_run(store, as_of=as_of)
+        return Outcome(run, good, quarantined)
 
 
 def _sources(world: Path) -> list[WorldSource | BankSource]:

@@ -54,8 +54,8 @@ def create_order(
     for start in range(0, len(due), DEALS_AT_ONCE):
         some = sorted(due[start : start + DEALS_AT_ONCE])
         with store.transaction() as tx:
-            for native_id in some:
-                tx.rows("lock_object", source=CRM, entity="opportunities", native_id=native_id)
+            about = {"sources": [CRM] * len(some), "entities": ["opportunities"] * len(some)}
+            tx.rows("lock_objects", **about, native_ids=some)
             done += _decide_some(tx, policy, billing, today=today, opportunities=some)
     with store.transaction() as tx:
         return done + bill_schedule(tx, policy, today=today)

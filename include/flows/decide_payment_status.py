@@ -55,18 +55,15 @@ def decide_payment_status(tx: Transaction, looks: Sequence[Looked], policy: Poli
     if not invoice_ids:
         return 0
     _lock(tx, "invoices", invoice_ids)
-    known = {
-        str(invoice["invoice_id"]): (invoice, now)
-        for invoice, now in _standings(tx, "invoices_with_their_deals", words, invoices=invoice_ids)
-    }
+    stood = list(_standings(tx, "invoices_with_their_deals", words, invoices=invoice_ids))
+    invoices = {str(invoice["invoice_id"]): invoice for invoice, _ in stood}
     told = [
-        _message("invoice_status", f"invoices/{invoice_id}", _told(*one)) for invoice_id, one in known.items()
+        _message("invoice_status", f"invoices/{invoice['invoice_id']}", _told(invoice, now))
+        for invoice, now in stood
     ]
-    say_all(
-        tx, [*told, *_activities(tx, looks, about, {name: row for name, (row, _) in known.items()}, words)]
-    )
-    _tell_deals(tx, sorted({row["opportunity_id"] for row, _ in known.values()} - {None}), policy)
-    return len(known)
+    say_all(tx, [*told, *_activities(tx, looks, about, invoices, words)])
+    _tell_deals(tx, sorted({invoice["opportunity_id"] for invoice, _ in stood} - {None}), policy)
+    return len(stood)
 
 
 def _invoices_about(tx: Transaction, looks: Sequence[Looked]) -> dict[Thing, list[str]]:
@@ -108,8 +105,8 @@ def _activities(
 
     Of one that was seen before its payment nobody could say which invoice it is about.
     """
-    payments = {one.native_id: one for one in looks if one.entity == PAYMENTS}
-    rows = tx.rows("returns_of_payments", payments=list(payments)) if payments else []
+    payments = [one.native_id for one in looks if one.entity == PAYMENTS]
+    rows = tx.rows("returns_of_payments", payments=payments) if payments else []
     told: dict[str, Message] = {}
     seen = [(one, about.get((one.entity, one.native_id), ())) for one in looks]
     returned = [

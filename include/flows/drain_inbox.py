@@ -142,16 +142,11 @@ def _look(drain: Drain, thing: Thing, hints: Sequence[Row]) -> _Sight:
 
 def _answers(drain: Drain, sights: Sequence[_Sight]) -> list[_Answer]:
     """What became of each. Their rows are judged together, and what follows is decided together: of many it takes
-    little longer than of one. When that fails, each is decided alone, so that one spoils nothing but itself.
+    little longer than of one.
     """
     judged = [_judged(sight, wrong) for sight, wrong in zip(sights, _wrongs(sights), strict=True)]
     good = [sight for sight in judged if sight.answer.state == "done"]
-    answers = {sight.thing: sight.answer for sight in judged}
-    if good:
-        try:
-            _decide(drain, good)
-        except Exception:  # noqa: BLE001 - it was rolled back; whose fault it is shows when each is decided alone
-            answers |= {sight.thing: _decide_alone(drain, sight) for sight in good}
+    answers = {sight.thing: sight.answer for sight in judged} | (_decided(drain, good) if good else {})
     for sight in judged:
         if answers[sight.thing].state != "done":
             with drain.store.transaction() as tx:
@@ -172,12 +167,15 @@ def _judged(sight: _Sight, wrong: str) -> _Sight:
     return sight._replace(answer=_dead(Rejected(f"{sight.place}: {wrong}"))) if wrong else sight
 
 
-def _decide_alone(drain: Drain, sight: _Sight) -> _Answer:
+def _decided(drain: Drain, sights: Sequence[_Sight]) -> dict[Thing, _Answer]:
+    """What became of them. When deciding fails, each is decided alone, so that one spoils nothing but itself."""
     try:
-        _decide(drain, [sight])
-    except Exception as error:  # noqa: BLE001 - it was rolled back, and the others are decided all the same
-        return _stopped(sight.thing, error)
-    return sight.answer
+        _decide(drain, sights)
+    except Exception as error:  # noqa: BLE001 - it was rolled back; whose fault it is shows of each alone
+        if len(sights) == 1:
+            return {sights[0].thing: _stopped(sights[0].thing, error)}
+        return {thing: answer for one in sights for thing, answer in _decided(drain, [one]).items()}
+    return {sight.thing: sight.answer for sight in sights}
 
 
 def _stopped(thing: Thing, wrong: Exception) -> _Answer:

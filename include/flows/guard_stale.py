@@ -6,7 +6,7 @@ from include.domain.canonical_json import sha256
 from include.domain.delivery import Message, Outcome
 from include.domain.entities import ENTITIES
 from include.flows.write_rows import typed
-from include.ports import Fatal, Lookup, Retryable, Row, Target
+from include.ports import Fatal, Lookup, Retryable, Row, Target, Translated
 
 INVOICE = "invoice"
 
@@ -18,10 +18,9 @@ def order_version(deal: Row) -> str:
 
 def invoice_version(deal: Row) -> str:
     """What an invoice is based on: that its deal is won, and of whom. Prices are those of the order by then."""
-    both = {
-        str(deal[name]).lower() for name in ("is_won", "is_closed")
-    }  # of a table, or of a row on its way there
-    won = "won" if both == {"true"} else "not won"
+    # Of a table, or of a row on its way there.
+    said = {str(deal[name]).lower() for name in ("is_won", "is_closed")}
+    won = "won" if said == {"true"} else "not won"
     return f"{won}/{deal['account_id']}/{deal['currency']}"
 
 
@@ -53,18 +52,16 @@ class Guarded:
         if message.based_on is None:
             return None
         try:
-            now = self._version(message)
+            record = self._deals.look_at("opportunities", str(message.body["opportunity_id"]))
         except Retryable as away:
             return Outcome(result="unsent", detail=f"the deal could not be looked at: {away}")
-        if now == (message.based_on if message.kind == INVOICE else message.based_on.partition("/")[0]):
+        if record and _stands(message, self._deals.translate("opportunities", record.payload)):
             return None
         return Outcome(result="stale", detail="the deal changed after this was decided")
 
-    def _version(self, message: Message) -> str | None:
-        record = self._deals.look_at("opportunities", str(message.body["opportunity_id"]))
-        row = self._deals.translate("opportunities", record.payload) if record else None
-        if row is None:
-            return None
-        return (
-            invoice_version(typed(ENTITIES["opportunities"], row)) if message.kind == INVOICE else sha256(row)
-        )
+
+def _stands(message: Message, deal: Translated) -> bool:
+    """Whether a decision is based on its deal as it is now."""
+    if message.kind == INVOICE:
+        return message.based_on == invoice_version(typed(ENTITIES["opportunities"], deal))
+    return str(message.based_on).partition("/")[0] == sha256(deal)

@@ -52,7 +52,7 @@ def _put(tx: Transaction, message: Message) -> Put | None:
         # Whoever took it in this very moment was quicker: then it is on its way.
         what = "again" if tx.run("withdraw_message", message_id=known["message_id"]) else "late"
     if what in ("new", "again"):
-        queued = _queue(tx, message, revision=known["revision"] + 1 if known else 1)
+        queued = _queue(tx, [message], revision=known["revision"] + 1 if known else 1)
         return Put(what, "queued", None) if queued else None
     if what == "conflict":
         log.error("S1: key %s says something else of the same facts; nothing is sent", message.key)
@@ -86,17 +86,13 @@ def say_all(tx: Transaction, messages: Sequence[Message]) -> list[Put]:
     )
     last = {row["place"] - 1: row for row in rows}
     puts = [_put_of(message, last.get(place)) for place, message in enumerate(messages)]
-    _queue_all(
-        tx,
-        [
-            replace(
-                message,
-                key=key_of(message.kind, message.subject, last[place]["said"] + 1 if place in last else 1),
-            )
-            for place, (message, put) in enumerate(zip(messages, puts, strict=True))
-            if put.what == "new"
-        ],
-    )
+    news = [
+        _numbered(message, last[place]["said"] if place in last else 0)
+        for place, message in enumerate(messages)
+        if puts[place].what == "new"
+    ]
+    if _queue(tx, news) < len(news):
+        raise Retryable(f"{news[0].subject}: others say how it is at this moment; trying again later")
     return puts
 
 
@@ -108,25 +104,8 @@ def _put_of(message: Message, last: Row | None) -> Put:
     return Put("new", "queued", None)
 
 
-def _queue_all(tx: Transaction, news: Sequence[Message]) -> None:
-    if not news:
-        return
-    told = [
-        {
-            "place": place,
-            "key": message.key,
-            "kind": message.kind,
-            "target": message.target,
-            "subject": message.subject,
-            "body": dict(message.body),
-            "body_sha256": message.body_sha256,
-            "based_on": message.based_on,
-        }
-        for place, message in enumerate(news)
-    ]
-    if len(tx.rows("put_messages", told={"messages": told})) < len(news):
-        raise Retryable(f"{news[0].subject}: others say how it is at this moment; trying again later")
-    tx.run("supersede_older", keys=[message.key for message in news])
+def _numbered(message: Message, said: int) -> Message:
+    return replace(message, key=key_of(message.kind, message.subject, said + 1), newest_only=True)
 
 
 def _what(message: Message, known: Row | None) -> What:
@@ -143,19 +122,15 @@ def _what(message: Message, known: Row | None) -> What:
     return "again" if without_effect else "late"
 
 
-def _queue(tx: Transaction, message: Message, *, revision: int) -> bool:
-    queued = tx.run(
-        "put_message",
-        key=message.key,
-        revision=revision,
-        kind=message.kind,
-        target=message.target,
-        subject=message.subject,
-        body=dict(message.body),
-        body_sha256=message.body_sha256,
-        based_on=message.based_on,
-        newest_only=message.newest_only,
-    )
-    if queued and message.newest_only:
-        tx.run("supersede_older", keys=[message.key])
-    return bool(queued)
+def _queue(tx: Transaction, messages: Sequence[Message], *, revision: int = 1) -> int:
+    """Put them into the outbox, in their order; how many of them nobody else had put there."""
+    if not messages:
+        return 0
+    told = [
+        vars(message) | {"body": dict(message.body), "body_sha256": message.body_sha256, "place": place}
+        for place, message in enumerate(messages)
+    ]
+    queued = [row["key"] for row in tx.rows("put_messages", told={"messages": told}, revision=revision)]
+    if newest := [message.key for message in messages if message.newest_only and message.key in queued]:
+        tx.run("supersede_older", keys=newest)
+    return len(queued)

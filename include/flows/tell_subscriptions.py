@@ -1,6 +1,7 @@
 """Tells the CRM what its subscriptions are worth and when they renew, and asks for the steps that renewals need."""
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from include.domain.delivery import Message
@@ -12,7 +13,7 @@ from include.flows.put_message import say
 from include.flows.recalculate_arr import amendment_of, subscription_of
 from include.flows.settle_renewal import settle_renewal
 from include.policy import Policy
-from include.ports import Row, Store
+from include.ports import Row, Store, Transaction
 
 CRM, TOLD = "salesforce", "subscriptions"
 BEGINNING = date(1970, 1, 1)
@@ -36,6 +37,7 @@ def tell_subscriptions(store: Store, policy: Policy, *, today: date) -> Counter[
         rows = tx.rows(
             "subscriptions_to_tell", batch=last[0]["batch"], day=last[0]["day"], today=today, days_ahead=ahead
         )
+        renewing = _renewing(tx, [row["subscription_id"] for row in rows])
         for row in rows:
             life = _life(row, policy, today)
             if life is None:
@@ -43,16 +45,27 @@ def tell_subscriptions(store: Store, policy: Policy, *, today: date) -> Counter[
             done["subscription"] += say(tx, _standing(row, life, policy)).what == "new"
             end = None if life.cancelled else life.ends_on
             tx.run("keep_renewal_date", subscription_id=row["subscription_id"], renews_on=end)
-            for deal in tx.rows("deals_renewing", subscription_id=row["subscription_id"]):
-                tx.rows(
-                    "lock_object", source="tieout", entity="opportunities", native_id=deal["opportunity_id"]
-                )
-                settle_renewal(tx, deal["opportunity_id"], policy, paid=deal["status"] == "PAID")
+            for deal, status in renewing[row["subscription_id"]]:
+                settle_renewal(tx, deal, policy, paid=status == "PAID")
             if end and _state(row, policy) not in ENDED:
                 arr = major(_arr_minor(row, life, policy), currency=row["currency"])
                 done["renewal"] += ask_renewal(tx, Term(row, end, arr), policy, today=today)
         tx.run("keep_told", what=TOLD, batch=batch, day=today, place="")
     return +done
+
+
+def _renewing(tx: Transaction, subscriptions: Sequence[str]) -> Mapping[str, list[tuple[str, str]]]:
+    """The deals that renew each subscription and were told how their invoices stand, locked; and what was told last."""
+    rows = tx.rows("deals_renewing", subscriptions=list(subscriptions))
+    deals = [row["opportunity_id"] for row in rows]
+    about = {"sources": ["tieout"] * len(deals), "entities": ["opportunities"] * len(deals)}
+    tx.rows("lock_objects", **about, native_ids=deals)
+    status = {row["opportunity_id"]: row["status"] for row in tx.rows("deal_statuses", opportunities=deals)}
+    found: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+    for row in rows:
+        if (deal := row["opportunity_id"]) in status:
+            found[row["subscription_id"]].append((deal, status[deal]))
+    return found
 
 
 def _life(row: Row, policy: Policy, today: date) -> Life | None:

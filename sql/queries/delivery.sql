@@ -6,19 +6,13 @@ SELECT message_id, key, revision, kind, target, subject, body, body_sha256, base
     attempts
 FROM delivery.outbox WHERE key = %(key)s ORDER BY revision DESC LIMIT 1;
 
--- name: put_message
-INSERT INTO delivery.outbox (key, revision, kind, target, subject, body, body_sha256, based_on, newest_only)
-VALUES (
-    %(key)s, %(revision)s, %(kind)s, %(target)s, %(subject)s, %(body)s, %(body_sha256)s, %(based_on)s, %(newest_only)s
-)
-ON CONFLICT DO NOTHING;
-
 -- name: put_messages
--- Many at once, each of which is new. Gives back those that were.
-INSERT INTO delivery.outbox (key, kind, target, subject, body, body_sha256, based_on, newest_only)
-SELECT key, kind, target, subject, body, body_sha256, based_on, true
+-- Many at once. Gives back those that nobody else had put there.
+INSERT INTO delivery.outbox (key, revision, kind, target, subject, body, body_sha256, based_on, newest_only)
+SELECT key, %(revision)s, kind, target, subject, body, body_sha256, based_on, newest_only
 FROM jsonb_to_recordset(%(told)s::jsonb -> 'messages') AS told (
-    place int, key text, kind text, target text, subject text, body jsonb, body_sha256 text, based_on text
+    place int, key text, kind text, target text, subject text, body jsonb, body_sha256 text, based_on text,
+    newest_only boolean
 )
 ORDER BY place
 ON CONFLICT DO NOTHING

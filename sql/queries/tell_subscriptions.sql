@@ -66,17 +66,23 @@ FROM canonical.opportunities WHERE superseded_in IS NULL AND renewal_key = %(ren
 ORDER BY native_id LIMIT 1;
 
 -- name: deals_renewing
--- Deals that renew a subscription and of which was told how their invoices stand, with what was told last.
-SELECT deal.native_id AS opportunity_id, told.status
-FROM canonical.opportunities AS deal
+-- The deals that renew each subscription, by the key we gave them: the subscription's id and the day.
+SELECT wanted.subscription_id, deal.native_id AS opportunity_id
+FROM unnest(%(subscriptions)s::text[]) AS wanted (subscription_id)
+JOIN canonical.opportunities AS deal ON left(deal.renewal_key, -11) = wanted.subscription_id
+WHERE deal.superseded_in IS NULL AND deal.renewal_key IS NOT NULL
+    AND deal.renewal_key ~ '/[0-9]{4}-[0-9]{2}-[0-9]{2}$'
+ORDER BY 1, 2;
+
+-- name: deal_statuses
+-- How the invoices of each deal stand, as it was told last; nothing of those nothing was told of.
+SELECT wanted.opportunity_id, told.status
+FROM unnest(%(opportunities)s::text[]) AS wanted (opportunity_id)
 CROSS JOIN LATERAL (
     SELECT body ->> 'status' AS status FROM delivery.outbox
-    WHERE target = 'salesforce' AND subject = 'opportunities/' || deal.native_id AND kind = 'deal_status'
+    WHERE target = 'salesforce' AND subject = 'opportunities/' || wanted.opportunity_id AND kind = 'deal_status'
     ORDER BY message_id DESC LIMIT 1
-) AS told
-WHERE deal.superseded_in IS NULL AND deal.renewal_key ^@ (%(subscription_id)s || '/')
-    AND deal.renewal_key ~ '/[0-9]{4}-[0-9]{2}-[0-9]{2}$' AND left(deal.renewal_key, -11) = %(subscription_id)s
-ORDER BY deal.native_id;
+) AS told;
 
 -- name: deals_that_renew
 SELECT native_id AS opportunity_id FROM canonical.opportunities

@@ -113,10 +113,9 @@ def row_refused(errors: Sequence[Mapping[str, Any]]) -> Retryable | Rejected | U
     codes = [_telling_code(error) for error in errors]
     fields = sorted({str(name) for error in errors for name in error.get("fields") or () if _is_name(name)})
     named = ", ".join(codes) + (f" on {', '.join(fields)}" if fields else "")
-    if all(code in ROW_AWAY_CODES for code in codes):
-        return Away(f"Salesforce did not save the row ({named}); trying again later")
-    if all(code in ROW_RETRYABLE_CODES for code in codes):
-        return Retryable(f"Salesforce did not save the row ({named}); trying again later")
+    if ROW_RETRYABLE_CODES.issuperset(codes):
+        stop = Away if ROW_AWAY_CODES.issuperset(codes) else Retryable
+        return stop(f"Salesforce did not save the row ({named}); trying again later")
     reason = next((PARKED_CODES[code] for code in codes if code in PARKED_CODES), "TARGET_REJECTED")
     return Rejected(f"Salesforce refused the row ({named})", reason=reason)
 
