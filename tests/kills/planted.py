@@ -10,7 +10,7 @@ from typing import Any
 
 from include.domain.delivery import Message, Outcome, Pace
 from include.flows import deliver_outbox as real
-from include.ports import Store, Target, Transaction
+from include.ports import Row, Store, Target, Transaction
 from tests.kills.desk import Desk
 
 
@@ -73,11 +73,11 @@ class _Later:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._tx, name)
 
-    def run(self, name: str, **params: Any) -> int:
-        if name != "put_message":
-            return self._tx.run(name, **params)
-        self._later.append(lambda tx: tx.run(name, **params))
-        return 1
+    def rows(self, name: str, **params: Any) -> list[Row]:
+        if name != "put_messages":
+            return self._tx.rows(name, **params)
+        self._later.append(lambda tx: tx.rows(name, **params))
+        return [{"key": message["key"]} for message in params["told"]["messages"]]
 
 
 def _random_keys(desk: Desk) -> None:
