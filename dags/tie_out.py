@@ -17,10 +17,11 @@ On call
 # ruff: noqa: PLC0415  # the flows load data libraries, which every parse of this file would pay for
 
 import logging
+from datetime import timedelta
 
-from airflow.sdk import DAG, task
+from airflow.sdk import DAG, DeadlineAlert, DeadlineReference, SyncCallback, task
 
-from include import wiring, wiring_mail
+from include import wiring, wiring_alerts, wiring_mail
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,11 @@ with DAG(
     doc_md=__doc__,
     schedule=wiring.EVERY_BUSINESS_DAY,
     tags=["cadence/daily", "tier/1"],
+    deadline=DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=timedelta(hours=6),  # policy/alerts.yaml has the time that counts; this makes the watch look then
+        callback=SyncCallback(wiring_alerts.hasten),
+    ),
     **wiring.dag_settings(pool="tieout_reconcile"),
 ):
 

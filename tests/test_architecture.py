@@ -45,6 +45,14 @@ ALLOWED: dict[str, set[str]] = {
     "include.wiring_entities": {"include.flows", "include.ports", "include.wiring"},
     "include.wiring_files": {"include.connectors", "include.ports"},
     "include.wiring_links": {"include.connectors", "include.wiring"},
+    "include.wiring_alerts": PURE
+    | {
+        "include.connectors",
+        "include.flows",
+        "include.ports",
+        "include.wiring",
+        "include.wiring_mail",
+    },
     "include.wiring_mail": PURE | {"include.connectors", "include.ports", "include.report", "include.wiring"},
     "include.wiring_effects": {
         "include.connectors",
@@ -94,6 +102,7 @@ ALLOWED: dict[str, set[str]] = {
     "include.cli_certificate": {"include.local", "include.offline", "include.ports", "include.verify"},
     "dags": {
         "include.wiring",
+        "include.wiring_alerts",
         "include.wiring_effects",
         "include.wiring_entities",
         "include.wiring_files",
@@ -110,6 +119,7 @@ AIRFLOW_IN = {
     "dags",
     "plugins",
     "include.wiring",
+    "include.wiring_alerts",
     "include.wiring_doctor",
     "include.wiring_effects",
     "include.wiring_entities",
