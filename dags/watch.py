@@ -1,10 +1,10 @@
 """Watches everything else every five minutes: what is late, refused, past its deadline or stuck is told to people.
 
 **look** reads from our tables what is true now, keeps it as alerts (raised once, over when no longer true), and tells
-Slack (connection `alerts_slack`) and mail (variable `alert_recipients`) what changed since they were told last. It finds
-flows that did not run by what they did not leave behind, so it needs nobody's last words. Deadlines of other DAGs make
-it look sooner. Each look leaves a beat: `tieout doctor` and the console say when it is missing, and an address of your
-choice (connection `alerts_ping`) can be told of each, to miss them outside of this machine.
+Slack (connection `alerts_slack`) and mail (variable `alert_recipients`) what changed since they were told last. It
+finds flows that did not run by what they did not leave behind, so it needs nobody's last words. The deadline of tie_out
+makes it look sooner. Each look leaves a beat: `tieout doctor` and the console say when it is missing, and an address of
+your choice (connection `alerts_ping`) can be told of each, to miss them outside of this machine.
 
 On call
 - It may be cleared and run again at any time: what was told is not told again, but for what may not have arrived.

@@ -1,11 +1,12 @@
-"""Airflow to those who must hear at once: its connections become the channels of alerts, its own address their links."""
+"""Airflow to those who must hear at once: its connections become channels of alerts, its own address their links."""
 # ruff: noqa: PLC0415  # looked up and imported inside tasks only, as in include/wiring.py
 
 import logging
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseHook, Variable, conf
+from airflow.sdk import BaseHook, DeadlineAlert, DeadlineReference, SyncCallback, Variable, conf
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from include import wiring, wiring_mail
@@ -37,8 +38,14 @@ def hasten(**_context: Any) -> None:
     log.info("%s", watch())
 
 
+DAY_DUE = DeadlineAlert(
+    reference=DeadlineReference.DAGRUN_QUEUED_AT, interval=timedelta(hours=6), callback=SyncCallback(hasten)
+)
+"""Makes the watch look when a day's run should be over; which time counts is in policy/alerts.yaml."""
+
+
 def heralds() -> Iterator[Herald]:
-    """Who tells: a webhook where connection `alerts_slack` has one, mail where variable `alert_recipients` names somebody.
+    """Who tells: a webhook where connection `alerts_slack` has one, mail to whom variable `alert_recipients` names.
 
     Each is looked up when it is its turn: what is wrong with one keeps nothing from the others.
     """
@@ -59,7 +66,7 @@ def heralds() -> Iterator[Herald]:
 
 
 def webhook_address() -> str:
-    """Where the webhook of alerts is: connection `alerts_slack`, whole in its password, or begun in its host; "" without."""
+    """Where the webhook is: connection `alerts_slack`, whole in its password or begun in its host; "" without one."""
     try:
         connection = BaseHook.get_connection("alerts_slack")
     except AirflowNotFoundException:
@@ -86,7 +93,7 @@ def words() -> "Words":
 
 
 def ping() -> str:
-    """A sign of life to whoever outside expects one (connection `alerts_ping`); what came of it. Never raises for it."""
+    """A sign of life to who outside expects one (connection `alerts_ping`), and what came of it; none stops us."""
     try:
         connection = BaseHook.get_connection("alerts_ping")
     except AirflowNotFoundException:

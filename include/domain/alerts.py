@@ -186,9 +186,7 @@ class Words:
             links=self._links(fact, playbook_of(fact, rule)),
         )
 
-    def bulletin(
-        self, said: Sequence[tuple[Says, Alert, AlertRule]], *, key: str, now: datetime
-    ) -> Bulletin:
+    def bulletin(self, said: Sequence[tuple[Says, Alert, AlertRule]], *, key: str, now: datetime) -> Bulletin:
         """One message of all that is to be said, the worst first."""
         ordered = sorted(said, key=lambda one: (one[0] == "over", one[1].fact.severity, _ORDER[one[0]]))
         entries = [self.entry(*one) for one in ordered[:ENTRIES_MAX]]
@@ -254,4 +252,3 @@ _SINGULARS: Sequence[tuple[str, str]] = (
     ("came into quarantine in a day and are", "came into quarantine in a day and is"),
     ("1 events", "1 event"),
 )
-

@@ -71,7 +71,10 @@ class Desk:
             opened_on, at = self._business_day_before(day, level.business_days), here.timetz()
         else:  # all that was due on the last day that people worked is late, at whatever hour it came
             last = self._business_day_before(day, 1)
-            opened_on, at = self._business_day_before(last, level.business_days), time.max.replace(tzinfo=self.zone)
+            opened_on, at = (
+                self._business_day_before(last, level.business_days),
+                time.max.replace(tzinfo=self.zone),
+            )
         return datetime.combine(opened_on, at).astimezone(now.tzinfo)
 
     def _business_day_before(self, day: date, count: int) -> date:

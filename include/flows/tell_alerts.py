@@ -46,8 +46,9 @@ class _Made:
 def tell_alerts(
     store: Store, heralds: Iterable[Herald], policy: Policy, words: Words, *, now: datetime | None = None
 ) -> dict[str, str]:
-    """What became of each channel: sent, nothing to say, waits, or what stopped it. Nothing is raised for one that fails:
-    the others go on, and the failing one is told of by them.
+    """What became of each channel: sent, nothing to say, waits, or what stopped it.
+
+    Nothing is raised for one that fails: the others go on, and tell of it.
     """
     return {herald.channel: _tell(store, herald, policy, words, now) for herald in heralds}
 

@@ -42,11 +42,12 @@ class MailHerald:
 
 def report_of(bulletin: Bulletin, recipient: str) -> Report:
     """The bulletin as a mail to somebody."""
+    paragraphs = "".join(map(_html, bulletin.entries))
     return Report(
         key=f"{bulletin.key}/{recipient.lower()}",
         as_of=bulletin.written_at.date(),
         subject=f"Tie-out {bulletin.subject}",
-        html=f'<!DOCTYPE html><html lang="en"><body style="{_STYLE}">{"".join(map(_html, bulletin.entries))}</body></html>',
+        html=f'<!DOCTYPE html><html lang="en"><body style="{_STYLE}">{paragraphs}</body></html>',
         text="\n\n".join(map(_text, bulletin.entries)) + "\n",
         written_at=bulletin.written_at,
     )

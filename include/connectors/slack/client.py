@@ -1,7 +1,6 @@
 """Alerts by an incoming webhook of Slack's, or of anything that takes the same: one message a bulletin."""
 
 import http.client
-from collections.abc import Mapping
 from typing import Any
 from urllib.error import URLError
 
@@ -79,18 +78,14 @@ def _escaped(text: str) -> str:
 
 def _accepted(response: WebhookResponse) -> None:
     status = response.status_code
-    headers: Mapping[str, str] = {
-        name.lower(): str(value) for name, value in dict(response.headers or {}).items()
-    }
+    headers = {name.lower(): str(value) for name, value in dict(response.headers or {}).items()}
     if status == _OK:
         if "text/html" in headers.get("content-type", ""):
             raise Fatal("slack: the webhook answers with a web page; check the connection alerts_slack")
         return
     if status == _THROTTLED:
         after = headers.get("retry-after", "")
-        raise Throttled(
-            "slack: the webhook asks us to wait", after_s=int(after) if after.isdecimal() else 0
-        )
+        raise Throttled("slack: the webhook asks us to wait", after_s=int(after) if after.isdecimal() else 0)
     if status == _UNAVAILABLE:
         raise Away("slack: the webhook is away (503)")
     if status >= _SERVER_ERROR:
