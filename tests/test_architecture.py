@@ -39,6 +39,7 @@ ALLOWED: dict[str, set[str]] = {
         "include.ports",
         "include.store",
         "include.wiring",
+        "include.wiring_alerts",
         "include.wiring_files",
         "include.wiring_mail",
     },
@@ -85,7 +86,9 @@ ALLOWED: dict[str, set[str]] = {
         "include.report",
     },
     "include.cli_breaks": INSIDE | {"include.local", "include.flows", "include.store", "include.cli_breaks"},
+    "include.cli_alerts": {"include.cli_breaks", "include.flows", "include.policy"},
     "include.cli": {
+        "include.cli_alerts",
         "include.cli_breaks",
         "include.cli_certificate",
         "include.cli_delivery",
