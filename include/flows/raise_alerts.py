@@ -2,7 +2,7 @@
 
 from collections import Counter
 from datetime import datetime
-from typing import Any, get_args
+from typing import Any
 
 from include.domain.alerts import Alert, Fact, Says, Told, changes
 from include.flows.gather_facts import WATCH, gather_facts
@@ -33,8 +33,8 @@ def clock_of(tx: Transaction) -> datetime:
 
 def alert_of(row: Row) -> Alert:
     """An alert as the database keeps it."""
-    said = row.get("told_says")
-    told = Told(said, row["told_severity"], row["told_at"]) if said in get_args(Says) else None
+    said: Says | None = row.get("told_says")
+    told = Told(said, row["told_severity"], row["told_at"]) if said else None
     fact = Fact(
         kind=row["kind"],
         about=row["about"],

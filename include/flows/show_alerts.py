@@ -35,8 +35,8 @@ def show_alerts(store: Store, policy: Policy, *, over: int = 0) -> Shown:
         lasting = [_shown(alert_of(row), policy) for row in tx.rows("open_alerts")]
         ended = [_shown(alert_of(row), policy) for row in tx.rows("closed_alerts", limit=over)]
         channels = tx.rows("alert_channels")
-    beat_at = beats[0]["beat_at"] if beats else None
-    silent = bool(beat_at) and (now - beat_at).total_seconds() > BEAT_S_MAX
+    beat_at: datetime | None = beats[0]["beat_at"] if beats else None
+    silent = beat_at is not None and (now - beat_at).total_seconds() > BEAT_S_MAX
     return Shown(lasting, ended, channels, beat_at, silent, now)
 
 

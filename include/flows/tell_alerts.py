@@ -96,7 +96,7 @@ def _wait(failures: int, stop: Stop | None) -> timedelta:
     if stop is None:
         return timedelta()
     asked = getattr(stop, "after_s", 0) if isinstance(stop, Retryable) else 0
-    doubled = min(FIRST_WAIT * 2 ** min(failures - 1, 10), LONGEST_WAIT)
+    doubled: timedelta = min(FIRST_WAIT * 2 ** min(failures - 1, 10), LONGEST_WAIT)
     return max(doubled, min(timedelta(seconds=asked), LONGEST_WAIT))
 
 
