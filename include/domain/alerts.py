@@ -26,8 +26,8 @@ SENTENCES: Mapping[str, str] = {
     "run_refused": "the run of {day} was refused: {count} proofs do not hold",
     "quality_blocks": "{day} is not published: {count} expectations of its data are not met; for {owners}",
     "key_conflict": "{count} keys were decided twice with different content; only the first of each was sent",
-    "fields_vanished": "{about} no longer shows us {count} fields of {entities}; reading them has stopped",
-    "flow_late": "{about} has not done its work; the last is of {last}",
+    "fields_vanished": "the source {about} no longer shows us {count} fields of {entities}; reading them has stopped",
+    "flow_late": "the dag {about} has not done its work; the last is of {last}",
     "source_unproven": "what {about} says it holds is not what arrived: {entities}",
     "breaks_late": "{count} open breaks {about} ({name}) are past their service level",
     "breaks_large": "{count} open breaks {about} ({name}) are each worth {limit} or more",
@@ -35,13 +35,13 @@ SENTENCES: Mapping[str, str] = {
     "messages_waiting": "{count} messages to {about} wait and do not go out",
     "mail_failed": "{count} mails of the {about} report have not reached their recipient",
     "channel_failing": "alerts do not get out by {about}: {count} tries failed in a row",
-    "flow_failed": "{about} failed: {tasks} ({error})",
+    "flow_failed": "the dag {about} failed: {tasks} ({error})",
     "messages_parked": "{count} messages are parked: {about}, at {targets}",
     "api_budget_low": "{used} of {allowed} API calls {about} allows a day are used",
     "rows_repaired": "sweeps of {about} repaired {count} rows that reading had missed: {entities}",
     "quarantine_growing": "{count} rows of {about} came into quarantine in a day and are still there: {entities}",
     "webhook_refused": "every delivery to the webhook of {about} is refused: {count} so far",
-    "webhook_unfed": "{about} has sent no webhook, while {count} events happened there",
+    "webhook_unfed": "the source {about} has sent no webhook, while {count} events happened there",
 }
 """Kind -> what happened, filled with the alert's facts. A kind without a sentence is none."""
 

@@ -189,7 +189,7 @@ def test_what_lasts_is_told_again_after_its_time(watch: Watch) -> None:
     watch.look(slack, minutes=60 * 23)
     assert len(slack.heard) == 1
     watch.look(slack, minutes=60)
-    assert slack.said[1] == ["Still: D failed: t (Away)"]
+    assert slack.said[1] == ["Still: The dag d failed: t (Away)"]
 
 
 def test_many_facts_of_one_look_are_one_message(watch: Watch) -> None:
@@ -197,7 +197,9 @@ def test_many_facts_of_one_look_are_one_message(watch: Watch) -> None:
     watch.run("".join(TRACES[one] for one in ("rows_repaired payments", "fields_vanished salesforce")))
     watch.look(slack)
     assert [len(one) for one in slack.said] == [2]
-    assert slack.heard[0].subject.startswith("[S1] Salesforce no longer shows us 1 field of accounts")
+    assert slack.heard[0].subject.startswith(
+        "[S1] The source salesforce no longer shows us 1 field of accounts"
+    )
 
 
 @pytest.mark.parametrize(
@@ -223,7 +225,7 @@ def test_what_came_and_went_while_a_channel_was_away_is_not_told_by_it(watch: Wa
     watch.run("TRUNCATE ops.shapes")
     watch.look(slack, mail, minutes=30)
     assert slack.heard == []
-    assert [entries[0][:5] for entries in mail.said] == ["Sales", "Over:"]
+    assert [entries[0][:5] for entries in mail.said] == ["The s", "Over:"]
 
 
 def test_what_may_have_arrived_is_said_again_in_the_same_words_under_the_same_key(watch: Watch) -> None:
