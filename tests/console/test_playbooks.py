@@ -1,4 +1,4 @@
-"""Playbooks: one for each alert and each severe code, and what they tell people to ask and to run can be asked and run."""
+"""Playbooks: one for each alert and each severe code; what they tell people to ask and to run can be asked and run."""
 
 import re
 import shlex
@@ -20,9 +20,7 @@ POLICY = load_policy()
 OTHERS = {"watch_silent", "working_a_break"}
 """Of nothing that is told: of nobody telling, and what the others have in common."""
 
-SEVERE = {
-    code for code, one in POLICY.breaks.codes.items() if one.severity in {"S1", "S2", "by_value"}
-}
+SEVERE = {code for code, one in POLICY.breaks.codes.items() if one.severity in {"S1", "S2", "by_value"}}
 SECTIONS = ["What you see", "First five minutes", "Which cause", "Mend", "Take it back", "Over when"]
 LEAST = {"Which cause": 120, "First five minutes": 60, "Mend": 60, "Over when": 30}
 """Characters a section has at least: a heading alone tells nobody anything."""
@@ -84,7 +82,9 @@ def test_every_query_can_be_asked_and_changes_nothing(tied_url: str) -> None:
                 try:
                     asked.execute(statement.encode()).fetchall()
                 except psycopg.Error as error:
-                    wrong[f"{name}: {statement.split('WHERE', maxsplit=1)[0][:60]}"] = str(error).splitlines()[0]
+                    wrong[f"{name}: {statement.split('WHERE', maxsplit=1)[0][:60]}"] = str(
+                        error
+                    ).splitlines()[0]
     assert wrong == {}
     assert len(blocks("sql")) > len(SEVERE)
 
@@ -142,7 +142,9 @@ def test_each_playbook_is_a_page_behind_the_login_and_lists_lead_to_it(site: Sit
 
 
 def test_markdown_makes_no_tags_of_its_own_and_links_lead_to_pages() -> None:
-    html = html_of("<script>alert(1)</script>\n\n[x](CA02.md) [y](javascript:alert(1)) [z](https://e.example/a.md)")
+    html = html_of(
+        "<script>alert(1)</script>\n\n[x](CA02.md) [y](javascript:alert(1)) [z](https://e.example/a.md)"
+    )
     assert "<script" not in html
     assert 'href="javascript' not in html
     assert 'href="CA02"' in html
@@ -152,9 +154,8 @@ def test_markdown_makes_no_tags_of_its_own_and_links_lead_to_pages() -> None:
 def test_a_break_leads_to_the_playbook_of_its_code(site: Site, tied_url: str) -> None:
     with psycopg.connect(tied_url) as connection:
         severe = connection.execute(
-            "SELECT break_id, code FROM recon.break_lives WHERE is_open AND code = ANY (%s) LIMIT 1", [list(SEVERE)]
+            "SELECT break_id, code FROM recon.break_lives WHERE is_open AND code = ANY (%s) LIMIT 1",
+            [list(SEVERE)],
         ).fetchone()
     assert severe is not None
     assert f'href="/tieout/playbooks/{severe[1]}"' in site.get(f"/breaks/{severe[0]}", me="ann").text
-
-
