@@ -21,4 +21,5 @@ OVER_SHOWN = 50
 def alerts(request: Request, who: Someone) -> HTMLResponse:
     shown = show_alerts(store_of(request), wiring.policy(), over=OVER_SHOWN)
     view: dict[str, Any] = {"shown": shown, "playbooks": PLAYBOOKS.names()}
+    view["airflow"] = request.scope.get("root_path", "").rpartition("/")[0]
     return render(request, who, "alerts.html", **view)

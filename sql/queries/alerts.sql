@@ -219,14 +219,21 @@ WHERE kept_at IS NOT NULL AND glanced_count >= %(webhook_events)s
     AND glanced_since <= %(now)s - make_interval(mins => %(webhook_minutes)s);
 
 -- name: fact_channel_failing
+-- One that is still tried: a channel that was taken away fails nobody.
 SELECT channel AS about, failing_since AS since, failures AS count, 'watch' AS dag_id FROM ops.alert_channels
-WHERE failures >= %(channel_failures)s;
+WHERE failures >= %(channel_failures)s AND next_at > %(now)s - interval '2 hours';
 
 -- name: note_webhook_kept
--- What was counted against the door is forgotten. Written at most every few seconds, for deliveries come in crowds.
-INSERT INTO ops.hearing AS known (source, kept_at) VALUES (%(source)s, ops.clock())
-ON CONFLICT (source) DO UPDATE SET kept_at = excluded.kept_at, refused_since = NULL, refused_count = 0,
-    glanced_since = NULL, glanced_count = 0;
+-- What was counted against the door is forgotten. Written at most every few seconds, for deliveries come in crowds and none
+-- shall wait for another here.
+WITH noted AS (
+    UPDATE ops.hearing SET kept_at = ops.clock(), refused_since = NULL, refused_count = 0, glanced_since = NULL,
+        glanced_count = 0
+    WHERE source = %(source)s AND coalesce(kept_at, '-infinity') < ops.clock() - interval '5 seconds'
+)
+INSERT INTO ops.hearing (source, kept_at) SELECT %(source)s, ops.clock()
+WHERE NOT EXISTS (SELECT FROM ops.hearing WHERE source = %(source)s)
+ON CONFLICT (source) DO NOTHING;
 
 -- name: note_webhook_refused
 INSERT INTO ops.hearing AS known (source, refused_since, refused_count) VALUES (%(source)s, ops.clock(), %(count)s)

@@ -1,5 +1,6 @@
 """What is true is raised once, told to each channel as it changes, and never with anybody's name in it."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from include import cli
 from include.connectors.slack.client import body_of
 from include.domain.alerts import Bulletin, Channel, Words
 from include.flows.gather_facts import moment, money
@@ -309,3 +311,30 @@ def test_a_platform_on_which_nothing_ever_ran_is_late_only_after_it_was_watched_
     fresh.look(Told(), minutes=60 * 48)
     late = {f"flow_late {flow}" for flow, watched in POLICY.alerts.flows.items() if not watched.optional}
     assert fresh.alerts == late | {"day_unpublished tie_out"}
+
+
+def test_the_command_line_lists_what_lasts_and_whether_anybody_watches(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def tieout(*words: str) -> str:
+        monkeypatch.setenv("TIEOUT_DATABASE_URL", watch.url)
+        monkeypatch.setattr("sys.argv", ["tieout", "alerts", "list", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        assert not ended.value.code
+        return capsys.readouterr().out
+
+    assert "nobody has watched yet" in tieout()
+    trouble(watch)
+    watch.look(Told(stops=[Away("slack is away")]))
+    said = tieout()
+    assert "last looked" in said
+    assert "slack: 1 failures in a row: slack is away" in said
+    assert "80 of 100 API calls" in said.replace("\n", " ")
+    mended(watch)
+    watch.look(minutes=10)
+    assert "nothing lasts" in tieout()
+    told = json.loads(tieout("--json", "--over", "5"))
+    assert [one["playbook"] for one in told["over"]] == ["api_budget_low"]
+    watch.run("UPDATE ops.beats SET beat_at = beat_at - interval '1 day'")
+    assert "NOBODY WATCHES" in tieout()

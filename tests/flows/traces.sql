@@ -59,8 +59,8 @@ INSERT INTO ops.hearing VALUES ('payments', NULL, ops.clock() - interval '3 hour
 INSERT INTO ops.hearing VALUES ('other', ops.clock() - interval '3 hours', NULL, 0, ops.clock() - interval '3 hours', 7);
 
 -- trace: channel_failing mail
-INSERT INTO ops.alert_channels (channel, failures, failing_since, detail) VALUES ('mail', 3, ops.clock(),
-    'jane@example.com is refused');
+INSERT INTO ops.alert_channels (channel, failures, failing_since, next_at, detail) VALUES ('mail', 3, ops.clock(),
+    'infinity', 'jane@example.com is refused');
 
 -- trace: flow_failed extract_erp
 INSERT INTO ops.task_ends (dag_id, task_id, failed_at, failed_run, error) VALUES ('extract_erp', 'pull',
