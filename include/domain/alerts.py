@@ -3,6 +3,7 @@
 An alert says numbers, amounts and ids of ours; never a name, an address, a reference or another text of a row.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -214,7 +215,8 @@ class Words:
 def sentence(fact: Fact) -> str:
     """What happened, in one sentence of numbers and words of ours."""
     filled = {**fact.detail, "about": fact.about, "count": f"{fact.count:,}"}
-    said = SENTENCES[fact.kind].format_map(filled)
+    # Alerts are kept for longer than kinds and their details: of an old one less may be known.
+    said = SENTENCES.get(fact.kind, f"{fact.kind} of {{about}}").format_map(defaultdict(lambda: "?", filled))
     if fact.count == 1:
         for plural, single in _SINGULARS:
             said = said.replace(plural, single)

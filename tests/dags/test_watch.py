@@ -11,10 +11,12 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.serialization.serialized_objects import DagSerialization
 from fastapi import FastAPI, Request
 
-from include import wiring, wiring_alerts
+from include import wiring, wiring_alerts, wiring_entities
 from include.connectors.mail.alerts import MailHerald
 from include.connectors.slack.client import SlackHerald
+from include.flows import pull_changes
 from include.policy import load_policy
+from include.ports import Retryable
 from tests.dags.conftest import PROJECT
 from tests.loopback import mounted
 
@@ -149,3 +151,18 @@ def test_every_dag_leaves_how_its_tasks_ended_and_the_day_has_a_deadline_that_ma
     assert deadline.callback.path == "include.wiring_alerts.hasten"
     assert DagSerialization.to_dict(bag.dags["tie_out"])["dag"]["deadline"]
     assert bag.dags.keys() - {"tie_out", "watch"} == load_policy().alerts.flows.keys()
+
+
+def test_what_a_source_says_of_the_days_calls_is_kept_also_when_reading_stops(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    budget = SimpleNamespace(used=80, limit=100)
+    source: Any = SimpleNamespace(system="salesforce", entities=["accounts"], budget=budget)
+
+    def deferred(*_words: object, **_facts: object) -> None:
+        raise Retryable("calls are kept for what matters more")
+
+    monkeypatch.setattr(pull_changes, "pull_changes", deferred)
+    with pytest.raises(Retryable):
+        wiring_entities.pull(source)
+    assert rows(database, "SELECT system, used, allowed FROM ops.api_budgets") == [("salesforce", 80, 100)]

@@ -185,6 +185,11 @@ def test_every_kind_has_its_sentence_in_the_singular_and_the_plural(kind: str, c
     assert [noun for noun in nouns if noun.endswith("s")] == []
 
 
+def test_an_alert_of_a_kind_that_is_no_more_is_still_said() -> None:
+    assert sentence(Fact(kind="gone", about="erp", since=NOW, severity="S1")) == "Gone of erp"
+    assert "?" in sentence(Fact(kind="run_refused", about="tie_out", since=NOW, severity="S1"))
+
+
 def test_a_break_that_is_not_severe_has_its_kinds_playbook() -> None:
     assert playbook_of(late(severity="S1"), RULE) == "CA01"
     assert playbook_of(late(severity="S3"), RULE) == "breaks_late"
