@@ -51,20 +51,32 @@ def heralds() -> Iterator[Herald]:
 
     Each is looked up when it is its turn: what is wrong with one keeps nothing from the others.
     """
-    if webhook_address():
-        from airflow.providers.slack.hooks.slack_webhook import SlackWebhookHook
-
-        from include.connectors.slack.client import TIMEOUT_S, SlackHerald
-
-        hook = SlackWebhookHook(slack_webhook_conn_id="alerts_slack", timeout=TIMEOUT_S, retry_handlers=[])
-        yield SlackHerald(hook.client)
-    if told := recipients():
-        from include.connectors.mail.alerts import MailHerald
-
+    for name, make in (("slack", _slack), ("mail", _mail)):
         try:
-            yield MailHerald(wiring_mail.postman(), told)
-        except (Fatal, AirflowNotFoundException) as missing:
-            log.error("alerts go out by no mail: %s", missing)  # noqa: TRY400  # the message is the news
+            herald = make()
+        except Exception as error:  # noqa: BLE001  # whatever its connection holds
+            log.error("alerts do not go out by %s: its connection cannot be used (%s)", name, type(error).__name__)
+            continue
+        if herald is not None:
+            yield herald
+
+
+def _slack() -> Herald | None:
+    if not webhook_address():
+        return None
+    from airflow.providers.slack.hooks.slack_webhook import SlackWebhookHook
+
+    from include.connectors.slack.client import TIMEOUT_S, SlackHerald
+
+    hook = SlackWebhookHook(slack_webhook_conn_id="alerts_slack", timeout=TIMEOUT_S, retry_handlers=[])
+    return SlackHerald(hook.client)
+
+
+def _mail() -> Herald | None:
+    from include.connectors.mail.alerts import MailHerald
+
+    told = recipients()
+    return MailHerald(wiring_mail.postman(), told) if told else None
 
 
 def webhook_address() -> str:

@@ -110,6 +110,7 @@ def _free(
         next_at=at + _wait(failures, stop),
         failures=failures,
         detail=str(stop or ""),
+        tried=sent or stop is not None,
         sent=sent,
         now=at,
     )

@@ -317,7 +317,8 @@ FROM ops.alert_channels AS held
 WHERE bulletin_id = %(bulletin_id)s AND held.channel = bulletins.channel AND held.fence = %(fence)s;
 
 -- name: free_channel
-UPDATE ops.alert_channels SET busy_until = '-infinity', next_at = %(next_at)s, failures = %(failures)s, detail = %(detail)s,
+UPDATE ops.alert_channels SET busy_until = '-infinity', next_at = %(next_at)s, failures = %(failures)s,
+    detail = CASE WHEN %(tried)s THEN %(detail)s ELSE detail END,
     failing_since = CASE WHEN %(failures)s > 0 THEN coalesce(failing_since, %(now)s) END,
     sent_at = CASE WHEN %(sent)s THEN %(now)s ELSE sent_at END
 WHERE channel = %(channel)s AND fence = %(fence)s;

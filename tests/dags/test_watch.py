@@ -116,6 +116,17 @@ def test_mail_and_webhook_are_channels_where_they_are_named(
     assert [type(one) for one in wiring_alerts.heralds()] == [SlackHerald]
 
 
+def test_a_channel_whose_connection_cannot_be_used_keeps_nothing_from_the_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_FINANCE_MAIL", json.dumps(MAIL))
+    monkeypatch.setenv("AIRFLOW_VAR_ALERT_RECIPIENTS", "a@example.com")
+    broken = {"conn_type": "slackwebhook", "password": "T/B/x", "extra": {"timeout": "soon"}}
+    monkeypatch.setenv("AIRFLOW_CONN_ALERTS_SLACK", json.dumps(broken))
+    monkeypatch.setattr(wiring_alerts, "webhook_address", lambda: 1 / 0)
+    assert [type(one) for one in wiring_alerts.heralds()] == [MailHerald]
+
+
 @pytest.mark.parametrize(
     ("host", "password", "address"),
     [
