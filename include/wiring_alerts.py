@@ -54,8 +54,9 @@ def heralds() -> Iterator[Herald]:
     for name, make in (("slack", _slack), ("mail", _mail)):
         try:
             herald = make()
-        except Exception as error:  # noqa: BLE001  # whatever its connection holds
-            log.error("alerts do not go out by %s: its connection cannot be used (%s)", name, type(error).__name__)
+        except Exception as error:  # noqa: BLE001  # whatever its connection holds, and without a stack that quotes it
+            why = type(error).__name__
+            log.error("alerts do not go out by %s: its connection cannot be used (%s)", name, why)  # noqa: TRY400
             continue
         if herald is not None:
             yield herald
