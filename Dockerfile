@@ -31,6 +31,7 @@ RUN printf '#!/bin/sh\nexec python -m include.cli "$@"\n' > /opt/venv/bin/tieout
 WORKDIR /opt/tieout
 COPY airflow_settings.yaml pyproject.toml ./
 COPY sql sql
+COPY docs docs
 COPY include include
 COPY plugins plugins
 COPY dags dags

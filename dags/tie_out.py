@@ -5,12 +5,12 @@
 what policy/quality.yaml blocks. **report** mails each recipient once, **editions** the week and month that end.
 
 On call
-- A day may be run again: the same inputs give the same run, and mail readers fold a repeated report.
+- A day may be run again: the same inputs give the same run; a repeated report is folded. Playbook: `day_unpublished`.
 - A past day, as it was known then: `airflow backfill create --dag-id tie_out` with that day's midnight in
   Singapore as both dates (`2026-06-30T00:00:00+08:00`). By hand: the last day over by the run's logical date.
 - **sources_complete** keeps waiting: its message names the sources; see their extract DAGs. It asks for hours.
 - **check** or **quality** fails: a bug, not data. Keep the database as it is and page the platform's owner.
-- **publish** fails: its message names the proofs or expectations that failed. Mend the source first.
+- **publish** fails: its message names what failed. Mend the source first.
 - **report** or **editions** fails: its message says how many got no mail, and why. Clear it: nobody is mailed twice.
 """
 
@@ -20,7 +20,7 @@ import logging
 
 from airflow.sdk import DAG, task
 
-from include import wiring, wiring_mail
+from include import wiring, wiring_alerts, wiring_mail
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ with DAG(
     doc_md=__doc__,
     schedule=wiring.EVERY_BUSINESS_DAY,
     tags=["cadence/daily", "tier/1"],
-    **wiring.dag_settings(pool="tieout_reconcile"),
+    **wiring.dag_settings(pool="tieout_reconcile") | {"deadline": wiring_alerts.DAY_DUE},
 ):
 
     @task(retries=20)

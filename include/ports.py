@@ -15,6 +15,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+from include.domain.alerts import Bulletin, Channel
 from include.domain.delivery import Message, Outcome
 
 Cursor = Mapping[str, str]
@@ -31,6 +32,14 @@ class Retryable(Stop):
 
 class Away(Retryable):
     """The outside system as a whole: not reached, busy or in maintenance. It says nothing of what was asked for."""
+
+
+class Throttled(Retryable):
+    """The outside system asks us to wait. `after_s`: for how long, in seconds; 0 when it does not say."""
+
+    def __init__(self, *words: str, after_s: int = 0) -> None:
+        super().__init__(*words)
+        self.after_s = after_s
 
 
 class Rejected(Stop):
@@ -242,6 +251,19 @@ class Postman(Protocol):
     def send(self, report: Report, *, to: Sequence[str]) -> None:
         """Send once. Raises Retryable before the message was handed over, Uncertain after, Rejected when these
         recipients or this message are not taken, Fatal when nothing of ours is.
+        """
+
+
+class Herald(Protocol):
+    """Tells people of alerts by one channel."""
+
+    @property
+    def channel(self) -> Channel:
+        """Which channel."""
+
+    def tell(self, bulletin: Bulletin) -> None:
+        """Send once. Raises Retryable when it surely was not taken, Uncertain when it may have been, Rejected when this
+        bulletin is not taken, Fatal when nothing of ours is.
         """
 
 

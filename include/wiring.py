@@ -28,6 +28,7 @@ from include.ports import Fatal, Rejected, Retryable, Source, Store, Uncertain
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from airflow.sdk import Context
     from simple_salesforce.api import Salesforce
 
     from include.connectors.salesforce.client import SalesforceClient
@@ -44,6 +45,7 @@ ZONE = ZoneInfo("Asia/Singapore")
 # TIEOUT_SCHEDULE=off leaves only the runs somebody asks for.
 _SCHEDULED = os.getenv("TIEOUT_SCHEDULE") != "off"
 EVERY_TEN_MINUTES = CronDataIntervalTimetable("*/10 * * * *", timezone="UTC") if _SCHEDULED else None
+EVERY_FIVE_MINUTES = CronDataIntervalTimetable("*/5 * * * *", timezone="UTC") if _SCHEDULED else None
 EVERY_HOUR = CronDataIntervalTimetable("20 * * * *", timezone="UTC") if _SCHEDULED else None
 EVERY_MORNING = CronDataIntervalTimetable("0 8 * * *", timezone=str(ZONE)) if _SCHEDULED else None
 EVERY_NIGHT = CronDataIntervalTimetable("30 2 * * *", timezone=str(ZONE)) if _SCHEDULED else None
@@ -59,6 +61,24 @@ retry_policy = ExceptionRetryPolicy(
     ]
 )
 
+
+def note_success(context: "Context") -> None:
+    """That a task ended well; what it failed of before is over."""
+    _note("task_succeeded", context)
+
+
+def note_failure(context: "Context") -> None:
+    """That a task failed for good, and by which kind of error: its message may quote somebody."""
+    error = context.get("exception")
+    _note("task_failed", context, run=context["dag_run"].run_id, error=type(error).__name__)
+
+
+def _note(query: str, context: "Context", **facts: str) -> None:
+    task = context["task_instance"]
+    with store().transaction() as tx:
+        tx.run(query, dag_id=task.dag_id, task_id=task.task_id, **facts)
+
+
 default_args: dict[str, Any] = {
     "owner": "finance-platform",
     "retries": 3,
@@ -67,6 +87,8 @@ default_args: dict[str, Any] = {
     "retry_exponential_backoff": 2.0,
     "max_retry_delay": timedelta(minutes=10),
     "execution_timeout": timedelta(minutes=15),
+    "on_success_callback": note_success,
+    "on_failure_callback": note_failure,
 }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from include import wiring, wiring_files, wiring_mail
+from include import wiring, wiring_alerts, wiring_files, wiring_mail
 from include.domain.diagnosis import Check, System
 from include.ports import Fatal
 
@@ -28,6 +28,7 @@ def systems(*, airflow: str) -> list[System]:
         System("bank folder", _bank),
         System("FX", _fx),
         System("mail", _needs("finance_mail", _mail)),
+        System("alerts", _alerts),
         System("Airflow", lambda: _airflow(airflow)),
     ]
 
@@ -89,6 +90,12 @@ def _mail() -> Sequence[Check]:
     from include.connectors.mail.checks import checks
 
     return checks(wiring_mail.postman(), recipients=wiring_mail.recipients)
+
+
+def _alerts() -> Sequence[Check]:
+    from include.connectors.slack.checks import checks
+
+    return checks(wiring_alerts.webhook_address, wiring_alerts.recipients)
 
 
 def _airflow(address: str) -> Sequence[Check]:

@@ -40,9 +40,20 @@ def pull(source: Source) -> None:
     from include.flows.pull_changes import pull_changes
 
     db = wiring.store()
-    each_entity(source, lambda entity: pull_changes(source, db, entity=entity))
+    try:
+        each_entity(source, lambda entity: pull_changes(source, db, entity=entity))
+    finally:
+        note_budget(source, db)
     for note in list(getattr(source, "notes", tuple)())[:COMPLAINTS_SHOWN]:
         log.warning("%s: %s", source.system, note)
+
+
+def note_budget(source: Source, db: Store) -> None:
+    """Keep what the source last said of the day's calls, where it says that."""
+    budget = getattr(source, "budget", None)
+    if budget and budget.limit:
+        with db.transaction() as tx:
+            tx.run("note_api_budget", system=source.system, used=budget.used, allowed=budget.limit)
 
 
 def prove(source: Source) -> None:

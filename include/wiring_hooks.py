@@ -77,7 +77,14 @@ class Door:
         from include.flows.poll_hints import keep_hints
 
         with self.store.transaction() as tx:
-            return keep_hints(tx, hints)
+            news = keep_hints(tx, hints)
+            tx.run("note_webhook_kept", source="payments")
+            return news
+
+    def note_refused(self, count: int) -> None:
+        """That so many deliveries were refused at the door. Raises Retryable."""
+        with self.store.transaction() as tx:
+            tx.run("note_webhook_refused", source="payments", count=count)
 
 
 def receive(body: bytes, signature: str) -> str:

@@ -39,12 +39,21 @@ ALLOWED: dict[str, set[str]] = {
         "include.ports",
         "include.store",
         "include.wiring",
+        "include.wiring_alerts",
         "include.wiring_files",
         "include.wiring_mail",
     },
     "include.wiring_entities": {"include.flows", "include.ports", "include.wiring"},
     "include.wiring_files": {"include.connectors", "include.ports"},
     "include.wiring_links": {"include.connectors", "include.wiring"},
+    "include.wiring_alerts": PURE
+    | {
+        "include.connectors",
+        "include.flows",
+        "include.ports",
+        "include.wiring",
+        "include.wiring_mail",
+    },
     "include.wiring_mail": PURE | {"include.connectors", "include.ports", "include.report", "include.wiring"},
     "include.wiring_effects": {
         "include.connectors",
@@ -77,7 +86,9 @@ ALLOWED: dict[str, set[str]] = {
         "include.report",
     },
     "include.cli_breaks": INSIDE | {"include.local", "include.flows", "include.store", "include.cli_breaks"},
+    "include.cli_alerts": {"include.cli_breaks", "include.flows", "include.policy"},
     "include.cli": {
+        "include.cli_alerts",
         "include.cli_breaks",
         "include.cli_certificate",
         "include.cli_delivery",
@@ -94,6 +105,7 @@ ALLOWED: dict[str, set[str]] = {
     "include.cli_certificate": {"include.local", "include.offline", "include.ports", "include.verify"},
     "dags": {
         "include.wiring",
+        "include.wiring_alerts",
         "include.wiring_effects",
         "include.wiring_entities",
         "include.wiring_files",
@@ -110,6 +122,7 @@ AIRFLOW_IN = {
     "dags",
     "plugins",
     "include.wiring",
+    "include.wiring_alerts",
     "include.wiring_doctor",
     "include.wiring_effects",
     "include.wiring_entities",

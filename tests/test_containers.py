@@ -65,7 +65,7 @@ def test_what_a_service_waits_for_exists_and_can_come_true(name: str):
 def test_every_service_of_ours_finds_its_code(name: str):
     service = OURS[name]
     assert service["environment"]["PYTHONPATH"] == "/opt/tieout"
-    folders = ("include", "sql") if name == "twin" else ("dags", "plugins", "include", "sql")
+    folders = ("include", "sql") if name == "twin" else ("dags", "plugins", "include", "sql", "docs")
     for folder in folders:
         assert mounts(service)[f"./{folder}"] == f"/opt/tieout/{folder}"
         assert f"COPY {folder} {folder}" in DOCKERFILE

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from include import wiring
 from include.console import (
     ageing,
+    alerts,
     arr,
     audit,
     break_acts,
@@ -21,6 +22,7 @@ from include.console import (
     delivery,
     matches,
     payouts,
+    playbooks,
     quality,
     reports,
     today,
@@ -41,7 +43,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
-PARTS = (today, breaks, matches, payouts, ageing, arr, delivery, quality, reports, audit)
+PARTS = (today, alerts, breaks, matches, payouts, ageing, arr, delivery, quality, reports, audit)
 """The navigation, in its order; a part that a later change adds goes here with its PAGE and router."""
 
 
@@ -53,7 +55,7 @@ def build_app(store: Callable[[], Store] = wiring.store) -> FastAPI:
     app = FastAPI(title="Tie-out", dependencies=[Depends(requires(May.READ))], openapi_url=None)
     app.state.store = store
     app.state.pages = tuple(part.PAGE for part in PARTS)
-    for part in (*PARTS, break_page, break_acts):
+    for part in (*PARTS, break_page, break_acts, playbooks):
         app.include_router(part.router)
 
     @app.get("/static/{name}")

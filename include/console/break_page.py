@@ -1,18 +1,18 @@
 """One break: both sides, what differs, what it could be, what would decide, what may be done, and its history."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, HTTPException, Request
-from fastapi.responses import HTMLResponse, PlainTextResponse
+from fastapi.responses import HTMLResponse
 
 from include import wiring, wiring_links
 from include.console.access import Person, Someone
 from include.console.forms import Form
 from include.console.permissions import May
 from include.console.personal import hidden_from, visible
+from include.console.playbooks import PLAYBOOKS
 from include.console.render import Sharing, render, say_money, store_of
 from include.console.words import DECIDING
 from include.domain.break_life import NotAllowed
@@ -24,7 +24,6 @@ from include.flows.resolve_break import life_now
 from include.flows.show_breaks import Shown, show_break
 from include.ports import Rejected, Store
 
-PLAYBOOKS = Path(__file__).parents[2] / "docs" / "playbooks"
 router = APIRouter()
 
 
@@ -44,14 +43,6 @@ class Refused:
 @router.get("/breaks/{break_id}")
 def one_break(request: Request, who: Someone, break_id: UUID) -> HTMLResponse:
     return break_page(request, who, break_id)
-
-
-@router.get("/playbooks/{code}")
-def playbook(code: str) -> PlainTextResponse:
-    found = _playbook(code)
-    if not found:
-        raise HTTPException(404, f"there is no playbook for {code} yet")
-    return PlainTextResponse(found.read_text(encoding="utf-8"), media_type="text/plain; charset=utf-8")
 
 
 @router.get("/records/{entity}/{native_id:path}")
@@ -90,7 +81,7 @@ def break_page(
         "candidates": [
             row | {"why": _why_not(row, explained, together=together)} for row in explained.candidates
         ],
-        "playbook": code if _playbook(code) else "",
+        "playbook": code if PLAYBOOKS.has(code) else "",
         **possible,
     }
     return render(request, who, "break.html", status=status, **view)
@@ -165,8 +156,3 @@ def _why_not(row: dict[str, Any], explained: Explained, *, together: bool) -> st
         count = len(explained.candidates)
         return f"one of a set of {count} that together make it up" if together else f"one of {count} that fit"
     return "it fits, but nothing names it, and other items explain the same money"
-
-
-def _playbook(code: str) -> Path | None:
-    path = PLAYBOOKS / f"{code}.md"
-    return path if code.isalnum() and path.is_file() else None

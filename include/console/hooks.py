@@ -7,6 +7,7 @@ transaction a moment and not one each.
 from asyncio import Future, Lock, Task, create_task, get_running_loop
 from collections.abc import Callable
 from contextlib import suppress
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
@@ -19,6 +20,8 @@ from include.wiring_hooks import Door
 
 if TYPE_CHECKING:
     from include.flows.drain_inbox import Hint
+
+REFUSALS_TOLD_EVERY_S = 10.0
 
 
 def build_hooks(open_door: Callable[[], Door] = Door.open) -> FastAPI:
@@ -47,11 +50,16 @@ class Porter:
         self._waiting: list[tuple[Hint, Future[bool]]] = []
         self._keeping: Task[None] | None = None
         self._renewing: Task[None] | None = None
+        self._refused, self._told_at = 0, -REFUSALS_TOLD_EVERY_S
 
     async def receive(self, body: bytes, signature: str) -> str:
         """What became of the event, said only once its hint is durable. Raises a Refused, Retryable, Fatal."""
         door = await self._at_hand()
-        found = door.read(body, signature)
+        try:
+            found = door.read(body, signature)
+        except Refused:
+            await self._count_refused(door)
+            raise
         if isinstance(found, str):
             return found
         kept: Future[bool] = get_running_loop().create_future()
@@ -59,6 +67,15 @@ class Porter:
         if self._keeping is None or self._keeping.done():
             self._keeping = create_task(self._keep(door))
         return "kept" if await kept else "known"
+
+    async def _count_refused(self, door: Door) -> None:
+        """Written down now and then: who knocks with the wrong key must not cost a transaction each time."""
+        self._refused += 1
+        if monotonic() < self._told_at + REFUSALS_TOLD_EVERY_S:
+            return
+        count, self._refused, self._told_at = self._refused, 0, monotonic()
+        with suppress(Stop):
+            await run_in_threadpool(door.note_refused, count)
 
     async def _at_hand(self) -> Door:
         if self._door and self._door.fresh:

@@ -10,7 +10,9 @@ from fastapi.responses import HTMLResponse
 from include import wiring
 from include.console.access import Someone
 from include.console.kept import of_run
-from include.console.render import Page, render, store_of
+from include.console.playbooks import PLAYBOOKS
+from include.console.render import Page, Sharing, render, store_of
+from include.flows.show_alerts import show_alerts
 from include.ports import Row, Transaction
 
 PAGE = Page("Today", "/")
@@ -26,6 +28,7 @@ def today(request: Request, who: Someone) -> HTMLResponse:
     with store_of(request).transaction() as tx:
         runs = tx.rows("console_run")
         view: dict[str, Any] = {
+            "playbooks": PLAYBOOKS.names(),
             "run": runs[0] if runs else None,
             "attempt": next(iter(tx.rows("console_newest_attempt")), None),
             "desks": tx.rows("console_desks"),
@@ -33,6 +36,7 @@ def today(request: Request, who: Someone) -> HTMLResponse:
             "promised": {flow.system: flow.behind_minutes for flow in policy.freshness.flows.values()},
             "queues": tx.rows("delivery_queue"),
             "latency": tx.rows("console_latency")[0],
+            "alerts": show_alerts(Sharing(tx), policy),
             **(_tied(tx, runs[0]) if runs else {"ties": None, "currencies": [], "proofs": [], "others": []}),
         }
     return render(request, who, "today.html", **view)

@@ -60,6 +60,29 @@ class Desk:
         due_at = self._deadline(opened_at, level, missed + 1)
         return Waiting(due_at, missed, self.ladder[missed])
 
+    def opened_by(self, severity: Level, *, now: datetime) -> datetime:
+        """The latest moment at which what was opened then has missed its first deadline by now."""
+        level = self.levels[severity]
+        if level.hours:
+            return now - timedelta(hours=level.hours)
+        here = now.astimezone(self.zone)
+        day = here.date()
+        if self.calendar.is_business_day(day):
+            opened_on, at = self._business_day_before(day, level.business_days), here.timetz()
+        else:  # all that was due on the last day that people worked is late, at whatever hour it came
+            last = self._business_day_before(day, 1)
+            opened_on, at = (
+                self._business_day_before(last, level.business_days),
+                time.max.replace(tzinfo=self.zone),
+            )
+        return datetime.combine(opened_on, at).astimezone(now.tzinfo)
+
+    def _business_day_before(self, day: date, count: int) -> date:
+        while count:
+            day -= timedelta(days=1)
+            count -= self.calendar.is_business_day(day)
+        return day
+
     def _deadline(self, opened_at: datetime, level: ServiceLevel, times: int) -> datetime:
         if level.hours:
             return opened_at + timedelta(hours=level.hours * times)

@@ -36,6 +36,8 @@ def poll_hints(watch: Watch, store: Store) -> int:
             seen=dict(cursor or {}),
             position=dict(glance.next_cursor),
         )
+        if news:  # what its webhook, where it has one, did not tell
+            tx.run("note_glanced", source=watch.system, count=len(news))
     return len(news)
 
 

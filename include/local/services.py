@@ -123,6 +123,9 @@ def connection_values(*, urls: DatabaseUrls, ports: Ports, secrets: Secrets) -> 
         "TIEOUT_MAIL_FROM": "tieout@tieout.localhost",
         "TIEOUT_MAIL_PLAIN": "true",
         "TIEOUT_FINANCE_RECIPIENTS": "finance@tieout.localhost",
+        "TIEOUT_ALERT_RECIPIENTS": "oncall@tieout.localhost",
+        "TIEOUT_ALERTS_WEBHOOK": "",
+        "TIEOUT_ALERTS_PING": "",
     }
 
 

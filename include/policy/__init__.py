@@ -14,6 +14,7 @@ from include.domain.ownership import Ownership
 from include.domain.residuals import ResidualRules
 from include.domain.service_levels import Desk
 from include.domain.write_offs import WriteOffRules
+from include.policy.alerts import Alerts
 from include.policy.arr import Arr
 from include.policy.effects import ClosedWon, Delivery, Dunning, PaymentFailure, Renewals
 from include.policy.identity import Identity
@@ -81,6 +82,7 @@ class Policy(Strict):
     dunning: Dunning
     renewals: Renewals
     reporting: Reporting
+    alerts: Alerts
     sha256: str
 
     @cached_property

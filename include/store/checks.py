@@ -6,13 +6,17 @@ from datetime import datetime
 import psycopg
 from psycopg.rows import dict_row
 
-from include.domain.diagnosis import Answer, Check, fail, ok, permissions, skew
+from include.domain.diagnosis import Answer, Check, Verdict, fail, ok, permissions, skew, warn
 from include.ports import Fatal, Retryable, Row
 from include.store.migrate import MigrationConflict, pending
 from include.store.queries import query
 
 VERSION_MIN = 16
 CONNECT_TIMEOUT_S = 10
+BEAT_MINUTES_MAX = 15
+"""Three looks of the dag watch."""
+
+_WATCH = "unpause the dag watch and see that it succeeds; docs/playbooks/watch_silent.md"
 _REFUSED = ("authentication failed", "does not exist", "no pg_hba.conf entry")
 _REACH = "check the connection tieout_db, and that Postgres runs"
 _GRANT = "grant our role SELECT and INSERT on what is named"
@@ -20,7 +24,7 @@ _LESS = "let the tables be owned by another role, and connect as one that is no 
 
 
 def checks(url: str, *, now: Callable[[], datetime]) -> Sequence[Check]:
-    """Connection, version, migrations, permissions and clock."""
+    """Connection, version, migrations, permissions, clock, and whether somebody looked for alerts lately."""
     return [
         Check("connection", lambda: _connection(url), _REACH),
         Check("version", lambda: _version(url), "bring Postgres to a supported version"),
@@ -29,6 +33,7 @@ def checks(url: str, *, now: Callable[[], datetime]) -> Sequence[Check]:
         ),
         Check("permissions", lambda: _permissions(url), _GRANT),
         Check("clock", lambda: skew(_facts(url)["at"], now())),
+        Check("watch", lambda: _watching(url), _WATCH),
     ]
 
 
@@ -65,13 +70,26 @@ def _facts(url: str) -> Row:
     return _rows(url, "database_facts")[0]
 
 
-def _rows(url: str, name: str) -> list[Row]:
+def _rows(url: str, name: str, **params: str) -> list[Row]:
     try:
         with psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_S, row_factory=dict_row) as connection:
-            return connection.execute(query(name), {}).fetchall()
+            return connection.execute(query(name), params).fetchall()
     except psycopg.OperationalError as error:
         # The driver's message names host and role, and no password.
         reason = str(error).strip().splitlines()[0]
         if any(word in reason for word in _REFUSED):
             raise Fatal(f"Postgres: {reason}") from None
         raise Retryable(f"Postgres: {reason}") from None
+
+
+def _watching(url: str) -> Answer:
+    try:
+        rows = _rows(url, "beat_of", flow="watch")
+    except psycopg.errors.UndefinedTable:
+        return Answer(Verdict.SKIP, "not asked: the schema is not the newest")
+    if not rows:
+        return warn("nobody has watched yet, so nobody would be told of anything", _WATCH)
+    minutes = int(rows[0]["age_s"]) // 60
+    if minutes > BEAT_MINUTES_MAX:
+        return fail(f"nobody has watched for {minutes} minutes", _WATCH)
+    return ok(f"somebody looked {minutes} minutes ago")

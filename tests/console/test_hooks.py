@@ -196,3 +196,18 @@ def test_there_is_nothing_else_to_find(door: TestClient) -> None:
     assert door.get(URL).status_code == 405
     for path in ("/", "/docs", "/openapi.json"):
         assert door.get(path).status_code == 404
+
+
+def test_refusals_are_counted_now_and_then_and_forgotten_once_something_is_kept(
+    door: TestClient, database_url: str
+) -> None:
+    def heard() -> list[tuple[Any, ...]]:
+        query = "SELECT kept_at IS NOT NULL, refused_since IS NOT NULL, refused_count FROM ops.hearing"
+        with psycopg.connect(database_url) as connection:
+            return connection.execute(query).fetchall()
+
+    for _ in range(5):
+        door.post(URL, content=event(), headers={})
+    assert heard() == [(False, True, 1)]
+    door.post(URL, content=event(), headers=signed(event()))
+    assert heard() == [(True, False, 0)]

@@ -61,6 +61,8 @@ VERDICTS = [
 ]
 PAGES = (
     "/",
+    "/alerts",
+    "/playbooks",
     "/breaks",
     "/breaks?show=closed&sort=value",
     "/breaks?sort=oldest&older=30&assignee=-",
@@ -285,6 +287,7 @@ def test_before_the_first_day_every_page_says_so(server_urls: Any) -> None:
         empty = Site(lambda: PostgresStore(url))
         for path in (
             "/",
+            "/alerts",
             "/breaks",
             "/matches",
             "/payouts",

@@ -15,10 +15,10 @@ from tests.dags.conftest import PROJECT
 FILES = sorted((PROJECT / "dags").glob("*.py"))
 IDS = {
     *("extract_salesforce", "extract_erp", "extract_payments", "extract_bank", "extract_fx"),
-    *("sweep_sources", "sweep_money", "tie_out", "fast_lane", "collect"),
+    *("sweep_sources", "sweep_money", "tie_out", "fast_lane", "collect", "watch"),
 }
 RELAYED = {"fast_lane"}
-POOLS = {"tieout_extract", "tieout_reconcile", "tieout_fast"}
+POOLS = {"tieout_extract", "tieout_reconcile", "tieout_fast", "tieout_watch"}
 ASKING = {"get", "get_connection", "get_conn", "get_uri"}
 LINES_MAX = 80
 
@@ -104,7 +104,7 @@ def test_parsing_looks_up_no_connection_and_no_variable(path: Path):
 
 
 def test_parsing_loads_no_vendor_and_no_data_library():
-    heavy = "pandas", "pandera", "stripe", "simple_salesforce", "matplotlib"
+    heavy = "pandas", "pandera", "stripe", "simple_salesforce", "matplotlib", "slack_sdk"
     code = (
         "import sys, runpy\n"
         f"for path in {[str(path) for path in FILES]}: runpy.run_path(path)\n"

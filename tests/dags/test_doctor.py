@@ -18,6 +18,7 @@ import psycopg
 import pytest
 from starlette.exceptions import HTTPException
 
+from include import wiring_alerts
 from include.connectors.bank import checks as folder_checks
 from include.domain.diagnosis import Finding, Verdict
 from include.domain.target_days import target_days
@@ -110,6 +111,7 @@ class Clinic:
         return {
             "AIRFLOW_CONN_TIEOUT_DB": self.role_url,
             "AIRFLOW_VAR_FINANCE_RECIPIENTS": "finance@example.com",
+            "AIRFLOW_VAR_ALERT_RECIPIENTS": "oncall@example.com",
             "AIRFLOW__API__BASE_URL": self.stack.enter_context(serving(self.airflow)),
             **{f"AIRFLOW_CONN_{name.upper()}": json.dumps(facts) for name, facts in connections.items()},
         }
@@ -121,6 +123,7 @@ def _role(database_url: str) -> str:
     with psycopg.connect(database_url) as connection:
         if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (ROLE,)).fetchone():
             connection.execute(f"CREATE ROLE {ROLE} LOGIN PASSWORD 'test'")
+        connection.execute("INSERT INTO ops.beats VALUES ('watch', now(), now())")
         connection.execute(f"GRANT USAGE ON SCHEMA raw, canonical, recon, ops TO {ROLE}")
         connection.execute(
             f"GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA raw, canonical, recon, ops, public TO {ROLE}"
@@ -191,7 +194,7 @@ def test_where_all_is_right_the_doctor_says_so(findings: Callable[..., list[Find
     found = findings()
     assert bad(found) == set(), said(found)
     assert {one.answer.verdict for one in found} == {Verdict.OK}
-    assert len({one.system for one in found}) == 8
+    assert len({one.system for one in found}) == 9
     assert len(found) > 25
 
 
@@ -289,6 +292,21 @@ def statement(sql: str) -> Callable[..., None]:
 NEWEST = max(migrations())
 
 WRONG: dict[str, tuple[Callable[..., Any], Bad, str]] = {
+    "nobody watches any more": (
+        statement("UPDATE ops.beats SET beat_at = now() - interval '1 hour'"),
+        {("fail", "database", "watch")},
+        "nobody has watched for 60 minutes",
+    ),
+    "nobody hears of alerts": (
+        lambda _, m: m.setattr(wiring_alerts, "recipients", list),
+        {("warn", "alerts", "channels")},
+        "nobody hears of alerts",
+    ),
+    "the webhook of alerts is no address": (
+        lambda _, m: m.setattr(wiring_alerts, "webhook_address", lambda: "hooks.example/secret"),
+        {("fail", "alerts", "channels")},
+        "no http address",
+    ),
     "Salesforce refuses the login": (
         lambda c, _: c.change("salesforce_api", extra={"consumer_secret": "other"}),
         {("fail", "Salesforce", "connection")},

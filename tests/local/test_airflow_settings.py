@@ -41,6 +41,8 @@ def ours(folder: Path) -> dict[str, dict[str, Any]]:
 
 def test_our_file_has_all_connections(tmp_path: Path):
     assert sorted(ours(tmp_path)) == [
+        "alerts_ping",
+        "alerts_slack",
         "bank_files",
         "erp_api",
         "finance_mail",

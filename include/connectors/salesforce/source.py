@@ -10,7 +10,7 @@ from typing import Any
 from simple_salesforce.format import format_soql
 
 from include.connectors.salesforce import bulk_walk
-from include.connectors.salesforce.budget import Way, choose, in_order_of_value
+from include.connectors.salesforce.budget import Budget, Way, choose, in_order_of_value
 from include.connectors.salesforce.client import Description, Record, SalesforceClient
 from include.connectors.salesforce.refusals import TooLarge
 from include.connectors.salesforce.translate import CURRENCY, FIELDS, SOBJECTS, STAMP, amount_field, translate
@@ -58,6 +58,11 @@ class SalesforceSource:
             return self._by_rest(entity, walk)
         except TooLarge:
             return self._in_bulk(entity, walk, cursor)
+
+    @property
+    def budget(self) -> Budget:
+        """What Salesforce last said of the day's calls."""
+        return self._client.budget
 
     def column(self, entity: str, field: str) -> str:
         """Salesforce's field."""

@@ -14,6 +14,9 @@ from playwright.sync_api import Browser, Page
 
 PAGES = (
     "/",
+    "/alerts",
+    "/playbooks",
+    "/playbooks/CA01",
     "/breaks",
     "/breaks?by=code",
     "/matches",

@@ -1,0 +1,1 @@
+"""Slack, and whatever takes what its incoming webhooks take."""

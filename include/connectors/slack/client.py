@@ -1,0 +1,95 @@
+"""Alerts by an incoming webhook of Slack's, or of anything that takes the same: one message a bulletin."""
+
+import http.client
+from typing import Any
+from urllib.error import URLError
+
+from slack_sdk.errors import SlackClientError
+from slack_sdk.webhook import WebhookClient, WebhookResponse
+
+from include.domain.alerts import Bulletin, Channel, Entry
+from include.ports import Away, Fatal, Rejected, Throttled, Uncertain
+
+TIMEOUT_S = 10
+"""Between two bytes; nobody may wait for an alert to be taken."""
+
+TEXT_MAX = 2_900
+"""Characters of one section; Slack takes 3,000."""
+
+_OK, _BAD_REQUEST, _THROTTLED, _UNAVAILABLE, _SERVER_ERROR = 200, 400, 429, 503, 500
+_MARKS = {"S1": ":red_circle:", "S2": ":large_orange_circle:"}
+_OTHER_MARK = ":large_yellow_circle:"
+
+
+class SlackHerald:
+    """Tells by one webhook, whose address is its key. `client` does not retry: the next look does."""
+
+    channel: Channel = "slack"
+
+    def __init__(self, client: WebhookClient) -> None:
+        self._client = client
+
+    def tell(self, bulletin: Bulletin) -> None:
+        """Send once. No message of what it raises holds the webhook's address.
+
+        Raises Throttled, Away (a Retryable), Uncertain, Rejected, Fatal.
+        """
+        try:
+            response = self._client.send_dict(body_of(bulletin))
+        except URLError as error:  # while connecting or sending: nothing was taken
+            raise Away(f"slack: the webhook was not reached ({type(error.reason).__name__})") from None
+        except (OSError, http.client.HTTPException, UnicodeError, LookupError) as error:
+            raise Uncertain(f"slack: the webhook did not answer ({type(error).__name__})") from None
+        except (SlackClientError, ValueError) as error:
+            raise Fatal(f"slack: the webhook's address is none ({type(error).__name__})") from None
+        _accepted(response)
+
+
+def body_of(bulletin: Bulletin) -> dict[str, Any]:
+    """The message as incoming webhooks take it; `text` is what notifications show."""
+    blocks: list[dict[str, Any]] = [
+        {"type": "section", "text": {"type": "mrkdwn", "text": _entry(one)}} for one in bulletin.entries
+    ]
+    key = {"type": "mrkdwn", "text": _escaped(f"{bulletin.key} · {bulletin.written_at:%Y-%m-%d %H:%M} UTC")}
+    return {
+        "text": _escaped(bulletin.subject),
+        "blocks": [*blocks, {"type": "context", "elements": [key]}],
+        "unfurl_links": False,
+    }
+
+
+def _entry(one: Entry) -> str:
+    lines = [f"{_MARKS.get(one.severity, _OTHER_MARK)} *{one.severity}* {_escaped(one.what)}"]
+    lines += [f"{name}: {_escaped(value)}" for name, value in one.facts.items()]
+    lines.append(" · ".join(_link(name, address) for name, address in one.links.items()))
+    return "\n".join(filter(None, lines))[:TEXT_MAX]
+
+
+def _link(name: str, address: str) -> str:
+    if not address.startswith(("http://", "https://")):
+        return f"{name}: {_escaped(address)}"
+    return f"<{_escaped(address)}|{_escaped(name)}>"
+
+
+def _escaped(text: str) -> str:
+    """The three characters that mean something to Slack."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _accepted(response: WebhookResponse) -> None:
+    status = response.status_code
+    headers = {name.lower(): str(value) for name, value in dict(response.headers or {}).items()}
+    if status == _OK:
+        if "text/html" in headers.get("content-type", ""):
+            raise Fatal("slack: the webhook answers with a web page; check the connection alerts_slack")
+        return
+    if status == _THROTTLED:
+        after = headers.get("retry-after", "")
+        raise Throttled("slack: the webhook asks us to wait", after_s=int(after) if after.isdecimal() else 0)
+    if status == _UNAVAILABLE:
+        raise Away("slack: the webhook is away (503)")
+    if status >= _SERVER_ERROR:
+        raise Uncertain(f"slack: the webhook answered {status}; the message may have been taken")
+    if status == _BAD_REQUEST:
+        raise Rejected("slack: the webhook does not take this message (400)")
+    raise Fatal(f"slack: the webhook answered {status}; check the connection alerts_slack")

@@ -1,0 +1,73 @@
+"""What to do, page by page: the playbooks of docs/playbooks, as they stand there."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import HTMLResponse
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from include.console.access import Someone
+from include.console.render import render
+
+router = APIRouter()
+_NAME = re.compile(r"\w+")
+
+
+@dataclass(frozen=True)
+class Playbooks:
+    """A folder of Markdown files, one a playbook, read once."""
+
+    folder: Path
+    _read: dict[str, str] = field(default_factory=dict)
+
+    def names(self) -> Sequence[str]:
+        """Every playbook there is."""
+        return sorted(path.stem for path in self.folder.glob("*.md") if _NAME.fullmatch(path.stem))
+
+    def has(self, name: str) -> bool:
+        """Whether there is one of this name."""
+        return bool(_NAME.fullmatch(name)) and (self.folder / f"{name}.md").is_file()
+
+    def text(self, name: str) -> str:
+        """As it is written. Only for one there is."""
+        if name not in self._read:
+            self._read[name] = (self.folder / f"{name}.md").read_text(encoding="utf-8")
+        return self._read[name]
+
+    def title(self, name: str) -> str:
+        """Its first line, without the mark."""
+        return self.text(name).partition("\n")[0].lstrip("# ")
+
+
+PLAYBOOKS = Playbooks(Path(__file__).parents[2] / "docs" / "playbooks")
+
+
+@router.get("/playbooks")
+def playbooks(request: Request, who: Someone) -> HTMLResponse:
+    found = [(name, PLAYBOOKS.title(name)) for name in PLAYBOOKS.names()]
+    return render(request, who, "playbooks.html", playbooks=found)
+
+
+@router.get("/playbooks/{name}")
+def playbook(request: Request, who: Someone, name: str) -> HTMLResponse:
+    if not PLAYBOOKS.has(name):
+        raise HTTPException(404, f"there is no playbook {name}")
+    view: dict[str, Any] = {"title": PLAYBOOKS.title(name), "body": Markup(html_of(PLAYBOOKS.text(name)))}  # noqa: S704
+    return render(request, who, "playbook.html", **view)
+
+
+def html_of(text: str) -> str:
+    """Markdown as HTML: tags in it are text, and links among playbooks lead to their pages."""
+    reader = MarkdownIt("commonmark", {"html": False}).enable("table")
+    tokens = reader.parse(text)
+    for token in (child for one in tokens for child in one.children or ()):
+        link = str(token.attrGet("href") or "")
+        if token.type == "link_open" and "/" not in link and link.endswith(".md"):
+            token.attrSet("href", link.removesuffix(".md"))
+    html: str = reader.renderer.render(tokens, reader.options, {})
+    return html

@@ -1,0 +1,129 @@
+"""What is true now that somebody must be told: flows that are late, days not published, breaks past their deadline.
+
+All of it is read from what work leaves behind: a task that was killed has no last words.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from include.domain.alerts import OF_BREAKS, SENTENCES, Fact
+from include.domain.currencies import EXPONENTS
+from include.policy import Policy
+from include.ports import Row, Transaction
+from include.report.figures import Figures
+
+WATCH = "watch"
+BY_THEIR_WORD = ("collect",)
+"""Flows whose work may rightly leave nothing: that they ended well is what they leave."""
+
+MONEY = (
+    *("opportunities", "orders", "invoices", "credit_notes"),
+    *("payments", "refunds", "disputes", "payouts"),
+)
+"""What the hourly sweep covers too; a sweep of anything else was the nightly one's."""
+
+_ASKED = tuple(kind for kind in SENTENCES if kind not in {"flow_late", "day_unpublished"})
+"""Kinds that a query of their name answers; the others need a calendar or a policy for each flow."""
+
+_FIGURES = Figures("en_SG")
+
+
+def gather_facts(tx: Transaction, policy: Policy, *, now: datetime) -> list[Fact]:
+    """Every fact of now."""
+    return [*_late_flows(tx, policy, now), *_unpublished_days(tx, policy, now), *_asked(tx, policy, now)]
+
+
+def moment(at: datetime) -> str:
+    """An instant as alerts write it (UTC)."""
+    return f"{at:%Y-%m-%d %H:%M}"
+
+
+def money(minor: int, currency: str) -> str:
+    """An amount as alerts write it; of a currency nobody knows, in its own units."""
+    return _FIGURES.money(minor, currency) if currency in EXPONENTS else f"{currency} {minor:,} (minor units)"
+
+
+def _late_flows(tx: Transaction, policy: Policy, now: datetime) -> Iterator[Fact]:
+    """Those whose last work is too long ago; without any, they count from when watching began."""
+    rows = tx.rows("flow_evidence", money=list(MONEY), by_their_word=list(BY_THEIR_WORD))
+    evidence = {row["flow"]: row["last_at"] for row in rows}
+    began = tx.rows("beat_of", flow=WATCH)
+    since_ever = began[0]["first_at"] if began else now
+    for flow, watched in policy.alerts.flows.items():
+        last = evidence.get(flow)
+        if last is None and watched.optional:
+            continue
+        due = (last or since_ever) + timedelta(minutes=watched.late_minutes)
+        if due <= now:
+            yield Fact(
+                kind="flow_late",
+                about=flow,
+                since=due,
+                severity=policy.alerts.facts["flow_late"].severity,
+                dag_id=flow,
+                detail={"last": f"{moment(last)} UTC" if last else "never"},
+            )
+
+
+def _unpublished_days(tx: Transaction, policy: Policy, now: datetime) -> Iterator[Fact]:
+    """The days that are over, were due, and are not published; before the first one, those since watching began."""
+    zone = policy.calendars.entity.zone
+    here = now.astimezone(zone)
+    last_due = here.date() - timedelta(days=1 if here.time() >= policy.alerts.day_due else 2)
+    published: date | None = tx.rows("last_published_day")[0]["as_of"]
+    if published is None:
+        began = tx.rows("beat_of", flow=WATCH)
+        published = (began[0]["first_at"] if began else now).astimezone(zone).date() - timedelta(days=1)
+    if published >= last_due:
+        return
+    first = published + timedelta(days=1)
+    due_at = datetime.combine(first + timedelta(days=1), policy.alerts.day_due, tzinfo=zone)
+    yield Fact(
+        kind="day_unpublished",
+        about="tie_out",
+        since=due_at.astimezone(now.tzinfo),
+        severity=policy.alerts.facts["day_unpublished"].severity,
+        count=(last_due - published).days,
+        dag_id="tie_out",
+        detail={"day": f"{first}", "due": f"{policy.alerts.day_due:%H:%M} {zone.key}"},
+    )
+
+
+def _asked(tx: Transaction, policy: Policy, now: datetime) -> Iterator[Fact]:
+    limits = policy.alerts.limits
+    params = limits.model_dump() | {
+        "now": now,
+        "s1_opened_by": policy.desk.opened_by("S1", now=now),
+        "s2_opened_by": policy.desk.opened_by("S2", now=now),
+    }
+    words = {"limit": money(limits.large_sgd_minor, "SGD")}
+    for kind in _ASKED:
+        for row in tx.rows(f"fact_{kind}", **params):
+            name = _name_of(policy, row["about"]) if kind in OF_BREAKS else {}
+            yield _fact(kind, row, policy, words | name)
+
+
+def _name_of(policy: Policy, code: str) -> dict[str, str]:
+    known = policy.breaks.codes.get(code)
+    return {"name": known.name if known else "of a code nobody knows any more"}
+
+
+def _fact(kind: str, row: Row, policy: Policy, words: Mapping[str, str]) -> Fact:
+    rule = policy.alerts.facts[kind]
+    return Fact(
+        kind=kind,
+        about=row["about"],
+        since=row["since"],
+        severity=row.get("severity") or rule.severity,
+        count=row["count"],
+        amounts={currency: int(minor) for currency, minor in (row.get("amounts") or {}).items()},
+        ids=tuple(row.get("ids") or ()),
+        dag_id=row.get("dag_id") or "",
+        dag_run=row.get("dag_run") or "",
+        detail=dict(words) | {name: _said(value) for name, value in (row.get("detail") or {}).items()},
+    )
+
+
+def _said(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)

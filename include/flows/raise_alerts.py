@@ -1,0 +1,84 @@
+"""Looks at what is true now and keeps it as alerts: raised once, seen while they last, over when they are not seen."""
+
+from collections import Counter
+from datetime import datetime
+from typing import Any
+
+from include.domain.alerts import Alert, Fact, Says, Told, changes
+from include.flows.gather_facts import WATCH, gather_facts
+from include.policy import Policy
+from include.ports import Row, Store, Transaction
+
+
+def raise_alerts(store: Store, policy: Policy, *, now: datetime | None = None) -> Counter[str]:
+    """How many alerts were raised, were seen again, are over. `now`: by default the database's own.
+
+    Leaves a beat: without one, nobody watches. Who comes while another looks leaves it to them.
+    """
+    with store.transaction() as tx:
+        now = now or clock_of(tx)
+        tx.run("beat", flow=WATCH, now=now)
+    with store.transaction() as tx:
+        if not tx.rows("lock_alerts")[0]["mine"]:
+            return Counter()
+        found = gather_facts(tx, policy, now=now)
+        return _keep(tx, found, policy, now)
+
+
+def clock_of(tx: Transaction) -> datetime:
+    """The database's clock, the only one that counts."""
+    now: datetime = tx.rows("alert_clock")[0]["now"]
+    return now
+
+
+def alert_of(row: Row) -> Alert:
+    """An alert as the database keeps it."""
+    said: Says | None = row.get("told_says")
+    told = Told(said, row["told_severity"], row["told_at"]) if said else None
+    fact = Fact(
+        kind=row["kind"],
+        about=row["about"],
+        since=row["since"],
+        severity=row["severity"],
+        count=row["count"],
+        amounts=row["amounts"],
+        ids=tuple(row["ids"]),
+        dag_id=row["dag_id"],
+        dag_run=row["dag_run"],
+        detail=row["detail"],
+    )
+    return Alert(
+        alert_id=row["alert_id"],
+        fact=fact,
+        raised_at=row["raised_at"],
+        seen_at=row["seen_at"],
+        over_at=row["over_at"],
+        told=told,
+    )
+
+
+def _keep(tx: Transaction, found: list[Fact], policy: Policy, now: datetime) -> Counter[str]:
+    known = [alert_of(row) for row in tx.rows("open_alerts")]
+    changed = changes(found, known, now=now, patience=policy.alerts.patience)
+    for fact in changed.raised:
+        tx.run("raise_alert", now=now, **_kept(fact))
+    for fact in changed.seen:
+        tx.run("see_alert", now=now, **_kept(fact))
+    for alert in changed.over:
+        tx.run("end_alert", now=now, alert_id=alert.alert_id)
+    return Counter(raised=len(changed.raised), seen=len(changed.seen), over=len(changed.over))
+
+
+def _kept(fact: Fact) -> dict[str, Any]:
+    return {
+        "kind": fact.kind,
+        "about": fact.about,
+        "severity": fact.severity,
+        "since": fact.since,
+        "count": fact.count,
+        "amounts": dict(fact.amounts),
+        "ids": list(fact.ids),
+        "dag_id": fact.dag_id,
+        "dag_run": fact.dag_run,
+        "detail": dict(fact.detail),
+    }

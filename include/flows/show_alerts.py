@@ -1,0 +1,61 @@
+"""The alerts as people look them up: what lasts, what is over, how the channels are, and whether anybody watches."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from include.domain.alerts import OF_BREAKS, OF_MESSAGES, Alert, playbook_of, sentence
+from include.flows.gather_facts import WATCH, money
+from include.flows.raise_alerts import alert_of, clock_of
+from include.policy import Policy
+from include.ports import Row, Store
+
+BEAT_S_MAX = 15 * 60
+"""Three looks missed: nobody watches."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """`beat_at`: when somebody last looked; None when nobody ever did. `silent`: whether that is too long ago."""
+
+    lasting: Sequence[Mapping[str, Any]]
+    over: Sequence[Mapping[str, Any]]
+    channels: Sequence[Row]
+    beat_at: datetime | None
+    silent: bool
+    now: datetime
+
+
+def show_alerts(store: Store, policy: Policy, *, over: int = 0) -> Shown:
+    """What lasts, the worst first, and the newest of what is over."""
+    with store.transaction() as tx:
+        now = clock_of(tx)
+        beats = tx.rows("beat_of", flow=WATCH)
+        lasting = [_shown(alert_of(row), policy) for row in tx.rows("open_alerts")]
+        ended = [_shown(alert_of(row), policy) for row in tx.rows("closed_alerts", limit=over)]
+        channels = tx.rows("alert_channels")
+    beat_at: datetime | None = beats[0]["beat_at"] if beats else None
+    silent = beat_at is not None and (now - beat_at).total_seconds() > BEAT_S_MAX
+    return Shown(lasting, ended, channels, beat_at, silent, now)
+
+
+def _shown(alert: Alert, policy: Policy) -> Mapping[str, Any]:
+    fact = alert.fact
+    rule = policy.alerts.rules.get(fact.kind)
+    return {
+        "kind": fact.kind,
+        "about": fact.about,
+        "severity": fact.severity,
+        "what": sentence(fact),
+        "since": fact.since,
+        "raised_at": alert.raised_at,
+        "over_at": alert.over_at,
+        "count": fact.count,
+        "money": ", ".join(money(minor, currency) for currency, minor in sorted(fact.amounts.items())),
+        "breaks": list(fact.ids) if fact.kind in OF_BREAKS else [],
+        "messages": list(fact.ids) if fact.kind in OF_MESSAGES else [],
+        "dag_id": fact.dag_id,
+        "dag_run": fact.dag_run,
+        "playbook": playbook_of(fact, rule) if rule else "",
+    }

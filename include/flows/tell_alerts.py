@@ -1,0 +1,163 @@
+"""Tells people by each channel what changed since they were told last: at least once, in messages that say the same.
+
+What to say is decided from what got through, so that a channel that was away is told what is true when it is back, and
+not all that happened meanwhile.
+"""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+from include.domain.alerts import Alert, AlertRule, Bulletin, Entry, Says, Words, to_say
+from include.flows.raise_alerts import alert_of, clock_of
+from include.policy import Policy
+from include.ports import Herald, Retryable, Row, Stop, Store, Transaction, Uncertain
+
+log = logging.getLogger(__name__)
+
+LEASE_S = 120
+FIRST_WAIT = timedelta(seconds=30)
+LONGEST_WAIT = timedelta(minutes=30)
+UNCERTAIN_MAX = 5
+"""Tries of one bulletin whose fate is unknown; then what is still true is said in another."""
+
+Said = tuple[Says, Alert, AlertRule]
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """One attempt on one channel: who has it, and how often it failed before."""
+
+    channel: str
+    fence: int
+    failures: int
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A bulletin that is kept, and on its way; how often it was tried before."""
+
+    bulletin_id: int
+    bulletin: Bulletin
+    attempts: int
+
+
+def tell_alerts(
+    store: Store, heralds: Iterable[Herald], policy: Policy, words: Words, *, now: datetime | None = None
+) -> dict[str, str]:
+    """What became of each channel: sent, nothing to say, waits, or what stopped it.
+
+    Nothing is raised for one that fails: the others go on, and tell of it.
+    """
+    return {herald.channel: _tell(store, herald, policy, words, now) for herald in heralds}
+
+
+def _tell(store: Store, herald: Herald, policy: Policy, words: Words, now: datetime | None) -> str:
+    with store.transaction() as tx:
+        at = now or clock_of(tx)
+        claimed = tx.rows("claim_channel", channel=herald.channel, now=at, lease_s=LEASE_S)
+        if not claimed:
+            return "waits"
+        turn = _Turn(herald.channel, **claimed[0])
+        made = _unfinished(tx, turn) or _new(tx, herald, policy, words, at)
+        if made is None:
+            _free(tx, turn, failures=turn.failures, at=at)
+            return "nothing to say"
+    stop = _handed_over(herald, made.bulletin)
+    with store.transaction() as tx:
+        at = now or clock_of(tx)
+        return _ended(tx, turn, made, stop, at)
+
+
+def _handed_over(herald: Herald, bulletin: Bulletin) -> Stop | None:
+    try:
+        herald.tell(bulletin)
+    except Stop as stop:
+        return stop
+    except Exception as error:  # what is wrong with one channel keeps nothing from the others
+        log.exception("a bulletin could not be made or sent")
+        return Uncertain(f"{herald.channel}: {type(error).__name__}; see the log of the dag watch")
+    return None
+
+
+def _ended(tx: Transaction, turn: _Turn, made: _Made, stop: Stop | None, at: datetime) -> str:
+    doubtful = isinstance(stop, Uncertain) and made.attempts + 1 < UNCERTAIN_MAX
+    state = "sent" if stop is None else "uncertain" if doubtful else "dropped"
+    end = {"detail": str(stop or ""), "fence": turn.fence, "now": at}
+    if not tx.run("end_bulletin", bulletin_id=made.bulletin_id, state=state, **end):
+        return "too late: another had the channel"
+    _free(tx, turn, failures=turn.failures + 1 if stop else 0, at=at, stop=stop, sent=stop is None)
+    return str(stop or "sent")
+
+
+def _wait(failures: int, stop: Stop | None) -> timedelta:
+    """As long as the channel asks for, else longer with every failure."""
+    if stop is None:
+        return timedelta()
+    asked = getattr(stop, "after_s", 0) if isinstance(stop, Retryable) else 0
+    doubled: timedelta = min(FIRST_WAIT * 2 ** min(failures - 1, 10), LONGEST_WAIT)
+    return max(doubled, min(timedelta(seconds=asked), LONGEST_WAIT))
+
+
+def _free(
+    tx: Transaction, turn: _Turn, *, failures: int, at: datetime, stop: Stop | None = None, sent: bool = False
+) -> None:
+    tx.run(
+        "free_channel",
+        channel=turn.channel,
+        fence=turn.fence,
+        next_at=at + _wait(failures, stop),
+        failures=failures,
+        detail=str(stop or ""),
+        tried=sent or stop is not None,
+        sent=sent,
+        now=at,
+    )
+
+
+def _unfinished(tx: Transaction, turn: _Turn) -> _Made | None:
+    """What may have arrived, and is said again in the same words under the same key."""
+    rows = tx.rows("unfinished_bulletin", channel=turn.channel)
+    return _made(turn.channel, rows[0]) if rows else None
+
+
+def _new(tx: Transaction, herald: Herald, policy: Policy, words: Words, now: datetime) -> _Made | None:
+    rules = policy.alerts.rules
+    said: list[Said] = []
+    for row in tx.rows("standing_alerts", channel=herald.channel, now=now):
+        alert = alert_of(row)
+        rule = rules.get(alert.fact.kind)
+        says = to_say(alert, rule, channel=herald.channel, now=now) if rule else None
+        if rule and says:
+            said.append((says, alert, rule))
+    if not said:
+        return None
+    written = words.bulletin(said, key="", now=now)
+    row = tx.rows(
+        "make_bulletin",
+        channel=herald.channel,
+        subject=written.subject,
+        entries={"entries": [asdict(one) for one in written.entries]},
+        now=now,
+    )[0]
+    for says, alert, _ in said:
+        tx.run(
+            "keep_telling",
+            bulletin_id=row["bulletin_id"],
+            alert_id=alert.alert_id,
+            says=says,
+            severity=alert.fact.severity,
+        )
+    [kept] = tx.rows("unfinished_bulletin", channel=herald.channel)
+    return _made(herald.channel, kept)
+
+
+def _made(channel: str, row: Row) -> _Made:
+    bulletin = Bulletin(
+        key=f"alerts/{channel}/{row['bulletin_id']}",
+        subject=row["subject"],
+        entries=[Entry(**one) for one in row["entries"]["entries"]],
+        written_at=row["made_at"],
+    )
+    return _Made(row["bulletin_id"], bulletin, row["attempts"])

@@ -1,0 +1,77 @@
+"""policy/alerts.yaml: what somebody is told at once, and how."""
+
+from datetime import time, timedelta
+
+from pydantic import Field, PositiveInt, field_validator
+
+from include.domain.alerts import SENTENCES, AlertRule, Channel
+from include.domain.breaks import Level
+from include.policy.strict import Strict
+
+
+class Watched(Strict):
+    """How long ago a flow's last work may be. `optional`: it is missed only once it has worked at all."""
+
+    late_minutes: PositiveInt
+    optional: bool = False
+
+
+class Limits(Strict):
+    """From where on something is told. See policy/alerts.yaml for the units."""
+
+    shown_max: PositiveInt
+    large_sgd_minor: PositiveInt
+    uncertain_minutes: PositiveInt
+    waiting_minutes: PositiveInt
+    mail_minutes: PositiveInt
+    unproven_minutes: PositiveInt
+    quarantined_rows: PositiveInt
+    budget_percent: PositiveInt
+    webhook_minutes: PositiveInt
+    webhook_events: PositiveInt
+    channel_failures: PositiveInt
+    conflict_days: PositiveInt
+
+
+class FactRule(Strict):
+    """How severe a fact is at least, where it is told, by which playbook, and when it is told again."""
+
+    severity: Level
+    channels: tuple[Channel, ...] = Field(min_length=1)
+    playbook: str = Field(pattern=r"^\w+$")
+    remind_hours: PositiveInt
+
+
+class Alerts(Strict):
+    """All that is watched and told."""
+
+    recover_after_minutes: PositiveInt
+    flows: dict[str, Watched]
+    day_due: time
+    limits: Limits
+    facts: dict[str, FactRule]
+
+    @field_validator("facts")
+    @classmethod
+    def _every_kind(cls, stated: dict[str, FactRule]) -> dict[str, FactRule]:
+        if stated.keys() != SENTENCES.keys():
+            raise ValueError(f"names other facts than there are: {sorted(stated.keys() ^ SENTENCES.keys())}")
+        return stated
+
+    @property
+    def rules(self) -> dict[str, AlertRule]:
+        """The same as the domain reads it, by kind."""
+        return {
+            kind: AlertRule(
+                severity=one.severity,
+                channels=one.channels,
+                playbook=one.playbook,
+                remind_after=timedelta(hours=one.remind_hours),
+            )
+            for kind, one in self.facts.items()
+        }
+
+    @property
+    def patience(self) -> timedelta:
+        """How long a fact must not have been seen to be over."""
+        return timedelta(minutes=self.recover_after_minutes)

@@ -1,0 +1,125 @@
+"""Airflow to those who must hear at once: its connections become channels of alerts, its own address their links."""
+# ruff: noqa: PLC0415  # looked up and imported inside tasks only, as in include/wiring.py
+
+import logging
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseHook, Variable, conf
+from airflow.sdk.definitions.callback import SyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
+from airflow.sdk.exceptions import AirflowNotFoundException
+
+from include import wiring, wiring_mail
+from include.ports import Fatal, Herald
+
+if TYPE_CHECKING:
+    from include.domain.alerts import Words
+
+PING_TIMEOUT_S = 10
+SLACK = "https://hooks.slack.com/services"
+
+log = logging.getLogger(__name__)
+
+
+def watch() -> dict[str, Any]:
+    """Look at what is true now, tell who must hear of it, and leave a sign of life outside; what became of it."""
+    from include.flows.raise_alerts import raise_alerts
+    from include.flows.tell_alerts import tell_alerts
+
+    store, policy = wiring.store(), wiring.policy()
+    done: dict[str, Any] = {"alerts": dict(raise_alerts(store, policy))}
+    done["told"] = tell_alerts(store, heralds(), policy, words())
+    done["ping"] = ping()
+    return done
+
+
+def hasten(**_context: Any) -> None:
+    """Look now and not in a few minutes: what Airflow calls when a deadline passes. It decides nothing itself."""
+    log.info("%s", watch())
+
+
+DAY_DUE = DeadlineAlert(
+    reference=DeadlineReference.DAGRUN_QUEUED_AT, interval=timedelta(hours=6), callback=SyncCallback(hasten)
+)
+"""Makes the watch look when a day's run should be over; which time counts is in policy/alerts.yaml."""
+
+
+def heralds() -> Iterator[Herald]:
+    """Who tells: a webhook where connection `alerts_slack` has one, mail to whom variable `alert_recipients` names.
+
+    Each is looked up when it is its turn: what is wrong with one keeps nothing from the others.
+    """
+    for name, make in (("slack", _slack), ("mail", _mail)):
+        try:
+            herald = make()
+        except Exception as error:  # noqa: BLE001  # whatever its connection holds, and without a stack that quotes it
+            why = type(error).__name__
+            log.error("alerts do not go out by %s: its connection cannot be used (%s)", name, why)  # noqa: TRY400
+            continue
+        if herald is not None:
+            yield herald
+
+
+def _slack() -> Herald | None:
+    if not webhook_address():
+        return None
+    from airflow.providers.slack.hooks.slack_webhook import SlackWebhookHook
+
+    from include.connectors.slack.client import TIMEOUT_S, SlackHerald
+
+    hook = SlackWebhookHook(slack_webhook_conn_id="alerts_slack", timeout=TIMEOUT_S, retry_handlers=[])
+    return SlackHerald(hook.client)
+
+
+def _mail() -> Herald | None:
+    from include.connectors.mail.alerts import MailHerald
+
+    told = recipients()
+    return MailHerald(wiring_mail.postman(), told) if told else None
+
+
+def webhook_address() -> str:
+    """Where the webhook is: connection `alerts_slack`, whole in its password or begun in its host; "" without one."""
+    try:
+        connection = BaseHook.get_connection("alerts_slack")
+    except AirflowNotFoundException:
+        return ""
+    secret = (connection.password or "").strip()
+    if not secret or "://" in secret:
+        return secret
+    return f"{wiring.address_of(connection) if connection.host else SLACK}/{secret.lstrip('/')}"
+
+
+def recipients() -> list[str]:
+    """Who gets alerts by mail: variable `alert_recipients`, addresses separated by commas; none where it is empty."""
+    stated = str(Variable.get("alert_recipients", default="") or "")
+    return [one for one in stated.replace(",", " ").replace(";", " ").split() if "@" in one]
+
+
+def words() -> "Words":
+    """How alerts are worded: money as everywhere, and links below Airflow's own address (`[api] base_url`)."""
+    from include.domain.alerts import Words
+    from include.flows.gather_facts import moment, money
+
+    address = str(conf.get("api", "base_url", fallback="") or "").rstrip("/")
+    return Words(money, moment, address if address.startswith(("http://", "https://")) else "")
+
+
+def ping() -> str:
+    """A sign of life to who outside expects one (connection `alerts_ping`), and what came of it; none stops us."""
+    try:
+        connection = BaseHook.get_connection("alerts_ping")
+    except AirflowNotFoundException:
+        return "nobody outside expects a sign of life"
+    if not connection.host:
+        return "nobody outside expects a sign of life"
+    import requests
+
+    try:
+        answer = requests.get(wiring.address_of(connection), timeout=PING_TIMEOUT_S, allow_redirects=False)
+    except (requests.RequestException, Fatal) as error:
+        log.warning("the outside was not told that we live (%s)", type(error).__name__)
+        return f"not told: {type(error).__name__}"
+    return f"told: {answer.status_code}"

@@ -1,0 +1,327 @@
+-- What somebody must be told, fact by fact. Every query of a fact gives the same columns as far as it knows them: what it is
+-- about, since when it is true, of how many, for how much money per currency, the largest few by our own ids.
+
+-- name: alert_clock
+SELECT ops.clock() AS now;
+
+-- name: beat
+INSERT INTO ops.beats (flow, first_at, beat_at) VALUES (%(flow)s, %(now)s, %(now)s)
+ON CONFLICT (flow) DO UPDATE SET beat_at = excluded.beat_at;
+
+-- name: beat_of
+SELECT flow, first_at, beat_at, extract(epoch FROM ops.clock() - beat_at)::bigint AS age_s
+FROM ops.beats WHERE flow = %(flow)s;
+
+-- name: task_succeeded
+INSERT INTO ops.task_ends (dag_id, task_id, succeeded_at) VALUES (%(dag_id)s, %(task_id)s, ops.clock())
+ON CONFLICT (dag_id, task_id) DO UPDATE SET succeeded_at = excluded.succeeded_at;
+
+-- name: task_failed
+INSERT INTO ops.task_ends (dag_id, task_id, failed_at, failed_run, error)
+VALUES (%(dag_id)s, %(task_id)s, ops.clock(), %(run)s, %(error)s)
+ON CONFLICT (dag_id, task_id) DO UPDATE
+SET failed_at = excluded.failed_at, failed_run = excluded.failed_run, error = excluded.error;
+
+-- name: flow_evidence
+-- When each flow last did its work, by what the work itself leaves behind. One whose work may leave nothing says that it ended.
+SELECT 'extract_' || newest.system AS flow, max(newest.checked_at) AS last_at
+FROM ops.cursors
+CROSS JOIN LATERAL (
+    SELECT proofs.system, checked_at FROM ops.proofs
+    WHERE proofs.system = cursors.system AND proofs.entity = cursors.entity ORDER BY proof_id DESC LIMIT 1
+) AS newest
+GROUP BY newest.system
+UNION ALL
+SELECT 'sweep_money', max(swept_at) FROM ops.sweeps
+UNION ALL
+SELECT 'sweep_sources', max(swept_at) FROM ops.sweeps WHERE entity <> ALL (%(money)s)
+UNION ALL
+SELECT 'fast_lane', (SELECT began_at FROM delivery.lanes ORDER BY lane_id DESC LIMIT 1)
+UNION ALL
+SELECT dag_id, max(succeeded_at) FROM ops.task_ends WHERE dag_id = ANY (%(by_their_word)s) GROUP BY dag_id;
+
+-- name: last_published_day
+SELECT max(as_of) AS as_of FROM recon.runs WHERE state = 'published';
+
+-- name: fact_flow_failed
+-- Tasks that ended in failure and have not succeeded since; one alert a DAG.
+SELECT dag_id AS about, min(failed_at) AS since, count(*) AS count, dag_id,
+    (array_agg(failed_run ORDER BY failed_at DESC))[1] AS dag_run,
+    jsonb_build_object(
+        'tasks', string_agg(task_id, ', ' ORDER BY task_id), 'error', (array_agg(error ORDER BY failed_at DESC))[1]
+    ) AS detail
+FROM ops.task_ends WHERE failed_at > coalesce(succeeded_at, '-infinity') GROUP BY dag_id;
+
+-- name: fact_run_refused
+-- The newest run was refused, and not for the quality of its data alone.
+WITH newest AS (SELECT run_id, as_of, state, computed_at FROM recon.runs ORDER BY computed_at DESC LIMIT 1),
+failing AS (SELECT currency, measure, difference FROM recon.proofs JOIN newest USING (run_id) WHERE NOT holds)
+SELECT 'tie_out' AS about, computed_at AS since, 'tie_out' AS dag_id,
+    (SELECT count(*) FROM failing) AS count,
+    (
+        SELECT coalesce(jsonb_object_agg(currency, minor), '{}') FROM (
+            SELECT currency, sum(abs(difference)) AS minor FROM failing
+            WHERE measure = 'minor' AND currency IS NOT NULL GROUP BY currency
+        ) AS money
+    ) AS amounts,
+    jsonb_build_object('day', as_of) AS detail
+FROM newest
+WHERE state = 'refused' AND (
+    EXISTS (SELECT FROM failing)
+    OR NOT EXISTS (SELECT FROM recon.quality_results AS met WHERE met.run_id = newest.run_id AND verdict = 'fail')
+);
+
+-- name: fact_quality_blocks
+SELECT 'tie_out' AS about, min(checked_at) AS since, count(*) AS count, 'tie_out' AS dag_id,
+    jsonb_build_object('day', min(as_of), 'owners', string_agg(DISTINCT owner, ', ')) AS detail
+FROM (SELECT run_id, as_of, state FROM recon.runs ORDER BY computed_at DESC LIMIT 1) AS newest
+JOIN recon.quality_results USING (run_id) JOIN recon.quality_checks USING (run_id)
+WHERE verdict = 'fail' AND state <> 'published'
+GROUP BY newest.run_id;
+
+-- name: fact_source_unproven
+-- What a source says it holds is not what arrived, for longer than it takes to read it once more.
+SELECT cursors.system AS about, min(unproven.since) AS since, count(*) AS count, 'extract_' || cursors.system AS dag_id,
+    jsonb_build_object('entities', string_agg(cursors.entity, ', ' ORDER BY cursors.entity)) AS detail
+FROM ops.cursors
+CROSS JOIN LATERAL (
+    SELECT proven FROM ops.proofs
+    WHERE proofs.system = cursors.system AND proofs.entity = cursors.entity ORDER BY proof_id DESC LIMIT 1
+) AS newest
+CROSS JOIN LATERAL (
+    SELECT min(checked_at) AS since FROM ops.proofs
+    WHERE proofs.system = cursors.system AND proofs.entity = cursors.entity AND proof_id > coalesce((
+        SELECT proof_id FROM ops.proofs AS held
+        WHERE held.system = cursors.system AND held.entity = cursors.entity AND held.proven ORDER BY proof_id DESC LIMIT 1
+    ), 0)
+) AS unproven
+WHERE NOT newest.proven AND unproven.since <= %(now)s - make_interval(mins => %(unproven_minutes)s)
+GROUP BY cursors.system;
+
+-- name: fact_fields_vanished
+SELECT newest.system AS about, min(seen_at) AS since, sum(cardinality(vanished))::bigint AS count,
+    'extract_' || newest.system AS dag_id,
+    jsonb_build_object('entities', string_agg(newest.entity, ', ' ORDER BY newest.entity)) AS detail
+FROM (
+    SELECT DISTINCT ON (system, entity) system, entity, vanished, seen_at FROM ops.shapes
+    ORDER BY system, entity, shape_id DESC
+) AS newest
+WHERE cardinality(vanished) > 0 GROUP BY newest.system;
+
+-- name: fact_rows_repaired
+SELECT system AS about, min(swept_at) AS since, sum(repaired_count)::bigint AS count, 'sweep_money' AS dag_id,
+    jsonb_build_object('entities', string_agg(DISTINCT entity, ', ')) AS detail
+FROM ops.sweeps WHERE repaired_count > 0 AND swept_at > %(now)s - interval '1 day' GROUP BY system;
+
+-- name: fact_quarantine_growing
+-- Rows of the last day that nobody has mended.
+WITH fresh AS (
+    SELECT system, entity, currency, amount_minor, recorded_at
+    FROM canonical.quarantine JOIN ops.batches ON batch = quarantined_in
+    WHERE released_in IS NULL AND recorded_at > %(now)s - interval '1 day'
+),
+money AS (
+    SELECT system, jsonb_object_agg(currency, minor) AS amounts FROM (
+        SELECT system, currency, sum(abs(amount_minor)) AS minor FROM fresh
+        WHERE currency IS NOT NULL AND amount_minor IS NOT NULL GROUP BY system, currency
+    ) AS sums GROUP BY system
+)
+SELECT system AS about, min(recorded_at) AS since, count(*) AS count, coalesce(money.amounts, '{}') AS amounts,
+    'extract_' || system AS dag_id, jsonb_build_object('entities', string_agg(DISTINCT entity, ', ')) AS detail
+FROM fresh LEFT JOIN money USING (system)
+GROUP BY system, money.amounts HAVING count(*) >= %(quarantined_rows)s;
+
+-- name: fact_breaks_late
+-- Open breaks whose first deadline has passed: those opened no later than the moment given for their severity.
+WITH late AS (
+    SELECT break_id, code, severity, currency, amount_minor, value_rank, opened_at FROM recon.break_lives
+    WHERE is_open AND (
+        (severity = 'S1' AND opened_at <= %(s1_opened_by)s) OR (severity = 'S2' AND opened_at <= %(s2_opened_by)s)
+    )
+),
+money AS (
+    SELECT code, jsonb_object_agg(currency, minor) AS amounts FROM (
+        SELECT code, currency, sum(abs(amount_minor)) AS minor FROM late
+        WHERE currency IS NOT NULL AND amount_minor IS NOT NULL GROUP BY code, currency
+    ) AS sums GROUP BY code
+)
+SELECT code AS about, min(severity) AS severity, min(opened_at) AS since, count(*) AS count,
+    coalesce(money.amounts, '{}') AS amounts,
+    (array_agg(break_id::text ORDER BY value_rank, break_id))[1:%(shown_max)s] AS ids, 'tie_out' AS dag_id
+FROM late LEFT JOIN money USING (code) GROUP BY code, money.amounts;
+
+-- name: fact_breaks_large
+WITH large AS (
+    SELECT break_id, code, severity, currency, amount_minor, value_rank, opened_at FROM recon.break_lives
+    WHERE is_open AND value_rank <= -%(large_sgd_minor)s::bigint
+),
+money AS (
+    SELECT code, jsonb_object_agg(currency, minor) AS amounts FROM (
+        SELECT code, currency, sum(abs(amount_minor)) AS minor FROM large
+        WHERE currency IS NOT NULL AND amount_minor IS NOT NULL GROUP BY code, currency
+    ) AS sums GROUP BY code
+)
+SELECT code AS about, min(severity) AS severity, min(opened_at) AS since, count(*) AS count,
+    coalesce(money.amounts, '{}') AS amounts,
+    (array_agg(break_id::text ORDER BY value_rank, break_id))[1:%(shown_max)s] AS ids, 'tie_out' AS dag_id
+FROM large LEFT JOIN money USING (code) GROUP BY code, money.amounts;
+
+-- name: fact_messages_parked
+-- By why they are parked; what a person holds back is their affair.
+SELECT reason AS about, min(finished_at) AS since, count(*) AS count, 'fast_lane' AS dag_id,
+    (array_agg(message_id::text ORDER BY message_id))[1:%(shown_max)s] AS ids,
+    jsonb_build_object('targets', string_agg(DISTINCT target, ', ')) AS detail
+FROM delivery.outbox WHERE state = 'parked' AND reason <> 'HELD_BACK' GROUP BY reason;
+
+-- name: fact_messages_uncertain
+SELECT target AS about, min(coalesce(first_called_at, decided_at)) AS since, count(*) AS count, 'fast_lane' AS dag_id,
+    (array_agg(message_id::text ORDER BY message_id))[1:%(shown_max)s] AS ids
+FROM delivery.outbox
+WHERE state = 'uncertain' AND coalesce(first_called_at, decided_at) <= %(now)s - make_interval(mins => %(uncertain_minutes)s)
+GROUP BY target;
+
+-- name: fact_messages_waiting
+-- What should have gone out long ago: the target is away, or whoever takes messages there stands still.
+SELECT target AS about, min(decided_at) AS since, count(*) AS count, 'fast_lane' AS dag_id,
+    (array_agg(message_id::text ORDER BY message_id))[1:%(shown_max)s] AS ids
+FROM delivery.outbox
+WHERE state IN ('queued', 'called') AND decided_at <= %(now)s - make_interval(mins => %(waiting_minutes)s)
+GROUP BY target;
+
+-- name: fact_key_conflict
+-- A conflict is history and stays; it is news for some days.
+SELECT 'delivery' AS about, min(found_at) AS since, count(*) AS count, 'fast_lane' AS dag_id
+FROM delivery.key_conflicts WHERE found_at > %(now)s - make_interval(days => %(conflict_days)s) HAVING count(*) > 0;
+
+-- name: fact_api_budget_low
+-- As it was last noted; what was noted a day ago is another day's.
+SELECT system AS about, noted_at AS since, greatest(allowed - used, 0) AS count, 'extract_' || system AS dag_id,
+    jsonb_build_object('used', used, 'allowed', allowed) AS detail
+FROM ops.api_budgets
+WHERE allowed > 0 AND used * 100 >= allowed * %(budget_percent)s AND noted_at > %(now)s - interval '1 day';
+
+-- name: fact_mail_failed
+SELECT edition AS about, min(kept_at) AS since, count(*) AS count, 'tie_out' AS dag_id
+FROM recon.mailings
+WHERE state <> 'sent' AND kept_at > %(now)s - interval '7 days'
+    AND (state IN ('refused', 'uncertain') OR kept_at <= %(now)s - make_interval(mins => %(mail_minutes)s))
+GROUP BY edition;
+
+-- name: fact_webhook_refused
+-- Whatever knocks is refused, and nothing has been kept since.
+SELECT source AS about, refused_since AS since, refused_count AS count, 'fast_lane' AS dag_id FROM ops.hearing
+WHERE refused_since <= %(now)s - make_interval(mins => %(webhook_minutes)s) AND refused_count >= %(webhook_events)s;
+
+-- name: fact_webhook_unfed
+-- It was used before; now only glances find what happens.
+SELECT source AS about, glanced_since AS since, glanced_count AS count, 'fast_lane' AS dag_id FROM ops.hearing
+WHERE kept_at IS NOT NULL AND glanced_count >= %(webhook_events)s
+    AND glanced_since <= %(now)s - make_interval(mins => %(webhook_minutes)s);
+
+-- name: fact_channel_failing
+-- One that is still tried: a channel that was taken away fails nobody.
+SELECT channel AS about, failing_since AS since, failures AS count, 'watch' AS dag_id FROM ops.alert_channels
+WHERE failures >= %(channel_failures)s AND next_at > %(now)s - interval '2 hours';
+
+-- name: note_webhook_kept
+-- What was counted against the door is forgotten. Written at most every few seconds, for deliveries come in crowds and none
+-- shall wait for another here.
+WITH noted AS (
+    UPDATE ops.hearing SET kept_at = ops.clock(), refused_since = NULL, refused_count = 0, glanced_since = NULL,
+        glanced_count = 0
+    WHERE source = %(source)s AND coalesce(kept_at, '-infinity') < ops.clock() - interval '5 seconds'
+)
+INSERT INTO ops.hearing (source, kept_at) SELECT %(source)s, ops.clock()
+WHERE NOT EXISTS (SELECT FROM ops.hearing WHERE source = %(source)s)
+ON CONFLICT (source) DO NOTHING;
+
+-- name: note_webhook_refused
+INSERT INTO ops.hearing AS known (source, refused_since, refused_count) VALUES (%(source)s, ops.clock(), %(count)s)
+ON CONFLICT (source) DO UPDATE SET refused_since = coalesce(known.refused_since, excluded.refused_since),
+    refused_count = known.refused_count + excluded.refused_count;
+
+-- name: note_glanced
+INSERT INTO ops.hearing AS known (source, glanced_since, glanced_count) VALUES (%(source)s, ops.clock(), %(count)s)
+ON CONFLICT (source) DO UPDATE SET glanced_since = coalesce(known.glanced_since, excluded.glanced_since),
+    glanced_count = known.glanced_count + excluded.glanced_count;
+
+-- name: note_api_budget
+INSERT INTO ops.api_budgets (system, used, allowed, noted_at) VALUES (%(system)s, %(used)s, %(allowed)s, ops.clock())
+ON CONFLICT (system) DO UPDATE SET used = excluded.used, allowed = excluded.allowed, noted_at = excluded.noted_at;
+
+-- name: lock_alerts
+-- One at a time decides what is true; whoever comes meanwhile leaves it to them.
+SELECT pg_try_advisory_xact_lock(7290) AS mine;
+
+-- name: open_alerts
+SELECT alert_id, kind, about, severity, since, count, amounts, ids, dag_id, dag_run, detail, raised_at, seen_at, over_at
+FROM ops.alerts WHERE over_at IS NULL ORDER BY severity, since, alert_id;
+
+-- name: closed_alerts
+SELECT alert_id, kind, about, severity, since, count, amounts, ids, dag_id, dag_run, detail, raised_at, seen_at, over_at
+FROM ops.alerts WHERE over_at IS NOT NULL ORDER BY over_at DESC, alert_id DESC LIMIT %(limit)s;
+
+-- name: raise_alert
+INSERT INTO ops.alerts
+    (kind, about, severity, since, count, amounts, ids, dag_id, dag_run, detail, raised_at, seen_at)
+VALUES
+    (%(kind)s, %(about)s, %(severity)s, %(since)s, %(count)s, %(amounts)s, %(ids)s, %(dag_id)s, %(dag_run)s, %(detail)s,
+    %(now)s, %(now)s);
+
+-- name: see_alert
+UPDATE ops.alerts SET severity = %(severity)s, since = %(since)s, count = %(count)s, amounts = %(amounts)s, ids = %(ids)s,
+    dag_id = %(dag_id)s, dag_run = %(dag_run)s, detail = %(detail)s, seen_at = %(now)s
+WHERE kind = %(kind)s AND about = %(about)s AND over_at IS NULL;
+
+-- name: end_alert
+UPDATE ops.alerts SET over_at = %(now)s WHERE alert_id = %(alert_id)s AND over_at IS NULL;
+
+-- name: claim_channel
+-- Nothing while somebody else sends there, or while it is too early to try again.
+INSERT INTO ops.alert_channels AS known (channel, fence, busy_until)
+VALUES (%(channel)s, 1, %(now)s + make_interval(secs => %(lease_s)s))
+ON CONFLICT (channel) DO UPDATE SET fence = known.fence + 1, busy_until = excluded.busy_until
+WHERE known.busy_until <= %(now)s AND known.next_at <= %(now)s
+RETURNING fence, failures;
+
+-- name: unfinished_bulletin
+SELECT bulletin_id, subject, entries, attempts, made_at FROM ops.bulletins
+WHERE channel = %(channel)s AND state IN ('called', 'uncertain');
+
+-- name: standing_alerts
+-- What lasts, and what ended lately, with what was last said of it on the channel.
+SELECT alerts.alert_id, kind, about, alerts.severity, since, count, amounts, ids, dag_id, dag_run, detail, raised_at, seen_at,
+    over_at, told.says AS told_says, told.severity AS told_severity, told.sent_at AS told_at
+FROM ops.alerts
+LEFT JOIN LATERAL (
+    SELECT says, tellings.severity, sent_at FROM ops.tellings JOIN ops.bulletins USING (bulletin_id)
+    WHERE tellings.alert_id = alerts.alert_id AND channel = %(channel)s AND state = 'sent'
+    ORDER BY bulletin_id DESC LIMIT 1
+) AS told ON true
+WHERE over_at IS NULL OR over_at > %(now)s - interval '7 days'
+ORDER BY alerts.severity, since, alerts.alert_id;
+
+-- name: make_bulletin
+INSERT INTO ops.bulletins (channel, subject, entries, made_at)
+VALUES (%(channel)s, %(subject)s, %(entries)s, %(now)s) RETURNING bulletin_id;
+
+-- name: keep_telling
+INSERT INTO ops.tellings (bulletin_id, alert_id, says, severity)
+VALUES (%(bulletin_id)s, %(alert_id)s, %(says)s, %(severity)s);
+
+-- name: end_bulletin
+-- Only by whoever still has the channel: who was too slow says nothing.
+UPDATE ops.bulletins SET state = %(state)s, attempts = attempts + 1, detail = %(detail)s,
+    sent_at = CASE WHEN %(state)s = 'sent' THEN %(now)s::timestamptz END
+FROM ops.alert_channels AS held
+WHERE bulletin_id = %(bulletin_id)s AND held.channel = bulletins.channel AND held.fence = %(fence)s;
+
+-- name: free_channel
+UPDATE ops.alert_channels SET busy_until = '-infinity', next_at = %(next_at)s, failures = %(failures)s,
+    detail = CASE WHEN %(tried)s THEN %(detail)s ELSE detail END,
+    failing_since = CASE WHEN %(failures)s > 0 THEN coalesce(failing_since, %(now)s) END,
+    sent_at = CASE WHEN %(sent)s THEN %(now)s ELSE sent_at END
+WHERE channel = %(channel)s AND fence = %(fence)s;
+
+-- name: alert_channels
+SELECT channel, failures, failing_since, sent_at, next_at, detail FROM ops.alert_channels ORDER BY channel;

@@ -1,0 +1,161 @@
+"""Playbooks: one for each alert and each severe code; what they tell people to ask and to run can be asked and run."""
+
+import re
+import shlex
+from typing import Any
+
+import psycopg
+import pytest
+import typer.main
+from airflow.cli.cli_parser import get_parser
+
+from include import cli
+from include.console.playbooks import PLAYBOOKS, html_of
+from include.domain.alerts import SENTENCES
+from include.policy import load_policy
+from include.store.postgres import PostgresStore
+from tests.console.people import Site, know_our_roles
+
+POLICY = load_policy()
+OTHERS = {"watch_silent", "working_a_break"}
+"""Of nothing that is told: of nobody telling, and what the others have in common."""
+
+SEVERE = {code for code, one in POLICY.breaks.codes.items() if one.severity in {"S1", "S2", "by_value"}}
+SECTIONS = ["What you see", "First five minutes", "Which cause", "Mend", "Take it back", "Over when"]
+LEAST = {"Which cause": 120, "First five minutes": 60, "Mend": 60, "Over when": 30}
+"""Characters a section has at least: a heading alone tells nobody anything."""
+
+READING = ("breaks list", "breaks show", "delivery list", "alerts list")
+_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(kind: str) -> list[tuple[str, str]]:
+    """(playbook, text) of every block of a kind."""
+    return [
+        (name, text)
+        for name in PLAYBOOKS.names()
+        for found, text in _BLOCK.findall(PLAYBOOKS.text(name))
+        if found == kind
+    ]
+
+
+def commands() -> list[tuple[str, str]]:
+    return [(name, line) for name, text in blocks("sh") for line in text.strip().splitlines()]
+
+
+def test_every_alert_and_every_severe_code_has_a_playbook_and_every_playbook_is_of_one() -> None:
+    told = {rule.playbook for rule in POLICY.alerts.facts.values()}
+    assert told == SENTENCES.keys()
+    assert set(PLAYBOOKS.names()) == told | SEVERE | OTHERS
+
+
+@pytest.mark.parametrize("name", PLAYBOOKS.names())
+def test_a_playbook_names_what_it_is_about_and_says_all_that_is_asked_of_it(name: str) -> None:
+    text = PLAYBOOKS.text(name)
+    assert PLAYBOOKS.title(name).startswith(f"{name}: ")
+    if name in POLICY.breaks.codes:
+        assert POLICY.breaks.codes[name].owner in text
+    if name == "working_a_break":
+        return
+    parts = re.split(r"^## (.+)\n", text, flags=re.MULTILINE)
+    assert parts[1::2] == SECTIONS
+    short = {
+        title
+        for title, body in zip(parts[1::2], parts[2::2], strict=True)
+        if len(body.strip()) < LEAST.get(title, 20)
+    }
+    assert short == set()
+    assert "```sql" in parts[2::2][SECTIONS.index("First five minutes")] + parts[2::2][2]
+
+
+@pytest.mark.parametrize("name", PLAYBOOKS.names())
+def test_links_among_playbooks_lead_somewhere(name: str) -> None:
+    linked = set(re.findall(r"\]\((\w+)\.md\)", PLAYBOOKS.text(name)))
+    assert linked <= set(PLAYBOOKS.names())
+
+
+def test_every_query_can_be_asked_and_changes_nothing(tied_url: str) -> None:
+    wrong = {}
+    with psycopg.connect(tied_url, options="-c default_transaction_read_only=on", autocommit=True) as asked:
+        for name, text in blocks("sql"):
+            for statement in filter(str.strip, text.split(";\n")):
+                try:
+                    asked.execute(statement.encode())
+                except psycopg.Error as error:
+                    wrong[f"{name}: {statement.split('WHERE', maxsplit=1)[0][:60]}"] = str(
+                        error
+                    ).splitlines()[0]
+    assert wrong == {}
+    assert len(blocks("sql")) > len(SEVERE)
+
+
+def test_every_command_is_one_and_those_that_only_read_are_run(
+    tied_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TIEOUT_DATABASE_URL", tied_url)
+    known = {"tieout": tieout, "airflow": airflow}
+    for name, line in commands():
+        program, *words = shlex.split(line, comments=True)
+        assert program in known, f"{name}: {line}"
+        known[program](words)
+    reading = sorted({line for _, line in commands() if line.removeprefix("tieout ").startswith(READING)})
+    with PostgresStore(tied_url).transaction() as tx:
+        some_break = str(tx.rows("lives_beginning", beginning="", limit=1)[0]["break_id"])
+    for line in reading:
+        words = [some_break if word == "BREAK" else word for word in shlex.split(line, comments=True)]
+        monkeypatch.setattr("sys.argv", words)
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        assert not ended.value.code, f"{line}: {capsys.readouterr()}"
+    assert len(reading) > 3
+
+
+def tieout(words: list[str]) -> None:
+    """The command line takes these words."""
+    command: Any = typer.main.get_command(cli.app)
+    while hasattr(command, "commands"):
+        command = command.commands[words.pop(0)]
+    command.make_context(command.name, words)
+
+
+def airflow(words: list[str]) -> None:
+    """Airflow's takes these."""
+    get_parser().parse_args(words)
+
+
+@pytest.fixture
+def site(tied: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> Site:
+    know_our_roles(monkeypatch)
+    return Site(lambda: tied)
+
+
+def test_each_playbook_is_a_page_behind_the_login_and_lists_lead_to_it(site: Site) -> None:
+    listed = site.get("/playbooks", me="vic").text
+    for name in PLAYBOOKS.names():
+        assert f'href="/tieout/playbooks/{name}"' in listed
+    page = site.get("/playbooks/CA01", me="vic")
+    assert page.status_code == 200
+    assert "<h1>CA01: " in page.text
+    assert "```" not in page.text
+    assert site.get("/playbooks/CA01").status_code == 401
+    assert site.get("/playbooks/none", me="vic").status_code == 404
+
+
+def test_markdown_makes_no_tags_of_its_own_and_links_lead_to_pages() -> None:
+    html = html_of(
+        "<script>alert(1)</script>\n\n[x](CA02.md) [y](javascript:alert(1)) [z](https://e.example/a.md)"
+    )
+    assert "<script" not in html
+    assert 'href="javascript' not in html
+    assert 'href="CA02"' in html
+    assert 'href="https://e.example/a.md"' in html
+
+
+def test_a_break_leads_to_the_playbook_of_its_code(site: Site, tied_url: str) -> None:
+    with psycopg.connect(tied_url) as connection:
+        severe = connection.execute(
+            "SELECT break_id, code FROM recon.break_lives WHERE is_open AND code = ANY (%s) LIMIT 1",
+            [list(SEVERE)],
+        ).fetchone()
+    assert severe is not None
+    assert f'href="/tieout/playbooks/{severe[1]}"' in site.get(f"/breaks/{severe[0]}", me="ann").text

@@ -1,0 +1,179 @@
+"""The watch as Airflow runs it: channels come from connections, and tasks leave how they ended."""
+
+import json
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import psycopg
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.serialization.serialized_objects import DagSerialization
+from fastapi import FastAPI, Request
+
+from include import wiring, wiring_alerts, wiring_entities
+from include.connectors.mail.alerts import MailHerald
+from include.connectors.slack.client import SlackHerald
+from include.flows import pull_changes
+from include.policy import load_policy
+from include.ports import Retryable
+from tests.dags.conftest import PROJECT
+from tests.loopback import mounted
+
+MAIL = {"conn_type": "smtp", "host": "127.0.0.1", "port": 1, "extra": {"from_email": "t@example.com"}}
+
+
+class Outside:
+    """Who is told, and who expects a sign of life."""
+
+    def __init__(self) -> None:
+        self.app, self.told, self.pings = FastAPI(), [], 0
+
+        @self.app.post("/hook/T/B/secret")
+        async def take(request: Request) -> str:
+            self.told.append(json.loads(await request.body()))
+            return "ok"
+
+        @self.app.get("/ping")
+        async def ping() -> str:
+            self.pings += 1
+            return "ok"
+
+
+@pytest.fixture
+def outside(monkeypatch: pytest.MonkeyPatch) -> Iterator[Outside]:
+    made = Outside()
+    with mounted(made.app) as address:
+        hook = {"conn_type": "slackwebhook", "host": f"{address}/hook", "password": "T/B/secret"}
+        ping = {"conn_type": "http", "host": f"{address}/ping"}
+        monkeypatch.setenv("AIRFLOW_CONN_ALERTS_SLACK", json.dumps(hook))
+        monkeypatch.setenv("AIRFLOW_CONN_ALERTS_PING", json.dumps(ping))
+        yield made
+
+
+@pytest.fixture
+def database(database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("AIRFLOW_CONN_TIEOUT_DB", database_url)
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example/")
+    return database_url
+
+
+def rows(url: str, query: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(url) as connection:
+        return connection.execute(query.encode()).fetchall()
+
+
+def context(error: Exception | None = None) -> Any:
+    task = SimpleNamespace(dag_id="extract_erp", task_id="pull")
+    return {
+        "task_instance": task,
+        "dag_run": SimpleNamespace(run_id="scheduled__2026-07-01T00:00:00+00:00"),
+        "exception": error,
+    }
+
+
+def test_a_failed_task_is_told_once_with_its_run_and_over_when_it_succeeds(
+    database: str, outside: Outside
+) -> None:
+    wiring.note_failure(context(ValueError("Jane Doe is wrong")))
+    assert wiring_alerts.watch()["told"] == {"slack": "sent"}
+    assert wiring_alerts.watch()["told"] == {"slack": "nothing to say"}
+    [told] = outside.told
+    text = told["blocks"][0]["text"]["text"]
+    assert "The dag extract_erp failed: pull (ValueError)" in text
+    run = "https://airflow.example/dags/extract_erp/runs/scheduled__2026-07-01T00%3A00%3A00%2B00%3A00"
+    assert f"<{run}|run>" in text
+    assert "https://airflow.example/tieout/playbooks/flow_failed" in text
+    assert "Jane" not in str(rows(database, "SELECT * FROM ops.task_ends")) + text
+    wiring.note_success(context())
+    with psycopg.connect(database) as connection:
+        connection.execute(
+            "UPDATE ops.alerts SET raised_at = raised_at - %s::interval, seen_at = seen_at - %s::interval",
+            ["6 min"] * 2,
+        )
+    wiring_alerts.hasten(dag_run=None, deadline=None)
+    assert "Over: The dag extract_erp failed" in str(outside.told[1])
+    assert outside.pings == 3
+
+
+def test_without_channels_the_watch_still_looks_and_leaves_its_beat(database: str) -> None:
+    assert wiring_alerts.watch() == {
+        "alerts": {"raised": 0, "seen": 0, "over": 0},
+        "told": {},
+        "ping": "nobody outside expects a sign of life",
+    }
+    assert rows(database, "SELECT flow FROM ops.beats") == [("watch",)]
+
+
+def test_mail_and_webhook_are_channels_where_they_are_named(
+    outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_FINANCE_MAIL", json.dumps(MAIL))
+    monkeypatch.setenv("AIRFLOW_VAR_ALERT_RECIPIENTS", "a@example.com, b@example.com")
+    assert [type(one) for one in wiring_alerts.heralds()] == [SlackHerald, MailHerald]
+    assert outside.told == []
+    monkeypatch.setenv("AIRFLOW_CONN_FINANCE_MAIL", json.dumps(MAIL | {"host": ""}))
+    assert [type(one) for one in wiring_alerts.heralds()] == [SlackHerald]
+
+
+def test_a_channel_whose_connection_cannot_be_used_keeps_nothing_from_the_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_FINANCE_MAIL", json.dumps(MAIL))
+    monkeypatch.setenv("AIRFLOW_VAR_ALERT_RECIPIENTS", "a@example.com")
+    broken = {"conn_type": "slackwebhook", "password": "T/B/x", "extra": {"timeout": "soon"}}
+    monkeypatch.setenv("AIRFLOW_CONN_ALERTS_SLACK", json.dumps(broken))
+    monkeypatch.setattr(wiring_alerts, "webhook_address", lambda: 1 / 0)
+    assert [type(one) for one in wiring_alerts.heralds()] == [MailHerald]
+
+
+@pytest.mark.parametrize(
+    ("host", "password", "address"),
+    [
+        ("", "https://hooks.example/T/B/x", "https://hooks.example/T/B/x"),
+        ("", "T/B/x", "https://hooks.slack.com/services/T/B/x"),
+        ("http://127.0.0.1:9/s", "T/B/x", "http://127.0.0.1:9/s/T/B/x"),
+        ("hooks.example", "", ""),
+    ],
+)
+def test_the_webhooks_address_is_read_as_the_provider_reads_it(
+    host: str, password: str, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stated = {"conn_type": "slackwebhook", "host": host, "password": password}
+    monkeypatch.setenv("AIRFLOW_CONN_ALERTS_SLACK", json.dumps(stated))
+    assert wiring_alerts.webhook_address() == address
+
+
+def test_who_outside_does_not_answer_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    nowhere = {"conn_type": "http", "host": "http://127.0.0.1:9"}
+    monkeypatch.setenv("AIRFLOW_CONN_ALERTS_PING", json.dumps(nowhere))
+    assert wiring_alerts.ping() == "not told: ConnectionError"
+
+
+def test_every_dag_leaves_how_its_tasks_ended_and_the_day_has_a_deadline_that_makes_the_watch_look() -> None:
+    bag = DagBag(str(PROJECT / "dags"))
+    for dag in bag.dags.values():
+        for task in dag.tasks:
+            assert [task.on_success_callback, task.on_failure_callback] == [
+                [wiring.note_success],
+                [wiring.note_failure],
+            ]
+    [deadline] = bag.dags["tie_out"].deadline
+    assert deadline.callback.path == "include.wiring_alerts.hasten"
+    assert DagSerialization.to_dict(bag.dags["tie_out"])["dag"]["deadline"]
+    assert bag.dags.keys() - {"tie_out", "watch"} == load_policy().alerts.flows.keys()
+
+
+def test_what_a_source_says_of_the_days_calls_is_kept_also_when_reading_stops(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    budget = SimpleNamespace(used=80, limit=100)
+    source: Any = SimpleNamespace(system="salesforce", entities=["accounts"], budget=budget)
+
+    def deferred(*_words: object, **_facts: object) -> None:
+        raise Retryable("calls are kept for what matters more")
+
+    monkeypatch.setattr(pull_changes, "pull_changes", deferred)
+    with pytest.raises(Retryable):
+        wiring_entities.pull(source)
+    assert rows(database, "SELECT system, used, allowed FROM ops.api_budgets") == [("salesforce", 80, 100)]

@@ -1,0 +1,214 @@
+"""Alerts: one for each fact while it lasts, told to each channel as it changes, in words without names."""
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from include.domain.alerts import (
+    ENTRIES_MAX,
+    SENTENCES,
+    Alert,
+    AlertRule,
+    Fact,
+    Told,
+    Words,
+    changes,
+    playbook_of,
+    sentence,
+    to_say,
+)
+from include.policy import load_policy
+
+NOW = datetime(2026, 7, 1, 8, 0, tzinfo=UTC)
+PATIENCE = timedelta(minutes=5)
+RULE = AlertRule(
+    severity="S2", channels=("slack", "mail"), playbook="breaks_late", remind_after=timedelta(hours=4)
+)
+POLICY = load_policy()
+FILLED = {
+    "day": "2026-06-30",
+    "due": "06:00",
+    "owners": "AR",
+    "entities": "invoices",
+    "last": "never",
+    "limit": "SGD 50,000.00",
+    "tasks": "pull",
+    "error": "Away",
+    "targets": "erp",
+    "used": "8",
+    "allowed": "9",
+    "name": "unapplied cash",
+}
+
+
+def late(about: str = "CA01", **facts: Any) -> Fact:
+    said: dict[str, Any] = {"severity": "S2", "since": NOW - timedelta(hours=30), "detail": FILLED}
+    return Fact(kind="breaks_late", about=about, **(said | facts))
+
+
+def alert(fact: Fact, **facts: Any) -> Alert:
+    said: dict[str, Any] = {"alert_id": 1, "raised_at": NOW - timedelta(hours=1), "seen_at": NOW}
+    return Alert(fact=fact, **(said | facts))
+
+
+def words(address: str = "https://airflow.example") -> Words:
+    return Words(lambda minor, currency: f"{currency} {minor}", lambda at: f"{at:%H:%M}", address)
+
+
+def test_a_fact_is_raised_once_and_then_only_seen() -> None:
+    assert changes([late()], [], now=NOW, patience=PATIENCE).raised == [late()]
+    again = changes([late(count=3)], [alert(late())], now=NOW, patience=PATIENCE)
+    assert (again.raised, again.seen, again.over) == ([], [late(count=3)], [])
+
+
+def test_a_fact_that_is_not_seen_is_over_only_after_a_while() -> None:
+    known = alert(late(), seen_at=NOW - timedelta(minutes=4))
+    assert changes([], [known], now=NOW, patience=PATIENCE).over == []
+    known = alert(late(), seen_at=NOW - timedelta(minutes=5))
+    assert changes([], [known], now=NOW, patience=PATIENCE).over == [known]
+
+
+def test_the_same_kind_about_something_else_is_another_alert() -> None:
+    assert changes([late("CA02")], [alert(late("CA01"))], now=NOW, patience=PATIENCE).raised == [late("CA02")]
+
+
+@pytest.mark.parametrize(
+    ("told", "says"),
+    [
+        (None, "raised"),
+        (Told("raised", "S2", NOW - timedelta(hours=3)), None),
+        (Told("raised", "S2", NOW - timedelta(hours=4)), "again"),
+        (Told("raised", "S3", NOW), "worse"),
+        (Told("worse", "S1", NOW), None),
+    ],
+)
+def test_a_lasting_fact_is_told_when_new_worse_or_long_ago(told: Told | None, says: str | None) -> None:
+    assert to_say(alert(late(), told=told), RULE, channel="slack", now=NOW) == says
+
+
+@pytest.mark.parametrize(
+    ("told", "says"),
+    [
+        (Told("raised", "S2", NOW), "over"),
+        (Told("again", "S2", NOW), "over"),
+        (Told("over", "S2", NOW), None),
+        (None, None),
+    ],
+)
+def test_the_end_is_told_once_and_only_to_who_was_told_the_beginning(
+    told: Told | None, says: str | None
+) -> None:
+    assert to_say(alert(late(), over_at=NOW, told=told), RULE, channel="mail", now=NOW) == says
+
+
+def test_a_channel_hears_only_what_is_meant_for_it_and_never_that_it_fails_itself() -> None:
+    slack_only = replace(RULE, channels=("slack",))
+    assert to_say(alert(late()), slack_only, channel="mail", now=NOW) is None
+    failing = alert(Fact(kind="channel_failing", about="slack", since=NOW, severity="S2"))
+    assert [to_say(failing, RULE, channel=one, now=NOW) for one in ("slack", "mail")] == [None, "raised"]
+
+
+@given(
+    st.lists(
+        st.tuples(st.booleans(), st.sampled_from(["S1", "S2"]), st.integers(1, 90)), min_size=1, max_size=30
+    )
+)
+def test_whatever_happens_each_alert_is_told_as_begun_once_and_as_over_at_most_once(story: Any) -> None:
+    """A fact that comes and goes, looked at and told each time: what is said of it is a begin, then an end."""
+    now, known, said, told = NOW, None, [], None
+    for present, severity, minutes in story:
+        now += timedelta(minutes=minutes)
+        changed = changes(
+            [late(severity=severity)] if present else [], [known] if known else [], now=now, patience=PATIENCE
+        )
+        for fact in (*changed.raised, *changed.seen):
+            known = alert(fact, seen_at=now)
+            said, told = ([], None) if changed.raised else (said, told)
+        ended = bool(changed.over)
+        if known is None:
+            continue
+        one = replace(known, over_at=now if ended else None, told=told)
+        if says := to_say(one, RULE, channel="slack", now=now):
+            said.append(says)
+            told = Told(says, one.fact.severity, now)
+        known = None if ended else known
+        assert said.count("raised") == 1
+        assert said[0] == "raised"
+        assert said.count("over") == int(ended)
+
+
+def test_an_entry_says_what_since_when_how_much_and_where_to_look() -> None:
+    fact = late(count=2, amounts={"USD": 500, "SGD": 1250}, ids=("b1" * 16,), dag_id="tie_out", dag_run="a+b")
+    entry = words().entry("raised", alert(fact), RULE)
+    assert entry.what == "2 open breaks CA01 (unapplied cash) are past their service level"
+    assert entry.facts == {"since": "02:00 UTC", "money": "SGD 1250, USD 500", "run": "tie_out a+b"}
+    assert entry.links == {
+        "playbook": "https://airflow.example/tieout/playbooks/CA01",
+        "break b1b1b1b1": f"https://airflow.example/tieout/breaks/{'b1' * 16}",
+        "run": "https://airflow.example/dags/tie_out/runs/a%2Bb",
+    }
+
+
+def test_where_nobody_knows_the_address_the_playbook_is_a_file() -> None:
+    entry = words("").entry("raised", alert(late(ids=("one",))), RULE)
+    assert entry.links == {"playbook": "docs/playbooks/CA01.md"}
+    assert entry.facts["largest"] == "one"
+
+
+def test_a_message_has_the_worst_first_ends_last_and_counts_what_it_does_not_list() -> None:
+    said: list[Any] = [
+        ("over", alert(late("A", severity="S1"), over_at=NOW), RULE),
+        ("raised", alert(late("B", severity="S2")), RULE),
+        ("raised", alert(late("C", severity="S1")), RULE),
+    ]
+    bulletin = words().bulletin(said, key="k", now=NOW)
+    assert bulletin.subject == "[S1] 1 open break C (unapplied cash) is past its service level (+2)"
+    assert [one.what.split("break ")[1][0] for one in bulletin.entries] == ["C", "B", "A"]
+    many = words().bulletin([said[1]] * (ENTRIES_MAX + 4), key="k", now=NOW)
+    assert len(many.entries) == ENTRIES_MAX + 1
+    assert many.entries[-1].what == "And 4 more"
+
+
+@pytest.mark.parametrize("kind", sorted(SENTENCES))
+@pytest.mark.parametrize("count", [1, 1_234])
+def test_every_kind_has_its_sentence_in_the_singular_and_the_plural(kind: str, count: int) -> None:
+    fact = Fact(kind=kind, about="erp", since=NOW, severity="S1", count=count, detail=FILLED)
+    said = sentence(fact)
+    assert not said[0].islower()
+    assert "{" not in said
+    nouns = re.findall(r"(?<![\d,])1 (?:open )?(\w+)", said)
+    assert [noun for noun in nouns if noun.endswith("s")] == []
+
+
+def test_an_alert_of_a_kind_that_is_no_more_is_still_said() -> None:
+    assert sentence(Fact(kind="gone", about="erp", since=NOW, severity="S1")) == "Gone of erp"
+    assert "?" in sentence(Fact(kind="run_refused", about="tie_out", since=NOW, severity="S1"))
+
+
+def test_a_break_that_is_not_severe_has_its_kinds_playbook() -> None:
+    assert playbook_of(late(severity="S1"), RULE) == "CA01"
+    assert playbook_of(late(severity="S3"), RULE) == "breaks_late"
+
+
+def test_policy_names_a_rule_for_every_kind_and_watches_every_flow_that_promises_freshness() -> None:
+    assert POLICY.alerts.rules.keys() == SENTENCES.keys()
+    assert POLICY.freshness.flows.keys() <= POLICY.alerts.flows.keys()
+
+
+@given(
+    st.sampled_from(["S1", "S2", "S3"]),
+    st.integers(0, 500_000).map(lambda minutes: NOW + timedelta(minutes=minutes - 250_000)),
+    st.integers(-6 * 24 * 60, 6 * 24 * 60),
+)
+def test_what_was_opened_by_the_given_moment_is_late_and_nothing_else(
+    severity: Any, now: Any, off: int
+) -> None:
+    by = POLICY.desk.opened_by(severity, now=now)
+    opened = min(by + timedelta(minutes=off), now)
+    missed = POLICY.desk.waiting(severity, opened_at=opened, now=now).missed
+    assert (missed > 0) == (opened <= by)

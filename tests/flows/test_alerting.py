@@ -1,0 +1,340 @@
+"""What is true is raised once, told to each channel as it changes, and never with anybody's name in it."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from include import cli
+from include.connectors.slack.client import body_of
+from include.domain.alerts import Bulletin, Channel, Words
+from include.flows.gather_facts import moment, money
+from include.flows.raise_alerts import raise_alerts
+from include.flows.tell_alerts import UNCERTAIN_MAX, tell_alerts
+from include.local.databases import DatabaseUrls
+from include.local.scratch import scratch_database
+from include.policy import load_policy
+from include.ports import Away, Fatal, Rejected, Retryable, Stop, Throttled, Uncertain
+from include.store.postgres import PostgresStore
+from include.store.queries import SQL
+from tests.flows.conftest import Draw
+from tests.flows.lives import Days
+
+POLICY = load_policy()
+WORDS = Words(money, moment, "https://airflow.example")
+WRITTEN = (
+    *("ops.alerts", "ops.alert_channels", "ops.beats", "ops.api_budgets", "ops.hearing", "ops.task_ends"),
+    *("ops.shapes", "ops.sweeps", "ops.proofs", "ops.cursors", "delivery.lanes"),
+)
+SECRET = ("Jane", "Doe", "DE89", "jane@", "+65")
+
+TRACES: dict[str, str] = dict(
+    part.split("\n", 1)
+    for part in (Path(__file__).parent / "traces.sql").read_text(encoding="utf-8").split("-- trace: ")[1:]
+)
+"""Kind and what it is about -> the statements that leave its trace."""
+WELL = TRACES.pop("all is well")
+
+
+@dataclass
+class Told:
+    """A channel that keeps what it is told; what stands in `stops` it raises first, one a call."""
+
+    channel: Channel = "slack"
+    stops: list[Stop | BaseException] = field(default_factory=list)
+    heard: list[Bulletin] = field(default_factory=list)
+
+    def tell(self, bulletin: Bulletin) -> None:
+        stop = self.stops.pop(0) if self.stops else None
+        if stop is None or isinstance(stop, Uncertain):
+            self.heard.append(bulletin)
+        if stop is not None:
+            raise stop
+
+    @property
+    def said(self) -> list[list[str]]:
+        return [[entry.what for entry in bulletin.entries] for bulletin in self.heard]
+
+
+@dataclass
+class Watch:
+    """A platform on which nothing is wrong, a clock that only the test moves, and who looks."""
+
+    store: PostgresStore
+    url: str
+    now: datetime
+
+    def run(self, statements: str) -> None:
+        with psycopg.connect(self.url) as connection:
+            connection.execute(statements.encode())
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.url) as connection:
+            return connection.execute(query.encode()).fetchall()
+
+    def look(self, *heralds: Told, minutes: int = 0) -> dict[str, str]:
+        self.now += timedelta(minutes=minutes)
+        raise_alerts(self.store, POLICY, now=self.now)
+        return tell_alerts(self.store, heralds, POLICY, WORDS, now=self.now)
+
+    def all_is_well(self) -> None:
+        """Every flow has just worked, and the day before is published: of that nothing is to be told."""
+        self.run(WELL)
+
+    @property
+    def alerts(self) -> set[str]:
+        return {f"{kind} {about}" for kind, about in self.rows("SELECT kind, about FROM ops.alerts")}
+
+
+@pytest.fixture(scope="module")
+def shared_url(server_urls: DatabaseUrls) -> Iterator[str]:
+    with scratch_database(server_urls, strategy="FILE_COPY") as url:
+        yield url
+
+
+@pytest.fixture
+def fresh(shared_url: str) -> Iterator[Watch]:
+    """Traces are written by hand here, so that of all checks only that of alerts can hold."""
+    made = Watch(PostgresStore(shared_url), shared_url, datetime.now(UTC).replace(microsecond=0))
+    made.run(
+        f"TRUNCATE {', '.join(WRITTEN)} CASCADE; ALTER SEQUENCE ops.bulletins_bulletin_id_seq RESTART;"
+        "UPDATE recon.runs SET state = 'computed'"
+    )
+    yield made
+    check_alerts(made)
+
+
+def check_alerts(watch: Watch) -> None:
+    check = (SQL / "checks" / "alerts_are_told_as_they_are.sql").read_text()
+    assert watch.rows(check) == []
+
+
+@pytest.fixture
+def watch(fresh: Watch) -> Watch:
+    fresh.all_is_well()
+    return fresh
+
+
+def trouble(watch: Watch) -> None:
+    watch.run(TRACES["api_budget_low salesforce"])
+
+
+def mended(watch: Watch) -> None:
+    watch.run("DELETE FROM ops.api_budgets")
+
+
+def test_where_all_is_well_nothing_is_told_and_a_beat_is_left(watch: Watch) -> None:
+    slack = Told()
+    assert watch.look(slack) == {"slack": "nothing to say"}
+    assert watch.alerts == set()
+    assert watch.rows("SELECT flow, beat_at FROM ops.beats") == [("watch", watch.now)]
+
+
+def test_every_fact_is_found_by_its_trace_and_told_without_anybodys_name(
+    database_url: str, draw: Draw
+) -> None:
+    watch = Watch(PostgresStore(database_url), database_url, datetime.now(UTC))
+    days = Days(watch.store, database_url, draw)
+    reference = "Jane_Doe_DE89370400440532013000"
+    days.load(payments=f"P C1 {reference} SGD 60000.00 2026-03-01\nQ C1 {reference} USD 7000.00 2026-03-01")
+    days.publish("2026-03-31")
+    watch.run("".join(TRACES.values()))
+    slack = Told()
+    watch.look(slack)
+    watch.now += timedelta(days=4)
+    watch.run("UPDATE ops.api_budgets SET noted_at = noted_at + interval '4 days'")
+    watch.look(slack)
+    late = {f"flow_late {flow}" for flow, watched in POLICY.alerts.flows.items() if not watched.optional}
+    found = {"day_unpublished tie_out", "breaks_late CA01", "breaks_large CA01"}
+    assert watch.alerts == TRACES.keys() | late | found
+    large = next(one for one in slack.heard[0].entries if "worth SGD" in one.what)
+    assert large.what == "1 open break CA01 (unapplied cash) is worth SGD 50,000.00 or more"
+    assert large.facts["money"] == "SGD 60,000.00"
+    assert f"break {days.break_id('P').hex[:8]}" in large.links
+    everything = f"{slack.heard} {[body_of(one) for one in slack.heard]}" + str(
+        watch.rows(
+            "SELECT to_jsonb(alerts) FROM ops.alerts UNION ALL SELECT to_jsonb(bulletins) FROM ops.bulletins"
+        )
+    )
+    assert [word for word in SECRET if word in everything] == []
+    check_alerts(watch)
+
+
+def test_a_fact_is_told_once_again_when_it_is_worse_and_when_it_is_over(watch: Watch) -> None:
+    slack = Told()
+    trouble(watch)
+    watch.look(slack)
+    assert watch.look(slack, minutes=5) == {"slack": "nothing to say"}
+    mended(watch)
+    watch.look(slack, minutes=4)
+    assert len(slack.heard) == 1
+    watch.look(slack, minutes=5)
+    what = "80 of 100 API calls salesforce allows a day are used"
+    assert slack.said == [[what], [f"Over: {what}"]]
+    trouble(watch)
+    watch.look(slack, minutes=5)
+    assert slack.said[2] == [what]
+    assert len(watch.rows("SELECT FROM ops.alerts")) == 2
+
+
+def test_what_lasts_is_told_again_after_its_time(watch: Watch) -> None:
+    slack = Told()
+    watch.run(
+        "INSERT INTO ops.task_ends (dag_id, task_id, failed_at, error) VALUES ('d', 't', ops.clock(), 'Away')"
+    )
+    watch.look(slack)
+    watch.look(slack, minutes=60 * 23)
+    assert len(slack.heard) == 1
+    watch.look(slack, minutes=60)
+    assert slack.said[1] == ["Still: The dag d failed: t (Away)"]
+
+
+def test_many_facts_of_one_look_are_one_message(watch: Watch) -> None:
+    slack = Told()
+    watch.run("".join(TRACES[one] for one in ("rows_repaired payments", "fields_vanished salesforce")))
+    watch.look(slack)
+    assert [len(one) for one in slack.said] == [2]
+    assert slack.heard[0].subject.startswith(
+        "[S1] The source salesforce no longer shows us 1 field of accounts"
+    )
+
+
+@pytest.mark.parametrize(
+    "stop", [Away("a"), Rejected("r"), Fatal("f"), Throttled("t", after_s=600)], ids=type
+)
+def test_what_was_surely_not_taken_is_said_by_a_later_message_if_it_is_still_true(
+    watch: Watch, stop: Stop
+) -> None:
+    slack = Told(stops=[stop])
+    trouble(watch)
+    assert watch.look(slack) == {"slack": str(stop)}
+    wait = 10 if isinstance(stop, Throttled) else 1
+    assert watch.look(slack, minutes=wait - 1) == {"slack": "waits"}
+    watch.look(slack, minutes=1)
+    assert len(slack.heard) == 1
+    assert slack.heard[0].key != "alerts/slack/1"
+
+
+def test_what_came_and_went_while_a_channel_was_away_is_not_told_by_it(watch: Watch) -> None:
+    slack, mail = Told(stops=[Away("a")]), Told("mail")
+    watch.run(TRACES["fields_vanished salesforce"])
+    watch.look(slack, mail)
+    watch.run("TRUNCATE ops.shapes")
+    watch.look(slack, mail, minutes=30)
+    assert slack.heard == []
+    assert [entries[0][:5] for entries in mail.said] == ["The s", "Over:"]
+
+
+def test_what_may_have_arrived_is_said_again_in_the_same_words_under_the_same_key(watch: Watch) -> None:
+    slack = Told(stops=[Uncertain("u")])
+    trouble(watch)
+    watch.look(slack)
+    mended(watch)
+    watch.look(slack, minutes=30)
+    assert slack.heard[0] == slack.heard[1]
+    watch.look(slack, minutes=30)
+    assert slack.said[2][0].startswith("Over:")
+
+
+def test_after_some_tries_without_an_answer_what_is_true_then_is_said(watch: Watch) -> None:
+    slack = Told(stops=[Uncertain("u") for _ in range(UNCERTAIN_MAX)])
+    trouble(watch)
+    for _ in range(UNCERTAIN_MAX + 1):
+        watch.look(slack, minutes=40)
+    assert [one.key for one in slack.heard].count("alerts/slack/1") == UNCERTAIN_MAX
+    assert slack.heard[-1].key == "alerts/slack/2"
+
+
+class Killed(BaseException):
+    """The process is gone: nothing after this line runs."""
+
+
+def test_a_message_whose_sender_was_killed_is_sent_again_once_nobody_can_be_sending(
+    watch: Watch,
+) -> None:
+    slack = Told(stops=[Killed()])
+    trouble(watch)
+    with pytest.raises(Killed):
+        watch.look(slack)
+    assert watch.look(slack, minutes=1) == {"slack": "waits"}
+    watch.look(slack, minutes=1)
+    assert [one.key for one in slack.heard] == ["alerts/slack/1"]
+    assert watch.rows("SELECT state FROM ops.bulletins") == [("sent",)]
+
+
+def test_a_channel_that_keeps_failing_is_told_of_by_the_other(watch: Watch) -> None:
+    slack, mail = Told(stops=[Retryable("away") for _ in range(9)]), Told("mail")
+    watch.run(TRACES["fields_vanished salesforce"])
+    for _ in range(4):
+        watch.look(slack, mail, minutes=30)
+    assert "Alerts do not get out by slack: 3 tries failed in a row" in mail.said[1]
+    slack.stops = []
+    for _ in range(2):
+        watch.look(slack, mail, minutes=30)
+    assert mail.said[-1][0].startswith("Over: Alerts do not get out by slack")
+
+
+def test_who_is_too_slow_says_nothing_once_another_has_the_channel(watch: Watch) -> None:
+    trouble(watch)
+
+    class Slow(Told):
+        def tell(self, bulletin: Bulletin) -> None:
+            watch.run("UPDATE ops.alert_channels SET fence = fence + 1")
+            super().tell(bulletin)
+
+    assert watch.look(Slow()) == {"slack": "too late: another had the channel"}
+    assert watch.rows("SELECT state FROM ops.bulletins") == [("called",)]
+
+
+def test_two_who_look_at_once_raise_a_fact_once(watch: Watch) -> None:
+    trouble(watch)
+    with psycopg.connect(watch.url) as other:
+        other.execute("SELECT pg_advisory_xact_lock(7290)")
+        assert raise_alerts(watch.store, POLICY, now=watch.now) == {}
+    assert raise_alerts(watch.store, POLICY, now=watch.now)["raised"] == 1
+
+
+def test_a_platform_on_which_nothing_ever_ran_is_late_only_after_it_was_watched_for_a_while(
+    fresh: Watch,
+) -> None:
+    fresh.look(Told())
+    assert fresh.alerts == set()
+    fresh.look(Told(), minutes=60)
+    assert fresh.alerts == {
+        f"flow_late {flow}" for flow in ("extract_salesforce", "extract_erp", "extract_payments", "fast_lane")
+    }
+    fresh.look(Told(), minutes=60 * 48)
+    late = {f"flow_late {flow}" for flow, watched in POLICY.alerts.flows.items() if not watched.optional}
+    assert fresh.alerts == late | {"day_unpublished tie_out"}
+
+
+def test_the_command_line_lists_what_lasts_and_whether_anybody_watches(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def tieout(*words: str) -> str:
+        monkeypatch.setenv("TIEOUT_DATABASE_URL", watch.url)
+        monkeypatch.setattr("sys.argv", ["tieout", "alerts", "list", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        assert not ended.value.code
+        return capsys.readouterr().out
+
+    assert "nobody has watched yet" in tieout()
+    trouble(watch)
+    watch.look(Told(stops=[Away("slack is away")]))
+    said = tieout()
+    assert "last looked" in said
+    assert "slack: 1 failures in a row: slack is away" in said
+    assert "80 of 100 API calls" in said.replace("\n", " ")
+    mended(watch)
+    watch.look(minutes=10)
+    assert "nothing lasts" in tieout()
+    told = json.loads(tieout("--json", "--over", "5"))
+    assert [one["playbook"] for one in told["over"]] == ["api_budget_low"]
+    watch.run("UPDATE ops.beats SET beat_at = beat_at - interval '1 day'")
+    assert "NOBODY WATCHES" in tieout()

@@ -1,0 +1,81 @@
+-- What every fact that is told leaves behind, with somebody's name wherever one might get in; each by what it is told as.
+
+-- trace: run_refused tie_out
+INSERT INTO recon.runs (run_id, as_of, batch_through, proof_through, rules_sha256, code_sha256, state,
+    computed_at) VALUES (gen_random_uuid(), '2026-04-01', 0, 0, 'r', 'c', 'refused', ops.clock() + '1 hour');
+INSERT INTO recon.proofs (run_id, proof, recon, side, currency, measure, expected, found, wrong_items,
+    example) SELECT run_id, 'decided', 'R3', 'payment', 'SGD', 'minor', 100, 350, 1, 'Jane Doe' FROM
+    recon.runs WHERE state = 'refused';
+
+-- trace: source_unproven erp
+INSERT INTO ops.cursors (system, entity, position) VALUES ('erp', 'invoices', '{}');
+INSERT INTO ops.proofs (system, entity, cursor_until, source_count, held_count, missing, source_amounts,
+    held_amounts, proven, complete_until, checked_at) VALUES ('erp', 'invoices', '{}', 2, 1, '{Jane}', '{}',
+    '{}', false, now(), ops.clock() - interval '3 hours');
+
+-- trace: fields_vanished salesforce
+INSERT INTO ops.shapes (system, entity, fields, vanished, added, retyped) VALUES ('salesforce', 'accounts',
+    '{}', '{Name}', '{}', '{}');
+
+-- trace: rows_repaired payments
+INSERT INTO ops.sweeps (system, entity, listed_count, gone_count, repaired_count, refreshed_count) VALUES
+    ('payments', 'payments', 9, 0, 2, 0);
+
+-- trace: quarantine_growing payments
+WITH b AS (INSERT INTO ops.batches DEFAULT VALUES RETURNING batch) INSERT INTO canonical.quarantine (system,
+    entity, native_id, version, place, currency, amount_minor, failures, quarantined_in) SELECT 'payments',
+    'payments', 'Jane Doe ' || n, '1', 'Jane.csv:1', 'SGD', 100, '[{"value": "Jane Doe"}]', batch FROM b,
+    generate_series(1, 12) AS n;
+
+-- trace: messages_parked TARGET_REJECTED
+INSERT INTO delivery.outbox (key, kind, target, subject, body, body_sha256, newest_only, state, reason,
+    detail, finished_at) VALUES ('k1', 'order', 'erp', 'deals/1', '{"name": "Jane Doe"}', 's', false,
+    'parked', 'TARGET_REJECTED', 'Jane Doe +65 123', ops.clock());
+
+-- trace: messages_uncertain erp
+INSERT INTO delivery.outbox (key, kind, target, subject, body, body_sha256, newest_only, state,
+    first_called_at, decided_at) VALUES ('k2', 'order', 'erp', 'deals/2', '{}', 's', false, 'uncertain',
+    ops.clock() - interval '3 hours', ops.clock() - interval '3 hours');
+
+-- trace: messages_waiting salesforce
+INSERT INTO delivery.outbox (key, kind, target, subject, body, body_sha256, newest_only, decided_at) VALUES
+    ('k3', 'task', 'salesforce', 'deals/3', '{}', 's', false, ops.clock() - interval '3 hours');
+
+-- trace: key_conflict delivery
+INSERT INTO delivery.key_conflicts (key, body, body_sha256) VALUES ('k1', '{"n": "Jane"}', 't');
+
+-- trace: api_budget_low salesforce
+INSERT INTO ops.api_budgets VALUES ('salesforce', 80, 100, ops.clock());
+
+-- trace: mail_failed daily
+INSERT INTO recon.mailings (run_id, edition, recipient, address, scope, locale, subject, html, plain, state)
+    SELECT run_id, 'daily', 'jane@example.com', 'jane@example.com', '{}', 'en_SG', 's', 'h', 'p', 'refused'
+    FROM recon.runs WHERE state = 'published' LIMIT 1;
+
+-- trace: webhook_refused payments
+INSERT INTO ops.hearing VALUES ('payments', NULL, ops.clock() - interval '3 hours', 7, NULL, 0);
+
+-- trace: webhook_unfed other
+INSERT INTO ops.hearing VALUES ('other', ops.clock() - interval '3 hours', NULL, 0, ops.clock() - interval '3 hours', 7);
+
+-- trace: channel_failing mail
+INSERT INTO ops.alert_channels (channel, failures, failing_since, next_at, detail) VALUES ('mail', 3, ops.clock(),
+    'infinity', 'jane@example.com is refused');
+
+-- trace: flow_failed extract_erp
+INSERT INTO ops.task_ends (dag_id, task_id, failed_at, failed_run, error) VALUES ('extract_erp', 'pull',
+    ops.clock(), 'scheduled__2026', 'Away');
+
+-- trace: all is well
+INSERT INTO delivery.lanes (began_at) VALUES (ops.clock() + interval '300 days');
+INSERT INTO ops.task_ends (dag_id, task_id, succeeded_at) VALUES ('collect', 'decide', ops.clock() + '300 days');
+INSERT INTO ops.sweeps (system, entity, listed_count, gone_count, repaired_count, refreshed_count, swept_at)
+    VALUES ('erp', 'customers', 1, 0, 0, 0, ops.clock() + interval '300 days');
+INSERT INTO ops.cursors (system, entity, position) SELECT system, 'watched', '{}' FROM
+    unnest('{salesforce,erp,payments}'::text[]) AS system;
+INSERT INTO ops.proofs (system, entity, cursor_until, source_count, held_count, missing, source_amounts,
+    held_amounts, proven, complete_until, checked_at) SELECT system, 'watched', '{}', 1, 1, '{}', '{}', '{}',
+    true, now(), ops.clock() + interval '300 days' FROM unnest('{salesforce,erp,payments}'::text[]) AS system;
+INSERT INTO recon.runs (run_id, as_of, batch_through, proof_through, rules_sha256, code_sha256, state) VALUES
+    ('00000000-0000-0000-0000-000000000001', current_date + 300, 0, 0, 'r', 'c', 'published') ON CONFLICT
+    (run_id) DO UPDATE SET state = 'published';
