@@ -22,7 +22,7 @@ Counts = dict[str, int]
 
 
 def follow_breaks(tx: Transaction, run: Row, policy: Policy) -> Counts:
-    """Bring the lives to what `run` (run_id, as_of, batch_through) found, and give what happened to how many."""
+    """Bring the lives to what `run` (run_id, as_of, batch_through, rulings_through) found, and give what happened to how many."""
     run_id, as_of = run["run_id"], run["as_of"]
     tx.run("claim_lives")
     last = next(iter(tx.rows("last_followed")), None)
@@ -60,7 +60,13 @@ def _find(tx: Transaction, run_id: UUID, as_of: date, policy: Policy) -> None:
 
 def _write_off(tx: Transaction, run: Row, policy: Policy) -> Counts:
     """Accept the residuals within caps; what does not fit stays open, counted by why."""
-    see(tx, policy, batch=run["batch_through"], as_of=run["as_of"])
+    see(
+        tx,
+        policy,
+        batch=run["batch_through"],
+        rulings=run["rulings_through"],
+        as_of=run["as_of"],
+    )
     tx.run("analyse_results")
     rows = tx.rows("residuals_left", run_id=run["run_id"], codes=list(policy.writeoffs.codes))
     residuals = [Residual.of(row) for row in rows]
