@@ -10,7 +10,9 @@ from typing import Literal
 from uuid import UUID
 
 State = Literal["NEW", "OPEN", "ASSIGNED", "PROPOSED", "APPROVED", "RESOLVED", "ACCEPTED"]
-Kind = Literal["correct", "write_off", "accept", "manual_match", "unmatch", "merge", "config_change"]
+Kind = Literal[
+    "correct", "write_off", "accept", "manual_match", "unmatch", "withdraw", "merge", "config_change"
+]
 Actor = Literal["run", "policy", "person"]
 Step = tuple[str, Actor, State, State]
 """What is done, by whom, from which state, to which."""
@@ -20,6 +22,9 @@ PENDING: frozenset[State] = frozenset({"PROPOSED", "APPROVED"})
 WORKED_ON: tuple[State, ...] = ("OPEN", "ASSIGNED", "PROPOSED", "APPROVED")
 LET_STAND: frozenset[Kind] = frozenset({"write_off", "accept"})
 PROGRAMS = frozenset({"run", "policy"})
+PAIRING: frozenset[Kind] = frozenset({"manual_match", "unmatch", "withdraw"})
+"""What runs carry out, where it is about cash: such a proposal says what belongs together."""
+CASH = "R3"
 
 _IDENTITY = re.compile(r"[a-z0-9]([a-z0-9._@+-]*[a-z0-9])?")
 
@@ -49,7 +54,7 @@ class Proposal:
 
 @dataclass(frozen=True, kw_only=True)
 class Life:
-    """A break as it is now. `proposal` is the one pending or approved."""
+    """A break as it is now, and what it is about. `proposal` is the one pending or approved."""
 
     break_id: UUID
     state: State
@@ -58,6 +63,10 @@ class Life:
     proposal: Proposal | None = None
     amount_minor: int | None = None
     amount_sgd_minor: int | None = None
+    recon: str = ""
+    code: str = ""
+    key: str = ""
+    currency: str | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +90,7 @@ STEPS: frozenset[Step] = frozenset(
         *_steps("lapsed", "run", "ASSIGNED", "PROPOSED", "APPROVED"),
         *_steps("vanished", "run", "RESOLVED", *WORKED_ON, "ACCEPTED"),
         *_steps("written_off", "policy", "ACCEPTED", "OPEN"),
+        *_steps("questioned", "person", "OPEN", "NEW", "OPEN", "ASSIGNED", "RESOLVED", "ACCEPTED"),
         *_steps("assigned", "person", "ASSIGNED", "OPEN", "ASSIGNED"),
         *_steps("commented", "person", None, *WORKED_ON, "RESOLVED", "ACCEPTED"),
         *_steps("proposed", "person", "PROPOSED", "OPEN", "ASSIGNED"),
@@ -118,6 +128,13 @@ def checkers_needed(
     if amount_sgd_minor is None or abs(amount_sgd_minor) > limits.two_checkers_sgd_minor:
         return 2
     return 0 if kind == "manual_match" and abs(amount_sgd_minor) <= limits.manual_match_sgd_minor else 1
+
+
+def question(before: State) -> State:
+    """Question a posted match: opens its break, or opens it again from the state it was in, which is given back."""
+    if ("questioned", "person", before, "OPEN") not in STEPS:
+        raise NotAllowed(f"it is questioned already, and {before}: decide that first")
+    return before
 
 
 def assign(life: Life, *, to: str) -> Move:

@@ -139,8 +139,7 @@ def reconcile(
 def _inputs(
     tx: Transaction, quarantine: Sequence[Row], unproven: Sequence[Row], opening: Row | None
 ) -> Inputs:
-    """What the run consumes: per entity how many rows, and the hash of their contents; what people ruled, and the run it
-    opens with."""
+    """What the run consumes: per entity how many rows, and the hash of their contents; what people ruled; its start."""
     inputs: Inputs = {name: dict(input_of(tx, entity)[0]) for name, entity in ENTITIES.items()}
     for name, rows in (("quarantine", quarantine), ("unproven_sources", unproven)):
         inputs[name] = {"count": len(rows), "sha256": sha256(list(rows))}

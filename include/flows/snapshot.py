@@ -10,12 +10,12 @@ from include.ports import Row, Transaction
 
 @dataclass(frozen=True)
 class Seen:
-    """The run `run_id` sees landing batches up to `batch`, what people ruled up to number `rulings` and facts
-    dated up to `as_of`, and keeps what it finds.
+    """The run `run_id` sees landing batches up to `batch`, what people ruled up to number `rulings`, and facts dated up
+    to `as_of`, and keeps what it finds.
 
     `opening` is the published run it opens with (run_id, as_of, batch_through, rulings_through, rules_sha256,
-    certificate_sha256), None on the first day. `buckets` is into how many parts it cuts what is decided in memory, 0 to choose; it changes no
-    result.
+    certificate_sha256), None on the first day. `buckets` is into how many parts it cuts what is decided in memory, 0 to
+    choose; it changes no result.
     """
 
     run_id: UUID

@@ -8,6 +8,7 @@
 ALTER TABLE recon.break_steps DISABLE TRIGGER break_steps_are_append_only;
 INSERT INTO recon.break_steps (action, actor_kind, from_state, to_state) VALUES
     ('questioned', 'person', 'NEW', 'OPEN'), ('questioned', 'person', 'RESOLVED', 'OPEN'),
+    ('questioned', 'person', 'OPEN', 'OPEN'), ('questioned', 'person', 'ASSIGNED', 'OPEN'),
     ('questioned', 'person', 'ACCEPTED', 'OPEN');
 ALTER TABLE recon.break_steps ENABLE TRIGGER break_steps_are_append_only;
 
@@ -117,7 +118,8 @@ FOR EACH STATEMENT EXECUTE FUNCTION recon.refuse_change();
 CREATE FUNCTION recon.refuse_ruling_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF tg_op = 'UPDATE' AND old.ended_no IS NULL AND new.ended_no IS NOT NULL
-        AND to_jsonb(new) - '{ended_no,ended_why,ended_at}'::text[] = to_jsonb(old) - '{ended_no,ended_why,ended_at}'::text[]
+        AND (new.ruling_no, new.break_id, new.proposal_no, new.approved_in, new.granted_at)
+            = (old.ruling_no, old.break_id, old.proposal_no, old.approved_in, old.granted_at)
     THEN
         RETURN new;
     END IF;
