@@ -40,9 +40,12 @@ def item_of(tx: Transaction, run: Row, key: str, *, worth_minor: int) -> Item:
     return Item(**row | {"used_for": tuple(row["used_for"]), "group_id": head})
 
 
-def debts_of(tx: Transaction, run: Row, item: Item, wanted: Sequence[str]) -> dict[str, Debt]:
-    """The invoices of these ids or numbers, by id, as the newest day and the rulings since have them."""
-    rows = tx.rows("debts_to_pair", run_id=run["run_id"], wanted=list(wanted), item=item.item_id)
+def debts_of(
+    tx: Transaction, run: Row, item: Item, wanted: Sequence[str], *, numbers: Sequence[str] = ()
+) -> dict[str, Debt]:
+    """The invoices of these ids, or of these numbers, by id, as the newest day and the rulings since have them."""
+    ids, named = list(wanted), list(numbers)
+    rows = tx.rows("debts_to_pair", run_id=run["run_id"], wanted=ids, numbers=named, item=item.item_id)
     heads = _heads(tx, [row["customer_id"] for row in rows])
     return {row["invoice_id"]: _debt(row, heads, item) for row in rows}
 

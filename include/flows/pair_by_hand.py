@@ -35,7 +35,10 @@ def match(store: Store, break_id: UUID, by: By, *, parts: Sequence[Part], policy
     def decide(tx: Transaction, life: Life, _: str) -> Move:
         run = look_at_newest_day(tx)
         item = item_of(tx, run, life.key, worth_minor=life.amount_minor or 0)
-        debts = _in_order(debts_of(tx, run, item, [part.invoice for part in parts]), parts)
+        named = [part.invoice for part in parts]
+        known = debts_of(tx, run, item, named)
+        known |= debts_of(tx, run, item, (), numbers=[one for one in named if one not in known])
+        debts = _in_order(known, parts)
         wanted = _allocation(item, debts, parts)
         if why := refusal(item, {debt.invoice_id: debt for debt in debts}, wanted):
             raise Rejected(why)

@@ -75,6 +75,8 @@ CREATE TABLE recon.pairings (
     CONSTRAINT a_credit_note_is_for_one_invoice CHECK (item_type <> 'credit_note' OR cardinality(invoice_ids) = 1)
 );
 
+CREATE INDEX ON recon.pairings (item_id);
+
 CREATE SEQUENCE recon.ruling_numbers;
 
 CREATE TABLE recon.rulings (
