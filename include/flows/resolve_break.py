@@ -124,20 +124,21 @@ def keep_proposal(tx: Transaction, life: Life, by: By, *, kind: Kind, policy: Po
 
 def approve(store: Store, break_id: UUID, by: By) -> Acted:
     """Approve what somebody else proposed. Raises Conflict, Rejected."""
+    return act(store, break_id, by, lambda tx, life, actor: approve_in(tx, life, by, actor))
 
-    def decide(tx: Transaction, life: Life, actor: str) -> Move:
-        move = break_life.approve(life, checker=actor)
-        tx.run(
-            "keep_approval",
-            break_id=life.break_id,
-            number=_number(life),
-            ordinal=_ordinal(life),
-            checker=by.actor,
-            reason=by.reason,
-        )
-        return move
 
-    return act(store, break_id, by, decide)
+def approve_in(tx: Transaction, life: Life, by: By, actor: str) -> Move:
+    """Keep an approval of what is proposed. Raises NotAllowed."""
+    move = break_life.approve(life, checker=actor)
+    tx.run(
+        "keep_approval",
+        break_id=life.break_id,
+        number=_number(life),
+        ordinal=_ordinal(life),
+        checker=by.actor,
+        reason=by.reason,
+    )
+    return move
 
 
 def reject(store: Store, break_id: UUID, by: By) -> Acted:
