@@ -26,6 +26,7 @@ from include.console import (
     today,
 )
 from include.console.access import requires
+from include.console.known import note
 from include.console.permissions import May
 from include.console.refusals import refused
 from include.console.render import STATIC
@@ -50,7 +51,9 @@ def build_app(store: Callable[[], Store] = wiring.store) -> FastAPI:
 
     Airflow protects nothing that a plugin mounts: the permission stands on the app, before every route.
     """
-    app = FastAPI(title="Tie-out", dependencies=[Depends(requires(May.READ))], openapi_url=None)
+    app = FastAPI(
+        title="Tie-out", dependencies=[Depends(requires(May.READ)), Depends(note)], openapi_url=None
+    )
     app.state.store = store
     app.state.pages = tuple(part.PAGE for part in PARTS)
     for part in (*PARTS, break_page, break_acts):

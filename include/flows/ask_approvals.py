@@ -3,6 +3,7 @@
 A proposal is asked about once at a time. What somebody decides in the console meanwhile ends the question.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,6 +19,7 @@ ASKED_MAX = 50
 PATIENCE = timedelta(hours=1)
 """After so long without a look, whoever asked is gone."""
 MAY_APPROVE = "can_approve"
+_MARKS = re.compile(r"[\\`*_{}\[\]()<>#+!|~-]")
 
 
 @dataclass(frozen=True)
@@ -104,10 +106,10 @@ def _ask(row: Row, link_to: str) -> Ask:
     worth = _money(row["amount_minor"], row["currency"])
     kind = row["kind"].replace("_", " ")
     lines = [
-        f"**{row['maker']}** proposes to {kind} it: {row['reason']}",
+        f"{_plain(row['maker'])} proposes to {kind} it: {_plain(row['reason'])}",
         _paired(row),
         _eyes(row["checkers_needed"], row["checkers"]),
-        f"The last answer was refused. {row['refused']}." if row["refused"] else "",
+        f"The last answer was refused. {_plain(row['refused'])}." if row["refused"] else "",
         f"[The break in the console]({link_to}{row['break_id']})" if link_to else "",
     ]
     subject = f"{row['severity']} {row['code']} {row['key']}{worth and ', ' + worth}: {kind}?"
@@ -118,12 +120,19 @@ def _paired(row: Row) -> str:
     if not row["invoice_ids"]:
         return ""
     parts = zip(row["invoice_ids"], row["amounts_minor"], strict=True)
-    return "With " + ", ".join(f"{one} ({Money(minor, row['paired_currency'])})" for one, minor in parts)
+    return "With " + ", ".join(
+        f"{_plain(one)} ({Money(minor, row['paired_currency'])})" for one, minor in parts
+    )
 
 
 def _eyes(needed: int, checkers: Sequence[str]) -> str:
     said = f"{needed} other {'person' if needed == 1 else 'people'} must approve it"
-    return f"{said}; {', '.join(checkers)} did." if checkers else f"{said}."
+    return f"{said}; {_plain(', '.join(checkers))} did." if checkers else f"{said}."
+
+
+def _plain(text: str) -> str:
+    """Text that people wrote, in Markdown that shows it as it is."""
+    return _MARKS.sub(r"\\\g<0>", text)
 
 
 def _money(minor: int | None, currency: str | None) -> str:

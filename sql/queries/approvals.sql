@@ -25,8 +25,8 @@ ORDER BY severity, value_rank, break_id LIMIT %(limit)s
 ON CONFLICT DO NOTHING;
 
 -- name: asks_of
-SELECT ask_no, break_id, ask.proposal_no, life.code, life.key, life.currency, life.amount_minor, life.severity, kind,
-    proposal.reason, maker_id AS maker, checkers_needed,
+SELECT ask_no, ask.break_id, ask.proposal_no, life.code, life.key, life.currency, life.amount_minor, life.severity,
+    proposal.kind, proposal.reason, maker_id AS maker, checkers_needed,
     (
         SELECT coalesce(array_agg(checker_id ORDER BY ordinal), '{}') FROM recon.break_approvals AS approval
         WHERE approval.break_id = ask.break_id AND approval.proposal_no = ask.proposal_no
@@ -38,9 +38,9 @@ SELECT ask_no, break_id, ask.proposal_no, life.code, life.key, life.currency, li
         ORDER BY ask_no DESC LIMIT 1
     ) AS refused
 FROM recon.approval_asks AS ask
-JOIN recon.break_lives AS life USING (break_id)
-JOIN recon.break_proposals AS proposal USING (break_id, proposal_no)
-LEFT JOIN recon.pairings AS pairing USING (break_id, proposal_no, kind)
+JOIN recon.break_lives AS life ON life.break_id = ask.break_id
+JOIN recon.break_proposals AS proposal ON proposal.break_id = ask.break_id AND proposal.proposal_no = ask.proposal_no
+LEFT JOIN recon.pairings AS pairing ON pairing.break_id = ask.break_id AND pairing.proposal_no = ask.proposal_no
 WHERE asked_in = %(asked_in)s AND closed_at IS NULL
 ORDER BY ask_no;
 

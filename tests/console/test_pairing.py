@@ -72,6 +72,12 @@ def test_a_posted_match_is_questioned_on_its_page_and_by_one_person_only(site: S
     page = site.get(done.headers["location"].removeprefix("/tieout"), me="ben").text
     assert "posted match questioned" in page
     assert "ann proposed to unmatch it" in page
-    assert "To unmatch it was proposed already by ann, and waits for 1 other person" in site.get(path, me="ben").text
+    assert (
+        "To unmatch it was proposed already by ann, and waits for 1 other person"
+        in site.get(path, me="ben").text
+    )
     again = site.post(f"{path}/unmatch", form, me="ben")
-    assert (again.status_code, f"{payment}: it is questioned already, and PROPOSED" in again.text) == (422, True)
+    assert (again.status_code, f"{payment}: it is questioned already, and PROPOSED" in again.text) == (
+        422,
+        True,
+    )
