@@ -7,9 +7,7 @@ FROM seen.rulings ORDER BY ruling_no;
 
 -- name: create_parted
 -- Payments and the invoices they must not be paired with again.
-CREATE TEMP TABLE parted ON COMMIT DROP AS
-SELECT DISTINCT item_id AS payment_id, (unnest(invoice_ids)) COLLATE "C" AS invoice_id
-FROM seen.rulings WHERE kind = 'unmatch' AND item_type = 'payment';
+CREATE TEMP TABLE parted ON COMMIT DROP AS SELECT payment_id, invoice_id FROM seen.parted;
 
 -- name: create_settled_by_hand
 -- Invoices of which people settled something by hand: what is open of them is less than they were for.
@@ -94,10 +92,8 @@ SELECT payment.native_id AS item_id, 'payment' AS item_type, customer_id, curren
     (
         SELECT coalesce(array_agg(side_b_id ORDER BY side_b_id), '{}') FROM recon.matches
         WHERE run_id = %(run_id)s AND recon = 'R3' AND state = 'posted' AND side_a_id = payment.native_id
-            AND side_a_type = 'payment' AND NOT EXISTS (
-                SELECT FROM seen.rulings
-                WHERE kind = 'unmatch' AND item_id = side_a_id AND side_b_id = ANY (invoice_ids)
-            )
+            AND side_a_type = 'payment'
+            AND NOT EXISTS (SELECT FROM seen.parted WHERE payment_id = side_a_id AND invoice_id = side_b_id)
     ) AS used_for,
     (
         SELECT maker FROM seen.rulings
@@ -143,8 +139,7 @@ WITH wanted AS (
     SELECT side_b_id AS invoice_id, side_a_id AS payment_id, rule, amount_minor + CASE
             WHEN residual_reason = 'credit_note' THEN 0 ELSE residual_minor END AS minor,
         EXISTS (
-            SELECT FROM seen.rulings
-            WHERE kind = 'unmatch' AND item_id = side_a_id AND side_b_id = ANY (invoice_ids)
+            SELECT FROM seen.parted WHERE parted.payment_id = side_a_id AND parted.invoice_id = side_b_id
         ) AS parted
     FROM recon.matches
     JOIN wanted ON wanted.invoice_id = side_b_id
@@ -156,7 +151,8 @@ WITH wanted AS (
 ), promised AS (
     SELECT invoice_id, sum(minor) AS minor
     FROM seen.rulings CROSS JOIN LATERAL unnest(invoice_ids, amounts_minor) AS pair (invoice_id, minor)
-    WHERE kind = 'manual_match' AND item_type = 'payment' AND NOT EXISTS (
+    WHERE kind = 'manual_match' AND item_type = 'payment' AND pair.invoice_id IN (SELECT invoice_id FROM wanted)
+    AND NOT EXISTS (
         SELECT FROM posted WHERE rule = 'manual' AND NOT parted
             AND posted.payment_id = item_id AND posted.invoice_id = pair.invoice_id
     )
@@ -193,9 +189,8 @@ ORDER BY invoice_id;
 SELECT side_b_id AS invoice_id, paid_minor AS amount_minor
 FROM recon.matches
 WHERE run_id = %(run_id)s AND recon = 'R3' AND state = 'posted' AND side_a_type = %(item_type)s AND side_a_id = %(item)s
-    AND paid_minor > 0 AND NOT EXISTS (
-        SELECT FROM seen.rulings WHERE kind = 'unmatch' AND item_id = side_a_id AND side_b_id = ANY (invoice_ids)
-    )
+    AND paid_minor > 0
+    AND NOT EXISTS (SELECT FROM seen.parted WHERE payment_id = side_a_id AND invoice_id = side_b_id)
 UNION ALL
 SELECT invoice_ids[1], amounts_minor[1] FROM seen.rulings
 WHERE %(item_type)s = 'credit_note' AND kind = 'manual_match' AND item_type = 'credit_note' AND item_id = %(item)s

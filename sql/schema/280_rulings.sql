@@ -158,6 +158,17 @@ JOIN recon.break_proposals AS proposal USING (break_id, proposal_no, kind)
 WHERE ruling_no <= (SELECT recon.rulings_seen())
     AND (ended_no IS NULL OR ended_no > (SELECT recon.rulings_seen()));
 
+-- Payments and the invoices that people parted them from, and did not match by hand since.
+CREATE VIEW seen.parted AS
+SELECT DISTINCT item_id AS payment_id, (parted_from.invoice_id) COLLATE "C" AS invoice_id
+FROM seen.rulings AS parting
+CROSS JOIN LATERAL unnest(parting.invoice_ids) AS parted_from (invoice_id)
+WHERE kind = 'unmatch' AND item_type = 'payment' AND NOT EXISTS (
+    SELECT FROM seen.rulings AS again
+    WHERE again.kind = 'manual_match' AND again.item_type = 'payment' AND again.item_id = parting.item_id
+        AND parted_from.invoice_id = ANY (again.invoice_ids)
+);
+
 -- A credit note that names no invoice is for the one that a standing ruling says.
 CREATE OR REPLACE VIEW seen.credit_notes AS
 SELECT native_id, version, place, row_hash, recorded_in, superseded_in, id, number, customer_id,

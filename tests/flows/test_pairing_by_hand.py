@@ -219,6 +219,14 @@ def test_the_same_inputs_and_rulings_give_the_same_certificate_whatever_is_ruled
     stated = desk.rows("SELECT certificate #> '{inputs,rulings,count}' AS n FROM recon.runs ORDER BY as_of")
     assert [row["n"] for row in stated] == [0, 1, 1]
 
+    # The last word counts: the same two are matched by hand again, and parted again.
+    desk.approve(desk.match("P", "INV-2"))
+    desk.publish("2026-02-05")
+    assert ("manual", "P", "2", 450_00) in desk.posted()
+    desk.approve(desk.unmatch(desk.match_of("P")))
+    desk.publish("2026-02-06")
+    assert desk.posted() == {("P1", "Q", "1", 300_00)}
+
 
 def test_a_credit_note_that_names_no_invoice_is_for_the_one_people_say(desk: Desk) -> None:
     desk.load(invoices=INVOICES, credit_notes="N CN-1 C1 - 2026-01-20 SGD -120.00")
