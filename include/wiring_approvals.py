@@ -36,7 +36,7 @@ class AskApproval(HITLOperator):
     def __init__(self, *, ask_no: int, **kwargs: Any) -> None:
         super().__init__(
             options=[APPROVE, SEND_BACK],
-            params={"reason": Param("looked at it", type="string", minLength=1, title="Why")},
+            params={"reason": Param("looked at it", source="task", type="string", minLength=1, title="Why")},
             response_timeout=LOOK_AGAIN,
             **kwargs,
         )

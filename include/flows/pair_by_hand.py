@@ -165,6 +165,7 @@ def _question(tx: Transaction, run: Row, legs: Sequence[Row], by: By, policy: Po
     code, key = policy.breaks.codes[QUESTIONED], legs[0]["item_id"]
     total, currency = sum(leg["amount_minor"] for leg in legs), legs[0]["currency"]
     life_id = id_of(recon=RECON, family=code.family, key=key)
+    tx.run("claim_question", break_id=life_id)
     rows = tx.rows("claim_life", break_id=life_id)
     before = rows[0] if rows else None
     try:

@@ -246,6 +246,10 @@ WHERE change.break_id = ruling.break_id AND change.proposal_before = ruling.prop
         ))
     );
 
+-- name: claim_question
+-- Two people who question a match at once: the second one waits, and finds it questioned.
+SELECT pg_advisory_xact_lock(hashtextextended(%(break_id)s::text, 0));
+
 -- name: record_question
 INSERT INTO recon.break_events (
     break_id, version, action, actor, reason, from_state, to_state, severity, code, currency, amount_minor,

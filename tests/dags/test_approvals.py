@@ -59,6 +59,7 @@ def test_a_task_waits_writes_the_answer_given_and_ends_when_the_console_was_quic
     assert (parked.value.timeout, parked.value.method_name) == (LOOK_AGAIN, "execute_complete")
     assert timedelta(0) < LOOK_AGAIN <= timedelta(minutes=5)
     assert (asked[0]["options"], asked[0]["subject"]) == ([APPROVE, SEND_BACK], asks["P"].subject)
+    assert list(asked[0]["params"]) == ["reason"]
     assert tasks["P"].template_fields == ()  # what people wrote is no template
     with pytest.raises(TaskAwaitingInput):
         tasks["P"].execute_complete(context, TIMED_OUT)
