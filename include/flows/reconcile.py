@@ -108,8 +108,7 @@ def reconcile(
             for row in tx.rows("latest_proofs", proof_through=snapshot["proof_through"])
             if not row["proven"]
         ]
-        found = tx.rows("opening_run", as_of=as_of, batch=snapshot["batch_through"])
-        opening = found[0] if found else None
+        opening = next(iter(tx.rows("opening_run", as_of=as_of, batch=snapshot["batch_through"])), None)
         inputs = _inputs(tx, quarantine, unproven, opening)
         run_id = certificates.run_id(
             as_of=as_of.isoformat(), inputs=inputs, rules_sha256=policy.sha256, code_sha256=code_sha256()

@@ -31,11 +31,11 @@ def debt(**facts: Any) -> Debt:
         (money(ruled_by="cho"), debt(), 1, "payment P is matched by hand already, by cho"),
         (money(usable=False), debt(), 1, "payment P cannot be used: it failed, went back, or cannot be read"),
         (money(currency="USD"), debt(), 1, "INV-1 is in SGD and the payment in USD: one currency is matched"),
-        (money(group_id="C9"), debt(), 1, "INV-1 is customer C1's: the payment is customer C1's, and the two are of no"),
+        (money(group_id="C9"), debt(), 1, "INV-1 is customer C1's: the payment is customer C1's, and the two"),
         (money(), debt(owed=False), 1, "INV-1 is not owed, or cannot be read"),
         (money(), debt(open_minor=0, settled_by="Q"), 1, "INV-1 is settled already, by Q"),
         (money(), debt(), 80_01, "of INV-1 80.00 SGD is open, and 80.01 SGD is more"),
-        (money(), debt(promised_minor=50_00), 31_00, "of INV-1 80.00 SGD is open, of which 50.00 SGD is matched by hand"),
+        (money(), debt(promised_minor=50_00), 31_00, "of INV-1 80.00 SGD is open, of which 50.00 SGD is matched"),
         (money(amount_minor=50_00), debt(), 60_00, "60.00 SGD is more than the payment of 50.00 SGD"),
         (money(item_type="credit_note", customer_id="C2"), debt(), 1, "INV-1 is customer C1's: the credit note is"),
         (money(item_type="credit_note", usable=False), debt(), 1, "part of credit note P is used already"),
@@ -89,7 +89,9 @@ def test_whatever_people_match_no_money_is_spent_twice_and_no_invoice_settled_tw
         )
         for number, (payment, parts) in enumerate(standing.items())
     ]
-    items = {f"P{n}": money(item_id=f"P{n}", amount_minor=amount) for n, amount in enumerate(amounts, start=1)}
+    items = {
+        f"P{n}": money(item_id=f"P{n}", amount_minor=amount) for n, amount in enumerate(amounts, start=1)
+    }
     debts = {str(n): debt(invoice_id=str(n), number=f"INV-{n}", open_minor=100) for n in range(1, 4)}
     done = carry_out(by_hand, items, debts)
     settled, spent = Counter[str](), Counter[str]()
