@@ -165,6 +165,8 @@ def approve(life: Life, *, checker: str) -> Move:
 
 def reject(life: Life) -> Move:
     """Send a proposal back; its maker withdraws it so too."""
+    if life.state == "APPROVED" and life.proposal and life.proposal.kind == "withdraw":
+        raise NotAllowed("the parting was withdrawn when that was approved: resolve it")
     return _move(life, "rejected", "ASSIGNED")
 
 

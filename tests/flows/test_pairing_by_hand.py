@@ -130,6 +130,8 @@ def test_what_was_parted_is_open_again_and_stays_so_until_that_is_withdrawn(desk
     taken_back = withdraw(desk.store, open_break(desk, "CA01"), by("cho"), policy=POLICY)
     assert (taken_back.state, desk.posted()) == ("PROPOSED", set())
     desk.approve(taken_back)
+    with pytest.raises(Rejected, match="the parting was withdrawn when that was approved"):
+        reject(desk.store, taken_back.break_id, by("ben"))
     desk.publish("2026-02-07")
     assert desk.posted() == {("P1", "Q", "1", 300_00)}
 
