@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from include import cli_pairs
+from include import cli_pairs  # noqa: F401 - adds to the commands below
+from include.cli_breaks import breaks_app
 from include.cli_certificate import certificate_app
 from include.cli_delivery import delivery_app, replay
 from include.cli_doctor import doctor
@@ -29,7 +30,7 @@ WARNINGS_SHOWN = 50
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 world_app = typer.Typer(no_args_is_help=True, help="Make and serve worlds: folders of CSV files.")
 app.add_typer(world_app, name="world")
-app.add_typer(cli_pairs.breaks_app, name="breaks")
+app.add_typer(breaks_app, name="breaks")
 app.add_typer(certificate_app, name="certificate")
 app.add_typer(delivery_app, name="delivery")
 app.command()(replay)

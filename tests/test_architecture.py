@@ -81,6 +81,7 @@ ALLOWED: dict[str, set[str]] = {
     "include.cli_pairs": INSIDE | {"include.flows", "include.cli_breaks"},
     "include.cli": {
         "include.cli_pairs",
+        "include.cli_breaks",
         "include.cli_certificate",
         "include.cli_delivery",
         "include.cli_doctor",

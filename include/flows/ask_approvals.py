@@ -92,7 +92,7 @@ def _refuse_strangers(store: Store, actor: str) -> None:
         known = tx.rows("permissions_of", person=identity(actor))
     if not known or MAY_APPROVE not in known[0]["may"]:
         raise Rejected(
-            f"{actor} may not approve: it takes the role of a controller, and one look at the console, "
+            f"{actor} may not approve: it takes the role of a controller, and one look at the console's breaks, "
             "which then knows them"
         )
 
