@@ -4,7 +4,7 @@ The database holds all of this too (sql/schema/085_break_lives.sql); here it is 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
@@ -25,6 +25,18 @@ PROGRAMS = frozenset({"run", "policy"})
 PAIRING: frozenset[Kind] = frozenset({"manual_match", "unmatch", "withdraw"})
 """What runs carry out, where it is about cash: such a proposal says what belongs together."""
 CASH = "R3"
+
+TO_DO: Mapping[Kind, str] = {
+    "correct": "correct it",
+    "write_off": "write it off",
+    "accept": "let it stand",
+    "manual_match": "match it by hand",
+    "unmatch": "unmatch it",
+    "withdraw": "withdraw its unmatch",
+    "merge": "merge it",
+    "config_change": "change the rules for it",
+}
+"""What a proposal is to do."""
 
 _IDENTITY = re.compile(r"[a-z0-9]([a-z0-9._@+-]*[a-z0-9])?")
 
@@ -174,9 +186,7 @@ def resolve(life: Life, *, actor: str) -> Move:
     """Say that it is done; the next run that still finds it opens it again."""
     proposal = life.proposal
     if proposal and proposal.kind in LET_STAND:
-        raise NotAllowed(
-            f"what was approved is to {_said(proposal.kind)} it: accept it, or reject the proposal"
-        )
+        raise NotAllowed(f"what was approved is to {TO_DO[proposal.kind]}: accept it, or reject the proposal")
     if life.state == "ASSIGNED" and actor != life.assignee:
         raise NotAllowed(f"{life.assignee} has it; have it assigned to you first")
     return _move(life, "resolved", "RESOLVED")
@@ -185,14 +195,8 @@ def resolve(life: Life, *, actor: str) -> Move:
 def accept(life: Life) -> Move:
     """Let it stand, as approved."""
     if life.proposal and life.proposal.kind not in LET_STAND:
-        raise NotAllowed(
-            f"what was approved is to {_said(life.proposal.kind)} it: resolve it when that is done"
-        )
+        raise NotAllowed(f"what was approved is to {TO_DO[life.proposal.kind]}: resolve it when that is done")
     return _move(life, "accepted", "ACCEPTED")
-
-
-def _said(kind: Kind) -> str:
-    return kind.replace("_", " ")
 
 
 def _pending(life: Life, action: str) -> Proposal:

@@ -106,7 +106,7 @@ def _ask(row: Row, link_to: str) -> Ask:
     worth = _money(row["amount_minor"], row["currency"])
     kind = row["kind"].replace("_", " ")
     lines = [
-        f"{_plain(row['maker'])} proposes to {kind} it: {_plain(row['reason'])}",
+        f"{_plain(row['maker'])} proposes to {break_life.TO_DO[row['kind']]}: {_plain(row['reason'])}",
         _paired(row),
         _eyes(row["checkers_needed"], row["checkers"]),
         f"The last answer was refused. {_plain(row['refused'])}." if row["refused"] else "",

@@ -140,7 +140,7 @@ def test_what_was_approved_as_a_write_off_cannot_be_called_resolved(days: Days) 
     desk = Desk(days, amount="60.00")
     desk.propose("ann", "write_off")
     desk.do(approve, "ben")
-    with pytest.raises(Rejected, match="what was approved is to write off it: accept it, or reject"):
+    with pytest.raises(Rejected, match="what was approved is to write it off: accept it, or reject"):
         desk.do(resolve, "ann")
 
 
