@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from include import cli_pairs  # noqa: F401 - adds to the commands below
 from include.cli_alerts import alerts_app
 from include.cli_breaks import breaks_app
 from include.cli_certificate import certificate_app

@@ -28,7 +28,7 @@ COLUMNS = ("break", "sev", "state", "code", "key", "amount", "owner", "assignee"
 
 
 class What(StrEnum):
-    """What can be proposed."""
+    """What can be proposed; cash is matched and unmatched by commands of their own."""
 
     correct = "correct"
     write_off = "write_off"
@@ -39,11 +39,13 @@ class What(StrEnum):
     config_change = "config_change"
 
 
-_Break = Annotated[str, typer.Argument(metavar="BREAK", help="The break's id, or how it begins.")]
-_As = Annotated[str, typer.Option("--as", help="Who you are: a login or mail address.")]
-_Reason = Annotated[str, typer.Option(help="Why; kept in its history.")]
-_Seen = Annotated[int | None, typer.Option(help="The version you looked at; refused when it changed since.")]
-_Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table or sentence.")]
+Break = Annotated[str, typer.Argument(metavar="BREAK", help="The break's id, or how it begins.")]
+As = Annotated[str, typer.Option("--as", help="Who you are: a login or mail address.")]
+Reason = Annotated[str, typer.Option(help="Why; kept in its history.")]
+Version = Annotated[
+    int | None, typer.Option(help="The version you looked at; refused when it changed since.")
+]
+Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table or sentence.")]
 
 
 @breaks_app.command("list")
@@ -54,7 +56,7 @@ def list_command(
     limit: Annotated[int, typer.Option(min=1, help="How many, at most.")] = 50,
     *,
     closed: Annotated[bool, typer.Option("--closed", help="The resolved and accepted ones instead.")] = False,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """List open breaks, worst first.
 
@@ -78,7 +80,7 @@ def list_command(
 
 
 @breaks_app.command()
-def show(break_: _Break, *, as_json: _Json = False) -> None:
+def show(break_: Break, *, as_json: Json = False) -> None:
     """Show one break and its whole history.
 
     Example: tieout breaks show 1f0c7a52
@@ -113,13 +115,13 @@ def show(break_: _Break, *, as_json: _Json = False) -> None:
 
 @breaks_app.command()
 def assign(
-    break_: _Break,
-    who: _As,
+    break_: Break,
+    who: As,
     to: Annotated[str, typer.Option(help="Who shall have it.")],
     *,
-    reason: _Reason = "assigned",
-    seen: _Seen = None,
-    as_json: _Json = False,
+    reason: Reason = "assigned",
+    seen: Version = None,
+    as_json: Json = False,
 ) -> None:
     """Give a break to somebody.
 
@@ -128,11 +130,11 @@ def assign(
     from include.flows import resolve_break as desk
 
     by = desk.By(actor=who, reason=reason, seen=seen)
-    _act(break_, lambda store, found: desk.assign(store, found, by, to=to), as_json=as_json)
+    act_on_break(break_, lambda store, found: desk.assign(store, found, by, to=to), as_json=as_json)
 
 
 @breaks_app.command()
-def comment(break_: _Break, who: _As, reason: _Reason, *, seen: _Seen = None, as_json: _Json = False) -> None:
+def comment(break_: Break, who: As, reason: Reason, *, seen: Version = None, as_json: Json = False) -> None:
     """Add a remark to a break's history.
 
     Example: tieout breaks comment 1f0c7a52 --reason "asked the remitter" --as ann@firm.example
@@ -140,18 +142,18 @@ def comment(break_: _Break, who: _As, reason: _Reason, *, seen: _Seen = None, as
     from include.flows import resolve_break as desk
 
     by = desk.By(actor=who, reason=reason, seen=seen)
-    _act(break_, lambda store, found: desk.comment(store, found, by), as_json=as_json)
+    act_on_break(break_, lambda store, found: desk.comment(store, found, by), as_json=as_json)
 
 
 @breaks_app.command()
 def propose(
-    break_: _Break,
-    who: _As,
+    break_: Break,
+    who: As,
     kind: Annotated[What, typer.Option(help="What to do about it.")],
-    reason: _Reason,
+    reason: Reason,
     *,
-    seen: _Seen = None,
-    as_json: _Json = False,
+    seen: Version = None,
+    as_json: Json = False,
 ) -> None:
     """Propose what to do. What needs a second pair of eyes waits for `approve` by somebody else.
 
@@ -162,7 +164,7 @@ def propose(
 
     by = desk.By(actor=who, reason=reason, seen=seen)
     rules = load_policy()
-    _act(
+    act_on_break(
         break_,
         lambda store, found: desk.propose(store, found, by, kind=kind.value, policy=rules),
         as_json=as_json,
@@ -171,7 +173,7 @@ def propose(
 
 @breaks_app.command()
 def approve(
-    break_: _Break, who: _As, *, reason: _Reason = "approved", seen: _Seen = None, as_json: _Json = False
+    break_: Break, who: As, *, reason: Reason = "approved", seen: Version = None, as_json: Json = False
 ) -> None:
     """Approve what somebody else proposed.
 
@@ -180,11 +182,11 @@ def approve(
     from include.flows import resolve_break as desk
 
     by = desk.By(actor=who, reason=reason, seen=seen)
-    _act(break_, lambda store, found: desk.approve(store, found, by), as_json=as_json)
+    act_on_break(break_, lambda store, found: desk.approve(store, found, by), as_json=as_json)
 
 
 @breaks_app.command()
-def reject(break_: _Break, who: _As, reason: _Reason, *, seen: _Seen = None, as_json: _Json = False) -> None:
+def reject(break_: Break, who: As, reason: Reason, *, seen: Version = None, as_json: Json = False) -> None:
     """Send a proposal back to whoever has the break; its maker withdraws it so too.
 
     Example: tieout breaks reject 1f0c7a52 --reason "ask for the bank's advice first" --as ben@firm.example
@@ -192,11 +194,11 @@ def reject(break_: _Break, who: _As, reason: _Reason, *, seen: _Seen = None, as_
     from include.flows import resolve_break as desk
 
     by = desk.By(actor=who, reason=reason, seen=seen)
-    _act(break_, lambda store, found: desk.reject(store, found, by), as_json=as_json)
+    act_on_break(break_, lambda store, found: desk.reject(store, found, by), as_json=as_json)
 
 
 @breaks_app.command()
-def resolve(break_: _Break, who: _As, reason: _Reason, *, seen: _Seen = None, as_json: _Json = False) -> None:
+def resolve(break_: Break, who: As, reason: Reason, *, seen: Version = None, as_json: Json = False) -> None:
     """Say that it is done; a later day that still finds it opens it again.
 
     Example: tieout breaks resolve 1f0c7a52 --reason "applied in the ERP" --as ann@firm.example
@@ -204,11 +206,11 @@ def resolve(break_: _Break, who: _As, reason: _Reason, *, seen: _Seen = None, as
     from include.flows import resolve_break as desk
 
     by = desk.By(actor=who, reason=reason, seen=seen)
-    _act(break_, lambda store, found: desk.resolve(store, found, by), as_json=as_json)
+    act_on_break(break_, lambda store, found: desk.resolve(store, found, by), as_json=as_json)
 
 
 @breaks_app.command()
-def accept(break_: _Break, who: _As, reason: _Reason, *, seen: _Seen = None, as_json: _Json = False) -> None:
+def accept(break_: Break, who: As, reason: Reason, *, seen: Version = None, as_json: Json = False) -> None:
     """Let it stand, as approved.
 
     Example: tieout breaks accept 1f0c7a52 --reason "booked to 7420" --as ann@firm.example
@@ -216,7 +218,7 @@ def accept(break_: _Break, who: _As, reason: _Reason, *, seen: _Seen = None, as_
     from include.flows import resolve_break as desk
 
     by = desk.By(actor=who, reason=reason, seen=seen)
-    _act(break_, lambda store, found: desk.accept(store, found, by), as_json=as_json)
+    act_on_break(break_, lambda store, found: desk.accept(store, found, by), as_json=as_json)
 
 
 @contextmanager
@@ -234,11 +236,17 @@ def store_here() -> Iterator["PostgresStore"]:
         yield PostgresStore(urls.app)
 
 
-def _act(text: str, act: Callable[["PostgresStore", "UUID"], "Acted"], *, as_json: bool) -> None:
+def act_on_break(text: str, act: Callable[["PostgresStore", "UUID"], "Acted"], *, as_json: bool) -> None:
+    """Do it to the break whose id begins so, and say where it is then."""
     from include.flows.resolve_break import find_break
 
     with store_here() as store:
         done = act(store, find_break(store, text))
+    print_acted(done, as_json=as_json)
+
+
+def print_acted(done: "Acted", *, as_json: bool) -> None:
+    """Where the break is after an act."""
     if as_json:
         print_json(
             {

@@ -28,6 +28,7 @@ from include.console import (
     today,
 )
 from include.console.access import requires
+from include.console.known import note
 from include.console.permissions import May
 from include.console.refusals import refused
 from include.console.render import STATIC
@@ -56,7 +57,9 @@ def build_app(store: Callable[[], Store] = wiring.store) -> FastAPI:
     app.state.store = store
     app.state.pages = tuple(part.PAGE for part in PARTS)
     for part in (*PARTS, break_page, break_acts, playbooks):
-        app.include_router(part.router)
+        # Who looks at a break may answer for it in Airflow, as far as they may here.
+        noted = [Depends(note)] if part in (breaks, break_page, break_acts) else []
+        app.include_router(part.router, dependencies=noted)
 
     @app.get("/static/{name}")
     def static(name: str) -> Response:

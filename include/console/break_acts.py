@@ -15,7 +15,9 @@ from include.console.forms import Form, Sent
 from include.console.permissions import May
 from include.console.render import render, store_of
 from include.domain.break_life import Kind
+from include.flows import pair_by_hand
 from include.flows import resolve_break as desk
+from include.flows.pair_by_hand import Part
 from include.flows.resolve_break import Acted, By, Conflict
 from include.ports import Rejected, Store
 
@@ -100,6 +102,17 @@ def _propose(store: Store, break_id: UUID, by: By, form: Form) -> Acted:
     return desk.propose(store, break_id, by, kind=cast("Kind", kind), policy=wiring.policy())
 
 
+def _match(store: Store, break_id: UUID, by: By, form: Form) -> Acted:
+    parts = [Part(invoice, form.one(f"amount:{invoice}")) for invoice in form.all("invoice")]
+    if form.one("other"):
+        parts.append(Part(form.one("other"), form.one("other_amount")))
+    return pair_by_hand.match(store, break_id, by, parts=parts, policy=wiring.policy())
+
+
+def _withdraw(store: Store, break_id: UUID, by: By, _: Form) -> Acted:
+    return pair_by_hand.withdraw(store, break_id, by, policy=wiring.policy())
+
+
 def _own_query(back: str) -> str:
     """Where to go back to: a query string of the desk, and nothing else."""
     return back if back.startswith("?") else ""
@@ -109,6 +122,8 @@ _ACTS: dict[str, Act] = {
     "assign": _assign,
     "comment": lambda store, break_id, by, _: desk.comment(store, break_id, by),
     "propose": _propose,
+    "match": _match,
+    "withdraw": _withdraw,
     "approve": lambda store, break_id, by, _: desk.approve(store, break_id, by),
     "reject": lambda store, break_id, by, _: desk.reject(store, break_id, by),
     "resolve": lambda store, break_id, by, _: desk.resolve(store, break_id, by),

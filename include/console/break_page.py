@@ -15,14 +15,15 @@ from include.console.personal import hidden_from, visible
 from include.console.playbooks import PLAYBOOKS
 from include.console.render import Sharing, render, say_money, store_of
 from include.console.words import DECIDING
-from include.domain.break_life import NotAllowed
+from include.domain.break_life import CLOSED, Life, NotAllowed, checkers_needed
 from include.domain.break_offers import Offer, offers, proposals
 from include.domain.entities import ENTITIES
 from include.domain.side_by_side import Record, amount_of, side_by_side
 from include.flows.explain_break import Explained, explain_break, lineage
 from include.flows.resolve_break import life_now
 from include.flows.show_breaks import Shown, show_break
-from include.ports import Rejected, Store
+from include.flows.show_rulings import Pairable, decisions_about, pairable
+from include.ports import Rejected, Row, Store
 
 router = APIRouter()
 
@@ -34,6 +35,10 @@ class Refused:
     action: str
     why: str
     form: Form
+
+    def chosen(self, action: str, field: str) -> list[str]:
+        """What was chosen in a field of an act's form; nothing for the other acts."""
+        return self.form.all(field) if action == self.action else []
 
     def typed(self, action: str, field: str) -> str:
         """What was typed in a field of an act's form; empty for the other acts."""
@@ -67,7 +72,10 @@ def break_page(
         except Rejected as missing:
             raise HTTPException(404, str(missing)) from None
         explained = explain_break(store, break_id)
-        possible = _possible(store, who, break_id)
+        life = life_now(store, break_id)
+        possible = _possible(life, who)
+        pairs = _pairs(store, life, explained)
+        decisions = decisions_about(tx, life.key)
     together = _make_up(found["key"], explained)
     code, links = found["code"], wiring_links.record_links()
     view: dict[str, Any] = {
@@ -78,18 +86,37 @@ def break_page(
         "explained": explained,
         "lines": side_by_side(visible(explained.records, who), say=say_money, parts=together),
         "records": [_shown(one, who, links) for one in explained.records],
-        "candidates": [
-            row | {"why": _why_not(row, explained, together=together)} for row in explained.candidates
-        ],
+        "candidates": [_candidate(row, life, explained, together=together) for row in explained.candidates],
+        "pairs": pairs,
+        "match_eyes": _eyes_for_match(life),
+        "decisions": decisions,
         "playbook": code if PLAYBOOKS.has(code) else "",
         **possible,
     }
     return render(request, who, "break.html", status=status, **view)
 
 
-def _possible(store: Store, who: Person, break_id: UUID) -> dict[str, Any]:
+def _eyes_for_match(life: Life) -> int:
+    """How many other people must approve a match by hand."""
+    limits = wiring.policy().lives.four_eyes
+    worth = {"amount_minor": life.amount_minor, "amount_sgd_minor": life.amount_sgd_minor}
+    return checkers_needed("manual_match", **worth, limits=limits)
+
+
+def _candidate(row: Row, life: Life, explained: Explained, *, together: bool) -> Row:
+    other = row["side_b_id"] if row["side_a_id"] == life.key else row["side_a_id"]
+    return row | {"other": other, "why": _why_not(row, explained, together=together)}
+
+
+def _pairs(store: Store, life: Life, explained: Explained) -> Pairable | None:
+    """What a person may match by hand here; None where that is no question."""
+    if life.state in CLOSED:
+        return None
+    return pairable(store, life, [row["side_b_id"] for row in explained.candidates])
+
+
+def _possible(life: Life, who: Person) -> dict[str, Any]:
     """Every act with the reason why this person may not, and how many eyes each proposal takes."""
-    life = life_now(store, break_id)
     eyes = proposals(life, limits=wiring.policy().lives.four_eyes)
     try:
         possible = offers(life, actor=who.name)

@@ -2,17 +2,25 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, HTTPException, Query, Request
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel
 
-from include.console.access import Someone
+from include import wiring
+from include.console.access import Person, Someone, requires
+from include.console.break_page import Refused
+from include.console.forms import Form, Sent
 from include.console.kept import of_run
+from include.console.permissions import May
 from include.console.personal import visible
 from include.console.render import Page, render, say_money, store_of
 from include.console.words import OF_TYPE
+from include.domain.break_life import CASH
 from include.domain.side_by_side import Record, side_by_side
-from include.ports import Row, Transaction
+from include.flows.pair_by_hand import unmatch
+from include.flows.resolve_break import By, Conflict
+from include.flows.show_rulings import Decision, decisions_about, decisions_pending
+from include.ports import Rejected, Row, Transaction
 
 PAGE = Page("Matches", "/matches")
 router = APIRouter()
@@ -39,6 +47,7 @@ def matches(request: Request, who: Someone, wanted: Annotated[Wanted, Query()]) 
         runs = tx.rows("console_run")
         rules = of_run(tx, "console_rules", runs[0]["run_id"]) if runs else []
         found = _page(tx, wanted, runs[0]["run_id"]) if runs else []
+        pending = decisions_pending(tx)
     last = found[SHOWN - 1] if len(found) > SHOWN else None
     more = SEPARATOR.join((last["match_id"], last["side_a_id"], last["side_b_id"])) if last else ""
     view: dict[str, Any] = {
@@ -46,6 +55,7 @@ def matches(request: Request, who: Someone, wanted: Annotated[Wanted, Query()]) 
         "rules": rules,
         "rows": found[:SHOWN],
         "more": more,
+        "pending": pending,
     }
     given = wanted.model_dump(exclude_defaults=True)
     return render(request, who, "matches.html", wanted=wanted, given=given, **view)
@@ -53,6 +63,33 @@ def matches(request: Request, who: Someone, wanted: Annotated[Wanted, Query()]) 
 
 @router.get("/matches/{match_id}")
 def one_match(request: Request, who: Someone, match_id: str) -> HTMLResponse:
+    return _match_page(request, who, match_id)
+
+
+@router.post("/matches/{match_id}/unmatch", dependencies=[Depends(requires(May.WORK))])
+def unmatch_one(request: Request, who: Someone, form: Sent, match_id: str) -> Response:
+    """Propose to part it, and show its break; or say why not, with what was typed still on the page."""
+    by = By(actor=who.name, reason=form.one("reason"))
+    try:
+        acted = unmatch(store_of(request), match_id, by, policy=wiring.policy(), run_id=_seen(form))
+    except Conflict as changed:
+        return _match_page(request, who, match_id, refused=Refused("unmatch", str(changed), form), status=409)
+    except Rejected as why:
+        return _match_page(request, who, match_id, refused=Refused("unmatch", str(why), form), status=422)
+    root = request.scope.get("root_path", "")
+    return RedirectResponse(f"{root}/breaks/{acted.break_id}?done=unmatch", status_code=303)
+
+
+def _seen(form: Form) -> str:
+    """The run that the page was made from."""
+    if not form.one("seen"):
+        raise Rejected("the page does not say which day you looked at; load it again")
+    return form.one("seen")
+
+
+def _match_page(
+    request: Request, who: Person, match_id: str, *, refused: Refused | None = None, status: int = 200
+) -> HTMLResponse:
     with store_of(request).transaction() as tx:
         runs = tx.rows("console_run")
         legs = (
@@ -61,9 +98,26 @@ def one_match(request: Request, who: Someone, match_id: str) -> HTMLResponse:
         if not legs:
             raise HTTPException(404, f"the newest published run has no match {match_id}")
         records = visible(_records(tx, legs), who)
+        decisions = decisions_about(tx, legs[0]["side_a_id"]) if legs[0]["recon"] == CASH else []
     lines = side_by_side(records, say=say_money, parts=len(legs) > 1)
-    view: dict[str, Any] = {"legs": legs, "records": records, "lines": lines, "run": runs[0]}
-    return render(request, who, "match.html", **view)
+    view: dict[str, Any] = {
+        "legs": legs,
+        "records": records,
+        "lines": lines,
+        "run": runs[0],
+        "decisions": decisions,
+        "refused": refused,
+        "unmatch_refused": who.needs(May.WORK) or _at_work(decisions),
+    }
+    return render(request, who, "match.html", status=status, **view)
+
+
+def _at_work(decisions: list[Decision]) -> str:
+    """Why a match cannot be questioned now: somebody has done so; empty when nobody has."""
+    for one in decisions:
+        if one.kind == "unmatch" and one.stage in ("waits", "pending"):
+            return f"to unmatch it was proposed already by {one.people}, and {one.where}"
+    return ""
 
 
 def _page(tx: Transaction, wanted: Wanted, run_id: Any) -> list[Row]:

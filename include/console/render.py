@@ -19,6 +19,7 @@ from include.console.access import Person
 from include.console.forms import token_for
 from include.console.permissions import May
 from include.console.words import DECIDING, DONE, ENTITY, PROOF, RECON
+from include.domain.break_life import TO_DO
 from include.domain.money import Money
 from include.ports import Store, Transaction
 from include.report.figures import Figures
@@ -180,5 +181,6 @@ def _templates() -> Environment:
         "ENTITY": ENTITY,
         "PROOF": PROOF,
         "DECIDING": DECIDING,
+        "TO_DO": TO_DO,
     }
     return found

@@ -5,18 +5,28 @@ Repeating it changes nothing. It adds only: what an administrator gave a role st
 
 from typing import Any
 
-from include.console.permissions import RESOURCE, ROLES
+from include.console.permissions import RESOURCE, ROLES, May
 
 MENU = (("can_read", "Plugins"), ("menu_access", "Plugins"))
 """Without these Airflow does not show the way to a plugin's pages."""
+ANSWER = (
+    *(("can_read", thing) for thing in ("DAG:approve_breaks", "HITL Detail")),
+    *(("can_edit", thing) for thing in ("DAG:approve_breaks", "HITL Detail")),
+    ("menu_access", "HITL Detail"),
+)
+"""Without these nobody may answer a task of the DAG that asks for approvals."""
 
 
 def wanted() -> list[dict[str, Any]]:
     """Each role with its (action, resource) permissions, as Airflow's security manager takes them."""
     return [
-        {"role": role, "perms": [*MENU, *sorted((str(act), RESOURCE) for act in allowed)]}
+        {"role": role, "perms": [*MENU, *_answer(allowed), *sorted((str(act), RESOURCE) for act in allowed)]}
         for role, allowed in ROLES.items()
     ]
+
+
+def _answer(allowed: frozenset[May]) -> tuple[tuple[str, str], ...]:
+    return ANSWER if May.APPROVE in allowed else ()
 
 
 def make_roles() -> None:

@@ -4,13 +4,15 @@ The database holds all of this too (sql/schema/085_break_lives.sql); here it is 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
 State = Literal["NEW", "OPEN", "ASSIGNED", "PROPOSED", "APPROVED", "RESOLVED", "ACCEPTED"]
-Kind = Literal["correct", "write_off", "accept", "manual_match", "unmatch", "merge", "config_change"]
+Kind = Literal[
+    "correct", "write_off", "accept", "manual_match", "unmatch", "withdraw", "merge", "config_change"
+]
 Actor = Literal["run", "policy", "person"]
 Step = tuple[str, Actor, State, State]
 """What is done, by whom, from which state, to which."""
@@ -20,6 +22,21 @@ PENDING: frozenset[State] = frozenset({"PROPOSED", "APPROVED"})
 WORKED_ON: tuple[State, ...] = ("OPEN", "ASSIGNED", "PROPOSED", "APPROVED")
 LET_STAND: frozenset[Kind] = frozenset({"write_off", "accept"})
 PROGRAMS = frozenset({"run", "policy"})
+PAIRING: frozenset[Kind] = frozenset({"manual_match", "unmatch", "withdraw"})
+"""What runs carry out, where it is about cash: such a proposal says what belongs together."""
+CASH = "R3"
+
+TO_DO: Mapping[Kind, str] = {
+    "correct": "correct it",
+    "write_off": "write it off",
+    "accept": "let it stand",
+    "manual_match": "match it by hand",
+    "unmatch": "unmatch it",
+    "withdraw": "withdraw its unmatch",
+    "merge": "merge it",
+    "config_change": "change the rules for it",
+}
+"""What a proposal is to do."""
 
 _IDENTITY = re.compile(r"[a-z0-9]([a-z0-9._@+-]*[a-z0-9])?")
 
@@ -49,7 +66,7 @@ class Proposal:
 
 @dataclass(frozen=True, kw_only=True)
 class Life:
-    """A break as it is now. `proposal` is the one pending or approved."""
+    """A break as it is now, and what it is about. `proposal` is the one pending or approved."""
 
     break_id: UUID
     state: State
@@ -58,6 +75,10 @@ class Life:
     proposal: Proposal | None = None
     amount_minor: int | None = None
     amount_sgd_minor: int | None = None
+    recon: str = ""
+    code: str = ""
+    key: str = ""
+    currency: str | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +102,7 @@ STEPS: frozenset[Step] = frozenset(
         *_steps("lapsed", "run", "ASSIGNED", "PROPOSED", "APPROVED"),
         *_steps("vanished", "run", "RESOLVED", *WORKED_ON, "ACCEPTED"),
         *_steps("written_off", "policy", "ACCEPTED", "OPEN"),
+        *_steps("questioned", "person", "OPEN", "NEW", "OPEN", "ASSIGNED", "RESOLVED", "ACCEPTED"),
         *_steps("assigned", "person", "ASSIGNED", "OPEN", "ASSIGNED"),
         *_steps("commented", "person", None, *WORKED_ON, "RESOLVED", "ACCEPTED"),
         *_steps("proposed", "person", "PROPOSED", "OPEN", "ASSIGNED"),
@@ -120,6 +142,13 @@ def checkers_needed(
     return 0 if kind == "manual_match" and abs(amount_sgd_minor) <= limits.manual_match_sgd_minor else 1
 
 
+def question(before: State) -> State:
+    """Question a posted match: opens its break, or opens it again from the state it was in, which is given back."""
+    if ("questioned", "person", before, "OPEN") not in STEPS:
+        raise NotAllowed(f"it is questioned already, and {before}: decide that first")
+    return before
+
+
 def assign(life: Life, *, to: str) -> Move:
     """Give it to somebody; also away from somebody else."""
     return _move(life, "assigned", "ASSIGNED", assignee=to)
@@ -148,6 +177,8 @@ def approve(life: Life, *, checker: str) -> Move:
 
 def reject(life: Life) -> Move:
     """Send a proposal back; its maker withdraws it so too."""
+    if life.state == "APPROVED" and life.proposal and life.proposal.kind == "withdraw":
+        raise NotAllowed("the parting was withdrawn when that was approved: resolve it")
     return _move(life, "rejected", "ASSIGNED")
 
 
@@ -155,9 +186,7 @@ def resolve(life: Life, *, actor: str) -> Move:
     """Say that it is done; the next run that still finds it opens it again."""
     proposal = life.proposal
     if proposal and proposal.kind in LET_STAND:
-        raise NotAllowed(
-            f"what was approved is to {_said(proposal.kind)} it: accept it, or reject the proposal"
-        )
+        raise NotAllowed(f"what was approved is to {TO_DO[proposal.kind]}: accept it, or reject the proposal")
     if life.state == "ASSIGNED" and actor != life.assignee:
         raise NotAllowed(f"{life.assignee} has it; have it assigned to you first")
     return _move(life, "resolved", "RESOLVED")
@@ -166,14 +195,8 @@ def resolve(life: Life, *, actor: str) -> Move:
 def accept(life: Life) -> Move:
     """Let it stand, as approved."""
     if life.proposal and life.proposal.kind not in LET_STAND:
-        raise NotAllowed(
-            f"what was approved is to {_said(life.proposal.kind)} it: resolve it when that is done"
-        )
+        raise NotAllowed(f"what was approved is to {TO_DO[life.proposal.kind]}: resolve it when that is done")
     return _move(life, "accepted", "ACCEPTED")
-
-
-def _said(kind: Kind) -> str:
-    return kind.replace("_", " ")
 
 
 def _pending(life: Life, action: str) -> Proposal:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import get_args
 
 from include.domain.break_life import (
+    CASH,
+    PAIRING,
     FourEyes,
     Kind,
     Life,
@@ -45,6 +47,8 @@ def offers(life: Life, *, actor: str) -> dict[str, Offer]:
         "assign": lambda: assign(life, to=who),
         "comment": lambda: comment(life),
         "propose": lambda: propose(life, maker=who, needed=1),
+        "match": lambda: propose(life, maker=who, needed=1),
+        "withdraw": lambda: propose(life, maker=who, needed=1),
         "approve": lambda: approve(life, checker=who),
         "reject": lambda: reject(life),
         "resolve": lambda: resolve(life, actor=who),
@@ -54,11 +58,12 @@ def offers(life: Life, *, actor: str) -> dict[str, Offer]:
 
 
 def proposals(life: Life, *, limits: FourEyes) -> list[ProposalOffer]:
-    """How many pairs of eyes each kind of proposal takes for this break."""
+    """How many pairs of eyes each kind of proposal takes here; what cash is matched with is proposed elsewhere."""
     value, worth = life.amount_minor, life.amount_sgd_minor
     return [
         ProposalOffer(kind, checkers_needed(kind, amount_minor=value, amount_sgd_minor=worth, limits=limits))
         for kind in get_args(Kind)
+        if life.recon != CASH or kind not in PAIRING
     ]
 
 

@@ -23,7 +23,8 @@ class OpenPayment:
 
     `names_another`: it names a document (or must not be posted at all), so it is not posted by amount, but it keeps
     its claim to what it fits. `unread_count`: invoices and payments of its payer in quarantine, any of which might
-    explain the money. `foreign_payer`: the bank names somebody else than the customer.
+    explain the money. `foreign_payer`: the bank names somebody else than the customer. `not_for`: invoices that
+    people parted it from.
     """
 
     payment_id: str
@@ -34,6 +35,7 @@ class OpenPayment:
     names_another: bool
     unread_count: int
     foreign_payer: bool
+    not_for: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,6 +155,7 @@ def _explained(
 ) -> Explained:
     credits = [credit for credit in credits if credit.issue_date <= payment.paid_on]
     most = payment.amount_minor + max((credit.left_minor for credit in credits), default=0)
+    invoices = [one for one in invoices if one.invoice_id not in payment.not_for]
     eligible = [one for one in invoices if one.open_minor <= most and one.open_on(payment.paid_on)]
     eligible.sort(key=lambda invoice: (invoice.due_date, invoice.invoice_id))
     amounts = tuple(invoice.open_minor for invoice in eligible)

@@ -9,6 +9,8 @@ from include.domain.money import Money
 
 CANDIDATES_SHOWN = 5
 
+UNREADABLE = "its status is unknown or a newer version unreadable; see its DQ05 or DQ01 break"
+
 NOT_OWED = ("DRAFT", "CREDITED", "WRITTEN_OFF", "VOID")
 """Invoice statuses nobody pays on purpose."""
 
@@ -32,12 +34,15 @@ def unposted(payment: Mapping[str, Any]) -> Finding:
 
     `payment` has payment_id, customer_id, currency, amount_minor, names_a_document, postable, reference, applied_to,
     and `named`: the invoices it names, each with invoice_id, number, key, customer_id, currency, gross_minor, status,
-    settled_by.
+    settled_by; and maybe `ruled`: what people decided about it, in words.
     """
     if not payment["postable"]:
-        return Finding(
-            "CA01", "its status is unknown or a newer version unreadable; see its DQ05 or DQ01 break"
-        )
+        return Finding("CA01", UNREADABLE)
+    return Finding("CA01", payment["ruled"]) if payment.get("ruled") else _by_rules(payment)
+
+
+def _by_rules(payment: Mapping[str, Any]) -> Finding:
+    """As far as rules alone decide."""
     if wrong := [one for one in payment["named"] if _applied_wrongly(payment, one)]:
         return Finding(
             "CA06", f"is applied to {wrong[0]['number']} of another customer; reverse and reapply it"

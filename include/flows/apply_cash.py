@@ -7,6 +7,7 @@ from include.domain.names import may_be_same
 from include.domain.unposted import unposted
 from include.flows.apply_by_amount import apply_by_amount
 from include.flows.apply_remittances import apply_named_in_part, short_payments
+from include.flows.carry_out_rulings import carry_out_rulings, see_partings
 from include.flows.explain_refunds import explain_returns, unseen_payments
 from include.flows.snapshot import Seen
 from include.policy import Pass, Policy
@@ -55,6 +56,7 @@ def apply_cash(tx: Transaction, seen: Seen, policy: Policy) -> Iterator[Break]:
 def _fill_pools(tx: Transaction) -> None:
     for table in _TABLES:
         tx.run(f"create_{table}")
+    see_partings(tx)
     tx.run("fill_run_invoices")
     tx.run("create_refunded_whole")
     for pool in ("pool_invoices", "pool_payments"):
@@ -78,9 +80,14 @@ def _carried(tx: Transaction, seen: Seen, _: Policy, __: Pass) -> Iterator[Break
     yield from ()
 
 
+def _by_hand(tx: Transaction, _: Seen, __: Policy, ___: Pass) -> Iterator[Break]:
+    yield from carry_out_rulings(tx)
+
+
 def _by_application(tx: Transaction, _: Seen, __: Policy, step: Pass) -> Iterator[Break]:
     tx.run("find_applications")
     tx.run("find_numbers")
+    tx.run("forget_parted")
     tx.run("forget_strangers_numbers")
     tx.run("analyse_namings")
     tx.run("create_contradicted")
@@ -97,6 +104,7 @@ def _by_number(tx: Transaction, _: Seen, __: Policy, step: Pass) -> Iterator[Bre
 def _by_key(tx: Transaction, _: Seen, __: Policy, step: Pass) -> Iterator[Break]:
     for find, how in (("find_keys", "key"), ("find_digits", "digits")):
         tx.run(find)
+        tx.run("forget_parted")
         tx.run("analyse_namings")
         tx.run("name_by_key", how=how)
     yield from _post_named(tx, step, hows=["key", "digits"], payers=["own"])
@@ -176,6 +184,7 @@ def _unposted_payments(tx: Transaction) -> Iterator[Break]:
 _Rule = Callable[[Transaction, Seen, Policy, Pass], Iterator[Break]]
 _RULES: Mapping[str, _Rule] = {
     "carried_forward": _carried,
+    "decided_by_hand": _by_hand,
     "existing_application": _by_application,
     "exact_reference": _by_number,
     "normalised_reference": _by_key,

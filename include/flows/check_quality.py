@@ -119,7 +119,14 @@ def _measure(
     tx: Transaction, run: Row, *, as_of: date, policy: Policy, mirrored: Sequence[HeldInvoice]
 ) -> None:
     run_id, flows, drift = run["run_id"], policy.freshness.flows, policy.quality.drift
-    tx.run("see_snapshot", batch=run["batch_through"], as_of=as_of, rules_sha256=run["rules_sha256"])
+    # Data is judged as its sources state it, whatever people ruled.
+    tx.run(
+        "see_snapshot",
+        batch=run["batch_through"],
+        rulings=0,
+        as_of=as_of,
+        rules_sha256=run["rules_sha256"],
+    )
     tx.run("forget_measures", run_id=run_id)
     zone = policy.calendars.entity.zone
     tx.run(

@@ -65,7 +65,13 @@ def look_at_day(
     if not runs:
         raise Fatal(f"no run of {as_of} is published; reconcile and publish the day first")
     run = runs[0]
-    tx.run("see_snapshot", batch=run["batch_through"], as_of=as_of, rules_sha256=run["rules_sha256"])
+    tx.run(
+        "see_snapshot",
+        batch=run["batch_through"],
+        rulings=run["rulings_through"],
+        as_of=as_of,
+        rules_sha256=run["rules_sha256"],
+    )
     opening = run["opening_run_id"]
     tx.run("create_day_breaks", run_id=run["run_id"], opening=opening, published_at=run["published_at"])
     if any(scope.countries is not None for scope in scopes):

@@ -5,8 +5,6 @@ settled since, and what it did not find may have come later. The same run publis
 """
 
 from collections.abc import Sequence
-from datetime import date
-from uuid import UUID
 
 from include.domain.breaks import REPORTING_CURRENCY
 from include.domain.money import Money
@@ -22,22 +20,28 @@ Counts = dict[str, int]
 
 
 def follow_breaks(tx: Transaction, run: Row, policy: Policy) -> Counts:
-    """Bring the lives to what `run` (run_id, as_of, batch_through) found, and give what happened to how many."""
+    """Bring the lives to what `run` found, and give what happened to how many.
+
+    `run`: run_id, as_of, batch_through, rulings_through.
+    """
     run_id, as_of = run["run_id"], run["as_of"]
     tx.run("claim_lives")
     last = next(iter(tx.rows("last_followed")), None)
     if last and (last["run_id"] == run_id or last["as_of"] > as_of):
         return {}
-    _find(tx, run_id, as_of, policy)
+    _find(tx, run, policy)
     for step in ("record_life_changes", "open_lives", "move_lives", "mark_seen"):
         tx.run(step, run_id=run_id, as_of=as_of)
+    tx.run("claim_rulings")
+    tx.run("end_lapsed", run_id=run_id, rulings=run["rulings_through"])
     counts: Counts = {row["action"]: row["breaks"] for row in tx.rows("count_life_changes")}
     counts |= _write_off(tx, run, policy)
     tx.run("mark_followed", run_id=run_id, as_of=as_of, counts=counts)
     return counts
 
 
-def _find(tx: Transaction, run_id: UUID, as_of: date, policy: Policy) -> None:
+def _find(tx: Transaction, run: Row, policy: Policy) -> None:
+    run_id, as_of = run["run_id"], run["as_of"]
     timing, codes = policy.lives.timing, policy.breaks.codes
     tx.run("create_found_breaks")
     tx.run(
@@ -54,13 +58,19 @@ def _find(tx: Transaction, run_id: UUID, as_of: date, policy: Policy) -> None:
     tx.rows("lock_lives")
     tx.run("create_life_changes")
     tx.run("find_life_changes", as_of=as_of.isoformat())
-    tx.run("find_vanished", as_of=as_of.isoformat())
+    tx.run("find_vanished", run_id=run_id, rulings=run["rulings_through"], as_of=as_of.isoformat())
     tx.run("analyse_life_changes")
 
 
 def _write_off(tx: Transaction, run: Row, policy: Policy) -> Counts:
     """Accept the residuals within caps; what does not fit stays open, counted by why."""
-    see(tx, policy, batch=run["batch_through"], as_of=run["as_of"])
+    see(
+        tx,
+        policy,
+        batch=run["batch_through"],
+        rulings=run["rulings_through"],
+        as_of=run["as_of"],
+    )
     tx.run("analyse_results")
     rows = tx.rows("residuals_left", run_id=run["run_id"], codes=list(policy.writeoffs.codes))
     residuals = [Residual.of(row) for row in rows]

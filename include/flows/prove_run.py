@@ -58,12 +58,19 @@ def _carry_forward(tx: Transaction, seen: Seen, policy: Policy) -> None:
     tx.run(
         "see_snapshot",
         batch=previous["batch_through"],
+        rulings=previous["rulings_through"],
         as_of=previous["as_of"],
         rules_sha256=previous["rules_sha256"],
     )
     for table in ("earlier_invoices", "earlier_payments", "earlier_credits"):
         tx.run(f"create_{table}")
-    tx.run("see_snapshot", batch=seen.batch, as_of=seen.as_of, rules_sha256=policy.sha256)
+    tx.run(
+        "see_snapshot",
+        batch=seen.batch,
+        rulings=seen.rulings,
+        as_of=seen.as_of,
+        rules_sha256=policy.sha256,
+    )
     days = {"previous": previous["run_id"], "previous_as_of": previous["as_of"]}
     tx.run("create_changed_pairs", run_id=seen.run_id, **days)
     tx.run("create_changed_credits", previous_as_of=previous["as_of"])

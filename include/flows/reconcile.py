@@ -98,7 +98,8 @@ def reconcile(
     """
     with store.transaction() as tx:
         snapshot = tx.rows("take_snapshot", as_of=as_of, known_by=known_by)[0]
-        see(tx, policy, batch=snapshot["batch_through"], as_of=as_of)
+        known = {"batch": snapshot["batch_through"], "rulings": snapshot["rulings_through"]}
+        see(tx, policy, **known, as_of=as_of)
         for step in ("create_unread_rows", "fill_unread_rows", "analyse_unread_rows"):
             tx.run(step)
         quarantine = tx.rows("quarantined_rows")
@@ -107,13 +108,12 @@ def reconcile(
             for row in tx.rows("latest_proofs", proof_through=snapshot["proof_through"])
             if not row["proven"]
         ]
-        found = tx.rows("opening_run", as_of=as_of, batch=snapshot["batch_through"])
-        opening = found[0] if found else None
+        opening = next(iter(tx.rows("opening_run", as_of=as_of, batch=snapshot["batch_through"])), None)
         inputs = _inputs(tx, quarantine, unproven, opening)
         run_id = certificates.run_id(
             as_of=as_of.isoformat(), inputs=inputs, rules_sha256=policy.sha256, code_sha256=code_sha256()
         )
-        seen = Seen(run_id, snapshot["batch_through"], as_of, opening, buckets)
+        seen = Seen(run_id=run_id, as_of=as_of, opening=opening, buckets=buckets, **known)
         _open(tx, seen, snapshot["proof_through"], policy)
         judge = _Judge(policy.breaks, as_of, rates_of_the_day(tx))
         for recon in RECONS:
@@ -138,10 +138,12 @@ def reconcile(
 def _inputs(
     tx: Transaction, quarantine: Sequence[Row], unproven: Sequence[Row], opening: Row | None
 ) -> Inputs:
-    """What the run consumes: per entity how many rows, and the hash of their contents; and the run it opens with."""
+    """What the run consumes: per entity how many rows, and the hash of their contents; what people ruled; its start."""
     inputs: Inputs = {name: dict(input_of(tx, entity)[0]) for name, entity in ENTITIES.items()}
     for name, rows in (("quarantine", quarantine), ("unproven_sources", unproven)):
         inputs[name] = {"count": len(rows), "sha256": sha256(list(rows))}
+    ruled = tx.rows("rulings_seen")
+    inputs["rulings"] = {"count": len(ruled), "sha256": sha256(ruled)}
     inputs["opening"] = {
         "count": int(opening is not None),
         "sha256": opening["certificate_sha256"] if opening else "",
@@ -156,6 +158,7 @@ def _open(tx: Transaction, seen: Seen, proof_through: int, policy: Policy) -> No
         as_of=seen.as_of,
         batch=seen.batch,
         proof_through=proof_through,
+        rulings=seen.rulings,
         rules_sha256=policy.sha256,
         code_sha256=code_sha256(),
         opening_run_id=seen.opening and seen.opening["run_id"],

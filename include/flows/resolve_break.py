@@ -10,6 +10,7 @@ from uuid import UUID
 
 from include.domain import break_life
 from include.domain.break_life import PENDING, Kind, Life, Move, NotAllowed, Proposal, State, identity
+from include.flows.grant_ruling import end_ruling, grant_ruling
 from include.policy import Policy
 from include.ports import Rejected, Row, Store, Transaction
 
@@ -37,6 +38,10 @@ class Acted:
     state: State
     version: int
     assignee: str | None
+
+
+Decide = Callable[[Transaction, Life, str], Move]
+"""What becomes of a break; may keep a proposal or an approval first. The text is who acts."""
 
 
 def find_break(store: Store, text: str) -> UUID:
@@ -70,86 +75,103 @@ def life_now(store: Store, break_id: UUID) -> Life:
 
 def assign(store: Store, break_id: UUID, by: By, *, to: str) -> Acted:
     """Give the break to somebody. Raises Conflict, Rejected."""
-    return _act(store, break_id, by, lambda _, life, __: break_life.assign(life, to=identity(to)))
+    return act(store, break_id, by, lambda _, life, __: break_life.assign(life, to=identity(to)))
 
 
 def comment(store: Store, break_id: UUID, by: By) -> Acted:
     """Add a remark to its history. Raises Conflict, Rejected."""
-    return _act(store, break_id, by, lambda _, life, __: break_life.comment(life))
+    return act(store, break_id, by, lambda _, life, __: break_life.comment(life))
 
 
 def propose(store: Store, break_id: UUID, by: By, *, kind: Kind, policy: Policy) -> Acted:
-    """Propose what to do about it; how many must approve depends on what and how much. Raises Conflict, Rejected."""
+    """Propose what to do about it; how many must approve depends on what and how much. Raises Conflict, Rejected.
+
+    What belongs together is proposed by `pair_by_hand`, which says what.
+    """
+
+    def decide(tx: Transaction, life: Life, _: str) -> Move:
+        if kind in break_life.PAIRING and life.recon == break_life.CASH:
+            raise Rejected(f"to {kind.replace('_', ' ')} cash, say what belongs together")
+        return keep_proposal(tx, life, by, kind=kind, policy=policy)
+
+    return act(store, break_id, by, decide)
+
+
+def keep_proposal(tx: Transaction, life: Life, by: By, *, kind: Kind, policy: Policy) -> Move:
+    """Keep what is proposed, about the amounts the break has now. Raises NotAllowed."""
     limits = policy.lives.four_eyes
-
-    def decide(tx: Transaction, life: Life, actor: str) -> Move:
-        needed = break_life.checkers_needed(
-            kind, amount_minor=life.amount_minor, amount_sgd_minor=life.amount_sgd_minor, limits=limits
-        )
-        move = break_life.propose(life, maker=actor, needed=needed)
-        tx.run(
-            "keep_limits",
-            rules_sha256=policy.sha256,
-            manual_match=limits.manual_match_sgd_minor,
-            two_checkers=limits.two_checkers_sgd_minor,
-        )
-        tx.run(
-            "keep_proposal",
-            break_id=life.break_id,
-            kind=kind,
-            reason=by.reason,
-            maker=by.actor,
-            rules_sha256=policy.sha256,
-            checkers_needed=needed,
-        )
-        return move
-
-    return _act(store, break_id, by, decide)
+    needed = break_life.checkers_needed(
+        kind, amount_minor=life.amount_minor, amount_sgd_minor=life.amount_sgd_minor, limits=limits
+    )
+    move = break_life.propose(life, maker=identity(by.actor), needed=needed)
+    tx.run(
+        "keep_limits",
+        rules_sha256=policy.sha256,
+        manual_match=limits.manual_match_sgd_minor,
+        two_checkers=limits.two_checkers_sgd_minor,
+    )
+    tx.run(
+        "keep_proposal",
+        break_id=life.break_id,
+        kind=kind,
+        reason=by.reason,
+        maker=by.actor,
+        rules_sha256=policy.sha256,
+        checkers_needed=needed,
+    )
+    return move
 
 
 def approve(store: Store, break_id: UUID, by: By) -> Acted:
     """Approve what somebody else proposed. Raises Conflict, Rejected."""
+    return act(store, break_id, by, lambda tx, life, actor: approve_in(tx, life, by, actor))
 
-    def decide(tx: Transaction, life: Life, actor: str) -> Move:
-        move = break_life.approve(life, checker=actor)
-        tx.run(
-            "keep_approval",
-            break_id=life.break_id,
-            number=_number(life),
-            ordinal=_ordinal(life),
-            checker=by.actor,
-            reason=by.reason,
-        )
-        return move
 
-    return _act(store, break_id, by, decide)
+def approve_in(tx: Transaction, life: Life, by: By, actor: str) -> Move:
+    """Keep an approval of what is proposed. Raises NotAllowed."""
+    move = break_life.approve(life, checker=actor)
+    tx.run(
+        "keep_approval",
+        break_id=life.break_id,
+        number=_number(life),
+        ordinal=_ordinal(life),
+        checker=by.actor,
+        reason=by.reason,
+    )
+    return move
 
 
 def reject(store: Store, break_id: UUID, by: By) -> Acted:
     """Send its proposal back to whoever has it. Raises Conflict, Rejected."""
-    return _act(store, break_id, by, lambda _, life, __: break_life.reject(life))
+    return act(store, break_id, by, lambda _, life, __: break_life.reject(life))
 
 
 def resolve(store: Store, break_id: UUID, by: By) -> Acted:
     """Say that it is done; a later run that still finds it opens it again. Raises Conflict, Rejected."""
-    return _act(store, break_id, by, lambda _, life, actor: break_life.resolve(life, actor=actor))
+    return act(store, break_id, by, lambda _, life, actor: break_life.resolve(life, actor=actor))
 
 
 def accept(store: Store, break_id: UUID, by: By) -> Acted:
     """Let it stand, as approved. Raises Conflict, Rejected."""
-    return _act(store, break_id, by, lambda _, life, __: break_life.accept(life))
+    return act(store, break_id, by, lambda _, life, __: break_life.accept(life))
 
 
-def _act(store: Store, break_id: UUID, by: By, decide: Callable[[Transaction, Life, str], Move]) -> Acted:
+def act(store: Store, break_id: UUID, by: By, decide: Decide) -> Acted:
+    """Do what `decide` says about the break as it is now, while nobody else can. Raises Conflict, Rejected."""
+    with store.transaction() as tx:
+        return act_in(tx, break_id, by, decide)
+
+
+def act_in(tx: Transaction, break_id: UUID, by: By, decide: Decide) -> Acted:
+    """The same within a transaction."""
     if not by.reason.strip():
         raise Rejected("a reason is missing: history without one explains nothing")
-    with store.transaction() as tx:
-        life = _claim(tx, break_id, by)
-        try:
-            move = decide(tx, life, identity(by.actor))
-        except NotAllowed as refused:
-            raise Rejected(f"break {break_id}: {refused}") from None
-        return _record(tx, life, move, by)
+    life = _claim(tx, break_id, by)
+    try:
+        move = decide(tx, life, identity(by.actor))
+    except NotAllowed as refused:
+        raise Rejected(f"break {break_id}: {refused}") from None
+    return _record(tx, life, move, by)
 
 
 def _claim(tx: Transaction, break_id: UUID, by: By) -> Life:
@@ -192,6 +214,10 @@ def _record(tx: Transaction, life: Life, move: Move, by: By) -> Acted:
         approval=_ordinal(life) if move.action == "approved" else None,
     )
     tx.run("move_life", **step, version=life.version)
+    if life.state != "APPROVED" and move.to_state == "APPROVED":
+        grant_ruling(tx, life.break_id, proposal_no=after, approved_in=life.version + 1)
+    if life.state == "APPROVED" and move.to_state == "ASSIGNED":
+        end_ruling(tx, life.break_id, proposal_no=_number(life))
     return Acted(life.break_id, move.to_state, life.version + 1, move.assignee)
 
 

@@ -10,11 +10,12 @@ from include.ports import Row, Transaction
 
 @dataclass(frozen=True)
 class Seen:
-    """The run `run_id` sees landing batches up to `batch` and facts dated up to `as_of`, and keeps what it finds.
+    """The run `run_id` sees landing batches up to `batch`, what people ruled up to number `rulings`, and facts dated up
+    to `as_of`, and keeps what it finds.
 
-    `opening` is the published run it opens with (run_id, as_of, batch_through, rules_sha256, certificate_sha256), None
-    on the first day. `buckets` is into how many parts it cuts what is decided in memory, 0 to choose; it changes no
-    result.
+    `opening` is the published run it opens with (run_id, as_of, batch_through, rulings_through, rules_sha256,
+    certificate_sha256), None on the first day. `buckets` is into how many parts it cuts what is decided in memory, 0 to
+    choose; it changes no result.
     """
 
     run_id: UUID
@@ -22,9 +23,10 @@ class Seen:
     as_of: date
     opening: Row | None = None
     buckets: int = 0
+    rulings: int = 0
 
 
-def see(tx: Transaction, policy: Policy, *, batch: int, as_of: date) -> None:
+def see(tx: Transaction, policy: Policy, *, batch: int, as_of: date, rulings: int = 0) -> None:
     """Point the views of schema `seen` at a snapshot until the transaction ends; status words mean what policy says."""
     words = [
         (entity, word, status)
@@ -39,4 +41,4 @@ def see(tx: Transaction, policy: Policy, *, batch: int, as_of: date) -> None:
         words=names,
         statuses=statuses,
     )
-    tx.run("see_snapshot", batch=batch, as_of=as_of, rules_sha256=policy.sha256)
+    tx.run("see_snapshot", batch=batch, rulings=rulings, as_of=as_of, rules_sha256=policy.sha256)

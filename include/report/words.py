@@ -43,6 +43,7 @@ ARR_LINES = (
 
 RULES = {
     "carried": ("Carried forward", "applied on an earlier day, and its facts still stand"),
+    "manual": ("By hand", "a person matched them, and as many others as policy asks approved it"),
     "P0": ("Applied already", "the payments platform names the invoice, and the amount agrees"),
     "P1": ("By reference", "the payer named the invoices and paid their exact sum"),
     "P2": ("By reference, rewritten", "the same, with the invoice number written differently"),

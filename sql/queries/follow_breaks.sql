@@ -94,11 +94,26 @@ CROSS JOIN LATERAL (
 WHERE action IS NOT NULL;
 
 -- name: find_vanished
+-- No run finds a questioned match: people do, and it is over when a run no longer has it.
 INSERT INTO life_changes
 SELECT break_id, version + 1, 'vanished', state, 'RESOLVED', assignee, severity, owner, code, currency, amount_minor,
     amount_sgd_minor, proposal_no, 0, 'no longer found by the run of ' || %(as_of)s
-FROM recon.break_lives
-WHERE state <> 'RESOLVED' AND break_id NOT IN (SELECT break_id FROM found_breaks);
+FROM recon.break_lives AS life
+WHERE state <> 'RESOLVED' AND break_id NOT IN (SELECT break_id FROM found_breaks) AND NOT EXISTS (
+    SELECT FROM recon.pairings AS pairing
+    WHERE life.code = 'CA21' AND pairing.break_id = life.break_id AND (
+        EXISTS (
+            SELECT FROM recon.matches AS match
+            WHERE match.run_id = %(run_id)s AND match.recon = 'R3' AND match.state = 'posted'
+                AND side_a_type = item_type AND side_a_id = item_id AND side_b_id = ANY (invoice_ids)
+        )
+        OR item_type = 'credit_note' AND EXISTS (
+            SELECT FROM recon.rulings AS ruling
+            WHERE ruling.item_id = pairing.item_id AND ruling.item_type = 'credit_note' AND ruling.kind = 'manual_match'
+                AND ruling_no <= %(rulings)s AND (ended_no IS NULL OR ended_no > %(rulings)s)
+        )
+    )
+);
 
 -- name: analyse_life_changes
 ANALYZE life_changes;

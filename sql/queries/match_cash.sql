@@ -154,11 +154,14 @@ ANALYZE run_invoices (invoice_id, customer_id, group_id, number, number_key),
 -- name: carry_matches
 -- What the opening run posted stays posted while its facts stand: a payment still as large, of the same customer, day and
 -- reference, and still money (not given back), for invoices it settled whole, each still called so, for that amount, of that customer and
--- owed. What arrived since cannot take it back. Everything else is decided anew: what is named gives what it gave.
+-- owed. What arrived since cannot take it back. Everything else is decided anew: what is named gives what it gave, what
+-- people ruled what they ruled, and what they parted is not carried.
 WITH lines AS (
     SELECT rule, side_a_id AS payment_id, side_b_id AS invoice_id, currency, amount_minor, paid_currency, paid_minor,
         residual_minor
-    FROM recon.matches WHERE run_id = %(opening)s AND recon = 'R3' AND state = 'posted'
+    FROM recon.matches
+    WHERE run_id = %(opening)s AND recon = 'R3' AND state = 'posted' AND rule <> 'manual'
+        AND side_a_id NOT IN (SELECT payment_id FROM parted)
 ), standing AS (
     SELECT lines.payment_id
     FROM lines
@@ -279,7 +282,8 @@ SELECT payment_id, unnest(invoices), 'number', payer FROM (
 
 -- name: name_by_key
 -- The reference contains the number keys of the group's own invoices. A key inside a longer one it contains says
--- nothing; a key that two invoices share, settled ones too, names neither for sure.
+-- nothing; a key that two invoices share, settled ones too, names neither for sure. What is left of a name after people
+-- parted some of what it named is not the name.
 INSERT INTO named_invoices
 SELECT payment_id, unnest(invoices), %(how)s, payer FROM (
     SELECT payment_id, array_agg(invoice_id) AS invoices,
@@ -287,7 +291,7 @@ SELECT payment_id, unnest(invoices), %(how)s, payer FROM (
     FROM namings
     JOIN pool_payments AS payment USING (payment_id)
     JOIN run_invoices AS invoice USING (invoice_id)
-    WHERE how = %(how)s
+    WHERE how = %(how)s AND payment.payment_id NOT IN (SELECT payment_id FROM parted)
         AND NOT EXISTS (SELECT FROM named_invoices AS known WHERE known.payment_id = payment.payment_id)
         AND NOT EXISTS (
             SELECT FROM namings AS longer
@@ -320,6 +324,7 @@ FROM named_invoices AS named
 JOIN pool_payments AS payment USING (payment_id)
 LEFT JOIN pool_invoices AS invoice
     ON invoice.invoice_id = named.invoice_id AND invoice.postable AND invoice.currency = payment.currency
+    AND invoice.invoice_id NOT IN (SELECT invoice_id FROM settled_by_hand)
 WHERE named.how = ANY(%(hows)s) AND named.payer = ANY(%(payers)s)
     AND NOT EXISTS (SELECT FROM contradicted WHERE contradicted.payment_id = payment.payment_id)
 GROUP BY payment.payment_id, payment.paid_on, payment.amount_minor, payment.postable
@@ -652,7 +657,7 @@ WHEN MATCHED THEN UPDATE SET open_minor = open_minor - taken.minor;
 
 -- name: create_open_cash
 -- Unposted payments of customers who paid something without naming anything. One that names a document, or that must
--- not be posted, is there as a rival; so is what an overpayment left on account. `unread_count` counts the customer's invoices, payments and credit notes in quarantine.
+-- not be posted, or that people parted from an invoice, is there as a rival; so is what an overpayment left on account. `unread_count` counts the customer's invoices, payments and credit notes in quarantine.
 CREATE TEMP TABLE open_cash ON COMMIT DROP AS
 WITH unread AS (
     SELECT customer_id, count(*) AS unread_count
@@ -663,7 +668,7 @@ WITH unread AS (
     SELECT payment_id, customer_id, currency, amount_minor, paid_on,
         names_a_document OR NOT postable OR EXISTS (
             SELECT FROM namings WHERE namings.payment_id = pool_payments.payment_id
-        ) AS names_another
+        ) OR payment_id IN (SELECT payment_id FROM parted) AS names_another
     FROM pool_payments
     WHERE customer_id IS NOT NULL
     UNION ALL
@@ -681,8 +686,11 @@ WHERE EXISTS (SELECT FROM open AS blind WHERE blind.customer_id = open.customer_
 SELECT min(paid_on) AS first_on, max(paid_on) AS last_on FROM open_cash;
 
 -- name: open_cash_of
-SELECT payment_id, customer_id, currency, amount_minor, paid_on, names_another, unread_count, foreign_payer
-FROM open_cash WHERE bucket = %(bucket)s ORDER BY payment_id;
+SELECT payment_id, customer_id, currency, amount_minor, paid_on, names_another, unread_count, foreign_payer,
+    coalesce(not_for, '{}') AS not_for
+FROM open_cash
+LEFT JOIN (SELECT payment_id, array_agg(invoice_id) AS not_for FROM parted GROUP BY payment_id) AS parted USING (payment_id)
+WHERE bucket = %(bucket)s ORDER BY payment_id;
 
 -- name: create_open_debts
 -- Their open invoices, with the days on which a payment could settle each, and the first unposted payment that names it.
@@ -733,7 +741,7 @@ WITH named AS (
     ORDER BY namings.payment_id, invoice_id, settled.payment_id
 )
 SELECT payment.payment_id, payment.customer_id, payment.currency, payment.amount_minor, payment.paid_on,
-    payment.names_a_document, payment.postable, payment.reference, payment.applied_to,
+    payment.names_a_document, payment.postable, payment.reference, payment.applied_to, ruled_words.words AS ruled,
     coalesce(
         jsonb_agg(
             jsonb_build_object(
@@ -745,9 +753,10 @@ SELECT payment.payment_id, payment.customer_id, payment.currency, payment.amount
     ) AS named
 FROM pool_payments AS payment
 LEFT JOIN named USING (payment_id)
+LEFT JOIN ruled_words USING (payment_id)
 WHERE NOT EXISTS (SELECT FROM held_payments WHERE held_payments.payment_id = payment.payment_id)
 GROUP BY payment.payment_id, payment.customer_id, payment.currency, payment.amount_minor, payment.paid_on,
-    payment.names_a_document, payment.postable, payment.reference, payment.applied_to
+    payment.names_a_document, payment.postable, payment.reference, payment.applied_to, ruled_words.words
 ORDER BY payment.payment_id;
 
 -- name: create_run_credits

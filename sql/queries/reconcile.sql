@@ -2,7 +2,8 @@
 
 -- name: take_snapshot
 -- What a published day knew stays what it knew. A past day (known_by: its end) knows what had landed and was proven when
--- the last of the sources that say so was first complete through it; any other day what has and was by now.
+-- the last of the sources that say so was first complete through it; any other day what has and was by now. The same
+-- holds for what people ruled.
 WITH complete AS (
     SELECT max(first_at) AS at FROM (
         SELECT min(checked_at) AS first_at FROM ops.proofs
@@ -10,21 +11,26 @@ WITH complete AS (
         GROUP BY system, entity
     ) AS firsts
 )
-SELECT batch_through, proof_through FROM (
-    SELECT 1 AS choice, batch_through, proof_through FROM recon.runs WHERE as_of = %(as_of)s AND state = 'published'
+SELECT batch_through, proof_through, rulings_through FROM (
+    SELECT 1 AS choice, batch_through, proof_through, rulings_through FROM recon.runs WHERE as_of = %(as_of)s AND state = 'published'
     UNION ALL
     SELECT 2, (SELECT coalesce(max(batch), 0) FROM ops.batches WHERE recorded_at <= at),
-        (SELECT max(proof_id) FROM ops.proofs WHERE checked_at <= at)
+        (SELECT max(proof_id) FROM ops.proofs WHERE checked_at <= at),
+        (SELECT coalesce(max(greatest(
+            CASE WHEN granted_at <= at THEN ruling_no END, CASE WHEN ended_at <= at THEN ended_no END
+        )), 0) FROM recon.rulings)
     FROM complete WHERE at IS NOT NULL
     UNION ALL
-    SELECT 3, (SELECT coalesce(max(batch), 0) FROM ops.batches), (SELECT coalesce(max(proof_id), 0) FROM ops.proofs)
+    SELECT 3, (SELECT coalesce(max(batch), 0) FROM ops.batches), (SELECT coalesce(max(proof_id), 0) FROM ops.proofs),
+        (SELECT coalesce(max(greatest(ruling_no, ended_no)), 0) FROM recon.rulings)
 ) AS known
 ORDER BY choice, batch_through LIMIT 1;
 
 -- name: opening_run
 -- The last day before this one that was published and knew no more than this one does; a published day opens with what
 -- it opened with, whatever was published since.
-SELECT run_id, as_of, batch_through, rules_sha256, certificate ->> 'certificate_sha256' AS certificate_sha256
+SELECT run_id, as_of, batch_through, rulings_through, rules_sha256,
+    certificate ->> 'certificate_sha256' AS certificate_sha256
 FROM recon.runs
 WHERE run_id = CASE WHEN EXISTS (SELECT FROM recon.runs WHERE as_of = %(as_of)s AND state = 'published')
     THEN (
@@ -41,7 +47,7 @@ END;
 -- name: see_snapshot
 -- From here to the end of the transaction the views of schema `seen` show this snapshot.
 SELECT set_config('tieout.batch', %(batch)s::text, true), set_config('tieout.as_of', %(as_of)s::text, true),
-    set_config('tieout.rules', %(rules_sha256)s, true),
+    set_config('tieout.rules', %(rules_sha256)s, true), set_config('tieout.rulings', %(rulings)s::text, true),
     set_config('plan_cache_mode', 'force_custom_plan', true),  -- bucket by bucket the same text means other sizes
     set_config('work_mem', '128MB', true);  -- a run joins whole tables; spilling them costs more than the memory
 
@@ -100,9 +106,10 @@ ORDER BY from_currency, to_currency, rate_date DESC, source;
 
 -- name: open_run
 INSERT INTO recon.runs (
-    run_id, as_of, batch_through, proof_through, rules_sha256, code_sha256, opening_run_id, state
+    run_id, as_of, batch_through, proof_through, rulings_through, rules_sha256, code_sha256, opening_run_id, state
 ) VALUES (
-    %(run_id)s, %(as_of)s, %(batch)s, %(proof_through)s, %(rules_sha256)s, %(code_sha256)s, %(opening_run_id)s, 'computed'
+    %(run_id)s, %(as_of)s, %(batch)s, %(proof_through)s, %(rulings)s, %(rules_sha256)s, %(code_sha256)s,
+    %(opening_run_id)s, 'computed'
 )
 ON CONFLICT (run_id) DO UPDATE SET computed_at = clock_timestamp();
 
@@ -141,7 +148,7 @@ WHERE run_id = %(run_id)s;
 UPDATE recon.runs SET state = 'refused' WHERE run_id = %(run_id)s;
 
 -- name: latest_run_of
-SELECT run_id, as_of, batch_through, state, certificate, rules_sha256, code_sha256
+SELECT run_id, as_of, batch_through, rulings_through, state, certificate, rules_sha256, code_sha256
 FROM recon.runs WHERE as_of = %(as_of)s
 ORDER BY computed_at DESC LIMIT 1;
 

@@ -2,7 +2,7 @@
 
 -- name: report_run
 -- A day reconciled anew has several published runs; the last one computed is what holds.
-SELECT run_id, as_of, batch_through, rules_sha256, opening_run_id, published_at,
+SELECT run_id, as_of, batch_through, rulings_through, rules_sha256, opening_run_id, published_at,
     certificate ->> 'certificate_sha256' AS certificate_sha256
 FROM recon.runs WHERE as_of = %(as_of)s AND state = 'published'
 ORDER BY computed_at DESC LIMIT 1;

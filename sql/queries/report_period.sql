@@ -54,7 +54,7 @@ SELECT received.currency, count(*) AS received, sum(received.amount_minor)::bigi
 FROM seen.payments AS received
 LEFT JOIN (
     SELECT DISTINCT side_a_id AS payment_id FROM recon.matches
-    WHERE run_id = %(run_id)s AND recon = 'R3' AND state = 'posted' AND side_a_type = 'payment'
+    WHERE run_id = %(run_id)s AND recon = 'R3' AND state = 'posted' AND side_a_type = 'payment' AND rule <> 'manual'
 ) AS applied ON applied.payment_id = received.native_id
 WHERE received.paid_on BETWEEN %(since)s AND %(until)s AND received.amount_minor > 0
     AND coalesce(received.state, 'SUCCEEDED') IN ('SUCCEEDED', 'UNKNOWN')

@@ -29,11 +29,11 @@ FROM recon.break_events WHERE break_id = %(break_id)s ORDER BY version;
 
 -- name: claim_life
 -- Whoever else wants to act waits here, and then sees another version.
-SELECT break_id, state, version, assignee, amount_minor, amount_sgd_minor, proposal_no
+SELECT break_id, state, version, assignee, recon, code, key, currency, amount_minor, amount_sgd_minor, proposal_no
 FROM recon.break_lives WHERE break_id = %(break_id)s FOR UPDATE;
 
 -- name: life_state
-SELECT break_id, state, version, assignee, amount_minor, amount_sgd_minor, proposal_no
+SELECT break_id, state, version, assignee, recon, code, key, currency, amount_minor, amount_sgd_minor, proposal_no
 FROM recon.break_lives WHERE break_id = %(break_id)s;
 
 -- name: last_act_on

@@ -41,6 +41,7 @@ TABLE: dict[tuple[str, str], str] = {
     ("GET", "/audit"): "ben adm aud",
     ("POST", "/breaks/bulk"): "ann ben",
     ("POST", "/breaks/{break_id}/{action}"): "ann ben",  # action: see ACTIONS
+    ("POST", "/matches/{match_id}/unmatch"): "ann ben",
     ("POST", "/delivery/{action}"): "adm",
 }
 """Method and route -> who may. A route without a row fails."""
@@ -49,6 +50,8 @@ ACTIONS = {
     "assign": "ann ben",
     "comment": "ann ben",
     "propose": "ann ben",
+    "match": "ann ben",
+    "withdraw": "ann ben",
     "approve": "ben",
     "reject": "ann ben",
     "resolve": "ann ben",

@@ -100,6 +100,9 @@ class PlayedStore:
     def rows(self, name: str, **_params: Any) -> list[dict[str, Any]]:
         return self._answers.get(name, [])
 
+    def run(self, _name: str, **_params: Any) -> int:
+        return 0
+
     def copy_out(self, name: str, **_params: Any) -> Iterator[bytes]:
         yield b"break_id,key,currency,amount\nb,=1+1,USD,-12.50\n" if name == "file_breaks" else b"currency\n"
 

@@ -27,9 +27,10 @@ class Days:
     url: str
     draw: Draw
 
-    def load(self, *, invoices: str = "", payments: str = "") -> None:
-        source = Live(self.draw(invoices=invoices, payments=payments))
-        for entity in ("invoices", "payments"):
+    def load(self, *, invoices: str = "", payments: str = "", credit_notes: str = "") -> None:
+        files = {"invoices": invoices, "payments": payments, "credit_notes": credit_notes}
+        source = Live(self.draw(**files))
+        for entity in files:
             pull_changes(source, self.store, entity=entity)
             land_records(source, self.store, entity=entity)
 

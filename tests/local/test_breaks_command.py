@@ -81,3 +81,21 @@ def test_every_command_explains_itself_with_an_example(tieout: Run) -> None:
     for command in ("list", "show", "assign", "comment", "propose", "approve", "reject", "resolve", "accept"):
         code, said, _ = tieout(command, "--help")
         assert (code, "Example: tieout breaks" in said) == (0, True), command
+
+
+def test_two_people_match_by_hand_and_a_third_parts_it_again(days: Days, tieout: Run) -> None:
+    days.load(invoices="1 INV-1 C1 2026-01-01 2026-01-31 SGD 500.00", payments="P C1 - SGD 450.00 2026-02-01")
+    days.publish("2026-03-30")
+    short = str(days.break_id("P"))[:8]
+    words = ("match", short, "--invoice", "INV-1=400.00", "--reason", "the advice", "--as", "ann")
+    assert tieout(*words)[1] == f"break {short} is PROPOSED, ann has it (version 2)\n"
+    assert tieout("approve", short, "--as", "ben")[0] == 0
+    listed = tieout("decisions")[1]
+    assert "INV-1 400.00 SGD" in listed
+    assert "ann, approved by ben" in listed
+    days.publish("2026-03-31")
+    [match] = days.rows("SELECT match_id FROM recon.matches WHERE rule = 'manual' AND state = 'posted'")
+    parted = tieout("unmatch", match["match_id"], "--reason", "wrong payer", "--as", "cho", "--json")[1]
+    assert json.loads(parted)["state"] == "PROPOSED"
+    code, _, complaint = tieout("withdraw", short, "--reason", "never mind", "--as", "cho")
+    assert (code, "nobody parted P from anything" in complaint) == (1, True)

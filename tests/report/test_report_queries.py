@@ -130,7 +130,7 @@ def test_a_country_sees_the_breaks_of_its_customers_and_of_nobody_else(keep_brea
                 {"p": f"P-{country}", "c": country},
             )
     with store.transaction() as tx:
-        tx.run("see_snapshot", batch=1, as_of=date(2026, 1, 1), rules_sha256="")
+        tx.run("see_snapshot", batch=1, rulings=0, as_of=date(2026, 1, 1), rules_sha256="")
         tx.run("create_day_breaks", run_id=RUN, opening=None, published_at=None)
         tx.run("place_day_breaks")
         seen = {}

@@ -1,0 +1,139 @@
+"""Asks in Airflow for the approvals that proposals wait for, and writes an answer as the console would.
+
+A proposal is asked about once at a time. What somebody decides in the console meanwhile ends the question.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from include.domain import break_life
+from include.domain.break_life import Life, Move, NotAllowed, identity
+from include.domain.money import Money
+from include.flows.resolve_break import By, act, approve_in
+from include.ports import Rejected, Row, Store, Transaction
+
+ASKED_MAX = 50
+"""Questions of one run of the DAG; the others come with the next."""
+PATIENCE = timedelta(hours=1)
+"""After so long without a look, whoever asked is gone."""
+MAY_APPROVE = "can_approve"
+_MARKS = re.compile(r"[\\`*_{}\[\]()<>#+!|~-]")
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A question: what stands in the list, and what is told to decide."""
+
+    ask_no: int
+    subject: str
+    body: str
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What became of a question: `outcome` of recon.approval_asks, and the sentence that says so."""
+
+    outcome: str
+    words: str
+
+
+def ask_approvals(store: Store, *, asked_in: str, link_to: str = "") -> list[Ask]:
+    """The questions of a run, which it keeps when it is repeated. `link_to`: where the console's breaks are."""
+    with store.transaction() as tx:
+        tx.run("give_up_asks", asked_in=asked_in, patience=PATIENCE)
+        tx.run("ask_for_approvals", asked_in=asked_in, limit=ASKED_MAX)
+        return [_ask(row, link_to) for row in tx.rows("asks_of", asked_in=asked_in)]
+
+
+def look(store: Store, ask_no: int) -> Answered | None:
+    """Whether the question is over, because somebody decided it elsewhere; None while it waits."""
+    with store.transaction() as tx:
+        [ask] = tx.rows("look_at_ask", ask=ask_no)
+        if ask["waits"] and not ask["closed"]:
+            return None
+        return _close(tx, ask_no, "elsewhere", by=None, words="it was decided in the console, or lapsed")
+
+
+def answer(store: Store, ask_no: int, *, actor: str, approves: bool, reason: str) -> Answered:
+    """Write what somebody answered; what is refused is said, and asked again by the next run."""
+    if over := look(store, ask_no):
+        return over
+    with store.transaction() as tx:
+        [ask] = tx.rows("look_at_ask", ask=ask_no)
+    try:
+        _refuse_strangers(store, actor)
+        done = _decide(store, ask, By(actor=actor, reason=reason), approves=approves)
+        outcome, words = ("approved" if approves else "sent back"), f"break {ask['break_id']} is {done}"
+    except (Rejected, NotAllowed) as refused:
+        outcome, words = "refused", str(refused)
+    with store.transaction() as tx:
+        return _close(tx, ask_no, outcome, by=actor, words=words)
+
+
+def _decide(store: Store, ask: Row, by: By, *, approves: bool) -> str:
+    def decide(tx: Transaction, life: Life, actor: str) -> Move:
+        if life.proposal is None or life.proposal.number != ask["proposal_no"]:
+            raise Rejected("what was asked about is not what is proposed any more")
+        return approve_in(tx, life, by, actor) if approves else break_life.reject(life)
+
+    return act(store, ask["break_id"], by, decide).state
+
+
+def note_person(store: Store, name: str, may: Sequence[str]) -> None:
+    """Keep what the console lets somebody do, for what they answer in Airflow."""
+    with store.transaction() as tx:
+        tx.run("note_person", person=identity(name), may=sorted(may))
+
+
+def _refuse_strangers(store: Store, actor: str) -> None:
+    with store.transaction() as tx:
+        known = tx.rows("permissions_of", person=identity(actor))
+    if not known or MAY_APPROVE not in known[0]["may"]:
+        raise Rejected(
+            f"{actor} may not approve: it takes the role of a controller, and one look at the console's breaks, "
+            "which then knows them"
+        )
+
+
+def _close(tx: Transaction, ask_no: int, outcome: str, *, by: str | None, words: str) -> Answered:
+    tx.run("close_ask", ask=ask_no, outcome=outcome, by=by, words=words)
+    return Answered(outcome, words)
+
+
+def _ask(row: Row, link_to: str) -> Ask:
+    worth = _money(row["amount_minor"], row["currency"])
+    kind = row["kind"].replace("_", " ")
+    lines = [
+        f"{_plain(row['maker'])} proposes to {break_life.TO_DO[row['kind']]}: {_plain(row['reason'])}",
+        _paired(row),
+        _eyes(row["checkers_needed"], row["checkers"]),
+        f"The last answer was refused. {_plain(row['refused'])}." if row["refused"] else "",
+        f"[The break in the console]({link_to}{row['break_id']})" if link_to else "",
+    ]
+    subject = f"{row['severity']} {row['code']} {row['key']}{worth and ', ' + worth}: {kind}?"
+    return Ask(row["ask_no"], subject, "\n\n".join(filter(None, lines)))
+
+
+def _paired(row: Row) -> str:
+    if not row["invoice_ids"]:
+        return ""
+    parts = zip(row["invoice_ids"], row["amounts_minor"], strict=True)
+    return "With " + ", ".join(
+        f"{_plain(one)} ({Money(minor, row['paired_currency'])})" for one, minor in parts
+    )
+
+
+def _eyes(needed: int, checkers: Sequence[str]) -> str:
+    said = f"{needed} other {'person' if needed == 1 else 'people'} must approve it"
+    return f"{said}; {_plain(', '.join(checkers))} did." if checkers else f"{said}."
+
+
+def _plain(text: str) -> str:
+    """Text that people wrote, in Markdown that shows it as it is."""
+    return _MARKS.sub(r"\\\g<0>", text)
+
+
+def _money(minor: int | None, currency: str | None) -> str:
+    return str(Money(minor, currency)) if minor is not None and currency else ""

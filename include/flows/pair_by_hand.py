@@ -1,0 +1,201 @@
+"""People match by hand and part what was matched: proposed here, approved like anything else, carried out by runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from include.domain import break_life
+from include.domain.break_life import Life, Move, NotAllowed
+from include.domain.breaks import break_id as id_of
+from include.domain.breaks import in_reporting_currency
+from include.domain.money import InexactAmount, to_minor
+from include.domain.pairings import Debt, Item, refusal, spread
+from include.flows.day_rates import rates_of_the_day
+from include.flows.grant_ruling import debts_of, item_of, look_at_newest_day, refuse_unless_posted
+from include.flows.resolve_break import Acted, By, Conflict, act, act_in, keep_proposal
+from include.policy import Policy
+from include.ports import Rejected, Row, Store, Transaction
+
+QUESTIONED = "CA21"
+RECON = "R3"
+
+
+@dataclass(frozen=True)
+class Part:
+    """An invoice, by its id or number, and how much is for it in major units; empty takes what is open of it."""
+
+    invoice: str
+    amount: str = ""
+
+
+def match(store: Store, break_id: UUID, by: By, *, parts: Sequence[Part], policy: Policy) -> Acted:
+    """Propose that a break's payment or credit note is for these invoices. Raises Conflict, Rejected saying why not."""
+
+    def decide(tx: Transaction, life: Life, _: str) -> Move:
+        run = look_at_newest_day(tx)
+        item = item_of(tx, run, life.key, worth_minor=life.amount_minor or 0)
+        named = [part.invoice for part in parts]
+        known = debts_of(tx, run, item, named)
+        known |= debts_of(tx, run, item, (), numbers=[one for one in named if one not in known])
+        debts = _in_order(known, parts)
+        wanted = _allocation(item, debts, parts)
+        if why := refusal(item, {debt.invoice_id: debt for debt in debts}, wanted):
+            raise Rejected(why)
+        _refuse_more_than_the_break(life, item, sum(wanted.values()))
+        move = keep_proposal(tx, life, by, kind="manual_match", policy=policy)
+        _keep(tx, life, "manual_match", item.item_type, wanted, match_id=None)
+        return move
+
+    return act(store, break_id, by, decide)
+
+
+def unmatch(store: Store, subject: str, by: By, *, policy: Policy, run_id: str = "") -> Acted:
+    """Propose to part a posted match, by its id, or a credit note matched by hand, by its own: opens its break.
+
+    `run_id`: the published run somebody looked at, if any. Raises Conflict, Rejected saying why not.
+    """
+    with store.transaction() as tx:
+        run = look_at_newest_day(tx)
+        if run_id and run_id != str(run["run_id"]):
+            raise Conflict(f"{run['as_of']} was published anew since you looked: look at the match again")
+        legs = tx.rows("legs_to_part", run_id=run["run_id"], subject=subject)
+        if not legs:
+            raise Rejected(
+                f"the newest published day, {run['as_of']}, posts no match of cash called {subject}; "
+                "what only an earlier day posted is closed"
+            )
+        life_id = _question(tx, run, legs, by, policy)
+        wanted = {leg["invoice_id"]: leg["amount_minor"] for leg in legs}
+
+        def decide(tx: Transaction, life: Life, _: str) -> Move:
+            move = keep_proposal(tx, life, by, kind="unmatch", policy=policy)
+            _keep(tx, life, "unmatch", legs[0]["item_type"], wanted, match_id=legs[0]["match_id"])
+            return move
+
+        return act_in(tx, life_id, By(actor=by.actor, reason=by.reason), decide)
+
+
+def withdraw(store: Store, break_id: UUID, by: By, *, policy: Policy) -> Acted:
+    """Propose that the rules may pair a break's payment with what it was parted from. Raises Conflict, Rejected."""
+
+    def decide(tx: Transaction, life: Life, _: str) -> Move:
+        look_at_newest_day(tx)
+        partings = tx.rows("partings_of", item=life.key)
+        if not partings:
+            raise Rejected(f"nobody parted {life.key} from anything: there is nothing to withdraw")
+        newest = partings[-1]
+        wanted = dict(zip(newest["invoice_ids"], newest["amounts_minor"], strict=True))
+        if life.currency != newest["currency"] or sum(wanted.values()) > abs(life.amount_minor or 0):
+            raise Rejected(f"{life.key} is not the money any more that was parted: match it by hand")
+        move = keep_proposal(tx, life, by, kind="withdraw", policy=policy)
+        _keep(tx, life, "withdraw", newest["item_type"], wanted, match_id=newest["match_id"])
+        return move
+
+    return act(store, break_id, by, decide)
+
+
+def _in_order(debts: dict[str, Debt], parts: Sequence[Part]) -> list[Debt]:
+    """The invoice each part means. Raises Rejected where none is called so, or several are, or one is named twice."""
+    found: list[Debt] = []
+    for part in parts:
+        named = [one for one in debts.values() if one.number == part.invoice]
+        fitting = [debts[part.invoice]] if part.invoice in debts else named
+        if not fitting:
+            raise Rejected(f"the newest published day knows no invoice {part.invoice}")
+        if len(fitting) > 1:
+            ids = ", ".join(one.invoice_id for one in fitting)
+            raise Rejected(f"several invoices are called {part.invoice}: say which by its id, {ids}")
+        if fitting[0] in found:
+            raise Rejected(f"{part.invoice} is named twice")
+        found += fitting
+    return found
+
+
+def _allocation(item: Item, debts: Sequence[Debt], parts: Sequence[Part]) -> dict[str, int]:
+    stated = {
+        debt.invoice_id: _minor(part.amount, item.currency)
+        for debt, part in zip(debts, parts, strict=True)
+        if part.amount
+    }
+    left = item.amount_minor - sum(stated.values())
+    rest = [debt for debt in debts if debt.invoice_id not in stated]
+    given = spread(rest, money_minor=max(0, left)) | stated
+    return {debt.invoice_id: given[debt.invoice_id] for debt in debts}
+
+
+def _minor(amount: str, currency: str) -> int:
+    try:
+        minor = to_minor(amount, currency=currency)
+    except InexactAmount as inexact:
+        raise Rejected(str(inexact)) from None
+    if minor <= 0:
+        raise Rejected(f"{amount} is no amount to match")
+    return minor
+
+
+def _refuse_more_than_the_break(life: Life, item: Item, total: int) -> None:
+    """What is approved is approved by what the break is worth."""
+    if life.currency != item.currency or total > abs(life.amount_minor or 0):
+        raise Rejected(
+            f"the break is about {life.amount_minor} {life.currency} in minor units, and the match about {total} "
+            f"{item.currency}: its approval would say nothing of that"
+        )
+
+
+def _keep(
+    tx: Transaction, life: Life, kind: str, item_type: str, wanted: dict[str, int], *, match_id: str | None
+) -> None:
+    tx.run(
+        "keep_pairing",
+        break_id=life.break_id,
+        kind=kind,
+        item_type=item_type,
+        item_id=life.key,
+        currency=life.currency,
+        break_minor=life.amount_minor,
+        invoices=list(wanted),
+        amounts=list(wanted.values()),
+        match_id=match_id,
+    )
+
+
+def _question(tx: Transaction, run: Row, legs: Sequence[Row], by: By, policy: Policy) -> UUID:
+    """Open the break of a posted match, with what the match is worth."""
+    code, key = policy.breaks.codes[QUESTIONED], legs[0]["item_id"]
+    total, currency = sum(leg["amount_minor"] for leg in legs), legs[0]["currency"]
+    life_id = id_of(recon=RECON, family=code.family, key=key)
+    tx.run("claim_question", break_id=life_id)
+    rows = tx.rows("claim_life", break_id=life_id)
+    before = rows[0] if rows else None
+    try:
+        actor = break_life.identity(by.actor)
+        state = break_life.question(before["state"] if before else "NEW")
+    except NotAllowed as refused:
+        raise Rejected(f"{key}: {refused}") from None
+    if not by.reason.strip():
+        raise Rejected("a reason is missing: history without one explains nothing")
+    facts: dict[str, Any] = {
+        "break_id": life_id,
+        "version": before["version"] + 1 if before else 1,
+        "severity": code.severity,
+        "code": QUESTIONED,
+        "currency": currency,
+        "amount_minor": total,
+        "amount_sgd_minor": in_reporting_currency(total, currency=currency, rates=rates_of_the_day(tx)),
+    }
+    refuse_unless_posted(tx, run, _as_pairing(legs))
+    tx.run("record_question", **facts, actor=actor, reason=by.reason, from_state=state)
+    about = {"recon": RECON, "family": code.family, "key": key, "owner": code.owner}
+    tx.run("question_life", **facts, **about, run_id=run["run_id"], as_of=run["as_of"])
+    return life_id
+
+
+def _as_pairing(legs: Sequence[Row]) -> Row:
+    return {
+        "item_id": legs[0]["item_id"],
+        "item_type": legs[0]["item_type"],
+        "currency": legs[0]["currency"],
+        "invoice_ids": [leg["invoice_id"] for leg in legs],
+        "amounts_minor": [leg["amount_minor"] for leg in legs],
+    }

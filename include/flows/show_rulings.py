@@ -1,0 +1,119 @@
+"""What people decided about matches and where each decision is; what a break's item may be matched with, or why not."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from include.domain.break_life import CASH, Life
+from include.domain.pairings import Debt, Item, people, refusal, spread
+from include.flows.grant_ruling import debts_of, item_of, look_at_newest_day
+from include.ports import Rejected, Row, Store, Transaction
+
+SHOWN = 50
+
+Stage = Literal["waits", "pending", "done", "over"]
+"""For a checker; for the next run; carried out; or it holds no longer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """A match by hand, an unmatch or a withdrawal. `parts`: invoice_id, number and minor of each; `where` in words."""
+
+    break_id: UUID
+    kind: str
+    item_id: str
+    currency: str
+    parts: Sequence[Row]
+    people: str
+    reason: str
+    proposed_at: datetime
+    stage: Stage
+    where: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An invoice that the item could be matched with: what would be for it, and why not, if so."""
+
+    debt: Debt
+    minor: int
+    refused: str
+
+
+@dataclass(frozen=True)
+class Pairable:
+    """What may be matched by hand: `refused` says why nothing may be. `parted`: there is a parting to withdraw."""
+
+    item: Item | None = None
+    refused: str = ""
+    choices: dict[str, Choice] = field(default_factory=dict)
+    parted: bool = False
+
+
+def pairable(store: Store, life: Life, candidates: Iterable[str]) -> Pairable | None:
+    """What the break's item may be matched with of these invoices; None where the break is about no such thing."""
+    if life.recon != CASH:
+        return None
+    with store.transaction() as tx:
+        try:
+            run = look_at_newest_day(tx)
+            item = item_of(tx, run, life.key, worth_minor=life.amount_minor or 0)
+        except Rejected:
+            return None
+        debts = debts_of(tx, run, item, list(candidates))
+        parted = bool(tx.rows("partings_of", item=item.item_id))
+    nothing = refusal(item, {}, {})
+    refused = nothing if item.used_for or item.ruled_by or not item.usable else ""
+    choices = {one.invoice_id: _choice(item, one) for one in debts.values()}
+    return Pairable(item, refused, choices, parted)
+
+
+def decisions_about(tx: Transaction, item: str) -> list[Decision]:
+    """Of one payment or credit note, newest first."""
+    return [_decision(row) for row in tx.rows("pairings_about", item=item, **_by_now(tx))]
+
+
+def decisions_pending(tx: Transaction) -> list[Decision]:
+    """Those that wait for a checker, or for a run, newest first."""
+    return [_decision(row) for row in tx.rows("pairings_pending", **_by_now(tx))]
+
+
+def _by_now(tx: Transaction) -> dict[str, Any]:
+    runs = tx.rows("newest_published")
+    return {"rulings": runs[0]["rulings_through"] if runs else 0, "limit": SHOWN}
+
+
+def _choice(item: Item, debt: Debt) -> Choice:
+    minor = spread([debt], money_minor=item.amount_minor)[debt.invoice_id]
+    return Choice(debt, minor, refusal(item, {debt.invoice_id: debt}, {debt.invoice_id: minor}))
+
+
+def _decision(row: Row) -> Decision:
+    stage, where = _stage(row)
+    return Decision(
+        break_id=row["break_id"],
+        kind=row["kind"],
+        item_id=row["item_id"],
+        currency=row["currency"],
+        parts=row["parts"],
+        people=people(row["maker"], row["checkers"]),
+        reason=row["reason"],
+        proposed_at=row["proposed_at"],
+        stage=stage,
+        where=where,
+    )
+
+
+def _stage(row: Row) -> tuple[Stage, str]:
+    if row["waits"]:
+        left = row["checkers_needed"] - len(row["checkers"])
+        return "waits", f"waits for {left} other {'person' if left == 1 else 'people'} to approve it"
+    if row["ruling_no"] is None:
+        return "over", "was not approved"
+    if row["ended_why"]:
+        return ("done" if row["ended_why"] == "carried out" else "over"), row["ended_why"]
+    if not row["carried"]:
+        return "pending", "approved; the next reconciliation carries it out"
+    return "done", "stands: every reconciliation since has kept to it"

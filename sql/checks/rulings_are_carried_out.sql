@@ -1,0 +1,25 @@
+-- Rows: published runs that pair what stood as parted when they began (but by a later match by hand), or post by hand what
+-- no standing ruling matched so.
+WITH pairs AS (
+    SELECT ruling_no, ended_no, kind, item_id, invoice_id, minor
+    FROM recon.rulings
+    JOIN recon.pairings USING (break_id, proposal_no, kind, item_type, item_id)
+    CROSS JOIN LATERAL unnest(invoice_ids, amounts_minor) AS pair (invoice_id, minor)
+    WHERE item_type = 'payment'
+)
+SELECT match.run_id, match.side_a_id AS payment_id, match.side_b_id AS invoice_id
+FROM recon.matches AS match
+JOIN recon.runs ON runs.run_id = match.run_id AND runs.state = 'published'
+JOIN pairs ON pairs.item_id = match.side_a_id AND pairs.invoice_id = match.side_b_id AND pairs.kind = 'unmatch'
+    AND ruling_no <= rulings_through AND (ended_no IS NULL OR ended_no > rulings_through)
+WHERE match.recon = 'R3' AND match.state = 'posted' AND match.rule <> 'manual'
+UNION ALL
+SELECT match.run_id, match.side_a_id, match.side_b_id
+FROM recon.matches AS match
+JOIN recon.runs ON runs.run_id = match.run_id AND runs.state = 'published'
+WHERE match.recon = 'R3' AND match.rule = 'manual' AND NOT EXISTS (
+    SELECT FROM pairs
+    WHERE pairs.item_id = match.side_a_id AND pairs.invoice_id = match.side_b_id AND pairs.kind = 'manual_match'
+        AND pairs.minor = match.amount_minor AND match.residual_minor = 0
+        AND ruling_no <= rulings_through AND (ended_no IS NULL OR ended_no > rulings_through)
+)
