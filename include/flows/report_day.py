@@ -104,7 +104,8 @@ def _keep(tx: Transaction, day: Day, reports: _Reports) -> None:
     if not tx.rows("report_is_kept", run_id=day.run_id):
         tx.run("keep_report", **stored(day, reports.as_known_then()))
     if reports.restated:
-        tx.run("keep_edition", edition="restated", **stored(day, reports.of(Scope(), HOME_LOCALE)))
+        told = stored(day, reports.of(Scope(), HOME_LOCALE))
+        tx.run("keep_edition", edition="restated", since=None, until=None, **told)
 
 
 def stored(day: Day, report: Report) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
+from datetime import date
 from typing import Any
 
 from include.domain.breaks import REPORTING_CURRENCY
@@ -56,15 +57,16 @@ _ARR = (
 class Files:
     """What is attached to the mails of a day; each part of the books makes one workbook, however many get it."""
 
-    def __init__(self, day: Day, *, edition: str = "tie-out") -> None:
-        self._day, self._edition = day, edition
+    def __init__(self, day: Day, *, edition: str = "tie-out", of_day: date | None = None) -> None:
+        """`of_day` is the day the files are named after, else the day itself."""
+        self._day, self._edition, self._of_day = day, edition, of_day or day.as_of
         self._books: dict[Scope, bytes] = {}
 
     def of(self, tx: Transaction, scope: Scope, html: str) -> dict[str, bytes]:
         """File name -> content."""
         if scope not in self._books:
             self._books[scope] = self._book(tx, scope)
-        name = f"{self._day.as_of}-{self._edition}"
+        name = f"{self._of_day}-{self._edition}"
         return {f"{name}.xlsx": self._books[scope], f"{name}.html": html.encode()}
 
     def _book(self, tx: Transaction, scope: Scope) -> bytes:

@@ -97,12 +97,50 @@ GROUP BY change, currency ORDER BY change, currency NULLS LAST;
 -- name: report_top_breaks
 -- Worst first; amounts of several currencies are compared by their value in one, and as they are where no rate is
 -- known. DQ01 has a section of its own; what was accepted or settled needs nobody.
-SELECT break_id, code, key, currency, amount_minor, severity, age_days, owner, assignee, action, evidence
+SELECT break_id, code, key, currency, amount_minor, severity, age_days, owner, assignee, action, evidence,
+    EXISTS (SELECT FROM recon.break_lives AS life WHERE life.break_id = scope_breaks.break_id) AS lives
 FROM scope_breaks
-LEFT JOIN unnest(%(currencies)s::text[], %(worths)s::numeric[]) AS rate (currency, worth) USING (currency)
+LEFT JOIN unnest(%(rated)s::text[], %(worths)s::numeric[]) AS rate (currency, worth) USING (currency)
 WHERE run_id = %(run_id)s AND code <> 'DQ01' AND coalesce(state, 'OPEN') NOT IN ('ACCEPTED', 'RESOLVED')
 ORDER BY severity, abs(amount_minor) * worth DESC NULLS LAST, abs(amount_minor) DESC NULLS LAST, code, key, break_id
 LIMIT %(limit)s;
+
+-- name: report_taken_back
+-- Of the payments of the last days that are or were applied by rule, those whose application was taken back: what had
+-- settled an invoice no longer does, or somebody proposed to part it and was approved. Each currency, and its worth.
+WITH until AS (
+    SELECT computed_at FROM recon.runs WHERE run_id = %(run_id)s
+), posted AS (
+    SELECT DISTINCT side_a_id AS payment_id FROM recon.matches
+    WHERE run_id = %(run_id)s AND recon = 'R3' AND state = 'posted' AND side_a_type = 'payment'
+), back AS (
+    SELECT item_id AS payment_id FROM recon.restatements JOIN recon.runs USING (run_id)
+    WHERE side = 'payment' AND why = 'unmatched' AND runs.state = 'published'
+        AND as_of > %(as_of)s::date - %(days)s::int AND as_of <= %(as_of)s
+    UNION
+    SELECT life.key FROM recon.break_proposals AS proposal
+    JOIN recon.break_lives AS life USING (break_id)
+    WHERE proposal.kind = 'unmatch' AND life.recon = 'R3' AND proposed_at <= (SELECT computed_at FROM until)
+        AND proposal.checkers_needed <= (
+            SELECT count(*) FROM recon.break_approvals AS approval
+            WHERE approval.break_id = proposal.break_id AND approval.proposal_no = proposal.proposal_no
+        )
+)
+SELECT payment.currency::text, count(*) AS payments, sum(payment.amount_minor)::bigint AS amount_minor,
+    count(back.payment_id) AS taken_back,
+    coalesce(sum(payment.amount_minor) FILTER (WHERE back.payment_id IS NOT NULL), 0)::bigint AS taken_back_minor,
+    round(sum(payment.amount_minor) * min(worth))::bigint AS worth_minor,
+    round(coalesce(sum(payment.amount_minor) FILTER (WHERE back.payment_id IS NOT NULL), 0) * min(worth))::bigint
+        AS taken_back_worth_minor
+FROM seen.payments AS payment
+LEFT JOIN posted ON posted.payment_id = payment.native_id
+LEFT JOIN back ON back.payment_id = payment.native_id
+LEFT JOIN unnest(%(rated)s::text[], %(worths)s::numeric[]) AS rate (currency, worth) ON rate.currency = payment.currency
+WHERE payment.paid_on > %(as_of)s::date - %(days)s::int
+    AND (posted.payment_id IS NOT NULL OR back.payment_id IS NOT NULL)
+    AND (%(currencies)s::text[] IS NULL OR payment.currency = ANY (%(currencies)s))
+    AND (%(countries)s::text[] IS NULL OR payment.customer_id IN (SELECT customer_id FROM scope_customers))
+GROUP BY payment.currency ORDER BY payment.currency;
 
 -- name: report_ambiguous
 -- How many invoices each payment held as ambiguous could be for; none when its candidates were settled by others.
@@ -246,8 +284,8 @@ ORDER BY computed_at DESC LIMIT 1;
 
 -- name: keep_edition
 -- Editions of weeks and months stay as they were told; what is known of a day goes on, and so does its restatement.
-INSERT INTO recon.editions (run_id, edition, as_of, subject, html, plain)
-VALUES (%(run_id)s, %(edition)s, %(as_of)s, %(subject)s, %(html)s, %(plain)s)
+INSERT INTO recon.editions (run_id, edition, as_of, subject, html, plain, since, until)
+VALUES (%(run_id)s, %(edition)s, %(as_of)s, %(subject)s, %(html)s, %(plain)s, %(since)s, %(until)s)
 ON CONFLICT (run_id, edition) DO UPDATE
 SET subject = excluded.subject, html = excluded.html, plain = excluded.plain, kept_at = excluded.kept_at
 WHERE editions.edition = 'restated';
