@@ -74,6 +74,8 @@ with DAG(
     def editions() -> None:
         from include.flows.report_period import report_periods
 
-        log.info("%s", report_periods(**wiring_mail.telling()) or "no week or month is to be told with this day")
+        log.info(
+            "%s", report_periods(**wiring_mail.telling()) or "no week or month is to be told with this day"
+        )
 
     sources_complete() >> reconcile_day() >> check() >> quality() >> publish() >> [report(), editions()]

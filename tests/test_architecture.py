@@ -45,7 +45,9 @@ ALLOWED: dict[str, set[str]] = {
     "include.wiring_entities": {"include.flows", "include.ports", "include.wiring"},
     "include.wiring_files": {"include.connectors", "include.ports"},
     "include.wiring_links": {"include.connectors", "include.wiring"},
-    "include.wiring_mail": PURE | {"include.connectors", "include.ports", "include.report", "include.wiring"},
+    "include.wiring_mail": PURE
+    | {"include.connectors", "include.ports", "include.report", "include.wiring", "include.wiring_smtp"},
+    "include.wiring_smtp": {"include.ports"},
     "include.wiring_effects": {
         "include.connectors",
         "include.flows",

@@ -169,9 +169,7 @@ def _rows(
 def _verdict(one: Judged, policy: Policy, measured: Mapping[str, int]) -> str:
     """Met, broken, or neither: where nothing was measured nobody can tell, but of freshness that is broken."""
     expected = one.expected
-    broken = (
-        "fail" if policy.quality.until_mended(expected.name, expected.kind) == "block" else "warn"
-    )
+    broken = "fail" if policy.quality.until_mended(expected.name, expected.kind) == "block" else "warn"
     if expected.limits and not measured.get(expected.limits.measure):
         return broken if expected.kind == "fresh" else "unjudged"
     if expected.kind == "recent" and one.observed is None:

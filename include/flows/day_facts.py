@@ -172,9 +172,7 @@ def _unrated(day: Day, breaks: Sequence[BreakTotal]) -> list[str]:
 def _posted(tx: Transaction, day: Day, narrow: dict[str, Any]) -> Posted:
     """What of the payments applied by rule was taken back, as far as anybody has seen until this day."""
     days = day.policy.reporting.precision_days
-    rows = tx.rows(
-        "report_taken_back", run_id=day.run_id, as_of=day.as_of, days=days, **narrow, **day.worths
-    )
+    rows = tx.rows("report_taken_back", run_id=day.run_id, as_of=day.as_of, days=days, **narrow, **day.worths)
     return Posted(days=days, totals=[PostedTotal(**row) for row in rows])
 
 

@@ -80,11 +80,19 @@ def workbook_of(tx: Transaction, day: Day, facts: ReportFacts) -> bytes:
     """Breaks, matches, control totals, ageing and the ARR bridge, for the part of the books that `facts` are of."""
     narrow = enter_scope(tx, facts.scope)
     run = {"run_id": day.run_id}
-    most = day.policy.reporting.matches_attached_max
+    most, most_breaks = (
+        day.policy.reporting.matches_attached_max,
+        day.policy.reporting.breaks_attached_max,
+    )
     matches = tx.rows("count_workbook_matches", **run, **narrow)[0]["matches"]
     invoices = sum(one.invoices for one in facts.aging)
     sheets = [
-        Sheet("Breaks", _BREAKS, _named(tx.stream("workbook_breaks", **run), day)),
+        Sheet(
+            "Breaks",
+            _BREAKS,
+            _named(tx.stream("workbook_breaks", limit=most_breaks, **run), day),
+            _cut(sum(one.breaks for one in facts.breaks), most_breaks, day),
+        ),
         Sheet(
             "Matches",
             _MATCHES,

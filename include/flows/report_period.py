@@ -82,7 +82,13 @@ def _due(store: Store, as_of: date) -> Iterator[Period]:
 
 
 def _keep(
-    store: Store, period: Period, *, as_of: date, recipients: Sequence[Recipient], policy: Policy, link_to: str
+    store: Store,
+    period: Period,
+    *,
+    as_of: date,
+    recipients: Sequence[Recipient],
+    policy: Policy,
+    link_to: str,
 ) -> _Kept:
     """Render the edition for everybody, each part of the books once in each locale, and keep it."""
     made: dict[tuple[Scope, str], Report] = {}

@@ -55,7 +55,13 @@ class Day:
 
 def suites(quality: Quality, freshness: Freshness, day: Day) -> list[Expected]:
     """Every expectation that can be asked of the day, in the order people read them."""
-    of_all = [*_freshness(freshness, day), *_reading(quality), *_drift(quality.drift), *_newest_day(quality.drift), *_agreement()]
+    of_all = [
+        *_freshness(freshness, day),
+        *_reading(quality),
+        *_drift(quality.drift),
+        *_newest_day(quality.drift),
+        *_agreement(),
+    ]
     return of_all + [
         one for name, spec in ENTITIES.items() if name in day.held for one in _of(spec, quality, day)
     ]

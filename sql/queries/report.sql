@@ -210,7 +210,7 @@ GROUP BY side, currency, why ORDER BY side, currency, why;
 SELECT severity, code, key, currency, amount_minor, amount_sgd_minor, age_days, owner, assignee, state, action, evidence,
     recon, break_id
 FROM scope_breaks WHERE run_id = %(run_id)s
-ORDER BY severity COLLATE "C", abs(amount_sgd_minor) DESC NULLS LAST, code COLLATE "C", key, break_id;
+ORDER BY severity COLLATE "C", abs(amount_sgd_minor) DESC NULLS LAST, code COLLATE "C", key, break_id LIMIT %(limit)s;
 
 -- name: workbook_matches
 SELECT match_id, recon, rule, side_a_type, side_a_id, side_b_type, side_b_id, currency, amount_minor, residual_minor,
@@ -263,12 +263,14 @@ WHERE run_id = %(run_id)s
 -- One line a day: the report of the last run that was published for it.
 SELECT DISTINCT ON (reports.as_of)
     reports.as_of, reports.run_id, subject, sent_at, runs.published_at,
-    mails, refused,
+    mails, refused, uncertain,
     certificate ->> 'certificate_sha256' AS certificate_sha256
 FROM recon.reports
 JOIN recon.runs USING (run_id)
 CROSS JOIN LATERAL (
-    SELECT count(*) AS mails, count(*) FILTER (WHERE mailings.state = 'refused') AS refused FROM recon.mailings
+    SELECT count(*) AS mails, count(*) FILTER (WHERE mailings.state = 'refused') AS refused,
+        count(*) FILTER (WHERE mailings.state IN ('uncertain', 'called')) AS uncertain
+    FROM recon.mailings
     WHERE mailings.run_id = reports.run_id AND edition = 'daily'
 ) AS mailed
 WHERE runs.state = 'published'
@@ -308,8 +310,14 @@ WHERE kept.state <> 'sent' AND (kept.scope, kept.locale) <> (excluded.scope, exc
 SELECT recipient, scope, locale, state FROM recon.mailings WHERE run_id = %(run_id)s AND edition = %(edition)s;
 
 -- name: mailings_to_send
--- Those with the fewest tries first: a server that is slow with one keeps nobody else waiting for good.
-SELECT recipient FROM recon.mailings
+-- Those with the fewest tries first: a server that is slow with one keeps nobody else waiting for good. `lost`: how often
+-- it was handed over and nobody knows what came of it, or whoever sent it died.
+SELECT recipient, attempts - (
+        SELECT count(*) FROM recon.mail_attempts AS tried
+        WHERE tried.run_id = mailings.run_id AND tried.edition = mailings.edition
+            AND tried.recipient = mailings.recipient AND outcome <> 'uncertain'
+    ) AS lost
+FROM recon.mailings
 WHERE run_id = %(run_id)s AND edition = %(edition)s AND state <> 'sent' AND recipient = ANY (%(recipients)s)
 ORDER BY attempts, recipient;
 

@@ -27,4 +27,7 @@ def test_every_invoice_is_told_once_page_by_page() -> None:
 
 
 def test_an_organisation_without_the_object_holds_none() -> None:
-    assert SalesforceMirror(Salesforce(refusal(400, "INVALID_TYPE")).client()).invoices(since=date(2026, 1, 1)) == []
+    assert (
+        SalesforceMirror(Salesforce(refusal(400, "INVALID_TYPE")).client()).invoices(since=date(2026, 1, 1))
+        == []
+    )
