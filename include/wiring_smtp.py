@@ -1,13 +1,14 @@
-"""Finance's mail server through Airflow's own hook: it connects and logs in (password or OAuth2), as its connection says.
+"""Finance's mail server through Airflow's own hook: it connects and logs in (password or OAuth2) as configured.
 
-What is sent is ours, because the hook's sending starts over when a connection is lost, also after the message was taken,
-and knows neither a text beside the page nor pictures inside it.
+What is sent is ours, because the hook's sending starts over when a connection is lost, also after the message was
+taken, and knows neither a text beside the page nor pictures inside it.
 """
 
 import smtplib
-from contextlib import suppress
+from typing import cast
 
 from airflow.providers.smtp.hooks.smtp import SmtpHook
+from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowException
 
 from include.ports import Fatal, Retryable
@@ -15,7 +16,7 @@ from include.ports import Fatal, Retryable
 _PORTS = {"tls": 465, "starttls": 587, "none": 25}
 
 
-class FinanceMail(SmtpHook):  # type: ignore[misc]  # its parent is not typed for us
+class FinanceMail(SmtpHook):
     """The hook of a connection, with the words of its extra read as people write them.
 
     TLS from the first byte unless `disable_ssl`; then STARTTLS unless `disable_tls`. Never both: few servers know that.
@@ -24,7 +25,7 @@ class FinanceMail(SmtpHook):  # type: ignore[misc]  # its parent is not typed fo
     def connected(self) -> smtplib.SMTP:
         """A connection that is logged in. Raises what smtplib and sockets do, Retryable when the server hangs up."""
         try:
-            client: smtplib.SMTP = self.get_conn()._smtp_client
+            self.get_conn()
         except AirflowException as error:
             self._close()
             if isinstance(error.__context__, smtplib.SMTPServerDisconnected):
@@ -33,13 +34,13 @@ class FinanceMail(SmtpHook):  # type: ignore[misc]  # its parent is not typed fo
         except BaseException:
             self._close()
             raise
-        self._smtp_client = None
+        client, self._smtp_client = cast("smtplib.SMTP", self._smtp_client), None
         return client
 
     def _close(self) -> None:
-        with suppress(AttributeError):
-            self._smtp_client.close()
-        self._smtp_client = None
+        client, self._smtp_client = self._smtp_client, None
+        if client is not None:
+            client.close()
 
     @property
     def place(self) -> str:
@@ -47,7 +48,7 @@ class FinanceMail(SmtpHook):  # type: ignore[misc]  # its parent is not typed fo
         return f"{self.host}:{self.port}"
 
     @property
-    def conn(self):  # type: ignore[no-untyped-def]  # Airflow's own class, as the parent gives it
+    def conn(self) -> Connection:
         """The connection, looked up when it is first needed."""
         if self.smtp_connection is None:
             self.smtp_connection = self.get_connection(self.smtp_conn_id)

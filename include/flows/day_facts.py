@@ -27,6 +27,7 @@ from include.report import (
     PostedTotal,
     QualityVerdict,
     ReportFacts,
+    RestatedFigure,
     RestatedTotal,
     Restatement,
 )
@@ -143,18 +144,30 @@ def arr_months(tx: Transaction, day: Day, scope: Scope, narrow: dict[str, Any]) 
     return [ArrMonth(**row) for row in tx.rows("report_arr_of_scope", run_id=day.run_id, **narrow)]
 
 
-def learnt_since(tx: Transaction, day: Day) -> Restatement | None:
-    """What came after the run was told and would have changed it; None when nothing did."""
+def learnt_since(tx: Transaction, day: Day, figures: Sequence[RestatedFigure]) -> Restatement | None:
+    """What came after the run was told, where it changes a figure or an open item of the day; None where it does not.
+
+    `figures` are those that differ (restate_day). What of an object only goes on, such as an invoice that is paid on a
+    later day, changes none.
+    """
+    items = [RestatedTotal(**row) for row in tx.rows("items_restated_since", run_id=day.run_id)]
+    if not figures and not items:
+        return None
     learnt = []
     for entity in ENTITIES.values():
+        names = {"table": f"canonical.{entity.name}"} | ({"day": entity.dated_on} if entity.dated_on else {})
+        params = {"batch": day.run["batch_through"], "passing": _PASSING.get(entity.name, [])}
         if entity.dated_on:
-            names = {"table": f"canonical.{entity.name}", "day": entity.dated_on}
-            params = {"batch": day.run["batch_through"], "as_of": day.as_of}
-            [found] = tx.rows_for("facts_learnt_since", names=names, **params)
-            if found["rows"]:
-                learnt.append((entity.name, found["rows"]))
-    items = [RestatedTotal(**row) for row in tx.rows("items_restated_since", run_id=day.run_id)]
-    return Restatement(learnt=learnt, items=items) if learnt or items else None
+            [found] = tx.rows_for("facts_learnt_since", names=names, as_of=day.as_of, **params)
+        else:
+            [found] = tx.rows_for("undated_facts_learnt_since", names=names, **params)
+        if found["rows"]:
+            learnt.append((entity.name, found["rows"]))
+    return Restatement(learnt=learnt, items=items, figures=figures)
+
+
+_PASSING = {"invoices": ["status"], "orders": ["status"], "subscriptions": ["status"]}
+"""Columns that say how something stands today, and nothing of the day that is told."""
 
 
 def _changes(tx: Transaction, day: Day) -> list[ChangeTotal]:

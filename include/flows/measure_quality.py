@@ -1,4 +1,4 @@
-"""Measures what a run saw, in SQL: how far sources lag, how days and windows differ, what two systems say of one thing."""
+"""Measures what a run saw, in SQL: how far sources lag, how days and windows differ, what two systems say."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta

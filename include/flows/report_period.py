@@ -50,8 +50,8 @@ def report_periods(
 ) -> list[Told]:
     """Report the week and the month that are over and that no published day before this one could tell.
 
-    `past`: the day is told after the fact. All that is due is kept before any of it is sent, and one that cannot be sent
-    keeps no other waiting. Raises Fatal when no run of the day is published, and what sending raises, at the end.
+    `past`: the day is told after the fact. All that is due is kept before any of it is sent, and one that cannot be
+    sent keeps no other waiting. Raises Fatal when no run of the day is published, and what sending raises, at the end.
     """
     mailed = recipients if not past or policy.reporting.mail_past_days else []
     kept = [

@@ -84,8 +84,9 @@ def send_mailings(
     """Send what was kept for these recipients and is not sent yet; the addresses that got theirs now.
 
     Everybody is tried before anything is raised: Retryable when somebody's mail must be tried again, also when its fate
-    is unknown for the first time (it goes out once more under its Message-ID, which mail readers fold), Rejected when the
-    server will not take somebody's, or nobody knows a second time whether it came. Fatal at once when it takes nobody's.
+    is unknown for the first time (it goes out once more under its Message-ID, which mail readers fold), Rejected when
+    the server will not take somebody's, or nobody knows a second time whether it came. Fatal at once when it takes
+    nobody's.
     """
     with store.transaction() as tx:
         addressed = [one.mailbox for one in recipients]
@@ -125,7 +126,7 @@ def _send_one(store: Store, postman: Postman, mails: Mails, mailbox: str, attach
             made = _report(tx, kept, _Mail(mails, mailbox, attach))
     except Stop as stopped:
         return stopped
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, it keeps nobody else's mail from being made
         made = _unmade(error)
     with store.transaction() as tx:
         if not tx.run("begin_mailing", recipient=mailbox, **mails.params):
@@ -148,7 +149,7 @@ def _record(tx: Transaction, mails: Mails, mailbox: str, kept: Row, stop: Stop |
 
 def _unmade(error: Exception) -> Rejected:
     """What keeps one mail from being made keeps nobody else's."""
-    log.exception("a mail could not be made or sent", exc_info=error)
+    log.error("a mail could not be made or sent", exc_info=error)
     return Rejected(f"mail: it could not be made or sent ({type(error).__name__}); see the task's log")
 
 
@@ -164,7 +165,7 @@ def _handed_over(postman: Postman, report: Report, address: str) -> Stop | None:
         postman.send(report, to=[address])
     except (Retryable, Rejected, Uncertain, Fatal) as stop:
         return stop
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the same
         return _unmade(error)
     return None
 

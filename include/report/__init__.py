@@ -12,6 +12,7 @@ from include.report.facts import (
     PostedTotal,
     QualityVerdict,
     ReportFacts,
+    RestatedFigure,
     RestatedTotal,
     Restatement,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "PostedTotal",
     "QualityVerdict",
     "ReportFacts",
+    "RestatedFigure",
     "RestatedTotal",
     "Restatement",
 ]

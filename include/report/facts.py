@@ -126,7 +126,7 @@ class ArrMonth:
 
 @dataclass(frozen=True, kw_only=True)
 class QualityVerdict:
-    """What came of one expectation: `pass`, `warn` (published all the same), `fail`, or `unjudged`: nobody can tell."""
+    """What came of one expectation: `pass`, `warn` (published all the same), `fail`; `unjudged`: nobody knows."""
 
     suite: str
     expectation: str
@@ -149,11 +149,24 @@ class RestatedTotal:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RestatedFigure:
+    """A figure of the day that is another with what came since: how many, and how much in minor units."""
+
+    what: str
+    currency: str
+    was: int
+    now: int
+    was_minor: int
+    now_minor: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Restatement:
-    """What was learnt of a day after it was told: facts by entity, and the items they changed."""
+    """What was learnt of a day after it was told: facts by entity, the items they changed, and the day's figures."""
 
     learnt: Sequence[tuple[str, int]]
     items: Sequence[RestatedTotal]
+    figures: Sequence[RestatedFigure] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,8 +174,8 @@ class ReportFacts:
     """One run, as far as `scope` goes. `top` and `quarantined` are the first of many; the totals count all.
 
     `compared_with` is the day the run opens with, None on a first day. `rest_proven`: so are the totals that are not
-    shown. `unrated`: currencies in which something is open and that no rate values. `not_asked`: what nothing is held or
-    shown of, so that no expectation of it could be asked.
+    shown. `unrated`: currencies in which something is open and that no rate values. `not_asked`: what nothing is held
+    or shown of, so that no expectation of it could be asked.
     """
 
     run_id: UUID

@@ -86,7 +86,7 @@ class Baseline:
 
 @dataclass(frozen=True, kw_only=True)
 class PeriodFacts:
-    """A `weekly` or `month_end` edition from `since` to `until`, told with the run of `told_with`, as far as `scope`."""
+    """A `weekly` or `month_end` edition from `since` to `until`, told with the run of `told_with`, for one `scope`."""
 
     edition: str
     run_id: UUID

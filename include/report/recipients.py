@@ -59,7 +59,8 @@ def read_recipients(
     """`a@example.com, b@example.com`, or a JSON list such as
     `[{"address": "c@example.com", "currencies": ["EUR"], "countries": ["DE", "AT"], "locale": "de_DE"}]`.
 
-    `entities` may be named instead of their countries (policy/reporting.yaml). Raises Fatal when nobody is named, somebody is named twice, or it says what cannot be read.
+    `entities` may be named instead of their countries (policy/reporting.yaml). Raises Fatal when nobody is named,
+    somebody is named twice, or it says what cannot be read.
     """
     try:
         written = json.loads(stated) if stated.lstrip().startswith("[") else _addresses(stated)

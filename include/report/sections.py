@@ -12,6 +12,7 @@ from include.report.facts import (
     ChangeTotal,
     OpenBreak,
     QualityVerdict,
+    RestatedFigure,
     Restatement,
 )
 from include.report.figures import Figures
@@ -19,6 +20,9 @@ from include.report.figures import Figures
 COMPARED = "R3"
 ALWAYS_SHOWN = ("invoice", "payment")
 """Sides whose totals the mail always shows; the others' stand in the workbook while they are proven."""
+
+FIGURES_SHOWN = 12
+"""Restated figures in the mail's body."""
 
 View = dict[str, Any]
 
@@ -219,4 +223,23 @@ def restated(found: Restatement | None, shown: Figures) -> View | None:
             }
             for one in found.items
         ],
+        "figures": [_restated_figure(one, shown) for one in found.figures[:FIGURES_SHOWN]],
+        "figures_left": max(0, len(found.figures) - FIGURES_SHOWN),
+    }
+
+
+def _restated_figure(one: RestatedFigure, shown: Figures) -> View:
+    """A figure of the day as it was and is: how many, and how much where it is money."""
+
+    def said(count: int, minor: int) -> str:
+        parts = [shown.number(count)] * bool(one.was or one.now)
+        return ", ".join(parts + [shown.money(minor, one.currency)] * bool(one.currency))
+
+    return {
+        "what": capital(f"{one.what.replace('_', ' ')}"),
+        "was": said(one.was, one.was_minor),
+        "now": said(one.now, one.now_minor),
+        "moved": shown.money(one.now_minor - one.was_minor, one.currency)
+        if one.currency
+        else shown.number(one.now - one.was),
     }

@@ -187,13 +187,42 @@ WHERE run_id = %(run_id)s AND (%(currencies)s::text[] IS NULL OR currency = ANY 
 GROUP BY month, currency ORDER BY month, currency;
 
 -- name: facts_learnt_since
--- Facts of the day or before that came, changed or went after the run saw them.
+-- Facts of the day or before that came, changed or went after the run saw them; `passing` columns are no change.
+WITH now AS (
+    SELECT * FROM {table} WHERE recorded_in > %(batch)s AND superseded_in IS NULL AND {day} <= %(as_of)s
+), was AS (
+    SELECT * FROM {table} WHERE recorded_in <= %(batch)s AND superseded_in > %(batch)s AND {day} <= %(as_of)s
+)
 SELECT (
-    SELECT count(*) FROM {table} WHERE recorded_in > %(batch)s AND superseded_in IS NULL AND {day} <= %(as_of)s
+    SELECT count(*) FROM now LEFT JOIN was USING (native_id)
+    WHERE (to_jsonb(now) - ARRAY['version', 'place', 'row_hash', 'recorded_in', 'superseded_in'] - %(passing)s::text[])
+        IS DISTINCT FROM
+        (to_jsonb(was) - ARRAY['version', 'place', 'row_hash', 'recorded_in', 'superseded_in'] - %(passing)s::text[])
 ) + (
-    SELECT count(*) FROM {table} AS was
-    WHERE recorded_in <= %(batch)s AND superseded_in > %(batch)s AND {day} <= %(as_of)s
-        AND NOT EXISTS (SELECT FROM {table} AS now WHERE now.native_id = was.native_id AND now.superseded_in IS NULL)
+    SELECT count(*) FROM was
+    WHERE NOT EXISTS (
+        SELECT FROM {table} AS living
+        WHERE living.native_id = was.native_id AND living.superseded_in IS NULL AND living.{day} <= %(as_of)s
+    )
+) AS rows;
+
+-- name: undated_facts_learnt_since
+-- The same of what has no day of its own.
+WITH now AS (
+    SELECT * FROM {table} WHERE recorded_in > %(batch)s AND superseded_in IS NULL
+), was AS (
+    SELECT * FROM {table} WHERE recorded_in <= %(batch)s AND superseded_in > %(batch)s
+)
+SELECT (
+    SELECT count(*) FROM now LEFT JOIN was USING (native_id)
+    WHERE (to_jsonb(now) - ARRAY['version', 'place', 'row_hash', 'recorded_in', 'superseded_in'] - %(passing)s::text[])
+        IS DISTINCT FROM
+        (to_jsonb(was) - ARRAY['version', 'place', 'row_hash', 'recorded_in', 'superseded_in'] - %(passing)s::text[])
+) + (
+    SELECT count(*) FROM was
+    WHERE NOT EXISTS (
+        SELECT FROM {table} AS living WHERE living.native_id = was.native_id AND living.superseded_in IS NULL
+    )
 ) AS rows;
 
 -- name: items_restated_since
