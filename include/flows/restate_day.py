@@ -58,7 +58,7 @@ def _computed(store: Store, snapshot: Row, *, as_of: date, policy: Policy) -> _C
     try:
         with store.transaction() as tx:
             run_id = compute(tx, snapshot, as_of=as_of, policy=policy).run_id
-            raise _Undone(_Computed(run_id, _figures(tx, run_id)))
+            raise _Undone(_Computed(run_id, _figures(tx, run_id)))  # noqa: TRY301 - it rolls back
     except _Undone as undone:
         return undone.computed
 

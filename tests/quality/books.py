@@ -104,7 +104,7 @@ _ROWS: dict[str, tuple[int, dict[str, str]]] = {
     "payouts": (
         20,
         {
-            "currency": "'SGD'", "net_minor": "1090 + i",
+            "currency": "'SGD'", "net_minor": "1090 + (i + 20) %% 40",
             "arrival_date": f"DATE '{AS_OF}' - CASE WHEN i <= 20 THEN 7 + i ELSE 90 END",
         },
     ),
@@ -142,8 +142,8 @@ OUT_OF_STEP = [
     HeldInvoice("nobody's", "SGD", Decimal(5)),
     HeldInvoice("inv-79", "SGD", Decimal("11.29")),
 ]
-"""One that it has in another currency, one that the ERP never had, one that the ERP has no more; and two are missing: one
-that we meant to tell it, and one of a deal it won."""
+"""One that it has in another currency, one that the ERP never had, one that the ERP has no more; and two are missing,
+one that we meant to tell it, and one of a deal it won."""
 
 _TOLD = (
     "INSERT INTO delivery.outbox (key, kind, target, subject, body, body_sha256, newest_only, state, finished_at) "
@@ -220,10 +220,10 @@ class Seeds:
         ]  # fmt: skip
 
     def strange_lines(self) -> list[Sql]:
-        """A line of another amount than the payout it was matched with, and one that names a payout and settles none."""
+        """A line of another amount than its payout, and one that names a payout and settles none."""
         return [
-            "UPDATE canonical.bank_lines SET superseded_in = 2 WHERE native_id = 'x-5'",
-            self.bad("bank_lines", native_id="'x-5'", amount_minor="1097"),
+            "UPDATE canonical.bank_lines SET superseded_in = 2 WHERE native_id = 'x-25'",
+            self.bad("bank_lines", native_id="'x-25'", amount_minor="1117"),
             self.bad("payouts", native_id="'po-of-long-ago'", arrival_date=f"DATE '{AS_OF}' - 50"),
             self.bad(
                 "bank_lines", reference="'PAYOUT PO/OF/LONG/AGO'", value_date=f"DATE '{AS_OF}' - 2",
@@ -378,7 +378,7 @@ def _run(run_id: UUID, policy: Policy, *, batch: int, proof_through: int) -> Ite
         )
     yield (
         f"INSERT INTO recon.matches SELECT '{run_id}', 'm-' || i, 'R4', 'P1', 'payout', 'po-' || i, 'bank_line', "
-        "'x-' || i, 'SGD', 1090 + i, 0, '', 'posted' FROM generate_series(1, 20) AS i"
+        "'x-' || i + 20, 'SGD', 1090 + (i + 20) % 40, 0, '', 'posted' FROM generate_series(1, 20) AS i"
     )
 
 

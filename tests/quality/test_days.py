@@ -26,7 +26,7 @@ _FACTS = {
     "credit_notes": ("issue_date", "gross_minor", {"number": "id", "customer_id": "'c'"}, (38, 100)),
     "payouts": ("arrival_date", "net_minor", {}, (41, 0.01)),
     "invoices": ("issue_date", "gross_minor", {"number": "id", "customer_id": "'c'", "due_date": "'2027-01-01'",
-                 "number_key": "id", "number_digits": "id"}, (400, 1)),
+                 "number_key": "id", "number_digits": "'{}'"}, (400, 1)),
 }  # fmt: skip
 
 
