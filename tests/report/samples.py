@@ -392,3 +392,14 @@ MONTH = PeriodFacts(
         won_to_invoice_claim=30,
     ),
 )
+
+WEEK = replace(
+    MONTH,
+    edition="weekly",
+    since=date(2026, 6, 22),
+    until=date(2026, 6, 28),
+    told_with=date(2026, 6, 28),
+    days=[one for one in MONTH.days if date(2026, 6, 22) <= one.as_of <= date(2026, 6, 28)],
+    received=MONTH.received[:1],
+    scope=Scope(currencies=frozenset({"SGD"}), countries=frozenset({"MY", "SG"})),
+)

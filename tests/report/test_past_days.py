@@ -93,18 +93,23 @@ def test_a_week_and_a_month_are_told_once_on_their_last_business_day(store: Post
     assert set(editions(store, FRIDAY)) == {"weekly", "month_end"}
 
 
-@pytest.mark.parametrize(("known_by", "seen"), [("2026-08-01 00:00", 1), (None, 2)])
+@pytest.mark.parametrize(("known_by", "seen"), [("2026-08-01 00:00", 1), (None, 3), ("2026-01-01 00:00", 3)])
 def test_a_past_day_knows_what_had_landed_when_every_source_was_complete_through_it(
     store: PostgresStore, database_url: str, known_by: str | None, seen: int
 ):
     with psycopg.connect(database_url) as connection:
-        for number, landed in enumerate(("2026-08-01 00:20", "2026-08-03 09:00"), 1):
+        # The bank was connected on the fifth: nobody waited for it before.
+        for system, landed, complete in (
+            ("erp", "2026-08-01 00:20", "2026-08-01 00:10"),
+            ("erp", "2026-08-03 09:00", "2026-08-02 00:10"),
+            ("bank", "2026-08-05 09:00", "2026-08-05 00:10"),
+        ):
             connection.execute("INSERT INTO ops.batches (recorded_at) VALUES (%s)", (landed,))
             connection.execute(
                 "INSERT INTO ops.proofs (system, entity, cursor_until, source_count, held_count, missing, "
                 "source_amounts, held_amounts, proven, complete_until, checked_at) "
-                "VALUES ('erp', 'invoices', '{}', 0, 0, '{}', '{}', '{}', true, %s, %s)",
-                (f"2026-08-0{number} 00:10", landed),
+                "VALUES (%s, 'rows', '{}', 0, 0, '{}', '{}', '{}', true, %s, %s)",
+                (system, complete, landed),
             )
     with store.transaction() as tx:
         [known] = tx.rows("take_snapshot", as_of=FRIDAY, known_by=known_by)
