@@ -39,7 +39,7 @@ class Edge:
 
 @dataclass(frozen=True)
 class Books:
-    """Rows a day sees, the expectations of it, what they cost (ours, its pages, bare SQL), and the drift that was told."""
+    """Rows a day sees, its expectations, what they cost (ours, its pages, bare SQL), and the drift that was told."""
 
     rows: int
     expectations: int
