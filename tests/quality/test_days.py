@@ -43,22 +43,20 @@ def found(server_urls: DatabaseUrls) -> Iterator[dict[str, dict[str, float]]]:
                     "CASE WHEN extract(day FROM day) <= 2 THEN 10 ELSE 1 END" if entity == "invoices" else "1"
                 )
                 columns = {
-                    "native_id": "id", "id": "id", "version": "'1'", "place": "''", "row_hash": "''", "recorded_in": "1",
-                    "currency": "'SGD'", day: "day", **more,
-                    money: f"(1000 + 37 * n %% 900) * CASE WHEN day = DATE '{DAY}' THEN {factor} ELSE 1 END",
+                    "native_id": "id", "id": "id", "version": "'1'", "place": "''", "row_hash": "''",
+                    "recorded_in": "1", "currency": "'SGD'", day: "day", **more,
+                    money: f"(1000 + 37 * n % 900) * CASE WHEN day = DATE '{DAY}' THEN {factor} ELSE 1 END",
                 }  # fmt: skip
                 connection.execute(
                     f"INSERT INTO canonical.{entity} ({', '.join(columns)}) SELECT {', '.join(columns.values())} FROM ("
                     "SELECT day::date, n, day::date || '-' || n AS id FROM generate_series("
                     f"DATE '{DAY}' - 196, DATE '{DAY}', interval '1 day') AS day, generate_series(1, CASE "
                     f"WHEN day = DATE '{DAY}' THEN {newest} WHEN extract(isodow FROM day) > 5 THEN 0 "
-                    f"ELSE (35 + (extract(doy FROM day)::int * 7919) %% 11) * {peak} END) AS n) AS facts".replace(
-                        "%%", "%"
-                    )
+                    f"ELSE (35 + (extract(doy FROM day)::int * 7919) % 11) * {peak} END) AS n) AS facts"
                 )
             connection.execute(
-                "INSERT INTO recon.runs (run_id, as_of, batch_through, proof_through, rules_sha256, code_sha256, state) "
-                "VALUES (gen_random_uuid(), %s, 1, 0, %s, '', 'computed')",
+                "INSERT INTO recon.runs "
+                "(run_id, as_of, batch_through, proof_through, rules_sha256, code_sha256, state) VALUES (gen_random_uuid(), %s, 1, 0, %s, '', 'computed')",
                 (DAY, POLICY.sha256),
             )
         with store.transaction() as tx:
