@@ -241,7 +241,8 @@ WITH counted AS (
 )
 INSERT INTO recon.quality_measures
 SELECT %(run_id)s, 'mix', entity || ', ' || what, count(*) FILTER (WHERE here > 0.001),
-    count(*) FILTER (WHERE before > 0.001), CASE WHEN least(coalesce(min(now_facts), 0), coalesce(min(before_facts), 0)) >= %(least_rows)s
+    count(*) FILTER (WHERE before > 0.001),
+    CASE WHEN least(coalesce(min(now_facts), 0), coalesce(min(before_facts), 0)) >= %(least_rows)s
         THEN 100 * sum((here - before) * ln(here / before)) END
 FROM shares GROUP BY entity, what;
 

@@ -55,8 +55,8 @@ def found(server_urls: DatabaseUrls) -> Iterator[dict[str, dict[str, float]]]:
                     f"ELSE (35 + (extract(doy FROM day)::int * 7919) % 11) * {peak} END) AS n) AS facts"
                 )
             connection.execute(
-                "INSERT INTO recon.runs "
-                "(run_id, as_of, batch_through, proof_through, rules_sha256, code_sha256, state) VALUES (gen_random_uuid(), %s, 1, 0, %s, '', 'computed')",
+                "INSERT INTO recon.runs (run_id, as_of, batch_through, proof_through, rules_sha256, code_sha256, "
+                "state) VALUES (gen_random_uuid(), %s, 1, 0, %s, '', 'computed')",
                 (DAY, POLICY.sha256),
             )
         with store.transaction() as tx:
