@@ -4,7 +4,7 @@ Weeks run from Monday to Sunday and months from the first day to the last, so th
 edition goes out with the first day that is published at or after the period's last one.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -72,13 +72,15 @@ def report_periods(
     return told
 
 
-def _due(store: Store, as_of: date) -> Iterator[Period]:
+def _due(store: Store, as_of: date) -> list[Period]:
+    due = []
     with store.transaction() as tx:
         for period in periods_over(as_of):
             span = {"since": period.since, "until": period.until}
             [found] = tx.rows("edition_is_due", edition=period.edition, as_of=as_of, **span)
             if found["due"]:
-                yield period
+                due.append(period)
+    return due
 
 
 def _keep(

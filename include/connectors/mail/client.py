@@ -84,7 +84,11 @@ class MailPostman:
     def _reached(self) -> smtplib.SMTP:
         try:
             smtp = self._server.connect()
-            smtp.ehlo_or_helo_if_needed()
+            try:
+                smtp.ehlo_or_helo_if_needed()
+            except BaseException:
+                smtp.close()
+                raise
         except smtplib.SMTPException as error:
             raise _stop(error) from None
         except OSError as error:
