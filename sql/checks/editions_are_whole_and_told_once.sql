@@ -1,4 +1,4 @@
--- Weeks run from Monday to Sunday, months from their first day to their last, and one day tells each.
+-- Rows: editions of no whole week (Monday to Sunday) or month, and periods that two days told.
 SELECT edition, until FROM recon.editions
 WHERE edition = 'weekly' AND since IS NOT NULL AND (extract(isodow FROM since) <> 1 OR until - since <> 6)
     OR edition = 'month_end' AND since IS NOT NULL AND (
@@ -6,4 +6,4 @@ WHERE edition = 'weekly' AND since IS NOT NULL AND (extract(isodow FROM since) <
     )
 UNION ALL
 SELECT edition, until FROM recon.editions
-WHERE until IS NOT NULL GROUP BY edition, until HAVING count(DISTINCT as_of) > 1;
+WHERE until IS NOT NULL GROUP BY edition, until HAVING count(DISTINCT as_of) > 1

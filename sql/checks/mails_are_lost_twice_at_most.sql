@@ -1,4 +1,4 @@
--- What nobody knows to have arrived goes out once more, and then a person asks.
+-- Rows: mails that went out again though nobody knew twice whether they arrived.
 SELECT run_id, edition, recipient FROM recon.mail_attempts
 WHERE outcome = 'uncertain'
-GROUP BY run_id, edition, recipient HAVING count(*) > 2;
+GROUP BY run_id, edition, recipient HAVING count(*) > 2
