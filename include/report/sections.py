@@ -232,8 +232,9 @@ def _restated_figure(one: RestatedFigure, shown: Figures) -> View:
     """A figure of the day as it was and is: how many, and how much where it is money."""
 
     def said(count: int, minor: int) -> str:
-        parts = [shown.number(count)] * bool(one.was or one.now)
-        return ", ".join(parts + [shown.money(minor, one.currency)] * bool(one.currency))
+        counted = shown.number(count) if one.was or one.now else ""
+        money = shown.money(minor, one.currency) if one.currency else ""
+        return ", ".join(filter(None, (counted, money)))
 
     return {
         "what": capital(f"{one.what.replace('_', ' ')}"),

@@ -316,7 +316,8 @@ _SPECIAL: dict[str, Callable[[Seeds], Seed]] = {
         [
             f"{seeds.bad('bank_lines', rows=1, native_id=MORE, amount_minor='1090 + more %% 40')} "
             "CROSS JOIN generate_series(1, 200) AS more".replace(_DAY, f"DATE '{AS_OF}'"),
-            f"UPDATE canonical.refunds SET superseded_in = 2 WHERE created_on > DATE '{AS_OF}' - 28",
+            f"UPDATE canonical.refunds SET superseded_in = 2 WHERE created_on > DATE '{AS_OF}' - 28 "
+            "AND recorded_in = 1 AND native_id <> 'x-1'",
         ],
         2,
     ),
