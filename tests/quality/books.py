@@ -324,9 +324,14 @@ _SPECIAL: dict[str, Callable[[Seeds], Seed]] = {
     "amounts as before": lambda seeds: (seeds.broke(), 2),
     "mix as before": lambda seeds: (seeds.corrected("invoices", "issue_date", currency="'JPY'"), 2),
     "blanks as before": lambda _: ([], 1),
-    # The seeds above are of the newest day too: many bank lines, and amounts that are off both ways.
-    "the newest day's volume as before": lambda _: ([], 1),
-    "the newest day's amounts as before": lambda _: ([], 2),
+    "the newest day's volume as before": lambda _: ([], 1),  # the bank lines above
+    "the newest day's amounts as before": lambda seeds: (
+        [
+            seeds.bad("credit_notes", rows=5, issue_date=f"DATE '{AS_OF}'", gross_minor="10000000"),
+            seeds.bad("subscriptions", start_date=f"DATE '{AS_OF}'", unit_price="0.01"),
+        ],
+        2,
+    ),
     "payouts, count: platform and bank": lambda seeds: (
         [*seeds.strange_lines(), f"DELETE FROM recon.matches WHERE run_id = '{BAD}' AND side_a_id = 'po-3'"], 2,
     ),
