@@ -2,7 +2,7 @@
 
 **sources_complete** waits until every source is proven complete through the day; **reconcile** sees facts up to it.
 **check** runs sql/checks, **quality** judges the data. **publish** refuses a day that cannot prove every cent or broke
-what policy/quality.yaml blocks. **report** mails each recipient once, **editions** the week and month that end.
+what policy/quality.yaml blocks. **report** mails each recipient once, **editions** the week and month that are over.
 
 On call
 - A day may be run again: the same inputs give the same run; a repeated report is folded. Playbook: `day_unpublished`.
@@ -56,8 +56,7 @@ with DAG(
     def quality() -> None:
         from include.flows.check_quality import check_quality
 
-        places = {"store": wiring.store(), "database_url": wiring.database_url(), "mirror": wiring.mirror()}
-        log.info("%s", check_quality(**places, as_of=wiring.as_of(), policy=wiring.policy()))
+        log.info("%s", check_quality(**wiring.judging(), as_of=wiring.as_of(), policy=wiring.policy()))
 
     @task
     def publish() -> None:
@@ -75,6 +74,7 @@ with DAG(
     def editions() -> None:
         from include.flows.report_period import report_periods
 
-        log.info("%s", report_periods(**wiring_mail.telling()) or "no week or month ends with this day")
+        told = report_periods(**wiring_mail.telling())
+        log.info("%s", told or "no week or month is to be told with this day")
 
     sources_complete() >> reconcile_day() >> check() >> quality() >> publish() >> [report(), editions()]

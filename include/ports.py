@@ -298,8 +298,8 @@ class HeldInvoice(NamedTuple):
 class Mirror(Protocol):
     """A system that holds invoices of the ERP."""
 
-    def invoices(self) -> Sequence[HeldInvoice]:
-        """All that it holds. Raises Retryable, Fatal."""
+    def invoices(self, *, since: date) -> Sequence[HeldInvoice]:
+        """All that came to it since a day. Raises Retryable, Fatal."""
 
 
 Row = dict[str, Any]

@@ -2,6 +2,7 @@
 
 import hashlib
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -13,8 +14,11 @@ DECIDING = (
 """What can change a result, as the schema's views can. Connectors cannot: a certificate names the rows they gave."""
 
 
-READING = ("include/domain", "include/validation", "include/connectors")
-"""What can change whether a row can be read."""
+READING = ("include/domain", "include/validation", "include/connectors", "include/flows/judge_rows.py")
+"""What can change whether a row can be read, by us ..."""
+
+READERS = ("pandera", "pandas", "lxml", "mt-940")
+"""... and by the packages it is read with."""
 
 
 @cache
@@ -25,14 +29,14 @@ def code_sha256() -> str:
 
 @cache
 def reading_sha256() -> str:
-    """Hex digest over what reads rows, by name and content."""
-    return _sha256(READING)
+    """Hex digest over what reads rows, by name and content, and over the versions of the packages that help."""
+    return _sha256(READING, *(f"{name}=={version(name)}" for name in READERS))
 
 
-def _sha256(folders: tuple[str, ...]) -> str:
-    digest = hashlib.sha256()
-    for folder in folders:
-        for path in sorted((ROOT / folder).rglob("*")):
+def _sha256(places: tuple[str, ...], *words: str) -> str:
+    digest = hashlib.sha256("\0".join(words).encode())
+    for place in places:
+        for path in [ROOT / place, *sorted((ROOT / place).rglob("*"))]:
             if path.suffix in {".py", ".sql"}:
                 digest.update(f"{path.relative_to(ROOT).as_posix()}\0".encode() + path.read_bytes())
     return digest.hexdigest()

@@ -206,6 +206,12 @@ def payments_client() -> "StripePayments":
     return StripePayments(_password(connection), address=address)
 
 
+def judging() -> dict[str, Any]:
+    """What a day's data is judged with: where it lies, what we read of which system, and what must mirror it."""
+    read = {(source.system, entity) for source in sources() for entity in source.entities}
+    return {"store": store(), "database_url": database_url(), "mirror": mirror(), "read": read}
+
+
 def policy() -> "Policy":
     """The rules of include/policy."""
     from include.policy import load_policy

@@ -1,9 +1,9 @@
 """Airflow to finance's mailbox: its connection becomes a postman, its variable who gets the report."""
 # ruff: noqa: PLC0415  # looked up and imported inside tasks only, as in include/wiring.py
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseHook, Variable, conf
+from airflow.sdk import Variable, conf
 
 from include import wiring
 from include.ports import Fatal
@@ -19,22 +19,13 @@ BREAKS_AT = "/tieout/breaks/"
 def postman() -> "MailPostman":
     """Mail to finance: connection `finance_mail`, with the extras of Airflow's smtp connections."""
     from include.connectors.mail.client import MailPostman, MailServer
+    from include.wiring_smtp import FinanceMail
 
-    connection = BaseHook.get_connection("finance_mail")
-    extra = connection.extra_dejson
-    sender = extra.get("from_email") or connection.login
-    if not connection.host or not sender:
+    hook = FinanceMail("finance_mail")
+    sender = hook.from_email or hook.smtp_user
+    if not hook.host or not sender:
         raise Fatal("connection finance_mail needs a host, and from_email in its extra")
-    security = _security(plain=_yes(extra.get("disable_ssl")), bare=_yes(extra.get("disable_tls")))
-    server = MailServer(
-        host=connection.host,
-        port=connection.port or {"tls": 465, "starttls": 587, "none": 25}[security],
-        sender=str(sender),
-        security=security,
-        login=connection.login or "",
-        password=connection.password or "",
-    )
-    return MailPostman(server)
+    return MailPostman(MailServer(connect=hook.connected, place=hook.place, sender=str(sender)))
 
 
 def recipients() -> list["Recipient"]:
@@ -43,7 +34,8 @@ def recipients() -> list["Recipient"]:
     """
     from include.report.recipients import read_recipients
 
-    return read_recipients(str(Variable.get("finance_recipients", default="") or ""))
+    stated = str(Variable.get("finance_recipients", default="") or "")
+    return read_recipients(stated, entities=wiring.policy().reporting.entities)
 
 
 def telling() -> dict[str, Any]:
@@ -63,13 +55,3 @@ def link_to_breaks() -> str:
     """Where people look at breaks, without their id: at Airflow's own address (`[api] base_url`); empty without one."""
     address = str(conf.get("api", "base_url", fallback="") or "").rstrip("/")
     return f"{address}{BREAKS_AT}" if address.startswith(("http://", "https://")) else ""
-
-
-def _yes(value: Any) -> bool:
-    return str(value).strip().lower() in {"true", "1", "yes"}
-
-
-def _security(*, plain: bool, bare: bool) -> Literal["none", "starttls", "tls"]:
-    if not plain:
-        return "tls"
-    return "none" if bare else "starttls"

@@ -55,7 +55,9 @@ ALLOWED: dict[str, set[str]] = {
         "include.wiring_mail",
     },
     "include.wiring_approvals": {"include.flows", "include.wiring"},
-    "include.wiring_mail": PURE | {"include.connectors", "include.ports", "include.report", "include.wiring"},
+    "include.wiring_mail": PURE
+    | {"include.connectors", "include.ports", "include.report", "include.wiring", "include.wiring_smtp"},
+    "include.wiring_smtp": {"include.ports"},
     "include.wiring_effects": {
         "include.connectors",
         "include.flows",
@@ -136,6 +138,7 @@ AIRFLOW_IN = {
     "include.wiring_approvals",
     "include.wiring_links",
     "include.wiring_mail",
+    "include.wiring_smtp",
     "include.console",
 }
 IMPURE = {"os", "time", "random", "secrets", "socket", "subprocess", "requests", "psycopg", "uuid.uuid4"}

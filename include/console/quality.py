@@ -11,7 +11,12 @@ from include.console.render import FRAMED_POLICY, Page, render, store_of
 from include.ports import Row, Transaction
 
 DAYS_LISTED = 400
-MARKS = {"pass": ("good", "met"), "warn": ("s3", "not met"), "fail": ("bad", "stops the day")}
+MARKS = {
+    "pass": ("good", "met"),
+    "warn": ("s3", "not met"),
+    "fail": ("bad", "stops the day"),
+    "unjudged": ("s4", "not judged"),
+}
 
 PAGE = Page("Quality", "/quality")
 router = APIRouter()

@@ -40,7 +40,8 @@ class Entity:
 
     `recon` is the reconciliation (R1..R5) that consumes it and `side` its name there. `amount` is the money field its
     control totals sum. Facts whose `dated_on` lies after the day asked for are not seen. `key` names the fields that
-    make the native id; `repeats` allows several rows with one key, which are then numbered.
+    make the native id; `repeats` allows several rows with one key, which are then numbered. `checked` fields are asked
+    for and judged when a row is received, and not kept: they are computed there, and go on without a new version.
     """
 
     name: str
@@ -52,6 +53,12 @@ class Entity:
     dated_on: str | None = None
     key: tuple[str, ...] = ("id",)
     repeats: bool = False
+    checked: tuple[Field, ...] = ()
+
+    @property
+    def received(self) -> tuple[Field, ...]:
+        """What is read of a row: what is kept of it, and what is only judged."""
+        return (*self.fields, *self.checked)
 
     def of_kind(self, *kinds: Kind) -> tuple[Field, ...]:
         return tuple(field for field in self.fields if field.kind in kinds)
@@ -130,6 +137,7 @@ ENTITIES: dict[str, Entity] = {
                 "id*:id number*:text customer_id*:id order_id:id issue_date*:date due_date*:date currency*:currency "
                 "net+:money tax+:money gross*+:money status:status disputed:boolean promised_until:date"
             ),
+            checked=_fields("open:money"),
         ),
         Entity(
             name="credit_notes", system="erp", recon="R3", side="credit_note", amount="gross", dated_on="issue_date",

@@ -1,13 +1,13 @@
-"""Weeks and months of business days: which of them end with a day."""
+"""Calendar weeks and months: whole, so that no day, no payment and no break is in none of them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
 
-from include.domain.business_days import Calendar
-
 Edition = Literal["weekly", "month_end"]
+
+_WEEK = 7
 
 
 @dataclass(frozen=True)
@@ -19,13 +19,10 @@ class Period:
     until: date
 
 
-def periods_ending(day: date, *, calendar: Calendar) -> Iterator[Period]:
-    """The week (from Monday) and the month of which `day` is the last business day; neither on a day off."""
-    if not calendar.is_business_day(day):
-        return
-    following = calendar.after(day + timedelta(days=1), 0)
-    monday = day - timedelta(days=day.weekday())
-    if following >= monday + timedelta(days=7):
-        yield Period("weekly", monday, day)
-    if (following.year, following.month) != (day.year, day.month):
-        yield Period("month_end", day.replace(day=1), day)
+def periods_over(day: date) -> Iterator[Period]:
+    """The last week (Monday to Sunday) and the last month (first to last day) that are over when `day` is."""
+    sunday = day - timedelta(days=(day.weekday() + 1) % _WEEK)
+    yield Period("weekly", sunday - timedelta(days=_WEEK - 1), sunday)
+    tomorrow = day + timedelta(days=1)
+    last = tomorrow.replace(day=1) - timedelta(days=1)
+    yield Period("month_end", last.replace(day=1), last)

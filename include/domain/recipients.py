@@ -9,7 +9,8 @@ HOME_LOCALE = "en_SG"
 class Scope:
     """The part of the books somebody answers for; None is all of it.
 
-    The model holds one legal entity: a region is told by the currencies it trades in and its customers' countries.
+    Books say of no row which legal entity it is of: one is told by the currencies it trades in and the countries of the
+    customers it answers for.
     """
 
     currencies: frozenset[str] | None = None

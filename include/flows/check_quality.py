@@ -1,19 +1,20 @@
 """Judges the data a day's run saw: measures it, has Great Expectations judge it in Postgres, keeps the verdicts."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from time import monotonic
 from typing import Any
 from uuid import UUID
 
 from include.domain.entities import ENTITIES
+from include.flows.measure_quality import measure
 from include.policy import Policy
 from include.ports import Fatal, HeldInvoice, Mirror, Row, Store, Transaction
 from include.validation.checkpoint import Judged, Snapshot, validate
 from include.validation.pages import pages
-from include.validation.suites import Day, not_held, suites
+from include.validation.suites import Day, not_held, not_read, suites
 
 PARTS_SHOWN = 5
 _RESULTS = (
@@ -45,69 +46,99 @@ class Checked:
 
 
 def check_quality(
-    store: Store, database_url: str, *, as_of: date, policy: Policy, mirror: Mirror | None = None
+    store: Store,
+    database_url: str,
+    *,
+    as_of: date,
+    policy: Policy,
+    mirror: Mirror | None = None,
+    read: Iterable[tuple[str, str]] | None = None,
 ) -> Checked:
     """Judge the newest run of a day, once: a run is named by what it saw, so its verdicts stay what they are.
 
     `database_url` is the store's. `mirror` holds invoices that must be the ERP's; it is asked now, so that a day that
-    was long over when it was first run is held against what the mirror holds today. A broken expectation raises
-    nothing: `publish_run` refuses the day where policy says so; a mirror that refuses us is not asked.
+    was long over when it was first run is held against what the mirror holds today. `read` is what is read of which
+    system, and promised to be complete; whatever was ever proven when not given. A broken expectation raises nothing:
+    `publish_run` refuses the day where policy says so; a mirror that refuses us is not asked.
 
     Raises Fatal when the day was not reconciled or an expectation cannot be evaluated, Retryable when Postgres or the
     mirror is away.
     """
-    started = monotonic()
-    with store.transaction() as tx:
-        run = _run_of(tx, as_of)
+    with store.transaction() as guard:
+        # Held until everything is kept: whoever else checks this run waits, and finds it checked.
+        guard.run("lock_quality", run_id=_run_of(guard, as_of)["run_id"])
+        run = _run_of(guard, as_of)
         if run["checked_at"]:
             return Checked(run["run_id"], known=True)
-    mirrored, unasked = _mirrored(mirror)
+        return _check(store, database_url, run, _Asked(as_of, policy, mirror, read))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is to be judged, and by what."""
+
+    as_of: date
+    policy: Policy
+    mirror: Mirror | None
+    read: Iterable[tuple[str, str]] | None
+
+
+def _check(store: Store, database_url: str, run: Row, asked: _Asked) -> Checked:
+    started, policy, run_id = monotonic(), asked.policy, run["run_id"]
+    mirrored, unasked = _mirrored(asked.mirror, since=_mirrored_since(asked.as_of, policy))
     with store.transaction() as tx:
-        _measure(tx, run, as_of=as_of, policy=policy, mirrored=mirrored)
+        read = sorted(asked.read) if asked.read is not None else _proven(tx, run)
+        measure(tx, run, as_of=asked.as_of, policy=policy, mirrored=mirrored, read=read)
+        judged = {row["measure"]: row["judged"] for row in tx.rows("measures_judged", run_id=run_id)}
     measuring_s = monotonic() - started
-    day = Day(as_of, _held(run["held"]), policy.calendars.own)
-    snapshot = Snapshot(run["run_id"], as_of, run["batch_through"], run["rules_sha256"])
+    day = Day(asked.as_of, _held(run["held"]), policy.calendars.own, frozenset(system for system, _ in read))
+    snapshot = Snapshot(run_id, asked.as_of, run["batch_through"], run["rules_sha256"])
     validated = validate(database_url, snapshot, suites(policy.quality, policy.freshness, day))
     checked_at = monotonic()
     files = pages(validated.context)
-    rendered_at = monotonic()
-    checking_s, rendering_s = checked_at - started, rendered_at - checked_at
+    checking_s, rendering_s = checked_at - started, monotonic() - checked_at
     with store.transaction() as tx:
-        if _run_of(tx, as_of)["checked_at"]:
-            return Checked(run["run_id"], known=True)
-        rows = list(_rows(tx, run["run_id"], validated.judged, policy))
+        rows = list(_rows(tx, run_id, validated.judged, policy, judged))
         tx.copy_in("recon.quality_results", _RESULTS, rows)
-        tx.copy_in(
-            "recon.quality_pages",
-            ("run_id", "path", "body"),
-            [(run["run_id"], *page) for page in files.items()],
-        )
+        kept = [(run_id, *page) for page in files.items()]
+        tx.copy_in("recon.quality_pages", ("run_id", "path", "body"), kept)
         tx.run(
             "keep_quality_check",
-            run_id=run["run_id"],
+            run_id=run_id,
             checking_s=round(checking_s, 3),
             rendering_s=round(rendering_s, 3),
-            not_held=not_held(day) + unasked,
+            not_held=not_held(day) + not_read(policy.freshness, day) + unasked,
         )
         tx.run("forget_old_pages", days=policy.quality.pages_days)
     verdicts = Counter(row[_RESULTS.index("verdict")] for row in rows)
-    return Checked(run["run_id"], verdicts, checking_s, rendering_s, measuring_s)
+    return Checked(run_id, verdicts, checking_s, rendering_s, measuring_s)
 
 
 def _run_of(tx: Transaction, as_of: date) -> Row:
     found = tx.rows("run_to_check", as_of=as_of)
     if not found:
         raise Fatal(f"{as_of} was not reconciled yet")
-    tx.run("lock_quality", run_id=found[0]["run_id"])
-    return tx.rows("run_to_check", as_of=as_of)[0]
+    return found[0]
 
 
-def _mirrored(mirror: Mirror | None) -> tuple[Sequence[HeldInvoice], list[str]]:
-    """What the mirror holds, and what could not be asked: one that refuses us is told, and stops no day."""
+def _proven(tx: Transaction, run: Row) -> list[tuple[str, str]]:
+    rows = tx.rows("proven_entities", proof_through=run["proof_through"])
+    return [(row["system"], row["entity"]) for row in rows]
+
+
+def _mirrored_since(as_of: date, policy: Policy) -> date:
+    agreement = policy.quality.agreement
+    return as_of - timedelta(days=agreement.window_days + agreement.told_ahead_days)
+
+
+def _mirrored(mirror: Mirror | None, *, since: date) -> tuple[Sequence[HeldInvoice] | None, list[str]]:
+    """What the mirror holds, None when it could not be asked: one that refuses us is told, and stops no day."""
+    if mirror is None:
+        return None, ["invoices in Salesforce (nothing says where they are)"]
     try:
-        return (mirror.invoices() if mirror else []), []
+        return mirror.invoices(since=since), []
     except Fatal as refused:
-        return [], [f"invoices in Salesforce ({refused})"]
+        return None, [f"invoices in Salesforce ({refused})"]
 
 
 def _held(loaded: Mapping[str, Any]) -> frozenset[str]:
@@ -115,66 +146,35 @@ def _held(loaded: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(name for name, entity in ENTITIES.items() if loaded.get(entity.side))
 
 
-def _measure(
-    tx: Transaction, run: Row, *, as_of: date, policy: Policy, mirrored: Sequence[HeldInvoice]
-) -> None:
-    run_id, flows, drift = run["run_id"], policy.freshness.flows, policy.quality.drift
-    # Data is judged as its sources state it, whatever people ruled.
-    tx.run(
-        "see_snapshot",
-        batch=run["batch_through"],
-        rulings=0,
-        as_of=as_of,
-        rules_sha256=run["rules_sha256"],
-    )
-    tx.run("forget_measures", run_id=run_id)
-    zone = policy.calendars.entity.zone
-    tx.run(
-        "measure_behind",
-        run_id=run_id,
-        day_end=datetime.combine(as_of + timedelta(days=1), time(), tzinfo=zone),
-        proof_through=run["proof_through"],
-        flows=list(flows),
-        systems=[flow.system for flow in flows.values()],
-    )
-    tx.run("measure_held", run_id=run_id, opening_run_id=run["opening_run_id"])
-    tx.run("measure_read", run_id=run_id)
-    windows = {"as_of": as_of, "days": drift.window_days, "windows": drift.windows}
-    tx.run("create_window_facts", **windows)
-    tx.run("measure_volume", run_id=run_id, windows=drift.windows, least_rows=drift.least_rows)
-    for measure in ("measure_amounts", "measure_mix", "measure_blanks"):
-        tx.run(measure, run_id=run_id, least_rows=drift.least_rows)
-    _measure_agreement(tx, run_id, as_of=as_of, policy=policy, mirrored=mirrored)
-
-
-def _measure_agreement(
-    tx: Transaction, run_id: UUID, *, as_of: date, policy: Policy, mirrored: Sequence[HeldInvoice]
-) -> None:
-    agreement = policy.quality.agreement
-    window = {"run_id": run_id, "as_of": as_of, "window_days": agreement.window_days}
-    arrived_by = policy.calendars.own.before(as_of, agreement.bank_business_days)
-    tx.run("measure_payouts", **window, arrived_by=arrived_by)
-    tx.run("create_mirrored")
-    tx.copy_in("mirrored", ("invoice_id", "currency", "gross"), mirrored)
-    tx.run("measure_mirrored", **window)
-
-
-def _rows(tx: Transaction, run_id: UUID, judged: Sequence[Judged], policy: Policy) -> Iterator[list[Any]]:
+def _rows(
+    tx: Transaction, run_id: UUID, judged: Sequence[Judged], policy: Policy, measured: Mapping[str, int]
+) -> Iterator[list[Any]]:
+    """The verdicts as they are kept; `measured` says of how many parts of each measure anything could be told."""
     for place, one in enumerate(judged):
         expected, rule = one.expected, policy.quality.kinds[one.expected.kind]
-        blocks = policy.quality.until_mended(expected.name, expected.kind) == "block"
         observed = _observed(tx, run_id, one)
+        verdict = _verdict(one, policy, measured)
         words = {
             "unexpected": f"{one.unexpected or 0:,}",
             "checked": f"{one.checked or 0:,}",
             "observed": observed,
         }
-        verdict = "pass" if one.met else "fail" if blocks else "warn"
-        sentence = expected.holds if one.met else expected.broken.format(**words)
-        if expected.limits and one.unexpected is None:
-            sentence = f"Nothing to judge: {expected.name}."
+        sentence = expected.holds if verdict == "pass" else expected.broken.format(**words)
+        if verdict == "unjudged":
+            sentence, observed = f"Could not be judged: {expected.name}.", "too little to judge by"
         facts = [expected.suite, expected.name, place, verdict, sentence, observed, rule.owner]
         yield [run_id, *facts, one.checked, one.unexpected]
+
+
+def _verdict(one: Judged, policy: Policy, measured: Mapping[str, int]) -> str:
+    """Met, broken, or neither: where nothing was measured nobody can tell, but of freshness that is broken."""
+    expected = one.expected
+    broken = "fail" if policy.quality.until_mended(expected.name, expected.kind) == "block" else "warn"
+    if expected.limits and not measured.get(expected.limits.measure):
+        return broken if expected.kind == "fresh" else "unjudged"
+    if expected.kind == "recent" and one.observed is None:
+        return "unjudged"  # no row says of when it is
+    return "pass" if one.met else broken
 
 
 def _observed(tx: Transaction, run_id: UUID, one: Judged) -> str:

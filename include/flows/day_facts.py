@@ -23,8 +23,11 @@ from include.report import (
     BreakTotal,
     ChangeTotal,
     OpenBreak,
+    Posted,
+    PostedTotal,
     QualityVerdict,
     ReportFacts,
+    RestatedFigure,
     RestatedTotal,
     Restatement,
 )
@@ -74,10 +77,15 @@ def look_at_day(
     )
     opening = run["opening_run_id"]
     tx.run("create_day_breaks", run_id=run["run_id"], opening=opening, published_at=run["published_at"])
-    if any(scope.countries is not None for scope in scopes):
-        tx.run("place_day_breaks")
+    place_breaks(tx, scopes)
     compared = tx.rows("run_by_id", run_id=opening)[0]["as_of"] if opening else None
     return Day(run=run, policy=policy, worths=_worths(tx), compared_with=compared, link_to=link_to)
+
+
+def place_breaks(tx: Transaction, scopes: Sequence[Scope]) -> None:
+    """Say whose the breaks of the day are, where a scope asks for it."""
+    if any(scope.countries is not None for scope in scopes):
+        tx.run("place_day_breaks")
 
 
 def enter_scope(tx: Transaction, scope: Scope) -> dict[str, Any]:
@@ -116,7 +124,7 @@ def facts_of(
         applied=[AppliedTotal(**row) for row in tx.rows("report_applied", **run, **narrow)],
         ambiguous=[AmbiguousTotal(**row) for row in tx.rows("report_ambiguous", **run)],
         breaks=breaks,
-        top=[_open_break(row, rules, day.link_to) for row in top],
+        top=[_open_break(row, day) for row in top],
         aging=[AgingTotal(**row) for row in tx.rows("report_aging", **run, **narrow)],
         quarantined=[
             row["evidence"] for row in tx.rows("report_quarantined", limit=QUARANTINED_SHOWN, **run)
@@ -125,6 +133,8 @@ def facts_of(
         changes=_changes(tx, day),
         arr=_arr(tx, day, scope, narrow),
         quality=_quality(tx, day, scope),
+        not_asked=[name for row in tx.rows("quality_not_asked", **run) for name in row["not_held"]],
+        posted=_posted(tx, day, narrow),
         unrated=_unrated(day, breaks),
         rest_proven=all(one.proven for one in totals),
         restatement=restatement,
@@ -140,18 +150,30 @@ def arr_months(tx: Transaction, day: Day, scope: Scope, narrow: dict[str, Any]) 
     return [ArrMonth(**row) for row in tx.rows("report_arr_of_scope", run_id=day.run_id, **narrow)]
 
 
-def learnt_since(tx: Transaction, day: Day) -> Restatement | None:
-    """What came after the run was told and would have changed it; None when nothing did."""
+def learnt_since(tx: Transaction, day: Day, figures: Sequence[RestatedFigure]) -> Restatement | None:
+    """What came after the run was told, where it changes a figure or an open item of the day; None where it does not.
+
+    `figures` are those that differ (restate_day). What of an object only goes on, such as an invoice that is paid on a
+    later day, changes none.
+    """
+    items = [RestatedTotal(**row) for row in tx.rows("items_restated_since", run_id=day.run_id)]
+    if not figures and not items:
+        return None
     learnt = []
     for entity in ENTITIES.values():
+        names = {"table": f"canonical.{entity.name}"} | ({"day": entity.dated_on} if entity.dated_on else {})
+        params = {"batch": day.run["batch_through"], "passing": _PASSING.get(entity.name, [])}
         if entity.dated_on:
-            names = {"table": f"canonical.{entity.name}", "day": entity.dated_on}
-            params = {"batch": day.run["batch_through"], "as_of": day.as_of}
-            [found] = tx.rows_for("facts_learnt_since", names=names, **params)
-            if found["rows"]:
-                learnt.append((entity.name, found["rows"]))
-    items = [RestatedTotal(**row) for row in tx.rows("items_restated_since", run_id=day.run_id)]
-    return Restatement(learnt=learnt, items=items) if learnt or items else None
+            [found] = tx.rows_for("facts_learnt_since", names=names, as_of=day.as_of, **params)
+        else:
+            [found] = tx.rows_for("undated_facts_learnt_since", names=names, **params)
+        if found["rows"]:
+            learnt.append((entity.name, found["rows"]))
+    return Restatement(learnt=learnt, items=items, figures=figures)
+
+
+_PASSING = {"invoices": ["status"], "orders": ["status"], "subscriptions": ["status"]}
+"""Columns that say how something stands today, and nothing of the day that is told."""
 
 
 def _changes(tx: Transaction, day: Day) -> list[ChangeTotal]:
@@ -163,7 +185,14 @@ def _changes(tx: Transaction, day: Day) -> list[ChangeTotal]:
 
 def _unrated(day: Day, breaks: Sequence[BreakTotal]) -> list[str]:
     named = {one.currency for one in breaks if one.currency and one.amount_minor}
-    return sorted(named - set(day.worths["currencies"]))
+    return sorted(named - set(day.worths["rated"]))
+
+
+def _posted(tx: Transaction, day: Day, narrow: dict[str, Any]) -> Posted:
+    """What of the payments applied by rule was taken back, as far as anybody has seen until this day."""
+    days = day.policy.reporting.precision_days
+    rows = tx.rows("report_taken_back", run_id=day.run_id, as_of=day.as_of, days=days, **narrow, **day.worths)
+    return Posted(days=days, totals=[PostedTotal(**row) for row in rows])
 
 
 def _quality(tx: Transaction, day: Day, scope: Scope) -> list[QualityVerdict]:
@@ -185,7 +214,7 @@ def _worths(tx: Transaction) -> dict[str, list[Any]]:
     rates[REPORTING_CURRENCY] = Decimal(1)
     scale = exponent(REPORTING_CURRENCY)
     worths = [rate.scaleb(scale - exponent(currency)) for currency, rate in rates.items()]
-    return {"currencies": list(rates), "worths": worths}
+    return {"rated": list(rates), "worths": worths}
 
 
 def _concerns(scope: Scope, total: ControlTotal) -> bool:
@@ -208,10 +237,12 @@ def _break_total(row: Row, rules: Breaks) -> BreakTotal:
     return BreakTotal(name=name_of(row["code"], rules), holds_payment=held, **row)
 
 
-def _open_break(row: Row, rules: Breaks, link_to: str) -> OpenBreak:
-    facts = {name: value for name, value in row.items() if name != "break_id"}
-    link = f"{link_to}{row['break_id']}" if link_to else ""
-    return OpenBreak(name=name_of(row["code"], rules), link=link, **facts)
+def _open_break(row: Row, day: Day) -> OpenBreak:
+    facts = {name: value for name, value in row.items() if name not in {"break_id", "lives"}}
+    # A past day's break may never have been one of the days people followed: then its day is what can be looked at.
+    to = f"breaks/{row['break_id']}" if row["lives"] else f"reports/{day.as_of}"
+    link = f"{day.link_to.removesuffix('breaks/')}{to}" if day.link_to else ""
+    return OpenBreak(name=name_of(row["code"], day.policy.breaks), link=link, **facts)
 
 
 def name_of(code: str, rules: Breaks) -> str:

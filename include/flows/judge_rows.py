@@ -19,14 +19,27 @@ def judge_rows(source: Source, entity: Entity, records: Sequence[Row]) -> tuple[
         for position, found in failures_of(entity.name, rows).items()
         if not records[position]["gone"]
     }
+    read: set[tuple[str, int]] = (
+        set()
+    )  # ids of which a statement before could be read; in a live system, of its page
     for position, record in enumerate(records):
         if record["gone"]:
             continue
+        statement = (record["native_id"], 0 if source.states_once else record["pull_id"])
         if record["damage"]:
             failures[position] = [Failure("", record["damage"], "")]
-        elif record["stated_in"] and not entity.repeats:
+        # What nobody could read before was not stated yet: the first statement that can be read counts.
+        elif _is_repeated(record, entity) and (
+            position in failures or record["stood_in"] or statement in read
+        ):
             failures.setdefault(position, []).insert(0, _duplicate(record, source.column(entity.name, "id")))
+        if position not in failures:
+            read.add(statement)
     return rows, failures
+
+
+def _is_repeated(record: Row, entity: Entity) -> bool:
+    return bool(record["stated_in"]) and not entity.repeats
 
 
 def _duplicate(record: Row, key: str) -> Failure:

@@ -66,13 +66,19 @@ def _land(tx: Transaction, source: Source, entity: Entity, pulls: list[int]) -> 
         failures = {
             i: found for i, found in failures.items() if i > _stated_well(records[i]["native_id"], good, gone)
         }
-        ids = sorted({record["native_id"] for record in records})
-        tx.run("release_restated", system=source.system, entity=entity.name, native_ids=ids, batch=batch)
+    # Of a file, only what can be read now takes the place of what could not; every row of it stays accounted for.
+    restated = good if source.states_once else {record["native_id"] for record in records}
+    where = {"system": source.system, "entity": entity.name, "batch": batch}
+    tx.run("release_restated", native_ids=sorted(restated), **where)
     write_good(tx, entity, batch, [(records[i], rows[i]) for i in good.values()])
     ended = [native_id for native_id, i in gone.items() if i > good.get(native_id, -1)]
     tx.run_for("end_gone", names={"table": f"canonical.{entity.name}"}, native_ids=ended, batch=batch)
     bad = {_version(records[i]): (records[i], rows[i], found) for i, found in sorted(failures.items())}
     write_quarantine(tx, entity, batch, bad.values())
+    outdated = [_version(records[i]) for i in failures if i < good.get(records[i]["native_id"], -1)]
+    if outdated:
+        ids, versions = (list(column) for column in zip(*outdated, strict=True))
+        tx.run("release_outdated", native_ids=ids, versions=versions, **where)
     tx.run_for("mark_landed", names={"table": f"canonical.{entity.name}"}, pulls=pulls, batch=batch)
     complaints = [f"{record['place']}: {'; '.join(map(str, found))}" for record, _, found in bad.values()]
     return Landed(len(good), len(bad), complaints)

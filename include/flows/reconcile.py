@@ -97,41 +97,48 @@ def reconcile(
     Retryable when the database is away.
     """
     with store.transaction() as tx:
-        snapshot = tx.rows("take_snapshot", as_of=as_of, known_by=known_by)[0]
-        known = {"batch": snapshot["batch_through"], "rulings": snapshot["rulings_through"]}
-        see(tx, policy, **known, as_of=as_of)
-        for step in ("create_unread_rows", "fill_unread_rows", "analyse_unread_rows"):
-            tx.run(step)
-        quarantine = tx.rows("quarantined_rows")
-        unproven = [
-            row
-            for row in tx.rows("latest_proofs", proof_through=snapshot["proof_through"])
-            if not row["proven"]
-        ]
-        opening = next(iter(tx.rows("opening_run", as_of=as_of, batch=snapshot["batch_through"])), None)
-        inputs = _inputs(tx, quarantine, unproven, opening)
-        run_id = certificates.run_id(
-            as_of=as_of.isoformat(), inputs=inputs, rules_sha256=policy.sha256, code_sha256=code_sha256()
-        )
-        seen = Seen(run_id=run_id, as_of=as_of, opening=opening, buckets=buckets, **known)
-        _open(tx, seen, snapshot["proof_through"], policy)
-        judge = _Judge(policy.breaks, as_of, rates_of_the_day(tx))
-        for recon in RECONS:
-            _keep_breaks(tx, seen, recon(tx, seen, policy), judge)
-        totals = total_controls(tx, seen, quarantine)
-        quality = (
-            flag_quality.quarantined(quarantine),
-            flag_quality.unknown_statuses(tx),
-            flag_quality.unproven_sources(unproven),
-            check_rates(tx, as_of=as_of),
-        )
-        _keep_breaks(tx, seen, chain.from_iterable(quality), judge)
-        _copy(tx, "recon.control_totals", _total_rows(run_id, totals))
-        _copy_in_portions(tx, "recon.open_invoices", _open_rows(seen, tx.stream("open_invoices")))
-        _keep_breaks(tx, seen, prove_run(tx, seen, policy, proof_through=snapshot["proof_through"]), judge)
-        certificate = _certify(tx, run_id, seen, policy, inputs)
-        breaks = tx.rows("count_breaks", run_id=run_id)[0]["breaks"]
-        proven = not unproven and all(proof.holds for proof in proofs_of(tx, seen))
+        [snapshot] = tx.rows("take_snapshot", as_of=as_of, known_by=known_by)
+        return compute(tx, snapshot, as_of=as_of, policy=policy, buckets=buckets)
+
+
+def compute(tx: Transaction, snapshot: Row, *, as_of: date, policy: Policy, buckets: int = 0) -> RunSummary:
+    """Compute the run of a day, and keep it with the transaction.
+
+    `snapshot`: batch_through, proof_through, rulings_through.
+    """
+    known = {"batch": snapshot["batch_through"], "rulings": snapshot["rulings_through"]}
+    see(tx, policy, **known, as_of=as_of)
+    for step in ("create_unread_rows", "fill_unread_rows", "analyse_unread_rows"):
+        tx.run(step)
+    quarantine = tx.rows("quarantined_rows")
+    unproven = [
+        row for row in tx.rows("latest_proofs", proof_through=snapshot["proof_through"]) if not row["proven"]
+    ]
+    found = tx.rows("opening_run", as_of=as_of, batch=snapshot["batch_through"])
+    opening = found[0] if found else None
+    inputs = _inputs(tx, quarantine, unproven, opening)
+    run_id = certificates.run_id(
+        as_of=as_of.isoformat(), inputs=inputs, rules_sha256=policy.sha256, code_sha256=code_sha256()
+    )
+    seen = Seen(run_id=run_id, as_of=as_of, opening=opening, buckets=buckets, **known)
+    _open(tx, seen, snapshot["proof_through"], policy)
+    judge = _Judge(policy.breaks, as_of, rates_of_the_day(tx))
+    for recon in RECONS:
+        _keep_breaks(tx, seen, recon(tx, seen, policy), judge)
+    totals = total_controls(tx, seen, quarantine)
+    quality = (
+        flag_quality.quarantined(quarantine),
+        flag_quality.unknown_statuses(tx),
+        flag_quality.unproven_sources(unproven),
+        check_rates(tx, as_of=as_of),
+    )
+    _keep_breaks(tx, seen, chain.from_iterable(quality), judge)
+    _copy(tx, "recon.control_totals", _total_rows(run_id, totals))
+    _copy_in_portions(tx, "recon.open_invoices", _open_rows(seen, tx.stream("open_invoices")))
+    _keep_breaks(tx, seen, prove_run(tx, seen, policy, proof_through=snapshot["proof_through"]), judge)
+    certificate = _certify(tx, run_id, seen, policy, inputs)
+    breaks = tx.rows("count_breaks", run_id=run_id)[0]["breaks"]
+    proven = not unproven and all(proof.holds for proof in proofs_of(tx, seen))
     return RunSummary(run_id, as_of, breaks, proven, certificate["certificate_sha256"])
 
 

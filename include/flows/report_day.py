@@ -12,6 +12,7 @@ from uuid import UUID
 from include.domain.recipients import HOME_LOCALE, Recipient, Scope
 from include.flows.day_facts import Day, facts_of, learnt_since, look_at_day
 from include.flows.report_files import Files
+from include.flows.restate_day import restated_figures
 from include.flows.send_mailings import Mails, keep_mailings, send_mailings
 from include.policy import Policy
 from include.ports import Postman, Rejected, Report, Store, Transaction
@@ -45,10 +46,11 @@ def report_day(
     sends again under the same Message-ID. Raises Fatal when no run of the day is published, and what sending raises.
     """
     mailed = not past or policy.reporting.mail_past_days
+    figures = restated_figures(store, as_of=as_of, policy=policy) if past else []
     with store.transaction() as tx:
         scopes = [one.scope for one in recipients] if mailed else []
         day = look_at_day(tx, as_of=as_of, policy=policy, scopes=scopes, link_to=link_to)
-        restatement = learnt_since(tx, day) if past else None
+        restatement = learnt_since(tx, day, figures) if past else None
         reports = _Reports(tx, day, restatement)
         mails = Mails(day.run_id, "restated" if restatement else "daily")
         _keep(tx, day, reports)
@@ -104,7 +106,8 @@ def _keep(tx: Transaction, day: Day, reports: _Reports) -> None:
     if not tx.rows("report_is_kept", run_id=day.run_id):
         tx.run("keep_report", **stored(day, reports.as_known_then()))
     if reports.restated:
-        tx.run("keep_edition", edition="restated", **stored(day, reports.of(Scope(), HOME_LOCALE)))
+        told = stored(day, reports.of(Scope(), HOME_LOCALE))
+        tx.run("keep_edition", edition="restated", since=None, until=None, **told)
 
 
 def stored(day: Day, report: Report) -> dict[str, object]:

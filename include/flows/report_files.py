@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
+from datetime import date
 from typing import Any
 
 from include.domain.breaks import REPORTING_CURRENCY
@@ -56,15 +57,16 @@ _ARR = (
 class Files:
     """What is attached to the mails of a day; each part of the books makes one workbook, however many get it."""
 
-    def __init__(self, day: Day, *, edition: str = "tie-out") -> None:
-        self._day, self._edition = day, edition
+    def __init__(self, day: Day, *, edition: str = "tie-out", of_day: date | None = None) -> None:
+        """`of_day` is the day the files are named after, else the day itself."""
+        self._day, self._edition, self._of_day = day, edition, of_day or day.as_of
         self._books: dict[Scope, bytes] = {}
 
     def of(self, tx: Transaction, scope: Scope, html: str) -> dict[str, bytes]:
         """File name -> content."""
         if scope not in self._books:
             self._books[scope] = self._book(tx, scope)
-        name = f"{self._day.as_of}-{self._edition}"
+        name = f"{self._of_day}-{self._edition}"
         return {f"{name}.xlsx": self._books[scope], f"{name}.html": html.encode()}
 
     def _book(self, tx: Transaction, scope: Scope) -> bytes:
@@ -78,11 +80,19 @@ def workbook_of(tx: Transaction, day: Day, facts: ReportFacts) -> bytes:
     """Breaks, matches, control totals, ageing and the ARR bridge, for the part of the books that `facts` are of."""
     narrow = enter_scope(tx, facts.scope)
     run = {"run_id": day.run_id}
-    most = day.policy.reporting.matches_attached_max
+    most, most_breaks = (
+        day.policy.reporting.matches_attached_max,
+        day.policy.reporting.breaks_attached_max,
+    )
     matches = tx.rows("count_workbook_matches", **run, **narrow)[0]["matches"]
     invoices = sum(one.invoices for one in facts.aging)
     sheets = [
-        Sheet("Breaks", _BREAKS, _named(tx.stream("workbook_breaks", **run), day)),
+        Sheet(
+            "Breaks",
+            _BREAKS,
+            _named(tx.stream("workbook_breaks", limit=most_breaks, **run), day),
+            _cut(sum(one.breaks for one in facts.breaks), most_breaks, day),
+        ),
         Sheet(
             "Matches",
             _MATCHES,

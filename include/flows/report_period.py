@@ -1,27 +1,23 @@
-"""Tells finance what a week or a month came to, on its last business day; keeps each edition and mails it once."""
+"""Tells finance what a week or a month came to, once it is over; keeps each edition and mails it once.
+
+Weeks run from Monday to Sunday and months from the first day to the last, so that nothing is in none of them. An
+edition goes out with the first day that is published at or after the period's last one.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 
-from include.domain.periods import Period, periods_ending
+from include.domain.periods import Period, periods_over
 from include.domain.recipients import HOME_LOCALE, Recipient, Scope
-from include.flows.day_facts import HELD_FAMILY, Day, look_at_day, name_of
+from include.flows.day_facts import look_at_day, place_breaks
+from include.flows.period_facts import period_facts
 from include.flows.report_day import stored
 from include.flows.report_files import Files
 from include.flows.send_mailings import Mails, keep_mailings, send_mailings
 from include.policy import Policy
-from include.ports import Postman, Report, Store, Transaction
-from include.report.period_facts import (
-    Baseline,
-    Cause,
-    DayPoint,
-    Deals,
-    PeriodFacts,
-    Received,
-    Resolved,
-)
+from include.ports import Postman, Rejected, Report, Retryable, Store
 from include.report.render_period import render_period
 
 
@@ -31,6 +27,15 @@ class Told:
 
     edition: str
     mailed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """An edition that is rendered and kept, and waits to be sent."""
+
+    period: Period
+    mails: Mails
+    files: Files
 
 
 def report_periods(
@@ -43,78 +48,65 @@ def report_periods(
     past: bool = False,
     link_to: str = "",
 ) -> list[Told]:
-    """Report the week and the month that end with this day, those that do; to those who see the whole of the books.
+    """Report the week and the month that are over and that no published day before this one could tell.
 
-    `past`: the day is told after the fact. Raises Fatal when no run of the day is published, and what sending raises.
+    `past`: the day is told after the fact. All that is due is kept before any of it is sent, and one that cannot be
+    sent keeps no other waiting. Raises Fatal when no run of the day is published, and what sending raises, at the end.
     """
-    everybody = [one for one in recipients if one.scope.whole]
-    told = []
-    for period in periods_ending(as_of, calendar=policy.calendars.own):
-        mailed = not past or policy.reporting.mail_past_days
-        with store.transaction() as tx:
-            day = look_at_day(tx, as_of=as_of, policy=policy, link_to=link_to)
-            mails = Mails(day.run_id, period.edition)
-            made = _Editions(period_facts(tx, day, period))
-            tx.run("keep_edition", edition=period.edition, **stored(day, made.of(Scope(), HOME_LOCALE)))
-            if mailed:
-                keep_mailings(tx, mails, everybody, made.of)
-        files = Files(day, edition=period.edition.replace("_", "-"))
-        sent = send_mailings(store, postman, mails, recipients=everybody, attach=files.of) if mailed else []
-        told.append(Told(period.edition, tuple(sent)))
+    mailed = recipients if not past or policy.reporting.mail_past_days else []
+    kept = [
+        _keep(store, period, as_of=as_of, recipients=mailed, policy=policy, link_to=link_to)
+        for period in _due(store, as_of)
+    ]
+    told, stops = [], []
+    for one in kept:
+        sent: list[str] = []
+        try:
+            sent = send_mailings(store, postman, one.mails, recipients=mailed, attach=one.files.of)
+        except (Retryable, Rejected) as stop:
+            stops.append(stop)
+        told.append(Told(one.period.edition, tuple(sent)))
+    if stops:
+        kind = Retryable if any(isinstance(stop, Retryable) for stop in stops) else Rejected
+        raise kind("; ".join(str(stop) for stop in stops)) from stops[0]
     return told
 
 
-def period_facts(tx: Transaction, day: Day, period: Period) -> PeriodFacts:
-    """What the period came to, as the run of its last day saw it."""
-    policy, span = day.policy, {"since": period.since, "until": period.until}
-    held = [code for code, one in policy.breaks.codes.items() if one.family == HELD_FAMILY]
-    days = tx.rows("period_days", held_codes=held, **span)
-    causes = tx.rows("period_causes", limit=policy.reporting.causes_shown, **span)
-    zone = str(policy.calendars.entity.zone)
-    [deals] = tx.rows("period_deals", **span)
-    return PeriodFacts(
-        edition=period.edition,
-        run_id=day.run_id,
-        certificate_sha256=day.run["certificate_sha256"],
-        since=period.since,
-        until=period.until,
-        days=[DayPoint(**{name: row[name] for name in row if name != "run_id"}) for row in days],
-        causes=[Cause(name=name_of(row["code"], policy.breaks), **row) for row in causes],
-        resolved=[Resolved(**row) for row in tx.rows("period_resolved", zone=zone, **span)],
-        received=[Received(**row) for row in tx.rows("period_payments", run_id=day.run_id, **span)],
-        deals=Deals(
-            won=deals["won"],
-            invoiced=deals["invoiced"],
-            median_days=_decimal(deals["median_days"]),
-            mean_days=_decimal(deals["mean_days"]),
-        ),
-        baseline=_baseline(policy),
-    )
+def _due(store: Store, as_of: date) -> list[Period]:
+    due = []
+    with store.transaction() as tx:
+        for period in periods_over(as_of):
+            span = {"since": period.since, "until": period.until}
+            [found] = tx.rows("edition_is_due", edition=period.edition, as_of=as_of, **span)
+            if found["due"]:
+                due.append(period)
+    return due
 
 
-class _Editions:
-    """The edition of a period, rendered once in each locale."""
+def _keep(
+    store: Store,
+    period: Period,
+    *,
+    as_of: date,
+    recipients: Sequence[Recipient],
+    policy: Policy,
+    link_to: str,
+) -> _Kept:
+    """Render the edition for everybody, each part of the books once in each locale, and keep it."""
+    made: dict[tuple[Scope, str], Report] = {}
+    with store.transaction() as tx:
+        day = look_at_day(tx, as_of=as_of, policy=policy, link_to=link_to)
+        tx.run("add_period_breaks", since=period.since, until=period.until)
+        place_breaks(tx, [one.scope for one in recipients])
 
-    def __init__(self, facts: PeriodFacts) -> None:
-        self._facts = facts
-        self._made: dict[str, Report] = {}
+        def of(scope: Scope, locale: str) -> Report:
+            with suppress(KeyError):
+                return made[scope, locale]
+            made[scope, locale] = render_period(period_facts(tx, day, period, scope=scope, locale=locale))
+            return made[scope, locale]
 
-    def of(self, _: Scope, locale: str) -> Report:
-        if locale not in self._made:
-            self._made[locale] = render_period(replace(self._facts, locale=locale))
-        return self._made[locale]
-
-
-def _baseline(policy: Policy) -> Baseline:
-    before, claims = policy.reporting.baseline, policy.reporting.claims
-    return Baseline(
-        minutes_per_payment=before.minutes_per_payment,
-        minutes_per_write_off=before.minutes_per_write_off,
-        won_to_invoice_days=before.won_to_invoice_days,
-        manual_work_claim=claims.manual_work_saved,
-        won_to_invoice_claim=claims.won_to_invoice_saved,
-    )
-
-
-def _decimal(value: float | Decimal | None) -> Decimal | None:
-    return None if value is None else Decimal(str(value))
+        span = {"since": period.since, "until": period.until}
+        tx.run("keep_edition", edition=period.edition, **stored(day, of(Scope(), HOME_LOCALE)), **span)
+        mails = Mails(day.run_id, period.edition)
+        keep_mailings(tx, mails, recipients, of)
+    return _Kept(period, mails, Files(day, edition=period.edition.replace("_", "-"), of_day=period.until))

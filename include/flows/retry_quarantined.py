@@ -1,6 +1,7 @@
 """Reads rows in quarantine again once what reads them has changed: a rule, a field, the words of a system."""
 
 from dataclasses import asdict
+from operator import itemgetter
 
 from include.domain.entities import ENTITIES, Entity
 from include.flows.judge_rows import judge_rows
@@ -42,7 +43,8 @@ def retry_quarantined(source: Source, store: Store, *, entity: str, reading: str
 
 
 def _retry(tx: Transaction, source: Source, entity: Entity, records: list[Row]) -> int:
-    """How many of the records can be read now."""
+    """How many of the records can be read now; of two statements of one id, the first."""
+    records = sorted(records, key=itemgetter("seq"))
     rows, failures = judge_rows(source, entity, records)
     changed = [
         i

@@ -23,7 +23,11 @@ from include.ports import (
 log = logging.getLogger(__name__)
 
 AWAY_AFTER = 2
-"""So many recipients in a row whose mail did not even begin: the server is away, the rest waits for the next try."""
+"""So many recipients in a row of whom nobody can say that they have their mail: the server is away, or too slow for
+everybody; the rest waits for the next try."""
+
+LOST_MAX = 2
+"""So often a mail of which nobody knows whether it arrived is sent: once, and once more. Then a person asks."""
 
 Attach = Callable[[Transaction, Scope, str], dict[str, bytes]]
 """Scope and HTML of a mail -> what is attached to it."""
@@ -80,24 +84,23 @@ def send_mailings(
     """Send what was kept for these recipients and is not sent yet; the addresses that got theirs now.
 
     Everybody is tried before anything is raised: Retryable when somebody's mail must be tried again, also when its fate
-    is unknown (it goes out again under its Message-ID, which mail readers fold), Rejected when the server will not take
-    somebody's. Fatal at once when it takes nobody's.
+    is unknown for the first time (it goes out once more under its Message-ID, which mail readers fold), Rejected when
+    the server will not take somebody's, or nobody knows a second time whether it came. Fatal at once when it takes
+    nobody's.
     """
     with store.transaction() as tx:
         addressed = [one.mailbox for one in recipients]
-        waiting = [
-            row["recipient"] for row in tx.rows("mailings_to_send", recipients=addressed, **mails.params)
-        ]
+        waiting = tx.rows("mailings_to_send", recipients=addressed, **mails.params)
     sent: list[str] = []
     stops: list[Stop] = []
     away = 0
-    for mailbox in waiting:
+    for row in waiting:
         if away == AWAY_AFTER:
             break
-        stop = _send_one(store, postman, mails, mailbox, attach)
-        away = away + 1 if isinstance(stop, Retryable) else 0
+        stop = _send_one(store, postman, mails, row["recipient"], attach) if row["lost"] < LOST_MAX else _ASK
+        away = away + 1 if isinstance(stop, Retryable | Uncertain) else 0
         if stop is None:
-            sent.append(mailbox)
+            sent.append(row["recipient"])
         else:
             stops.append(stop)
         if isinstance(stop, Fatal):
@@ -106,28 +109,34 @@ def send_mailings(
     return sent
 
 
+_ASK = Rejected(
+    "mail: sent twice, and never confirmed; ask whether it came, and if not pass it on from Tie-out, Reports"
+)
+
+
 def _send_one(store: Store, postman: Postman, mails: Mails, mailbox: str, attach: Attach) -> Stop | None:
-    """Try one mail, and record what came of it; None when it is sent, now or by somebody else meanwhile."""
+    """Try one mail, and record what came of it; None when it is sent, now or by somebody else meanwhile.
+
+    It is made before it counts as tried: a database that goes away meanwhile has lost nothing.
+    """
+    made: Report | Rejected
+    try:
+        with store.transaction() as tx:
+            [kept] = tx.rows("claim_mailing", recipient=mailbox, **mails.params)
+            made = _report(tx, kept, _Mail(mails, mailbox, attach))
+    except Stop as stopped:
+        return stopped
+    except Exception as error:  # noqa: BLE001 - whatever it is, it keeps nobody else's mail from being made
+        made = _unmade(error)
     with store.transaction() as tx:
         if not tx.run("begin_mailing", recipient=mailbox, **mails.params):
             return None
-    try:
-        with store.transaction() as tx:
-            kept = tx.rows("claim_mailing", recipient=mailbox, **mails.params)[0]
-            if kept["state"] == "sent":
-                return None
-            stop = _handed_over(tx, postman, kept, _Mail(mails, mailbox, attach))
-            _record(tx, mails, mailbox, kept, stop)
-    except _Unmade as failed:
-        # The transaction may be lost with it. What keeps one mail from being made keeps nobody else's.
-        log.exception("a mail could not be made or sent")
-        unmade = Rejected(f"mail: it could not be made or sent ({failed}); see the task's log")
-        with store.transaction() as tx:
-            kept = tx.rows("claim_mailing", recipient=mailbox, **mails.params)[0]
-            if kept["state"] == "sent":
-                return None
-            _record(tx, mails, mailbox, kept, unmade)
-        return unmade
+    with store.transaction() as tx:
+        [kept] = tx.rows("claim_mailing", recipient=mailbox, **mails.params)
+        if kept["state"] == "sent":
+            return None
+        stop = made if isinstance(made, Rejected) else _handed_over(postman, made, kept["address"])
+        _record(tx, mails, mailbox, kept, stop)
     return stop
 
 
@@ -138,8 +147,10 @@ def _record(tx: Transaction, mails: Mails, mailbox: str, kept: Row, stop: Stop |
     tx.run("record_mail_attempt", attempt=kept["attempts"], outcome=outcome, **end)
 
 
-class _Unmade(Exception):
-    """Nothing that was foreseen stopped a mail before it was handed over; names the error."""
+def _unmade(error: Exception) -> Rejected:
+    """What keeps one mail from being made keeps nobody else's."""
+    log.error("a mail could not be made or sent", exc_info=error)
+    return Rejected(f"mail: it could not be made or sent ({type(error).__name__}); see the task's log")
 
 
 @dataclass(frozen=True)
@@ -149,13 +160,13 @@ class _Mail:
     attach: Attach
 
 
-def _handed_over(tx: Transaction, postman: Postman, kept: Row, mail: _Mail) -> Stop | None:
+def _handed_over(postman: Postman, report: Report, address: str) -> Stop | None:
     try:
-        postman.send(_report(tx, kept, mail), to=[kept["address"]])
+        postman.send(report, to=[address])
     except (Retryable, Rejected, Uncertain, Fatal) as stop:
         return stop
-    except Exception as error:
-        raise _Unmade(type(error).__name__) from error
+    except Exception as error:  # noqa: BLE001 - the same
+        return _unmade(error)
     return None
 
 

@@ -56,6 +56,11 @@ class Drift(Strict):
     amount_percent: int
     mix_percent: int
     blank_points: int
+    day_weeks: int = Field(gt=3)
+    day_least_facts: int
+    day_least_amounts: int
+    day_volume_percent: int
+    day_amount_percent: int
 
 
 class Agreement(Strict):
@@ -63,6 +68,7 @@ class Agreement(Strict):
 
     window_days: int
     bank_business_days: int
+    told_ahead_days: int
 
 
 class Quality(Strict):

@@ -1,5 +1,7 @@
 """What the reports say beyond the day's figures: the shape of reporting.yaml."""
 
+from typing import Annotated
+
 from pydantic import Field, PositiveInt
 
 from include.policy.strict import Strict
@@ -27,5 +29,8 @@ class Reporting(Strict):
     breaks_shown: PositiveInt
     causes_shown: PositiveInt
     matches_attached_max: PositiveInt
+    breaks_attached_max: int = Field(gt=0, lt=1_000_000)
+    precision_days: PositiveInt
+    entities: dict[str, frozenset[Annotated[str, Field(pattern="^[A-Z]{2}$")]]]
     baseline: Baseline
     claims: Claims

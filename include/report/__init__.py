@@ -8,8 +8,11 @@ from include.report.facts import (
     BreakTotal,
     ChangeTotal,
     OpenBreak,
+    Posted,
+    PostedTotal,
     QualityVerdict,
     ReportFacts,
+    RestatedFigure,
     RestatedTotal,
     Restatement,
 )
@@ -22,8 +25,11 @@ __all__ = [
     "BreakTotal",
     "ChangeTotal",
     "OpenBreak",
+    "Posted",
+    "PostedTotal",
     "QualityVerdict",
     "ReportFacts",
+    "RestatedFigure",
     "RestatedTotal",
     "Restatement",
 ]

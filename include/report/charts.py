@@ -46,7 +46,10 @@ class Bar:
 
 
 def shares(rows: Sequence[tuple[str, Sequence[float]]], names: Sequence[str], *, alt: str) -> Chart:
-    """A bar of 100 % a row, cut into `names`: by shade and hatching, each row's values from the first name on."""
+    """A bar of 100 % a row, cut into `names`: by shade and hatching, each row's values from the first name on.
+
+    The first BARS_SHOWN rows are drawn; whoever says more in `alt` says that.
+    """
     shown = rows[:BARS_SHOWN]
     figure, axes = _canvas(0.85 + 0.34 * len(shown))
     for place, (_, values) in enumerate(reversed(shown)):

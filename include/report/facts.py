@@ -64,6 +64,30 @@ class ChangeTotal:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PostedTotal:
+    """Payments of one currency that were applied by rule, and those whose application was taken back since.
+
+    Their worth is in SGD minor units, None where no rate is known.
+    """
+
+    currency: str
+    payments: int
+    amount_minor: int
+    taken_back: int
+    taken_back_minor: int
+    worth_minor: int | None = None
+    taken_back_worth_minor: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Posted:
+    """What was applied by rule in the last `days`, as far as it stands."""
+
+    days: int
+    totals: Sequence[PostedTotal]
+
+
+@dataclass(frozen=True, kw_only=True)
 class AmbiguousTotal:
     """Payments held as ambiguous, by the number of invoices each could be for: 0, 1, or 2 for several."""
 
@@ -102,7 +126,7 @@ class ArrMonth:
 
 @dataclass(frozen=True, kw_only=True)
 class QualityVerdict:
-    """What came of one expectation: `pass`, `warn` (published all the same) or `fail`."""
+    """What came of one expectation: `pass`, `warn` (published all the same), `fail`; `unjudged`: nobody knows."""
 
     suite: str
     expectation: str
@@ -125,11 +149,24 @@ class RestatedTotal:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RestatedFigure:
+    """A figure of the day that is another with what came since: how many, and how much in minor units."""
+
+    what: str
+    currency: str
+    was: int
+    now: int
+    was_minor: int
+    now_minor: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Restatement:
-    """What was learnt of a day after it was told: facts by entity, and the items they changed."""
+    """What was learnt of a day after it was told: facts by entity, the items they changed, and the day's figures."""
 
     learnt: Sequence[tuple[str, int]]
     items: Sequence[RestatedTotal]
+    figures: Sequence[RestatedFigure] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +174,8 @@ class ReportFacts:
     """One run, as far as `scope` goes. `top` and `quarantined` are the first of many; the totals count all.
 
     `compared_with` is the day the run opens with, None on a first day. `rest_proven`: so are the totals that are not
-    shown. `unrated`: currencies in which something is open and that no rate values.
+    shown. `unrated`: currencies in which something is open and that no rate values. `not_asked`: what nothing is held
+    or shown of, so that no expectation of it could be asked.
     """
 
     run_id: UUID
@@ -154,6 +192,8 @@ class ReportFacts:
     changes: Sequence[ChangeTotal] = ()
     arr: Sequence[ArrMonth] = ()
     quality: Sequence[QualityVerdict] = ()
+    not_asked: Sequence[str] = ()
+    posted: Posted | None = None
     unrated: Sequence[str] = ()
     rest_proven: bool = True
     restatement: Restatement | None = None

@@ -53,6 +53,10 @@ class Figures:
         whole, rest = divmod(abs(tenths), 10)
         return f"{MINUS if tenths < 0 else ''}{self.number(whole)}{get_decimal_symbol(self.locale)}{rest}"
 
+    def hundredths(self, hundredths: int) -> str:
+        """Hundredths as a number with two decimals: 1025 -> "10.25"."""
+        return self._signed(hundredths, 2)
+
     def _signed(self, minor: int, decimals: int) -> str:
         with localcontext() as context:
             context.prec = DIGITS_MAX

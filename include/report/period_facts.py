@@ -1,12 +1,12 @@
 """What the report of a week or a month says."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
-from include.domain.recipients import HOME_LOCALE
+from include.domain.recipients import HOME_LOCALE, Scope
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,23 +44,33 @@ class Resolved:
 
 @dataclass(frozen=True, kw_only=True)
 class Received:
-    """Payments of the period in one currency, and those of them that were applied without a person."""
+    """Payments of the period in one currency, and those of them that were applied without a person.
+
+    Their worth is in SGD minor units, None where no rate is known.
+    """
 
     currency: str
     received: int
     received_minor: int
     applied: int
     applied_minor: int
+    received_worth_minor: int | None = None
+    applied_worth_minor: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Deals:
-    """Deals won in the period, those with an invoice, and the days from one to the other."""
+    """Deals won in the period, those with an invoice, and the days from one to the other.
+
+    `least_mean_days` counts those that wait with the days they waited so far: the mean will be no less.
+    """
 
     won: int
     invoiced: int
     median_days: Decimal | None
     mean_days: Decimal | None
+    least_mean_days: Decimal | None = None
+    longest_waiting_days: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,17 +86,19 @@ class Baseline:
 
 @dataclass(frozen=True, kw_only=True)
 class PeriodFacts:
-    """A `weekly` or `month_end` edition up to `until`, told with the run of that day."""
+    """A `weekly` or `month_end` edition from `since` to `until`, told with the run of `told_with`, for one `scope`."""
 
     edition: str
     run_id: UUID
     certificate_sha256: str
     since: date
     until: date
+    told_with: date
     days: Sequence[DayPoint]
     causes: Sequence[Cause]
     resolved: Sequence[Resolved]
     received: Sequence[Received]
     deals: Deals
     baseline: Baseline
+    scope: Scope = field(default_factory=Scope)
     locale: str = HOME_LOCALE

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from include.report import words
-from include.report.charts import Bar, Chart, shares, waterfall
+from include.report.charts import BARS_SHOWN, Bar, Chart, shares, waterfall
 from include.report.facts import AgingTotal, ArrMonth
 from include.report.figures import Figures
 
@@ -25,7 +25,13 @@ def aging_chart(found: Sequence[AgingTotal], shown: Figures) -> Chart | None:
             told.append(f"{currency}: {', '.join(parts)}")
     if not rows:
         return None
-    return shares(rows, list(words.BUCKETS.values()), alt=f"Share of open money by age. {'. '.join(told)}.")
+    left = (
+        f" The first {BARS_SHOWN} of {len(rows)} currencies; all are in the table."
+        if len(rows) > BARS_SHOWN
+        else ""
+    )
+    alt = f"Share of open money by age. {'. '.join(told[:BARS_SHOWN])}.{left}"
+    return shares(rows, list(words.BUCKETS.values()), alt=alt)
 
 
 def arr_chart(months: Sequence[ArrMonth], shown: Figures) -> Chart | None:

@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated
 
 from babel import Locale, UnknownLocaleError
@@ -44,17 +46,21 @@ class _Stated(BaseModel):
     address: Annotated[str, AfterValidator(_address)]
     currencies: Annotated[frozenset[Currency] | None, Field(min_length=1)] = None
     countries: Annotated[frozenset[Country] | None, Field(min_length=1)] = None
+    entities: Annotated[frozenset[str] | None, Field(min_length=1)] = None
     locale: Annotated[str, AfterValidator(_locale)] = HOME_LOCALE
 
 
 _LIST = TypeAdapter(list[_Stated])
 
 
-def read_recipients(stated: str) -> list[Recipient]:
+def read_recipients(
+    stated: str, *, entities: Mapping[str, frozenset[str]] = MappingProxyType({})
+) -> list[Recipient]:
     """`a@example.com, b@example.com`, or a JSON list such as
     `[{"address": "c@example.com", "currencies": ["EUR"], "countries": ["DE", "AT"], "locale": "de_DE"}]`.
 
-    Raises Fatal when nobody is named, somebody is named twice, or it says what cannot be read.
+    `entities` may be named instead of their countries (policy/reporting.yaml). Raises Fatal when nobody is named,
+    somebody is named twice, or it says what cannot be read.
     """
     try:
         written = json.loads(stated) if stated.lstrip().startswith("[") else _addresses(stated)
@@ -63,14 +69,19 @@ def read_recipients(stated: str) -> list[Recipient]:
         raise Fatal(f"{_WHERE}: {_without_input(error)}") from None
     if not told:
         raise Fatal(f"{_WHERE} is empty; set it to addresses separated by commas, or to a JSON list")
-    recipients = [_recipient(one) for one in told]
+    recipients = [_recipient(one, entities) for one in told]
     if len({one.mailbox for one in recipients}) < len(recipients):
         raise Fatal(f"{_WHERE} names an address twice; give each its whole scope once")
     return recipients
 
 
-def _recipient(one: _Stated) -> Recipient:
-    scope = Scope(currencies=one.currencies, countries=one.countries)
+def _recipient(one: _Stated, entities: Mapping[str, frozenset[str]]) -> Recipient:
+    countries = one.countries
+    if one.entities is not None:
+        if unknown := sorted(one.entities - set(entities)):
+            raise Fatal(f"{_WHERE} names {', '.join(unknown)}, which policy/reporting.yaml does not list")
+        countries = (countries or frozenset()).union(*(entities[name] for name in one.entities))
+    scope = Scope(currencies=one.currencies, countries=countries)
     return Recipient(address=one.address, scope=scope, locale=one.locale)
 
 

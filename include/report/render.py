@@ -9,7 +9,7 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from include.domain.recipients import Scope
 from include.ports import Report
-from include.report import pictures, sections, words
+from include.report import pictures, sections, sureness, words
 from include.report.facts import ReportFacts
 from include.report.figures import Figures
 
@@ -50,7 +50,7 @@ def fill(template: str, view: Mapping[str, Any]) -> str:
 def _view(facts: ReportFacts) -> View:
     shown = Figures(facts.locale)
     quarantined = sum(total.quarantined_count for total in facts.totals)
-    verdicts = sections.quality(facts.quality)
+    verdicts = sections.quality(facts.quality, facts.not_asked)
     view = {
         **_needs(facts, shown),
         "as_of": facts.as_of,
@@ -65,9 +65,10 @@ def _view(facts: ReportFacts) -> View:
         "compared_with": facts.compared_with,
         "changes": sections.changes(facts.changes, shown),
         "codes": sections.codes(facts.breaks, shown),
-        "sureness": sections.sureness(facts, shown),
-        "coverage": sections.coverage(facts, shown),
-        "ambiguous": sections.ambiguous(facts.ambiguous, shown),
+        "sureness": sureness.sureness(facts, shown),
+        "coverage": sureness.coverage(facts, shown),
+        "ambiguous": sureness.ambiguous(facts.ambiguous, shown),
+        "taken_back": sureness.taken_back(facts.posted, shown),
         "aging": sections.aging(facts.aging, shown),
         "aging_chart": pictures.aging_chart(facts.aging, shown),
         "buckets": list(words.BUCKETS.values()),
@@ -110,8 +111,8 @@ def _subject(facts: ReportFacts, view: View, shown: Figures) -> str:
     if facts.restatement:
         verdict += ", restated"
     parts = [
-        f"{shown.counted(sections.applied(facts), 'payment')} applied",
-        f"{shown.number(sections.held(facts))} held",
+        f"{shown.counted(sureness.applied(facts), 'payment')} applied",
+        f"{shown.number(sureness.held(facts))} held",
         f"{_open(facts, shown)} open",
     ]
     if view["needs_total"]:

@@ -10,7 +10,7 @@ from include.report import words
 from include.report.charts import Chart, trend
 from include.report.figures import Figures
 from include.report.period_facts import Cause, Deals, PeriodFacts, Received, Resolved
-from include.report.render import fill
+from include.report.render import fill, scope_in_words
 from include.report.sections import capital
 
 View = dict[str, Any]
@@ -36,6 +36,9 @@ def render_period(facts: PeriodFacts) -> Report:
         "worth_in": REPORTING_CURRENCY,
         "resolved": [_resolved(one, shown) for one in facts.resolved],
         "received": [_received(one, shown) for one in facts.received],
+        "all_received": _all_received(facts.received, shown),
+        "scope": scope_in_words(facts.scope),
+        "told_with": facts.told_with,
         "work": _work(facts, shown),
         "deals": _deals(facts.deals, facts, shown),
         "baseline": facts.baseline,
@@ -61,7 +64,8 @@ def _subject(facts: PeriodFacts, view: View, shown: Figures) -> str:
         parts.append(f"{shown.counted(facts.days[-1].breaks, 'break')} open")
     if view["work"]:
         parts.append(f"{view['work']['saved_hours']} hours of work avoided")
-    return f"{NAMES[facts.edition]} to {facts.until}: {', '.join(parts)}"
+    part = f" ({view['scope']})" if view["scope"] else ""
+    return f"{NAMES[facts.edition]} to {facts.until}{part}: {', '.join(parts)}"
 
 
 def _sums(received: Sequence[Received]) -> tuple[int, int]:
@@ -129,6 +133,25 @@ def _received(one: Received, shown: Figures) -> View:
     }
 
 
+def _all_received(received: Sequence[Received], shown: Figures) -> View | None:
+    """All currencies together, by count and by their worth in one; None of a single currency, which says it itself."""
+    if len(received) <= 1:
+        return None
+    count, applied = _sums(received)
+    rated = [one for one in received if one.received_worth_minor is not None]
+    worth = sum(one.received_worth_minor or 0 for one in rated)
+    applied_worth = sum(one.applied_worth_minor or 0 for one in rated)
+    return {
+        "received": shown.number(count),
+        "applied": shown.number(applied),
+        "by_count": shown.percent(applied, count),
+        "received_money": shown.money(worth, REPORTING_CURRENCY) if worth else words.NOTHING,
+        "applied_money": shown.money(applied_worth, REPORTING_CURRENCY) if worth else words.NOTHING,
+        "by_value": shown.percent(applied_worth, worth) if worth > 0 else words.NOTHING,
+        "unrated": ", ".join(one.currency for one in received if one.received_worth_minor is None),
+    }
+
+
 def _work(facts: PeriodFacts, shown: Figures) -> View | None:
     """What the period's payments and small differences would have taken by hand, and what is left to do by hand."""
     received, applied = _sums(facts.received)
@@ -158,15 +181,19 @@ def _deals(deals: Deals, facts: PeriodFacts, shown: Figures) -> View:
         "invoiced": shown.number(deals.invoiced),
         "waiting": shown.number(deals.won - deals.invoiced),
     }
-    if deals.median_days is None or deals.mean_days is None:
-        return {**view, "median": "", "mean": "", "change": ""}
     before = Decimal(facts.baseline.won_to_invoice_days)
-    change = (deals.mean_days - before) / before * 100
+    least = deals.least_mean_days if deals.least_mean_days is not None else deals.mean_days
     return {
         **view,
-        "median": _days(deals.median_days, shown),
-        "mean": _days(deals.mean_days, shown),
-        "change": shown.tenths(_tenths(change)) + "\N{NO-BREAK SPACE}%",
+        "median": "" if deals.median_days is None else _days(deals.median_days, shown),
+        "mean": "" if deals.mean_days is None else _days(deals.mean_days, shown),
+        "least": "" if least is None else _days(least, shown),
+        "longest": ""
+        if deals.longest_waiting_days is None
+        else shown.counted(deals.longest_waiting_days, "day"),
+        "change": ""
+        if least is None
+        else shown.tenths(_tenths((least - before) / before * 100)) + "\N{NO-BREAK SPACE}%",
     }
 
 

@@ -7,13 +7,12 @@ from include.domain.proofs import ControlTotal
 from include.report import words
 from include.report.facts import (
     AgingTotal,
-    AmbiguousTotal,
     ArrMonth,
     BreakTotal,
     ChangeTotal,
     OpenBreak,
     QualityVerdict,
-    ReportFacts,
+    RestatedFigure,
     Restatement,
 )
 from include.report.figures import Figures
@@ -22,17 +21,10 @@ COMPARED = "R3"
 ALWAYS_SHOWN = ("invoice", "payment")
 """Sides whose totals the mail always shows; the others' stand in the workbook while they are proven."""
 
+FIGURES_SHOWN = 12
+"""Restated figures in the mail's body."""
+
 View = dict[str, Any]
-
-
-def applied(facts: ReportFacts) -> int:
-    """Payments that were applied."""
-    return sum(total.payments for total in facts.applied)
-
-
-def held(facts: ReportFacts) -> int:
-    """Payments that were left to a person."""
-    return sum(total.breaks for total in facts.breaks if total.holds_payment)
 
 
 def totals(found: Sequence[ControlTotal], shown: Figures) -> list[View]:
@@ -147,64 +139,6 @@ def codes(breaks: Sequence[BreakTotal], shown: Figures) -> list[View]:
     ]
 
 
-def sureness(facts: ReportFacts, shown: Figures) -> list[View]:
-    """How many payments each pass applied, then the held ones, with their share of all that were decided."""
-    counts: dict[str, int] = {}
-    for one in facts.applied:
-        counts[one.rule] = counts.get(one.rule, 0) + one.payments
-    decided = applied(facts) + held(facts)
-    lines = [(*words.RULES.get(rule, (rule, "")), count) for rule, count in counts.items()]
-    lines.append(("Held", "left to a person; each is a break, above or in the workbook", held(facts)))
-    return [
-        {"name": name, "why": why, "count": shown.number(count), "share": shown.percent(count, decided)}
-        for name, why, count in lines
-        if count
-    ]
-
-
-def coverage(facts: ReportFacts, shown: Figures) -> list[View]:
-    """By currency: the share of payments that were applied, by count and by value."""
-    currencies = sorted(
-        {one.currency for one in facts.applied}
-        | {one.currency for one in facts.breaks if one.holds_payment and one.currency}
-    )
-    return [_coverage_of(facts, currency, shown) for currency in currencies]
-
-
-def _coverage_of(facts: ReportFacts, currency: str, shown: Figures) -> View:
-    ours = [one for one in facts.applied if one.currency == currency]
-    waiting = [one for one in facts.breaks if one.holds_payment and one.currency == currency]
-    done, left = sum(one.payments for one in ours), sum(one.breaks for one in waiting)
-    done_minor = sum(one.amount_minor for one in ours)
-    left_minor = sum(abs(one.amount_minor or 0) for one in waiting)
-    return {
-        "currency": currency,
-        "by_count": shown.percent(done, done + left),
-        "by_value": shown.percent(done_minor, done_minor + left_minor) if done_minor + left_minor > 0 else "",
-        "applied": shown.amount(done_minor, currency),
-        "held": shown.amount(left_minor, currency),
-    }
-
-
-def ambiguous(found: Sequence[AmbiguousTotal], shown: Figures) -> list[View]:
-    """Payments held because nothing singles out one explanation: how many, how much, and why."""
-    lines = []
-    for candidates in sorted({one.candidates for one in found}, reverse=True):
-        totals = [one for one in found if one.candidates == candidates]
-        lines.append(
-            {
-                "count": shown.counted(sum(one.payments for one in totals), "payment"),
-                "why": words.AMBIGUITIES[candidates],
-                "money": [
-                    shown.money(one.amount_minor, one.currency)
-                    for one in totals
-                    if one.currency and one.amount_minor is not None
-                ],
-            }
-        )
-    return lines
-
-
 def aging(found: Sequence[AgingTotal], shown: Figures) -> list[View]:
     """Open invoices by currency and age."""
     currencies = dict.fromkeys(one.currency for one in found)
@@ -249,12 +183,16 @@ def arr(one: ArrMonth, shown: Figures) -> View:
     }
 
 
-def quality(found: Sequence[QualityVerdict]) -> View:
-    """What was expected of the data: how much of it held, and each thing that did not."""
-    wrong = [one for one in found if one.verdict != "pass"]
+def quality(found: Sequence[QualityVerdict], not_asked: Sequence[str] = ()) -> View:
+    """What was expected of the data: how much of it held, each thing that did not, and what nobody can tell yet."""
+    wrong = [one for one in found if one.verdict in {"fail", "warn"}]
+    unjudged = [one for one in found if one.verdict == "unjudged"]
     return {
-        "asked": len(found),
-        "held": len(found) - len(wrong),
+        "asked": len(found) - len(unjudged),
+        "held": len(found) - len(unjudged) - len(wrong),
+        "unjudged": len(unjudged),
+        "unjudged_names": "; ".join(words.line(one.expectation) for one in unjudged),
+        "not_asked": ", ".join(words.line(one.replace("_", " ")) for one in not_asked),
         "wrong": [
             {
                 "verdict": one.verdict,
@@ -285,4 +223,24 @@ def restated(found: Restatement | None, shown: Figures) -> View | None:
             }
             for one in found.items
         ],
+        "figures": [_restated_figure(one, shown) for one in found.figures[:FIGURES_SHOWN]],
+        "figures_left": max(0, len(found.figures) - FIGURES_SHOWN),
+    }
+
+
+def _restated_figure(one: RestatedFigure, shown: Figures) -> View:
+    """A figure of the day as it was and is: how many, and how much where it is money."""
+
+    def said(count: int, minor: int) -> str:
+        counted = shown.number(count) if one.was or one.now else ""
+        money = shown.money(minor, one.currency) if one.currency else ""
+        return ", ".join(filter(None, (counted, money)))
+
+    return {
+        "what": capital(f"{one.what.replace('_', ' ')}"),
+        "was": said(one.was, one.was_minor),
+        "now": said(one.now, one.now_minor),
+        "moved": shown.money(one.now_minor - one.was_minor, one.currency)
+        if one.currency
+        else shown.number(one.now - one.was),
     }

@@ -19,7 +19,7 @@ SEVERITIES = {"S1": "critical", "S2": "high", "S3": "medium", "S4": "low"}
 CHANGES = {"opened": "New", "closed": "Gone", "moved": "Other kind or amount"}
 """What became of a break since the day before -> how it is said, in order."""
 
-VERDICTS = {"fail": "FAILED", "warn": "look", "pass": "fine"}
+VERDICTS = {"fail": "FAILED", "warn": "look", "pass": "fine", "unjudged": "cannot be told yet"}
 
 WHY_RESTATED = {
     "late": "it, its cash or its credit came later",

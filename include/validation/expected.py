@@ -1,6 +1,7 @@
 """What is expected of the data, one statement at a time, and the words for it."""
 
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from pathlib import Path
 
@@ -182,21 +183,21 @@ def none_of(entity: str, name: str, kind: Kind, *, holds: str, broken: str) -> E
     return Expected(entity, entity, f"{entity}: {say(name)}", kind, test, holds, broken)
 
 
-def newest(entity: str, column: str, *, since: str, business_days: int) -> Expected:
-    """The newest fact is of this day (ISO) or later."""
+def newest(entity: str, column: str, *, since: date, business_days: int) -> Expected:
+    """The newest fact is of this day or later."""
     return Expected(
         "freshness",
         entity,
         f"{entity} are recent",
         "recent",
-        gxe.ExpectColumnMaxToBeBetween(column=column, min_value=since),
+        gxe.ExpectColumnMaxToBeBetween(column=column, min_value=since.isoformat()),
         f"The newest of the {say(entity)} is no older than {business_days} business days.",
         f"The newest of the {say(entity)} is of {{observed}}, older than {business_days} business days.",
     )
 
 
 def measured(suite: str, kind: Kind, limits: Limits, *, name: str, holds: str, broken: str) -> Expected:
-    """What a run measured lies within limits; what could not be judged does."""
+    """What a run measured lies within limits, as far as it could be judged."""
     test = gxe.ExpectColumnValuesToBeBetween(
         column="deviation",
         min_value=limits.low,

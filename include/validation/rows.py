@@ -33,7 +33,10 @@ def failures_of(entity: str, rows: Sequence[Translated]) -> dict[int, list[Failu
     """Every broken rule by position in `rows`; rows that are good are absent. One bad row never hides another."""
     spec = ENTITIES[entity]
     frame = pd.DataFrame(
-        {field.name: pd.array([row.get(field.name) for row in rows], dtype="string") for field in spec.fields}
+        {
+            field.name: pd.array([row.get(field.name) for row in rows], dtype="string")
+            for field in spec.received
+        }
     )
     try:
         schema_of_filled(entity, _filled(frame)).validate(frame, lazy=True)
@@ -64,7 +67,7 @@ def _by_row(entity: str, frame: pd.DataFrame, cases: pd.DataFrame) -> dict[int, 
 def _failure(entity: str, field: str, rule: str, value: object) -> Failure:
     if rule == "not_nullable":
         return Failure(field, "required and empty", "")
-    personal = any(spec.pii for spec in ENTITIES[entity].fields if spec.name == field)
+    personal = any(spec.pii for spec in ENTITIES[entity].received if spec.name == field)
     return Failure(field, rule, "a personal value" if personal else shown(value))
 
 

@@ -34,7 +34,7 @@ def schema(entity: str) -> pa.DataFrameSchema:
     spec = ENTITIES[entity]
     columns = {
         field.name: pa.Column("string", list(_checks(field)), nullable=not field.required)
-        for field in spec.fields
+        for field in spec.received
     }
     return pa.DataFrameSchema(columns, checks=[*_money_checks(spec), *_ROW_CHECKS.get(entity, ())])
 
@@ -57,7 +57,9 @@ def _checks(field: Field) -> Iterator[pa.Check]:
 
 
 def _money_checks(spec: Entity) -> Iterator[pa.Check]:
-    for field in spec.of_kind(Kind.MONEY):
+    for field in spec.received:
+        if field.kind is not Kind.MONEY:
+            continue
         yield pa.Check(
             lambda frame, name=field.name: frame[name].isna() | frame["currency"].notna(),
             error=f"{field.name}: an amount without a currency",
@@ -80,6 +82,19 @@ def _adds_up(total: str, *parts: str) -> pa.Check:
         return pd.Series(right, index=frame.index)
 
     return pa.Check(holds, error=f"{total}: not {' + '.join(parts)}")
+
+
+def _no_more_than(part: str, whole: str) -> pa.Check:
+    """An amount is part of another, where a row states both and the other is not below zero."""
+
+    def holds(frame: pd.DataFrame) -> pd.Series:
+        parts, wholes = _decimals(frame[part]), _decimals(frame[whole])
+        stated = (parts != None) & (wholes != None)  # noqa: E711 - cell by cell
+        right = np.ones(len(frame), dtype=bool)
+        right[stated] = (parts[stated] <= wholes[stated]) | (wholes[stated] < 0)
+        return pd.Series(right, index=frame.index)
+
+    return pa.Check(holds, error=f"{part}: more than {whole}")
 
 
 def _decimals(text: pd.Series) -> Any:
@@ -109,7 +124,7 @@ def _above_zero(name: str) -> pa.Check:
 
 
 _ROW_CHECKS: dict[str, tuple[pa.Check, ...]] = {
-    "invoices": (_adds_up("gross", "net", "tax"),),
+    "invoices": (_adds_up("gross", "net", "tax"), _no_more_than("open", "gross")),
     "subscriptions": (_after("end_date", "start_date"),),
     "fx_rates": (_above_zero("rate"),),
 }

@@ -30,22 +30,38 @@ REFERENCES = (
     ("refunds", "payment_id", "payments"),
     ("disputes", "payment_id", "payments"),
     ("payout_items", "payout_id", "payouts"),
+    ("opportunities", "price_book_id", "price_books"),
+    ("opportunities", "erp_order_id", "orders"),
+    ("attempts", "invoice_id", "invoices"),
+    ("accounts", "parent_id", "accounts"),
+    ("customers", "parent_id", "customers"),
 )
 """Entity, the column that names another, and the entity it names."""
 
 
+CHANGED_ON = {"accounts": "modified_at"}
+"""Of what has no day of its own, the instant of its last change."""
+
+
 @dataclass(frozen=True)
 class Day:
-    """The day that is checked, the entities of which it holds anything, and the calendar it is a day of."""
+    """The day that is checked, the entities of which it holds anything, its calendar, and the systems that are read."""
 
     as_of: date
     held: frozenset[str]
     calendar: Calendar
+    read: frozenset[str]
 
 
 def suites(quality: Quality, freshness: Freshness, day: Day) -> list[Expected]:
     """Every expectation that can be asked of the day, in the order people read them."""
-    of_all = [*_freshness(freshness, day), *_reading(quality), *_drift(quality.drift), *_agreement()]
+    of_all = [
+        *_freshness(freshness, day),
+        *_reading(quality),
+        *_drift(quality.drift),
+        *_newest_day(quality.drift),
+        *_agreement(),
+    ]
     return of_all + [
         one for name, spec in ENTITIES.items() if name in day.held for one in _of(spec, quality, day)
     ]
@@ -54,6 +70,11 @@ def suites(quality: Quality, freshness: Freshness, day: Day) -> list[Expected]:
 def not_held(day: Day) -> list[str]:
     """Entities of which the day holds nothing: nothing is asked of them."""
     return [name for name in ENTITIES if name not in day.held]
+
+
+def not_read(freshness: Freshness, day: Day) -> list[str]:
+    """Flows whose system is not read here: nothing is promised of them."""
+    return [name for name, flow in freshness.flows.items() if flow.system not in day.read]
 
 
 def _of(spec: Entity, quality: Quality, day: Day) -> Iterator[Expected]:
@@ -115,6 +136,13 @@ _RULES: Mapping[str, tuple[Expected, ...]] = {
     "payout_items": (
         that.none_of(
             "payout_items",
+            "names_what_moved",
+            "refers",
+            holds="Whatever payment, refund or dispute the payout items name is held.",
+            broken="{unexpected} of {checked} payout items name a payment, refund or dispute that is not held.",
+        ),
+        that.none_of(
+            "payout_items",
             "net_is_gross_less_fee",
             "plausible",
             holds="The net amount of every payout item is its gross amount less its fee.",
@@ -128,6 +156,8 @@ _RULES: Mapping[str, tuple[Expected, ...]] = {
 
 def _freshness(freshness: Freshness, day: Day) -> Iterator[Expected]:
     for name, flow in freshness.flows.items():
+        if flow.system not in day.read:
+            continue
         minutes = flow.behind_minutes
         until = f"{minutes} minutes before the end of the day" if minutes else "the end of the day"
         yield that.measured(
@@ -139,10 +169,10 @@ def _freshness(freshness: Freshness, day: Day) -> Iterator[Expected]:
             broken=f"What {name} reads is not complete to {until}, by minutes: {{observed}}.",
         )
         for entity, days in flow.newest_business_days.items():
-            spec = ENTITIES[entity]
-            if entity in day.held and spec.dated_on:
-                since = day.calendar.before(day.as_of, days).isoformat()
-                yield that.newest(entity, spec.dated_on, since=since, business_days=days)
+            column = ENTITIES[entity].dated_on or CHANGED_ON.get(entity)
+            if entity in day.held and column:
+                since = day.calendar.before(day.as_of, days)
+                yield that.newest(entity, column, since=since, business_days=days)
 
 
 def _reading(quality: Quality) -> Iterator[Expected]:
@@ -182,10 +212,27 @@ def _drift(drift: Drift) -> Iterator[Expected]:
         )
 
 
+def _newest_day(drift: Drift) -> Iterator[Expected]:
+    weeks = f"the same weekday of the {drift.day_weeks} weeks before"
+    for measure, limit, what, broken in (
+        ("day volume", drift.day_volume_percent, "as many facts as", "does not have as many facts as"),
+        ("day amounts", drift.day_amount_percent, "amounts as high as", "does not have amounts as high as"),
+    ):
+        before = weeks if measure == "day volume" else "the days before"
+        yield that.measured(
+            "drift",
+            "drift",
+            Limits(measure, -limit, limit),
+            name=f"the newest day's {measure.removeprefix('day ')} as before",
+            holds=f"The newest business day has {what} {before}, as far as chance goes.",
+            broken=f"The newest business day {broken} {before}: {{observed}}.",
+        )
+
+
 def _agreement() -> Iterator[Expected]:
     for what, of, one, other in (
         ("payouts", "as the payments platform paid out", "the bank booked", "platform and bank"),
-        ("invoices", "as the ERP issued, of those it was told", "Salesforce holds", "ERP and Salesforce"),
+        ("invoices", "as the ERP issued that should be there", "Salesforce holds", "ERP and Salesforce"),
     ):
         for figure, much in (("count", f"as many {what}"), ("sum", "the same money")):
             yield that.measured(

@@ -174,9 +174,9 @@ ORDER BY key;
 -- name: sold_otherwise
 -- Linked orders whose subscription has another price or term than the deal says: the domain decides which it is.
 SELECT order_id AS key, orders.currency, order_date AS since, number, opportunity_id, term_months, discount_percent,
-    list_price * factor AS list_minor, unit_minor, months, periods, start_date,
+    list_price * factor AS list_minor, unit_minor, months, periods, sold.start_date,
     deal.currency = orders.currency AS comparable,
-    end_date = (start_date + make_interval(months => term_months))::date AS ends_with_term
+    end_date = (sold.start_date + make_interval(months => term_months))::date AS ends_with_term
 FROM sold
 JOIN order_claims USING (order_id)
 JOIN run_orders AS orders USING (order_id)

@@ -17,10 +17,10 @@ INSERT INTO ops.batches DEFAULT VALUES RETURNING batch;
 
 -- name: claimed_records
 -- `stated_in` is where the same id was stated before: anywhere in a file, in a live system within one page. There a
--- later page is a newer version.
+-- later page is a newer version. `stood_in` is where it was before these pages in a way that could be read.
 SELECT
     records.system, records.native_id, records.version, records.payload, records.place, records.damage, records.gone,
-    earlier.place AS stated_in
+    records.pull_id, earlier.place AS stated_in, stood.place AS stood_in
 FROM raw.records
 LEFT JOIN LATERAL (
     SELECT other.place FROM raw.records AS other
@@ -29,6 +29,18 @@ LEFT JOIN LATERAL (
         AND (%(states_once)s OR other.pull_id = records.pull_id)
     ORDER BY other.seq LIMIT 1
 ) AS earlier ON true
+LEFT JOIN LATERAL (
+    SELECT other.place FROM raw.records AS other
+    WHERE earlier.place IS NOT NULL AND other.system = records.system AND other.entity = records.entity
+        AND other.native_id = records.native_id AND other.seq < records.seq AND other.damage = ''
+        AND %(states_once)s AND other.pull_id <> ALL(%(pulls)s)
+        AND NOT EXISTS (
+            SELECT FROM canonical.quarantine AS held
+            WHERE held.system = other.system AND held.entity = other.entity AND held.native_id = other.native_id
+                AND held.version = other.version AND held.released_in IS NULL
+        )
+    ORDER BY other.seq LIMIT 1
+) AS stood ON true
 WHERE records.pull_id = ANY(%(pulls)s)
 ORDER BY records.seq;
 
@@ -59,12 +71,21 @@ UPDATE {table} SET superseded_in = %(batch)s
 WHERE native_id = ANY(%(native_ids)s) AND superseded_in IS NULL;
 
 -- name: release_restated
--- A later statement of a row in a live system, good or bad, takes the place of what was quarantined before.
+-- A later statement of a row takes the place of what was quarantined before: in a live system good or bad, in a file a
+-- good one.
 UPDATE canonical.quarantine SET released_in = %(batch)s
 FROM unnest(%(native_ids)s::text[]) AS restated (native_id)
 WHERE quarantine.system = %(system)s AND quarantine.entity = %(entity)s
     AND quarantine.native_id = restated.native_id
     AND quarantine.released_in IS NULL AND quarantine.quarantined_in < %(batch)s;
+
+-- name: release_outdated
+-- What could not be read, and is stated again in the same batch in a way that can.
+UPDATE canonical.quarantine SET released_in = %(batch)s
+FROM unnest(%(native_ids)s::text[], %(versions)s::text[]) AS outdated (native_id, version)
+WHERE quarantine.system = %(system)s AND quarantine.entity = %(entity)s
+    AND quarantine.native_id = outdated.native_id AND quarantine.version = outdated.version
+    AND quarantine.quarantined_in = %(batch)s;
 
 -- name: analyse_landed
 ANALYZE {table};
@@ -94,10 +115,10 @@ ON CONFLICT (system, entity) DO UPDATE
 SET reading_sha256 = excluded.reading_sha256, retried_at = clock_timestamp();
 
 -- name: quarantined_records
--- What is in quarantine, as it was received last, in portions. `stated_in` as in claimed_records.
+-- What is in quarantine, as it was received last, in portions. `stated_in` and `stood_in` as in claimed_records.
 SELECT DISTINCT ON (records.native_id, records.version)
     records.system, records.native_id, records.version, records.payload, records.place, records.damage, records.gone,
-    held.failures, earlier.place AS stated_in
+    records.pull_id, records.seq, held.failures, earlier.place AS stated_in, stood.place AS stood_in
 FROM canonical.quarantine AS held
 JOIN raw.records
     ON records.system = held.system AND records.entity = held.entity
@@ -109,6 +130,18 @@ LEFT JOIN LATERAL (
         AND (%(states_once)s OR other.pull_id = records.pull_id)
     ORDER BY other.seq LIMIT 1
 ) AS earlier ON true
+LEFT JOIN LATERAL (
+    SELECT other.place FROM raw.records AS other
+    WHERE earlier.place IS NOT NULL AND other.system = records.system AND other.entity = records.entity
+        AND other.native_id = records.native_id AND other.seq < records.seq AND other.damage = ''
+        AND (%(states_once)s OR other.pull_id = records.pull_id)
+        AND NOT EXISTS (
+            SELECT FROM canonical.quarantine AS bad
+            WHERE bad.system = other.system AND bad.entity = other.entity AND bad.native_id = other.native_id
+                AND bad.version = other.version AND bad.released_in IS NULL
+        )
+    ORDER BY other.seq LIMIT 1
+) AS stood ON true
 WHERE held.system = %(system)s AND held.entity = %(entity)s AND held.released_in IS NULL AND NOT records.gone
     AND (held.native_id, held.version) > (%(after_id)s, %(after_version)s)
 ORDER BY records.native_id, records.version, records.seq DESC

@@ -4,7 +4,11 @@
 -- The verdicts on a run's data, worst first. No rows: the run was not checked.
 SELECT suite, expectation, verdict, sentence, observed, owner
 FROM recon.quality_results WHERE run_id = %(run_id)s
-ORDER BY array_position(ARRAY['fail', 'warn', 'pass'], verdict), place;
+ORDER BY array_position(ARRAY['fail', 'warn', 'unjudged', 'pass'], verdict), place;
+
+-- name: quality_not_asked
+-- What nothing is held or shown of, so that no expectation of it could be asked.
+SELECT not_held FROM recon.quality_checks WHERE run_id = %(run_id)s;
 
 -- name: run_to_check
 -- The newest run of a day, what it saw, and how much of every side it holds.
@@ -22,26 +26,33 @@ SELECT newest.*, checked_at,
 FROM newest LEFT JOIN recon.quality_checks USING (run_id);
 
 -- name: lock_quality
--- Of two who check a run at once, the second finds it checked.
+-- Of two who check a run at once, the second waits until the first is done, and finds it checked.
 SELECT pg_advisory_xact_lock(hashtextextended('tieout quality ' || %(run_id)s::text, 0));
 
 -- name: forget_measures
 DELETE FROM recon.quality_measures WHERE run_id = %(run_id)s;
 
 -- name: measure_behind
--- By how many minutes each source's newest proof of completeness that held stops before the end of the day. One that
--- failed says nothing of how far; where none has held, nothing is known to be complete: behind since ever (1970).
+-- By how many minutes the newest proof of completeness that held of each source we read stops before the end of the day.
+-- One that failed says nothing of how far; where none has held, nothing is known to be complete: behind since ever (1970).
+-- What is read no more is no longer promised.
 INSERT INTO recon.quality_measures
 SELECT %(run_id)s, 'behind ' || flow, entity, minutes, 0, minutes
 FROM (
-    SELECT DISTINCT ON (system, entity) system, entity,
-        CASE WHEN NOT proven THEN extract(epoch FROM %(day_end)s::timestamptz) / 60
+    SELECT DISTINCT ON (read.system, read.entity) read.system, read.entity,
+        CASE WHEN proven IS NOT TRUE THEN extract(epoch FROM %(day_end)s::timestamptz) / 60
             WHEN complete_until < %(day_end)s THEN extract(epoch FROM %(day_end)s - complete_until) / 60
             ELSE 0 END AS minutes
-    FROM ops.proofs WHERE proof_id <= %(proof_through)s
-    ORDER BY system, entity, proven DESC, proof_id DESC
+    FROM unnest(%(read_systems)s::text[], %(read_entities)s::text[]) AS read (system, entity)
+    LEFT JOIN ops.proofs ON proofs.system = read.system AND proofs.entity = read.entity
+        AND proof_id <= %(proof_through)s
+    ORDER BY read.system, read.entity, proven DESC NULLS LAST, proof_id DESC
 ) AS newest
 JOIN unnest(%(flows)s::text[], %(systems)s::text[]) AS promised (flow, system) USING (system);
+
+-- name: proven_entities
+-- Whatever was ever proven, for who cannot say what is read.
+SELECT DISTINCT system, entity FROM ops.proofs WHERE proof_id <= %(proof_through)s ORDER BY system, entity;
 
 -- name: measure_held
 -- The share of the rows held the day before, in percent, that are no longer there.
@@ -63,10 +74,10 @@ SELECT %(run_id)s, 'read', side, sum(quarantined_count), 0,
 FROM recon.control_totals WHERE run_id = %(run_id)s
 GROUP BY side;
 
--- name: create_window_facts
--- The facts of the newest window of days (0) and of those before it, counted where they lie. `blank` counts rows that do
--- not say whom or what they belong to.
-CREATE TEMP TABLE window_facts ON COMMIT DROP AS
+-- name: create_daily_facts
+-- The facts of every day of the windows, counted where they lie. `blank` counts rows that do not say whom or what they
+-- belong to.
+CREATE TEMP TABLE daily_facts ON COMMIT DROP AS
 WITH facts AS (
     SELECT 'invoices' AS entity, issue_date AS day, currency, '' AS status, gross_minor AS minor, order_id IS NULL AS blank
     FROM seen.invoices
@@ -76,14 +87,105 @@ WITH facts AS (
     SELECT 'payments', paid_on, currency, coalesce(state, ''), amount_minor, customer_id IS NULL FROM seen.payments
     UNION ALL
     SELECT 'bank lines', value_date, currency, '', amount_minor, coalesce(reference, '') = '' FROM seen.bank_lines
+    UNION ALL
+    SELECT 'credit notes', issue_date, currency, '', abs(gross_minor), invoice_id IS NULL FROM seen.credit_notes
+    UNION ALL
+    SELECT 'payouts', arrival_date, currency, '', net_minor, false FROM seen.payouts
+    UNION ALL
+    SELECT 'refunds', created_on, currency, '', amount_minor, false FROM seen.refunds
+    UNION ALL
+    SELECT 'deals won', close_date, currency, '', amount_minor, account_id IS NULL FROM seen.opportunities WHERE is_won
+    UNION ALL
+    SELECT 'subscriptions', start_date, subscriptions.currency, '', round(quantity * unit_price * minor_per_major)::bigint,
+        false
+    FROM seen.subscriptions JOIN canonical.currencies ON currencies.currency = subscriptions.currency
 )
-SELECT entity, (%(as_of)s::date - day) / %(days)s::int AS back, currency, status, count(*) AS facts,
+SELECT entity, day, currency, status, count(*) AS facts,
     count(*) FILTER (WHERE blank) AS blanks, count(*) FILTER (WHERE minor > 0) AS amounts,
     coalesce(sum(ln(minor::double precision)) FILTER (WHERE minor > 0), 0) AS logs,
     coalesce(sum(ln(minor::double precision) ^ 2) FILTER (WHERE minor > 0), 0) AS squares
 FROM facts
-WHERE day > %(as_of)s::date - %(days)s::int * (%(windows)s::int + 1)
+WHERE day > %(as_of)s::date - %(days)s::int * (%(windows)s::int + 1) AND day <= %(as_of)s
 GROUP BY 1, 2, 3, 4;
+
+-- name: create_window_facts
+-- The facts of the newest window of days (0) and of those before it.
+CREATE TEMP TABLE window_facts ON COMMIT DROP AS
+SELECT entity, (%(as_of)s::date - day) / %(days)s::int AS back, currency, status, sum(facts) AS facts,
+    sum(blanks) AS blanks, sum(amounts) AS amounts, sum(logs) AS logs, sum(squares) AS squares
+FROM daily_facts GROUP BY 1, 2, 3, 4;
+
+-- name: measure_day_volume
+-- By how many standard deviations, in hundredths, the facts of the newest business day differ in number from those of the
+-- same weekday in the weeks before, by the roots of counts, which scatter alike on quiet and on busy days, and by no less
+-- than chance makes them scatter. What comes once a month is no surprise: a day is held to have too many only against the
+-- days around the same day of the months before, where these had more. Nothing is said of an entity with few facts a day
+-- or a short history.
+WITH known AS (
+    SELECT entity, min(day) AS oldest FROM daily_facts GROUP BY entity
+), days AS (
+    SELECT entity, day, sum(facts) AS facts FROM daily_facts GROUP BY entity, day
+), weekly AS (
+    SELECT entity, count(*) AS weeks,
+        percentile_cont(0.5) WITHIN GROUP (ORDER BY sqrt(coalesce(facts, 0) + 0.375)) AS middle
+    FROM known
+    CROSS JOIN unnest(%(like_days)s::date[]) AS alike (day)
+    LEFT JOIN days USING (entity, day)
+    WHERE alike.day >= oldest
+    GROUP BY entity
+), scatter AS (
+    SELECT entity, 1.4826 * percentile_cont(0.5) WITHIN GROUP (
+        ORDER BY abs(sqrt(coalesce(facts, 0) + 0.375) - middle)
+    ) AS spread
+    FROM known
+    JOIN weekly USING (entity)
+    CROSS JOIN unnest(%(like_days)s::date[]) AS alike (day)
+    LEFT JOIN days USING (entity, day)
+    WHERE alike.day >= oldest
+    GROUP BY entity
+), monthly AS (
+    SELECT entity, percentile_cont(0.5) WITHIN GROUP (ORDER BY sqrt(most + 0.375)) AS middle
+    FROM (
+        SELECT entity, months.day, coalesce(max(facts), 0) AS most
+        FROM known
+        CROSS JOIN unnest(%(month_days)s::date[]) AS months (day)
+        LEFT JOIN days USING (entity)
+        WHERE months.day >= oldest AND days.day BETWEEN months.day - 2 AND months.day + 2
+        GROUP BY entity, months.day
+    ) AS around
+    GROUP BY entity
+), judged AS (
+    SELECT entity, coalesce(facts, 0) AS facts, weekly.middle ^ 2 - 0.375 AS usual,
+        sqrt(coalesce(facts, 0) + 0.375) AS root, weekly.middle, greatest(weekly.middle, monthly.middle) AS highest,
+        greatest(0.5, spread) AS spread, weeks
+    FROM weekly JOIN scatter USING (entity)
+    LEFT JOIN monthly USING (entity)
+    LEFT JOIN (SELECT * FROM days WHERE day = %(day)s) AS here USING (entity)
+)
+INSERT INTO recon.quality_measures
+SELECT %(run_id)s, 'day volume', entity, facts, greatest(0, round(usual::numeric, 1)),
+    CASE WHEN weeks >= %(least_weeks)s AND usual >= %(least_facts)s
+        THEN 100 * (root - CASE WHEN root > middle THEN least(root, highest) ELSE middle END) / spread END
+FROM judged;
+
+-- name: measure_day_amounts
+-- By how many hundredths of a standard deviation the mean logarithm of the newest business day's amounts differs.
+WITH summed AS (
+    SELECT entity, currency, day = %(day)s AS now, sum(amounts) AS amounts, sum(logs) AS logs, sum(squares) AS squares
+    FROM daily_facts WHERE day <= %(day)s GROUP BY entity, currency, day = %(day)s
+), compared AS (
+    SELECT entity, currency, here.logs / here.amounts AS observed, before.logs / before.amounts AS expected,
+        sqrt(greatest(0, before.squares / before.amounts - (before.logs / before.amounts) ^ 2)) AS deviation,
+        here.amounts, before.amounts AS amounts_before
+    FROM summed AS here JOIN summed AS before USING (entity, currency)
+    WHERE here.now AND NOT before.now AND here.amounts > 0 AND before.amounts > 0
+)
+INSERT INTO recon.quality_measures
+SELECT %(run_id)s, 'day amounts', entity || ', ' || currency, round(exp(observed)::numeric / minor_per_major),
+    round(exp(expected)::numeric / minor_per_major),
+    CASE WHEN amounts >= %(least_amounts)s AND amounts_before >= %(least_rows)s
+        THEN 100 * (observed - expected) / greatest(deviation, 0.1) END
+FROM compared JOIN canonical.currencies USING (currency);
 
 -- name: measure_volume
 -- By how many standard deviations (at least a tenth, and the root, of the mean) the number of facts differs. Nothing is
@@ -139,7 +241,8 @@ WITH counted AS (
 )
 INSERT INTO recon.quality_measures
 SELECT %(run_id)s, 'mix', entity || ', ' || what, count(*) FILTER (WHERE here > 0.001),
-    count(*) FILTER (WHERE before > 0.001), CASE WHEN least(min(now_facts), min(before_facts)) >= %(least_rows)s
+    count(*) FILTER (WHERE before > 0.001),
+    CASE WHEN least(coalesce(min(now_facts), 0), coalesce(min(before_facts), 0)) >= %(least_rows)s
         THEN 100 * sum((here - before) * ln(here / before)) END
 FROM shares GROUP BY entity, what;
 
@@ -157,52 +260,104 @@ SELECT %(run_id)s, 'blanks', entity, round(here, 1), round(before, 1),
 FROM shares WHERE here IS NOT NULL AND before IS NOT NULL;
 
 -- name: measure_payouts
--- What was paid out by currency and day, in major units, against what the bank's lines settled of it; only where the bank
--- was read, and only once the money had time to arrive.
-WITH banked AS (
-    SELECT side_a_id AS payout_id, sum(amount_minor + residual_minor) AS minor
+-- What was paid out by currency and day, in major units, against what the bank's lines that settle it came to by the
+-- bank's own amounts; only where the bank was read, and only once the money had time to arrive. A line that settles several
+-- payouts counts once, with what it has more or less at the first of them; one in another currency by what it is worth.
+-- Lines that name a payout, or come from whom only payouts come from, and settle none stand under a heading of their own.
+WITH settling AS (
+    SELECT side_a_id AS payout_id, side_b_id AS line_id, matches.currency, amount_minor + residual_minor AS minor,
+        row_number() OVER (PARTITION BY side_b_id ORDER BY side_a_id) = 1 AS first,
+        sum(amount_minor + residual_minor) OVER (PARTITION BY side_b_id) AS line_minor
     FROM recon.matches
     WHERE run_id = %(run_id)s AND recon = 'R4' AND state = 'posted'
         AND side_a_type = 'payout' AND side_b_type = 'bank_line'
-    GROUP BY side_a_id
+), banked AS (
+    SELECT payout_id, sum(CASE
+        WHEN line.currency <> settling.currency THEN minor
+        WHEN first THEN minor + line.amount_minor - line_minor ELSE minor END) AS minor
+    FROM settling JOIN seen.bank_lines AS line ON line.native_id = line_id
+    GROUP BY payout_id
 ), days AS (
-    SELECT currency, arrival_date, count(*) AS payouts, sum(net_minor) AS paid, count(minor) AS arrived,
+    SELECT currency, arrival_date::text AS day, count(*) AS payouts, sum(net_minor) AS paid, count(minor) AS arrived,
         coalesce(sum(minor), 0) AS banked
     FROM seen.payouts LEFT JOIN banked ON payout_id = native_id
     WHERE coalesce(state, 'PAID') = 'PAID' AND net_minor <> 0
         AND arrival_date > %(as_of)s::date - %(window_days)s::int AND arrival_date <= %(arrived_by)s
         AND EXISTS (SELECT FROM seen.bank_lines)
     GROUP BY currency, arrival_date
+), payers AS (
+    SELECT recon.text_key(payer_text) AS payer_key
+    FROM seen.bank_lines JOIN settling ON line_id = native_id
+    WHERE payer_text IS NOT NULL
+    GROUP BY 1
+    EXCEPT
+    SELECT recon.text_key(payer_text)
+    FROM seen.bank_lines
+    JOIN recon.matches ON run_id = %(run_id)s AND recon = 'R4' AND state = 'posted' AND side_b_id = native_id
+    WHERE side_a_type <> 'payout' AND payer_text IS NOT NULL
+), unsettled AS (
+    SELECT native_id, currency, value_date, amount_minor, recon.text_key(reference) AS reference_key,
+        recon.text_key(payer_text) AS payer_key
+    FROM seen.bank_lines
+    WHERE value_date > %(as_of)s::date - %(window_days)s::int AND value_date <= %(as_of)s AND amount_minor > 0
+        AND NOT EXISTS (
+            SELECT FROM recon.matches
+            WHERE run_id = %(run_id)s AND recon = 'R4' AND state = 'posted' AND side_b_id = native_id
+        )
+), strangers AS (
+    SELECT currency, value_date || ', like a payout and none' AS day, 0, 0, count(*), sum(amount_minor)
+    FROM unsettled
+    WHERE payer_key IN (SELECT payer_key FROM payers WHERE payer_key <> '')
+        OR EXISTS (
+            SELECT FROM seen.payouts
+            WHERE length(recon.text_key(payouts.native_id)) >= 6
+                AND strpos(reference_key, recon.text_key(payouts.native_id)) > 0
+                AND arrival_date > %(as_of)s::date - 2 * %(window_days)s::int
+        )
+    GROUP BY currency, value_date
+), both_sides AS (
+    SELECT * FROM days UNION ALL SELECT * FROM strangers
 )
 INSERT INTO recon.quality_measures
-SELECT %(run_id)s, 'payouts, sum', currency || ' ' || arrival_date, banked / minor_per_major, paid / minor_per_major,
+SELECT %(run_id)s, 'payouts, sum', currency || ' ' || day, banked / minor_per_major, paid / minor_per_major,
     (banked - paid) / minor_per_major
-FROM days JOIN canonical.currencies USING (currency)
+FROM both_sides JOIN canonical.currencies USING (currency)
 UNION ALL
-SELECT %(run_id)s, 'payouts, count', currency || ' ' || arrival_date, arrived, payouts, arrived - payouts FROM days;
+SELECT %(run_id)s, 'payouts, count', currency || ' ' || day, arrived, payouts, arrived - payouts FROM both_sides;
 
 -- name: create_mirrored
 CREATE TEMP TABLE mirrored (invoice_id text COLLATE "C", currency text, gross numeric) ON COMMIT DROP;
 
 -- name: measure_mirrored
--- Invoices by currency and day of issue, in major units: those Salesforce holds, against the ERP's that it holds or said it
--- had taken. What the ERP never had stands under its own heading; what it has of other days is left out.
+-- Invoices by currency and day of issue, in major units: those Salesforce holds, against the ERP's that should be there:
+-- whatever we ever meant to tell it, what belongs to a deal it won, and what it holds. What the ERP does not have, of no
+-- day, stands under its own heading, an invoice that it had and has no more among it; what it has of other days is left
+-- out.
 WITH ours AS (
-    SELECT native_id, invoices.currency::text, issue_date, gross_minor / minor_per_major AS gross
+    SELECT native_id, invoices.currency::text, issue_date, order_id, gross_minor / minor_per_major AS gross,
+        coalesce(state, 'OPEN') NOT IN ('DRAFT', 'VOID') AS issued
     FROM seen.invoices JOIN canonical.currencies ON currencies.currency = invoices.currency
     WHERE issue_date > %(as_of)s::date - %(window_days)s::int
 ), told AS (
     SELECT DISTINCT substr(subject, length('invoices/') + 1) COLLATE "C" AS invoice_id FROM delivery.outbox
-    WHERE target = 'salesforce' AND kind = 'invoice_status' AND state = 'confirmed'
+    WHERE target = 'salesforce' AND kind = 'invoice_status' AND subject LIKE 'invoices/%%'
 ), sides AS (
     SELECT currency, issue_date::text AS day, 0 AS held, 0 AS held_gross, 1 AS owed, gross AS owed_gross FROM ours
-    WHERE EXISTS (SELECT FROM told WHERE told.invoice_id = native_id)
-        OR EXISTS (SELECT FROM mirrored WHERE mirrored.invoice_id = native_id)
+    WHERE EXISTS (SELECT FROM mirrored WHERE mirrored.invoice_id = native_id)
+        OR issued AND EXISTS (SELECT FROM told WHERE told.invoice_id = native_id)
+        OR issued AND EXISTS (
+            SELECT FROM seen.orders JOIN seen.opportunities AS deal ON deal.native_id = orders.opportunity_id
+            WHERE orders.native_id = ours.order_id AND deal.is_won
+        )
     UNION ALL
     SELECT mirrored.currency, coalesce(issue_date::text, 'unknown to the ERP'), 1, mirrored.gross, 0, 0
     FROM mirrored LEFT JOIN ours ON ours.native_id = invoice_id
     WHERE ours.native_id IS NOT NULL
-        OR NOT EXISTS (SELECT FROM canonical.invoices AS known WHERE known.native_id = invoice_id)
+        OR NOT EXISTS (
+            SELECT FROM canonical.invoices AS known
+            WHERE known.native_id = invoice_id AND recorded_in <= (SELECT current_setting('tieout.batch')::bigint)
+                AND (superseded_in IS NULL OR superseded_in > (SELECT current_setting('tieout.batch')::bigint))
+        )
 ), days AS (
     SELECT currency || ' ' || day AS part, sum(held) AS held, sum(held_gross) AS held_gross, sum(owed) AS owed,
         sum(owed_gross) AS owed_gross
@@ -212,6 +367,10 @@ INSERT INTO recon.quality_measures
 SELECT %(run_id)s, 'invoices, sum', part, held_gross, owed_gross, held_gross - owed_gross FROM days
 UNION ALL
 SELECT %(run_id)s, 'invoices, count', part, held, owed, held - owed FROM days;
+
+-- name: measures_judged
+-- Of every measure, the parts of which anything could be told.
+SELECT measure, count(deviation) AS judged FROM recon.quality_measures WHERE run_id = %(run_id)s GROUP BY measure;
 
 -- name: parts_off
 -- Of a measure, the parts furthest from what is expected.
@@ -242,7 +401,9 @@ SELECT DISTINCT ON (as_of)
     as_of, run_id, state, checked_at, checking_s, rendering_s, not_held,
     (SELECT count(*) FROM recon.quality_results AS found WHERE found.run_id = runs.run_id AND verdict = 'pass') AS pass,
     (SELECT count(*) FROM recon.quality_results AS found WHERE found.run_id = runs.run_id AND verdict = 'warn') AS warn,
-    (SELECT count(*) FROM recon.quality_results AS found WHERE found.run_id = runs.run_id AND verdict = 'fail') AS fail
+    (SELECT count(*) FROM recon.quality_results AS found WHERE found.run_id = runs.run_id AND verdict = 'fail') AS fail,
+    (SELECT count(*) FROM recon.quality_results AS found WHERE found.run_id = runs.run_id AND verdict = 'unjudged')
+        AS unjudged
 FROM recon.runs JOIN recon.quality_checks USING (run_id)
 WHERE %(as_of)s::date IS NULL OR as_of = %(as_of)s
 ORDER BY as_of DESC, computed_at DESC

@@ -2,14 +2,17 @@
 
 -- name: take_snapshot
 -- What a published day knew stays what it knew. A past day (known_by: its end) knows what had landed and was proven when
--- the last of the sources that say so was first complete through it; any other day what has and was by now. The same
--- holds for what people ruled.
-WITH complete AS (
-    SELECT max(first_at) AS at FROM (
-        SELECT min(checked_at) AS first_at FROM ops.proofs
-        WHERE complete_until >= %(known_by)s::timestamptz AND complete_until < 'infinity'
-        GROUP BY system, entity
-    ) AS firsts
+-- the last of the sources that say so was first complete through it; any other day what has and was by now. A source that
+-- was connected later, a day after that one ended or more, was not waited for then; before there was any, all are. The
+-- same holds for what people ruled.
+WITH sources AS (
+    SELECT min(checked_at) < %(known_by)s::timestamptz + interval '1 day' AS was_read,
+        min(checked_at) FILTER (
+            WHERE complete_until >= %(known_by)s::timestamptz AND complete_until < 'infinity'
+        ) AS first_at
+    FROM ops.proofs GROUP BY system, entity
+), complete AS (
+    SELECT max(first_at) AS at FROM sources WHERE was_read OR NOT EXISTS (SELECT FROM sources WHERE was_read)
 )
 SELECT batch_through, proof_through, rulings_through FROM (
     SELECT 1 AS choice, batch_through, proof_through, rulings_through FROM recon.runs WHERE as_of = %(as_of)s AND state = 'published'

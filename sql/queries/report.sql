@@ -97,12 +97,50 @@ GROUP BY change, currency ORDER BY change, currency NULLS LAST;
 -- name: report_top_breaks
 -- Worst first; amounts of several currencies are compared by their value in one, and as they are where no rate is
 -- known. DQ01 has a section of its own; what was accepted or settled needs nobody.
-SELECT break_id, code, key, currency, amount_minor, severity, age_days, owner, assignee, action, evidence
+SELECT break_id, code, key, currency, amount_minor, severity, age_days, owner, assignee, action, evidence,
+    EXISTS (SELECT FROM recon.break_lives AS life WHERE life.break_id = scope_breaks.break_id) AS lives
 FROM scope_breaks
-LEFT JOIN unnest(%(currencies)s::text[], %(worths)s::numeric[]) AS rate (currency, worth) USING (currency)
+LEFT JOIN unnest(%(rated)s::text[], %(worths)s::numeric[]) AS rate (currency, worth) USING (currency)
 WHERE run_id = %(run_id)s AND code <> 'DQ01' AND coalesce(state, 'OPEN') NOT IN ('ACCEPTED', 'RESOLVED')
 ORDER BY severity, abs(amount_minor) * worth DESC NULLS LAST, abs(amount_minor) DESC NULLS LAST, code, key, break_id
 LIMIT %(limit)s;
+
+-- name: report_taken_back
+-- Of the payments of the last days that are or were applied by rule, those whose application was taken back: what had
+-- settled an invoice no longer does, or somebody proposed to part it and was approved. Each currency, and its worth.
+WITH until AS (
+    SELECT computed_at FROM recon.runs WHERE run_id = %(run_id)s
+), posted AS (
+    SELECT DISTINCT side_a_id AS payment_id FROM recon.matches
+    WHERE run_id = %(run_id)s AND recon = 'R3' AND state = 'posted' AND side_a_type = 'payment'
+), back AS (
+    SELECT item_id AS payment_id FROM recon.restatements JOIN recon.runs USING (run_id)
+    WHERE side = 'payment' AND why = 'unmatched' AND runs.state = 'published'
+        AND as_of > %(as_of)s::date - %(days)s::int AND as_of <= %(as_of)s
+    UNION
+    SELECT life.key FROM recon.break_proposals AS proposal
+    JOIN recon.break_lives AS life USING (break_id)
+    WHERE proposal.kind = 'unmatch' AND life.recon = 'R3' AND proposed_at <= (SELECT computed_at FROM until)
+        AND proposal.checkers_needed <= (
+            SELECT count(*) FROM recon.break_approvals AS approval
+            WHERE approval.break_id = proposal.break_id AND approval.proposal_no = proposal.proposal_no
+        )
+)
+SELECT payment.currency::text, count(*) AS payments, sum(payment.amount_minor)::bigint AS amount_minor,
+    count(back.payment_id) AS taken_back,
+    coalesce(sum(payment.amount_minor) FILTER (WHERE back.payment_id IS NOT NULL), 0)::bigint AS taken_back_minor,
+    round(sum(payment.amount_minor) * min(worth))::bigint AS worth_minor,
+    round(coalesce(sum(payment.amount_minor) FILTER (WHERE back.payment_id IS NOT NULL), 0) * min(worth))::bigint
+        AS taken_back_worth_minor
+FROM seen.payments AS payment
+LEFT JOIN posted ON posted.payment_id = payment.native_id
+LEFT JOIN back ON back.payment_id = payment.native_id
+LEFT JOIN unnest(%(rated)s::text[], %(worths)s::numeric[]) AS rate (currency, worth) ON rate.currency = payment.currency
+WHERE payment.paid_on > %(as_of)s::date - %(days)s::int
+    AND (posted.payment_id IS NOT NULL OR back.payment_id IS NOT NULL)
+    AND (%(currencies)s::text[] IS NULL OR payment.currency = ANY (%(currencies)s))
+    AND (%(countries)s::text[] IS NULL OR payment.customer_id IN (SELECT customer_id FROM scope_customers))
+GROUP BY payment.currency ORDER BY payment.currency;
 
 -- name: report_ambiguous
 -- How many invoices each payment held as ambiguous could be for; none when its candidates were settled by others.
@@ -149,13 +187,42 @@ WHERE run_id = %(run_id)s AND (%(currencies)s::text[] IS NULL OR currency = ANY 
 GROUP BY month, currency ORDER BY month, currency;
 
 -- name: facts_learnt_since
--- Facts of the day or before that came, changed or went after the run saw them.
+-- Facts of the day or before that came, changed or went after the run saw them; `passing` columns are no change.
+WITH now AS (
+    SELECT * FROM {table} WHERE recorded_in > %(batch)s AND superseded_in IS NULL AND {day} <= %(as_of)s
+), was AS (
+    SELECT * FROM {table} WHERE recorded_in <= %(batch)s AND superseded_in > %(batch)s AND {day} <= %(as_of)s
+)
 SELECT (
-    SELECT count(*) FROM {table} WHERE recorded_in > %(batch)s AND superseded_in IS NULL AND {day} <= %(as_of)s
+    SELECT count(*) FROM now LEFT JOIN was USING (native_id)
+    WHERE (to_jsonb(now) - ARRAY['version', 'place', 'row_hash', 'recorded_in', 'superseded_in'] - %(passing)s::text[])
+        IS DISTINCT FROM
+        (to_jsonb(was) - ARRAY['version', 'place', 'row_hash', 'recorded_in', 'superseded_in'] - %(passing)s::text[])
 ) + (
-    SELECT count(*) FROM {table} AS was
-    WHERE recorded_in <= %(batch)s AND superseded_in > %(batch)s AND {day} <= %(as_of)s
-        AND NOT EXISTS (SELECT FROM {table} AS now WHERE now.native_id = was.native_id AND now.superseded_in IS NULL)
+    SELECT count(*) FROM was
+    WHERE NOT EXISTS (
+        SELECT FROM {table} AS living
+        WHERE living.native_id = was.native_id AND living.superseded_in IS NULL AND living.{day} <= %(as_of)s
+    )
+) AS rows;
+
+-- name: undated_facts_learnt_since
+-- The same of what has no day of its own.
+WITH now AS (
+    SELECT * FROM {table} WHERE recorded_in > %(batch)s AND superseded_in IS NULL
+), was AS (
+    SELECT * FROM {table} WHERE recorded_in <= %(batch)s AND superseded_in > %(batch)s
+)
+SELECT (
+    SELECT count(*) FROM now LEFT JOIN was USING (native_id)
+    WHERE (to_jsonb(now) - ARRAY['version', 'place', 'row_hash', 'recorded_in', 'superseded_in'] - %(passing)s::text[])
+        IS DISTINCT FROM
+        (to_jsonb(was) - ARRAY['version', 'place', 'row_hash', 'recorded_in', 'superseded_in'] - %(passing)s::text[])
+) + (
+    SELECT count(*) FROM was
+    WHERE NOT EXISTS (
+        SELECT FROM {table} AS living WHERE living.native_id = was.native_id AND living.superseded_in IS NULL
+    )
 ) AS rows;
 
 -- name: items_restated_since
@@ -172,7 +239,7 @@ GROUP BY side, currency, why ORDER BY side, currency, why;
 SELECT severity, code, key, currency, amount_minor, amount_sgd_minor, age_days, owner, assignee, state, action, evidence,
     recon, break_id
 FROM scope_breaks WHERE run_id = %(run_id)s
-ORDER BY severity COLLATE "C", abs(amount_sgd_minor) DESC NULLS LAST, code COLLATE "C", key, break_id;
+ORDER BY severity COLLATE "C", abs(amount_sgd_minor) DESC NULLS LAST, code COLLATE "C", key, break_id LIMIT %(limit)s;
 
 -- name: workbook_matches
 SELECT match_id, recon, rule, side_a_type, side_a_id, side_b_type, side_b_id, currency, amount_minor, residual_minor,
@@ -225,12 +292,14 @@ WHERE run_id = %(run_id)s
 -- One line a day: the report of the last run that was published for it.
 SELECT DISTINCT ON (reports.as_of)
     reports.as_of, reports.run_id, subject, sent_at, runs.published_at,
-    mails, refused,
+    mails, refused, uncertain,
     certificate ->> 'certificate_sha256' AS certificate_sha256
 FROM recon.reports
 JOIN recon.runs USING (run_id)
 CROSS JOIN LATERAL (
-    SELECT count(*) AS mails, count(*) FILTER (WHERE mailings.state = 'refused') AS refused FROM recon.mailings
+    SELECT count(*) AS mails, count(*) FILTER (WHERE mailings.state = 'refused') AS refused,
+        count(*) FILTER (WHERE mailings.state IN ('uncertain', 'called')) AS uncertain
+    FROM recon.mailings
     WHERE mailings.run_id = reports.run_id AND edition = 'daily'
 ) AS mailed
 WHERE runs.state = 'published'
@@ -246,8 +315,8 @@ ORDER BY computed_at DESC LIMIT 1;
 
 -- name: keep_edition
 -- Editions of weeks and months stay as they were told; what is known of a day goes on, and so does its restatement.
-INSERT INTO recon.editions (run_id, edition, as_of, subject, html, plain)
-VALUES (%(run_id)s, %(edition)s, %(as_of)s, %(subject)s, %(html)s, %(plain)s)
+INSERT INTO recon.editions (run_id, edition, as_of, subject, html, plain, since, until)
+VALUES (%(run_id)s, %(edition)s, %(as_of)s, %(subject)s, %(html)s, %(plain)s, %(since)s, %(until)s)
 ON CONFLICT (run_id, edition) DO UPDATE
 SET subject = excluded.subject, html = excluded.html, plain = excluded.plain, kept_at = excluded.kept_at
 WHERE editions.edition = 'restated';
@@ -270,8 +339,14 @@ WHERE kept.state <> 'sent' AND (kept.scope, kept.locale) <> (excluded.scope, exc
 SELECT recipient, scope, locale, state FROM recon.mailings WHERE run_id = %(run_id)s AND edition = %(edition)s;
 
 -- name: mailings_to_send
--- Those with the fewest tries first: a server that is slow with one keeps nobody else waiting for good.
-SELECT recipient FROM recon.mailings
+-- Those with the fewest tries first: a server that is slow with one keeps nobody else waiting for good. `lost`: how often
+-- it was handed over and nobody knows what came of it, or whoever sent it died.
+SELECT recipient, attempts - (
+        SELECT count(*) FROM recon.mail_attempts AS tried
+        WHERE tried.run_id = mailings.run_id AND tried.edition = mailings.edition
+            AND tried.recipient = mailings.recipient AND outcome <> 'uncertain'
+    ) AS lost
+FROM recon.mailings
 WHERE run_id = %(run_id)s AND edition = %(edition)s AND state <> 'sent' AND recipient = ANY (%(recipients)s)
 ORDER BY attempts, recipient;
 

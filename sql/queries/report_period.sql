@@ -1,5 +1,32 @@
 -- What a week or a month came to, up to a published day: trend, causes, how long things took, what needed nobody.
 
+-- name: edition_is_due
+-- The first day published at or after the end of a period tells it, if any of its own days was published; a day that is
+-- published later than that, though it lies before, tells nothing again.
+SELECT EXISTS (SELECT FROM recon.runs WHERE state = 'published' AND as_of BETWEEN %(since)s AND %(until)s)
+    AND NOT EXISTS (
+        SELECT FROM recon.runs WHERE state = 'published' AND as_of >= %(until)s AND as_of < %(as_of)s
+    )
+    AND NOT EXISTS (
+        SELECT FROM recon.editions
+        WHERE edition = %(edition)s AND editions.until = %(until)s AND as_of <> %(as_of)s
+    ) AS due;
+
+-- name: add_period_breaks
+-- The breaks of the last published run of every day of the period, and of the one its first day opened with: what closed
+-- on that day is in no other. Those of the day itself are there.
+INSERT INTO day_breaks
+SELECT found.* , NULL, NULL, NULL
+FROM recon.breaks AS found
+JOIN (
+    SELECT DISTINCT unnest(ARRAY[run_id, opening_run_id]) AS run_id FROM (
+        SELECT DISTINCT ON (as_of) as_of, run_id, opening_run_id FROM recon.runs
+        WHERE state = 'published' AND as_of BETWEEN %(since)s AND %(until)s
+        ORDER BY as_of, computed_at DESC
+    ) AS days
+) AS told USING (run_id)
+WHERE run_id NOT IN (SELECT run_id FROM day_breaks);
+
 -- name: period_days
 -- The last published run of every day of the period.
 SELECT as_of, run_id, breaks, critical, held, held_worth_minor
@@ -12,19 +39,28 @@ CROSS JOIN LATERAL (
     SELECT count(*) AS breaks, count(*) FILTER (WHERE severity = 'S1') AS critical,
         count(*) FILTER (WHERE code = ANY (%(held_codes)s)) AS held,
         coalesce(sum(abs(amount_sgd_minor)) FILTER (WHERE code = ANY (%(held_codes)s)), 0)::bigint AS held_worth_minor
-    FROM recon.breaks WHERE breaks.run_id = days.run_id
+    FROM scope_breaks AS shown WHERE shown.run_id = days.run_id
 ) AS found
 ORDER BY as_of;
 
 -- name: period_causes
--- What was opened in the period, by kind, those of most value first; of a kind, what of it is closed again.
-SELECT life.code, count(DISTINCT life.break_id) AS breaks,
-    count(DISTINCT life.break_id) FILTER (WHERE life.state IN ('RESOLVED', 'ACCEPTED')) AS closed,
-    sum(abs(life.amount_sgd_minor))::bigint AS worth_minor
-FROM recon.break_lives AS life
-WHERE life.first_seen_on BETWEEN %(since)s AND %(until)s
-GROUP BY life.code
-ORDER BY sum(abs(life.amount_sgd_minor)) DESC NULLS LAST, count(DISTINCT life.break_id) DESC, life.code
+-- What was opened in the period, by kind, those of most value first; of a kind, what of it was closed when it ended. Kind,
+-- worth and state are those of then, whatever became of a break since. A run's steps are of its day, people's of theirs.
+WITH as_it_was AS (
+    SELECT DISTINCT ON (life.break_id) event.code, event.amount_sgd_minor, event.to_state
+    FROM recon.break_lives AS life
+    JOIN recon.break_events AS event USING (break_id)
+    LEFT JOIN recon.runs ON runs.run_id = event.run_id
+    WHERE life.first_seen_on BETWEEN %(since)s AND %(until)s
+        AND coalesce(runs.as_of, (event.happened_at AT TIME ZONE %(zone)s)::date) <= %(until)s
+        AND (%(whole)s OR life.break_id IN (SELECT break_id FROM scope_breaks))
+    ORDER BY life.break_id, event.version DESC
+)
+SELECT code, count(*) AS breaks, count(*) FILTER (WHERE to_state IN ('RESOLVED', 'ACCEPTED')) AS closed,
+    sum(abs(amount_sgd_minor))::bigint AS worth_minor
+FROM as_it_was
+GROUP BY code
+ORDER BY sum(abs(amount_sgd_minor)) DESC NULLS LAST, count(*) DESC, code
 LIMIT %(limit)s;
 
 -- name: period_resolved
@@ -42,35 +78,49 @@ FROM (
     ) AS dated
     WHERE event.to_state IN ('RESOLVED', 'ACCEPTED') AND event.from_state NOT IN ('RESOLVED', 'ACCEPTED')
         AND closed_on BETWEEN %(since)s AND %(until)s
+        AND (%(whole)s OR life.break_id IN (SELECT break_id FROM scope_breaks))
     ORDER BY life.break_id, event.version DESC
 ) AS closings
 GROUP BY owner ORDER BY count(*) DESC, owner;
 
 -- name: period_payments
--- The payments received in the period, and those that were applied by rule. To be run while the run's snapshot is seen.
+-- The payments received in the period, and those that were applied by rule; their worth in the reporting currency where a
+-- rate is known. To be run while the run's snapshot is seen.
 SELECT received.currency, count(*) AS received, sum(received.amount_minor)::bigint AS received_minor,
     count(*) FILTER (WHERE applied.payment_id IS NOT NULL) AS applied,
-    coalesce(sum(received.amount_minor) FILTER (WHERE applied.payment_id IS NOT NULL), 0)::bigint AS applied_minor
+    coalesce(sum(received.amount_minor) FILTER (WHERE applied.payment_id IS NOT NULL), 0)::bigint AS applied_minor,
+    round(sum(received.amount_minor) * min(worth))::bigint AS received_worth_minor,
+    round(coalesce(sum(received.amount_minor) FILTER (WHERE applied.payment_id IS NOT NULL), 0) * min(worth))::bigint
+        AS applied_worth_minor
 FROM seen.payments AS received
+LEFT JOIN unnest(%(rated)s::text[], %(worths)s::numeric[]) AS rate (currency, worth) ON rate.currency = received.currency
 LEFT JOIN (
     SELECT DISTINCT side_a_id AS payment_id FROM recon.matches
     WHERE run_id = %(run_id)s AND recon = 'R3' AND state = 'posted' AND side_a_type = 'payment' AND rule <> 'manual'
 ) AS applied ON applied.payment_id = received.native_id
 WHERE received.paid_on BETWEEN %(since)s AND %(until)s AND received.amount_minor > 0
     AND coalesce(received.state, 'SUCCEEDED') IN ('SUCCEEDED', 'UNKNOWN')
+    AND (%(currencies)s::text[] IS NULL OR received.currency = ANY (%(currencies)s))
+    AND (%(countries)s::text[] IS NULL OR received.customer_id IN (SELECT customer_id FROM scope_customers))
 GROUP BY received.currency ORDER BY received.currency;
 
 -- name: period_deals
--- Deals won in the period, and the days from winning to the first invoice of their order, where there is one by now.
+-- Deals won in the period, and the days from winning to the first invoice of their order. One without an invoice has
+-- waited until the day that tells it: with these the mean is at least so much.
 SELECT count(*) AS won, count(first_on) AS invoiced,
     percentile_cont(0.5) WITHIN GROUP (ORDER BY greatest(0, first_on - close_date)) AS median_days,
-    avg(greatest(0, first_on - close_date)) AS mean_days
+    avg(greatest(0, first_on - close_date)) AS mean_days,
+    avg(greatest(0, coalesce(first_on, %(until_day)s) - close_date)) AS least_mean_days,
+    max(%(until_day)s - close_date) FILTER (WHERE first_on IS NULL) AS longest_waiting_days
 FROM (
     SELECT deal.native_id, deal.close_date, min(invoice.issue_date) AS first_on
     FROM seen.opportunities AS deal
+    LEFT JOIN seen.accounts AS buyer ON buyer.native_id = deal.account_id
     LEFT JOIN seen.orders AS placed ON placed.opportunity_id = deal.native_id
     LEFT JOIN seen.invoices AS invoice
         ON invoice.order_id = placed.native_id AND coalesce(invoice.state, 'OPEN') NOT IN ('DRAFT', 'VOID')
     WHERE deal.is_won AND deal.close_date BETWEEN %(since)s AND %(until)s
+        AND (%(currencies)s::text[] IS NULL OR deal.currency = ANY (%(currencies)s))
+        AND (%(countries)s::text[] IS NULL OR buyer.erp_customer_id IN (SELECT customer_id FROM scope_customers))
     GROUP BY deal.native_id, deal.close_date
 ) AS deals;

@@ -1,4 +1,4 @@
-"""The mail of a day with many breaks: from the stored run to the bytes an SMTP server is given."""
+"""The mail of a full day with many breaks: from the stored run to the bytes an SMTP server is given."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -16,9 +16,11 @@ from include.policy import load_policy
 from include.ports import Report
 from include.store.postgres import PostgresStore
 from tests.bench.steps import Bench
-from tests.report.many import keep_many_breaks
+from tests.report.many import fill_the_day, keep_many_breaks
 
 TRIES = 3
+MATCHES, OPEN_INVOICES = 20_000, 50_000
+"""As many as a workbook has rows for them."""
 
 
 class Composing:
@@ -41,6 +43,7 @@ def _once(bench: Bench, breaks: int) -> dict[str, Any]:
     with scratch_database(bench.urls) as url:
         with psycopg.connect(url) as connection:
             keep_many_breaks(connection, UUID(int=1), breaks)
+            fill_the_day(connection, UUID(int=1), matches=MATCHES, open_invoices=OPEN_INVOICES)
         postman, policy = Composing(), load_policy()
         started, worked = monotonic(), process_time()
         report_day(
@@ -51,4 +54,5 @@ def _once(bench: Bench, breaks: int) -> dict[str, Any]:
             policy=policy,
         )
         took = {"seconds": monotonic() - started, "cpu_s": process_time() - worked}
-    return {"breaks": breaks, **took, "bytes": postman.sizes[0]}
+    full = {"breaks": breaks, "matches": MATCHES, "open_invoices": OPEN_INVOICES}
+    return {**full, **took, "bytes": postman.sizes[0]}

@@ -11,6 +11,7 @@ from typing import Any
 
 from include.local.postgres import server
 from tests.bench import effects, latency, latency_load, mail, steps
+from tests.bench.backfill import backfill
 from tests.bench.console import measured as measured_console
 from tests.bench.landed import forget_outdated
 from tests.bench.latency_writes import writes
@@ -76,6 +77,11 @@ def console(bench: steps.Bench, *, matches: int, breaks: int) -> Any:
     return keep(f"console-{matches}", measured_console(bench.urls, matches=matches, breaks=breaks))
 
 
+def backfilled(bench: steps.Bench) -> Any:
+    """Past days by Airflow's own command."""
+    return backfill(bench.stage())
+
+
 def planned(largest: int) -> Iterator[Step]:
     """Cheap steps first, so that a run that is cut short has most of the answers."""
     yield "determinism", partial(steps.determinism, size=min(SAME_SIZE, largest))
@@ -91,6 +97,7 @@ def planned(largest: int) -> Iterator[Step]:
     for entity, size in throughput_sizes(largest):
         yield f"throughput-{entity}-{size}", partial(throughput, entity=entity, size=size)
     yield "latency-writes", writes
+    yield "backfill", backfilled
     for name, (step, samples) in LIVE.items():
         yield f"latency-{name}", partial(_live, step=step, samples=samples)
     sizes = [scale.size for scale in Scale if scale.size <= largest]

@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from time import monotonic
 from typing import Any
+from uuid import UUID
 
 import psycopg
 
@@ -38,13 +39,14 @@ class Edge:
 
 @dataclass(frozen=True)
 class Books:
-    """Rows a day sees, the expectations of it, and what they cost: ours, its pages, and bare SQL."""
+    """Rows a day sees, its expectations, what they cost (ours, its pages, bare SQL), and the drift that was told."""
 
     rows: int
     expectations: int
     checking_s: float
     rendering_s: float
     bare_s: float
+    drift: Sequence[str] = ()
 
 
 def quality(bench: Bench, *, rows: int) -> Path:
@@ -100,16 +102,30 @@ def _books(url: str, as_of: date) -> Books:
     with store.transaction() as tx:
         found = tx.rows("run_to_check", as_of=as_of)[0]
     held = frozenset(name for name, entity in ENTITIES.items() if found["held"].get(entity.side))
-    expected = suites(policy.quality, policy.freshness, Day(as_of, held, policy.calendars.own))
-    checked = check_quality(store, url, as_of=as_of, policy=policy)
+    read = {(entity.system, entity.name) for entity in ENTITIES.values()}
+    systems = frozenset(system for system, _ in read)
+    expected = suites(policy.quality, policy.freshness, Day(as_of, held, policy.calendars.own, systems))
+    checked = check_quality(store, url, as_of=as_of, policy=policy, read=read)
     snapshot = Snapshot(run.run_id, as_of, found["batch_through"], found["rules_sha256"])
     return Books(
         rows=sum(int(count) for count in found["held"].values()),
         expectations=len(expected),
         checking_s=checked.checking_s,
         rendering_s=checked.rendering_s,
+        drift=_drift(store, run.run_id),
         bare_s=_bare(url, snapshot.options, expected) + checked.measuring_s,
     )
+
+
+def _drift(store: PostgresStore, run_id: UUID) -> list[str]:
+    """What was said to be otherwise than before, of a world in which nothing is."""
+    with store.transaction() as tx:
+        rows = tx.rows("quality_of_day", run_id=run_id)
+    return [
+        row["sentence"]
+        for row in rows
+        if row["suite"] == "drift" and row["verdict"] not in {"pass", "unjudged"}
+    ]
 
 
 def _bare(url: str, options: str, expected: Sequence[Any]) -> float:

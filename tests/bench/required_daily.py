@@ -43,7 +43,7 @@ def _quality(kept: Kept) -> Iterator[Line]:
 
 def _mail(kept: Kept) -> Iterator[Line]:
     name = "mail-10000"
-    what = "the e-mail of a day with 10,000 breaks"
+    what = "the e-mail of a day with 10,000 breaks, 20,000 matches and 50,000 open invoices"
     if missing := why_not(kept, name):
         yield Line(what, f"≤ {MAIL_S} s and ≤ {MAIL_MB} MB", missing, None)
         return

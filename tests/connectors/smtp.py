@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+import smtplib
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
+from include.connectors.mail import client
 from include.connectors.mail.client import MailServer
 
 
@@ -29,9 +31,18 @@ def serving(handler: Any) -> Iterator[MailServer]:
     controller = Controller(handler, hostname="127.0.0.1", port=port)
     controller.start()
     try:
-        yield MailServer(host="127.0.0.1", port=port, sender="tieout@example.com", security="none")
+        yield served_at(port)
     finally:
         controller.stop()
+
+
+def served_at(port: int) -> MailServer:
+    """The server there, spoken to without TLS or login."""
+    return MailServer(
+        connect=lambda: smtplib.SMTP("127.0.0.1", port, timeout=client.TIMEOUT_S),
+        place=f"127.0.0.1:{port}",
+        sender="tieout@example.com",
+    )
 
 
 def parsed(envelope: Any) -> Any:

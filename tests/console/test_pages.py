@@ -29,6 +29,7 @@ REPORT = {
     "sent_at": None,
     "mails": 3,
     "refused": 2,
+    "uncertain": 1,
     "certificate_sha256": "c0ffee" * 10,
 }
 WEEK = {"edition": "weekly", "html": "<p>the week</p>"}
@@ -42,6 +43,7 @@ CHECKED = {
     "pass": 1,
     "warn": 1,
     "fail": 0,
+    "unjudged": 1,
 }
 VERDICTS = [
     {
@@ -56,6 +58,13 @@ VERDICTS = [
         "verdict": "pass",
         "sentence": "All is well.",
         "observed": "0 of 9",
+        "owner": "AR",
+    },
+    {
+        "expectation": "three",
+        "verdict": "unjudged",
+        "sentence": "Could not be judged: three.",
+        "observed": "too little to judge by",
         "owner": "AR",
     },
 ]
@@ -390,7 +399,8 @@ def test_a_day_without_a_report_says_how_to_get_one() -> None:
 
 
 def test_a_day_says_whether_it_was_mailed_and_to_how_many_it_could_not(played: Site) -> None:
-    assert "not mailed yet, 2 refused," in played.get("/reports", me="vic").text
+    page = played.get("/reports", me="vic").text
+    assert "not mailed yet, 2 refused, of 1 nobody knows whether it came," in page
 
 
 def test_a_mail_link_without_a_session_leads_through_the_login_and_back() -> None:
@@ -433,7 +443,8 @@ def test_a_day_leads_to_the_week_that_ended_with_it(played: Site) -> None:
 @pytest.mark.parametrize("path", ["/quality", f"/quality/{DAY}"])
 def test_verdicts_are_told_with_what_they_cost_and_what_was_not_asked(checked: Site, path: str) -> None:
     page = checked.get(path, me="vic").text
-    assert "1 of 2 expectations met" in page
+    assert "1 of 2 expectations met, 1 not judged" in page
+    assert "not judged</span>" in page
     assert "Rendering took 1.1 s of 8.0 s" in page
     assert "nothing of it is held or shown to us: credit notes" in page
     assert "not met</span>" in page

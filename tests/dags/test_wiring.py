@@ -19,10 +19,14 @@ from include import wiring, wiring_entities, wiring_files, wiring_mail
 from include.flows import check_completeness, land_records, pull_changes
 from include.flows.report_day import report_day
 from include.flows.report_period import report_periods
-from include.ports import Fatal, Rejected, Retryable, Source, Store, Uncertain
+from include.ports import Fatal, Rejected, Report, Retryable, Source, Store, Uncertain
 from include.store.postgres import PostgresStore
+from include.wiring_smtp import FinanceMail
+from tests.connectors.smtp import Mailbox, parsed, serving
 
 Connect = Callable[..., None]
+
+A_REPORT = Report(key="k", as_of=date(2026, 6, 30), subject="ties", html="<p>ties</p>", text="ties")
 
 
 @pytest.fixture
@@ -105,7 +109,63 @@ def test_mail_is_encrypted_unless_told_otherwise(
         "finance_mail", conn_type="smtp", host="mail.example", extra={"from_email": "t@example.com"} | extra
     )
     server = cast("Any", wiring_mail.postman())._server
-    assert (server.security, server.port, server.sender) == (security, port, "t@example.com")
+    hook = FinanceMail("finance_mail")
+    assert (server.place, server.sender) == (f"mail.example:{port}", "t@example.com")
+    assert (hook.security, hook.use_ssl, hook.smtp_starttls) == (
+        security, security == "tls", security == "starttls",
+    )  # fmt: skip
+
+
+PLAIN = {"from_email": "t@example.com", "disable_ssl": True, "disable_tls": True}
+
+
+def test_a_report_goes_out_over_the_connection_the_provider_made(connect: Connect):
+    mailbox = Mailbox()
+    with serving(mailbox) as server:
+        connect("finance_mail", conn_type="smtp", host="127.0.0.1", port=port_of(server), extra=PLAIN)
+        wiring_mail.postman().send(A_REPORT, to=["cfo@example.com"])
+    assert parsed(mailbox.received[0])["Subject"] == "ties"
+
+
+@pytest.mark.parametrize(
+    "wanted", [{"extra": PLAIN | {"disable_tls": False}}, {"login": "tieout", "password": "secret"}]
+)
+def test_a_server_without_tls_or_login_where_we_want_it_is_fatal(connect: Connect, wanted: dict[str, Any]):
+    with serving(Mailbox()) as server:
+        connect(
+            "finance_mail",
+            conn_type="smtp",
+            host="127.0.0.1",
+            port=port_of(server),
+            **{"extra": PLAIN} | wanted,
+        )
+        with pytest.raises(Fatal, match="finance_mail"):
+            wiring_mail.postman().send(A_REPORT, to=["cfo@example.com"])
+
+
+def test_a_server_that_hangs_up_is_asked_once_and_is_worth_another_try(connect: Connect):
+    class Hanging(Mailbox):
+        greeted = 0
+
+        async def handle_EHLO(  # noqa: N802  # the name aiosmtpd calls
+            self, server: Any, session: Any, envelope: Any, hostname: str, responses: list[str]
+        ) -> list[str]:
+            del session, envelope, hostname
+            self.greeted += 1
+            server.transport.close()
+            return responses
+
+    mailbox = Hanging()
+    with serving(mailbox) as server:
+        extra = PLAIN | {"disable_tls": False}
+        connect("finance_mail", conn_type="smtp", host="127.0.0.1", port=port_of(server), extra=extra)
+        with pytest.raises(Retryable):
+            wiring_mail.postman().send(A_REPORT, to=["cfo@example.com"])
+    assert mailbox.greeted <= 2  # EHLO, and HELO for who does not know that
+
+
+def port_of(server: Any) -> int:
+    return int(server.place.rpartition(":")[2])
 
 
 def test_recipients_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch):

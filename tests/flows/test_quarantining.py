@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from include import version
 from include.connectors.world.client import WorldSource
 from include.connectors.world.translate import FILES
 from include.flows.land_records import land_records
@@ -157,3 +158,30 @@ def test_a_version_that_is_readable_now_takes_the_place_of_the_one_before(
             "SELECT gross_minor, superseded_in IS NULL FROM canonical.invoices ORDER BY recorded_in"
         ).fetchall()
     assert rows == [(100, False), (200_000, True)]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_booking_stated_anew_after_it_could_not_be_read_is_no_duplicate(
+    tmp_path: Path, store: PostgresStore, database_url: str, *, at_once: bool
+) -> None:
+    (tmp_path / "erp").mkdir()
+    rows = [f"1,INV-1,C1,2026-01-01,2026-01-31,SGD,,,{gross}" for gross in ("1.0.0", "7.00", "8.00")]
+    for portion in [rows] if at_once else [rows[:1], rows]:
+        (tmp_path / "erp/invoices.csv").write_text("\n".join([INVOICE, *portion, ""]))
+        source = WorldSource(tmp_path)
+        pull_changes(source, store, entity="invoices")
+        land_records(source, store, entity="invoices")
+    found = results(store, "2026-03-31")
+    assert found.open == {"1": ("7.00", "31-60")}
+    with psycopg.connect(database_url) as connection:
+        waiting = connection.execute(
+            "SELECT failures -> 'failures' -> 0 ->> 'rule' FROM canonical.quarantine WHERE released_in IS NULL"
+        ).fetchall()
+    assert waiting == [("a duplicate, first stated in erp/invoices.csv, line 2",)]
+
+
+def test_rows_are_tried_again_when_what_reads_them_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = version.reading_sha256.__wrapped__()
+    monkeypatch.setattr(version, "version", lambda _package: "another")
+    assert version.reading_sha256.__wrapped__() != before
+    assert all((version.ROOT / place).exists() for place in version.READING)

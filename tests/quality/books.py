@@ -23,13 +23,19 @@ _DAY = f"(DATE '{AS_OF}' - (i %% 280) * 7 / 10)"
 """280 rows over seven windows of 28 days."""
 
 _ROWS: dict[str, tuple[int, dict[str, str]]] = {
-    "accounts": (40, {"name": "'A'", "country": "'SG'", "currency": "'SGD'", "erp_customer_id": "'cus-1'"}),
+    "accounts": (
+        40,
+        {
+            "name": "'A'", "country": "'SG'", "currency": "'SGD'", "erp_customer_id": "'cus-1'", "parent_id": "'acc-1'",
+            "modified_at": f"TIMESTAMPTZ '{AS_OF} 00:00Z' - interval '1 day' * (i %% 280)",
+        },
+    ),
     "contacts": (40, {"account_id": "'acc-1'", "email": "%(canary)s"}),
     "opportunities": (
         40,
         {
             "account_id": "'acc-1'", "stage": "'Won'", "currency": "'SGD'", "amount_minor": "100",
-            "discount_percent": "5", "term_months": "12",
+            "discount_percent": "5", "term_months": "12", "price_book_id": "'pb-1'", "erp_order_id": "'ord-1'",
         },
     ),
     "deal_lines": (
@@ -40,7 +46,13 @@ _ROWS: dict[str, tuple[int, dict[str, str]]] = {
         },
     ),
     "price_books": (20, {"name": "'Standard'", "is_active": "true"}),
-    "customers": (40, {"name": "%(canary)s", "country": "'SG'", "currency": "'SGD'", "crm_account_id": "'acc-1'"}),
+    "customers": (
+        40,
+        {
+            "name": "%(canary)s", "country": "'SG'", "currency": "'SGD'", "crm_account_id": "'acc-1'",
+            "parent_id": "'cus-1'",
+        },
+    ),
     "orders": (
         280,
         {
@@ -82,14 +94,17 @@ _ROWS: dict[str, tuple[int, dict[str, str]]] = {
     ),
     "attempts": (
         40,
-        {"payment_id": "'pay-1'", "attempt_no": "1", "outcome": "'failed'", "occurred_at": "'2026-06-01T00:00Z'"},
+        {
+            "payment_id": "'pay-1'", "attempt_no": "1", "outcome": "'failed'", "occurred_at": "'2026-06-01T00:00Z'",
+            "invoice_id": "'inv-1'",
+        },
     ),
-    "refunds": (40, {"payment_id": "'pay-1'", "currency": "'SGD'", "amount_minor": "10", "created_on": _DAY}),
+    "refunds": (280, {"payment_id": "'pay-1'", "currency": "'SGD'", "amount_minor": "10", "created_on": _DAY}),
     "disputes": (40, {"payment_id": "'pay-1'", "currency": "'SGD'", "amount_minor": "10", "opened_on": _DAY}),
     "payouts": (
         20,
         {
-            "currency": "'SGD'", "net_minor": "97",
+            "currency": "'SGD'", "net_minor": "1090 + (i + 20) %% 40",
             "arrival_date": f"DATE '{AS_OF}' - CASE WHEN i <= 20 THEN 7 + i ELSE 90 END",
         },
     ),
@@ -114,7 +129,7 @@ _ROWS: dict[str, tuple[int, dict[str, str]]] = {
 }  # fmt: skip
 _PREFIXES = {
     "accounts": "acc", "customers": "cus", "opportunities": "opp", "orders": "ord", "invoices": "inv",
-    "subscriptions": "sub", "payments": "pay", "payouts": "po",
+    "subscriptions": "sub", "payments": "pay", "payouts": "po", "price_books": "pb",
 }  # fmt: skip
 
 HELD = [HeldInvoice("inv-40", "SGD", Decimal("10.90")), HeldInvoice("inv-80", "SGD", Decimal("10.90"))]
@@ -125,13 +140,16 @@ OUT_OF_STEP = [
     *HELD,
     HeldInvoice("inv-41", "USD", Decimal("10.91")),
     HeldInvoice("nobody's", "SGD", Decimal(5)),
+    HeldInvoice("inv-79", "SGD", Decimal("11.29")),
 ]
-"""One that it has in another currency, one that the ERP never had, and one is missing that Salesforce had taken."""
+"""One that it has in another currency, one that the ERP never had, one that the ERP has no more; and two are missing,
+one that we meant to tell it, and one of a deal it won."""
 
 _TOLD = (
     "INSERT INTO delivery.outbox (key, kind, target, subject, body, body_sha256, newest_only, state, finished_at) "
     "VALUES ('k', 'invoice_status', 'salesforce', 'invoices/inv-42', '{}', '', true, 'confirmed', now())"
 )
+_ENDED = "UPDATE canonical.invoices SET superseded_in = 2 WHERE native_id = 'inv-79'"
 
 Sql = str
 Seed = tuple[list[Sql], int]
@@ -144,6 +162,8 @@ class Seeds:
     def __init__(self, policy: Policy) -> None:
         self._words = {entity: next(iter(words)) for entity, words in policy.canonical_status.items()}
         self._words["payouts"] = policy.statuses["payouts"]["PAID"][0]
+        self._words["invoices"] = policy.statuses["invoices"]["OPEN"][0]
+        self._failed = policy.statuses["payments"]["FAILED"][0]
         self._used = 1000
 
     def good(self, entity: str) -> Sql:
@@ -179,6 +199,38 @@ class Seeds:
             f"UPDATE canonical.{entity} SET superseded_in = 2 WHERE {recent}",
             self._insert(entity, columns, f"{numbers} AS numbers", batch=2),
         ]
+
+    def broke(self) -> list[Sql]:
+        """Payments of the newest 28 days a thousand times as high, and failed; orders of a thousandth, of no deal."""
+        return [
+            *self.corrected(
+                "payments", "paid_on", amount_minor="(1090 + i %% 40) * 1000", status=f"'{self._failed}'"
+            ),
+            *self.corrected("orders", "order_date", amount_minor="1", opportunity_id="NULL"),
+        ]
+
+    def won(self) -> list[Sql]:
+        """An invoice of a deal that was won, which nobody meant to tell."""
+        return [
+            self.bad("opportunities", native_id="'opp-won'", is_won="true"),
+            self.bad("orders", native_id="'ord-won'", opportunity_id="'opp-won'"),
+            self.bad(
+                "invoices", native_id="'inv-won'", order_id="'ord-won'", issue_date=f"DATE '{AS_OF}' - 3",
+                due_date=f"DATE '{AS_OF}'",
+            ),
+        ]  # fmt: skip
+
+    def strange_lines(self) -> list[Sql]:
+        """A line of another amount than its payout, and one that names a payout and settles none."""
+        return [
+            "UPDATE canonical.bank_lines SET superseded_in = 2 WHERE native_id = 'x-25'",
+            self.bad("bank_lines", native_id="'x-25'", amount_minor="1117"),
+            self.bad("payouts", native_id="'po-of-long-ago'", arrival_date=f"DATE '{AS_OF}' - 50"),
+            self.bad(
+                "bank_lines", reference="'PAYOUT PO/OF/LONG/AGO'", value_date=f"DATE '{AS_OF}' - 2",
+                native_id="'x-like-a-payout'",
+            ),
+        ]  # fmt: skip
 
     def _status(self, entity: str) -> dict[str, str]:
         return {"status": f"'{self._words[entity]}'"} if ENTITIES[entity].of_kind(Kind.STATUS) else {}
@@ -224,10 +276,6 @@ def _open(invoice: str, minor: int) -> Sql:
     )
 
 
-def _payout_on_its_way(_: Seeds) -> Seed:
-    return [f"DELETE FROM recon.matches WHERE run_id = '{BAD}' AND side_a_id = 'po-3'"], 1
-
-
 _SPECIAL: dict[str, Callable[[Seeds], Seed]] = {
     **{
         f"{entity}.native_id is unique": _twice(entity, native_id=f"'{_PREFIXES.get(entity, 'x')}-1'")
@@ -237,6 +285,9 @@ _SPECIAL: dict[str, Callable[[Seeds], Seed]] = {
     "invoices.number is unique": _twice("invoices", number="'INV-2'"),
     "credit_notes.number is unique": _twice("credit_notes", number="'CN-2'"),
     "amendments.subscription_id+sequence is unique": _twice("amendments", sequence="2"),
+    "opportunities.term_months is at least 1 and at most 120": lambda seeds: (
+        [seeds.bad("opportunities", term_months="121"), seeds.bad("opportunities", term_months="0")], 2,
+    ),
     "opportunities.discount_percent is at least 0 and at most 100": lambda seeds: (
         [seeds.bad("opportunities", discount_percent="101"), seeds.bad("opportunities", discount_percent="-1")], 2,
     ),
@@ -253,6 +304,7 @@ _SPECIAL: dict[str, Callable[[Seeds], Seed]] = {
     ),
     "invoices.net_minor is mostly there": lambda seeds: ([seeds.bad("invoices", rows=399, net_minor="NULL")], 400),
     "payout_items: net is gross less fee": lambda seeds: ([seeds.bad("payout_items", fee_minor="4")], 1),
+    "payout_items: names what moved": lambda seeds: ([seeds.bad("payout_items", payment_id="'nobody'")], 1),
     **{f"extract_{name} is complete": _behind(name) for name in ("salesforce", "erp", "payments", "bank", "fx")},
     "rows are readable": lambda _: (
         [f"UPDATE recon.control_totals SET quarantined_count = 9 WHERE run_id = '{BAD}' AND side = 'refund'"], 1,
@@ -263,21 +315,30 @@ _SPECIAL: dict[str, Callable[[Seeds], Seed]] = {
     "volume as before": lambda seeds: (
         [
             f"{seeds.bad('bank_lines', rows=1, native_id=MORE, amount_minor='1090 + more %% 40')} "
-            "CROSS JOIN generate_series(1, 200) AS more".replace(_DAY, f"DATE '{AS_OF}'")
+            "CROSS JOIN generate_series(1, 200) AS more".replace(_DAY, f"DATE '{AS_OF}'"),
+            (f"UPDATE canonical.refunds SET superseded_in = 2 WHERE created_on > DATE '{AS_OF}' - 28 "
+            "AND recorded_in = 1 AND native_id <> 'x-1'"),
         ],
-        1,
+        2,
     ),
-    "amounts as before": lambda seeds: (
-        seeds.corrected("payments", "paid_on", amount_minor="(1090 + i %% 40) * 1000"),
-        1,
+    "amounts as before": lambda seeds: (seeds.broke(), 2),
+    "mix as before": lambda seeds: (seeds.corrected("invoices", "issue_date", currency="'JPY'"), 2),
+    "blanks as before": lambda _: ([], 1),
+    "the newest day's volume as before": lambda _: ([], 1),  # the bank lines above
+    "the newest day's amounts as before": lambda seeds: (
+        [
+            seeds.bad("credit_notes", rows=5, issue_date=f"DATE '{AS_OF}'", gross_minor="10000000"),
+            seeds.bad("subscriptions", start_date=f"DATE '{AS_OF}'", unit_price="0.01"),
+        ],
+        2,
     ),
-    "mix as before": lambda seeds: (seeds.corrected("invoices", "issue_date", currency="'JPY'"), 1),
-    "blanks as before": lambda seeds: (seeds.corrected("orders", "order_date", opportunity_id="NULL"), 1),
-    "payouts, count: platform and bank": _payout_on_its_way,
-    "payouts, sum: platform and bank": _payout_on_its_way,
+    "payouts, count: platform and bank": lambda seeds: (
+        [*seeds.strange_lines(), f"DELETE FROM recon.matches WHERE run_id = '{BAD}' AND side_a_id = 'po-3'"], 2,
+    ),
+    "payouts, sum: platform and bank": lambda _: ([], 3),
     # What the mirror of the second check holds; see OUT_OF_STEP.
-    "invoices, count: ERP and Salesforce": lambda _: ([], 4),
-    "invoices, sum: ERP and Salesforce": lambda _: ([_TOLD], 4),
+    "invoices, count: ERP and Salesforce": lambda seeds: ([_TOLD, _ENDED, *seeds.won()], 5),
+    "invoices, sum: ERP and Salesforce": lambda _: ([], 5),
 }  # fmt: skip
 """Expectations that no pattern fits."""
 
@@ -324,7 +385,7 @@ def _run(run_id: UUID, policy: Policy, *, batch: int, proof_through: int) -> Ite
         )
     yield (
         f"INSERT INTO recon.matches SELECT '{run_id}', 'm-' || i, 'R4', 'P1', 'payout', 'po-' || i, 'bank_line', "
-        "'x-' || i, 'SGD', 97, 0, '', 'posted' FROM generate_series(1, 20) AS i"
+        "'x-' || i + 20, 'SGD', 1090 + (i + 20) % 40, 0, '', 'posted' FROM generate_series(1, 20) AS i"
     )
 
 

@@ -26,8 +26,9 @@ def test_a_proof_that_failed_does_not_say_how_far_a_source_is_complete(
 ) -> None:
     prove(database_url, "bank_lines", "2026-06-30 15:00Z", proven=True)
     prove(database_url, "bank_lines", "infinity", proven=False)
-    prove(database_url, "never_proven", "infinity", proven=False)
+    prove(database_url, "failed_ever_since", "infinity", proven=False)
     prove(database_url, "whole", "infinity", proven=True)
+    prove(database_url, "read_no_more", "2020-01-01 00:00Z", proven=True)
     with psycopg.connect(database_url) as connection:
         connection.execute(
             "INSERT INTO recon.runs VALUES (%s, '2026-06-30', 0, 99, '', '', 'computed')", (RUN,)
@@ -40,9 +41,11 @@ def test_a_proof_that_failed_does_not_say_how_far_a_source_is_complete(
             proof_through=99,
             flows=["extract_bank"],
             systems=["bank"],
+            read_systems=["bank"] * 4,
+            read_entities=["bank_lines", "failed_ever_since", "whole", "never_proven"],
         )
     with psycopg.connect(database_url) as connection:
         found = connection.execute("SELECT part, deviation FROM recon.quality_measures").fetchall()
     behind = {part: int(minutes) for part, minutes in found}
-    assert behind.pop("never_proven") > 365 * 24 * 60
+    assert min(behind.pop(name) for name in ("never_proven", "failed_ever_since")) > 365 * 24 * 60
     assert behind == {"bank_lines": 60, "whole": 0}

@@ -15,21 +15,19 @@ from PIL import Image, ImageChops
 
 from include.report.render import render_report
 from include.report.render_period import render_period
-from tests.report.samples import BROKEN, BUSY, MONTH, QUIET
+from tests.report.samples import BROKEN, BUSY, MONTH, QUIET, WEEK
 
 WIDTHS = (600, 1200)
 TALL = 9000
-COLOURS = 48
 SCHEMES = {"light": 1, "dark": 0}
 PAGES = {
     "day": render_report(BUSY).html,
     "quiet": render_report(QUIET).html,
     "restated": render_report(BROKEN).html,
+    "week": render_period(WEEK).html,
     "month": render_period(MONTH).html,
     "blocked": re.sub(r'src="data:[^"]+"', 'src="cid:blocked"', render_report(BUSY).html),
 }
-EVERYWHERE = ("day", "month")
-"""Pages that are looked at narrow and wide, light and dark; the others narrow and light."""
 
 
 def main(out: Path) -> int:
@@ -40,8 +38,8 @@ def main(out: Path) -> int:
         return 1
     out.mkdir(parents=True, exist_ok=True)
     for name, html in PAGES.items():
-        for width in WIDTHS if name in EVERYWHERE else WIDTHS[:1]:
-            for scheme, number in SCHEMES.items() if name in EVERYWHERE else [("light", 1)]:
+        for width in WIDTHS:
+            for scheme, number in SCHEMES.items():
                 picture(chromium, html, width, number).save(
                     out / f"{name}-{width}-{scheme}.png", optimize=True
                 )
@@ -49,7 +47,7 @@ def main(out: Path) -> int:
 
 
 def picture(chromium: str, html: str, width: int, scheme: int) -> Image.Image:
-    """The whole page, without the empty rest of the window, in few colours."""
+    """The whole page, without the empty rest of the window, in the colours it has."""
     with TemporaryDirectory() as folder:
         page, shot = Path(folder) / "page.html", Path(folder) / "shot.png"
         page.write_text(html, encoding="utf-8")
@@ -62,7 +60,7 @@ def picture(chromium: str, html: str, width: int, scheme: int) -> Image.Image:
         whole = Image.open(io.BytesIO(shot.read_bytes())).convert("RGB")
     ground = Image.new("RGB", whole.size, whole.getpixel((1, whole.height - 2)))
     _, _, _, bottom = ImageChops.difference(whole, ground).getbbox()
-    return whole.crop((0, 0, whole.width, min(whole.height, bottom + 24))).quantize(COLOURS)
+    return whole.crop((0, 0, whole.width, min(whole.height, bottom + 24)))
 
 
 if __name__ == "__main__":

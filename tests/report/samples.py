@@ -15,8 +15,11 @@ from include.report import (
     BreakTotal,
     ChangeTotal,
     OpenBreak,
+    Posted,
+    PostedTotal,
     QualityVerdict,
     ReportFacts,
+    RestatedFigure,
     RestatedTotal,
     Restatement,
 )
@@ -249,7 +252,39 @@ BUSY = ReportFacts(
             observed="0 of 18,412",
             owner="AR",
         ),
+        QualityVerdict(
+            suite="drift",
+            expectation="the newest day's volume as before",
+            verdict="unjudged",
+            sentence="Could not be judged: the newest day's volume as before.",
+            observed="too little to judge by",
+            owner="Controller",
+        ),
     ],
+    not_asked=["contacts", "extract_fx"],
+    posted=Posted(
+        days=90,
+        totals=[
+            PostedTotal(
+                currency="SGD",
+                payments=5_812,
+                amount_minor=512_004_020,
+                taken_back=2,
+                taken_back_minor=134_000,
+                worth_minor=512_004_020,
+                taken_back_worth_minor=134_000,
+            ),
+            PostedTotal(
+                currency="USD",
+                payments=1_104,
+                amount_minor=301_450_000,
+                taken_back=0,
+                taken_back_minor=0,
+                worth_minor=406_957_500,
+                taken_back_worth_minor=0,
+            ),
+        ],
+    ),
     unrated=["TWD"],
 )
 
@@ -278,6 +313,17 @@ BROKEN = replace(
                 side="payment", currency="SGD", why="withdrawn", items=1, was_minor=0, now_minor=-50_000
             ),
         ],
+        figures=[
+            RestatedFigure(
+                what="invoices open, 1-30",
+                currency="SGD",
+                was=240,
+                now=237,
+                was_minor=52_000_000,
+                now_minor=48_700_000,
+            ),
+            RestatedFigure(what="breaks DQ01", currency="", was=2, now=0, was_minor=0, now_minor=0),
+        ],
     ),
     scope=Scope(currencies=frozenset({"SGD", "USD", "JPY"})),
     locale="de_DE",
@@ -289,6 +335,7 @@ MONTH = PeriodFacts(
     certificate_sha256=BUSY.certificate_sha256,
     since=date(2026, 6, 1),
     until=DAY,
+    told_with=DAY,
     days=[
         DayPoint(
             as_of=date(2026, 6, 1) + timedelta(n),
@@ -298,7 +345,6 @@ MONTH = PeriodFacts(
             held_worth_minor=22_000_000 - 410_000 * n,
         )
         for n in range(30)
-        if n % 7 < 5
     ],
     causes=[
         Cause(code="CA01", name="unapplied cash", breaks=112, closed=94, worth_minor=41_200_000),
@@ -317,12 +363,27 @@ MONTH = PeriodFacts(
             received_minor=391_000_000,
             applied=4_140,
             applied_minor=384_300_000,
+            received_worth_minor=391_000_000,
+            applied_worth_minor=384_300_000,
         ),
         Received(
-            currency="USD", received=911, received_minor=240_050_000, applied=890, applied_minor=236_000_000
+            currency="USD",
+            received=911,
+            received_minor=240_050_000,
+            applied=890,
+            applied_minor=236_000_000,
+            received_worth_minor=324_067_500,
+            applied_worth_minor=318_600_000,
         ),
     ],
-    deals=Deals(won=38, invoiced=35, median_days=Decimal(1), mean_days=Decimal("1.4")),
+    deals=Deals(
+        won=38,
+        invoiced=35,
+        median_days=Decimal(1),
+        mean_days=Decimal("1.4"),
+        least_mean_days=Decimal("2.1"),
+        longest_waiting_days=9,
+    ),
     baseline=Baseline(
         minutes_per_payment=6,
         minutes_per_write_off=10,
@@ -330,4 +391,15 @@ MONTH = PeriodFacts(
         manual_work_claim=90,
         won_to_invoice_claim=30,
     ),
+)
+
+WEEK = replace(
+    MONTH,
+    edition="weekly",
+    since=date(2026, 6, 22),
+    until=date(2026, 6, 28),
+    told_with=date(2026, 6, 28),
+    days=[one for one in MONTH.days if date(2026, 6, 22) <= one.as_of <= date(2026, 6, 28)],
+    received=MONTH.received[:1],
+    scope=Scope(currencies=frozenset({"SGD"}), countries=frozenset({"MY", "SG"})),
 )

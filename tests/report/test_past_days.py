@@ -7,12 +7,14 @@ from typing import Any
 import psycopg
 import pytest
 
+from include.domain.recipients import Recipient, Scope
 from include.flows.land_records import land_records
 from include.flows.publish_run import publish_run
 from include.flows.pull_changes import pull_changes
 from include.flows.reconcile import reconcile
 from include.flows.report_period import report_periods
 from include.policy import load_policy
+from include.ports import Rejected
 from include.store.postgres import PostgresStore
 from tests.flows.conftest import Live
 from tests.report.conftest import FINANCE, Mailbag, tell
@@ -25,8 +27,11 @@ PAID = "id,customer_id,reference,currency,amount,paid_on,status\n"
 LATE = f"{PAID}P1,C1,INV-1,SGD,10.00,2026-07-30,succeeded\n"
 
 
-def learn(store: PostgresStore, folder: Path, *, payments: str) -> None:
-    for name, text in (("erp/invoices.csv", LINE), ("payments/payments.csv", payments)):
+def learn(store: PostgresStore, folder: Path, *, payments: str, status: str = "open") -> None:
+    for name, text in (
+        ("erp/invoices.csv", LINE.replace("open", status)),
+        ("payments/payments.csv", payments),
+    ):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
@@ -69,42 +74,133 @@ def test_a_day_told_again_says_what_it_knew_and_is_restated_where_later_facts_di
     assert "was SGD 10.00, is SGD 0.00" in bag.reports[1].text
 
 
-def test_a_week_and_a_month_are_told_once_on_their_last_business_day(store: PostgresStore, tmp_path: Path):
+def test_what_only_went_on_since_restates_no_day(store: PostgresStore, tmp_path: Path):
+    learn(store, tmp_path / "then", payments=PAID)
+    publish(store, FRIDAY)
+    tell(store, Mailbag(), as_of=FRIDAY)
+    # Paid on a later day: the invoice's status says so today, and of Friday nothing is otherwise.
+    learn(store, tmp_path / "later", payments=LATE.replace("07-30", "08-05"), status="paid")
+    told = tell(store, Mailbag(), as_of=FRIDAY, past=True)
+    assert (told.edition, editions(store, FRIDAY)) == ("daily", {})
+
+
+def test_what_has_no_day_of_its_own_restates_the_day_it_changes(store: PostgresStore, tmp_path: Path):
+    learn(store, tmp_path / "then", payments=PAID)
+    publish(store, FRIDAY)
+    tell(store, Mailbag(), as_of=FRIDAY)
+    place = tmp_path / "later/erp/subscriptions.csv"
+    place.parent.mkdir(parents=True)
+    place.write_text(
+        "id,customer_id,start_date,currency,quantity,unit_price,interval,status\n"
+        "S1,C1,2026-07-01,SGD,1,10.00,month,active\n"
+    )
+    pull_changes(Live(tmp_path / "later"), store, entity="subscriptions")
+    land_records(Live(tmp_path / "later"), store, entity="subscriptions")
+    before = runs(store)
+    assert tell(store, Mailbag(), as_of=FRIDAY, past=True).edition == "restated"
+    with store.transaction() as tx:
+        [kept] = [row for row in tx.rows("editions_of_day", as_of=FRIDAY) if row["edition"] == "restated"]
+    assert "1 of subscriptions" in kept["html"]
+    assert "Recurring revenue of 2026-07" in kept["html"]
+    assert "SGD 120.00" in kept["html"]
+    assert runs(store) == before  # what was computed to find that out is not kept
+
+
+def runs(store: PostgresStore) -> list[Any]:
+    with store.transaction() as tx:
+        return [
+            tx.rows("latest_run_of", as_of=FRIDAY)[0]["run_id"],
+            tx.rows("published_snapshot", as_of=FRIDAY),
+        ]
+
+
+def told_of(store: PostgresStore, bag: Mailbag, day: date, **how: Any) -> list[str]:
+    who = {"recipients": [FINANCE], "policy": load_policy()} | how
+    return [f"{one.edition} {len(one.mailed)}" for one in report_periods(store, bag, as_of=day, **who)]
+
+
+def test_a_week_and_a_month_are_told_once_by_the_first_day_published_since(
+    store: PostgresStore, tmp_path: Path
+):
+    saturday = LATE + "P2,C1,,SGD,7.00,2026-08-01,succeeded\n"
+    learn(store, tmp_path / "then", payments=saturday)
+    bag, monday = Mailbag(), FRIDAY + timedelta(days=3)
+    publish(store, FRIDAY - timedelta(days=1))
+    assert told_of(store, bag, FRIDAY - timedelta(days=1)) == []  # of the week before no day was published
+    publish(store, FRIDAY)
+    assert told_of(store, bag, FRIDAY, past=True) == ["month_end 0"]
+    assert told_of(store, bag, FRIDAY) == ["month_end 1"]
+    assert told_of(store, bag, FRIDAY) == ["month_end 0"]
+    publish(store, monday)  # nobody published the weekend
+    assert told_of(store, bag, monday) == ["weekly 1"]
+    publish(store, monday + timedelta(days=1))
+    assert told_of(store, bag, monday + timedelta(days=1)) == []
+    publish(store, FRIDAY + timedelta(days=2))  # Sunday, after Monday has told its week
+    assert told_of(store, bag, FRIDAY + timedelta(days=2)) == []
+    month, week = bag.reports
+    assert month.subject.startswith(
+        "Month to 2026-07-31: 100.0\N{NO-BREAK SPACE}% of 1 payment applied by rule"
+    )
+    # What was paid on Saturday is in the week.
+    assert week.subject.startswith(
+        "Week to 2026-08-02: 50.0\N{NO-BREAK SPACE}% of 2 payments applied by rule"
+    )
+    assert "2 days published" in week.text
+    assert "with the run\nof 2026-08-03" in week.text
+    assert set(week.attachments) == {"2026-08-02-weekly.xlsx", "2026-08-02-weekly.html"}
+
+
+def test_an_edition_that_cannot_be_sent_keeps_no_other_from_being_kept_and_sent(
+    store: PostgresStore, tmp_path: Path
+):
+    sunday = date(2026, 5, 31)  # the last day of its week and of its month
+    learn(store, tmp_path / "then", payments=PAID)
+    publish(store, sunday)
+    refused: list[str] = []
+
+    def refuse_once(to: str) -> None:
+        if not refused:
+            refused.append(to)
+            raise Rejected("mail: refused the message (554)")
+
+    bag = Mailbag(refuse_once)
+    with pytest.raises(Rejected, match="554"):
+        told_of(store, bag, sunday)
+    assert [report.subject.partition(":")[0] for report in bag.reports] == ["Month to 2026-05-31"]
+    assert set(editions(store, sunday)) == {"weekly", "month_end"}
+
+
+def test_whoever_answers_for_a_part_gets_the_edition_of_that_part(store: PostgresStore, tmp_path: Path):
     learn(store, tmp_path / "then", payments=LATE)
-    for day in (FRIDAY - timedelta(days=1), FRIDAY):
-        publish(store, day)
+    publish(store, FRIDAY)
     bag = Mailbag()
-
-    def told(day: date, **how: Any) -> list[str]:
-        found = report_periods(store, bag, as_of=day, recipients=[FINANCE], policy=load_policy(), **how)
-        return [f"{one.edition} {len(one.mailed)}" for one in found]
-
-    assert told(FRIDAY - timedelta(days=1)) == []
-    assert told(FRIDAY, past=True) == ["weekly 0", "month_end 0"]
-    assert told(FRIDAY) == ["weekly 1", "month_end 1"]
-    assert told(FRIDAY) == ["weekly 0", "month_end 0"]
-    assert [report.subject.partition(":")[0] for report in bag.reports] == [
-        "Week to 2026-07-31",
-        "Month to 2026-07-31",
-    ]
-    assert "100.0\N{NO-BREAK SPACE}% of 1 payment applied by rule" in bag.reports[0].subject
-    assert "2 days published" in bag.reports[0].text
-    assert set(bag.reports[1].attachments) == {"2026-07-31-month-end.xlsx", "2026-07-31-month-end.html"}
-    assert set(editions(store, FRIDAY)) == {"weekly", "month_end"}
+    euros = Recipient(address="eu@example.com", scope=Scope(currencies=frozenset({"EUR"})))
+    japan = Recipient(address="jp@example.com", scope=Scope(countries=frozenset({"JP"})))
+    local = Recipient(address="sg@example.com", scope=Scope(currencies=frozenset({"SGD"})))
+    assert told_of(store, bag, FRIDAY, recipients=[euros, japan, local]) == ["month_end 3"]
+    subjects = dict(zip(bag.to, (report.subject for report in bag.reports), strict=True))
+    assert subjects["eu@example.com"].startswith("Month to 2026-07-31 (EUR): no payment received")
+    assert subjects["jp@example.com"].startswith("Month to 2026-07-31 (customers in JP): no payment received")
+    assert "(SGD): 100.0" in subjects["sg@example.com"]
 
 
-@pytest.mark.parametrize(("known_by", "seen"), [("2026-08-01 00:00", 1), (None, 2)])
+@pytest.mark.parametrize(("known_by", "seen"), [("2026-08-01 00:00", 1), (None, 3), ("2026-01-01 00:00", 3)])
 def test_a_past_day_knows_what_had_landed_when_every_source_was_complete_through_it(
     store: PostgresStore, database_url: str, known_by: str | None, seen: int
 ):
     with psycopg.connect(database_url) as connection:
-        for number, landed in enumerate(("2026-08-01 00:20", "2026-08-03 09:00"), 1):
+        # The bank was connected on the fifth: nobody waited for it before.
+        for system, landed, complete in (
+            ("erp", "2026-08-01 00:20", "2026-08-01 00:10"),
+            ("erp", "2026-08-03 09:00", "2026-08-02 00:10"),
+            ("bank", "2026-08-05 09:00", "2026-08-05 00:10"),
+        ):
             connection.execute("INSERT INTO ops.batches (recorded_at) VALUES (%s)", (landed,))
             connection.execute(
                 "INSERT INTO ops.proofs (system, entity, cursor_until, source_count, held_count, missing, "
                 "source_amounts, held_amounts, proven, complete_until, checked_at) "
-                "VALUES ('erp', 'invoices', '{}', 0, 0, '{}', '{}', '{}', true, %s, %s)",
-                (f"2026-08-0{number} 00:10", landed),
+                "VALUES (%s, 'rows', '{}', 0, 0, '{}', '{}', '{}', true, %s, %s)",
+                (system, complete, landed),
             )
     with store.transaction() as tx:
         [known] = tx.rows("take_snapshot", as_of=FRIDAY, known_by=known_by)

@@ -21,6 +21,15 @@ def test_a_list_says_who_sees_what_and_writes_numbers_how():
     assert chief.scope.whole
 
 
+def test_an_entity_stands_for_the_countries_policy_gives_it():
+    entities = {"APAC": frozenset({"SG", "MY"}), "EMEA": frozenset({"DE"})}
+    stated = '[{"address": "a@example.com", "entities": ["APAC", "EMEA"], "countries": ["AT"]}]'
+    [one] = read_recipients(stated, entities=entities)
+    assert one.scope == Scope(countries=frozenset({"AT", "DE", "MY", "SG"}))
+    with pytest.raises(Fatal, match=r"EMEA, which policy/reporting.yaml does not list"):
+        read_recipients(stated, entities={"APAC": frozenset({"SG"})})
+
+
 @pytest.mark.parametrize(
     ("stated", "complaint"),
     [

@@ -1,3 +1,4 @@
+import html
 import re
 from dataclasses import replace
 from datetime import date
@@ -239,3 +240,27 @@ def test_only_who_sees_the_whole_is_told_that_nothing_is_quarantined():
         report = render_report(facts)
         for body in (report.text, words_of(report.html)):
             assert ("none is quarantined" in body) is told
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        "Of 6,916 payments of the last 90 days applied by rule, 2 were taken back",
+        "0.03 % by count",
+        "0.01 % by value in SGD",
+        "2: SGD 1,340.00 of SGD 5,120,040.20",
+        "1 of 2 expectations of the data hold",
+        "1 could not be judged yet: the newest day's volume as before",
+        "Not asked, because nothing of it is held or shown to us: contacts, extract fx",
+    ],
+)
+def test_how_sure_we_are_is_told_by_what_was_seen(fact: str):
+    report = render_report(samples.BUSY)
+    for body in (report.text, words_of(report.html)):
+        assert fact in " ".join(html.unescape(body).split())
+
+
+def test_a_quiet_day_says_what_could_not_be_judged():
+    quiet = render_report(samples.QUIET)
+    assert "nothing needs anybody" in quiet.subject
+    assert "1 of what is expected of the data could not be judged yet" in quiet.text

@@ -9,6 +9,7 @@ import pytest
 
 from include.connectors.mail.client import MailPostman
 from include.domain.recipients import Recipient, Scope
+from include.flows import report_files
 from include.flows.publish_run import publish_run
 from include.ports import Fatal, Rejected, Retryable, Uncertain
 from include.store.postgres import PostgresStore
@@ -38,6 +39,7 @@ def test_the_subject_is_the_verdict_and_the_body_names_what_needs_somebody(publi
     )
     assert "AR: Apply or refund" in report.text
     assert "https://airflow.example/tieout/breaks/" in report.text
+    assert "Of 1 payment of the last 90 days applied by rule, 0 were taken back" in report.text
     assert "due_date" in report.text
     assert set(report.attachments) == {"2026-03-31-tie-out.xlsx", "2026-03-31-tie-out.html"}
 
@@ -180,6 +182,50 @@ def test_a_mail_whose_fate_is_unknown_goes_out_again_as_the_same_message(
     tell(published, bag)
     assert [report.key for report in bag.reports] == seen
     assert outcomes(database_url) == ["uncertain", "sent"]
+
+
+def test_of_a_mail_that_was_lost_twice_a_person_is_asked(published: PostgresStore, database_url: str):
+    asked: list[str] = []
+
+    def lose(to: str) -> None:
+        asked.append(to)
+        raise Uncertain("mail: took the message and did not confirm it")
+
+    for _ in range(2):
+        with pytest.raises(Retryable, match="did not confirm"):
+            tell(published, Mailbag(lose))
+    with pytest.raises(Rejected, match="ask whether it came"):
+        tell(published, Mailbag(lose))
+    assert len(asked) == 2
+    assert states(database_url) == {"finance@example.com": ("uncertain", 2)}
+    with published.transaction() as tx:
+        assert tx.rows("list_reports", limit=1)[0]["uncertain"] == 1
+
+
+def test_a_server_too_slow_to_confirm_is_not_waited_for_by_everybody(published: PostgresStore):
+    asked: list[str] = []
+
+    def lose(to: str) -> None:
+        asked.append(to)
+        raise Uncertain("mail: took the message and did not confirm it")
+
+    with pytest.raises(Retryable, match="3 of 3"):
+        tell(published, Mailbag(lose), LEAD, FINANCE, REGION)
+    assert len(asked) == 2
+
+
+def test_a_database_that_goes_away_while_a_mail_is_made_has_tried_nothing(
+    published: PostgresStore, database_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    def away(*_args: object) -> dict[str, bytes]:
+        raise psycopg.OperationalError("the connection is closed")
+
+    monkeypatch.setattr(report_files.Files, "of", away)
+    with pytest.raises(Retryable, match="Postgres"):
+        tell(published, Mailbag())
+    assert states(database_url) == {"finance@example.com": ("queued", 0)}
+    monkeypatch.undo()
+    assert tell(published, Mailbag()).mailed == ("finance@example.com",)
 
 
 class Whimsical(Mailbox):

@@ -11,6 +11,7 @@ import pytest
 from include.connectors.mail.client import compose
 from include.domain.recipients import Scope
 from include.flows import day_facts
+from include.policy import load_policy
 from include.ports import Row
 from include.store.postgres import PostgresStore
 from tests.report.conftest import Mailbag, tell
@@ -40,7 +41,7 @@ def keep_breaks(store: PostgresStore, database_url: str) -> Any:
 
 def worst_first(store: PostgresStore, rates: dict[str, Decimal]) -> list[str]:
     with store.transaction() as tx:
-        worths = {"currencies": list(rates), "worths": list(rates.values())}
+        worths = {"rated": list(rates), "worths": list(rates.values())}
         tx.run("create_day_breaks", run_id=RUN, opening=None, published_at=None)
         day_facts.enter_scope(tx, Scope())
         return [row["key"] for row in tx.rows("report_top_breaks", run_id=RUN, limit=10, **worths)]
@@ -82,7 +83,7 @@ def test_a_minor_unit_is_worth_what_its_currency_makes_of_it():
 
     played: Any = SimpleNamespace(rows=rows)
     worths = day_facts._worths(played)
-    assert dict(zip(worths["currencies"], worths["worths"], strict=True)) == {
+    assert dict(zip(worths["rated"], worths["worths"], strict=True)) == {
         "JPY": Decimal("0.9"),  # 1 yen = 0.009 dollars = 0.9 cents
         "SGD": Decimal(1),
     }
@@ -136,7 +137,7 @@ def test_a_country_sees_the_breaks_of_its_customers_and_of_nobody_else(keep_brea
         seen = {}
         for scope in (Scope(countries=frozenset({"DE"})), Scope(currencies=frozenset({"USD"})), Scope()):
             day_facts.enter_scope(tx, scope)
-            found = tx.rows("workbook_breaks", run_id=RUN)
+            found = tx.rows("workbook_breaks", run_id=RUN, limit=9)
             seen[scope.countries or scope.currencies] = sorted(row["key"] for row in found)
     assert list(seen.values()) == [["P-DE"], [], ["P-DE", "P-SG", "P-nobody's"]]
 
@@ -159,4 +160,48 @@ def test_of_a_day_published_late_breaks_stand_as_before_later_facts_came(keep_br
     with store.transaction() as tx:
         tx.run("create_day_breaks", run_id=RUN, opening=None, published_at="2026-06-01 00:00Z")
         day_facts.enter_scope(tx, Scope())
-        assert [row["state"] for row in tx.rows("workbook_breaks", run_id=RUN)] == ["ASSIGNED"]
+        assert [row["state"] for row in tx.rows("workbook_breaks", run_id=RUN, limit=9)] == ["ASSIGNED"]
+
+
+def test_what_was_taken_back_is_counted_of_what_was_applied_of_late(keep_breaks: Any, database_url: str):
+    store = keep_breaks()
+    with psycopg.connect(database_url) as connection:
+        connection.execute("INSERT INTO ops.batches DEFAULT VALUES")
+        connection.execute("UPDATE recon.runs SET state = 'published', certificate = '{}'")
+        for key, paid_on in (("kept", "2025-12-20"), ("back", "2025-12-21"), ("long ago", "2025-06-01")):
+            connection.execute(
+                "INSERT INTO canonical.payments (native_id, version, place, row_hash, recorded_in, id, currency, "
+                "amount_minor, paid_on, reference_tokens, reference_keys, names_a_document) "
+                "VALUES (%(k)s, '', '', '', 1, %(k)s, 'SGD', 1000, %(on)s, '{}', '{}', false)",
+                {"k": key, "on": paid_on},
+            )
+            if key != "back":
+                connection.execute(
+                    "INSERT INTO recon.matches (run_id, match_id, recon, rule, side_a_type, side_a_id, side_b_type, "
+                    "side_b_id, currency, amount_minor, residual_minor, residual_reason, state) VALUES "
+                    "(%s, %s, 'R3', 'P1', 'payment', %s, 'invoice', 'I', 'SGD', 1000, 0, '', 'posted')",
+                    (RUN, key, key),
+                )
+        connection.execute(
+            "INSERT INTO recon.restatements VALUES (%(r)s, %(r)s, 'payment', 'back', 'SGD', 0, 1000, 'unmatched')",
+            {"r": RUN},
+        )
+    params = {"run_id": RUN, "as_of": date(2026, 1, 1), "days": 90, "currencies": None, "countries": None}
+    with store.transaction() as tx:
+        tx.run("see_snapshot", batch=1, rulings=0, as_of=date(2026, 1, 1), rules_sha256="")
+        tx.run("create_scope_customers", countries=[])
+        [found] = tx.rows("report_taken_back", rated=["SGD"], worths=[Decimal(1)], **params)
+    assert (found["payments"], found["taken_back"], found["taken_back_minor"]) == (2, 1, 1000)
+    assert (found["worth_minor"], found["taken_back_worth_minor"]) == (2000, 1000)
+
+
+def test_a_break_that_people_never_followed_leads_to_its_day():
+    row = {
+        "break_id": UUID(int=5), "code": "CA01", "key": "P", "currency": None, "amount_minor": None, "severity": "S1",
+        "age_days": 0, "owner": "AR", "assignee": None, "action": "", "evidence": "",
+    }  # fmt: skip
+    day: Any = SimpleNamespace(
+        as_of=date(2026, 1, 1), link_to="https://a/tieout/breaks/", policy=load_policy()
+    )
+    links = [day_facts._open_break({**row, "lives": lives}, day).link for lives in (True, False)]
+    assert links == [f"https://a/tieout/breaks/{UUID(int=5)}", "https://a/tieout/reports/2026-01-01"]

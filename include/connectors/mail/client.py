@@ -4,18 +4,27 @@ import base64
 import hashlib
 import re
 import smtplib
-import ssl
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate
-from typing import Literal
+from time import monotonic
 
 from include.ports import Fatal, Rejected, Report, Retryable, Uncertain
 
 TIMEOUT_S = 30.0
+"""What every step of the conversation may take."""
+
+DATA_S = 180.0
+"""What handing over the message may take: a slow line is no lost one (RFC 5321 §4.5.3.2.5)."""
+
+ANSWER_S = 600.0
+"""What the server may take to answer that it has the message, all mails of one postman together: scanners are slow
+(RFC 5321 §4.5.3.2.6), and a run must end. Once that is used up, it is a step like any other."""
+
 _START_MAIL, _OK, _PERMANENT = 354, 250, 500
+_LAST_LINE = b".\r\n"
 _PICTURE = re.compile(r'src="data:image/png;base64,([A-Za-z0-9+/=]+)"')
 """Of our own making only: text from outside has its quotes escaped."""
 _TYPES = {
@@ -27,14 +36,14 @@ _TYPES = {
 
 @dataclass(frozen=True, kw_only=True)
 class MailServer:
-    """Where mail goes out, and in whose name."""
+    """Where mail goes out, and in whose name. `connect` gives a connection that is logged in; `place` is its address.
 
-    host: str
-    port: int
+    `connect` raises what smtplib and sockets do, Retryable or Fatal.
+    """
+
+    connect: Callable[[], smtplib.SMTP]
+    place: str
     sender: str
-    security: Literal["none", "starttls", "tls"] = "tls"
-    login: str = ""
-    password: str = field(default="", repr=False)
 
 
 class MailPostman:
@@ -42,6 +51,7 @@ class MailPostman:
 
     def __init__(self, server: MailServer) -> None:
         self._server = server
+        self._patience_s = ANSWER_S
 
     def send(self, report: Report, *, to: Sequence[str]) -> None:
         """Send once, to everyone in one message.
@@ -73,48 +83,45 @@ class MailPostman:
 
     def _reached(self) -> smtplib.SMTP:
         try:
-            return self._connect()
+            smtp = self._server.connect()
+            try:
+                smtp.ehlo_or_helo_if_needed()
+            except BaseException:
+                smtp.close()
+                raise
         except smtplib.SMTPException as error:
             raise _stop(error) from None
         except OSError as error:
             raise Retryable(f"mail: {self._place} did not answer ({type(error).__name__})") from None
-
-    def _connect(self) -> smtplib.SMTP:
-        server, context = self._server, ssl.create_default_context()
-        if server.security == "tls":
-            smtp: smtplib.SMTP = smtplib.SMTP_SSL(
-                server.host, server.port, timeout=TIMEOUT_S, context=context
-            )
-        else:
-            smtp = smtplib.SMTP(server.host, server.port, timeout=TIMEOUT_S)
-        try:
-            if server.security == "starttls":
-                smtp.starttls(context=context)
-            if server.login:
-                smtp.login(server.login, server.password)
-            smtp.ehlo_or_helo_if_needed()
-        except BaseException:
-            smtp.close()
-            raise
         return smtp
 
     def _hand_over(self, smtp: smtplib.SMTP, message: EmailMessage, to: Sequence[str]) -> None:
         try:
+            _wait_at_most(smtp, TIMEOUT_S)
             self._accepted("sender", *smtp.mail(self._server.sender))
             for recipient in to:
                 self._accepted("recipient", *smtp.rcpt(recipient))
             self._accepted("message", *smtp.docmd("DATA"), wanted=_START_MAIL)
+            _wait_at_most(smtp, DATA_S)
+            smtp.send(_on_the_wire(message))  # without its last line the server has no message
         except (smtplib.SMTPException, OSError) as error:
             raise Retryable(f"mail: {self._place} went away ({type(error).__name__})") from None
+        self._accepted("message", *self._answer(smtp))
+
+    def _answer(self, smtp: smtplib.SMTP) -> tuple[int, bytes]:
+        """End the message, and wait for the word that it was taken."""
+        asked_at = monotonic()
         try:
-            smtp.send(_on_the_wire(message))
-            reply = smtp.getreply()
+            _wait_at_most(smtp, max(TIMEOUT_S, self._patience_s))
+            smtp.send(_LAST_LINE)
+            return smtp.getreply()
         except (smtplib.SMTPException, OSError) as error:
             raise Uncertain(
                 f"mail: {self._place} took the message and did not confirm it ({type(error).__name__}); "
                 "if it arrived, it says what the next try will say"
             ) from None
-        self._accepted("message", *reply)
+        finally:
+            self._patience_s -= monotonic() - asked_at
 
     def _accepted(self, what: str, code: int, _text: bytes, *, wanted: int = _OK) -> None:
         # The server's text is left out: it quotes addresses.
@@ -128,7 +135,12 @@ class MailPostman:
 
     @property
     def _place(self) -> str:
-        return f"{self._server.host}:{self._server.port}"
+        return self._server.place
+
+
+def _wait_at_most(smtp: smtplib.SMTP, seconds: float) -> None:
+    if smtp.sock:
+        smtp.sock.settimeout(seconds)
 
 
 def compose(report: Report, *, sender: str, to: Sequence[str]) -> EmailMessage:
@@ -167,9 +179,9 @@ def _with_parts(html: str, identity: str) -> tuple[str, dict[str, bytes]]:
 
 
 def _on_the_wire(message: EmailMessage) -> bytes:
-    """RFC 5321 §4.5.2: a line that begins with a dot gets a second one; a lone dot ends the message."""
+    """RFC 5321 §4.5.2: a line that begins with a dot gets a second one, because a lone dot ends the message."""
     lines = message.as_bytes().rstrip(b"\r\n").split(b"\r\n")
-    return b"".join(b"." * line.startswith(b".") + line + b"\r\n" for line in lines) + b".\r\n"
+    return b"".join(b"." * line.startswith(b".") + line + b"\r\n" for line in lines)
 
 
 def _stop(error: smtplib.SMTPException) -> Retryable | Fatal:

@@ -1,6 +1,7 @@
 """What Salesforce holds of the ERP's invoices, counted by Salesforce's own rows and not by what we wrote there."""
 
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 
 from simple_salesforce.format import format_soql
@@ -21,21 +22,22 @@ class SalesforceMirror:
         self._client = client
         self._page_rows = page_rows
 
-    def invoices(self) -> list[HeldInvoice]:
-        """All of them; none where the organisation has no such object. Raises Retryable, Fatal."""
+    def invoices(self, *, since: date) -> list[HeldInvoice]:
+        """Those made there since a day; none where the organisation has no such object. Raises Retryable, Fatal."""
         try:
-            return list(self._invoices())
+            return list(self._invoices(since))
         except Fatal as refused:
             if _ABSENT in str(refused):
                 return []
             raise
 
-    def _invoices(self) -> Iterator[HeldInvoice]:
+    def _invoices(self, since: date) -> Iterator[HeldInvoice]:
         target, last = TARGETS["invoices"], ""
         key, currency, gross = (target.fields[name] for name in ("id", "currency", "gross"))
         while True:
             beyond = format_soql("{:literal} > {}", key, last) if last else f"{key} != null"
-            page = f"FROM {target.sobject} WHERE {beyond} ORDER BY {key} LIMIT {self._page_rows}"
+            recent = f"CreatedDate >= {since:%Y-%m-%d}T00:00:00Z"
+            page = f"FROM {target.sobject} WHERE {beyond} AND {recent} ORDER BY {key} LIMIT {self._page_rows}"
             rows = self._client.query(f"SELECT {key}, {currency}, {gross} {page}")
             for row in rows:
                 yield HeldInvoice(str(row[key]), str(row[currency] or ""), Decimal(row[gross] or 0))

@@ -104,6 +104,7 @@ READINGS = {
             "due_date": At("lines_to_pay.maturity_date", _last),
             "net": At("untaxed_amount"),
             "tax": At("tax_amount"),
+            "open": At("amount_to_pay"),
             "status": At("state"),
             "disputed": At("disputed"),
             "promised_until": At("promised_until"),
@@ -179,7 +180,7 @@ def translate(entity: str, payload: Mapping[str, Any]) -> Translated:
         row["gross"] = _turned(row["gross"])
     if entity == "subscriptions":
         row |= _terms(payload)
-    return {one.name: row.get(one.name) for one in ENTITIES[entity].fields}
+    return {one.name: row.get(one.name) for one in ENTITIES[entity].received}
 
 
 def texts(payload: Any, path: str) -> list[str]:

@@ -1,0 +1,70 @@
+"""What a week or a month came to, as the run that tells it saw it, for one part of the books."""
+
+from decimal import Decimal
+
+from include.domain.periods import Period
+from include.domain.recipients import HOME_LOCALE, Scope
+from include.flows.day_facts import HELD_FAMILY, Day, enter_scope, name_of
+from include.policy import Policy
+from include.ports import Transaction
+from include.report.period_facts import (
+    Baseline,
+    Cause,
+    DayPoint,
+    Deals,
+    PeriodFacts,
+    Received,
+    Resolved,
+)
+
+
+def period_facts(
+    tx: Transaction, day: Day, period: Period, *, scope: Scope, locale: str = HOME_LOCALE
+) -> PeriodFacts:
+    """The figures of a period. To be asked with the breaks of its days among those of the day (add_period_breaks)."""
+    policy, span = day.policy, {"since": period.since, "until": period.until}
+    narrow = enter_scope(tx, scope)
+    life = {**span, "zone": str(policy.calendars.entity.zone), "whole": scope.whole}
+    held = [code for code, one in policy.breaks.codes.items() if one.family == HELD_FAMILY]
+    days = tx.rows("period_days", held_codes=held, **span)
+    causes = tx.rows("period_causes", limit=policy.reporting.causes_shown, **life)
+    [deals] = tx.rows("period_deals", until_day=day.as_of, **span, **narrow)
+    received = tx.rows("period_payments", run_id=day.run_id, **span, **narrow, **day.worths)
+    return PeriodFacts(
+        edition=period.edition,
+        run_id=day.run_id,
+        certificate_sha256=day.run["certificate_sha256"],
+        since=period.since,
+        until=period.until,
+        told_with=day.as_of,
+        days=[DayPoint(**{name: row[name] for name in row if name != "run_id"}) for row in days],
+        causes=[Cause(name=name_of(row["code"], policy.breaks), **row) for row in causes],
+        resolved=[Resolved(**row) for row in tx.rows("period_resolved", **life)],
+        received=[Received(**row) for row in received],
+        deals=Deals(
+            won=deals["won"],
+            invoiced=deals["invoiced"],
+            median_days=_decimal(deals["median_days"]),
+            mean_days=_decimal(deals["mean_days"]),
+            least_mean_days=_decimal(deals["least_mean_days"]),
+            longest_waiting_days=deals["longest_waiting_days"],
+        ),
+        baseline=_baseline(policy),
+        scope=scope,
+        locale=locale,
+    )
+
+
+def _baseline(policy: Policy) -> Baseline:
+    before, claims = policy.reporting.baseline, policy.reporting.claims
+    return Baseline(
+        minutes_per_payment=before.minutes_per_payment,
+        minutes_per_write_off=before.minutes_per_write_off,
+        won_to_invoice_days=before.won_to_invoice_days,
+        manual_work_claim=claims.manual_work_saved,
+        won_to_invoice_claim=claims.won_to_invoice_saved,
+    )
+
+
+def _decimal(value: float | Decimal | None) -> Decimal | None:
+    return None if value is None else Decimal(str(value))

@@ -1,0 +1,114 @@
+"""`airflow backfill create` itself, as a person types it, over past days of the running platform."""
+
+import subprocess
+import sys
+import time
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from include.local import services
+from include.local.demo import BUSINESS_ZONE, PARSE_TIMEOUT_S, TIE_OUT, business_day
+from include.local.home import PROJECT
+from tests.bench.places import keep
+from tests.bench.stage import HOME, NotSeen, Stage
+
+DAYS = 3
+GIVE_UP_S = 900.0
+LOOK_S = 1.0
+
+TOLD = """
+SELECT runs.as_of, subject, batch_through, runs.state, (
+        SELECT coalesce(sum(loaded_count), 0)::bigint FROM recon.control_totals AS total
+        WHERE total.run_id = runs.run_id AND side = 'invoice'
+    ) AS loaded, (
+        SELECT count(*) FROM canonical.invoices AS known
+        WHERE issue_date <= runs.as_of AND recorded_in <= batch_through
+            AND (superseded_in IS NULL OR superseded_in > batch_through)
+    ) AS known, (
+        SELECT max(batch) FROM ops.batches WHERE recorded_at <= (SELECT max(first_at) FROM (
+            SELECT min(checked_at) AS first_at FROM ops.proofs WHERE complete_until < 'infinity'
+            GROUP BY system, entity
+        ) AS firsts)
+    ) AS first_batch, (
+        SELECT count(*) FROM recon.mailings WHERE mailings.run_id = runs.run_id
+    ) AS mails
+FROM recon.runs JOIN recon.reports USING (run_id)
+WHERE runs.as_of BETWEEN %(first)s AND %(last)s ORDER BY runs.as_of
+"""
+
+
+def backfill(stage: Stage) -> Path:
+    """Three past days by the command, after something came that none of them knew; raises where one is told wrongly."""
+    first, last = stage.day - timedelta(days=DAYS), stage.day - timedelta(days=1)
+    newest = _something_comes(stage)
+    began = time.monotonic()
+    _create(stage, first, last)
+    runs = _ended(stage, first, last)
+    took = time.monotonic() - began
+    told = stage.rows(TOLD, first=first, last=last)
+    days = [first + timedelta(days=n) for n in range(DAYS)]
+    _expect([one["as_of"] for one in told] == days, f"reports of {[str(one['as_of']) for one in told]}")
+    _expect(all(run["state"] == "success" for run in runs), f"runs that ended as {runs}")
+    for one in told:
+        _expect(one["subject"].startswith(f"{one['as_of']} ties"), one["subject"])
+        _expect(one["loaded"] == one["known"] > 0, f"{one['loaded']} invoices told, {one['known']} known")
+        _expect(
+            one["batch_through"] <= one["first_batch"] < newest, f"batch {one['batch_through']} of {newest}"
+        )
+        _expect(one["mails"] == 0, f"{one['mails']} mails about {one['as_of']}")
+    loaded = [int(one["loaded"]) for one in told]
+    return keep("backfill", {"days": DAYS, "seconds": took, "invoices_known": loaded})
+
+
+def _something_comes(stage: Stage) -> int:
+    """A payment is made and read; the number of the batch it landed in."""
+    airflow = stage.platform.airflow
+    stage.charge(stage.invoices()[0], minor=100)
+    stage.open_minor[stage.invoices()[0]] -= 100
+    start, end = business_day(stage.day)
+    *_, states = airflow.follow(
+        {"extract_payments": airflow.trigger("extract_payments", start=start, end=end)}, timeout_s=GIVE_UP_S
+    )
+    _expect(states["extract_payments"].state == "success", str(states))
+    return int(stage.rows("SELECT max(batch) AS batch FROM ops.batches")[0]["batch"])
+
+
+def _create(stage: Stage, first: date, last: date) -> None:
+    """The command, in the platform's environment."""
+    stage.platform.airflow.wait_for_dag(TIE_OUT, since=stage.platform.started_at, timeout_s=PARSE_TIMEOUT_S)
+    stage.platform.airflow.unpause(TIE_OUT)
+    environment = services.airflow_environment(
+        home=HOME, urls=stage.urls, secrets=stage.secrets, port=stage.platform.ports.airflow
+    )
+    midnight = "T00:00:00+08:00"  # of the business's zone, which has no summer time
+    assert business_day(first)[0].tzinfo == BUSINESS_ZONE
+    command = [sys.executable, "-m", "airflow", "backfill", "create", "--dag-id", TIE_OUT]
+    command += ["--from-date", f"{first}{midnight}", "--to-date", f"{last}{midnight}"]
+    command += ["--reprocess-behavior", "completed"]
+    done = subprocess.run(
+        command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    _expect(done.returncode == 0, done.stderr[-2000:])
+
+
+def _ended(stage: Stage, first: date, last: date) -> list[dict[str, Any]]:
+    """The backfill's runs, once all have ended."""
+    until = time.monotonic() + GIVE_UP_S
+    while True:
+        runs = stage.platform.airflow.call(
+            *("GET", f"/api/v2/dags/{TIE_OUT}/dagRuns"),
+            run_type="backfill",
+            logical_date_gte=business_day(first)[0].isoformat(),
+            logical_date_lte=business_day(last)[0].isoformat(),
+        )["dag_runs"]
+        if len(runs) >= DAYS and all(run["state"] in {"success", "failed"} for run in runs):
+            return [{"run": run["dag_run_id"], "state": run["state"]} for run in runs]
+        if time.monotonic() > until:
+            raise NotSeen(f"the backfill did not end: {[(run['dag_run_id'], run['state']) for run in runs]}")
+        time.sleep(LOOK_S)
+
+
+def _expect(holds: bool, found: str) -> None:  # noqa: FBT001 - an assertion that stays with python -O
+    if not holds:
+        raise NotSeen(f"the backfill told days wrongly: {found}")
