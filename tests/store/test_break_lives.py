@@ -10,6 +10,8 @@ import pytest
 from psycopg import errors, sql
 
 from include.domain.break_life import STEPS
+from include.local.databases import DatabaseUrls
+from include.local.scratch import scratch_database
 
 RUN = UUID(int=1)
 BREAK = UUID(int=2)
@@ -114,6 +116,13 @@ def refused(db: Connection, kind: type[Exception], says: str) -> Iterator[None]:
     """What happens inside is refused, and the rest of the test goes on."""
     with pytest.raises(kind, match=says), db.transaction():
         yield
+
+
+@pytest.fixture(scope="module")
+def database_url(server_urls: DatabaseUrls) -> Iterator[str]:
+    """One database for all: whatever a test does in it is taken back."""
+    with scratch_database(server_urls, strategy="FILE_COPY") as url:
+        yield url
 
 
 @pytest.fixture
