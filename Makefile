@@ -78,6 +78,7 @@ lock: .venv/ready ## resolve requirements.txt into requirements.lock
 clean: ## stop the platform, remove .venv and var (a database under /var/lib/tieout stays)
 	@if [ -x $(BIN)/tieout ]; then $(BIN)/tieout down; fi
 	@if [ -d var/erp ]; then $(BIN)/python -m include.local.erp stop; fi
+	@if [ -L var/test ]; then rm -rf "$$(readlink var/test)"; fi
 	rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # .venv/unfinished marks an installation in progress: one that was interrupted is thrown away, because

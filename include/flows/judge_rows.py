@@ -19,9 +19,8 @@ def judge_rows(source: Source, entity: Entity, records: Sequence[Row]) -> tuple[
         for position, found in failures_of(entity.name, rows).items()
         if not records[position]["gone"]
     }
-    read: set[tuple[str, int]] = (
-        set()
-    )  # ids of which a statement before could be read; in a live system, of its page
+    # Ids of which a statement before could be read; in a live system, of its page.
+    read: set[tuple[str, int]] = set()
     for position, record in enumerate(records):
         if record["gone"]:
             continue

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from include.local.home import PROJECT, Home
+from include.local.home import PROJECT
 from include.local.postgres import server
 from include.local.scratch import scratch_database
 from include.offline import reconcile_world
 from include.store.postgres import PostgresStore
 from include.twin.generate import generate_world
+from tests.conftest import home_of_tests
 
 DAY = date(2026, 6, 30)
 
@@ -28,7 +29,7 @@ def main() -> None:
     know_our_roles(pytest.MonkeyPatch())
     with (
         tempfile.TemporaryDirectory() as folder,
-        server(Home(PROJECT / "var" / "test")) as urls,
+        server(home_of_tests()) as urls,
         scratch_database(urls) as url,
     ):
         world = Path(folder) / "world"

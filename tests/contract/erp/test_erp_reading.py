@@ -154,6 +154,7 @@ def test_an_invoice_is_read_to_the_cent_with_its_order_and_due_date(erp: Erp, re
         "status": "posted",
         "disputed": "false",
         "promised_until": None,
+        "open": "218.11",
     }
     bought = rows(source, "orders", read(source, "orders")[0])[sold.native_id]
     assert (bought["amount"], bought["opportunity_id"]) == ("200.10", new.opportunity_id)
