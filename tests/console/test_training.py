@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 import typer.main
@@ -9,11 +10,13 @@ import typer.main
 from include import cli
 from include.local.home import PROJECT
 from include.policy import load_policy
+from include.store.postgres import PostgresStore
+from tests.console.people import Site, know_our_roles
 
 FOLDER = PROJECT / "docs" / "training"
 PAGES = sorted(FOLDER.glob("*.md"))
 PICTURES_MAX, PICTURE_BYTES_MAX = 12, 150_000
-HOUSE = ("docs", "include", "dags", "plugins", "sql", "tests", "Makefile", "airflow_settings.yaml")
+HOUSE = ("README.md", "docs", "include", "dags", "plugins", "sql", "tests", "Makefile", "airflow_settings.yaml")
 _INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 
@@ -38,7 +41,7 @@ def test_every_link_and_every_file_that_is_named_leads_somewhere(page: Path) -> 
     named = [code for code in _INLINE.findall(text_of(page)) if code.split("/")[0] in HOUSE and " " not in code]
     assert [link for link in links if not (FOLDER / link).exists()] == []
     assert [name for name in named if not (PROJECT / name).exists()] == []
-    assert links
+    assert named
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -61,6 +64,23 @@ def test_every_code_and_every_test_it_speaks_of_is_there(page: Path) -> None:
     tests = "".join(path.read_text(encoding="utf-8") for path in (PROJECT / "tests").rglob("test_*.py"))
     for name in re.findall(r"`(test_\w+)`", text_of(page)):
         assert f"def {name}(" in tests
+
+
+def test_each_page_is_one_of_the_console_with_its_pictures(
+    tied: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    know_our_roles(monkeypatch)
+    site = Site(lambda: tied)
+    for page in PAGES:
+        assert f'href="/tieout/training/{page.stem}"' in site.get("/playbooks", me="vic").text
+        html = site.get(f"/training/{page.stem}", me="vic").text
+        assert "<h1>" in html
+        leads = re.findall(r'(?:src|href)="([^"/#][^":]*)"', html)
+        assert leads or page.stem == "engineers"
+        for lead in leads:
+            assert site.get(urljoin("/training/", lead), me="vic").status_code == 200, lead
+    assert site.get("/training/none", me="vic").status_code == 404
+    assert site.get("/training/none.png", me="vic").status_code == 404
 
 
 def test_pictures_are_few_and_small_and_each_is_shown() -> None:
