@@ -38,7 +38,9 @@ _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 def blocks(kind: str) -> list[tuple[str, str]]:
     """(page, text) of every block of a kind in the playbooks and the training."""
     pages = {name: PLAYBOOKS.text(name) for name in PLAYBOOKS.names()}
-    pages |= {path.name: path.read_text(encoding="utf-8") for path in (PROJECT / "docs/training").glob("*.md")}
+    pages |= {
+        path.name: path.read_text(encoding="utf-8") for path in (PROJECT / "docs/training").glob("*.md")
+    }
     return [
         (name, text) for name, page in pages.items() for found, text in _BLOCK.findall(page) if found == kind
     ]

@@ -16,7 +16,17 @@ from tests.console.people import Site, know_our_roles
 FOLDER = PROJECT / "docs" / "training"
 PAGES = sorted(FOLDER.glob("*.md"))
 PICTURES_MAX, PICTURE_BYTES_MAX = 12, 150_000
-HOUSE = ("README.md", "docs", "include", "dags", "plugins", "sql", "tests", "Makefile", "airflow_settings.yaml")
+HOUSE = (
+    "README.md",
+    "docs",
+    "include",
+    "dags",
+    "plugins",
+    "sql",
+    "tests",
+    "Makefile",
+    "airflow_settings.yaml",
+)
 _INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 
@@ -38,7 +48,9 @@ def test_finance_operations_and_engineers_are_taught_with_exercises_and_found_fr
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_every_link_and_every_file_that_is_named_leads_somewhere(page: Path) -> None:
     links = [link for link in _LINK.findall(text_of(page)) if "://" not in link]
-    named = [code for code in _INLINE.findall(text_of(page)) if code.split("/")[0] in HOUSE and " " not in code]
+    named = [
+        code for code in _INLINE.findall(text_of(page)) if code.split("/")[0] in HOUSE and " " not in code
+    ]
     assert [link for link in links if not (FOLDER / link).exists()] == []
     assert [name for name in named if not (PROJECT / name).exists()] == []
     assert named
