@@ -26,6 +26,7 @@ from include.console import (
     quality,
     reports,
     today,
+    training,
 )
 from include.console.access import requires
 from include.console.known import note
@@ -56,7 +57,7 @@ def build_app(store: Callable[[], Store] = wiring.store) -> FastAPI:
     app = FastAPI(title="Tie-out", dependencies=[Depends(requires(May.READ))], openapi_url=None)
     app.state.store = store
     app.state.pages = tuple(part.PAGE for part in PARTS)
-    for part in (*PARTS, break_page, break_acts, playbooks):
+    for part in (*PARTS, break_page, break_acts, playbooks, training):
         # Who looks at a break may answer for it in Airflow, as far as they may here.
         noted = [Depends(note)] if part in (breaks, break_page, break_acts) else []
         app.include_router(part.router, dependencies=noted)

@@ -16,6 +16,7 @@ from include.console.render import render
 
 router = APIRouter()
 _NAME = re.compile(r"\w+")
+_PAGE = re.compile(r"(\.\./playbooks/)?\w+\.md")
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,16 @@ class Playbooks:
         return self.text(name).partition("\n")[0].lstrip("# ")
 
 
-PLAYBOOKS = Playbooks(Path(__file__).parents[2] / "docs" / "playbooks")
+DOCS = Path(__file__).parents[2] / "docs"
+PLAYBOOKS = Playbooks(DOCS / "playbooks")
+TRAINING = Playbooks(DOCS / "training")
 
 
 @router.get("/playbooks")
 def playbooks(request: Request, who: Someone) -> HTMLResponse:
     found = [(name, PLAYBOOKS.title(name)) for name in PLAYBOOKS.names()]
-    return render(request, who, "playbooks.html", playbooks=found)
+    training = [(name, TRAINING.title(name)) for name in TRAINING.names()]
+    return render(request, who, "playbooks.html", playbooks=found, training=training)
 
 
 @router.get("/playbooks/{name}")
@@ -62,12 +66,12 @@ def playbook(request: Request, who: Someone, name: str) -> HTMLResponse:
 
 
 def html_of(text: str) -> str:
-    """Markdown as HTML: tags in it are text, and links among playbooks lead to their pages."""
+    """Markdown as HTML: tags in it are text, and links among playbooks and to them lead to their pages."""
     reader = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = reader.parse(text)
     for token in (child for one in tokens for child in one.children or ()):
         link = str(token.attrGet("href") or "")
-        if token.type == "link_open" and "/" not in link and link.endswith(".md"):
+        if token.type == "link_open" and _PAGE.fullmatch(link):
             token.attrSet("href", link.removesuffix(".md"))
     html: str = reader.renderer.render(tokens, reader.options, {})
     return html

@@ -20,6 +20,8 @@ TABLE: dict[tuple[str, str], str] = {
     ("GET", "/alerts"): READERS,
     ("GET", "/playbooks"): READERS,
     ("GET", "/playbooks/{name}"): READERS,
+    ("GET", "/training/{name}"): READERS,
+    ("GET", "/{folder}/{picture}.png"): READERS,
     ("GET", "/matches"): READERS,
     ("GET", "/matches/{match_id}"): READERS,
     ("GET", "/payouts"): READERS,
@@ -68,6 +70,8 @@ FILLED = {
     "edition": "weekly",
     "relation": "invoices",
     "name": "console.css",
+    "folder": "mail",
+    "picture": "day-600-light",
     "entity": "invoices",
     "native_id": "none",
 }

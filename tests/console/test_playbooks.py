@@ -1,5 +1,9 @@
-"""Playbooks: one for each alert and each severe code; what they tell people to ask and to run can be asked and run."""
+"""Playbooks: one for each alert and each severe code; what they tell people to ask and to run can be asked and run.
 
+So can what docs/training tells them.
+"""
+
+import importlib.util
 import re
 import shlex
 from typing import Any
@@ -12,6 +16,7 @@ from airflow.cli.cli_parser import get_parser
 from include import cli
 from include.console.playbooks import PLAYBOOKS, html_of
 from include.domain.alerts import SENTENCES
+from include.local.home import PROJECT
 from include.policy import load_policy
 from include.store.postgres import PostgresStore
 from tests.console.people import Site, know_our_roles
@@ -26,16 +31,18 @@ LEAST = {"Which cause": 120, "First five minutes": 60, "Mend": 60, "Over when": 
 """Characters a section has at least: a heading alone tells nobody anything."""
 
 READING = ("breaks list", "breaks show", "delivery list", "alerts list")
+TARGETS = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def blocks(kind: str) -> list[tuple[str, str]]:
-    """(playbook, text) of every block of a kind."""
+    """(page, text) of every block of a kind in the playbooks and the training."""
+    pages = {name: PLAYBOOKS.text(name) for name in PLAYBOOKS.names()}
+    pages |= {
+        path.name: path.read_text(encoding="utf-8") for path in (PROJECT / "docs/training").glob("*.md")
+    }
     return [
-        (name, text)
-        for name in PLAYBOOKS.names()
-        for found, text in _BLOCK.findall(PLAYBOOKS.text(name))
-        if found == kind
+        (name, text) for name, page in pages.items() for found, text in _BLOCK.findall(page) if found == kind
     ]
 
 
@@ -93,7 +100,7 @@ def test_every_command_is_one_and_those_that_only_read_are_run(
     tied_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TIEOUT_DATABASE_URL", tied_url)
-    known = {"tieout": tieout, "airflow": airflow}
+    known = {"tieout": tieout, "airflow": airflow, "make": make, ".venv/bin/python": module, "git": git}
     for name, line in commands():
         program, *words = shlex.split(line, comments=True)
         assert program in known, f"{name}: {line}"
@@ -121,6 +128,26 @@ def tieout(words: list[str]) -> None:
 def airflow(words: list[str]) -> None:
     """Airflow's takes these."""
     get_parser().parse_args(words)
+
+
+def make(words: list[str]) -> None:
+    """These are targets."""
+    assert set(words) <= TARGETS
+
+
+def module(words: list[str]) -> None:
+    """It is a module of this house, or pytest for tests there are."""
+    flag, name, *rest = words
+    assert flag == "-m"
+    assert importlib.util.find_spec(name)
+    assert all((PROJECT / word).exists() for word in rest if name == "pytest" and not word.startswith("-"))
+
+
+def git(words: list[str]) -> None:
+    """Only to undo an exercise."""
+    verb, *paths = words
+    assert verb == "checkout"
+    assert all((PROJECT / path).is_dir() for path in paths)
 
 
 @pytest.fixture

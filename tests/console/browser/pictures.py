@@ -1,24 +1,105 @@
-"""Takes the pictures of the documentation from a running console: `pictures.py ADDRESS FOLDER`."""
+"""Takes the pictures of the documentation from a running console: `pictures.py ADDRESS FOLDER`.
+
+The folder's name says which: `docs` are those of docs/console.md, `training` those of docs/training, for which two
+people work on a break and a third holds a message back.
+"""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from chromium import browser
+from playwright.sync_api import Browser, Page
 
-PICTURES = (
-    ("console-today", "/", "light", 1280, 900),
-    ("console-breaks", "/breaks", "light", 1280, 700),
-    ("console-break", "", "dark", 1280, 1000),  # the first held payment
-    ("console-ageing", "/ageing", "light", 1280, 700),
-    ("console-phone", "/breaks", "dark", 390, 844),
-)
+PROPOSED = "/breaks?code=CA03&sort=value"
+
+
+def opened(chrome: Browser, me: str, *, scheme: str = "light", width: int = 1280, height: int = 900) -> Page:
+    """A page of a person; whoever serves the address takes the cookie for a login."""
+    context = chrome.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+    context.add_cookies([{"name": "me", "value": me, "url": address}])
+    return context.new_page()
+
+
+def take(page: Page, name: str, path: str, *, first: bool = False, part: str = "") -> None:
+    """Show a path, or the first of its rows, and keep all of the screen or one section of it."""
+    page.goto(address + path)
+    if first:
+        page.locator("tbody a").first.click()
+    keep(page, name, part)
+
+
+def keep(page: Page, name: str, part: str = "") -> None:
+    to = folder / f"{name}.png"
+    if part:
+        page.locator(f"section[aria-labelledby={part}]").screenshot(path=to)
+    else:
+        page.screenshot(path=to)
+
+
+def documentation(chrome: Browser) -> None:
+    take(opened(chrome, "controller"), "console-today", "/")
+    take(opened(chrome, "controller", height=700), "console-breaks", "/breaks")
+    take(
+        opened(chrome, "controller", scheme="dark", height=1000),
+        "console-break",
+        "/breaks?code=CA16",
+        first=True,
+    )
+    take(opened(chrome, "controller", height=700), "console-ageing", "/ageing")
+    take(opened(chrome, "controller", scheme="dark", width=390, height=844), "console-phone", "/breaks")
+
+
+def training(chrome: Browser) -> None:
+    finance = opened(chrome, "finance")
+    take(finance, "today", "/")
+    take(finance, "breaks", "/breaks")
+    take(finance, "breaks-by-kind", "/breaks?by=code")
+    take(opened(chrome, "finance", height=1250), "break", "/breaks?code=CA16", first=True)
+    take(opened(chrome, "finance", height=640), "ageing", "/ageing")
+    take(opened(chrome, "finance", scheme="dark", height=760), "arr", "/arr")
+    proposed(chrome)
+    take(opened(chrome, "admin", height=760), "alerts", "/alerts")
+    take(opened(chrome, "admin", scheme="dark", height=860), "playbook", "/playbooks/messages_parked")
+    held_back(chrome)
+    take(opened(chrome, "controller", scheme="dark", height=480), "audit", "/audit")
+
+
+def proposed(chrome: Browser) -> None:
+    """Finance proposes a write-off and sees why it cannot approve it; the controller approves."""
+    finance = opened(chrome, "finance", scheme="dark")
+    finance.goto(address + PROPOSED)
+    finance.locator("tbody a").first.click()
+    where = finance.url
+    finance.locator("form[action$='/assign'] button").click()
+    form = finance.locator("form[action$='/propose']")
+    form.locator("select[name=kind]").select_option("write_off")
+    form.locator("input[name=reason]").fill("the customer disputes the freight; not worth a letter")
+    form.locator("button").click()
+    finance.get_by_role("status").wait_for()
+    keep(finance, "proposed", "todo")
+    controller = opened(chrome, "controller")
+    controller.goto(where)
+    form = controller.locator("form[action$='/approve']")
+    form.locator("input[name=reason]").fill("agreed, booked with the month")
+    form.locator("button").click()
+    controller.get_by_role("status").wait_for()
+
+
+def held_back(chrome: Browser) -> None:
+    """The administrator holds two messages back, with a reason."""
+    admin = opened(chrome, "admin", height=720)
+    admin.goto(f"{address}/delivery")
+    for one in admin.locator("input[name=chosen]").all()[1:3]:
+        one.check()
+    admin.locator("fieldset input[name=reason]").fill("the customer cancels, Sales Ops is asking")
+    admin.get_by_role("button", name="Hold queued ones back").click()
+    admin.get_by_role("status").wait_for()
+    take(admin, "delivery", "/delivery")
+
+
+SETS: dict[str, Callable[[Browser], None]] = {"docs": documentation, "training": training}
 
 address, folder = sys.argv[1], Path(sys.argv[2])
 with browser() as chrome:
-    for name, path, scheme, width, height in PICTURES:
-        page = chrome.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
-        page.goto(address + (path or "/breaks?code=CA16"))
-        if not path:
-            page.locator("tbody a").first.click()
-        page.screenshot(path=folder / f"{name}.png")
-        page.close()
+    SETS[folder.name](chrome)
