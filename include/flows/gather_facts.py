@@ -14,7 +14,7 @@ from include.ports import Row, Transaction
 from include.report.figures import Figures
 
 WATCH = "watch"
-BY_THEIR_WORD = ("collect",)
+BY_THEIR_WORD = ("collect", "approve_breaks")
 """Flows whose work may rightly leave nothing: that they ended well is what they leave."""
 
 MONEY = (

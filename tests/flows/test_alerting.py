@@ -306,7 +306,8 @@ def test_a_platform_on_which_nothing_ever_ran_is_late_only_after_it_was_watched_
     assert fresh.alerts == set()
     fresh.look(Told(), minutes=60)
     assert fresh.alerts == {
-        f"flow_late {flow}" for flow in ("extract_salesforce", "extract_erp", "extract_payments", "fast_lane")
+        f"flow_late {flow}"
+        for flow in ("extract_salesforce", "extract_erp", "extract_payments", "fast_lane", "approve_breaks")
     }
     fresh.look(Told(), minutes=60 * 48)
     late = {f"flow_late {flow}" for flow, watched in POLICY.alerts.flows.items() if not watched.optional}

@@ -68,7 +68,9 @@ INSERT INTO ops.task_ends (dag_id, task_id, failed_at, failed_run, error) VALUES
 
 -- trace: all is well
 INSERT INTO delivery.lanes (began_at) VALUES (ops.clock() + interval '300 days');
-INSERT INTO ops.task_ends (dag_id, task_id, succeeded_at) VALUES ('collect', 'decide', ops.clock() + '300 days');
+INSERT INTO ops.task_ends (dag_id, task_id, succeeded_at) VALUES
+('collect', 'decide', ops.clock() + '300 days'),
+('approve_breaks', 'questions', ops.clock() + '300 days');
 INSERT INTO ops.sweeps (system, entity, listed_count, gone_count, repaired_count, refreshed_count, swept_at)
     VALUES ('erp', 'customers', 1, 0, 0, 0, ops.clock() + interval '300 days');
 INSERT INTO ops.cursors (system, entity, position) SELECT system, 'watched', '{}' FROM
