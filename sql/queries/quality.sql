@@ -54,6 +54,21 @@ JOIN unnest(%(flows)s::text[], %(systems)s::text[]) AS promised (flow, system) U
 -- Whatever was ever proven, for who cannot say what is read.
 SELECT DISTINCT system, entity FROM ops.proofs WHERE proof_id <= %(proof_through)s ORDER BY system, entity;
 
+-- name: connected_later
+-- Of what is read, what nobody waited for: the run knows no proof of it, and its first of all came a day after the run's day
+-- ended or more, or after that day was published.
+SELECT read.system, read.entity
+FROM unnest(%(read_systems)s::text[], %(read_entities)s::text[]) AS read (system, entity)
+CROSS JOIN LATERAL (
+    SELECT proof_id, checked_at FROM ops.proofs
+    WHERE proofs.system = read.system AND proofs.entity = read.entity ORDER BY proof_id LIMIT 1
+) AS first
+WHERE proof_id > %(proof_through)s AND (
+    checked_at >= %(day_end)s::timestamptz + interval '1 day'
+    OR EXISTS (SELECT FROM recon.runs WHERE as_of = %(as_of)s AND state = 'published')
+)
+ORDER BY read.system, read.entity;
+
 -- name: measure_held
 -- The share of the rows held the day before, in percent, that are no longer there.
 WITH rows_of AS (
