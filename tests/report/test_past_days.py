@@ -14,7 +14,7 @@ from include.flows.pull_changes import pull_changes
 from include.flows.reconcile import reconcile
 from include.flows.report_period import report_periods
 from include.policy import load_policy
-from include.ports import Rejected
+from include.ports import Rejected, Retryable
 from include.store.postgres import PostgresStore
 from tests.flows.conftest import Live
 from tests.report.conftest import FINANCE, Mailbag, tell
@@ -173,6 +173,34 @@ def test_an_edition_that_cannot_be_sent_keeps_no_other_from_being_kept_and_sent(
         told_of(store, bag, sunday)
     assert [report.subject.partition(":")[0] for report in bag.reports] == ["Month to 2026-05-31"]
     assert set(editions(store, sunday)) == {"weekly", "month_end"}
+
+
+def test_an_edition_that_waits_is_sent_though_an_earlier_day_is_published_meanwhile(
+    store: PostgresStore, tmp_path: Path
+):
+    learn(store, tmp_path / "then", payments=PAID)
+    publish(store, FRIDAY - timedelta(days=1))
+    monday, tuesday = FRIDAY + timedelta(days=3), FRIDAY + timedelta(days=4)
+    publish(store, tuesday)
+
+    def away(_to: str) -> None:
+        raise Retryable("mail: did not answer")
+
+    with pytest.raises(Retryable, match="did not answer"):
+        told_of(store, Mailbag(away), tuesday)
+    publish(store, monday)
+    assert told_of(store, Mailbag(), monday) == []
+    bag = Mailbag()
+    assert "weekly 1" in told_of(store, bag, tuesday)
+    # By other rules the day has another run; who has the edition is not mailed again, who was added is.
+    other = load_policy().model_copy(update={"sha256": "0" * 64})
+    reconcile(store, as_of=tuesday, policy=other)
+    publish_run(store, as_of=tuesday)
+    assert "weekly 0" in told_of(store, bag, tuesday)
+    added = Recipient(address="added@example.com")
+    assert "weekly 1" in told_of(store, bag, tuesday, recipients=[FINANCE, added])
+    weekly = [to for to, report in zip(bag.to, bag.reports, strict=True) if report.subject.startswith("Week")]
+    assert weekly == [FINANCE.address, added.address]
 
 
 def test_whoever_answers_for_a_part_gets_the_edition_of_that_part(store: PostgresStore, tmp_path: Path):
