@@ -54,7 +54,7 @@ def check_quality(
     mirror: Mirror | None = None,
     read: Collection[tuple[str, str]] | None = None,
 ) -> Checked:
-    """Judge the newest run of a day, once: a run is named by what it saw, so its verdicts stay what they are.
+    """Judge the newest run of a day, once, and again while its verdicts keep it from being published.
 
     `database_url` is the store's. `mirror` holds invoices that must be the ERP's; it is asked now, so that a day that
     was long over when it was first run is held against what the mirror holds today. `read` is what is read of which
@@ -69,7 +69,7 @@ def check_quality(
         # Held until everything is kept: whoever else checks this run waits, and finds it checked.
         guard.run("lock_quality", run_id=_run_of(guard, as_of)["run_id"])
         run = _run_of(guard, as_of)
-        if run["checked_at"]:
+        if run["judged"]:
             return Checked(run["run_id"], known=True)
         return _check(store, database_url, run, _Asked(as_of, policy, mirror, read))
 
@@ -99,6 +99,8 @@ def _check(store: Store, database_url: str, run: Row, asked: _Asked) -> Checked:
     files = pages(validated.context)
     checking_s, rendering_s = checked_at - started, monotonic() - checked_at
     with store.transaction() as tx:
+        for verdicts_of_before in ("results", "pages", "check"):
+            tx.run(f"forget_quality_{verdicts_of_before}", run_id=run_id)
         rows = list(_rows(tx, run_id, validated.judged, policy, judged))
         tx.copy_in("recon.quality_results", _RESULTS, rows)
         kept = [(run_id, *page) for page in files.items()]

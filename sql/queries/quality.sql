@@ -11,12 +11,16 @@ ORDER BY array_position(ARRAY['fail', 'warn', 'unjudged', 'pass'], verdict), pla
 SELECT not_held FROM recon.quality_checks WHERE run_id = %(run_id)s;
 
 -- name: run_to_check
--- The newest run of a day, what it saw, and how much of every side it holds.
+-- The newest run of a day, what it saw, and how much of every side it holds. `judged`: for good; what keeps a day from being
+-- published is looked at again, since a source may have been mended.
 WITH newest AS (
-    SELECT run_id, batch_through, proof_through, rules_sha256, opening_run_id
+    SELECT run_id, batch_through, proof_through, rules_sha256, opening_run_id, published_at
     FROM recon.runs WHERE as_of = %(as_of)s ORDER BY computed_at DESC LIMIT 1
 )
-SELECT newest.*, checked_at,
+SELECT newest.*,
+    checked_at IS NOT NULL AND (published_at IS NOT NULL OR NOT EXISTS (
+        SELECT FROM recon.quality_results AS found WHERE found.run_id = newest.run_id AND verdict = 'fail'
+    )) AS judged,
     (
         SELECT coalesce(jsonb_object_agg(side, loaded), '{}') FROM (
             SELECT side, sum(loaded_count) AS loaded FROM recon.control_totals
@@ -28,6 +32,15 @@ FROM newest LEFT JOIN recon.quality_checks USING (run_id);
 -- name: lock_quality
 -- Of two who check a run at once, the second waits until the first is done, and finds it checked.
 SELECT pg_advisory_xact_lock(hashtextextended('tieout quality ' || %(run_id)s::text, 0));
+
+-- name: forget_quality_results
+DELETE FROM recon.quality_results WHERE run_id = %(run_id)s;
+
+-- name: forget_quality_pages
+DELETE FROM recon.quality_pages WHERE run_id = %(run_id)s;
+
+-- name: forget_quality_check
+DELETE FROM recon.quality_checks WHERE run_id = %(run_id)s;
 
 -- name: forget_measures
 DELETE FROM recon.quality_measures WHERE run_id = %(run_id)s;

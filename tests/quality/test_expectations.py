@@ -225,11 +225,18 @@ def test_every_reference_is_looked_up_or_has_an_excuse() -> None:
     assert {parent for *_, parent in REFERENCES} <= set(ENTITIES)
 
 
-def test_a_run_is_checked_once(books: Books) -> None:
+def test_a_run_is_checked_once_unless_it_is_kept_from_being_published(books: Books) -> None:
+    store = PostgresStore(books.url)
+    with store.transaction() as tx:
+        assert not tx.rows("run_to_check", as_of=AS_OF)[0]["judged"]
+    with psycopg.connect(books.url) as connection:
+        connection.execute("UPDATE recon.runs SET published_at = now() WHERE run_id = %s", (BAD,))
     from include.flows.check_quality import check_quality  # noqa: PLC0415
 
-    again = check_quality(PostgresStore(books.url), books.url, as_of=AS_OF, policy=POLICY)
+    again = check_quality(store, books.url, as_of=AS_OF, policy=POLICY)
     assert (again.run_id, again.known) == (BAD, True)
+    with psycopg.connect(books.url) as connection:
+        connection.execute("UPDATE recon.runs SET published_at = NULL WHERE run_id = %s", (BAD,))
 
 
 def test_pages_are_kept_of_the_newest_days_and_verdicts_of_all(books: Books) -> None:

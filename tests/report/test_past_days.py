@@ -14,7 +14,7 @@ from include.flows.pull_changes import pull_changes
 from include.flows.reconcile import reconcile
 from include.flows.report_period import report_periods
 from include.policy import load_policy
-from include.ports import Rejected, Retryable
+from include.ports import Fatal, Rejected, Retryable
 from include.store.postgres import PostgresStore
 from tests.flows.conftest import Live
 from tests.report.conftest import FINANCE, Mailbag, tell
@@ -233,6 +233,30 @@ def test_a_past_day_knows_what_had_landed_when_every_source_was_complete_through
     with store.transaction() as tx:
         [known] = tx.rows("take_snapshot", as_of=FRIDAY, known_by=known_by)
     assert (known["batch_through"], known["proof_through"]) == (seen, seen)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_day_that_was_refused_is_published_once_a_proof_reaches_its_end(
+    store: PostgresStore, database_url: str, tmp_path: Path
+):
+    from include.flows.check_quality import check_quality  # noqa: PLC0415 - seconds to import
+
+    def judged(complete_until: str) -> Any:
+        with psycopg.connect(database_url) as connection:
+            connection.execute(PROOF, ("erp", complete_until, complete_until))
+        run = reconcile(store, as_of=FRIDAY, policy=load_policy())
+        check_quality(store, database_url, as_of=FRIDAY, policy=load_policy(), read={("erp", "rows")})
+        return run
+
+    learn(store, tmp_path, payments=PAID)
+    first = judged("2026-07-31 12:00Z")
+    with pytest.raises(Fatal, match="extract_erp reads"):
+        publish_run(store, as_of=FRIDAY)
+    assert judged("2026-08-01 00:10Z") == first  # the same rows
+    published = publish_run(store, as_of=FRIDAY)
+    assert (published.run_id, published.certificate_sha256) == (first.run_id, first.certificate_sha256)
+    with store.transaction() as tx:
+        assert tx.rows("published_snapshot", as_of=FRIDAY)[0]["proof_through"] == 2
 
 
 # Great Expectations 1.24 imports what Python 3.11 deprecates.
