@@ -11,7 +11,7 @@ from uuid import UUID
 from include.domain.entities import ENTITIES
 from include.flows.measure_quality import end_of, measure
 from include.policy import Policy
-from include.ports import Fatal, HeldInvoice, Mirror, Row, Store, Transaction
+from include.ports import Fatal, HeldInvoice, Mirror, Retryable, Row, Store, Transaction
 from include.validation.checkpoint import Judged, Snapshot, validate
 from include.validation.pages import pages
 from include.validation.suites import Day, not_held, not_read, suites
@@ -60,10 +60,10 @@ def check_quality(
     was long over when it was first run is held against what the mirror holds today. `read` is what is read of which
     system, and promised to be complete, but for what was connected after the day was told; whatever was ever proven
     when not given. A broken expectation raises nothing: `publish_run` refuses the day where policy says so; a mirror
-    that refuses us is not asked.
+    that refuses us or is away is not asked.
 
-    Raises Fatal when the day was not reconciled or an expectation cannot be evaluated, Retryable when Postgres or the
-    mirror is away.
+    Raises Fatal when the day was not reconciled or an expectation cannot be evaluated, Retryable when Postgres is
+    away.
     """
     with store.transaction() as guard:
         # Held until everything is kept: whoever else checks this run waits, and finds it checked.
@@ -153,13 +153,13 @@ def _mirrored_since(as_of: date, policy: Policy) -> date:
 
 
 def _mirrored(mirror: Mirror | None, *, since: date) -> tuple[Sequence[HeldInvoice] | None, list[str]]:
-    """What the mirror holds, None when it could not be asked: one that refuses us is told, and stops no day."""
+    """What the mirror holds; None when it could not be asked: if it refuses us or is away we say so and stop no day."""
     if mirror is None:
         return None, ["invoices in Salesforce (nothing says where they are)"]
     try:
         return mirror.invoices(since=since), []
-    except Fatal as refused:
-        return None, [f"invoices in Salesforce ({refused})"]
+    except (Fatal, Retryable) as stopped:
+        return None, [f"invoices in Salesforce ({stopped})"]
 
 
 def _held(loaded: Mapping[str, Any]) -> frozenset[str]:

@@ -16,7 +16,7 @@ from include.flows.snapshot import see
 from include.local.databases import DatabaseUrls
 from include.local.scratch import scratch_database
 from include.policy import load_policy
-from include.ports import Fatal, HeldInvoice
+from include.ports import Fatal, HeldInvoice, Retryable
 from include.store.postgres import PostgresStore
 from tests.quality.books import AS_OF, BAD, CANARY, GOOD, HOSTILE_CURRENCY, IN_STEP, OUT_OF_STEP, write
 
@@ -156,12 +156,13 @@ def test_what_the_erp_has_no_more_is_told_of_what_salesforce_holds(books: Books)
     assert {name: float(number) for name, number in held} == {"invoices, count": 2, "invoices, sum": 16.29}
 
 
-def test_a_mirror_that_refuses_us_is_told_and_stops_no_day() -> None:
+@pytest.mark.parametrize("stop", [Fatal, Retryable])
+def test_a_mirror_that_refuses_us_or_is_away_is_told_and_stops_no_day(stop: type[Exception]) -> None:
     from include.flows.check_quality import _mirrored  # noqa: PLC0415
 
     class Refusing:
         def invoices(self, *, since: date) -> list[HeldInvoice]:
-            raise Fatal(f"Salesforce refused (400 INVALID_FIELD, {since})")
+            raise stop(f"Salesforce refused (400 INVALID_FIELD, {since})")
 
     assert _mirrored(Refusing(), since=AS_OF) == (
         None,
