@@ -77,6 +77,11 @@ def test_a_day_told_again_says_what_it_knew_and_is_restated_where_later_facts_di
         assert tell(store, bag, as_of=FRIDAY, past=True, policy=told_aloud).mailed == expected
     assert "1 of payments" in bag.reports[1].text
     assert "was SGD 10.00, is SGD 0.00" in bag.reports[1].text
+    # How many is of the whole: who sees a part is told of what alone.
+    part = Recipient(address="sg@example.com", scope=Scope(currencies=frozenset({"SGD"})))
+    assert tell(store, bag, part, as_of=FRIDAY, past=True, policy=told_aloud).mailed == (part.address,)
+    assert "of payments" not in bag.reports[2].text
+    assert "went: payments" in bag.reports[2].text
 
 
 def test_what_only_went_on_since_restates_no_day(store: PostgresStore, tmp_path: Path):
