@@ -1,7 +1,7 @@
 """Judges the data a day's run saw: measures it, has Great Expectations judge it in Postgres, keeps the verdicts."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from time import monotonic
@@ -9,9 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from include.domain.entities import ENTITIES
-from include.flows.measure_quality import measure
+from include.flows.measure_quality import end_of, measure
 from include.policy import Policy
-from include.ports import Fatal, HeldInvoice, Mirror, Row, Store, Transaction
+from include.ports import Fatal, HeldInvoice, Mirror, Retryable, Row, Store, Transaction
 from include.validation.checkpoint import Judged, Snapshot, validate
 from include.validation.pages import pages
 from include.validation.suites import Day, not_held, not_read, suites
@@ -52,23 +52,24 @@ def check_quality(
     as_of: date,
     policy: Policy,
     mirror: Mirror | None = None,
-    read: Iterable[tuple[str, str]] | None = None,
+    read: Collection[tuple[str, str]] | None = None,
 ) -> Checked:
-    """Judge the newest run of a day, once: a run is named by what it saw, so its verdicts stay what they are.
+    """Judge the newest run of a day, once, and again while its verdicts keep it from being published.
 
     `database_url` is the store's. `mirror` holds invoices that must be the ERP's; it is asked now, so that a day that
     was long over when it was first run is held against what the mirror holds today. `read` is what is read of which
-    system, and promised to be complete; whatever was ever proven when not given. A broken expectation raises nothing:
-    `publish_run` refuses the day where policy says so; a mirror that refuses us is not asked.
+    system, and promised to be complete, but for what was connected after the day was told; whatever was ever proven
+    when not given. A broken expectation raises nothing: `publish_run` refuses the day where policy says so; a mirror
+    that refuses us or is away is not asked.
 
-    Raises Fatal when the day was not reconciled or an expectation cannot be evaluated, Retryable when Postgres or the
-    mirror is away.
+    Raises Fatal when the day was not reconciled or an expectation cannot be evaluated, Retryable when Postgres is
+    away.
     """
     with store.transaction() as guard:
         # Held until everything is kept: whoever else checks this run waits, and finds it checked.
         guard.run("lock_quality", run_id=_run_of(guard, as_of)["run_id"])
         run = _run_of(guard, as_of)
-        if run["checked_at"]:
+        if run["judged"]:
             return Checked(run["run_id"], known=True)
         return _check(store, database_url, run, _Asked(as_of, policy, mirror, read))
 
@@ -80,14 +81,14 @@ class _Asked:
     as_of: date
     policy: Policy
     mirror: Mirror | None
-    read: Iterable[tuple[str, str]] | None
+    read: Collection[tuple[str, str]] | None
 
 
 def _check(store: Store, database_url: str, run: Row, asked: _Asked) -> Checked:
     started, policy, run_id = monotonic(), asked.policy, run["run_id"]
     mirrored, unasked = _mirrored(asked.mirror, since=_mirrored_since(asked.as_of, policy))
     with store.transaction() as tx:
-        read = sorted(asked.read) if asked.read is not None else _proven(tx, run)
+        read, later = _read(tx, run, asked)
         measure(tx, run, as_of=asked.as_of, policy=policy, mirrored=mirrored, read=read)
         judged = {row["measure"]: row["judged"] for row in tx.rows("measures_judged", run_id=run_id)}
     measuring_s = monotonic() - started
@@ -98,6 +99,8 @@ def _check(store: Store, database_url: str, run: Row, asked: _Asked) -> Checked:
     files = pages(validated.context)
     checking_s, rendering_s = checked_at - started, monotonic() - checked_at
     with store.transaction() as tx:
+        for verdicts_of_before in ("results", "pages", "check"):
+            tx.run(f"forget_quality_{verdicts_of_before}", run_id=run_id)
         rows = list(_rows(tx, run_id, validated.judged, policy, judged))
         tx.copy_in("recon.quality_results", _RESULTS, rows)
         kept = [(run_id, *page) for page in files.items()]
@@ -107,7 +110,7 @@ def _check(store: Store, database_url: str, run: Row, asked: _Asked) -> Checked:
             run_id=run_id,
             checking_s=round(checking_s, 3),
             rendering_s=round(rendering_s, 3),
-            not_held=not_held(day) + not_read(policy.freshness, day) + unasked,
+            not_held=not_held(day) + not_read(policy.freshness, day) + later + unasked,
         )
         tx.run("forget_old_pages", days=policy.quality.pages_days)
     verdicts = Counter(row[_RESULTS.index("verdict")] for row in rows)
@@ -121,8 +124,26 @@ def _run_of(tx: Transaction, as_of: date) -> Row:
     return found[0]
 
 
-def _proven(tx: Transaction, run: Row) -> list[tuple[str, str]]:
-    rows = tx.rows("proven_entities", proof_through=run["proof_through"])
+def _read(tx: Transaction, run: Row, asked: _Asked) -> tuple[list[tuple[str, str]], list[str]]:
+    """What the run was promised, as system and entity, and in words what was connected only after its day was told."""
+    known = {"proof_through": run["proof_through"]}
+    if asked.read is None:
+        return _pairs(tx.rows("proven_entities", **known)), []
+    later = _pairs(
+        tx.rows(
+            "connected_later",
+            read_systems=[system for system, _ in asked.read],
+            read_entities=[entity for _, entity in asked.read],
+            day_end=end_of(asked.as_of, asked.policy),
+            as_of=asked.as_of,
+            **known,
+        )
+    )
+    named = [f"{entity} of {system} (connected later)" for system, entity in later]
+    return sorted(set(asked.read) - set(later)), named
+
+
+def _pairs(rows: Iterable[Row]) -> list[tuple[str, str]]:
     return [(row["system"], row["entity"]) for row in rows]
 
 
@@ -132,13 +153,13 @@ def _mirrored_since(as_of: date, policy: Policy) -> date:
 
 
 def _mirrored(mirror: Mirror | None, *, since: date) -> tuple[Sequence[HeldInvoice] | None, list[str]]:
-    """What the mirror holds, None when it could not be asked: one that refuses us is told, and stops no day."""
+    """What the mirror holds; None when it could not be asked: if it refuses us or is away we say so and stop no day."""
     if mirror is None:
         return None, ["invoices in Salesforce (nothing says where they are)"]
     try:
         return mirror.invoices(since=since), []
-    except Fatal as refused:
-        return None, [f"invoices in Salesforce ({refused})"]
+    except (Fatal, Retryable) as stopped:
+        return None, [f"invoices in Salesforce ({stopped})"]
 
 
 def _held(loaded: Mapping[str, Any]) -> frozenset[str]:

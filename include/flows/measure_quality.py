@@ -44,17 +44,22 @@ def measure(
 def _measure_freshness(
     tx: Transaction, run: Row, *, as_of: date, policy: Policy, read: Sequence[tuple[str, str]]
 ) -> None:
-    flows, zone = policy.freshness.flows, policy.calendars.entity.zone
+    flows = policy.freshness.flows
     tx.run(
         "measure_behind",
         run_id=run["run_id"],
-        day_end=datetime.combine(as_of + timedelta(days=1), time(), tzinfo=zone),
+        day_end=end_of(as_of, policy),
         proof_through=run["proof_through"],
         flows=list(flows),
         systems=[flow.system for flow in flows.values()],
         read_systems=[system for system, _ in read],
         read_entities=[entity for _, entity in read],
     )
+
+
+def end_of(as_of: date, policy: Policy) -> datetime:
+    """When a day of the entity's is over."""
+    return datetime.combine(as_of + timedelta(days=1), time(), tzinfo=policy.calendars.entity.zone)
 
 
 def _measure_drift(tx: Transaction, run_id: UUID, *, as_of: date, policy: Policy) -> None:

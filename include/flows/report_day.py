@@ -87,9 +87,10 @@ class _Reports:
     def of(self, scope: Scope, locale: str) -> Report:
         """As it is told now: with what was learnt since, where the day is told after the fact."""
         if (scope, locale) not in self._made:
-            # What was learnt since is told of the whole: the items of a part are not known apart.
-            told = self._restatement
-            shown = told if told is None or scope.whole else Restatement(learnt=told.learnt, items=())
+            # How much was learnt since is known of the whole alone: who sees a part is told of what, in no figures.
+            shown = told = self._restatement
+            if told is not None and not scope.whole:
+                shown = Restatement(learnt=[(entity, None) for entity, _ in told.learnt], items=())
             facts = facts_of(self._tx, self._day, scope=scope, locale=locale, restatement=shown)
             self._made[scope, locale] = render_report(facts)
         return self._made[scope, locale]

@@ -92,7 +92,7 @@ def _keep(
     policy: Policy,
     link_to: str,
 ) -> _Kept:
-    """Render the edition for everybody, each part of the books once in each locale, and keep it."""
+    """Render the edition for everybody who has none yet, each part of the books once in each locale, and keep it."""
     made: dict[tuple[Scope, str], Report] = {}
     with store.transaction() as tx:
         day = look_at_day(tx, as_of=as_of, policy=policy, link_to=link_to)
@@ -108,5 +108,7 @@ def _keep(
         span = {"since": period.since, "until": period.until}
         tx.run("keep_edition", edition=period.edition, **stored(day, of(Scope(), HOME_LOCALE)), **span)
         mails = Mails(day.run_id, period.edition)
-        keep_mailings(tx, mails, recipients, of)
+        told = tx.rows("told_by_another_run", until=period.until, **mails.params)
+        has = {row["recipient"] for row in told}
+        keep_mailings(tx, mails, [one for one in recipients if one.mailbox not in has], of)
     return _Kept(period, mails, Files(day, edition=period.edition.replace("_", "-"), of_day=period.until))

@@ -162,9 +162,12 @@ class RestatedFigure:
 
 @dataclass(frozen=True, kw_only=True)
 class Restatement:
-    """What was learnt of a day after it was told: facts by entity, the items they changed, and the day's figures."""
+    """What was learnt of a day after it was told: facts by entity, the items they changed, and the day's figures.
 
-    learnt: Sequence[tuple[str, int]]
+    How many facts of an entity: None for who sees a part, since they are of the whole.
+    """
+
+    learnt: Sequence[tuple[str, int | None]]
     items: Sequence[RestatedTotal]
     figures: Sequence[RestatedFigure] = ()
 

@@ -212,7 +212,10 @@ def restated(found: Restatement | None, shown: Figures) -> View | None:
         return None
     return {
         "learnt": ", ".join(
-            f"{shown.number(rows)} of {entity.replace('_', ' ')}" for entity, rows in found.learnt
+            f"{shown.number(rows)} of {entity.replace('_', ' ')}"
+            if rows is not None
+            else entity.replace("_", " ")
+            for entity, rows in found.learnt
         ),
         "items": [
             {

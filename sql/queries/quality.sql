@@ -11,12 +11,16 @@ ORDER BY array_position(ARRAY['fail', 'warn', 'unjudged', 'pass'], verdict), pla
 SELECT not_held FROM recon.quality_checks WHERE run_id = %(run_id)s;
 
 -- name: run_to_check
--- The newest run of a day, what it saw, and how much of every side it holds.
+-- The newest run of a day, what it saw, and how much of every side it holds. `judged`: for good; what keeps a day from being
+-- published is looked at again, since a source may have been mended.
 WITH newest AS (
-    SELECT run_id, batch_through, proof_through, rules_sha256, opening_run_id
+    SELECT run_id, batch_through, proof_through, rules_sha256, opening_run_id, published_at
     FROM recon.runs WHERE as_of = %(as_of)s ORDER BY computed_at DESC LIMIT 1
 )
-SELECT newest.*, checked_at,
+SELECT newest.*,
+    checked_at IS NOT NULL AND (published_at IS NOT NULL OR NOT EXISTS (
+        SELECT FROM recon.quality_results AS found WHERE found.run_id = newest.run_id AND verdict = 'fail'
+    )) AS judged,
     (
         SELECT coalesce(jsonb_object_agg(side, loaded), '{}') FROM (
             SELECT side, sum(loaded_count) AS loaded FROM recon.control_totals
@@ -28,6 +32,15 @@ FROM newest LEFT JOIN recon.quality_checks USING (run_id);
 -- name: lock_quality
 -- Of two who check a run at once, the second waits until the first is done, and finds it checked.
 SELECT pg_advisory_xact_lock(hashtextextended('tieout quality ' || %(run_id)s::text, 0));
+
+-- name: forget_quality_results
+DELETE FROM recon.quality_results WHERE run_id = %(run_id)s;
+
+-- name: forget_quality_pages
+DELETE FROM recon.quality_pages WHERE run_id = %(run_id)s;
+
+-- name: forget_quality_check
+DELETE FROM recon.quality_checks WHERE run_id = %(run_id)s;
 
 -- name: forget_measures
 DELETE FROM recon.quality_measures WHERE run_id = %(run_id)s;
@@ -53,6 +66,21 @@ JOIN unnest(%(flows)s::text[], %(systems)s::text[]) AS promised (flow, system) U
 -- name: proven_entities
 -- Whatever was ever proven, for who cannot say what is read.
 SELECT DISTINCT system, entity FROM ops.proofs WHERE proof_id <= %(proof_through)s ORDER BY system, entity;
+
+-- name: connected_later
+-- Of what is read, what nobody waited for: the run knows no proof of it, and its first of all came a day after the run's day
+-- ended or more, or after that day was published.
+SELECT read.system, read.entity
+FROM unnest(%(read_systems)s::text[], %(read_entities)s::text[]) AS read (system, entity)
+CROSS JOIN LATERAL (
+    SELECT proof_id, checked_at FROM ops.proofs
+    WHERE proofs.system = read.system AND proofs.entity = read.entity ORDER BY proof_id LIMIT 1
+) AS first
+WHERE proof_id > %(proof_through)s AND (
+    checked_at >= %(day_end)s::timestamptz + interval '1 day'
+    OR EXISTS (SELECT FROM recon.runs WHERE as_of = %(as_of)s AND state = 'published')
+)
+ORDER BY read.system, read.entity;
 
 -- name: measure_held
 -- The share of the rows held the day before, in percent, that are no longer there.

@@ -108,13 +108,20 @@ WHERE rate_date >= (SELECT current_setting('tieout.as_of')::date - 10)
 ORDER BY from_currency, to_currency, rate_date DESC, source;
 
 -- name: open_run
+-- The same rows may be known by more: a run that is not published yet is told by what is known now, such as a proof that
+-- reaches further, and has no certificate until it is.
 INSERT INTO recon.runs (
     run_id, as_of, batch_through, proof_through, rulings_through, rules_sha256, code_sha256, opening_run_id, state
 ) VALUES (
     %(run_id)s, %(as_of)s, %(batch)s, %(proof_through)s, %(rulings)s, %(rules_sha256)s, %(code_sha256)s,
     %(opening_run_id)s, 'computed'
 )
-ON CONFLICT (run_id) DO UPDATE SET computed_at = clock_timestamp();
+ON CONFLICT (run_id) DO UPDATE SET computed_at = clock_timestamp(),
+    batch_through = CASE WHEN runs.published_at IS NULL THEN excluded.batch_through ELSE runs.batch_through END,
+    proof_through = CASE WHEN runs.published_at IS NULL THEN excluded.proof_through ELSE runs.proof_through END,
+    rulings_through = CASE WHEN runs.published_at IS NULL THEN excluded.rulings_through ELSE runs.rulings_through END,
+    certificate = CASE WHEN runs.published_at IS NOT NULL OR runs.proof_through = excluded.proof_through
+        THEN runs.certificate END;
 
 -- name: run_by_id
 SELECT run_id, as_of, state, certificate FROM recon.runs WHERE run_id = %(run_id)s;

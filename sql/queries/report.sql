@@ -107,16 +107,22 @@ LIMIT %(limit)s;
 
 -- name: report_taken_back
 -- Of the payments of the last days that are or were applied by rule, those whose application was taken back: what had
--- settled an invoice no longer does, or somebody proposed to part it and was approved. Each currency, and its worth.
+-- settled an invoice no longer does, or somebody proposed to part it and was approved. What people matched by hand, and
+-- parted again, is not the rules'. Each currency, and its worth.
 WITH until AS (
     SELECT computed_at FROM recon.runs WHERE run_id = %(run_id)s
 ), posted AS (
     SELECT DISTINCT side_a_id AS payment_id FROM recon.matches
-    WHERE run_id = %(run_id)s AND recon = 'R3' AND state = 'posted' AND side_a_type = 'payment'
+    WHERE run_id = %(run_id)s AND recon = 'R3' AND state = 'posted' AND side_a_type = 'payment' AND rule <> 'manual'
 ), back AS (
     SELECT item_id AS payment_id FROM recon.restatements JOIN recon.runs USING (run_id)
     WHERE side = 'payment' AND why = 'unmatched' AND runs.state = 'published'
         AND as_of > %(as_of)s::date - %(days)s::int AND as_of <= %(as_of)s
+        AND NOT EXISTS (
+            SELECT FROM recon.matches AS before
+            WHERE before.run_id = previous_run_id AND before.recon = 'R3' AND before.state = 'posted'
+                AND before.side_a_type = 'payment' AND before.side_a_id = item_id AND before.rule = 'manual'
+        )
     UNION
     SELECT life.key FROM recon.break_proposals AS proposal
     JOIN recon.break_lives AS life USING (break_id)
@@ -124,6 +130,11 @@ WITH until AS (
         AND proposal.checkers_needed <= (
             SELECT count(*) FROM recon.break_approvals AS approval
             WHERE approval.break_id = proposal.break_id AND approval.proposal_no = proposal.proposal_no
+        )
+        AND NOT EXISTS (
+            SELECT FROM recon.rulings AS by_hand
+            WHERE by_hand.kind = 'manual_match' AND by_hand.item_type = 'payment' AND by_hand.item_id = life.key
+                AND by_hand.granted_at <= proposed_at AND (ended_at IS NULL OR ended_at > proposed_at)
         )
 )
 SELECT payment.currency::text, count(*) AS payments, sum(payment.amount_minor)::bigint AS amount_minor,

@@ -2,8 +2,12 @@
 
 -- name: edition_is_due
 -- The first day published at or after the end of a period tells it, if any of its own days was published; a day that is
--- published later than that, though it lies before, tells nothing again.
-SELECT EXISTS (SELECT FROM recon.runs WHERE state = 'published' AND as_of BETWEEN %(since)s AND %(until)s)
+-- published later than that, though it lies before, tells nothing again. The day that began to tell it goes on, whatever was
+-- published since: somebody may still wait for their mail.
+SELECT EXISTS (
+    SELECT FROM recon.editions
+    WHERE edition = %(edition)s AND editions.until = %(until)s AND as_of = %(as_of)s
+) OR EXISTS (SELECT FROM recon.runs WHERE state = 'published' AND as_of BETWEEN %(since)s AND %(until)s)
     AND NOT EXISTS (
         SELECT FROM recon.runs WHERE state = 'published' AND as_of >= %(until)s AND as_of < %(as_of)s
     )
@@ -11,6 +15,11 @@ SELECT EXISTS (SELECT FROM recon.runs WHERE state = 'published' AND as_of BETWEE
         SELECT FROM recon.editions
         WHERE edition = %(edition)s AND editions.until = %(until)s AND as_of <> %(as_of)s
     ) AS due;
+
+-- name: told_by_another_run
+-- Who has the edition of the period by mail already, from a run that a rerun of the day replaced.
+SELECT DISTINCT recipient FROM recon.mailings JOIN recon.editions USING (run_id, edition)
+WHERE edition = %(edition)s AND until = %(until)s AND run_id <> %(run_id)s AND state = 'sent';
 
 -- name: add_period_breaks
 -- The breaks of the last published run of every day of the period, and of the one its first day opened with: what closed

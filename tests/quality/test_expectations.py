@@ -16,7 +16,7 @@ from include.flows.snapshot import see
 from include.local.databases import DatabaseUrls
 from include.local.scratch import scratch_database
 from include.policy import load_policy
-from include.ports import Fatal, HeldInvoice
+from include.ports import Fatal, HeldInvoice, Retryable
 from include.store.postgres import PostgresStore
 from tests.quality.books import AS_OF, BAD, CANARY, GOOD, HOSTILE_CURRENCY, IN_STEP, OUT_OF_STEP, write
 
@@ -156,12 +156,13 @@ def test_what_the_erp_has_no_more_is_told_of_what_salesforce_holds(books: Books)
     assert {name: float(number) for name, number in held} == {"invoices, count": 2, "invoices, sum": 16.29}
 
 
-def test_a_mirror_that_refuses_us_is_told_and_stops_no_day() -> None:
+@pytest.mark.parametrize("stop", [Fatal, Retryable])
+def test_a_mirror_that_refuses_us_or_is_away_is_told_and_stops_no_day(stop: type[Exception]) -> None:
     from include.flows.check_quality import _mirrored  # noqa: PLC0415
 
     class Refusing:
         def invoices(self, *, since: date) -> list[HeldInvoice]:
-            raise Fatal(f"Salesforce refused (400 INVALID_FIELD, {since})")
+            raise stop(f"Salesforce refused (400 INVALID_FIELD, {since})")
 
     assert _mirrored(Refusing(), since=AS_OF) == (
         None,
@@ -225,11 +226,18 @@ def test_every_reference_is_looked_up_or_has_an_excuse() -> None:
     assert {parent for *_, parent in REFERENCES} <= set(ENTITIES)
 
 
-def test_a_run_is_checked_once(books: Books) -> None:
+def test_a_run_is_checked_once_unless_it_is_kept_from_being_published(books: Books) -> None:
+    store = PostgresStore(books.url)
+    with store.transaction() as tx:
+        assert not tx.rows("run_to_check", as_of=AS_OF)[0]["judged"]
+    with psycopg.connect(books.url) as connection:
+        connection.execute("UPDATE recon.runs SET published_at = now() WHERE run_id = %s", (BAD,))
     from include.flows.check_quality import check_quality  # noqa: PLC0415
 
-    again = check_quality(PostgresStore(books.url), books.url, as_of=AS_OF, policy=POLICY)
+    again = check_quality(store, books.url, as_of=AS_OF, policy=POLICY)
     assert (again.run_id, again.known) == (BAD, True)
+    with psycopg.connect(books.url) as connection:
+        connection.execute("UPDATE recon.runs SET published_at = NULL WHERE run_id = %s", (BAD,))
 
 
 def test_pages_are_kept_of_the_newest_days_and_verdicts_of_all(books: Books) -> None:

@@ -1,6 +1,6 @@
 """Days told after the fact: what they knew then, and what was learnt since."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from include.flows.pull_changes import pull_changes
 from include.flows.reconcile import reconcile
 from include.flows.report_period import report_periods
 from include.policy import load_policy
-from include.ports import Rejected
+from include.ports import Fatal, Rejected, Retryable
 from include.store.postgres import PostgresStore
 from tests.flows.conftest import Live
 from tests.report.conftest import FINANCE, Mailbag, tell
@@ -25,6 +25,11 @@ LINE = """id,number,customer_id,issue_date,due_date,currency,gross,status
 """
 PAID = "id,customer_id,reference,currency,amount,paid_on,status\n"
 LATE = f"{PAID}P1,C1,INV-1,SGD,10.00,2026-07-30,succeeded\n"
+PROOF = (
+    "INSERT INTO ops.proofs (system, entity, cursor_until, source_count, held_count, missing, source_amounts, "
+    "held_amounts, proven, complete_until, checked_at) "
+    "VALUES (%s, 'rows', '{}', 0, 0, '{}', '{}', '{}', true, %s, %s)"
+)
 
 
 def learn(store: PostgresStore, folder: Path, *, payments: str, status: str = "open") -> None:
@@ -72,6 +77,11 @@ def test_a_day_told_again_says_what_it_knew_and_is_restated_where_later_facts_di
         assert tell(store, bag, as_of=FRIDAY, past=True, policy=told_aloud).mailed == expected
     assert "1 of payments" in bag.reports[1].text
     assert "was SGD 10.00, is SGD 0.00" in bag.reports[1].text
+    # How many is of the whole: who sees a part is told of what alone.
+    part = Recipient(address="sg@example.com", scope=Scope(currencies=frozenset({"SGD"})))
+    assert tell(store, bag, part, as_of=FRIDAY, past=True, policy=told_aloud).mailed == (part.address,)
+    assert "of payments" not in bag.reports[2].text
+    assert "went: payments" in bag.reports[2].text
 
 
 def test_what_only_went_on_since_restates_no_day(store: PostgresStore, tmp_path: Path):
@@ -170,6 +180,34 @@ def test_an_edition_that_cannot_be_sent_keeps_no_other_from_being_kept_and_sent(
     assert set(editions(store, sunday)) == {"weekly", "month_end"}
 
 
+def test_an_edition_that_waits_is_sent_though_an_earlier_day_is_published_meanwhile(
+    store: PostgresStore, tmp_path: Path
+):
+    learn(store, tmp_path / "then", payments=PAID)
+    publish(store, FRIDAY - timedelta(days=1))
+    monday, tuesday = FRIDAY + timedelta(days=3), FRIDAY + timedelta(days=4)
+    publish(store, tuesday)
+
+    def away(_to: str) -> None:
+        raise Retryable("mail: did not answer")
+
+    with pytest.raises(Retryable, match="did not answer"):
+        told_of(store, Mailbag(away), tuesday)
+    publish(store, monday)
+    assert told_of(store, Mailbag(), monday) == []
+    bag = Mailbag()
+    assert "weekly 1" in told_of(store, bag, tuesday)
+    # By other rules the day has another run; who has the edition is not mailed again, who was added is.
+    other = load_policy().model_copy(update={"sha256": "0" * 64})
+    reconcile(store, as_of=tuesday, policy=other)
+    publish_run(store, as_of=tuesday)
+    assert "weekly 0" in told_of(store, bag, tuesday)
+    added = Recipient(address="added@example.com")
+    assert "weekly 1" in told_of(store, bag, tuesday, recipients=[FINANCE, added])
+    weekly = [to for to, report in zip(bag.to, bag.reports, strict=True) if report.subject.startswith("Week")]
+    assert weekly == [FINANCE.address, added.address]
+
+
 def test_whoever_answers_for_a_part_gets_the_edition_of_that_part(store: PostgresStore, tmp_path: Path):
     learn(store, tmp_path / "then", payments=LATE)
     publish(store, FRIDAY)
@@ -196,12 +234,61 @@ def test_a_past_day_knows_what_had_landed_when_every_source_was_complete_through
             ("bank", "2026-08-05 09:00", "2026-08-05 00:10"),
         ):
             connection.execute("INSERT INTO ops.batches (recorded_at) VALUES (%s)", (landed,))
-            connection.execute(
-                "INSERT INTO ops.proofs (system, entity, cursor_until, source_count, held_count, missing, "
-                "source_amounts, held_amounts, proven, complete_until, checked_at) "
-                "VALUES (%s, 'rows', '{}', 0, 0, '{}', '{}', '{}', true, %s, %s)",
-                (system, complete, landed),
-            )
+            connection.execute(PROOF, (system, complete, landed))
     with store.transaction() as tx:
         [known] = tx.rows("take_snapshot", as_of=FRIDAY, known_by=known_by)
     assert (known["batch_through"], known["proof_through"]) == (seen, seen)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_day_that_was_refused_is_published_once_a_proof_reaches_its_end(
+    store: PostgresStore, database_url: str, tmp_path: Path
+):
+    from include.flows.check_quality import check_quality  # noqa: PLC0415 - seconds to import
+
+    def judged(complete_until: str) -> Any:
+        with psycopg.connect(database_url) as connection:
+            connection.execute(PROOF, ("erp", complete_until, complete_until))
+        run = reconcile(store, as_of=FRIDAY, policy=load_policy())
+        check_quality(store, database_url, as_of=FRIDAY, policy=load_policy(), read={("erp", "rows")})
+        return run
+
+    learn(store, tmp_path, payments=PAID)
+    first = judged("2026-07-31 12:00Z")
+    with pytest.raises(Fatal, match="extract_erp reads"):
+        publish_run(store, as_of=FRIDAY)
+    assert judged("2026-08-01 00:10Z") == first  # the same rows
+    published = publish_run(store, as_of=FRIDAY)
+    assert (published.run_id, published.certificate_sha256) == (first.run_id, first.certificate_sha256)
+    with store.transaction() as tx:
+        assert tx.rows("published_snapshot", as_of=FRIDAY)[0]["proof_through"] == 2
+
+
+# Great Expectations 1.24 imports what Python 3.11 deprecates.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_past_day_is_published_whatever_was_connected_after_it(
+    store: PostgresStore, database_url: str, tmp_path: Path
+):
+    from include.flows.check_quality import check_quality  # noqa: PLC0415 - seconds to import
+
+    learn(store, tmp_path / "then", payments=PAID)
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE ops.batches SET recorded_at = '2026-08-01 00:05'")
+        for system, checked in (("erp", "2026-08-01 00:20"), ("bank", "2026-08-05 09:00")):
+            connection.execute(PROOF, (system, checked, checked))
+    reconcile(store, as_of=FRIDAY, policy=load_policy(), known_by=datetime(2026, 7, 31, 16, tzinfo=UTC))
+    check_quality(
+        store,
+        database_url,
+        as_of=FRIDAY,
+        policy=load_policy(),
+        read={("erp", "rows"), ("bank", "rows")},
+    )
+    run = publish_run(store, as_of=FRIDAY).run_id
+    with store.transaction() as tx:
+        verdicts = {row["expectation"]: row["verdict"] for row in tx.rows("quality_of_day", run_id=run)}
+        [unasked] = tx.rows("quality_not_asked", run_id=run)
+    assert {name: verdict for name, verdict in verdicts.items() if name.endswith("is complete")} == {
+        "extract_erp is complete": "pass"
+    }
+    assert {"extract_bank", "rows of bank (connected later)"} <= set(unasked["not_held"])

@@ -168,7 +168,12 @@ def test_what_was_taken_back_is_counted_of_what_was_applied_of_late(keep_breaks:
     with psycopg.connect(database_url) as connection:
         connection.execute("INSERT INTO ops.batches DEFAULT VALUES")
         connection.execute("UPDATE recon.runs SET state = 'published', certificate = '{}'")
-        for key, paid_on in (("kept", "2025-12-20"), ("back", "2025-12-21"), ("long ago", "2025-06-01")):
+        for key, paid_on in (
+            ("kept", "2025-12-20"),
+            ("back", "2025-12-21"),
+            ("long ago", "2025-06-01"),
+            ("manual", "2025-12-22"),
+        ):
             connection.execute(
                 "INSERT INTO canonical.payments (native_id, version, place, row_hash, recorded_in, id, currency, "
                 "amount_minor, paid_on, reference_tokens, reference_keys, names_a_document) "
@@ -179,11 +184,16 @@ def test_what_was_taken_back_is_counted_of_what_was_applied_of_late(keep_breaks:
                 connection.execute(
                     "INSERT INTO recon.matches (run_id, match_id, recon, rule, side_a_type, side_a_id, side_b_type, "
                     "side_b_id, currency, amount_minor, residual_minor, residual_reason, state) VALUES "
-                    "(%s, %s, 'R3', 'P1', 'payment', %s, 'invoice', 'I', 'SGD', 1000, 0, '', 'posted')",
-                    (RUN, key, key),
+                    "(%s, %s, 'R3', %s, 'payment', %s, 'invoice', 'I', 'SGD', 1000, 0, '', 'posted')",
+                    (RUN, key, key if key == "manual" else "P1", key),
                 )
         connection.execute(
             "INSERT INTO recon.restatements VALUES (%(r)s, %(r)s, 'payment', 'back', 'SGD', 0, 1000, 'unmatched')",
+            {"r": RUN},
+        )
+        # What a person matched is not the rules', neither while it stands nor once it is parted.
+        connection.execute(
+            "INSERT INTO recon.restatements VALUES (%(r)s, %(r)s, 'payment', 'manual', 'SGD', 0, 1000, 'unmatched')",
             {"r": RUN},
         )
     params = {"run_id": RUN, "as_of": date(2026, 1, 1), "days": 90, "currencies": None, "countries": None}
@@ -191,6 +201,7 @@ def test_what_was_taken_back_is_counted_of_what_was_applied_of_late(keep_breaks:
         tx.run("see_snapshot", batch=1, rulings=0, as_of=date(2026, 1, 1), rules_sha256="")
         tx.run("create_scope_customers", countries=[])
         [found] = tx.rows("report_taken_back", rated=["SGD"], worths=[Decimal(1)], **params)
+        tx.run("forget_matches", run_id=RUN)  # nobody ruled that match
     assert (found["payments"], found["taken_back"], found["taken_back_minor"]) == (2, 1, 1000)
     assert (found["worth_minor"], found["taken_back_worth_minor"]) == (2000, 1000)
 
