@@ -54,6 +54,14 @@ class Uncertain(Stop):
     """The call was sent and its answer lost; look before sending again."""
 
 
+class Partly(Stop):
+    """Some have it for sure and others may not. `reached` names who has it, by marks that are no addresses."""
+
+    def __init__(self, message: str, *, reached: frozenset[str]) -> None:
+        super().__init__(message)
+        self.reached = reached
+
+
 class Fatal(Stop):
     """Credentials, schema or configuration are wrong; stop and page someone."""
 
@@ -262,8 +270,8 @@ class Herald(Protocol):
         """Which channel."""
 
     def tell(self, bulletin: Bulletin) -> None:
-        """Send once. Raises Retryable when it surely was not taken, Uncertain when it may have been, Rejected when this
-        bulletin is not taken, Fatal when nothing of ours is.
+        """Send once, to whoever does not have it yet. Raises Retryable when it surely was not taken, Uncertain when it
+        may have been, Partly when some have it, Rejected when this bulletin is not taken, Fatal when nothing is.
         """
 
 

@@ -123,12 +123,16 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Bulletin:
-    """One message. `key` is the same when it is sent again, because nobody knows whether it arrived."""
+    """One message. `key` is the same when it is sent again, because nobody knows whether it arrived.
+
+    `reached`: who has it for sure, in the channel's own marks, and does not get it again.
+    """
 
     key: str
     subject: str
     entries: Sequence[Entry]
     written_at: datetime
+    reached: frozenset[str] = frozenset()
 
 
 def changes(facts: Iterable[Fact], alerts: Iterable[Alert], *, now: datetime, patience: timedelta) -> Changes:

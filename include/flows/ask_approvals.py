@@ -49,22 +49,27 @@ def ask_approvals(store: Store, *, asked_in: str, link_to: str = "") -> list[Ask
 
 def look(store: Store, ask_no: int) -> Answered | None:
     """Whether the question is over, because somebody decided it elsewhere; None while it waits."""
+    return _looked_at(store, ask_no)[1]
+
+
+def _looked_at(store: Store, ask_no: int) -> tuple[Row, Answered | None]:
     with store.transaction() as tx:
         [ask] = tx.rows("look_at_ask", ask=ask_no)
         if ask["waits"] and not ask["closed"]:
-            return None
-        return _close(tx, ask_no, "elsewhere", by=None, words="it was decided in the console, or lapsed")
+            return ask, None
+        words = "it was decided in the console, or lapsed"
+        return ask, _close(tx, ask_no, "elsewhere", by=None, words=words)
 
 
 def answer(store: Store, ask_no: int, *, actor: str, approves: bool, reason: str) -> Answered:
     """Write what somebody answered; what is refused is said, and asked again by the next run."""
-    if over := look(store, ask_no):
+    ask, over = _looked_at(store, ask_no)
+    if over:
         return over
-    with store.transaction() as tx:
-        [ask] = tx.rows("look_at_ask", ask=ask_no)
     try:
         _refuse_strangers(store, actor)
-        done = _decide(store, ask, By(actor=actor, reason=reason), approves=approves)
+        by = By(actor=actor, reason=reason, seen=ask["version"])
+        done = _decide(store, ask, by, approves=approves)
         outcome, words = ("approved" if approves else "sent back"), f"break {ask['break_id']} is {done}"
     except (Rejected, NotAllowed) as refused:
         outcome, words = "refused", str(refused)
@@ -74,7 +79,8 @@ def answer(store: Store, ask_no: int, *, actor: str, approves: bool, reason: str
 
 def _decide(store: Store, ask: Row, by: By, *, approves: bool) -> str:
     def decide(tx: Transaction, life: Life, actor: str) -> Move:
-        if life.proposal is None or life.proposal.number != ask["proposal_no"]:
+        asked = life.proposal is not None and life.proposal.number == ask["proposal_no"]
+        if life.state != "PROPOSED" or not asked:
             raise Rejected("what was asked about is not what is proposed any more")
         return approve_in(tx, life, by, actor) if approves else break_life.reject(life)
 

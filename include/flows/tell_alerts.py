@@ -5,14 +5,14 @@ not all that happened meanwhile.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from include.domain.alerts import Alert, AlertRule, Bulletin, Entry, Says, Words, to_say
 from include.flows.raise_alerts import alert_of, clock_of
 from include.policy import Policy
-from include.ports import Herald, Retryable, Row, Stop, Store, Transaction, Uncertain
+from include.ports import Herald, Partly, Retryable, Row, Stop, Store, Transaction, Uncertain
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,9 @@ LEASE_S = 120
 FIRST_WAIT = timedelta(seconds=30)
 LONGEST_WAIT = timedelta(minutes=30)
 UNCERTAIN_MAX = 5
-"""Tries of one bulletin whose fate is unknown; then what is still true is said in another."""
+"""Tries of one bulletin whose fate is unknown; then what is still true is said in another. Who is owed one that others
+have is tried as often, and then it counts as a failure of the channel."""
+NOTHING = "nothing to say"
 
 Said = tuple[Says, Alert, AlertRule]
 
@@ -41,6 +43,11 @@ class _Made:
     bulletin_id: int
     bulletin: Bulletin
     attempts: int
+    owed: bool
+
+
+Find = Callable[[Transaction, _Turn, datetime], _Made | None]
+"""What is to be sent now, if anything."""
 
 
 def tell_alerts(
@@ -54,16 +61,30 @@ def tell_alerts(
 
 
 def _tell(store: Store, herald: Herald, policy: Policy, words: Words, now: datetime | None) -> str:
+    """What some are still owed first, so that nobody hears the end before the beginning; then what is new."""
+
+    def owed(tx: Transaction, turn: _Turn, _at: datetime) -> _Made | None:
+        return _kept(turn.channel, tx.rows("owed_bulletin", channel=turn.channel))
+
+    def news(tx: Transaction, turn: _Turn, at: datetime) -> _Made | None:
+        return _unfinished(tx, turn) or _new(tx, herald, policy, words, at)
+
+    caught_up = _attempt(store, herald, owed, now)
+    said = _attempt(store, herald, news, now)
+    return caught_up if said == NOTHING else said
+
+
+def _attempt(store: Store, herald: Herald, find: Find, now: datetime | None) -> str:
     with store.transaction() as tx:
         at = now or clock_of(tx)
         claimed = tx.rows("claim_channel", channel=herald.channel, now=at, lease_s=LEASE_S)
         if not claimed:
             return "waits"
         turn = _Turn(herald.channel, **claimed[0])
-        made = _unfinished(tx, turn) or _new(tx, herald, policy, words, at)
+        made = find(tx, turn, at)
         if made is None:
-            _free(tx, turn, failures=turn.failures, at=at)
-            return "nothing to say"
+            _free(tx, turn, failures=turn.failures, next_at=at, at=at)
+            return NOTHING
     stop = _handed_over(herald, made.bulletin)
     with store.transaction() as tx:
         at = now or clock_of(tx)
@@ -82,12 +103,24 @@ def _handed_over(herald: Herald, bulletin: Bulletin) -> Stop | None:
 
 
 def _ended(tx: Transaction, turn: _Turn, made: _Made, stop: Stop | None, at: datetime) -> str:
-    doubtful = isinstance(stop, Uncertain) and made.attempts + 1 < UNCERTAIN_MAX
-    state = "sent" if stop is None else "uncertain" if doubtful else "dropped"
-    end = {"detail": str(stop or ""), "fence": turn.fence, "now": at}
+    last = made.attempts + 1 >= UNCERTAIN_MAX
+    has_it = stop is None or made.owed or isinstance(stop, Partly)
+    doubtful = isinstance(stop, Uncertain) and not last
+    state = "sent" if has_it else "uncertain" if doubtful else "dropped"
+    owed = has_it and stop is not None and not last
+    reached = stop.reached if isinstance(stop, Partly) else made.bulletin.reached
+    end = {
+        "detail": str(stop or ""),
+        "fence": turn.fence,
+        "now": at,
+        "reached": sorted(reached),
+        "owed": owed,
+    }
     if not tx.run("end_bulletin", bulletin_id=made.bulletin_id, state=state, **end):
         return "too late: another had the channel"
-    _free(tx, turn, failures=turn.failures + 1 if stop else 0, at=at, stop=stop, sent=stop is None)
+    failures = 0 if stop is None else turn.failures if owed else turn.failures + 1
+    next_at = at if has_it else at + _wait(failures, stop)  # who can be reached waits for nobody
+    _free(tx, turn, failures=failures, next_at=next_at, at=at, stop=stop, sent=has_it and not made.owed)
     return str(stop or "sent")
 
 
@@ -101,13 +134,20 @@ def _wait(failures: int, stop: Stop | None) -> timedelta:
 
 
 def _free(
-    tx: Transaction, turn: _Turn, *, failures: int, at: datetime, stop: Stop | None = None, sent: bool = False
+    tx: Transaction,
+    turn: _Turn,
+    *,
+    failures: int,
+    next_at: datetime,
+    at: datetime,
+    stop: Stop | None = None,
+    sent: bool = False,
 ) -> None:
     tx.run(
         "free_channel",
         channel=turn.channel,
         fence=turn.fence,
-        next_at=at + _wait(failures, stop),
+        next_at=next_at,
         failures=failures,
         detail=str(stop or ""),
         tried=sent or stop is not None,
@@ -118,8 +158,7 @@ def _free(
 
 def _unfinished(tx: Transaction, turn: _Turn) -> _Made | None:
     """What may have arrived, and is said again in the same words under the same key."""
-    rows = tx.rows("unfinished_bulletin", channel=turn.channel)
-    return _made(turn.channel, rows[0]) if rows else None
+    return _kept(turn.channel, tx.rows("unfinished_bulletin", channel=turn.channel))
 
 
 def _new(tx: Transaction, herald: Herald, policy: Policy, words: Words, now: datetime) -> _Made | None:
@@ -149,15 +188,18 @@ def _new(tx: Transaction, herald: Herald, policy: Policy, words: Words, now: dat
             says=says,
             severity=alert.fact.severity,
         )
-    [kept] = tx.rows("unfinished_bulletin", channel=herald.channel)
-    return _made(herald.channel, kept)
+    return _kept(herald.channel, tx.rows("unfinished_bulletin", channel=herald.channel))
 
 
-def _made(channel: str, row: Row) -> _Made:
+def _kept(channel: str, rows: Sequence[Row]) -> _Made | None:
+    if not rows:
+        return None
+    row = rows[0]
     bulletin = Bulletin(
         key=f"alerts/{channel}/{row['bulletin_id']}",
         subject=row["subject"],
         entries=[Entry(**one) for one in row["entries"]["entries"]],
         written_at=row["made_at"],
+        reached=frozenset(row["reached"]),
     )
-    return _Made(row["bulletin_id"], bulletin, row["attempts"])
+    return _Made(row["bulletin_id"], bulletin, row["attempts"], row["owed"])

@@ -285,8 +285,13 @@ WHERE known.busy_until <= %(now)s AND known.next_at <= %(now)s
 RETURNING fence, failures;
 
 -- name: unfinished_bulletin
-SELECT bulletin_id, subject, entries, attempts, made_at FROM ops.bulletins
+SELECT bulletin_id, subject, entries, attempts, made_at, reached, owed FROM ops.bulletins
 WHERE channel = %(channel)s AND state IN ('called', 'uncertain');
+
+-- name: owed_bulletin
+-- The oldest that some of its readers have and others do not.
+SELECT bulletin_id, subject, entries, attempts, made_at, reached, owed FROM ops.bulletins
+WHERE channel = %(channel)s AND owed ORDER BY bulletin_id LIMIT 1;
 
 -- name: standing_alerts
 -- What lasts, and what ended lately, with what was last said of it on the channel.
@@ -312,7 +317,8 @@ VALUES (%(bulletin_id)s, %(alert_id)s, %(says)s, %(severity)s);
 -- name: end_bulletin
 -- Only by whoever still has the channel: who was too slow says nothing.
 UPDATE ops.bulletins SET state = %(state)s, attempts = attempts + 1, detail = %(detail)s,
-    sent_at = CASE WHEN %(state)s = 'sent' THEN %(now)s::timestamptz END
+    reached = %(reached)s::text[], owed = %(owed)s,
+    sent_at = CASE WHEN %(state)s = 'sent' THEN coalesce(bulletins.sent_at, %(now)s::timestamptz) END
 FROM ops.alert_channels AS held
 WHERE bulletin_id = %(bulletin_id)s AND held.channel = bulletins.channel AND held.fence = %(fence)s;
 

@@ -4,8 +4,9 @@ import json
 import logging
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,11 +14,21 @@ import pytest
 from fastapi import FastAPI, Request, Response
 from slack_sdk.webhook import WebhookClient
 
-from include.connectors.mail.alerts import MailHerald, report_of
+from include.connectors.mail.alerts import MailHerald, mark_of, report_of
 from include.connectors.mail.client import MailPostman
 from include.connectors.slack.client import TEXT_MAX, SlackHerald, body_of
 from include.domain.alerts import Bulletin, Entry
-from include.ports import Away, Fatal, Rejected, Retryable, Stop, Throttled, Uncertain
+from include.ports import (
+    Away,
+    Fatal,
+    Partly,
+    Rejected,
+    Report,
+    Retryable,
+    Stop,
+    Throttled,
+    Uncertain,
+)
 from tests.connectors.smtp import Mailbox, parsed, serving
 from tests.loopback import mounted
 
@@ -202,7 +213,7 @@ def test_the_mail_quotes_nothing_as_a_tag() -> None:
         (Refusing("b"), 1, None),
         (Refusing("a", "b"), 0, Rejected),
         (Refusing("a", "b", code=451), 0, Retryable),
-        (Refusing("b", code=451), 1, Uncertain),
+        (Refusing("b", code=451), 1, Partly),
     ],
     ids=["one is refused", "all are refused", "all for now", "one for now"],
 )
@@ -218,3 +229,28 @@ def test_a_mailbox_that_is_refused_keeps_nothing_from_the_others(
                 herald.tell(BULLETIN)
             assert "@example.com" not in str(stopped.value)
     assert len(box.received) == got
+
+
+class Post:
+    """Takes mail for everybody, but for those it stops at."""
+
+    def __init__(self, **stops: Stop) -> None:
+        self.stops, self.taken = stops, list[str]()
+
+    def send(self, report: Report, *, to: Sequence[str]) -> None:
+        assert report.key.startswith(BULLETIN.key)
+        if stop := self.stops.get(to[0]):
+            raise stop
+        self.taken += to
+
+
+@pytest.mark.parametrize("stop", [Retryable("later"), Uncertain("who knows"), Fatal("login")], ids=type)
+def test_who_has_a_bulletin_does_not_get_it_again_when_another_mailbox_stopped(stop: Stop) -> None:
+    post = Post(b=stop)
+    herald = MailHerald(post, ["a", "b"])
+    with pytest.raises(Partly) as partly:
+        herald.tell(BULLETIN)
+    assert partly.value.reached == {mark_of("a")}
+    post.stops = {}
+    herald.tell(replace(BULLETIN, reached=partly.value.reached))
+    assert post.taken == ["a", "b"]

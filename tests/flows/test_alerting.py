@@ -19,7 +19,7 @@ from include.flows.tell_alerts import UNCERTAIN_MAX, tell_alerts
 from include.local.databases import DatabaseUrls
 from include.local.scratch import scratch_database
 from include.policy import load_policy
-from include.ports import Away, Fatal, Rejected, Retryable, Stop, Throttled, Uncertain
+from include.ports import Away, Fatal, Partly, Rejected, Retryable, Stop, Throttled, Uncertain
 from include.store.postgres import PostgresStore
 from include.store.queries import SQL
 from tests.flows.conftest import Draw
@@ -248,6 +248,36 @@ def test_after_some_tries_without_an_answer_what_is_true_then_is_said(watch: Wat
         watch.look(slack, minutes=40)
     assert [one.key for one in slack.heard].count("alerts/slack/1") == UNCERTAIN_MAX
     assert slack.heard[-1].key == "alerts/slack/2"
+
+
+def test_who_is_reached_hears_each_thing_once_while_another_mailbox_is_away_for_long(watch: Watch) -> None:
+    told: dict[str, list[str]] = {"a": [], "b": []}
+    away = {"b"}
+
+    class Two(Told):
+        def tell(self, bulletin: Bulletin) -> None:
+            reached = set(bulletin.reached)
+            for name in told.keys() - reached - away:
+                told[name] += [entry.what for entry in bulletin.entries]
+                reached.add(name)
+            if reached != told.keys():
+                raise Partly("b is away", reached=frozenset(reached))
+
+    mail, slack = Two("mail"), Told()
+    watch.run(TRACES["fields_vanished salesforce"])
+    for _ in range(2 * UNCERTAIN_MAX):
+        watch.look(mail, slack, minutes=5)
+    assert [what[:5] for what in told["a"]] == ["The s"]
+    assert watch.rows("SELECT failures FROM ops.alert_channels WHERE channel = 'mail'") == [(1,)]
+    watch.run("TRUNCATE ops.shapes")
+    watch.look(mail, slack, minutes=5)
+    watch.look(mail, slack, minutes=15)
+    assert [what[:5] for what in told["a"]] == ["The s", "Over:"]
+    assert told["b"] == []
+    away.clear()
+    watch.look(mail, slack, minutes=5)
+    assert [what[:5] for what in told["b"]] == ["Over:"]
+    assert len(told["a"]) == 2
 
 
 class Killed(BaseException):

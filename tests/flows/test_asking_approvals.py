@@ -1,5 +1,8 @@
 """Approvals asked for in Airflow: each proposal once at a time, and an answer is an act like the console's."""
 
+import pytest
+
+from include.flows import ask_approvals as asking
 from include.flows.ask_approvals import Ask, answer, ask_approvals, look, note_person
 from include.flows.resolve_break import By, approve, propose, reject
 from include.policy import load_policy
@@ -62,6 +65,20 @@ def test_who_answers_is_held_to_what_the_console_holds_them_to(
     approve(store, small, by("ben"))
     assert said(third, "cat")[0] == "elsewhere"
     assert days.states() == {"P": "PROPOSED", "Q": "APPROVED"}
+
+
+def test_an_answer_never_undoes_what_was_decided_in_the_console_at_the_same_moment(
+    store: PostgresStore, database_url: str, draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = Days(store, database_url, draw)
+    days.load(payments="P C1 - SGD 5.00 2026-02-01")
+    days.publish("2026-02-02")
+    one = days.break_id("P")
+    propose(store, one, by("ann"), kind="write_off", policy=POLICY)
+    [ask] = ask_approvals(store, asked_in="one")
+    monkeypatch.setattr(asking, "_refuse_strangers", lambda *_: approve(store, one, by("ben")))
+    done = answer(store, ask.ask_no, actor="cat", approves=False, reason="no")
+    assert (done.outcome, days.states()) == ("refused", {"P": "APPROVED"})
 
 
 def test_what_a_lost_run_asked_is_asked_again(store: PostgresStore, database_url: str, draw: Draw) -> None:

@@ -1,11 +1,12 @@
 """Alerts by mail: one mail a recipient and bulletin, with the same Message-ID each time it is sent."""
 
+import hashlib
 import logging
 from collections.abc import Sequence
 from html import escape
 
 from include.domain.alerts import Bulletin, Channel, Entry
-from include.ports import Fatal, Postman, Rejected, Report, Retryable, Stop, Uncertain
+from include.ports import Fatal, Partly, Postman, Rejected, Report, Retryable, Stop, Uncertain
 
 log = logging.getLogger(__name__)
 
@@ -21,23 +22,35 @@ class MailHerald:
         self._postman, self._recipients = postman, recipients
 
     def tell(self, bulletin: Bulletin) -> None:
-        """Send to everybody. Raises Uncertain also when only some got it: it is sent again, and readers fold it."""
-        stops: list[Stop] = []
+        """Send to everybody who does not have it. Raises Partly when only some do; the others are tried again."""
+        reached, stops = set(bulletin.reached), list[Stop]()
         for recipient in self._recipients:
+            if mark_of(recipient) in reached:
+                continue
             try:
                 self._postman.send(report_of(bulletin, recipient), to=[recipient])
-            except Fatal:
-                raise
+                reached.add(mark_of(recipient))
+            except Fatal as stop:  # of whoever comes next it would be the same
+                stops.append(stop)
+                break
             except (Retryable, Rejected, Uncertain) as stop:
                 stops.append(stop)
-        if not stops:
-            return
+        self._account_for(frozenset(reached), stops)
+
+    def _account_for(self, reached: frozenset[str], stops: Sequence[Stop]) -> None:
         again = [stop for stop in stops if not isinstance(stop, Rejected)]
-        if again and (len(stops) < len(self._recipients) or any(isinstance(one, Uncertain) for one in again)):
-            raise Uncertain(f"mail: {len(stops)} of {len(self._recipients)} may not have got it: {again[0]}")
-        if len(stops) == len(self._recipients):
-            raise (again or stops)[0]
-        log.warning("%s of %s mailboxes for alerts are refused", len(stops), len(self._recipients))
+        if again and reached:
+            said = f"mail: {len(reached)} of {len(self._recipients)} have it, not all: {again[0]}"
+            raise Partly(said, reached=reached)
+        if stops and not reached:
+            raise max(again or stops, key=lambda stop: (isinstance(stop, Uncertain), isinstance(stop, Fatal)))
+        if stops:
+            log.warning("%s of %s mailboxes for alerts are refused", len(stops), len(self._recipients))
+
+
+def mark_of(recipient: str) -> str:
+    """What names a mailbox where no address is kept."""
+    return hashlib.sha256(recipient.lower().encode()).hexdigest()[:16]
 
 
 def report_of(bulletin: Bulletin, recipient: str) -> Report:
