@@ -12,7 +12,7 @@ from chromium import browser
 from playwright.sync_api import Browser, Page
 
 PROPOSED = "/breaks?code=CA03&sort=value"
-MARGIN = 20
+MARGIN, NARROW = 20, 960
 
 
 def opened(chrome: Browser, me: str, *, scheme: str = "light", width: int = 1280, height: int = 900) -> Page:
@@ -34,7 +34,7 @@ def keep(page: Page, name: str, part: str = "") -> None:
     to = folder / f"{name}.png"
     box = page.locator(f"section[aria-labelledby={part}]").bounding_box() if part else None
     if box:
-        clip = {"x": 0, "y": box["y"] - MARGIN, "width": 1000, "height": box["height"] + 2 * MARGIN}
+        clip = {"x": 0, "y": box["y"] - MARGIN, "width": NARROW, "height": box["height"] + 2 * MARGIN}
         page.screenshot(path=to, full_page=True, clip=clip)
     else:
         page.screenshot(path=to)
@@ -72,7 +72,7 @@ def operations(chrome: Browser) -> None:
 
 def proposed(chrome: Browser) -> None:
     """Finance proposes a write-off and sees why it cannot approve it; the controller approves."""
-    maker = opened(chrome, "finance", scheme="dark")
+    maker = opened(chrome, "finance", scheme="dark", width=NARROW)
     maker.goto(address + PROPOSED)
     maker.locator("tbody a").first.click()
     where = maker.url
