@@ -24,12 +24,13 @@ DAY = date(2026, 6, 30)
 USERS = {"finance": "Tie-out Analyst", "controller": "Tie-out Controller", "admin": "Admin"}
 """The people `make demo` makes."""
 
+SETS = {"docs": ("console",), "training": ("finance", "operations")}
 COLOURS = 128
 LARGE_BYTES = 100_000
 MESSAGES = 12
 
 
-def main(folder: Path) -> int:
+def main(folder: Path) -> None:
     """Reconcile the world of `make demo`, serve it to played people, and take the pictures of a folder."""
     from tests.console import conftest  # noqa: F401, PLC0415 - sets Airflow up before anything imports it
     from tests.console.people import PEOPLE, know_our_roles  # noqa: PLC0415
@@ -47,13 +48,13 @@ def main(folder: Path) -> int:
         world = Path(made) / "world"
         generate_world(out=world, seed=7, size=1000, profile="default")
         reconcile_world(world, as_of=DAY, out=Path(made) / "out", database_url=url)
-        if folder.name == "training":
-            _as_it_would_run(PostgresStore(url))
         with served(lambda: PostgresStore(url)) as address:
-            done = subprocess.run([PYTHON, script, address, folder], check=False)
+            for name in SETS[folder.name]:
+                if name == "operations":
+                    _as_it_would_run(PostgresStore(url))
+                subprocess.run([PYTHON, script, address, folder, name], check=True)
     for picture in folder.glob("*.png"):
         _make_small(picture)
-    return done.returncode
 
 
 def _as_it_would_run(store: PostgresStore) -> None:
@@ -72,4 +73,4 @@ def _make_small(picture: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main((PROJECT / (sys.argv[1] if sys.argv[1:] else "docs")).resolve()))
+    main((PROJECT / (sys.argv[1] if sys.argv[1:] else "docs")).resolve())

@@ -1,7 +1,7 @@
-"""Takes the pictures of the documentation from a running console: `pictures.py ADDRESS FOLDER`.
+"""Takes pictures of a running console: `pictures.py ADDRESS FOLDER SET`.
 
-The folder's name says which: `docs` are those of docs/console.md, `training` those of docs/training, for which two
-people work on a break and a third holds a message back.
+`console` are those of docs/console.md; `finance` and `operations` those of docs/training, for which two people work on
+a break, and a third holds messages back.
 """
 
 import sys
@@ -12,6 +12,7 @@ from chromium import browser
 from playwright.sync_api import Browser, Page
 
 PROPOSED = "/breaks?code=CA03&sort=value"
+MARGIN, NARROW = 20, 960
 
 
 def opened(chrome: Browser, me: str, *, scheme: str = "light", width: int = 1280, height: int = 900) -> Page:
@@ -31,13 +32,15 @@ def take(page: Page, name: str, path: str, *, first: bool = False, part: str = "
 
 def keep(page: Page, name: str, part: str = "") -> None:
     to = folder / f"{name}.png"
-    if part:
-        page.locator(f"section[aria-labelledby={part}]").screenshot(path=to)
+    box = page.locator(f"section[aria-labelledby={part}]").bounding_box() if part else None
+    if box:
+        clip = {"x": 0, "y": box["y"] - MARGIN, "width": NARROW, "height": box["height"] + 2 * MARGIN}
+        page.screenshot(path=to, full_page=True, clip=clip)
     else:
         page.screenshot(path=to)
 
 
-def documentation(chrome: Browser) -> None:
+def console(chrome: Browser) -> None:
     take(opened(chrome, "controller"), "console-today", "/")
     take(opened(chrome, "controller", height=700), "console-breaks", "/breaks")
     take(
@@ -50,34 +53,36 @@ def documentation(chrome: Browser) -> None:
     take(opened(chrome, "controller", scheme="dark", width=390, height=844), "console-phone", "/breaks")
 
 
-def training(chrome: Browser) -> None:
-    finance = opened(chrome, "finance")
-    take(finance, "today", "/")
-    take(finance, "breaks", "/breaks")
-    take(finance, "breaks-by-kind", "/breaks?by=code")
-    take(opened(chrome, "finance", height=1250), "break", "/breaks?code=CA16", first=True)
+def finance(chrome: Browser) -> None:
+    take(opened(chrome, "finance", height=1100), "today", "/")
+    take(opened(chrome, "finance"), "breaks", "/breaks")
+    take(opened(chrome, "finance", height=820), "breaks-by-kind", "/breaks?by=code")
+    take(opened(chrome, "finance", height=1350), "break", "/breaks?code=CA16", first=True)
     take(opened(chrome, "finance", height=640), "ageing", "/ageing")
     take(opened(chrome, "finance", scheme="dark", height=760), "arr", "/arr")
     proposed(chrome)
-    take(opened(chrome, "admin", height=760), "alerts", "/alerts")
+    take(opened(chrome, "controller", scheme="dark", height=480), "audit", "/audit")
+
+
+def operations(chrome: Browser) -> None:
+    take(opened(chrome, "admin", height=500), "alerts", "/alerts")
     take(opened(chrome, "admin", scheme="dark", height=860), "playbook", "/playbooks/messages_parked")
     held_back(chrome)
-    take(opened(chrome, "controller", scheme="dark", height=480), "audit", "/audit")
 
 
 def proposed(chrome: Browser) -> None:
     """Finance proposes a write-off and sees why it cannot approve it; the controller approves."""
-    finance = opened(chrome, "finance", scheme="dark")
-    finance.goto(address + PROPOSED)
-    finance.locator("tbody a").first.click()
-    where = finance.url
-    finance.locator("form[action$='/assign'] button").click()
-    form = finance.locator("form[action$='/propose']")
+    maker = opened(chrome, "finance", scheme="dark", width=NARROW)
+    maker.goto(address + PROPOSED)
+    maker.locator("tbody a").first.click()
+    where = maker.url
+    maker.locator("form[action$='/assign'] button").click()
+    form = maker.locator("form[action$='/propose']")
     form.locator("select[name=kind]").select_option("write_off")
     form.locator("input[name=reason]").fill("the customer disputes the freight; not worth a letter")
     form.locator("button").click()
-    finance.get_by_role("status").wait_for()
-    keep(finance, "proposed", "todo")
+    maker.get_by_role("status").wait_for()
+    keep(maker, "proposed", "todo")
     controller = opened(chrome, "controller")
     controller.goto(where)
     form = controller.locator("form[action$='/approve']")
@@ -98,8 +103,12 @@ def held_back(chrome: Browser) -> None:
     take(admin, "delivery", "/delivery")
 
 
-SETS: dict[str, Callable[[Browser], None]] = {"docs": documentation, "training": training}
+SETS: dict[str, Callable[[Browser], None]] = {
+    "console": console,
+    "finance": finance,
+    "operations": operations,
+}
 
 address, folder = sys.argv[1], Path(sys.argv[2])
 with browser() as chrome:
-    SETS[folder.name](chrome)
+    SETS[sys.argv[3]](chrome)
