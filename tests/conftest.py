@@ -9,6 +9,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadGroupScheduling
 
 from include.local.cluster import SETTINGS
@@ -18,6 +19,9 @@ from include.local.postgres import server
 from include.local.scratch import scratch_database
 from include.store.postgres import PostgresStore
 from tests.checks import assert_checks_hold
+
+settings.register_profile("tieout", deadline=None)  # no test is about seconds
+settings.load_profile("tieout")
 
 ONE_MACHINE = ("e2e", "local", "dags", "console")
 """Folders whose tests start processes, take ports or set up Airflow: one worker runs them all, one after another."""
