@@ -171,9 +171,9 @@ def test_a_fact_is_told_once_again_when_it_is_worse_and_when_it_is_over(watch: W
     watch.look(slack)
     assert watch.look(slack, minutes=5) == {"slack": "nothing to say"}
     mended(watch)
-    watch.look(slack, minutes=4)
-    assert len(slack.heard) == 1
-    watch.look(slack, minutes=5)
+    watch.look(slack, minutes=6)
+    assert len(slack.heard) == 1  # one look that found nothing may be a look that failed
+    watch.look(slack, minutes=6)
     what = "80 of 100 API calls salesforce allows a day are used"
     assert slack.said == [[what], [f"Over: {what}"]]
     trouble(watch)
@@ -363,7 +363,7 @@ def test_the_command_line_lists_what_lasts_and_whether_anybody_watches(
     assert "slack: 1 failures in a row: slack is away" in said
     assert "80 of 100 API calls" in said.replace("\n", " ")
     mended(watch)
-    watch.look(minutes=10)
+    watch.look(minutes=15)
     assert "nothing lasts" in tieout()
     told = json.loads(tieout("--json", "--over", "5"))
     assert [one["playbook"] for one in told["over"]] == ["api_budget_low"]
