@@ -89,7 +89,7 @@ def test_a_failed_task_is_told_once_with_its_run_and_over_when_it_succeeds(
     with psycopg.connect(database) as connection:
         connection.execute(
             "UPDATE ops.alerts SET raised_at = raised_at - %s::interval, seen_at = seen_at - %s::interval",
-            ["6 min"] * 2,
+            ["13 min"] * 2,
         )
     wiring_alerts.hasten(dag_run=None, deadline=None)
     assert "Over: The dag extract_erp failed" in str(outside.told[1])
