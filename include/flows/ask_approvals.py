@@ -18,6 +18,8 @@ ASKED_MAX = 50
 """Questions of one run of the DAG; the others come with the next."""
 PATIENCE = timedelta(hours=1)
 """After so long without a look, whoever asked is gone."""
+FRESH = timedelta(hours=12)
+"""For so long the console's word counts on what somebody may do: roles are taken away, too."""
 MAY_APPROVE = "can_approve"
 _MARKS = re.compile(r"[\\`*_{}\[\]()<>#+!|~-]")
 
@@ -95,7 +97,12 @@ def note_person(store: Store, name: str, may: Sequence[str]) -> None:
 
 def _refuse_strangers(store: Store, actor: str) -> None:
     with store.transaction() as tx:
-        known = tx.rows("permissions_of", person=identity(actor))
+        known = tx.rows("permissions_of", person=identity(actor), fresh=FRESH)
+    if known and known[0]["stale"]:
+        raise Rejected(
+            f"{actor} has not looked at the console for {FRESH // timedelta(hours=1)} hours, and may have another role "
+            "by now: open the console once, and answer again"
+        )
     if not known or MAY_APPROVE not in known[0]["may"]:
         raise Rejected(
             f"{actor} may not approve: it takes the role of a controller, and one look at the console's breaks, "

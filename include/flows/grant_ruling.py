@@ -62,7 +62,7 @@ def grant_ruling(tx: Transaction, break_id: UUID, *, proposal_no: int, approved_
         if pairing["kind"] == "unmatch":
             tx.run("end_standing", **item, kind="manual_match", why="parted")
         if pairing["kind"] == "withdraw":
-            tx.run("end_standing", **item, kind="unmatch", why="withdrawn")
+            tx.run("end_parting", **proposal)
             tx.run("end_ruling", **proposal, why="carried out")
 
 

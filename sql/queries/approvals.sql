@@ -5,7 +5,8 @@ INSERT INTO ops.console_people (person, may) VALUES (%(person)s, %(may)s::text[]
 ON CONFLICT (person) DO UPDATE SET may = EXCLUDED.may, seen_at = clock_timestamp();
 
 -- name: permissions_of
-SELECT may FROM ops.console_people WHERE person = %(person)s;
+SELECT may, seen_at < clock_timestamp() - %(fresh)s::interval AS stale
+FROM ops.console_people WHERE person = %(person)s;
 
 -- name: give_up_asks
 -- Nobody has looked for long: their run is gone.

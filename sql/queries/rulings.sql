@@ -233,6 +233,17 @@ UPDATE recon.rulings
 SET ended_no = (SELECT max(ruling_no) FROM recon.rulings), ended_why = %(why)s, ended_at = clock_timestamp()
 WHERE kind = %(kind)s AND item_type = %(item_type)s AND item_id = %(item_id)s AND ended_no IS NULL;
 
+-- name: end_parting
+-- The parting that was withdrawn, and no other of the same item; numbered as above.
+UPDATE recon.rulings AS ruling
+SET ended_no = (SELECT max(ruling_no) FROM recon.rulings), ended_why = 'withdrawn', ended_at = clock_timestamp()
+FROM recon.pairings AS parted, recon.pairings AS withdrawal
+WHERE withdrawal.break_id = %(break_id)s AND withdrawal.proposal_no = %(proposal_no)s
+    AND ruling.kind = 'unmatch' AND ruling.item_type = withdrawal.item_type AND ruling.item_id = withdrawal.item_id
+    AND ended_no IS NULL
+    AND parted.break_id = ruling.break_id AND parted.proposal_no = ruling.proposal_no
+    AND parted.match_id IS NOT DISTINCT FROM withdrawal.match_id AND parted.invoice_ids = withdrawal.invoice_ids;
+
 -- name: end_lapsed
 -- Approvals of amounts that are not the break's any more; unless that is because the run carried them out.
 UPDATE recon.rulings AS ruling

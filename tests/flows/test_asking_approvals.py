@@ -51,6 +51,10 @@ def test_who_answers_is_held_to_what_the_console_holds_them_to(
     assert said(again, "ops")[0] == "refused"
     [again] = asked("three")
     assert "may not approve: it takes the role of a controller" in again.body
+    days.rows("UPDATE ops.console_people SET seen_at = now() - interval '13 hours' RETURNING person")
+    assert "open the console once" in said(again, "ben")[1]
+    note_person(store, "ben", ["can_read", "can_approve"])
+    [again] = asked("three again")
     assert said(again, "ben") == ("approved", f"break {large} is PROPOSED")
     [again] = asked("four")
     assert "ben did" in again.body

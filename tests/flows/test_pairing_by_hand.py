@@ -136,6 +136,20 @@ def test_what_was_parted_is_open_again_and_stays_so_until_that_is_withdrawn(desk
     assert desk.posted() == {("P1", "Q", "1", 300_00)}
 
 
+def test_a_withdrawal_ends_the_parting_it_names_and_no_other(desk: Desk) -> None:
+    desk.load(invoices=INVOICES, payments=CLEAR)
+    desk.publish("2026-02-02")
+    desk.approve(desk.unmatch(desk.match_of("Q")))
+    desk.publish("2026-02-03")
+    desk.approve(desk.match("Q", "INV-2"))
+    desk.publish("2026-02-04")
+    desk.approve(desk.unmatch(desk.match_of("Q")))
+    desk.publish("2026-02-05")
+    desk.approve(withdraw(desk.store, open_break(desk, "CA01"), by("cho"), policy=POLICY))
+    partings = "SELECT ended_why FROM recon.rulings WHERE kind = 'unmatch' ORDER BY ruling_no"
+    assert [row["ended_why"] for row in desk.rows(partings)] == [None, "withdrawn"]
+
+
 def restated(desk: Desk, run: object) -> list[dict[str, object]]:
     return desk.rows("SELECT side, item_id, why FROM recon.restatements WHERE run_id = %s", run)
 
