@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from include.console.access import Someone
+from include.console.access import Person, Someone
 from include.console.render import render
 
 router = APIRouter()
@@ -59,9 +59,14 @@ def playbooks(request: Request, who: Someone) -> HTMLResponse:
 
 @router.get("/playbooks/{name}")
 def playbook(request: Request, who: Someone, name: str) -> HTMLResponse:
-    if not PLAYBOOKS.has(name):
-        raise HTTPException(404, f"there is no playbook {name}")
-    view: dict[str, Any] = {"title": PLAYBOOKS.title(name), "body": Markup(html_of(PLAYBOOKS.text(name)))}  # noqa: S704
+    return page_of(request, who, PLAYBOOKS, name)
+
+
+def page_of(request: Request, who: Person, pages: Playbooks, name: str) -> HTMLResponse:
+    """One of these pages; 404 when there is none of this name."""
+    if not pages.has(name):
+        raise HTTPException(404, f"there is no {pages.folder.name.removesuffix('s')} {name}")
+    view: dict[str, Any] = {"title": pages.title(name), "body": Markup(html_of(pages.text(name)))}  # noqa: S704
     return render(request, who, "playbook.html", **view)
 
 

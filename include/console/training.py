@@ -1,14 +1,12 @@
 """Training: the pages of docs/training with their pictures, as they stand there."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse
-from markupsafe import Markup
 
 from include.console.access import Someone
-from include.console.playbooks import DOCS, TRAINING, html_of
-from include.console.render import render
+from include.console.playbooks import DOCS, TRAINING, page_of
 
 router = APIRouter()
 
@@ -24,7 +22,4 @@ def shown(folder: Literal["training", "mail"], picture: str) -> Response:
 
 @router.get("/training/{name}")
 def training(request: Request, who: Someone, name: str) -> HTMLResponse:
-    if not TRAINING.has(name):
-        raise HTTPException(404, f"there is no training {name}")
-    view: dict[str, Any] = {"title": TRAINING.title(name), "body": Markup(html_of(TRAINING.text(name)))}  # noqa: S704
-    return render(request, who, "playbook.html", **view)
+    return page_of(request, who, TRAINING, name)

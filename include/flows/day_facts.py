@@ -13,6 +13,7 @@ from include.domain.money import exponent
 from include.domain.proofs import ControlTotal
 from include.domain.recipients import HOME_LOCALE, Scope
 from include.flows.day_rates import rates_of_the_day
+from include.flows.snapshot import see_run
 from include.policy import Breaks, Policy
 from include.ports import Fatal, Row, Transaction
 from include.report import (
@@ -68,13 +69,7 @@ def look_at_day(
     if not runs:
         raise Fatal(f"no run of {as_of} is published; reconcile and publish the day first")
     run = runs[0]
-    tx.run(
-        "see_snapshot",
-        batch=run["batch_through"],
-        rulings=run["rulings_through"],
-        as_of=as_of,
-        rules_sha256=run["rules_sha256"],
-    )
+    see_run(tx, run)
     opening = run["opening_run_id"]
     tx.run("create_day_breaks", run_id=run["run_id"], opening=opening, published_at=run["published_at"])
     place_breaks(tx, scopes)

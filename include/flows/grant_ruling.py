@@ -9,6 +9,7 @@ from uuid import UUID
 
 from include.domain.money import Money
 from include.domain.pairings import Allocation, Debt, Item, refusal
+from include.flows.snapshot import see_run
 from include.ports import Rejected, Row, Transaction
 
 ALL = 2**62
@@ -21,8 +22,7 @@ def look_at_newest_day(tx: Transaction) -> Row:
     if not runs:
         raise Rejected("no day was published yet: there is nothing to match")
     run = runs[0]
-    known = {"batch": run["batch_through"], "rulings": ALL, "as_of": run["as_of"]}
-    tx.run("see_snapshot", **known, rules_sha256=run["rules_sha256"])
+    see_run(tx, run, rulings=ALL)
     return run
 
 

@@ -5,6 +5,7 @@ from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
 from include.domain.business_days import Calendar
+from include.flows.snapshot import see_run
 from include.policy import Policy
 from include.ports import HeldInvoice, Row, Transaction
 
@@ -26,13 +27,7 @@ def measure(
     """
     run_id = run["run_id"]
     # Data is judged as its sources state it, whatever people ruled.
-    tx.run(
-        "see_snapshot",
-        batch=run["batch_through"],
-        rulings=0,
-        as_of=as_of,
-        rules_sha256=run["rules_sha256"],
-    )
+    see_run(tx, {**run, "as_of": as_of}, rulings=0)
     tx.run("forget_measures", run_id=run_id)
     _measure_freshness(tx, run, as_of=as_of, policy=policy, read=read)
     tx.run("measure_held", run_id=run_id, opening_run_id=run["opening_run_id"])

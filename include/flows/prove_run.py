@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from include.domain.breaks import Break
 from include.domain.entities import ENTITIES
 from include.domain.proofs import RunProof
-from include.flows.snapshot import Seen
+from include.flows.snapshot import Seen, see_run
 from include.policy import Policy
 from include.ports import Transaction
 
@@ -55,13 +55,7 @@ def _carry_forward(tx: Transaction, seen: Seen, policy: Policy) -> None:
     previous = seen.opening
     if not previous:
         return
-    tx.run(
-        "see_snapshot",
-        batch=previous["batch_through"],
-        rulings=previous["rulings_through"],
-        as_of=previous["as_of"],
-        rules_sha256=previous["rules_sha256"],
-    )
+    see_run(tx, previous)
     for table in ("earlier_invoices", "earlier_payments", "earlier_credits"):
         tx.run(f"create_{table}")
     tx.run(

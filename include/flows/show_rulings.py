@@ -72,12 +72,12 @@ def pairable(store: Store, life: Life, candidates: Iterable[str]) -> Pairable | 
 
 def decisions_about(tx: Transaction, item: str) -> list[Decision]:
     """Of one payment or credit note, newest first."""
-    return [_decision(row) for row in tx.rows("pairings_about", item=item, **_by_now(tx))]
+    return [_decision(row) for row in tx.rows("decisions", item=item, **_by_now(tx))]
 
 
 def decisions_pending(tx: Transaction) -> list[Decision]:
     """Those that wait for a checker, or for a run, newest first."""
-    return [_decision(row) for row in tx.rows("pairings_pending", **_by_now(tx))]
+    return [_decision(row) for row in tx.rows("decisions", item=None, **_by_now(tx))]
 
 
 def _by_now(tx: Transaction) -> dict[str, Any]:

@@ -42,3 +42,17 @@ def see(tx: Transaction, policy: Policy, *, batch: int, as_of: date, rulings: in
         statuses=statuses,
     )
     tx.run("see_snapshot", batch=batch, rulings=rulings, as_of=as_of, rules_sha256=policy.sha256)
+
+
+def see_run(tx: Transaction, run: Row, *, rulings: int | None = None) -> None:
+    """Point the views of schema `seen` at what a run saw, or at that and what people ruled up to number `rulings`.
+
+    `run`: as_of, batch_through, rulings_through, rules_sha256.
+    """
+    tx.run(
+        "see_snapshot",
+        batch=run["batch_through"],
+        rulings=run["rulings_through"] if rulings is None else rulings,
+        as_of=run["as_of"],
+        rules_sha256=run["rules_sha256"],
+    )

@@ -285,8 +285,9 @@ ON CONFLICT (break_id) DO UPDATE SET currency = EXCLUDED.currency, amount_minor 
 
 -- What people proposed and decided about matches, to be shown.
 
--- name: pairings_about
--- Newest first; `carried`: the newest published run began with it.
+-- name: decisions
+-- Those about an item; without one, those that wait for a checker, or for a run. Newest first; `carried`: the newest
+-- published run began with it.
 SELECT break_id, proposal_no, kind, item_type, item_id, pairing.currency, maker_id AS maker, proposal.reason, proposed_at,
     proposal.checkers_needed, coalesce(checkers, '{}') AS checkers, ruling_no, granted_at, ended_why, ended_at,
     life.state = 'PROPOSED' AND life.at_work = proposal_no AS waits,
@@ -306,31 +307,7 @@ CROSS JOIN LATERAL (
     FROM unnest(invoice_ids, amounts_minor) AS pair (invoice_id, minor)
     LEFT JOIN canonical.invoices ON native_id = pair.invoice_id AND superseded_in IS NULL
 ) AS numbered
-WHERE item_id = %(item)s
-ORDER BY proposed_at DESC LIMIT %(limit)s;
-
--- name: pairings_pending
--- Those that wait for a checker, or for a run.
-SELECT break_id, proposal_no, kind, item_type, item_id, pairing.currency, maker_id AS maker, proposal.reason, proposed_at,
-    proposal.checkers_needed, coalesce(checkers, '{}') AS checkers, ruling_no, granted_at, ended_why, ended_at,
-    life.state = 'PROPOSED' AND life.at_work = proposal_no AS waits,
-    coalesce(ruling_no <= %(rulings)s, false) AS carried, parts
-FROM recon.pairings AS pairing
-JOIN recon.break_proposals AS proposal USING (break_id, proposal_no, kind)
-JOIN (SELECT break_id, state, proposal_no FROM recon.break_lives) AS life (break_id, state, at_work) USING (break_id)
-LEFT JOIN recon.rulings USING (break_id, proposal_no, kind, item_type, item_id)
-CROSS JOIN LATERAL (
-    SELECT array_agg(checker_id ORDER BY ordinal) AS checkers FROM recon.break_approvals AS approval
-    WHERE approval.break_id = pairing.break_id AND approval.proposal_no = pairing.proposal_no
-) AS checked
-CROSS JOIN LATERAL (
-    SELECT jsonb_agg(jsonb_build_object(
-        'invoice_id', pair.invoice_id, 'number', coalesce(number, pair.invoice_id), 'minor', minor
-    )) AS parts
-    FROM unnest(invoice_ids, amounts_minor) AS pair (invoice_id, minor)
-    LEFT JOIN canonical.invoices ON native_id = pair.invoice_id AND superseded_in IS NULL
-) AS numbered
-WHERE (break_id, proposal_no) IN (
+WHERE item_id = %(item)s OR %(item)s::text IS NULL AND (break_id, proposal_no) IN (
     SELECT break_id, proposal_no FROM recon.break_lives WHERE state = 'PROPOSED'
     UNION ALL
     SELECT break_id, proposal_no FROM recon.rulings WHERE ruling_no > %(rulings)s AND ended_no IS NULL
