@@ -7,6 +7,7 @@ limits ask, a controller's role), which the database keeps. What is decided in t
 On call
 - A task that waits is not stuck: it has no worker. It is over when somebody decides.
 - An answer that was refused is in the task's log and result, and the next run asks again, saying why.
+- A question that nobody answered for two hours ends as `unanswered`; a later run asks it again.
 - A run may be marked failed or cleared at any time: its questions are asked again.
 """
 
@@ -25,7 +26,7 @@ with DAG(
     doc_md=__doc__,
     schedule=wiring.EVERY_TEN_MINUTES,
     tags=["cadence/minutes", "tier/2"],
-    **wiring.dag_settings(pool="tieout_fast") | {"max_active_runs": 16},
+    **wiring.dag_settings(pool="tieout_ask") | {"max_active_runs": 16},
 ):
 
     @task(task_id="questions")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 APPROVE, SEND_BACK = "Approve", "Send back"
-LOOK_AGAIN = timedelta(minutes=2)
+LOOK_AGAIN = timedelta(minutes=5)
 """How long a decision in the console may take to end the task that waits."""
 
 

@@ -90,6 +90,17 @@ class Told:
     says: Says
     severity: Level
     at: datetime
+    count: int | None = None
+    amounts: Mapping[str, int] = field(default_factory=dict)
+    ids: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Growth:
+    """From when on more of the same is news: so many times as much as was told, and not before so long."""
+
+    factor: int
+    after: timedelta
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +111,7 @@ class AlertRule:
     channels: Sequence[Channel]
     playbook: str
     remind_after: timedelta
+    growth: Growth | None = None
 
 
 @dataclass(frozen=True)
@@ -155,9 +167,23 @@ def to_say(alert: Alert, rule: AlertRule, *, channel: Channel, now: datetime) ->
         return None
     if told is None:
         return "raised"
-    if alert.fact.severity < told.severity:
+    if alert.fact.severity < told.severity or _grew(alert.fact, told, rule, now):
         return "worse"
     return "again" if told.at + rule.remind_after <= now else None
+
+
+def _grew(fact: Fact, told: Told, rule: AlertRule, now: datetime) -> bool:
+    """Whether there is much more of it than was told, or another one among the largest and no less money."""
+    if rule.growth is None or told.count is None or now < told.at + rule.growth.after:
+        return False
+    more = [fact.count >= told.count * rule.growth.factor and fact.count > told.count]
+    more += [
+        minor > 0 and minor >= told.amounts.get(one, 0) * rule.growth.factor
+        for one, minor in fact.amounts.items()
+    ]
+    no_less = all(fact.amounts.get(one, 0) >= minor for one, minor in told.amounts.items())
+    another = fact.kind in OF_BREAKS and no_less and not set(fact.ids) <= set(told.ids)
+    return any(more) or another
 
 
 @dataclass(frozen=True)

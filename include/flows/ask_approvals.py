@@ -18,6 +18,8 @@ ASKED_MAX = 50
 """Questions of one run of the DAG; the others come with the next."""
 PATIENCE = timedelta(hours=1)
 """After so long without a look, whoever asked is gone."""
+ASKED_FOR = timedelta(hours=2)
+"""Then a question ends and a later run asks it again: runs that wait may never be as many as there may be at once."""
 FRESH = timedelta(hours=12)
 """For so long the console's word counts on what somebody may do: roles are taken away, too."""
 MAY_APPROVE = "can_approve"
@@ -50,13 +52,19 @@ def ask_approvals(store: Store, *, asked_in: str, link_to: str = "") -> list[Ask
 
 
 def look(store: Store, ask_no: int) -> Answered | None:
-    """Whether the question is over, because somebody decided it elsewhere; None while it waits."""
-    return _looked_at(store, ask_no)[1]
+    """Whether the question is over: somebody decided it elsewhere, or nobody did for long; None while it waits."""
+    ask, over = _looked_at(store, ask_no)
+    if over or not ask["old"]:
+        return over
+    with store.transaction() as tx:
+        return _close(
+            tx, ask_no, "unanswered", by=None, words="nobody answered for long; a later run asks again"
+        )
 
 
 def _looked_at(store: Store, ask_no: int) -> tuple[Row, Answered | None]:
     with store.transaction() as tx:
-        [ask] = tx.rows("look_at_ask", ask=ask_no)
+        [ask] = tx.rows("look_at_ask", ask=ask_no, asked_for=ASKED_FOR)
         if ask["waits"] and not ask["closed"]:
             return ask, None
         words = "it was decided in the console, or lapsed"

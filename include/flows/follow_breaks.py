@@ -33,7 +33,8 @@ def follow_breaks(tx: Transaction, run: Row, policy: Policy) -> Counts:
     for step in ("record_life_changes", "open_lives", "move_lives", "mark_seen"):
         tx.run(step, run_id=run_id, as_of=as_of)
     tx.run("claim_rulings")
-    tx.run("end_lapsed", run_id=run_id, rulings=run["rulings_through"])
+    for step in ("end_lapsed", "end_unposted"):
+        tx.run(step, run_id=run_id, rulings=run["rulings_through"])
     counts: Counts = {row["action"]: row["breaks"] for row in tx.rows("count_life_changes")}
     counts |= _write_off(tx, run, policy)
     tx.run("mark_followed", run_id=run_id, as_of=as_of, counts=counts)

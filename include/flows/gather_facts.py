@@ -71,20 +71,23 @@ def _unpublished_days(tx: Transaction, policy: Policy, now: datetime) -> Iterato
     zone = policy.calendars.entity.zone
     here = now.astimezone(zone)
     last_due = here.date() - timedelta(days=1 if here.time() >= policy.alerts.day_due else 2)
-    published: date | None = tx.rows("last_published_day")[0]["as_of"]
+    days = tx.rows("published_days", recent_days=policy.alerts.limits.recent_days)[0]
+    published: date | None = days["last_on"]
+    missing: list[date] = [day for day in days["missing"] if day <= last_due]
     if published is None:
         began = tx.rows("beat_of", flow=WATCH)
         published = (began[0]["first_at"] if began else now).astimezone(zone).date() - timedelta(days=1)
-    if published >= last_due:
+    count = len(missing) + max(0, (last_due - published).days)
+    if not count:
         return
-    first = published + timedelta(days=1)
+    first = missing[0] if missing else published + timedelta(days=1)
     due_at = datetime.combine(first + timedelta(days=1), policy.alerts.day_due, tzinfo=zone)
     yield Fact(
         kind="day_unpublished",
         about="tie_out",
         since=due_at.astimezone(now.tzinfo),
         severity=policy.alerts.facts["day_unpublished"].severity,
-        count=(last_due - published).days,
+        count=count,
         dag_id="tie_out",
         detail={"day": f"{first}", "due": f"{policy.alerts.day_due:%H:%M} {zone.key}"},
     )

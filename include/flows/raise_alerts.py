@@ -34,7 +34,7 @@ def clock_of(tx: Transaction) -> datetime:
 def alert_of(row: Row) -> Alert:
     """An alert as the database keeps it."""
     said: Says | None = row.get("told_says")
-    told = Told(said, row["told_severity"], row["told_at"]) if said else None
+    told = _told(said, row) if said else None
     fact = Fact(
         kind=row["kind"],
         about=row["about"],
@@ -55,6 +55,11 @@ def alert_of(row: Row) -> Alert:
         over_at=row["over_at"],
         told=told,
     )
+
+
+def _told(said: Says, row: Row) -> Told:
+    ids = tuple(row["told_ids"])
+    return Told(said, row["told_severity"], row["told_at"], row["told_count"], row["told_amounts"], ids)
 
 
 def _keep(tx: Transaction, found: list[Fact], policy: Policy, now: datetime) -> Counter[str]:

@@ -82,7 +82,8 @@ def decisions_pending(tx: Transaction) -> list[Decision]:
 
 def _by_now(tx: Transaction) -> dict[str, Any]:
     runs = tx.rows("newest_published")
-    return {"rulings": runs[0]["rulings_through"] if runs else 0, "limit": SHOWN}
+    newest = runs[0] if runs else {"run_id": None, "rulings_through": 0}
+    return {"run_id": newest["run_id"], "rulings": newest["rulings_through"], "limit": SHOWN}
 
 
 def _choice(item: Item, debt: Debt) -> Choice:
@@ -114,6 +115,8 @@ def _stage(row: Row) -> tuple[Stage, str]:
         return "over", "was not approved"
     if row["ended_why"]:
         return ("done" if row["ended_why"] == "carried out" else "over"), row["ended_why"]
+    if row["seen"] and not row["carried"]:
+        return "pending", "approved; the newest reconciliation could not carry it out, and its break says why"
     if not row["carried"]:
         return "pending", "approved; the next reconciliation carries it out"
     return "done", "stands: every reconciliation since has kept to it"

@@ -187,6 +187,9 @@ def _new(tx: Transaction, herald: Herald, policy: Policy, words: Words, now: dat
             alert_id=alert.alert_id,
             says=says,
             severity=alert.fact.severity,
+            count=alert.fact.count,
+            amounts=dict(alert.fact.amounts),
+            ids=list(alert.fact.ids),
         )
     return _kept(herald.channel, tx.rows("unfinished_bulletin", channel=herald.channel))
 

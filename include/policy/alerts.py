@@ -4,7 +4,7 @@ from datetime import time, timedelta
 
 from pydantic import Field, PositiveInt, field_validator
 
-from include.domain.alerts import SENTENCES, AlertRule, Channel
+from include.domain.alerts import SENTENCES, AlertRule, Channel, Growth
 from include.domain.breaks import Level
 from include.policy.strict import Strict
 
@@ -31,6 +31,7 @@ class Limits(Strict):
     webhook_events: PositiveInt
     channel_failures: PositiveInt
     conflict_days: PositiveInt
+    recent_days: PositiveInt
 
 
 class FactRule(Strict):
@@ -40,12 +41,21 @@ class FactRule(Strict):
     channels: tuple[Channel, ...] = Field(min_length=1)
     playbook: str = Field(pattern=r"^\w+$")
     remind_hours: PositiveInt
+    grows: bool = False
+
+
+class Grown(Strict):
+    """When more of the same is told: `factor` times as much as was told last, and not within `after_minutes` of it."""
+
+    factor: int = Field(ge=2)
+    after_minutes: PositiveInt
 
 
 class Alerts(Strict):
     """All that is watched and told."""
 
     recover_after_minutes: PositiveInt
+    grown: Grown
     flows: dict[str, Watched]
     day_due: time
     limits: Limits
@@ -61,12 +71,14 @@ class Alerts(Strict):
     @property
     def rules(self) -> dict[str, AlertRule]:
         """The same as the domain reads it, by kind."""
+        growth = Growth(self.grown.factor, timedelta(minutes=self.grown.after_minutes))
         return {
             kind: AlertRule(
                 severity=one.severity,
                 channels=one.channels,
                 playbook=one.playbook,
                 remind_after=timedelta(hours=one.remind_hours),
+                growth=growth if one.grows else None,
             )
             for kind, one in self.facts.items()
         }

@@ -1,5 +1,5 @@
 -- Rows: published runs that pair what stood as parted when they began (but by a later match by hand), or post by hand what
--- no standing ruling matched so.
+-- no standing ruling matched so; and matches by hand that stand, that the newest run did not post, and that nobody waits for.
 WITH pairs AS (
     SELECT ruling_no, ended_no, kind, item_id, invoice_id, minor
     FROM recon.rulings
@@ -22,4 +22,18 @@ WHERE match.recon = 'R3' AND match.rule = 'manual' AND NOT EXISTS (
     WHERE pairs.item_id = match.side_a_id AND pairs.invoice_id = match.side_b_id AND pairs.kind = 'manual_match'
         AND pairs.minor = match.amount_minor AND match.residual_minor = 0
         AND ruling_no <= rulings_through AND (ended_no IS NULL OR ended_no > rulings_through)
+)
+UNION ALL
+SELECT followed.run_id, item_id, invoice_id
+FROM (SELECT run_id FROM recon.life_updates ORDER BY seq DESC LIMIT 1) AS followed
+JOIN recon.runs USING (run_id)
+JOIN recon.rulings AS ruling ON ruling_no <= rulings_through AND ended_no IS NULL
+JOIN pairs USING (ruling_no, item_id)
+WHERE ruling.kind = 'manual_match' AND NOT EXISTS (
+    SELECT FROM recon.matches AS match
+    WHERE match.run_id = followed.run_id AND match.rule = 'manual' AND match.state = 'posted'
+        AND match.side_a_id = ruling.item_id AND match.side_b_id = pairs.invoice_id
+) AND NOT EXISTS (
+    SELECT FROM recon.break_lives AS life
+    WHERE life.break_id = ruling.break_id AND life.state = 'APPROVED' AND life.proposal_no = ruling.proposal_no
 )

@@ -40,8 +40,16 @@ SELECT 'fast_lane', (SELECT began_at FROM delivery.lanes ORDER BY lane_id DESC L
 UNION ALL
 SELECT dag_id, max(succeeded_at) FROM ops.task_ends WHERE dag_id = ANY (%(by_their_word)s) GROUP BY dag_id;
 
--- name: last_published_day
-SELECT max(as_of) AS as_of FROM recon.runs WHERE state = 'published';
+-- name: published_days
+-- The newest and the first of them, and those in between that are missing among the last days.
+WITH days AS (SELECT min(as_of) AS first_on, max(as_of) AS last_on FROM recon.runs WHERE state = 'published')
+SELECT last_on, array(
+    SELECT day::date FROM days CROSS JOIN LATERAL generate_series(
+        greatest(first_on, last_on - %(recent_days)s::integer), last_on, interval '1 day'
+    ) AS day
+    WHERE NOT EXISTS (SELECT FROM recon.runs WHERE state = 'published' AND as_of = day::date) ORDER BY day
+) AS missing
+FROM days;
 
 -- name: fact_flow_failed
 -- Tasks that ended in failure and have not succeeded since; one alert a DAG.
@@ -53,10 +61,23 @@ SELECT dag_id AS about, min(failed_at) AS since, count(*) AS count, dag_id,
 FROM ops.task_ends WHERE failed_at > coalesce(succeeded_at, '-infinity') GROUP BY dag_id;
 
 -- name: fact_run_refused
--- The newest run was refused, and not for the quality of its data alone.
-WITH newest AS (SELECT run_id, as_of, state, computed_at FROM recon.runs ORDER BY computed_at DESC LIMIT 1),
-failing AS (SELECT currency, measure, difference FROM recon.proofs JOIN newest USING (run_id) WHERE NOT holds)
-SELECT 'tie_out' AS about, computed_at AS since, 'tie_out' AS dag_id,
+-- Of a day the newest run counts, whenever others were computed: refused, and not for the quality of its data alone.
+WITH recent AS (SELECT DISTINCT as_of FROM recon.runs ORDER BY as_of DESC LIMIT %(recent_days)s),
+newest AS (
+    SELECT DISTINCT ON (as_of) run_id, as_of, state, computed_at FROM recon.runs JOIN recent USING (as_of)
+    ORDER BY as_of, computed_at DESC
+),
+refused AS (
+    SELECT run_id, as_of, computed_at FROM newest
+    WHERE state = 'refused' AND (
+        EXISTS (SELECT FROM recon.proofs WHERE proofs.run_id = newest.run_id AND NOT holds)
+        OR NOT EXISTS (
+            SELECT FROM recon.quality_results AS met WHERE met.run_id = newest.run_id AND verdict = 'fail'
+        )
+    )
+),
+failing AS (SELECT currency, measure, difference FROM recon.proofs JOIN refused USING (run_id) WHERE NOT holds)
+SELECT 'tie_out' AS about, min(computed_at) AS since, 'tie_out' AS dag_id,
     (SELECT count(*) FROM failing) AS count,
     (
         SELECT coalesce(jsonb_object_agg(currency, minor), '{}') FROM (
@@ -64,20 +85,20 @@ SELECT 'tie_out' AS about, computed_at AS since, 'tie_out' AS dag_id,
             WHERE measure = 'minor' AND currency IS NOT NULL GROUP BY currency
         ) AS money
     ) AS amounts,
-    jsonb_build_object('day', as_of) AS detail
-FROM newest
-WHERE state = 'refused' AND (
-    EXISTS (SELECT FROM failing)
-    OR NOT EXISTS (SELECT FROM recon.quality_results AS met WHERE met.run_id = newest.run_id AND verdict = 'fail')
-);
+    jsonb_build_object('day', string_agg(as_of::text, ', ' ORDER BY as_of)) AS detail
+FROM refused HAVING count(*) > 0;
 
 -- name: fact_quality_blocks
 SELECT 'tie_out' AS about, min(checked_at) AS since, count(*) AS count, 'tie_out' AS dag_id,
     jsonb_build_object('day', min(as_of), 'owners', string_agg(DISTINCT owner, ', ')) AS detail
-FROM (SELECT run_id, as_of, state FROM recon.runs ORDER BY computed_at DESC LIMIT 1) AS newest
+FROM (
+    SELECT DISTINCT ON (as_of) run_id, as_of, state FROM recon.runs
+    WHERE as_of IN (SELECT DISTINCT as_of FROM recon.runs ORDER BY as_of DESC LIMIT %(recent_days)s)
+    ORDER BY as_of, computed_at DESC
+) AS newest
 JOIN recon.quality_results USING (run_id) JOIN recon.quality_checks USING (run_id)
 WHERE verdict = 'fail' AND state <> 'published'
-GROUP BY newest.run_id;
+HAVING count(*) > 0;
 
 -- name: fact_source_unproven
 -- What a source says it holds is not what arrived, for longer than it takes to read it once more.
@@ -295,11 +316,12 @@ WHERE channel = %(channel)s AND owed ORDER BY bulletin_id LIMIT 1;
 
 -- name: standing_alerts
 -- What lasts, and what ended lately, with what was last said of it on the channel.
-SELECT alerts.alert_id, kind, about, alerts.severity, since, count, amounts, ids, dag_id, dag_run, detail, raised_at, seen_at,
-    over_at, told.says AS told_says, told.severity AS told_severity, told.sent_at AS told_at
+SELECT alerts.alert_id, kind, about, alerts.severity, since, alerts.count, alerts.amounts, alerts.ids, dag_id, dag_run,
+    detail, raised_at, seen_at, over_at, told.says AS told_says, told.severity AS told_severity, told.sent_at AS told_at, told.count AS told_count,
+    told.amounts AS told_amounts, told.ids AS told_ids
 FROM ops.alerts
 LEFT JOIN LATERAL (
-    SELECT says, tellings.severity, sent_at FROM ops.tellings JOIN ops.bulletins USING (bulletin_id)
+    SELECT says, severity, sent_at, count, amounts, ids FROM ops.tellings JOIN ops.bulletins USING (bulletin_id)
     WHERE tellings.alert_id = alerts.alert_id AND channel = %(channel)s AND state = 'sent'
     ORDER BY bulletin_id DESC LIMIT 1
 ) AS told ON true
@@ -311,8 +333,8 @@ INSERT INTO ops.bulletins (channel, subject, entries, made_at)
 VALUES (%(channel)s, %(subject)s, %(entries)s, %(now)s) RETURNING bulletin_id;
 
 -- name: keep_telling
-INSERT INTO ops.tellings (bulletin_id, alert_id, says, severity)
-VALUES (%(bulletin_id)s, %(alert_id)s, %(says)s, %(severity)s);
+INSERT INTO ops.tellings (bulletin_id, alert_id, says, severity, count, amounts, ids)
+VALUES (%(bulletin_id)s, %(alert_id)s, %(says)s, %(severity)s, %(count)s, %(amounts)s, %(ids)s);
 
 -- name: end_bulletin
 -- Only by whoever still has the channel: who was too slow says nothing.

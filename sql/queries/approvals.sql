@@ -51,6 +51,7 @@ UPDATE recon.approval_asks AS ask SET looked_at = clock_timestamp()
 FROM recon.break_lives AS life
 WHERE ask_no = %(ask)s AND life.break_id = ask.break_id
 RETURNING ask.break_id, ask.proposal_no, closed_at IS NOT NULL AS closed, life.version,
+    asked_at < clock_timestamp() - %(asked_for)s::interval AS old,
     life.state = 'PROPOSED' AND life.proposal_no = ask.proposal_no AND NOT EXISTS (
         SELECT FROM recon.break_approvals AS approval
         WHERE approval.break_id = ask.break_id AND approval.proposal_no = ask.proposal_no AND approved_at > asked_at

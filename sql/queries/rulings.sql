@@ -257,6 +257,21 @@ WHERE change.break_id = ruling.break_id AND change.proposal_before = ruling.prop
         ))
     );
 
+-- name: end_unposted
+-- What the run could not post, where nobody waits for it any more: its break was over, and is open again or gone. An
+-- approval that no run carried out yet is tried again, and can be sent back.
+UPDATE recon.rulings AS ruling
+SET ended_no = nextval('recon.ruling_numbers'), ended_why = 'no longer possible', ended_at = clock_timestamp()
+WHERE ruling_no <= %(rulings)s AND ended_no IS NULL AND kind = 'manual_match' AND item_type = 'payment'
+    AND NOT EXISTS (
+        SELECT FROM recon.matches AS match
+        WHERE match.run_id = %(run_id)s AND match.rule = 'manual' AND match.state = 'posted' AND side_a_id = item_id
+    )
+    AND NOT EXISTS (
+        SELECT FROM recon.break_lives AS life
+        WHERE life.break_id = ruling.break_id AND state = 'APPROVED' AND life.proposal_no = ruling.proposal_no
+    );
+
 -- name: claim_question
 -- Two people who question a match at once: the second one waits, and finds it questioned.
 SELECT pg_advisory_xact_lock(hashtextextended(%(break_id)s::text, 0));
@@ -286,16 +301,27 @@ ON CONFLICT (break_id) DO UPDATE SET currency = EXCLUDED.currency, amount_minor 
 -- What people proposed and decided about matches, to be shown.
 
 -- name: decisions
--- Those about an item; without one, those that wait for a checker, or for a run. Newest first; `carried`: the newest
--- published run began with it.
+-- Those about an item; without one, those that wait for a checker, or for a run. Newest first; `seen`: the newest published
+-- run began with it; `carried`: and keeps to it.
+WITH standing AS (
+    SELECT break_id, proposal_no, ruling_no <= %(rulings)s AS seen, ruling_no <= %(rulings)s AND (
+            kind <> 'manual_match' OR item_type <> 'payment' OR EXISTS (
+                SELECT FROM recon.matches AS match
+                WHERE match.run_id = %(run_id)s AND match.rule = 'manual' AND match.state = 'posted'
+                    AND side_a_id = item_id
+            )
+        ) AS carried
+    FROM recon.rulings WHERE ended_no IS NULL
+)
 SELECT break_id, proposal_no, kind, item_type, item_id, pairing.currency, maker_id AS maker, proposal.reason, proposed_at,
     proposal.checkers_needed, coalesce(checkers, '{}') AS checkers, ruling_no, granted_at, ended_why, ended_at,
     life.state = 'PROPOSED' AND life.at_work = proposal_no AS waits,
-    coalesce(ruling_no <= %(rulings)s, false) AS carried, parts
+    coalesce(seen, false) AS seen, coalesce(carried, false) AS carried, parts
 FROM recon.pairings AS pairing
 JOIN recon.break_proposals AS proposal USING (break_id, proposal_no, kind)
 JOIN (SELECT break_id, state, proposal_no FROM recon.break_lives) AS life (break_id, state, at_work) USING (break_id)
 LEFT JOIN recon.rulings USING (break_id, proposal_no, kind, item_type, item_id)
+LEFT JOIN standing USING (break_id, proposal_no)
 CROSS JOIN LATERAL (
     SELECT array_agg(checker_id ORDER BY ordinal) AS checkers FROM recon.break_approvals AS approval
     WHERE approval.break_id = pairing.break_id AND approval.proposal_no = pairing.proposal_no
@@ -310,6 +336,6 @@ CROSS JOIN LATERAL (
 WHERE item_id = %(item)s OR %(item)s::text IS NULL AND (break_id, proposal_no) IN (
     SELECT break_id, proposal_no FROM recon.break_lives WHERE state = 'PROPOSED'
     UNION ALL
-    SELECT break_id, proposal_no FROM recon.rulings WHERE ruling_no > %(rulings)s AND ended_no IS NULL
+    SELECT break_id, proposal_no FROM standing WHERE NOT carried
 )
 ORDER BY proposed_at DESC LIMIT %(limit)s;

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ IDS = {
 }
 RELAYED = {"fast_lane"}
 AT_ONCE = {"fast_lane": 2, "approve_breaks": 16}
-POOLS = {"tieout_extract", "tieout_reconcile", "tieout_fast", "tieout_watch"}
+POOLS = {"tieout_extract", "tieout_reconcile", "tieout_fast", "tieout_watch", "tieout_ask"}
 ASKING = {"get", "get_connection", "get_conn", "get_uri"}
 LINES_MAX = 80
 
@@ -121,3 +122,11 @@ def test_parsing_loads_no_vendor_and_no_data_library():
         check=True,
     )
     assert run.stdout.strip() == "[]"
+
+
+def test_questions_end_before_there_are_as_many_runs_as_there_may_be(bag: Any):
+    from include.flows.ask_approvals import ASKED_FOR  # noqa: PLC0415  # as above
+    from include.wiring_approvals import LOOK_AGAIN  # noqa: PLC0415
+
+    every = timedelta(minutes=10)
+    assert (ASKED_FOR + LOOK_AGAIN) / every < bag.dags["approve_breaks"].max_active_runs

@@ -15,6 +15,7 @@ from include.domain.alerts import (
     Alert,
     AlertRule,
     Fact,
+    Growth,
     Told,
     Words,
     changes,
@@ -89,6 +90,28 @@ def test_the_same_kind_about_something_else_is_another_alert() -> None:
 )
 def test_a_lasting_fact_is_told_when_new_worse_or_long_ago(told: Told | None, says: str | None) -> None:
     assert to_say(alert(late(), told=told), RULE, channel="slack", now=NOW) == says
+
+
+@pytest.mark.parametrize(
+    ("grown", "hours", "says"),
+    [
+        ({"count": 2, "amounts": {"SGD": 900}}, 3, None),
+        ({"count": 4}, 3, "worse"),
+        ({"count": 4}, 0, None),
+        ({"amounts": {"SGD": 1_000}}, 3, "worse"),
+        ({"amounts": {"SGD": 500, "USD": 1}}, 3, "worse"),
+        ({"ids": ("new", "a")}, 3, "worse"),
+        ({"ids": ("new",), "amounts": {"SGD": 400}}, 3, None),
+        ({"ids": ("b",)}, 3, None),
+        ({"count": 1, "amounts": {}, "ids": ()}, 3, None),
+    ],
+)
+def test_much_more_of_the_same_is_worse_but_not_at_once(grown: Any, hours: int, says: str | None) -> None:
+    rule = replace(RULE, growth=Growth(2, timedelta(hours=1)))
+    told = Told("raised", "S2", NOW - timedelta(hours=hours), 2, {"SGD": 500}, ("a", "b"))
+    fact = late(**{"count": 2, "amounts": {"SGD": 500}, "ids": ("a", "b")} | grown)
+    assert to_say(alert(fact, told=told), rule, channel="slack", now=NOW) == says
+    assert to_say(alert(fact, told=told), RULE, channel="slack", now=NOW) is None
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ POLICY = load_policy()
 WORDS = Words(money, moment, "https://airflow.example")
 WRITTEN = (
     *("ops.alerts", "ops.alert_channels", "ops.beats", "ops.api_budgets", "ops.hearing", "ops.task_ends"),
-    *("ops.shapes", "ops.sweeps", "ops.proofs", "ops.cursors", "delivery.lanes"),
+    *("ops.shapes", "ops.sweeps", "ops.proofs", "ops.cursors", "delivery.lanes", "canonical.quarantine"),
 )
 SECRET = ("Jane", "Doe", "DE89", "jane@", "+65")
 
@@ -192,6 +192,48 @@ def test_what_lasts_is_told_again_after_its_time(watch: Watch) -> None:
     assert len(slack.heard) == 1
     watch.look(slack, minutes=60)
     assert slack.said[1] == ["Still: The dag d failed: t (Away)"]
+
+
+RUN = """
+INSERT INTO recon.runs (
+    run_id, as_of, batch_through, proof_through, rules_sha256, code_sha256, state, computed_at
+) VALUES (
+    gen_random_uuid(), current_date + 100 - {ago}, 0, 0, 'r', 'c', '{state}', ops.clock() + '{at} minutes'
+);"""
+
+
+def test_a_day_that_was_refused_is_told_whatever_other_days_do_until_it_is_published_itself(
+    fresh: Watch,
+) -> None:
+    days = [(5, "published"), (4, "published"), (3, "refused"), (2, "published"), (1, "published")]
+    fresh.run("".join(RUN.format(ago=ago, state=state, at=-ago) for ago, state in days))
+    fresh.run(RUN.format(ago=5, state="refused", at=0) + RUN.format(ago=5, state="published", at=1))
+    fresh.now += timedelta(days=100)
+    slack = Told()
+    fresh.look(slack)
+    day = fresh.rows("SELECT (current_date + 100 - 3)::text")[0][0]
+    assert f"The run of {day} was refused: 0 proofs do not hold" in slack.said[0]
+    assert fresh.rows("SELECT count, detail ->> 'day' FROM ops.alerts WHERE kind = 'day_unpublished'") == [
+        (1, day)
+    ]
+    fresh.run(RUN.format(ago=3, state="published", at=2))
+    fresh.look(slack, minutes=5)
+    fresh.look(slack, minutes=15)
+    assert {"run_refused tie_out", "day_unpublished tie_out"} <= {
+        f"{kind} {about}"
+        for kind, about in fresh.rows("SELECT kind, about FROM ops.alerts WHERE over_at IS NOT NULL")
+    }
+
+
+def test_much_more_of_what_was_told_is_told_again_as_worse(watch: Watch) -> None:
+    slack = Told()
+    watch.run(TRACES["quarantine_growing payments"])
+    watch.look(slack)
+    watch.run("UPDATE canonical.quarantine SET amount_minor = 250")
+    watch.look(slack, minutes=15)
+    assert len(slack.said) == 1
+    watch.look(slack, minutes=50)
+    assert slack.said[1][0].startswith("Worse: 12 rows of payments")
 
 
 def test_many_facts_of_one_look_are_one_message(watch: Watch) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from include.flows import ask_approvals as asking
-from include.flows.ask_approvals import Ask, answer, ask_approvals, look, note_person
+from include.flows.ask_approvals import ASKED_FOR, Ask, answer, ask_approvals, look, note_person
 from include.flows.resolve_break import By, approve, propose, reject
 from include.policy import load_policy
 from include.store.postgres import PostgresStore
@@ -96,6 +96,22 @@ def test_what_a_lost_run_asked_is_asked_again(store: PostgresStore, database_url
     assert (again.subject, again.ask_no != lost.ask_no) == (lost.subject, True)
     over = look(store, lost.ask_no)
     assert over is not None
+
+
+def test_a_question_nobody_answers_ends_and_is_asked_again_by_a_later_run(
+    store: PostgresStore, database_url: str, draw: Draw
+) -> None:
+    days = Days(store, database_url, draw)
+    days.load(payments="P C1 - SGD 5.00 2026-02-01")
+    days.publish("2026-02-02")
+    propose(store, days.break_id("P"), by("ann"), kind="write_off", policy=POLICY)
+    [ask] = ask_approvals(store, asked_in="one")
+    assert look(store, ask.ask_no) is None
+    old = f"UPDATE recon.approval_asks SET asked_at = now() - interval '{ASKED_FOR}' RETURNING ask_no"
+    days.rows(old)
+    over = look(store, ask.ask_no)
+    assert (over and over.outcome) == "unanswered"
+    assert len(ask_approvals(store, asked_in="two")) == 1
 
 
 def test_what_people_wrote_is_shown_as_it_is(store: PostgresStore, database_url: str, draw: Draw) -> None:

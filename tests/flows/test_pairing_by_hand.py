@@ -8,6 +8,7 @@ import pytest
 
 from include.flows.pair_by_hand import Part, match, unmatch, withdraw
 from include.flows.resolve_break import Acted, By, Conflict, approve, propose, reject
+from include.flows.show_rulings import decisions_about, decisions_pending
 from include.policy import load_policy
 from include.ports import Rejected
 from include.store.postgres import PostgresStore
@@ -212,6 +213,9 @@ def test_what_cannot_be_matched_is_refused_with_its_reason_also_when_it_is_appro
     # A run carries out whole what is still possible, and says of the rest why not.
     desk.load(invoices=INVOICES.replace("SGD 500.00", "SGD 480.00"), payments=more)
     desk.publish("2026-02-03")
+    with desk.store.transaction() as tx:
+        [stage] = {decision.stage for decision in decisions_about(tx, "S")}
+        assert (stage, [one.item_id for one in decisions_pending(tx)]) == ("pending", ["S"])
     assert {line for line in desk.posted() if line[0] == "manual"} == {
         ("manual", "R", "2", 415_00),
         ("manual", "T", "2", 50_00),
@@ -220,6 +224,23 @@ def test_what_cannot_be_matched_is_refused_with_its_reason_also_when_it_is_appro
         "the match by hand with INV-2 (ann, approved by ben and dan) is not carried out: "
         "of INV-2 15.00 SGD is open, and 30.00 SGD is more"
     )
+
+
+def test_a_match_by_hand_that_facts_forbid_later_ends_and_the_payment_is_matched_anew(desk: Desk) -> None:
+    desk.load(invoices=INVOICES, payments=UNCLEAR)
+    desk.publish("2026-02-02")
+    desk.approve(desk.match("P", "INV-2"))
+    desk.publish("2026-02-03")
+    assert (desk.states()["P"], len(desk.posted())) == ("RESOLVED", 1)
+    desk.load(invoices=INVOICES.replace("SGD 500.00", "SGD 400.00"), payments=UNCLEAR)
+    desk.publish("2026-02-04")
+    assert (desk.states()["P"], desk.posted()) == ("OPEN", set())
+    assert [row["ended_why"] for row in desk.rows("SELECT ended_why FROM recon.rulings")] == [
+        "no longer possible"
+    ]
+    desk.approve(desk.match("P", "INV-2"))
+    desk.publish("2026-02-05")
+    assert desk.posted() == {("manual", "P", "2", 400_00)}
 
 
 def test_the_same_inputs_and_rulings_give_the_same_certificate_whatever_is_ruled_later(desk: Desk) -> None:
