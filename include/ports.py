@@ -332,6 +332,9 @@ class Transaction(Protocol):
     def rows_for(self, name: str, *, names: Names, **params: Any) -> list[Row]:
         """The rows of a query whose `{table}` and the like are filled with identifiers."""
 
+    def apart(self) -> AbstractContextManager[None]:
+        """A part of the transaction that is taken back alone when it fails. Raises as a transaction does."""
+
     def stream(self, name: str, **params: Any) -> Iterator[Row]:
         """The rows of a query, fetched in portions as they are asked for; other queries may run in between."""
 

@@ -70,13 +70,14 @@ def note_success(context: "Context") -> None:
 def note_failure(context: "Context") -> None:
     """That a task failed for good, and by which kind of error: its message may quote somebody."""
     error = context.get("exception")
-    _note("task_failed", context, run=context["dag_run"].run_id, error=type(error).__name__)
+    _note("task_failed", context, error=type(error).__name__)
 
 
 def _note(query: str, context: "Context", **facts: str) -> None:
     task = context["task_instance"]
     with store().transaction() as tx:
-        tx.run(query, dag_id=task.dag_id, task_id=task.task_id, **facts)
+        which = {"run": context["dag_run"].run_id, "map": -1 if task.map_index is None else task.map_index}
+        tx.run(query, dag_id=task.dag_id, task_id=task.task_id, **which, **facts)
 
 
 default_args: dict[str, Any] = {

@@ -2,7 +2,7 @@
 # ruff: noqa: PLC0415  # looked up and imported inside tasks only, as in include/wiring.py
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from include import wiring, wiring_mail
 from include.ports import Fatal, Herald
 
 if TYPE_CHECKING:
-    from include.domain.alerts import Words
+    from include.domain.alerts import Channel, Words
 
 PING_TIMEOUT_S = 10
 SLACK = "https://hooks.slack.com/services"
@@ -49,15 +49,16 @@ DAY_DUE = DeadlineAlert(
 def heralds() -> Iterator[Herald]:
     """Who tells: a webhook where connection `alerts_slack` has one, mail to whom variable `alert_recipients` names.
 
-    Each is looked up when it is its turn: what is wrong with one keeps nothing from the others.
+    Each is looked up when it is its turn: one that cannot be made fails like one that cannot be reached.
     """
-    for name, make in (("slack", _slack), ("mail", _mail)):
+    from include.flows.tell_alerts import Mute
+
+    makes: dict[Channel, Callable[[], Herald | None]] = {"slack": _slack, "mail": _mail}
+    for channel, make in makes.items():
         try:
             herald = make()
         except Exception as error:  # noqa: BLE001  # whatever its connection holds, and without a stack that quotes it
-            why = type(error).__name__
-            log.error("alerts do not go out by %s: its connection cannot be used (%s)", name, why)  # noqa: TRY400
-            continue
+            herald = Mute(channel, f"{channel}: its connection cannot be used ({type(error).__name__})")
         if herald is not None:
             yield herald
 

@@ -20,8 +20,8 @@ _PAGE = re.compile(r"(\.\./playbooks/)?\w+\.md")
 
 
 @dataclass(frozen=True)
-class Playbooks:
-    """A folder of Markdown files, one a playbook, read once."""
+class Pages:
+    """A folder of Markdown files, one a page, read once."""
 
     folder: Path
     _read: dict[str, str] = field(default_factory=dict)
@@ -46,8 +46,8 @@ class Playbooks:
 
 
 DOCS = Path(__file__).parents[2] / "docs"
-PLAYBOOKS = Playbooks(DOCS / "playbooks")
-TRAINING = Playbooks(DOCS / "training")
+PLAYBOOKS = Pages(DOCS / "playbooks")
+TRAINING = Pages(DOCS / "training")
 
 
 @router.get("/playbooks")
@@ -62,7 +62,7 @@ def playbook(request: Request, who: Someone, name: str) -> HTMLResponse:
     return page_of(request, who, PLAYBOOKS, name)
 
 
-def page_of(request: Request, who: Person, pages: Playbooks, name: str) -> HTMLResponse:
+def page_of(request: Request, who: Person, pages: Pages, name: str) -> HTMLResponse:
     """One of these pages; 404 when there is none of this name."""
     if not pages.has(name):
         raise HTTPException(404, f"there is no {pages.folder.name.removesuffix('s')} {name}")

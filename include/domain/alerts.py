@@ -19,6 +19,9 @@ OF_BREAKS = frozenset({"breaks_late", "breaks_large"})
 """Kinds about a reason code: its ids are breaks', and its playbook is the code's."""
 
 OF_MESSAGES = frozenset({"messages_parked", "messages_uncertain", "messages_waiting"})
+UNREAD = "facts_unread"
+"""The kind about a kind that cannot be read; alerts of that one last meanwhile."""
+
 ENTRIES_MAX = 20
 """Alerts told one by one in one message; the rest is counted."""
 
@@ -35,6 +38,7 @@ SENTENCES: Mapping[str, str] = {
     "messages_uncertain": "{count} messages to {about} may have happened; nobody knows yet",
     "messages_waiting": "{count} messages to {about} wait and do not go out",
     "mail_failed": "{count} mails of the {about} report have not reached their recipient",
+    UNREAD: "nobody can see whether {about} is so: reading it failed ({error})",
     "channel_failing": "alerts do not get out by {about}: {count} tries failed in a row",
     "flow_failed": "the dag {about} failed: {tasks} ({error})",
     "messages_parked": "{count} messages are parked: {about}, at {targets}",
@@ -150,11 +154,16 @@ class Bulletin:
 def changes(facts: Iterable[Fact], alerts: Iterable[Alert], *, now: datetime, patience: timedelta) -> Changes:
     """What is new, what lasts, and what is over because it was not seen for so long. One alert a fact."""
     found = {fact.key: fact for fact in facts}
+    unread = {fact.about for fact in found.values() if fact.kind == UNREAD}
     known = {alert.fact.key: alert for alert in alerts}
     return Changes(
         raised=[fact for key, fact in found.items() if key not in known],
         seen=[fact for key, fact in found.items() if key in known],
-        over=[one for key, one in known.items() if key not in found and one.seen_at + patience <= now],
+        over=[
+            one
+            for key, one in known.items()
+            if key not in found and one.fact.kind not in unread and one.seen_at + patience <= now
+        ],
     )
 
 

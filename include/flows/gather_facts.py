@@ -3,15 +3,19 @@
 All of it is read from what work leaves behind: a task that was killed has no last words.
 """
 
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
-from include.domain.alerts import OF_BREAKS, SENTENCES, Fact
+from include.domain.alerts import OF_BREAKS, SENTENCES, UNREAD, Fact
 from include.domain.currencies import EXPONENTS
 from include.policy import Policy
-from include.ports import Row, Transaction
+from include.ports import Row, Stop, Transaction
 from include.report.figures import Figures
+
+log = logging.getLogger(__name__)
 
 WATCH = "watch"
 BY_THEIR_WORD = ("collect", "approve_breaks")
@@ -23,15 +27,25 @@ MONEY = (
 )
 """What the hourly sweep covers too; a sweep of anything else was the nightly one's."""
 
-_ASKED = tuple(kind for kind in SENTENCES if kind not in {"flow_late", "day_unpublished"})
-"""Kinds that a query of their name answers; the others need a calendar or a policy for each flow."""
-
 _FIGURES = Figures("en_SG")
 
 
 def gather_facts(tx: Transaction, policy: Policy, *, now: datetime) -> list[Fact]:
-    """Every fact of now."""
-    return [*_late_flows(tx, policy, now), *_unpublished_days(tx, policy, now), *_asked(tx, policy, now)]
+    """Every fact of now. A kind that cannot be read keeps nothing from the others, and is a fact itself."""
+    facts: list[Fact] = []
+    for kind in SENTENCES.keys() - {UNREAD}:
+        read = _NOT_ASKED.get(kind, partial(_asked, kind))
+        try:
+            with tx.apart():
+                facts += read(tx, policy, now)
+        except Stop as error:
+            log.exception("facts of kind %s cannot be read", kind)
+            rule = policy.alerts.facts[UNREAD]
+            told = {"error": type(error.__cause__ or error).__name__}
+            facts.append(
+                Fact(kind=UNREAD, about=kind, since=now, severity=rule.severity, dag_id=WATCH, detail=told)
+            )
+    return facts
 
 
 def moment(at: datetime) -> str:
@@ -93,7 +107,7 @@ def _unpublished_days(tx: Transaction, policy: Policy, now: datetime) -> Iterato
     )
 
 
-def _asked(tx: Transaction, policy: Policy, now: datetime) -> Iterator[Fact]:
+def _asked(kind: str, tx: Transaction, policy: Policy, now: datetime) -> Iterator[Fact]:
     limits = policy.alerts.limits
     params = limits.model_dump() | {
         "now": now,
@@ -101,10 +115,16 @@ def _asked(tx: Transaction, policy: Policy, now: datetime) -> Iterator[Fact]:
         "s2_opened_by": policy.desk.opened_by("S2", now=now),
     }
     words = {"limit": money(limits.large_sgd_minor, "SGD")}
-    for kind in _ASKED:
-        for row in tx.rows(f"fact_{kind}", **params):
-            name = _name_of(policy, row["about"]) if kind in OF_BREAKS else {}
-            yield _fact(kind, row, policy, words | name)
+    for row in tx.rows(f"fact_{kind}", **params):
+        name = _name_of(policy, row["about"]) if kind in OF_BREAKS else {}
+        yield _fact(kind, row, policy, words | name)
+
+
+_NOT_ASKED: Mapping[str, Callable[[Transaction, Policy, datetime], Iterable[Fact]]] = {
+    "flow_late": _late_flows,
+    "day_unpublished": _unpublished_days,
+}
+"""Kinds that need a calendar or a policy for each flow; a query of its name answers every other."""
 
 
 def _name_of(policy: Policy, code: str) -> dict[str, str]:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from include.domain.alerts import Alert, AlertRule, Bulletin, Entry, Says, Words, to_say
+from include.domain.alerts import Alert, AlertRule, Bulletin, Channel, Entry, Says, Words, to_say
 from include.flows.raise_alerts import alert_of, clock_of
 from include.policy import Policy
-from include.ports import Herald, Partly, Retryable, Row, Stop, Store, Transaction, Uncertain
+from include.ports import Fatal, Herald, Partly, Retryable, Row, Stop, Store, Transaction, Uncertain
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +25,18 @@ have is tried as often, and then it counts as a failure of the channel."""
 NOTHING = "nothing to say"
 
 Said = tuple[Says, Alert, AlertRule]
+
+
+@dataclass(frozen=True)
+class Mute:
+    """A channel that cannot be used, and why: it fails at whatever it is to tell, so that another one tells of it."""
+
+    channel: Channel
+    why: str
+
+    def tell(self, bulletin: Bulletin) -> None:
+        """Raises Fatal."""
+        raise Fatal(f"{self.why}; {bulletin.key} is not told")
 
 
 @dataclass(frozen=True)

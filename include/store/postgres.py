@@ -73,27 +73,28 @@ class PostgresStore:
 
         Rejected when a text of what it was given cannot be stored.
         """
-        try:
-            with self._connect() as connection:
-                yield PostgresTransaction(connection)
-        except psycopg.Error as error:
-            if (
-                isinstance(error, psycopg.OperationalError)
-                or (error.sqlstate or "")[:2] in _RETRYABLE_CLASSES
-            ):
-                raise ports.Retryable(f"Postgres: {error}") from error
-            if error.sqlstate in _UNSTORABLE or (isinstance(error, psycopg.DataError) and not error.sqlstate):
-                raise ports.Rejected(
-                    "Postgres cannot hold a character of it", reason="MALFORMED_PAYLOAD"
-                ) from error
-            if error.sqlstate in _ABSENT:
-                raise ports.Fatal(
-                    f"the database lacks what it should have ({str(error).splitlines()[0]}); "
-                    "`tieout migrate` brings it to the newest schema"
-                ) from error
-            raise ports.Fatal(
-                f"Postgres refuses what it was given, which is a fault of ours: {error}"
+        with _named_by_what_to_do(), self._connect() as connection:
+            yield PostgresTransaction(connection)
+
+
+@contextmanager
+def _named_by_what_to_do() -> Iterator[None]:
+    """Turns psycopg's errors into ours."""
+    try:
+        yield
+    except psycopg.Error as error:
+        if isinstance(error, psycopg.OperationalError) or (error.sqlstate or "")[:2] in _RETRYABLE_CLASSES:
+            raise ports.Retryable(f"Postgres: {error}") from error
+        if error.sqlstate in _UNSTORABLE or (isinstance(error, psycopg.DataError) and not error.sqlstate):
+            raise ports.Rejected(
+                "Postgres cannot hold a character of it", reason="MALFORMED_PAYLOAD"
             ) from error
+        if error.sqlstate in _ABSENT:
+            raise ports.Fatal(
+                f"the database lacks what it should have ({str(error).splitlines()[0]}); "
+                "`tieout migrate` brings it to the newest schema"
+            ) from error
+        raise ports.Fatal(f"Postgres refuses what it was given, which is a fault of ours: {error}") from error
 
 
 class PostgresTransaction:
@@ -117,6 +118,12 @@ class PostgresTransaction:
     def rows_for(self, name: str, *, names: ports.Names, **params: Any) -> list[ports.Row]:
         """The rows of a query whose `{table}` and the like are filled with identifiers."""
         return self._connection.execute(_composed(name, names), _adapted(params)).fetchall()
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """A part of the transaction that is taken back alone when it fails."""
+        with _named_by_what_to_do(), self._connection.transaction():
+            yield
 
     def stream(self, name: str, **params: Any) -> Iterator[ports.Row]:
         """The rows of a query, fetched in portions; other queries may run in between."""

@@ -13,14 +13,17 @@ SELECT flow, first_at, beat_at, extract(epoch FROM ops.clock() - beat_at)::bigin
 FROM ops.beats WHERE flow = %(flow)s;
 
 -- name: task_succeeded
-INSERT INTO ops.task_ends (dag_id, task_id, succeeded_at) VALUES (%(dag_id)s, %(task_id)s, ops.clock())
-ON CONFLICT (dag_id, task_id) DO UPDATE SET succeeded_at = excluded.succeeded_at;
+-- An instance that ends well is not the end of another's failure in the same run.
+INSERT INTO ops.task_ends AS task (dag_id, task_id, succeeded_at) VALUES (%(dag_id)s, %(task_id)s, ops.clock())
+ON CONFLICT (dag_id, task_id) DO UPDATE SET succeeded_at = excluded.succeeded_at
+WHERE task.failed_at IS NULL OR (task.failed_run, task.failed_map) = (%(run)s, %(map)s) OR task.failed_run <> %(run)s;
 
 -- name: task_failed
-INSERT INTO ops.task_ends (dag_id, task_id, failed_at, failed_run, error)
-VALUES (%(dag_id)s, %(task_id)s, ops.clock(), %(run)s, %(error)s)
+INSERT INTO ops.task_ends (dag_id, task_id, failed_at, failed_run, failed_map, error)
+VALUES (%(dag_id)s, %(task_id)s, ops.clock(), %(run)s, %(map)s, %(error)s)
 ON CONFLICT (dag_id, task_id) DO UPDATE
-SET failed_at = excluded.failed_at, failed_run = excluded.failed_run, error = excluded.error;
+SET failed_at = excluded.failed_at, failed_run = excluded.failed_run, failed_map = excluded.failed_map,
+    error = excluded.error;
 
 -- name: flow_evidence
 -- When each flow last did its work, by what the work itself leaves behind. One whose work may leave nothing says that it ended.

@@ -54,6 +54,11 @@ PAGES = (
     "/delivery/{number}",
     "/audit",
     "/reports",
+    "/quality",
+    "/alerts",
+    "/playbooks",
+    "/playbooks/CA01",
+    "/training/finance",
 )
 
 

@@ -15,6 +15,7 @@ from include import wiring, wiring_alerts, wiring_entities
 from include.connectors.mail.alerts import MailHerald
 from include.connectors.slack.client import SlackHerald
 from include.flows import pull_changes
+from include.flows.tell_alerts import Mute
 from include.policy import load_policy
 from include.ports import Retryable
 from tests.dags.conftest import PROJECT
@@ -63,8 +64,8 @@ def rows(url: str, query: str) -> list[tuple[Any, ...]]:
         return connection.execute(query.encode()).fetchall()
 
 
-def context(error: Exception | None = None) -> Any:
-    task = SimpleNamespace(dag_id="extract_erp", task_id="pull")
+def context(error: Exception | None = None, *, map_index: int = -1) -> Any:
+    task = SimpleNamespace(dag_id="extract_erp", task_id="pull", map_index=map_index)
     return {
         "task_instance": task,
         "dag_run": SimpleNamespace(run_id="scheduled__2026-07-01T00:00:00+00:00"),
@@ -113,10 +114,24 @@ def test_mail_and_webhook_are_channels_where_they_are_named(
     assert [type(one) for one in wiring_alerts.heralds()] == [SlackHerald, MailHerald]
     assert outside.told == []
     monkeypatch.setenv("AIRFLOW_CONN_FINANCE_MAIL", json.dumps(MAIL | {"host": ""}))
-    assert [type(one) for one in wiring_alerts.heralds()] == [SlackHerald]
+    assert [type(one) for one in wiring_alerts.heralds()] == [SlackHerald, Mute]
 
 
-def test_a_channel_whose_connection_cannot_be_used_keeps_nothing_from_the_other(
+def test_a_mapped_task_that_ends_well_is_not_the_end_of_anothers_failure(database: str) -> None:
+    def failed() -> list[tuple[Any, ...]]:
+        return rows(
+            database,
+            "SELECT failed_map FROM ops.task_ends WHERE failed_at > coalesce(succeeded_at, '-infinity')",
+        )
+
+    wiring.note_failure(context(ValueError("no"), map_index=0))
+    wiring.note_success(context(map_index=1))
+    assert failed() == [(0,)]
+    wiring.note_success(context(map_index=0))
+    assert failed() == []
+
+
+def test_a_channel_whose_connection_cannot_be_used_fails_and_keeps_nothing_from_the_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_FINANCE_MAIL", json.dumps(MAIL))
@@ -124,7 +139,11 @@ def test_a_channel_whose_connection_cannot_be_used_keeps_nothing_from_the_other(
     broken = {"conn_type": "slackwebhook", "password": "T/B/x", "extra": {"timeout": "soon"}}
     monkeypatch.setenv("AIRFLOW_CONN_ALERTS_SLACK", json.dumps(broken))
     monkeypatch.setattr(wiring_alerts, "webhook_address", lambda: 1 / 0)
-    assert [type(one) for one in wiring_alerts.heralds()] == [MailHerald]
+    mute, mail = wiring_alerts.heralds()
+    assert (mute, type(mail)) == (
+        Mute("slack", "slack: its connection cannot be used (ZeroDivisionError)"),
+        MailHerald,
+    )
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from include.connectors.slack.client import body_of
 from include.domain.alerts import Bulletin, Channel, Words
 from include.flows.gather_facts import moment, money
 from include.flows.raise_alerts import raise_alerts
-from include.flows.tell_alerts import UNCERTAIN_MAX, tell_alerts
+from include.flows.tell_alerts import UNCERTAIN_MAX, Mute, tell_alerts
 from include.local.databases import DatabaseUrls
 from include.local.scratch import scratch_database
 from include.policy import load_policy
@@ -223,6 +223,34 @@ def test_a_day_that_was_refused_is_told_whatever_other_days_do_until_it_is_publi
         f"{kind} {about}"
         for kind, about in fresh.rows("SELECT kind, about FROM ops.alerts WHERE over_at IS NOT NULL")
     }
+
+
+def test_a_kind_that_cannot_be_read_is_told_ends_nothing_and_keeps_nothing_from_the_others(
+    watch: Watch,
+) -> None:
+    slack = Told()
+    watch.run(TRACES["fields_vanished salesforce"])
+    watch.look(slack)
+    trouble(watch)
+    watch.run("ALTER TABLE ops.shapes RENAME TO shapes_away")
+    watch.look(slack, minutes=15)
+    watch.run("ALTER TABLE ops.shapes_away RENAME TO shapes")
+    assert slack.said[1] == [
+        "Nobody can see whether fields_vanished is so: reading it failed (UndefinedTable)",
+        "80 of 100 API calls salesforce allows a day are used",
+    ]
+    watch.look(slack, minutes=15)
+    assert slack.said[2] == [f"Over: {slack.said[1][0]}"]
+
+
+def test_a_channel_that_cannot_be_used_is_told_of_by_the_other(watch: Watch) -> None:
+    mute, mail = Mute("slack", "slack: its connection cannot be used"), Told("mail")
+    watch.run(TRACES["fields_vanished salesforce"])
+    for _ in range(4):
+        watch.now += timedelta(minutes=31)
+        raise_alerts(watch.store, POLICY, now=watch.now)
+        tell_alerts(watch.store, [mute, mail], POLICY, WORDS, now=watch.now)
+    assert mail.said[-1] == ["Alerts do not get out by slack: 3 tries failed in a row"]
 
 
 def test_much_more_of_what_was_told_is_told_again_as_worse(watch: Watch) -> None:

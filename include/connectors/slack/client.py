@@ -61,8 +61,11 @@ def body_of(bulletin: Bulletin) -> dict[str, Any]:
 def _entry(one: Entry) -> str:
     lines = [f"{_MARKS.get(one.severity, _OTHER_MARK)} *{one.severity}* {_escaped(one.what)}"]
     lines += [f"{name}: {_escaped(value)}" for name, value in one.facts.items()]
-    lines.append(" · ".join(_link(name, address) for name, address in one.links.items()))
-    return "\n".join(filter(None, lines))[:TEXT_MAX]
+    links = " · ".join(_link(name, address) for name, address in one.links.items())
+    while len(lines) > 1 and len("\n".join([*lines, links])) > TEXT_MAX:
+        lines.pop()  # whole lines: half a link or half an escape is no message to Slack
+    what = lines[0][: TEXT_MAX - len(links) - bool(links)]
+    return "\n".join(filter(None, [what, *lines[1:], links]))
 
 
 def _link(name: str, address: str) -> str:
