@@ -11,7 +11,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import stripe
 from simple_salesforce.api import Salesforce
+from urllib3.util.retry import Retry
 
 from include.connectors.salesforce.client import SalesforceClient, guarded_session
 from include.connectors.salesforce.source import SalesforceSource
@@ -28,6 +30,14 @@ ZONE = ZoneInfo("Asia/Singapore")
 Tables = Mapping[str, Sequence[Mapping[str, str]]]
 Start = Callable[[Tables], "Live"]
 Read = Callable[..., tuple[list[RawRecord], Cursor]]
+
+
+@pytest.fixture(autouse=True)
+def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients wait between tries for a twentieth of their time."""
+    whole = Retry.get_backoff_time, stripe.HTTPClient._sleep_time_seconds
+    monkeypatch.setattr(Retry, "get_backoff_time", lambda *told: whole[0](*told) / 20)
+    monkeypatch.setattr(stripe.HTTPClient, "_sleep_time_seconds", lambda *told: whole[1](*told) / 20)
 
 
 class Clock:

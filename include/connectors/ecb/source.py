@@ -50,11 +50,12 @@ class EcbSource:
             content = self._place.content(document)
             if content is None:
                 continue
-            room = self._page - len(records)
-            records += islice(self._records(document, content), start, start + room + 1)
-            if len(records) > self._page:
-                place = f"{document.name}\n{document.stamp}\n{start + room}"
-                return Page(records=records[:-1], next_cursor={**position, READ_SO_FAR: place}, has_more=True)
+            for read, record in self._records(document, content, after=start):
+                if len(records) == self._page:
+                    place = f"{document.name}\n{document.stamp}\n{start}"
+                    return Page(records=records, next_cursor={**position, READ_SO_FAR: place}, has_more=True)
+                records.append(record)
+                start = read
             position[document.name] = document.stamp
         return Page(records=records, next_cursor={**position, READ_SO_FAR: ""}, has_more=False)
 
@@ -64,7 +65,7 @@ class EcbSource:
         for document in self._place.documents():
             if until.get(document.name) == document.stamp != (after or {}).get(document.name):
                 content = self._place.content(document)
-                for record in self._records(document, content) if content else ():
+                for _, record in self._records(document, content) if content else ():
                     keys.add((record.native_id, record.version))
         return SourceTotals(keys=frozenset(keys))
 
@@ -83,26 +84,35 @@ class EcbSource:
         """What lies beside the documents and is not read."""
         return [f"{self._label}/{note}" for note in getattr(self._place, "notes", tuple)()]
 
-    def _records(self, document: Document | WatchedFile, content: Content) -> Iterator[RawRecord]:
+    def _records(
+        self, document: Document | WatchedFile, content: Content, *, after: int = 0
+    ) -> Iterator[tuple[int, RawRecord]]:
+        """The records of a document behind so many of its quotes, each with how many are read with it."""
         place = f"{self._label}/{document.name}"
-        found = 0
+        found = after
         reason = content.refused
         try:
-            for quote in () if reason else quotes(content.data, document.format):
+            for quote in () if reason else islice(quotes(content.data, document.format), after, None):
                 found += 1
                 payload = quote._asdict()
                 row = translate(payload)
                 if (row["rate_date"] or "") >= self._since:
                     key = "/".join(row[name] or "" for name in _KEY)
-                    yield RawRecord(
-                        native_id=key, version=sha256(payload), payload=payload, place=f"{place}, {quote.day}"
+                    yield (
+                        found,
+                        RawRecord(
+                            native_id=key,
+                            version=sha256(payload),
+                            payload=payload,
+                            place=f"{place}, {quote.day}",
+                        ),
                     )
         except Unreadable as unreadable:
             reason = str(unreadable)
         if reason or not found:
             said = reason or "states no rate"
             said += f"; what stands before it ({found} rates) is used" if found else ""
-            yield _refused(document, content, place, said)
+            yield found, _refused(document, content, place, said)
 
 
 def _refused(document: Document | WatchedFile, content: Content, place: str, reason: str) -> RawRecord:
