@@ -18,6 +18,7 @@ from include.cli_certificate import certificate_app
 from include.cli_delivery import delivery_app, replay
 from include.cli_doctor import doctor
 from include.cli_salesforce import salesforce_app
+from include.cli_webhooks import webhooks_app
 from include.local.home import Home, SetUpFailed
 from include.ports import NothingUsable, Stop
 
@@ -38,6 +39,7 @@ app.add_typer(delivery_app, name="delivery")
 app.command()(replay)
 app.command()(doctor)
 app.add_typer(salesforce_app, name="salesforce")
+app.add_typer(webhooks_app, name="webhooks")
 
 _Day = Annotated[
     datetime, typer.Option("--as-of", formats=["%Y-%m-%d"], help="Business day; later facts are not seen.")

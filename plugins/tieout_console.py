@@ -29,11 +29,11 @@ def _apps() -> list[dict[str, Any]]:
     if "api-server" not in sys.argv:
         return []
     from include.console.app import build_app  # noqa: PLC0415
-    from include.console.hooks import build_hooks  # noqa: PLC0415
+    from include.console.hooks import PREFIX, build_hooks  # noqa: PLC0415
 
     return [
         {"app": build_app(), "url_prefix": "/tieout", "name": "Tie-out"},
-        {"app": build_hooks(), "url_prefix": "/tieout-hooks", "name": "Tie-out webhooks"},
+        {"app": build_hooks(), "url_prefix": PREFIX, "name": "Tie-out webhooks"},
     ]
 
 

@@ -98,6 +98,7 @@ ALLOWED: dict[str, set[str]] = {
         "include.cli_certificate",
         "include.cli_delivery",
         "include.cli_doctor",
+        "include.cli_webhooks",
         "include.cli_salesforce",
         "include.local",
         "include.offline",
@@ -106,6 +107,7 @@ ALLOWED: dict[str, set[str]] = {
         "include.ports",
     },
     "include.cli_delivery": {"include.cli_breaks", "include.flows", "include.policy", "include.ports"},
+    "include.cli_webhooks": {"include.console"},
     "include.cli_doctor": PURE | {"include.flows", "include.local", "include.wiring_doctor"},
     "include.cli_certificate": {"include.local", "include.offline", "include.ports", "include.verify"},
     "dags": {

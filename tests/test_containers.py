@@ -39,8 +39,8 @@ def mounts(service: dict[str, Any]) -> dict[str, str]:
     return dict(volume.split(":")[:2] for volume in service["volumes"])
 
 
-def test_there_is_a_database_airflow_with_its_four_parts_and_the_twin():
-    assert set(SERVICES) == {"postgres", "twin"} | ENDING | AIRFLOW_PARTS
+def test_there_is_a_database_airflow_with_its_four_parts_the_webhooks_door_and_the_twin():
+    assert set(SERVICES) == {"postgres", "twin", "webhooks"} | ENDING | AIRFLOW_PARTS
     assert SERVICES["twin"]["profiles"] == ["demo"]
     for part in AIRFLOW_PARTS:
         assert SERVICES[part]["command"] == ["airflow", part]

@@ -21,11 +21,17 @@ from include.wiring_hooks import Door
 if TYPE_CHECKING:
     from include.flows.drain_inbox import Hint
 
+PREFIX = "/tieout-hooks"
+"""Below which the app is mounted, wherever it runs."""
+
 REFUSALS_TOLD_EVERY_S = 10.0
 
 
 def build_hooks(open_door: Callable[[], Door] = Door.open) -> FastAPI:
-    """The app, to be mounted by Airflow. It has no login: the signature over the raw body is the key."""
+    """The app, to be mounted by Airflow and by `tieout webhooks serve`.
+
+    It has no login: the signature over the raw body is the key.
+    """
     app = FastAPI(title="Tie-out webhooks", openapi_url=None)
     porter = Porter(open_door)
 

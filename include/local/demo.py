@@ -161,6 +161,9 @@ def _tell_addresses(steps: Steps, platform: Platform) -> None:
     steps.tell(f"  Airflow   {ports.airflow_address}  user admin, password {password}")
     steps.tell(f"  console   {ports.airflow_address}/tieout/  with the same login")
     steps.tell(f"  mailbox   http://127.0.0.1:{ports.mailbox}  what finance received")
+    steps.tell(
+        f"  webhooks  http://127.0.0.1:{ports.webhooks}/tieout-hooks/payments  signed, as Stripe sends them"
+    )
 
 
 def _steps(home: Home) -> Steps:

@@ -1,4 +1,4 @@
-"""The platform here: Postgres, the twin and Airflow's four processes, started, watched and stopped."""
+"""The platform here: Postgres, the twin, Airflow's processes and the webhooks' door, started, watched and stopped."""
 
 import json
 import os
@@ -38,6 +38,7 @@ class Ports:
     payments: int = 8463
     smtp: int = 8465
     mailbox: int = 8466
+    webhooks: int = 8467
 
     @property
     def airflow_address(self) -> str:
@@ -62,7 +63,11 @@ def start(home: Home, *, urls: DatabaseUrls, world: Path, leashed: bool = False)
     process = launch(
         home,
         programs=_programs(world),
-        environment={**environment, **twin_environment(ports, secrets)},
+        environment={
+            **environment,
+            **twin_environment(ports, secrets),
+            "TIEOUT_WEBHOOKS_PORT": str(ports.webhooks),
+        },
         leashed=leashed,
     )
     hand_over_ports(chosen, process)
@@ -160,6 +165,7 @@ def _programs(world: Path) -> list[Program]:
     programs = [
         Program(name="twin", group="servers", command=[tieout, "world", "serve", str(world)]),
         Program(name="api-server", group="servers", command=[python, "-m", "airflow", "api-server"]),
+        Program(name="webhooks", group="servers", command=[tieout, "webhooks", "serve"]),
     ]
     # Stopped first: their last words, and those of tasks that end with them, go to the API server.
     programs += [
@@ -181,6 +187,8 @@ def _missing(home: Home, ports: Ports, since: datetime) -> Iterator[str]:
     twin = (ports.salesforce, ports.erp, ports.payments, ports.smtp, ports.mailbox)
     if not all(_listens(port) for port in twin):
         yield "twin"
+    if not _listens(ports.webhooks):
+        yield "webhooks"
     parts = health(ports.airflow_address)
     if not parts:
         yield "api-server"

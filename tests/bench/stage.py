@@ -71,7 +71,7 @@ class Stage:
         ports = self.platform.ports
         self.salesforce = f"http://127.0.0.1:{ports.salesforce}"
         self.payments = f"http://127.0.0.1:{ports.payments}"
-        self.door = f"{ports.airflow_address}/tieout-hooks/payments"
+        self.door = f"http://127.0.0.1:{ports.webhooks}/tieout-hooks/payments"
         self.token = log_in(self.salesforce, self.secrets)
 
     # --- what happens out there

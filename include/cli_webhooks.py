@@ -1,0 +1,37 @@
+"""`tieout webhooks`: the door for webhooks in a process of its own."""
+
+from typing import Annotated
+
+import typer
+
+webhooks_app = typer.Typer(no_args_is_help=True, help="Take the webhooks of payments platforms.")
+
+
+@webhooks_app.callback()
+def about() -> None:
+    """Take the webhooks of payments platforms."""
+
+
+@webhooks_app.command()
+def serve(
+    port: Annotated[int, typer.Option(envvar="TIEOUT_WEBHOOKS_PORT", help="Where to listen.")] = 8467,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+) -> None:
+    """Serve /tieout-hooks beside the API server, which has it too: there, whoever uses the UI is waited for.
+
+    Run it where Airflow runs: connections `payments_webhook` and `tieout_db` are Airflow's.
+
+    Example: tieout webhooks serve --host 0.0.0.0 --port 8467
+    """
+    import os
+
+    # Airflow's word for a process that may read its database.
+    os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
+    import uvicorn
+    from fastapi import FastAPI
+
+    from include.console.hooks import PREFIX, build_hooks
+
+    outside = FastAPI(openapi_url=None)
+    outside.mount(PREFIX, build_hooks())
+    uvicorn.run(outside, host=host, port=port, log_level="warning", access_log=False)
