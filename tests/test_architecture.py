@@ -107,7 +107,7 @@ ALLOWED: dict[str, set[str]] = {
         "include.ports",
     },
     "include.cli_delivery": {"include.cli_breaks", "include.flows", "include.policy", "include.ports"},
-    "include.cli_webhooks": {"include.console"},
+    "include.cli_webhooks": {"include.console", "include.ports", "include.wiring_hooks"},
     "include.cli_doctor": PURE | {"include.flows", "include.local", "include.wiring_doctor"},
     "include.cli_certificate": {"include.local", "include.offline", "include.ports", "include.verify"},
     "dags": {
