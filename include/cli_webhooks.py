@@ -6,6 +6,10 @@ import typer
 
 from include.ports import Stop
 
+SWITCH_S = 0.0005
+"""For how long one thread may keep the other waiting: the one that commits needs a moment some five times a commit, and
+the one that speaks HTTP is busy."""
+
 webhooks_app = typer.Typer(no_args_is_help=True, help="Take the webhooks of payments platforms.")
 
 
@@ -26,6 +30,7 @@ def serve(
     Example: tieout webhooks serve --host 0.0.0.0 --port 8467
     """
     import os
+    import sys
 
     # Airflow's word for a process that may read its database.
     os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
@@ -40,6 +45,7 @@ def serve(
     except Stop as stop:  # whoever knocks is told, until it is mended
         typer.echo(f"tieout: {stop}", err=True)
         open_door = Door.open
+    sys.setswitchinterval(SWITCH_S)
     outside = FastAPI(openapi_url=None)
     outside.mount(PREFIX, build_hooks(open_door))
     uvicorn.run(outside, host=host, port=port, log_level="warning", access_log=False)

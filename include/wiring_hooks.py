@@ -76,13 +76,14 @@ class Door:
             occurred_at=hint.created_at,
         )
 
-    def keep(self, hints: "Sequence[Hint]") -> set[str]:
-        """Keep them all, durably; the ids of those that were news. Raises Retryable."""
+    def keep(self, hints: "Sequence[Hint]", *, note: bool = True) -> set[str]:
+        """Keep them all, durably; the ids of those that were news. `note`: that the door works. Raises Retryable."""
         from include.flows.poll_hints import keep_hints
 
         with self.store.transaction() as tx:
             news = keep_hints(tx, hints)
-            tx.run("note_webhook_kept", source="payments")
+            if note:
+                tx.run("note_webhook_kept", source="payments")
             return news
 
     def note_refused(self, count: int) -> None:

@@ -25,6 +25,7 @@ PREFIX = "/tieout-hooks"
 """Below which the app is mounted, wherever it runs."""
 
 REFUSALS_TOLD_EVERY_S = 10.0
+KEPT_TOLD_EVERY_S = 5.0
 
 
 def build_hooks(open_door: Callable[[], Door] = Door.open) -> FastAPI:
@@ -57,6 +58,7 @@ class Porter:
         self._keeping: Task[None] | None = None
         self._renewing: Task[None] | None = None
         self._refused, self._told_at = 0, -REFUSALS_TOLD_EVERY_S
+        self._kept_told_at = -KEPT_TOLD_EVERY_S
 
     async def receive(self, body: bytes, signature: str) -> str:
         """What became of the event, said only once its hint is durable. Raises a Refused, Retryable, Fatal."""
@@ -104,13 +106,16 @@ class Porter:
     async def _keep(self, door: Door) -> None:
         while self._waiting:
             some, self._waiting = self._waiting, []
+            tell = monotonic() >= self._kept_told_at + KEPT_TOLD_EVERY_S
             try:
-                news = await run_in_threadpool(door.keep, [hint for hint, _ in some])
+                news = await run_in_threadpool(door.keep, [hint for hint, _ in some], note=tell)
             except Exception as error:  # noqa: BLE001 - each of those who wait is told, and answers for it
                 for _, kept in some:
                     if not kept.done():
                         kept.set_exception(error)
                 continue
+            if tell:
+                self._kept_told_at = monotonic()
             for hint, kept in some:
                 if not kept.done():  # who hung up does not wait any more
                     kept.set_result(hint.event_id in news)

@@ -122,7 +122,7 @@ class Slow:
             source="payments", event_id=number, entity="payments", native_id="ch_1", kind="charge.updated"
         )
 
-    def keep(self, hints: list[Hint]) -> set[str]:
+    def keep(self, hints: list[Hint], *, note: bool = True) -> set[str]:  # noqa: ARG002
         time.sleep(0.05)
         self.commits.append(len(hints))
         if len(self.commits) <= self.broken:
