@@ -28,6 +28,7 @@ class Door:
     secrets: Sequence[str]
     livemode: bool
     looked_up_at: float
+    database: str
     store: Store
     close: Callable[[], None]
 
@@ -40,11 +41,17 @@ class Door:
 
         with ExitStack() as stack:
             store = stack.enter_context(wiring.kept_store())
-            return cls(**_endpoint(), store=store, close=stack.pop_all().close)
+            return cls(
+                **_endpoint(), database=wiring.database_url(), store=store, close=stack.pop_all().close
+            )
 
     def renewed(self) -> "Door":
-        """With what the connection says of the endpoint now."""
-        return replace(self, **_endpoint())
+        """With what the connections say now; who still keeps hints in a database that moved is told to send again."""
+        if wiring.database_url() == self.database:
+            return replace(self, **_endpoint())
+        anew = Door.open()
+        self.close()
+        return anew
 
     @property
     def fresh(self) -> bool:

@@ -44,6 +44,7 @@ def signed(body: str, *, secret: str = SECRET, at: float | None = None) -> dict[
 def door(store: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     connection = {"conn_type": "http", "password": f"whsec_old {SECRET}"}
     monkeypatch.setenv("AIRFLOW_CONN_PAYMENTS_WEBHOOK", json.dumps(connection))
+    monkeypatch.setenv("AIRFLOW_CONN_TIEOUT_DB", "postgresql://nobody@nowhere/asks")
     monkeypatch.setattr(wiring, "store", lambda: store)
     return TestClient(build_hooks(), raise_server_exceptions=False)
 

@@ -65,6 +65,7 @@ def ports(tmp_path: Path, store: PostgresStore, monkeypatch: pytest.MonkeyPatch)
             "erp_api": {"conn_type": "http", "host": address("erp"), "password": KEYS.erp_key},
             "payments_api": {"conn_type": "http", "host": address("payments"), "password": KEYS.payments_key},
             "payments_webhook": {"conn_type": "http", "password": SECRET},
+            "tieout_db": {"conn_type": "postgres", "host": "nobody-asks"},
         }
         for name, facts in connections.items():
             monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(facts))

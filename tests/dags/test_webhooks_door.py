@@ -6,12 +6,16 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 
 import psycopg
+import pytest
 import requests
 import stripe
 
+from include.flows.drain_inbox import Hint
 from include.local.processes import wait_for
+from include.wiring_hooks import Door
 from tests.dags.conftest import PROJECT
 
 SECRET = "whsec_of_a_test"  # of nobody
@@ -27,6 +31,21 @@ def signed(body: str) -> dict[str, str]:
     stamp = int(time.time())
     mark = stripe.WebhookSignature._compute_signature(f"{stamp}.{body}", SECRET)
     return {"Stripe-Signature": f"t={stamp},v1={mark}"}
+
+
+def test_a_database_that_moved_is_found_by_the_next_look_at_the_connections(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_PAYMENTS_WEBHOOK", json.dumps({"conn_type": "http", "password": SECRET}))
+    monkeypatch.setenv("AIRFLOW_CONN_TIEOUT_DB", database_url + "_that_was")
+    old = Door.open()
+    assert old.renewed().store is old.store
+    monkeypatch.setenv("AIRFLOW_CONN_TIEOUT_DB", database_url)
+    new = old.renewed()
+    about = {"source": "payments", "entity": "payments", "native_id": "ch_2", "kind": "charge.succeeded"}
+    hint = Hint(event_id="evt_2", occurred_at=datetime.now(UTC), **about)
+    assert new.keep([hint]) == {"evt_2"}
+    new.close()
 
 
 def test_the_door_keeps_what_is_signed_once_and_refuses_the_rest(database_url: str) -> None:
