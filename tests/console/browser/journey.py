@@ -17,6 +17,9 @@ PAGES = (
     "/alerts",
     "/playbooks",
     "/playbooks/CA01",
+    "/training/finance",
+    "/training/operations",
+    "/training/engineers",
     "/breaks",
     "/breaks?by=code",
     "/matches",
@@ -24,6 +27,7 @@ PAGES = (
     "/ageing",
     "/arr",
     "/delivery",
+    "/quality",
     "/audit",
     "/reports",
 )
