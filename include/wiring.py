@@ -76,7 +76,12 @@ def note_failure(context: "Context") -> None:
 def _note(query: str, context: "Context", **facts: str) -> None:
     task = context["task_instance"]
     with store().transaction() as tx:
-        which = {"run": context["dag_run"].run_id, "map": -1 if task.map_index is None else task.map_index}
+        run = context["dag_run"]
+        which = {
+            "run": run.run_id,
+            "run_at": run.logical_date or run.run_after,
+            "map": -1 if task.map_index is None else task.map_index,
+        }
         tx.run(query, dag_id=task.dag_id, task_id=task.task_id, **which, **facts)
 
 

@@ -33,7 +33,7 @@ from include.console.known import note
 from include.console.permissions import May
 from include.console.refusals import refused
 from include.console.render import STATIC
-from include.ports import Stop, Store
+from include.ports import Rejected, Stop, Store
 
 HEADERS = {
     # No script, style, frame or form of anybody else; and only Airflow may show the pages inside its own.
@@ -84,4 +84,4 @@ async def _with_headers(request: Request, proceed: Callable[[Request], Awaitable
 
 
 def _unavailable(_request: Request, stop: Exception) -> PlainTextResponse:
-    return PlainTextResponse(f"{stop}\n", status_code=503)
+    return PlainTextResponse(f"{stop}\n", status_code=422 if isinstance(stop, Rejected) else 503)

@@ -56,6 +56,9 @@ def act(request: Request, who: Someone, form: Sent, action: Literal["replay", "h
     chosen = [int(one) for one in form.all("chosen") if one.isdecimal()]
     if len(chosen) > CHOSEN_MAX:
         raise HTTPException(422, f"choose at most {CHOSEN_MAX} messages at once")
+    root = request.scope.get("root_path", "")
+    if not chosen:
+        return RedirectResponse(f"{root}/delivery?done=unchosen", status_code=303)
     by, store = flow.By(who.name, form.one("reason")), store_of(request)
     try:
         if action == "hold":
@@ -64,8 +67,8 @@ def act(request: Request, who: Someone, form: Sent, action: Literal["replay", "h
             moved = sum(sum(flow.replay(store, flow.Wanted(message_id=one), by).values()) for one in chosen)
     except Rejected as refused:
         return _page(request, who, Wanted(), refused=str(refused), typed=form, status=422)
-    root = request.scope.get("root_path", "")
-    return RedirectResponse(f"{root}/delivery?done={action if moved else 'none'}", status_code=303)
+    done = action if moved == len(chosen) else "some" if moved else "none"
+    return RedirectResponse(f"{root}/delivery?done={done}", status_code=303)
 
 
 def _page(

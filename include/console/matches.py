@@ -121,8 +121,6 @@ def _at_work(decisions: list[Decision]) -> str:
 
 
 def _page(tx: Transaction, wanted: Wanted, run_id: Any) -> list[Row]:
-    if wanted.q.strip():
-        return tx.rows("console_matches_of", run_id=run_id, id=wanted.q.strip(), limit=SHOWN)
     match, a, b = [*wanted.after.split(SEPARATOR), "", "", ""][:3]
     start = f"{wanted.recon}-" if wanted.recon and not match else match
     page = {
@@ -134,6 +132,9 @@ def _page(tx: Transaction, wanted: Wanted, run_id: Any) -> list[Row]:
         "limit": SHOWN + 1,
     }
     recon, _, rule = wanted.rule.partition(SEPARATOR)
+    if wanted.q.strip():
+        of = {"id": wanted.q.strip(), "recon": recon or wanted.recon, "rule": rule}
+        return tx.rows("console_matches_searched", **page, **of)
     if rule:
         return tx.rows("console_matches_by_rule", **page, recon=recon, rule=rule)
     return tx.rows("console_matches", **page, until=f"{wanted.recon}." if wanted.recon else "S")

@@ -55,6 +55,8 @@ DONE: Mapping[str, str] = {
     "accept": "Accepted: it stands as it is.",
     "replay": "On its way again; the target is looked at before anything is sent.",
     "hold": "Held back. It stays parked until somebody sends it again.",
+    "some": "Done with some of them. The others were in another state by then, and stay as they are.",
+    "unchosen": "Nothing was changed: no message was chosen.",
     "none": "Nothing was changed: nothing of what you chose was in that state any more.",
 }
 """What a page says after an act; the address carries only the key."""

@@ -56,12 +56,16 @@ _ORDER: Mapping[Says, int] = {"raised": 1, "worse": 0, "again": 2, "over": 3}
 
 @dataclass(frozen=True, kw_only=True)
 class Fact:
-    """Something that is true now. `count` of what the kind counts; `amounts`: currency -> minor units."""
+    """Something that is true now. `count` of what the kind counts; `amounts`: currency -> minor units.
+
+    `newest_at`: when the newest of them came, where the kind knows.
+    """
 
     kind: str
     about: str
     since: datetime
     severity: Level
+    newest_at: datetime | None = None
     count: int = 1
     amounts: Mapping[str, int] = field(default_factory=dict)
     ids: Sequence[str] = ()
@@ -96,7 +100,6 @@ class Told:
     at: datetime
     count: int | None = None
     amounts: Mapping[str, int] = field(default_factory=dict)
-    ids: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -182,7 +185,7 @@ def to_say(alert: Alert, rule: AlertRule, *, channel: Channel, now: datetime) ->
 
 
 def _grew(fact: Fact, told: Told, rule: AlertRule, now: datetime) -> bool:
-    """Whether there is much more of it than was told, or another one among the largest and no less money."""
+    """Whether there is much more of it than was told, or one that came since."""
     if rule.growth is None or told.count is None or now < told.at + rule.growth.after:
         return False
     more = [fact.count >= told.count * rule.growth.factor and fact.count > told.count]
@@ -190,9 +193,7 @@ def _grew(fact: Fact, told: Told, rule: AlertRule, now: datetime) -> bool:
         minor > 0 and minor >= told.amounts.get(one, 0) * rule.growth.factor
         for one, minor in fact.amounts.items()
     ]
-    no_less = all(fact.amounts.get(one, 0) >= minor for one, minor in told.amounts.items())
-    another = fact.kind in OF_BREAKS and no_less and not set(fact.ids) <= set(told.ids)
-    return any(more) or another
+    return any(more) or (fact.newest_at is not None and fact.newest_at > told.at)
 
 
 @dataclass(frozen=True)

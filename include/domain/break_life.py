@@ -187,6 +187,15 @@ def resolve(life: Life, *, actor: str) -> Move:
     proposal = life.proposal
     if proposal and proposal.kind in LET_STAND:
         raise NotAllowed(f"what was approved is to {TO_DO[proposal.kind]}: accept it, or reject the proposal")
+    if (
+        life.state == "APPROVED"
+        and proposal
+        and life.recon == CASH
+        and proposal.kind in PAIRING - {"withdraw"}
+    ):
+        raise NotAllowed(
+            "the next reconciliation carries out what was approved; reject it if it is not to be"
+        )
     if life.state == "ASSIGNED" and actor != life.assignee:
         raise NotAllowed(f"{life.assignee} has it; have it assigned to you first")
     return _move(life, "resolved", "RESOLVED")

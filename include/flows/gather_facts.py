@@ -138,6 +138,7 @@ def _fact(kind: str, row: Row, policy: Policy, words: Mapping[str, str]) -> Fact
         kind=kind,
         about=row["about"],
         since=row["since"],
+        newest_at=row.get("newest_at"),
         severity=row.get("severity") or rule.severity,
         count=row["count"],
         amounts={currency: int(minor) for currency, minor in (row.get("amounts") or {}).items()},

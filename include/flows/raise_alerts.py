@@ -34,11 +34,16 @@ def clock_of(tx: Transaction) -> datetime:
 def alert_of(row: Row) -> Alert:
     """An alert as the database keeps it."""
     said: Says | None = row.get("told_says")
-    told = _told(said, row) if said else None
+    told = (
+        Told(said, row["told_severity"], row["told_at"], row["told_count"], row["told_amounts"])
+        if said
+        else None
+    )
     fact = Fact(
         kind=row["kind"],
         about=row["about"],
         since=row["since"],
+        newest_at=row["newest_at"],
         severity=row["severity"],
         count=row["count"],
         amounts=row["amounts"],
@@ -55,11 +60,6 @@ def alert_of(row: Row) -> Alert:
         over_at=row["over_at"],
         told=told,
     )
-
-
-def _told(said: Says, row: Row) -> Told:
-    ids = tuple(row["told_ids"])
-    return Told(said, row["told_severity"], row["told_at"], row["told_count"], row["told_amounts"], ids)
 
 
 def _keep(tx: Transaction, found: list[Fact], policy: Policy, now: datetime) -> Counter[str]:
@@ -80,6 +80,7 @@ def _kept(fact: Fact) -> dict[str, Any]:
         "about": fact.about,
         "severity": fact.severity,
         "since": fact.since,
+        "newest_at": fact.newest_at,
         "count": fact.count,
         "amounts": dict(fact.amounts),
         "ids": list(fact.ids),

@@ -201,7 +201,6 @@ def _new(tx: Transaction, herald: Herald, policy: Policy, words: Words, now: dat
             severity=alert.fact.severity,
             count=alert.fact.count,
             amounts=dict(alert.fact.amounts),
-            ids=list(alert.fact.ids),
         )
     return _kept(herald.channel, tx.rows("unfinished_bulletin", channel=herald.channel))
 

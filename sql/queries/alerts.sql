@@ -13,17 +13,19 @@ SELECT flow, first_at, beat_at, extract(epoch FROM ops.clock() - beat_at)::bigin
 FROM ops.beats WHERE flow = %(flow)s;
 
 -- name: task_succeeded
--- An instance that ends well is not the end of another's failure in the same run.
-INSERT INTO ops.task_ends AS task (dag_id, task_id, succeeded_at) VALUES (%(dag_id)s, %(task_id)s, ops.clock())
-ON CONFLICT (dag_id, task_id) DO UPDATE SET succeeded_at = excluded.succeeded_at
-WHERE task.failed_at IS NULL OR (task.failed_run, task.failed_map) = (%(run)s, %(map)s) OR task.failed_run <> %(run)s;
+-- It ends its own failure, and those of earlier runs; neither another instance's of the same run, nor a later run's.
+WITH mended AS (
+    DELETE FROM ops.task_failures
+    WHERE dag_id = %(dag_id)s AND task_id = %(task_id)s
+        AND ((run, map_index) = (%(run)s, %(map)s) OR run <> %(run)s AND run_at <= %(run_at)s)
+)
+INSERT INTO ops.task_ends (dag_id, task_id, succeeded_at) VALUES (%(dag_id)s, %(task_id)s, ops.clock())
+ON CONFLICT (dag_id, task_id) DO UPDATE SET succeeded_at = excluded.succeeded_at;
 
 -- name: task_failed
-INSERT INTO ops.task_ends (dag_id, task_id, failed_at, failed_run, failed_map, error)
-VALUES (%(dag_id)s, %(task_id)s, ops.clock(), %(run)s, %(map)s, %(error)s)
-ON CONFLICT (dag_id, task_id) DO UPDATE
-SET failed_at = excluded.failed_at, failed_run = excluded.failed_run, failed_map = excluded.failed_map,
-    error = excluded.error;
+INSERT INTO ops.task_failures (dag_id, task_id, run, map_index, run_at, failed_at, error)
+VALUES (%(dag_id)s, %(task_id)s, %(run)s, %(map)s, %(run_at)s, ops.clock(), %(error)s)
+ON CONFLICT (dag_id, task_id, run, map_index) DO UPDATE SET failed_at = excluded.failed_at, error = excluded.error;
 
 -- name: flow_evidence
 -- When each flow last did its work, by what the work itself leaves behind. One whose work may leave nothing says that it ended.
@@ -57,18 +59,16 @@ FROM days;
 -- name: fact_flow_failed
 -- Tasks that ended in failure and have not succeeded since; one alert a DAG.
 SELECT dag_id AS about, min(failed_at) AS since, count(*) AS count, dag_id,
-    (array_agg(failed_run ORDER BY failed_at DESC))[1] AS dag_run,
+    (array_agg(run ORDER BY failed_at DESC))[1] AS dag_run,
     jsonb_build_object(
-        'tasks', string_agg(task_id, ', ' ORDER BY task_id), 'error', (array_agg(error ORDER BY failed_at DESC))[1]
+        'tasks', string_agg(DISTINCT task_id, ', '), 'error', (array_agg(error ORDER BY failed_at DESC))[1]
     ) AS detail
-FROM ops.task_ends WHERE failed_at > coalesce(succeeded_at, '-infinity') GROUP BY dag_id;
+FROM ops.task_failures GROUP BY dag_id;
 
 -- name: fact_run_refused
 -- Of a day the newest run counts, whenever others were computed: refused, and not for the quality of its data alone.
-WITH recent AS (SELECT DISTINCT as_of FROM recon.runs ORDER BY as_of DESC LIMIT %(recent_days)s),
-newest AS (
-    SELECT DISTINCT ON (as_of) run_id, as_of, state, computed_at FROM recon.runs JOIN recent USING (as_of)
-    ORDER BY as_of, computed_at DESC
+WITH newest AS (
+    SELECT run_id, as_of, state, computed_at FROM recon.newest_runs ORDER BY as_of DESC LIMIT %(recent_days)s
 ),
 refused AS (
     SELECT run_id, as_of, computed_at FROM newest
@@ -93,12 +93,10 @@ FROM refused HAVING count(*) > 0;
 
 -- name: fact_quality_blocks
 SELECT 'tie_out' AS about, min(checked_at) AS since, count(*) AS count, 'tie_out' AS dag_id,
-    jsonb_build_object('day', min(as_of), 'owners', string_agg(DISTINCT owner, ', ')) AS detail
-FROM (
-    SELECT DISTINCT ON (as_of) run_id, as_of, state FROM recon.runs
-    WHERE as_of IN (SELECT DISTINCT as_of FROM recon.runs ORDER BY as_of DESC LIMIT %(recent_days)s)
-    ORDER BY as_of, computed_at DESC
-) AS newest
+    jsonb_build_object(
+        'day', string_agg(DISTINCT as_of::text, ', '), 'owners', string_agg(DISTINCT owner, ', ')
+    ) AS detail
+FROM (SELECT run_id, as_of, state FROM recon.newest_runs ORDER BY as_of DESC LIMIT %(recent_days)s) AS newest
 JOIN recon.quality_results USING (run_id) JOIN recon.quality_checks USING (run_id)
 WHERE verdict = 'fail' AND state <> 'published'
 HAVING count(*) > 0;
@@ -185,7 +183,7 @@ money AS (
         WHERE currency IS NOT NULL AND amount_minor IS NOT NULL GROUP BY code, currency
     ) AS sums GROUP BY code
 )
-SELECT code AS about, min(severity) AS severity, min(opened_at) AS since, count(*) AS count,
+SELECT code AS about, min(severity) AS severity, min(opened_at) AS since, max(opened_at) AS newest_at, count(*) AS count,
     coalesce(money.amounts, '{}') AS amounts,
     (array_agg(break_id::text ORDER BY value_rank, break_id))[1:%(shown_max)s] AS ids, 'tie_out' AS dag_id
 FROM large LEFT JOIN money USING (code) GROUP BY code, money.amounts;
@@ -278,22 +276,24 @@ ON CONFLICT (system) DO UPDATE SET used = excluded.used, allowed = excluded.allo
 SELECT pg_try_advisory_xact_lock(7290) AS mine;
 
 -- name: open_alerts
-SELECT alert_id, kind, about, severity, since, count, amounts, ids, dag_id, dag_run, detail, raised_at, seen_at, over_at
+SELECT alert_id, kind, about, severity, since, newest_at, count, amounts, ids, dag_id, dag_run, detail, raised_at, seen_at,
+    over_at
 FROM ops.alerts WHERE over_at IS NULL ORDER BY severity, since, alert_id;
 
 -- name: closed_alerts
-SELECT alert_id, kind, about, severity, since, count, amounts, ids, dag_id, dag_run, detail, raised_at, seen_at, over_at
+SELECT alert_id, kind, about, severity, since, newest_at, count, amounts, ids, dag_id, dag_run, detail, raised_at, seen_at,
+    over_at
 FROM ops.alerts WHERE over_at IS NOT NULL ORDER BY over_at DESC, alert_id DESC LIMIT %(limit)s;
 
 -- name: raise_alert
 INSERT INTO ops.alerts
-    (kind, about, severity, since, count, amounts, ids, dag_id, dag_run, detail, raised_at, seen_at)
+    (kind, about, severity, since, newest_at, count, amounts, ids, dag_id, dag_run, detail, raised_at, seen_at)
 VALUES
-    (%(kind)s, %(about)s, %(severity)s, %(since)s, %(count)s, %(amounts)s, %(ids)s, %(dag_id)s, %(dag_run)s, %(detail)s,
-    %(now)s, %(now)s);
+    (%(kind)s, %(about)s, %(severity)s, %(since)s, %(newest_at)s, %(count)s, %(amounts)s, %(ids)s, %(dag_id)s, %(dag_run)s,
+    %(detail)s, %(now)s, %(now)s);
 
 -- name: see_alert
-UPDATE ops.alerts SET severity = %(severity)s, since = %(since)s, count = %(count)s, amounts = %(amounts)s, ids = %(ids)s,
+UPDATE ops.alerts SET severity = %(severity)s, since = least(since, %(since)s), newest_at = %(newest_at)s, count = %(count)s, amounts = %(amounts)s, ids = %(ids)s,
     dag_id = %(dag_id)s, dag_run = %(dag_run)s, detail = %(detail)s, seen_at = %(now)s
 WHERE kind = %(kind)s AND about = %(about)s AND over_at IS NULL;
 
@@ -319,12 +319,12 @@ WHERE channel = %(channel)s AND owed ORDER BY bulletin_id LIMIT 1;
 
 -- name: standing_alerts
 -- What lasts, and what ended lately, with what was last said of it on the channel.
-SELECT alerts.alert_id, kind, about, alerts.severity, since, alerts.count, alerts.amounts, alerts.ids, dag_id, dag_run,
-    detail, raised_at, seen_at, over_at, told.says AS told_says, told.severity AS told_severity, told.sent_at AS told_at, told.count AS told_count,
-    told.amounts AS told_amounts, told.ids AS told_ids
+SELECT alerts.alert_id, kind, about, alerts.severity, since, newest_at, alerts.count, alerts.amounts, alerts.ids, dag_id,
+    dag_run, detail, raised_at, seen_at, over_at, told.says AS told_says, told.severity AS told_severity, told.sent_at AS told_at, told.count AS told_count,
+    told.amounts AS told_amounts
 FROM ops.alerts
 LEFT JOIN LATERAL (
-    SELECT says, severity, sent_at, count, amounts, ids FROM ops.tellings JOIN ops.bulletins USING (bulletin_id)
+    SELECT says, severity, sent_at, count, amounts FROM ops.tellings JOIN ops.bulletins USING (bulletin_id)
     WHERE tellings.alert_id = alerts.alert_id AND channel = %(channel)s AND state = 'sent'
     ORDER BY bulletin_id DESC LIMIT 1
 ) AS told ON true
@@ -336,8 +336,8 @@ INSERT INTO ops.bulletins (channel, subject, entries, made_at)
 VALUES (%(channel)s, %(subject)s, %(entries)s, %(now)s) RETURNING bulletin_id;
 
 -- name: keep_telling
-INSERT INTO ops.tellings (bulletin_id, alert_id, says, severity, count, amounts, ids)
-VALUES (%(bulletin_id)s, %(alert_id)s, %(says)s, %(severity)s, %(count)s, %(amounts)s, %(ids)s);
+INSERT INTO ops.tellings (bulletin_id, alert_id, says, severity, count, amounts)
+VALUES (%(bulletin_id)s, %(alert_id)s, %(says)s, %(severity)s, %(count)s, %(amounts)s);
 
 -- name: end_bulletin
 -- Only by whoever still has the channel: who was too slow says nothing.

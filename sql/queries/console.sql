@@ -101,6 +101,15 @@ SELECT match_id, recon, rule, side_a_type, side_a_id, side_b_type, side_b_id, cu
 FROM recon.matches WHERE run_id = %(run_id)s AND (side_a_id = %(id)s OR side_b_id = %(id)s OR match_id = %(id)s)
 ORDER BY match_id, side_a_id, side_b_id LIMIT %(limit)s;
 
+-- name: console_matches_searched
+-- The same page by page, and of it what is asked for.
+SELECT match_id, recon, rule, side_a_type, side_a_id, side_b_type, side_b_id, currency, amount_minor, paid_currency,
+    paid_minor, residual_minor, residual_reason, state
+FROM recon.matches WHERE run_id = %(run_id)s AND (side_a_id = %(id)s OR side_b_id = %(id)s OR match_id = %(id)s)
+    AND (%(recon)s = '' OR recon = %(recon)s) AND (%(rule)s = '' OR rule = %(rule)s)
+    AND (%(state)s::text IS NULL OR state = %(state)s) AND (match_id, side_a_id, side_b_id) > (%(match)s, %(a)s, %(b)s)
+ORDER BY match_id, side_a_id, side_b_id LIMIT %(limit)s;
+
 -- name: console_match
 SELECT match_id, recon, rule, side_a_type, side_a_id, side_b_type, side_b_id, currency, amount_minor, paid_currency,
     paid_minor, residual_minor, residual_reason, state

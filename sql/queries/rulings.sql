@@ -311,7 +311,7 @@ WITH standing AS (
                     AND side_a_id = item_id
             )
         ) AS carried
-    FROM recon.rulings WHERE ended_no IS NULL
+    FROM recon.rulings WHERE ended_no IS NULL AND (item_id = %(item)s OR %(item)s::text IS NULL)
 )
 SELECT break_id, proposal_no, kind, item_type, item_id, pairing.currency, maker_id AS maker, proposal.reason, proposed_at,
     proposal.checkers_needed, coalesce(checkers, '{}') AS checkers, ruling_no, granted_at, ended_why, ended_at,

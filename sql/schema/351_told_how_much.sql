@@ -2,5 +2,4 @@
 
 ALTER TABLE ops.tellings
 ADD COLUMN count bigint,   -- NULL: told before this was kept
-ADD COLUMN amounts jsonb NOT NULL DEFAULT '{}',
-ADD COLUMN ids text[] NOT NULL DEFAULT '{}';
+ADD COLUMN amounts jsonb NOT NULL DEFAULT '{}';

@@ -475,3 +475,11 @@ def test_before_the_first_check_the_page_says_when_there_will_be_one() -> None:
     site = Site(lambda: PlayedStore({}))
     assert "No day was checked yet" in site.get("/quality", me="vic").text
     assert site.get(f"/quality/{DAY}", me="vic").status_code == 404
+
+
+def test_a_search_keeps_what_else_is_asked_for(site: Site) -> None:
+    [payout] = re.findall(r"/payouts/(po_sgd_\w+)", site.get("/payouts", me="vic").text)[:1]
+    found = site.get(f"/matches?q={payout}", me="vic").text
+    assert f">{payout}<" in found
+    assert f">{payout}<" not in site.get(f"/matches?q={payout}&recon=R3", me="vic").text
+    assert f">{payout}<" not in site.get(f"/matches?q={payout}&state=suggested", me="vic").text

@@ -126,8 +126,10 @@ def tieout(words: list[str]) -> None:
 
 
 def airflow(words: list[str]) -> None:
-    """Airflow's takes these."""
-    get_parser().parse_args(words)
+    """Airflow's takes these; what is cleared has dates, for without them all runs there ever were would run again."""
+    parsed = get_parser().parse_args(words)
+    if words[:2] == ["tasks", "clear"]:
+        assert parsed.start_date <= parsed.end_date
 
 
 def make(words: list[str]) -> None:

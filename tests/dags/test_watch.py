@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -64,11 +65,14 @@ def rows(url: str, query: str) -> list[tuple[Any, ...]]:
         return connection.execute(query.encode()).fetchall()
 
 
-def context(error: Exception | None = None, *, map_index: int = -1) -> Any:
+def context(error: Exception | None = None, *, map_index: int = -1, day: int = 1) -> Any:
     task = SimpleNamespace(dag_id="extract_erp", task_id="pull", map_index=map_index)
     return {
         "task_instance": task,
-        "dag_run": SimpleNamespace(run_id="scheduled__2026-07-01T00:00:00+00:00"),
+        "dag_run": SimpleNamespace(
+            run_id=f"scheduled__2026-07-{day:02}T00:00:00+00:00",
+            logical_date=datetime(2026, 7, day, tzinfo=UTC),
+        ),
         "exception": error,
     }
 
@@ -85,7 +89,7 @@ def test_a_failed_task_is_told_once_with_its_run_and_over_when_it_succeeds(
     run = "https://airflow.example/dags/extract_erp/runs/scheduled__2026-07-01T00%3A00%3A00%2B00%3A00"
     assert f"<{run}|run>" in text
     assert "https://airflow.example/tieout/playbooks/flow_failed" in text
-    assert "Jane" not in str(rows(database, "SELECT * FROM ops.task_ends")) + text
+    assert "Jane" not in str(rows(database, "SELECT * FROM ops.task_failures")) + text
     wiring.note_success(context())
     with psycopg.connect(database) as connection:
         connection.execute(
@@ -117,17 +121,18 @@ def test_mail_and_webhook_are_channels_where_they_are_named(
     assert [type(one) for one in wiring_alerts.heralds()] == [SlackHerald, Mute]
 
 
-def test_a_mapped_task_that_ends_well_is_not_the_end_of_anothers_failure(database: str) -> None:
+def test_only_the_same_instance_or_a_later_run_ends_a_failure(database: str) -> None:
     def failed() -> list[tuple[Any, ...]]:
-        return rows(
-            database,
-            "SELECT failed_map FROM ops.task_ends WHERE failed_at > coalesce(succeeded_at, '-infinity')",
-        )
+        return rows(database, "SELECT map_index FROM ops.task_failures ORDER BY map_index")
 
-    wiring.note_failure(context(ValueError("no"), map_index=0))
-    wiring.note_success(context(map_index=1))
-    assert failed() == [(0,)]
-    wiring.note_success(context(map_index=0))
+    for index in (3, 5):
+        wiring.note_failure(context(ValueError("no"), map_index=index, day=2))
+    wiring.note_success(context(map_index=4, day=2))
+    wiring.note_success(context(map_index=3, day=1))
+    assert failed() == [(3,), (5,)]
+    wiring.note_success(context(map_index=5, day=2))
+    assert failed() == [(3,)]
+    wiring.note_success(context(map_index=0, day=3))
     assert failed() == []
 
 

@@ -100,16 +100,16 @@ def test_a_lasting_fact_is_told_when_new_worse_or_long_ago(told: Told | None, sa
         ({"count": 4}, 0, None),
         ({"amounts": {"SGD": 1_000}}, 3, "worse"),
         ({"amounts": {"SGD": 500, "USD": 1}}, 3, "worse"),
-        ({"ids": ("new", "a")}, 3, "worse"),
-        ({"ids": ("new",), "amounts": {"SGD": 400}}, 3, None),
-        ({"ids": ("b",)}, 3, None),
-        ({"count": 1, "amounts": {}, "ids": ()}, 3, None),
+        ({"count": 1, "amounts": {"SGD": 400}, "newest_at": NOW - timedelta(hours=1)}, 3, "worse"),
+        ({"newest_at": NOW - timedelta(minutes=30)}, 0.5, None),
+        ({"newest_at": NOW - timedelta(hours=4)}, 3, None),
+        ({"count": 1, "amounts": {}}, 3, None),
     ],
 )
-def test_much_more_of_the_same_is_worse_but_not_at_once(grown: Any, hours: int, says: str | None) -> None:
+def test_much_more_of_the_same_is_worse_but_not_at_once(grown: Any, hours: float, says: str | None) -> None:
     rule = replace(RULE, growth=Growth(2, timedelta(hours=1)))
-    told = Told("raised", "S2", NOW - timedelta(hours=hours), 2, {"SGD": 500}, ("a", "b"))
-    fact = late(**{"count": 2, "amounts": {"SGD": 500}, "ids": ("a", "b")} | grown)
+    told = Told("raised", "S2", NOW - timedelta(hours=hours), 2, {"SGD": 500})
+    fact = late(**{"count": 2, "amounts": {"SGD": 500}} | grown)
     assert to_say(alert(fact, told=told), rule, channel="slack", now=NOW) == says
     assert to_say(alert(fact, told=told), RULE, channel="slack", now=NOW) is None
 

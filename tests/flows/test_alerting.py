@@ -29,6 +29,7 @@ POLICY = load_policy()
 WORDS = Words(money, moment, "https://airflow.example")
 WRITTEN = (
     *("ops.alerts", "ops.alert_channels", "ops.beats", "ops.api_budgets", "ops.hearing", "ops.task_ends"),
+    "ops.task_failures",
     *("ops.shapes", "ops.sweeps", "ops.proofs", "ops.cursors", "delivery.lanes", "canonical.quarantine"),
 )
 SECRET = ("Jane", "Doe", "DE89", "jane@", "+65")
@@ -184,9 +185,7 @@ def test_a_fact_is_told_once_again_when_it_is_worse_and_when_it_is_over(watch: W
 
 def test_what_lasts_is_told_again_after_its_time(watch: Watch) -> None:
     slack = Told()
-    watch.run(
-        "INSERT INTO ops.task_ends (dag_id, task_id, failed_at, error) VALUES ('d', 't', ops.clock(), 'Away')"
-    )
+    watch.run("INSERT INTO ops.task_failures VALUES ('d', 't', 'r', -1, ops.clock(), ops.clock(), 'Away')")
     watch.look(slack)
     watch.look(slack, minutes=60 * 23)
     assert len(slack.heard) == 1

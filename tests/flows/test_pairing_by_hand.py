@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from include.flows.pair_by_hand import Part, match, unmatch, withdraw
-from include.flows.resolve_break import Acted, By, Conflict, approve, propose, reject
+from include.flows.resolve_break import Acted, By, Conflict, approve, propose, reject, resolve
 from include.flows.show_rulings import decisions_about, decisions_pending
 from include.policy import load_policy
 from include.ports import Rejected
@@ -241,6 +241,20 @@ def test_a_match_by_hand_that_facts_forbid_later_ends_and_the_payment_is_matched
     desk.approve(desk.match("P", "INV-2"))
     desk.publish("2026-02-05")
     assert desk.posted() == {("manual", "P", "2", 400_00)}
+
+
+def test_what_runs_carry_out_nobody_resolves_and_what_none_can_is_sent_back(desk: Desk) -> None:
+    desk.load(invoices=INVOICES, payments=UNCLEAR)
+    desk.publish("2026-02-02")
+    approved = desk.match("P", "INV-2=450.00")
+    desk.approve(approved)
+    desk.load(invoices=INVOICES.replace("SGD 500.00", "SGD 40.00"), payments=UNCLEAR)
+    desk.publish("2026-02-03")
+    assert (desk.states()["P"], desk.posted()) == ("APPROVED", set())
+    with pytest.raises(Rejected, match="the next reconciliation carries out what was approved"):
+        resolve(desk.store, approved.break_id, by("ann"))
+    assert reject(desk.store, approved.break_id, by("ann")).state == "ASSIGNED"
+    desk.publish("2026-02-04")
 
 
 def test_the_same_inputs_and_rulings_give_the_same_certificate_whatever_is_ruled_later(desk: Desk) -> None:

@@ -63,8 +63,8 @@ INSERT INTO ops.alert_channels (channel, failures, failing_since, next_at, detai
     'infinity', 'jane@example.com is refused');
 
 -- trace: flow_failed extract_erp
-INSERT INTO ops.task_ends (dag_id, task_id, failed_at, failed_run, error) VALUES ('extract_erp', 'pull',
-    ops.clock(), 'scheduled__2026', 'Away');
+INSERT INTO ops.task_failures (dag_id, task_id, run, map_index, run_at, failed_at, error) VALUES ('extract_erp',
+    'pull', 'scheduled__2026', -1, ops.clock(), ops.clock(), 'Away');
 
 -- trace: all is well
 INSERT INTO delivery.lanes (began_at) VALUES (ops.clock() + interval '300 days');
