@@ -15,7 +15,7 @@ from include.flows.report_files import Files
 from include.flows.restate_day import restated_figures
 from include.flows.send_mailings import Mails, keep_mailings, send_mailings
 from include.policy import Policy
-from include.ports import Postman, Rejected, Report, Store, Transaction
+from include.ports import LockingStore, Postman, Rejected, Report, Store, Transaction
 from include.report import Restatement
 from include.report.render import render_report
 
@@ -30,7 +30,7 @@ class Reported:
 
 
 def report_day(
-    store: Store,
+    store: LockingStore,
     postman: Postman,
     *,
     as_of: date,

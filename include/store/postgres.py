@@ -1,7 +1,7 @@
 """Runs the named queries on Postgres; turns its failures into what to do next."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
 from typing import Any
 
@@ -34,6 +34,14 @@ _OPTIONS: Mapping[str, Any] = {
     "row_factory": dict_row,
     "options": "-c timezone=UTC -c plan_cache_mode=force_custom_plan",
 }
+
+
+_IDLE: Mapping[str, Any] = {
+    **_OPTIONS,
+    "options": f"{_OPTIONS['options']} -c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10",
+    "keepalives_idle": 30,
+}
+"""For a connection that waits while others work: that its machine died is noticed within a minute."""
 
 
 class PostgresStore:
@@ -77,23 +85,38 @@ class PostgresStore:
             with self._connect() as connection:
                 yield PostgresTransaction(connection)
         except psycopg.Error as error:
-            if (
-                isinstance(error, psycopg.OperationalError)
-                or (error.sqlstate or "")[:2] in _RETRYABLE_CLASSES
-            ):
-                raise ports.Retryable(f"Postgres: {error}") from error
-            if error.sqlstate in _UNSTORABLE or (isinstance(error, psycopg.DataError) and not error.sqlstate):
-                raise ports.Rejected(
-                    "Postgres cannot hold a character of it", reason="MALFORMED_PAYLOAD"
-                ) from error
-            if error.sqlstate in _ABSENT:
-                raise ports.Fatal(
-                    f"the database lacks what it should have ({str(error).splitlines()[0]}); "
-                    "`tieout migrate` brings it to the newest schema"
-                ) from error
-            raise ports.Fatal(
-                f"Postgres refuses what it was given, which is a fault of ours: {error}"
-            ) from error
+            raise _stop(error) from error
+
+    @contextmanager
+    def alone(self, name: str) -> Iterator[bool]:
+        """Whether nobody else is inside of the same name, until the end, or until who is inside dies.
+
+        A connection of its own holds it, outside of any transaction. Raises what `transaction` does.
+        """
+        try:
+            connection = psycopg.connect(self._url, autocommit=True, **_IDLE)
+        except psycopg.Error as error:
+            raise _stop(error) from error
+        with closing(connection):
+            try:
+                [row] = PostgresTransaction(connection).rows("stand_alone", what=name)
+            except psycopg.Error as error:
+                raise _stop(error) from error
+            yield bool(row["alone"])
+
+
+def _stop(error: psycopg.Error) -> ports.Stop:
+    """What to do next about what Postgres said."""
+    if isinstance(error, psycopg.OperationalError) or (error.sqlstate or "")[:2] in _RETRYABLE_CLASSES:
+        return ports.Retryable(f"Postgres: {error}")
+    if error.sqlstate in _UNSTORABLE or (isinstance(error, psycopg.DataError) and not error.sqlstate):
+        return ports.Rejected("Postgres cannot hold a character of it", reason="MALFORMED_PAYLOAD")
+    if error.sqlstate in _ABSENT:
+        return ports.Fatal(
+            f"the database lacks what it should have ({str(error).splitlines()[0]}); "
+            "`tieout migrate` brings it to the newest schema"
+        )
+    return ports.Fatal(f"Postgres refuses what it was given, which is a fault of ours: {error}")
 
 
 class PostgresTransaction:

@@ -352,7 +352,7 @@ SELECT recipient, scope, locale, state FROM recon.mailings WHERE run_id = %(run_
 -- name: mailings_to_send
 -- Those with the fewest tries first: a server that is slow with one keeps nobody else waiting for good. `lost`: how often
 -- it was handed over and nobody knows what came of it, or whoever sent it died.
-SELECT recipient, attempts - (
+SELECT recipient, attempts, attempts - (
         SELECT count(*) FROM recon.mail_attempts AS tried
         WHERE tried.run_id = mailings.run_id AND tried.edition = mailings.edition
             AND tried.recipient = mailings.recipient AND outcome <> 'uncertain'
@@ -361,20 +361,22 @@ FROM recon.mailings
 WHERE run_id = %(run_id)s AND edition = %(edition)s AND state <> 'sent' AND recipient = ANY (%(recipients)s)
 ORDER BY attempts, recipient;
 
--- name: begin_mailing
--- Committed before the server is called: who dies in between leaves a trace.
-UPDATE recon.mailings SET state = 'called', attempts = attempts + 1
-WHERE run_id = %(run_id)s AND edition = %(edition)s AND recipient = %(recipient)s AND state <> 'sent';
+-- name: mailing_to_send
+SELECT address, scope, html, subject, plain, kept_at FROM recon.mailings
+WHERE run_id = %(run_id)s AND edition = %(edition)s AND recipient = %(recipient)s;
 
--- name: claim_mailing
--- Whoever else wants to send it waits here until we have, or until our connection ends.
-SELECT address, scope, locale, subject, html, plain, state, attempts, kept_at FROM recon.mailings
-WHERE run_id = %(run_id)s AND edition = %(edition)s AND recipient = %(recipient)s FOR UPDATE;
+-- name: begin_mailing
+-- Committed before the server is called: who dies in between leaves a trace. Of two who saw as many tries, one begins.
+UPDATE recon.mailings SET state = 'called', attempts = attempts + 1
+WHERE run_id = %(run_id)s AND edition = %(edition)s AND recipient = %(recipient)s AND state <> 'sent'
+    AND attempts = %(seen)s;
 
 -- name: end_mailing
+-- Whoever was thought dead, and tried again for, has sent it all the same when it was taken.
 UPDATE recon.mailings SET state = %(state)s, detail = %(detail)s,
     sent_at = CASE WHEN %(state)s = 'sent' THEN ops.clock() END
-WHERE run_id = %(run_id)s AND edition = %(edition)s AND recipient = %(recipient)s;
+WHERE run_id = %(run_id)s AND edition = %(edition)s AND recipient = %(recipient)s AND state <> 'sent'
+    AND (attempts = %(attempt)s OR %(state)s = 'sent');
 
 -- name: record_mail_attempt
 INSERT INTO recon.mail_attempts (run_id, edition, recipient, attempt, outcome, detail)
