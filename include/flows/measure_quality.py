@@ -65,7 +65,7 @@ def _measure_held(tx: Transaction, run: Row) -> None:
             opening_run_id=run["opening_run_id"],
             batch=run["batch_through"],
             side=entity.side,
-            day=entity.dated_on or None,
+            day=entity.dated_on,
         )
 
 

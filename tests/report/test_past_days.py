@@ -69,10 +69,7 @@ def test_a_day_told_again_says_what_it_knew_and_is_restated_where_later_facts_di
     assert (told.edition, told.mailed, len(bag.reports)) == ("restated", (), 1)
     assert "SGD 10.00 open" in bag.reports[0].subject
     assert editions(store, FRIDAY)["restated"].startswith("2026-07-31 ties, restated: 0 payments applied")
-    mailing = load_policy()
-    told_aloud = mailing.model_copy(
-        update={"reporting": mailing.reporting.model_copy(update={"mail_past_days": True})}
-    )
+    told_aloud = aloud()
     for expected in (("finance@example.com",), ()):
         assert tell(store, bag, as_of=FRIDAY, past=True, policy=told_aloud).mailed == expected
     assert "1 of payments" in bag.reports[1].text
@@ -82,6 +79,42 @@ def test_a_day_told_again_says_what_it_knew_and_is_restated_where_later_facts_di
     assert tell(store, bag, part, as_of=FRIDAY, past=True, policy=told_aloud).mailed == (part.address,)
     assert "of payments" not in bag.reports[2].text
     assert "went: payments" in bag.reports[2].text
+
+
+def aloud() -> Any:
+    """The policy by which past days are mailed."""
+    policy = load_policy()
+    return policy.model_copy(
+        update={"reporting": policy.reporting.model_copy(update={"mail_past_days": True})}
+    )
+
+
+def test_a_past_day_is_mailed_once_as_it_was_and_once_as_it_is_otherwise_by_now(
+    store: PostgresStore, tmp_path: Path
+):
+    learn(store, tmp_path / "then", payments=PAID)
+    publish(store, FRIDAY)
+    bag, added = Mailbag(), Recipient(address="added@example.com")
+    how: Any = {"as_of": FRIDAY, "past": True, "policy": aloud()}
+    assert tell(store, bag, FINANCE, **how).edition == "daily"  # nothing of it is otherwise yet
+    learn(store, tmp_path / "later", payments=LATE)
+    # Who has the day as it was is told that it is otherwise; who had nothing gets that alone, which tells both.
+    told = tell(store, bag, FINANCE, added, **how)
+    assert (told.edition, told.mailed) == ("restated", (added.address, FINANCE.address))
+    assert tell(store, bag, FINANCE, added, **how).mailed == ()
+    assert [" restated" in report.subject for report in bag.reports] == [False, True, True]
+    assert all("SGD 10.00 open" in report.subject for report in bag.reports)
+
+
+def test_a_day_that_is_as_it_was_told_after_all_is_restated_no_longer(store: PostgresStore, tmp_path: Path):
+    learn(store, tmp_path / "then", payments=PAID)
+    publish(store, FRIDAY)
+    tell(store, Mailbag(), as_of=FRIDAY)
+    learn(store, tmp_path / "later", payments=LATE)
+    assert tell(store, Mailbag(), as_of=FRIDAY, past=True).edition == "restated"
+    learn(store, tmp_path / "last", payments=LATE.replace("07-30", "08-05"))
+    assert tell(store, Mailbag(), as_of=FRIDAY, past=True).edition == "daily"
+    assert editions(store, FRIDAY) == {}
 
 
 def test_what_only_went_on_since_restates_no_day(store: PostgresStore, tmp_path: Path):
