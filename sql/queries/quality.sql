@@ -324,18 +324,20 @@ WITH settling AS (
         AND arrival_date > %(as_of)s::date - %(window_days)s::int AND arrival_date <= %(arrived_by)s
         AND EXISTS (SELECT FROM seen.bank_lines)
     GROUP BY currency, arrival_date
-), payers AS (
-    SELECT recon.text_key(payer_text) AS payer_key
-    FROM seen.bank_lines JOIN settling ON line_id = native_id
-    WHERE payer_text IS NOT NULL
-    GROUP BY 1
-    EXCEPT
-    SELECT recon.text_key(payer_text)
+), texts AS MATERIALIZED (  -- a text is read once, however often a bank says it
+    SELECT payer_text, bool_or(side_a_type = 'payout') AS of_payouts, bool_or(side_a_type <> 'payout') AS of_others
     FROM seen.bank_lines
     JOIN recon.matches ON run_id = %(run_id)s AND recon = 'R4' AND state = 'posted' AND side_b_id = native_id
-    WHERE side_a_type <> 'payout' AND payer_text IS NOT NULL
-), unsettled AS (
-    SELECT native_id, currency, value_date, amount_minor, recon.text_key(reference) AS reference_key,
+    WHERE payer_text IS NOT NULL
+    GROUP BY payer_text
+), payers AS MATERIALIZED (
+    SELECT recon.text_key(payer_text) AS payer_key FROM texts
+    GROUP BY 1 HAVING bool_or(of_payouts) AND NOT bool_or(of_others) AND recon.text_key(payer_text) <> ''
+), named AS MATERIALIZED (
+    SELECT recon.text_key(native_id) AS payout_key FROM seen.payouts
+    WHERE arrival_date > %(as_of)s::date - 2 * %(window_days)s::int AND length(recon.text_key(native_id)) >= 6
+), unsettled AS MATERIALIZED (
+    SELECT currency, value_date, amount_minor, recon.text_key(reference) AS reference_key,
         recon.text_key(payer_text) AS payer_key
     FROM seen.bank_lines
     WHERE value_date > %(as_of)s::date - %(window_days)s::int AND value_date <= %(as_of)s AND amount_minor > 0
@@ -346,13 +348,8 @@ WITH settling AS (
 ), strangers AS (
     SELECT currency, value_date || ', like a payout and none' AS day, 0, 0, count(*), sum(amount_minor)
     FROM unsettled
-    WHERE payer_key IN (SELECT payer_key FROM payers WHERE payer_key <> '')
-        OR EXISTS (
-            SELECT FROM seen.payouts
-            WHERE length(recon.text_key(payouts.native_id)) >= 6
-                AND strpos(reference_key, recon.text_key(payouts.native_id)) > 0
-                AND arrival_date > %(as_of)s::date - 2 * %(window_days)s::int
-        )
+    WHERE payer_key IN (SELECT payer_key FROM payers)
+        OR EXISTS (SELECT FROM named WHERE strpos(reference_key, payout_key) > 0)
     GROUP BY currency, value_date
 ), both_sides AS (
     SELECT * FROM days UNION ALL SELECT * FROM strangers
