@@ -24,14 +24,17 @@ log = logging.getLogger(__name__)
 
 
 def watch() -> dict[str, Any]:
-    """Look at what is true now, tell who must hear of it, and leave a sign of life outside; what became of it."""
+    """Look at what is true now, leave a sign of life outside, and tell who must hear of it; what became of it.
+
+    The sign comes before the telling: a channel that is slow is no watch that is dead.
+    """
     from include.flows.raise_alerts import raise_alerts
     from include.flows.tell_alerts import tell_alerts
 
     store, policy = wiring.store(), wiring.policy()
     done: dict[str, Any] = {"alerts": dict(raise_alerts(store, policy))}
-    done["told"] = tell_alerts(store, heralds(), policy, words())
     done["ping"] = ping()
+    done["told"] = tell_alerts(store, heralds(), policy, words())
     return done
 
 

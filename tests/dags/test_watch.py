@@ -28,15 +28,18 @@ class Outside:
 
     def __init__(self) -> None:
         self.app, self.told, self.pings = FastAPI(), [], 0
+        self.order: list[str] = []
 
         @self.app.post("/hook/T/B/secret")
         async def take(request: Request) -> str:
             self.told.append(json.loads(await request.body()))
+            self.order.append("told")
             return "ok"
 
         @self.app.get("/ping")
         async def ping() -> str:
             self.pings += 1
+            self.order.append("ping")
             return "ok"
 
 
@@ -94,6 +97,8 @@ def test_a_failed_task_is_told_once_with_its_run_and_over_when_it_succeeds(
     wiring_alerts.hasten(dag_run=None, deadline=None)
     assert "Over: The dag extract_erp failed" in str(outside.told[1])
     assert outside.pings == 3
+    # A channel that is slow is no watch that is dead: the sign of life comes first.
+    assert outside.order[:2] == ["ping", "told"]
 
 
 def test_without_channels_the_watch_still_looks_and_leaves_its_beat(database: str) -> None:
