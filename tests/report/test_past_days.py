@@ -273,6 +273,42 @@ def test_a_past_day_knows_what_had_landed_when_every_source_was_complete_through
     assert (known["batch_through"], known["proof_through"]) == (seen, seen)
 
 
+def test_each_day_of_a_past_range_is_told_as_known_then_and_restated_where_later_facts_differ(
+    store: PostgresStore, database_url: str, tmp_path: Path
+):
+    days = [FRIDAY - timedelta(days=2), FRIDAY - timedelta(days=1), FRIDAY]
+    ends = [
+        datetime(2026, 7, day, 16, 10, tzinfo=UTC) for day in (29, 30, 31)
+    ]  # ten past midnight in Singapore
+    rows = [PAID, f"{PAID}P1,C1,INV-1,SGD,4.00,2026-07-30,succeeded\n"]
+    rows.append(rows[1] + "P2,C1,INV-1,SGD,1.00,2026-07-31,succeeded\n")
+    # A payment of the thirtieth that came on the third of August, when nobody waited for it any more.
+    rows.append(rows[2] + "P0,C1,INV-1,SGD,3.00,2026-07-30,succeeded\n")
+    for number, (at, payments) in enumerate(
+        zip([*ends, datetime(2026, 8, 3, tzinfo=UTC)], rows, strict=True)
+    ):
+        learn(store, tmp_path / str(number), payments=payments)
+        with psycopg.connect(database_url) as connection:
+            connection.execute(
+                "UPDATE ops.batches SET recorded_at = %s WHERE recorded_at > '2026-08-10'", (at,)
+            )
+            connection.execute(PROOF, ("payments", at, at))
+    for day, end in zip(days, ends, strict=True):
+        publish(store, day, known_by=end - timedelta(minutes=10))
+    told = [tell(store, Mailbag(), as_of=day, past=True).edition for day in days]
+    assert told == ["daily", "restated", "restated"]
+    with store.transaction() as tx:
+        kept = [tx.rows("report_of_day", as_of=day)[0] for day in days]
+        [restated] = [row for row in tx.rows("editions_of_day", as_of=FRIDAY) if row["edition"] == "restated"]
+    assert [row["subject"].partition(", ")[2].rpartition(" open")[0] for row in kept] == [
+        "0 held, SGD 10.00",
+        "0 held, SGD 6.00",
+        "1 held, SGD 6.00",
+    ]
+    assert [row["sent_at"] for row in kept] == [None] * 3
+    assert ["Restated:" in row["html"] for row in [*kept, restated]] == [False, False, False, True]
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_day_that_was_refused_is_published_once_a_proof_reaches_its_end(
     store: PostgresStore, database_url: str, tmp_path: Path
