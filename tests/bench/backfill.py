@@ -47,11 +47,11 @@ WHERE runs.as_of BETWEEN %(first)s AND %(last)s ORDER BY runs.as_of
 
 
 UNPAID = """
-SELECT native_id, number, issue_date FROM canonical.invoices AS invoice
+SELECT native_id, invoice.number, issue_date FROM canonical.invoices AS invoice
 JOIN delivery.invoices AS known ON known.invoice_id = native_id AND known.status = 'posted' AND known.credited_minor = 0
 WHERE superseded_in IS NULL AND issue_date <= %(until)s
     AND NOT EXISTS (
-        SELECT FROM canonical.payments WHERE payments.invoice_id = native_id OR strpos(reference, number) > 0
+        SELECT FROM canonical.payments WHERE payments.invoice_id = native_id OR strpos(reference, invoice.number) > 0
     )
 ORDER BY issue_date DESC, native_id LIMIT 1
 """
