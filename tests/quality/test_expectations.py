@@ -221,11 +221,17 @@ def test_who_comes_while_somebody_judges_the_day_judges_nothing(books: Books) ->
 
 
 def test_no_transaction_is_open_while_others_are_asked_and_a_day_reconciled_anew_is_judged_anew(
-    books: Books,
+    books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from include.flows.check_quality import check_quality  # noqa: PLC0415
+    from include.flows import check_quality as flow  # noqa: PLC0415
+    from include.validation.checkpoint import Validated  # noqa: PLC0415
 
     open_meanwhile: list[int] = []
+    nothing: Any = None
+    monkeypatch.setattr(
+        flow, "validate", lambda *_: Validated([], nothing)
+    )  # seconds, and about something else
+    monkeypatch.setattr(flow, "pages", lambda _: {})
 
     class Slow:
         def invoices(self, *, since: date) -> list[HeldInvoice]:
@@ -240,7 +246,7 @@ def test_no_transaction_is_open_while_others_are_asked_and_a_day_reconciled_anew
             return OUT_OF_STEP
 
     with pytest.raises(Retryable, match="reconciled anew"):
-        check_quality(PostgresStore(books.url), books.url, as_of=AS_OF, policy=POLICY, mirror=Slow())
+        flow.check_quality(PostgresStore(books.url), books.url, as_of=AS_OF, policy=POLICY, mirror=Slow())
     assert open_meanwhile == [0]
 
 
