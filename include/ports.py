@@ -350,3 +350,13 @@ class Store(Protocol):
 
     def transaction(self) -> AbstractContextManager[Transaction]:
         """All or nothing. Raises Retryable when the database is away or rolled us back."""
+
+
+class LockingStore(Store, Protocol):
+    """A store that can keep others out while nothing of it is open: what asks other systems takes minutes."""
+
+    def alone(self, name: str) -> AbstractContextManager[bool]:
+        """Whether nobody else is inside of the same name, until the end, or until who is inside dies.
+
+        Holds a connection and no transaction. Raises Retryable when the database is away.
+        """

@@ -24,14 +24,18 @@ log = logging.getLogger(__name__)
 
 
 def watch() -> dict[str, Any]:
-    """Look at what is true now, tell who must hear of it, and leave a sign of life outside; what became of it."""
-    from include.flows.raise_alerts import raise_alerts
-    from include.flows.tell_alerts import tell_alerts
+    """Look at what is true now, leave a sign of life outside, and tell who must hear of it; what became of it.
 
-    store, policy = wiring.store(), wiring.policy()
+    The sign comes before the telling: a channel that is slow is no watch that is dead. Where no channel works none is
+    left, so that those outside look.
+    """
+    from include.flows.raise_alerts import raise_alerts
+    from include.flows.tell_alerts import deaf, tell_alerts
+
+    store, policy, channels = wiring.store(), wiring.policy(), list(heralds())
     done: dict[str, Any] = {"alerts": dict(raise_alerts(store, policy))}
-    done["told"] = tell_alerts(store, heralds(), policy, words())
-    done["ping"] = ping()
+    done["ping"] = "not told: no channel works" if deaf(store, channels, policy) else ping()
+    done["told"] = tell_alerts(store, channels, policy, words())
     return done
 
 
@@ -49,7 +53,7 @@ DAY_DUE = DeadlineAlert(
 def heralds() -> Iterator[Herald]:
     """Who tells: a webhook where connection `alerts_slack` has one, mail to whom variable `alert_recipients` names.
 
-    Each is looked up when it is its turn: one that cannot be made fails like one that cannot be reached.
+    One that cannot be made fails like one that cannot be reached.
     """
     from include.flows.tell_alerts import Mute
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from include.domain.entities import ENTITIES
 from include.flows.measure_quality import end_of, measure
 from include.policy import Policy
-from include.ports import Fatal, HeldInvoice, Mirror, Retryable, Row, Store, Transaction
+from include.ports import Fatal, HeldInvoice, LockingStore, Mirror, Retryable, Row, Store, Transaction
 from include.validation.checkpoint import Judged, Snapshot, validate
 from include.validation.pages import pages
 from include.validation.suites import Day, not_held, not_read, suites
@@ -46,7 +46,7 @@ class Checked:
 
 
 def check_quality(
-    store: Store,
+    store: LockingStore,
     database_url: str,
     *,
     as_of: date,
@@ -56,19 +56,19 @@ def check_quality(
 ) -> Checked:
     """Judge the newest run of a day, once, and again while its verdicts keep it from being published.
 
-    `database_url` is the store's. `mirror` holds invoices that must be the ERP's; it is asked now, so that a day that
-    was long over when it was first run is held against what the mirror holds today. `read` is what is read of which
-    system, and promised to be complete, but for what was connected after the day was told; whatever was ever proven
-    when not given. A broken expectation raises nothing: `publish_run` refuses the day where policy says so; a mirror
-    that refuses us or is away is not asked.
+    `database_url` is the store's. `mirror` holds invoices that must be the ERP's; it is asked now, and not where the
+    run is of what was known long ago. `read` is what is read of which system, and promised to be complete, but for what
+    was connected after the day was told; whatever was ever proven when not given. A broken expectation raises nothing:
+    `publish_run` refuses the day where policy says so; a mirror that refuses us or is away is not asked.
 
-    Raises Fatal when the day was not reconciled or an expectation cannot be evaluated, Retryable when Postgres is
-    away.
+    No transaction is open while others are asked. Raises Fatal when the day was not reconciled or an expectation cannot
+    be evaluated, Retryable when Postgres is away, somebody else judges the day, or it was reconciled anew meanwhile.
     """
-    with store.transaction() as guard:
-        # Held until everything is kept: whoever else checks this run waits, and finds it checked.
-        guard.run("lock_quality", run_id=_run_of(guard, as_of)["run_id"])
-        run = _run_of(guard, as_of)
+    with store.alone(f"tieout quality {as_of}") as mine:
+        if not mine:
+            raise Retryable(f"somebody else is judging the data of {as_of}; it will be found judged")
+        with store.transaction() as tx:
+            run = _run_of(tx, as_of)
         if run["judged"]:
             return Checked(run["run_id"], known=True)
         return _check(store, database_url, run, _Asked(as_of, policy, mirror, read))
@@ -84,37 +84,84 @@ class _Asked:
     read: Collection[tuple[str, str]] | None
 
 
+@dataclass(frozen=True)
+class _Measured:
+    """Of how many parts of each measure anything could be told, what was not asked and why, and the systems read."""
+
+    judged: Mapping[str, int]
+    unasked: Sequence[str]
+    systems: frozenset[str]
+
+
 def _check(store: Store, database_url: str, run: Row, asked: _Asked) -> Checked:
-    started, policy, run_id = monotonic(), asked.policy, run["run_id"]
-    mirrored, unasked = _mirrored(asked.mirror, since=_mirrored_since(asked.as_of, policy))
-    with store.transaction() as tx:
-        read, later = _read(tx, run, asked)
-        measure(tx, run, as_of=asked.as_of, policy=policy, mirrored=mirrored, read=read)
-        judged = {row["measure"]: row["judged"] for row in tx.rows("measures_judged", run_id=run_id)}
+    started = monotonic()
+    measured = _measure(store, run, asked)
     measuring_s = monotonic() - started
-    day = Day(asked.as_of, _held(run["held"]), policy.calendars.own, frozenset(system for system, _ in read))
-    snapshot = Snapshot(run_id, asked.as_of, run["batch_through"], run["rules_sha256"])
+    policy, day = (
+        asked.policy,
+        Day(asked.as_of, _held(run["held"]), asked.policy.calendars.own, measured.systems),
+    )
+    snapshot = Snapshot(run["run_id"], asked.as_of, run["batch_through"], run["rules_sha256"])
     validated = validate(database_url, snapshot, suites(policy.quality, policy.freshness, day))
     checked_at = monotonic()
     files = pages(validated.context)
-    checking_s, rendering_s = checked_at - started, monotonic() - checked_at
+    found = _Found(
+        validated.judged,
+        files,
+        not_held(day) + not_read(policy.freshness, day) + list(measured.unasked),
+        checking_s=checked_at - started,
+        rendering_s=monotonic() - checked_at,
+    )
+    verdicts = _keep(store, run, asked, measured, found)
+    return Checked(run["run_id"], verdicts, found.checking_s, found.rendering_s, measuring_s)
+
+
+def _measure(store: Store, run: Row, asked: _Asked) -> _Measured:
+    mirrored, unasked = _mirrored(asked, outdated=run["outdated"])
     with store.transaction() as tx:
+        read, later = _read(tx, run, asked)
+        measure(tx, run, as_of=asked.as_of, policy=asked.policy, mirrored=mirrored, read=read)
+        judged = {row["measure"]: row["judged"] for row in tx.rows("measures_judged", run_id=run["run_id"])}
+    return _Measured(judged, later + unasked, frozenset(system for system, _ in read))
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What came of every expectation, the pages that show it, what was not asked, and what it took."""
+
+    judged: Sequence[Judged]
+    pages: Mapping[str, bytes]
+    not_asked: list[str]
+    checking_s: float
+    rendering_s: float
+
+
+def _keep(store: Store, run: Row, asked: _Asked, measured: _Measured, found: _Found) -> Counter[str]:
+    """Keep the verdicts in place of those of an earlier try; raises Retryable when they are of an older run by now."""
+    run_id = run["run_id"]
+    with store.transaction() as tx:
+        if _seen(_run_of(tx, asked.as_of)) != _seen(run):
+            raise Retryable(f"{asked.as_of} was reconciled anew while its data was judged")
         for verdicts_of_before in ("results", "pages", "check"):
             tx.run(f"forget_quality_{verdicts_of_before}", run_id=run_id)
-        rows = list(_rows(tx, run_id, validated.judged, policy, judged))
+        rows = list(_rows(tx, run_id, found.judged, asked.policy, measured.judged))
         tx.copy_in("recon.quality_results", _RESULTS, rows)
-        kept = [(run_id, *page) for page in files.items()]
+        kept = [(run_id, *page) for page in found.pages.items()]
         tx.copy_in("recon.quality_pages", ("run_id", "path", "body"), kept)
         tx.run(
             "keep_quality_check",
             run_id=run_id,
-            checking_s=round(checking_s, 3),
-            rendering_s=round(rendering_s, 3),
-            not_held=not_held(day) + not_read(policy.freshness, day) + later + unasked,
+            checking_s=round(found.checking_s, 3),
+            rendering_s=round(found.rendering_s, 3),
+            not_held=found.not_asked,
         )
-        tx.run("forget_old_pages", days=policy.quality.pages_days)
-    verdicts = Counter(row[_RESULTS.index("verdict")] for row in rows)
-    return Checked(run_id, verdicts, checking_s, rendering_s, measuring_s)
+        tx.run("forget_old_pages", days=asked.policy.quality.pages_days)
+    return Counter(row[_RESULTS.index("verdict")] for row in rows)
+
+
+def _seen(run: Row) -> tuple[Any, ...]:
+    """What the verdicts are of."""
+    return tuple(run[name] for name in ("run_id", "batch_through", "proof_through", "rules_sha256"))
 
 
 def _run_of(tx: Transaction, as_of: date) -> Row:
@@ -147,17 +194,19 @@ def _pairs(rows: Iterable[Row]) -> list[tuple[str, str]]:
     return [(row["system"], row["entity"]) for row in rows]
 
 
-def _mirrored_since(as_of: date, policy: Policy) -> date:
-    agreement = policy.quality.agreement
-    return as_of - timedelta(days=agreement.window_days + agreement.told_ahead_days)
+def _mirrored(asked: _Asked, *, outdated: bool) -> tuple[Sequence[HeldInvoice] | None, list[str]]:
+    """What the mirror holds; None when it could not be asked: if it refuses us or is away we say so and stop no day.
 
-
-def _mirrored(mirror: Mirror | None, *, since: date) -> tuple[Sequence[HeldInvoice] | None, list[str]]:
-    """What the mirror holds; None when it could not be asked: if it refuses us or is away we say so and stop no day."""
-    if mirror is None:
+    Nor where the run is `outdated`: the mirror holds what came since.
+    """
+    if asked.mirror is None:
         return None, ["invoices in Salesforce (nothing says where they are)"]
+    if outdated:
+        return None, ["invoices in Salesforce (of a past day: it holds what it holds by now)"]
+    agreement = asked.policy.quality.agreement
+    since = asked.as_of - timedelta(days=agreement.window_days + agreement.told_ahead_days)
     try:
-        return mirror.invoices(since=since), []
+        return asked.mirror.invoices(since=since), []
     except (Fatal, Retryable) as stopped:
         return None, [f"invoices in Salesforce ({stopped})"]
 

@@ -156,12 +156,14 @@ def learnt_since(tx: Transaction, day: Day, figures: Sequence[RestatedFigure]) -
         return None
     learnt = []
     for entity in ENTITIES.values():
-        names = {"table": f"canonical.{entity.name}"} | ({"day": entity.dated_on} if entity.dated_on else {})
-        params = {"batch": day.run["batch_through"], "passing": _PASSING.get(entity.name, [])}
-        if entity.dated_on:
-            [found] = tx.rows_for("facts_learnt_since", names=names, as_of=day.as_of, **params)
-        else:
-            [found] = tx.rows_for("undated_facts_learnt_since", names=names, **params)
+        [found] = tx.rows_for(
+            "facts_learnt_since",
+            names={"table": f"canonical.{entity.name}"},
+            batch=day.run["batch_through"],
+            as_of=day.as_of,
+            day=entity.dated_on,
+            passing=_PASSING.get(entity.name, []),
+        )
         if found["rows"]:
             learnt.append((entity.name, found["rows"]))
     return Restatement(learnt=learnt, items=items, figures=figures)

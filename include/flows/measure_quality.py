@@ -5,6 +5,7 @@ from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
 from include.domain.business_days import Calendar
+from include.domain.entities import ENTITIES
 from include.flows.snapshot import see_run
 from include.policy import Policy
 from include.ports import HeldInvoice, Row, Transaction
@@ -30,7 +31,7 @@ def measure(
     see_run(tx, {**run, "as_of": as_of}, rulings=0)
     tx.run("forget_measures", run_id=run_id)
     _measure_freshness(tx, run, as_of=as_of, policy=policy, read=read)
-    tx.run("measure_held", run_id=run_id, opening_run_id=run["opening_run_id"])
+    _measure_held(tx, run)
     tx.run("measure_read", run_id=run_id)
     _measure_drift(tx, run_id, as_of=as_of, policy=policy)
     _measure_agreement(tx, run_id, as_of=as_of, policy=policy, mirrored=mirrored)
@@ -50,6 +51,22 @@ def _measure_freshness(
         read_systems=[system for system, _ in read],
         read_entities=[entity for _, entity in read],
     )
+
+
+def _measure_held(tx: Transaction, run: Row) -> None:
+    """What of the day before is gone, entity by entity; nothing on a first day."""
+    if run["opening_run_id"] is None:
+        return
+    for entity in ENTITIES.values():
+        tx.run_for(
+            "measure_held",
+            names={"table": f"canonical.{entity.name}"},
+            run_id=run["run_id"],
+            opening_run_id=run["opening_run_id"],
+            batch=run["batch_through"],
+            side=entity.side,
+            day=entity.dated_on,
+        )
 
 
 def end_of(as_of: date, policy: Policy) -> datetime:

@@ -1,7 +1,8 @@
 """Tells finance how a day tied out: renders the report of its published run, keeps it, and mails it to each once.
 
 A day that is told after the fact (a backfill) says what the day knew; where later facts differ it is kept as restated
-besides, with what was learnt since. Whether such a report is mailed is policy.
+besides, with what was learnt since. Whether such a report is mailed is policy (`mail_past_days`): then as `restated`
+where anything of the day is otherwise by now, also to who has its `daily` report, and else as `daily`; each once.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from include.flows.report_files import Files
 from include.flows.restate_day import restated_figures
 from include.flows.send_mailings import Mails, keep_mailings, send_mailings
 from include.policy import Policy
-from include.ports import Postman, Rejected, Report, Store, Transaction
+from include.ports import LockingStore, Postman, Rejected, Report, Store, Transaction
 from include.report import Restatement
 from include.report.render import render_report
 
@@ -30,7 +31,7 @@ class Reported:
 
 
 def report_day(
-    store: Store,
+    store: LockingStore,
     postman: Postman,
     *,
     as_of: date,
@@ -53,7 +54,7 @@ def report_day(
         restatement = learnt_since(tx, day, figures) if past else None
         reports = _Reports(tx, day, restatement)
         mails = Mails(day.run_id, "restated" if restatement else "daily")
-        _keep(tx, day, reports)
+        _keep(tx, day, reports, past=past)
         if mailed:
             keep_mailings(tx, mails, recipients, reports.of)
     if not mailed:
@@ -102,13 +103,15 @@ class _Reports:
         return render_report(facts_of(self._tx, self._day, scope=Scope()))
 
 
-def _keep(tx: Transaction, day: Day, reports: _Reports) -> None:
-    """Store the day's report once, and anew what was learnt since."""
+def _keep(tx: Transaction, day: Day, reports: _Reports, *, past: bool) -> None:
+    """Store the day's report once, and anew what was learnt since; what is as it was again is restated no longer."""
     if not tx.rows("report_is_kept", run_id=day.run_id):
         tx.run("keep_report", **stored(day, reports.as_known_then()))
     if reports.restated:
         told = stored(day, reports.of(Scope(), HOME_LOCALE))
         tx.run("keep_edition", edition="restated", since=None, until=None, **told)
+    elif past:
+        tx.run("forget_restated", run_id=day.run_id)
 
 
 def stored(day: Day, report: Report) -> dict[str, object]:

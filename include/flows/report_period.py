@@ -17,7 +17,7 @@ from include.flows.report_day import stored
 from include.flows.report_files import Files
 from include.flows.send_mailings import Mails, keep_mailings, send_mailings
 from include.policy import Policy
-from include.ports import Postman, Rejected, Report, Retryable, Store
+from include.ports import LockingStore, Postman, Rejected, Report, Retryable, Store
 from include.report.render_period import render_period
 
 
@@ -39,7 +39,7 @@ class _Kept:
 
 
 def report_periods(
-    store: Store,
+    store: LockingStore,
     postman: Postman,
     *,
     as_of: date,

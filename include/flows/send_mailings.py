@@ -9,6 +9,7 @@ from uuid import UUID
 from include.domain.recipients import Recipient, Scope
 from include.ports import (
     Fatal,
+    LockingStore,
     Postman,
     Rejected,
     Report,
@@ -79,15 +80,32 @@ def keep_mailings(
 
 
 def send_mailings(
-    store: Store, postman: Postman, mails: Mails, *, recipients: Sequence[Recipient], attach: Attach
+    store: LockingStore,
+    postman: Postman,
+    mails: Mails,
+    *,
+    recipients: Sequence[Recipient],
+    attach: Attach,
 ) -> list[str]:
     """Send what was kept for these recipients and is not sent yet; the addresses that got theirs now.
 
-    Everybody is tried before anything is raised: Retryable when somebody's mail must be tried again, also when its fate
-    is unknown for the first time (it goes out once more under its Message-ID, which mail readers fold), Rejected when
-    the server will not take somebody's, or nobody knows a second time whether it came. Fatal at once when it takes
-    nobody's.
+    One sender at a time sends an edition of a run, and holds no transaction while the server is spoken to. Everybody is
+    tried before anything is raised: Retryable when somebody's mail must be tried again, also when its fate is unknown
+    for the first time (it goes out once more under its Message-ID, which mail readers fold), or when another sender is
+    at it; Rejected when the server will not take somebody's, or nobody knows a second time whether it came. Fatal at
+    once when it takes nobody's.
     """
+    with store.alone(f"tieout mails {mails.run_id} {mails.edition}") as mine:
+        if not mine:
+            raise Retryable(
+                f"somebody else is sending the {mails.edition} mails of this run; whoever gets none then is tried"
+            )
+        return _send_all(store, postman, mails, recipients, attach)
+
+
+def _send_all(
+    store: Store, postman: Postman, mails: Mails, recipients: Sequence[Recipient], attach: Attach
+) -> list[str]:
     with store.transaction() as tx:
         addressed = [one.mailbox for one in recipients]
         waiting = tx.rows("mailings_to_send", recipients=addressed, **mails.params)
@@ -97,7 +115,7 @@ def send_mailings(
     for row in waiting:
         if away == AWAY_AFTER:
             break
-        stop = _send_one(store, postman, mails, row["recipient"], attach) if row["lost"] < LOST_MAX else _ASK
+        stop = _ASK if row["lost"] >= LOST_MAX else _send_one(store, postman, mails, row, attach)
         away = away + 1 if isinstance(stop, Retryable | Uncertain) else 0
         if stop is None:
             sent.append(row["recipient"])
@@ -114,37 +132,38 @@ _ASK = Rejected(
 )
 
 
-def _send_one(store: Store, postman: Postman, mails: Mails, mailbox: str, attach: Attach) -> Stop | None:
-    """Try one mail, and record what came of it; None when it is sent, now or by somebody else meanwhile.
+def _send_one(store: Store, postman: Postman, mails: Mails, waits: Row, attach: Attach) -> Stop | None:
+    """Try one mail, and record what came of it; None when it is sent.
 
     It is made before it counts as tried: a database that goes away meanwhile has lost nothing.
     """
-    made: Report | Rejected
+    mailbox = waits["recipient"]
+    made: tuple[Report, str] | Rejected
     try:
         with store.transaction() as tx:
-            [kept] = tx.rows("claim_mailing", recipient=mailbox, **mails.params)
-            made = _report(tx, kept, _Mail(mails, mailbox, attach))
+            [kept] = tx.rows("mailing_to_send", recipient=mailbox, **mails.params)
+            made = _report(tx, kept, _Mail(mails, mailbox, attach)), kept["address"]
     except Stop as stopped:
         return stopped
     except Exception as error:  # noqa: BLE001 - whatever it is, it keeps nobody else's mail from being made
         made = _unmade(error)
     with store.transaction() as tx:
-        if not tx.run("begin_mailing", recipient=mailbox, **mails.params):
-            return None
+        if not tx.run("begin_mailing", recipient=mailbox, seen=waits["attempts"], **mails.params):
+            return _BEGUN
+    stop = made if isinstance(made, Rejected) else _handed_over(postman, *made)
     with store.transaction() as tx:
-        [kept] = tx.rows("claim_mailing", recipient=mailbox, **mails.params)
-        if kept["state"] == "sent":
-            return None
-        stop = made if isinstance(made, Rejected) else _handed_over(postman, made, kept["address"])
-        _record(tx, mails, mailbox, kept, stop)
+        _record(tx, mails, mailbox, attempt=waits["attempts"] + 1, stop=stop)
     return stop
 
 
-def _record(tx: Transaction, mails: Mails, mailbox: str, kept: Row, stop: Stop | None) -> None:
+_BEGUN = Retryable("mail: somebody else began to send it meanwhile")
+
+
+def _record(tx: Transaction, mails: Mails, mailbox: str, *, attempt: int, stop: Stop | None) -> None:
     state, outcome = next((end for kind, end in _ENDS.items() if isinstance(stop, kind)), ("sent", "sent"))
-    end = {"recipient": mailbox, "detail": str(stop or ""), **mails.params}
+    end = {"recipient": mailbox, "detail": str(stop or ""), "attempt": attempt, **mails.params}
     tx.run("end_mailing", state=state, **end)
-    tx.run("record_mail_attempt", attempt=kept["attempts"], outcome=outcome, **end)
+    tx.run("record_mail_attempt", outcome=outcome, **end)
 
 
 def _unmade(error: Exception) -> Rejected:

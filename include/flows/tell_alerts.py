@@ -72,6 +72,14 @@ def tell_alerts(
     return {herald.channel: _tell(store, herald, policy, words, now) for herald in heralds}
 
 
+def deaf(store: Store, heralds: Iterable[Herald], policy: Policy) -> bool:
+    """Whether there are channels, and none of them has worked for as many tries as policy allows."""
+    with store.transaction() as tx:
+        rows = tx.rows("failing_channels", channel_failures=policy.alerts.limits.channel_failures)
+    channels = {herald.channel for herald in heralds}
+    return bool(channels) and channels <= {row["channel"] for row in rows}
+
+
 def _tell(store: Store, herald: Herald, policy: Policy, words: Words, now: datetime | None) -> str:
     """What some are still owed first, so that nobody hears the end before the beginning; then what is new."""
 

@@ -44,9 +44,10 @@ class Resolved:
 
 @dataclass(frozen=True, kw_only=True)
 class Received:
-    """Payments of the period in one currency, and those of them that were applied without a person.
+    """Payments of the period in one currency, and those of them of which the rules applied every cent.
 
-    Their worth is in SGD minor units, None where no rate is known.
+    `applied_minor` is what they applied of all, also of those of which something is left to a person. Their worth is in
+    SGD minor units, None where no rate is known.
     """
 
     currency: str

@@ -10,6 +10,9 @@ from include.report.figures import Figures
 
 View = dict[str, Any]
 
+BY_HAND = "manual"
+"""The rule under which stands what people matched."""
+
 
 def applied(facts: ReportFacts) -> int:
     """Payments that were applied."""
@@ -37,7 +40,7 @@ def sureness(facts: ReportFacts, shown: Figures) -> list[View]:
 
 
 def coverage(facts: ReportFacts, shown: Figures) -> list[View]:
-    """By currency: the share of payments that were applied, by count and by value."""
+    """By currency: the share that the rules applied, by count and by value, of all payments applied or held."""
     currencies = sorted(
         {one.currency for one in facts.applied}
         | {one.currency for one in facts.breaks if one.holds_payment and one.currency}
@@ -46,15 +49,17 @@ def coverage(facts: ReportFacts, shown: Figures) -> list[View]:
 
 
 def _coverage_of(facts: ReportFacts, currency: str, shown: Figures) -> View:
-    ours = [one for one in facts.applied if one.currency == currency]
+    decided = [one for one in facts.applied if one.currency == currency]
+    ours = [one for one in decided if one.rule != BY_HAND]
     waiting = [one for one in facts.breaks if one.holds_payment and one.currency == currency]
-    done, left = sum(one.payments for one in ours), sum(one.breaks for one in waiting)
-    done_minor = sum(one.amount_minor for one in ours)
     left_minor = sum(abs(one.amount_minor or 0) for one in waiting)
+    done_minor = sum(one.amount_minor for one in ours)
+    whole = sum(one.payments for one in decided) + sum(one.breaks for one in waiting)
+    whole_minor = sum(one.amount_minor for one in decided) + left_minor
     return {
         "currency": currency,
-        "by_count": shown.percent(done, done + left),
-        "by_value": shown.percent(done_minor, done_minor + left_minor) if done_minor + left_minor > 0 else "",
+        "by_count": shown.percent(sum(one.payments for one in ours), whole),
+        "by_value": shown.percent(done_minor, whole_minor) if whole_minor > 0 else "",
         "applied": shown.amount(done_minor, currency),
         "held": shown.amount(left_minor, currency),
     }

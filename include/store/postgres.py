@@ -1,7 +1,7 @@
 """Runs the named queries on Postgres; turns its failures into what to do next."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
 from typing import Any
 
@@ -34,6 +34,14 @@ _OPTIONS: Mapping[str, Any] = {
     "row_factory": dict_row,
     "options": "-c timezone=UTC -c plan_cache_mode=force_custom_plan",
 }
+
+
+_IDLE: Mapping[str, Any] = {
+    **_OPTIONS,
+    "options": f"{_OPTIONS['options']} -c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10",
+    "keepalives_idle": 30,
+}
+"""For a connection that waits while others work: that its machine died is noticed within a minute."""
 
 
 class PostgresStore:
@@ -75,6 +83,19 @@ class PostgresStore:
         """
         with _named_by_what_to_do(), self._connect() as connection:
             yield PostgresTransaction(connection)
+
+    @contextmanager
+    def alone(self, name: str) -> Iterator[bool]:
+        """Whether nobody else is inside of the same name, until the end, or until who is inside dies.
+
+        A connection of its own holds it, outside of any transaction. Raises what `transaction` does.
+        """
+        with _named_by_what_to_do():
+            connection = psycopg.connect(self._url, autocommit=True, **_IDLE)
+        with closing(connection):
+            with _named_by_what_to_do():
+                [row] = PostgresTransaction(connection).rows("stand_alone", what=name)
+            yield bool(row["alone"])
 
 
 @contextmanager

@@ -240,6 +240,9 @@ SELECT source AS about, glanced_since AS since, glanced_count AS count, 'fast_la
 WHERE kept_at IS NOT NULL AND glanced_count >= %(webhook_events)s
     AND glanced_since <= %(now)s - make_interval(mins => %(webhook_minutes)s);
 
+-- name: failing_channels
+SELECT channel FROM ops.alert_channels WHERE failures >= %(channel_failures)s;
+
 -- name: fact_channel_failing
 -- One that is still tried: a channel that was taken away fails nobody.
 SELECT channel AS about, failing_since AS since, failures AS count, 'watch' AS dag_id FROM ops.alert_channels

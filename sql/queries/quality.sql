@@ -12,12 +12,16 @@ SELECT not_held FROM recon.quality_checks WHERE run_id = %(run_id)s;
 
 -- name: run_to_check
 -- The newest run of a day, what it saw, and how much of every side it holds. `judged`: for good; what keeps a day from being
--- published is looked at again, since a source may have been mended.
+-- published is looked at again, since a source may have been mended. `outdated`: something came hours ago that it does not
+-- see, so that what a system holds by now says nothing of it.
 WITH newest AS (
     SELECT run_id, batch_through, proof_through, rules_sha256, opening_run_id, published_at
     FROM recon.runs WHERE as_of = %(as_of)s ORDER BY computed_at DESC LIMIT 1
 )
 SELECT newest.*,
+    EXISTS (
+        SELECT FROM ops.batches WHERE batch > batch_through AND recorded_at < ops.clock() - interval '6 hours'
+    ) AS outdated,
     checked_at IS NOT NULL AND (published_at IS NOT NULL OR NOT EXISTS (
         SELECT FROM recon.quality_results AS found WHERE found.run_id = newest.run_id AND verdict = 'fail'
     )) AS judged,
@@ -28,10 +32,6 @@ SELECT newest.*,
         ) AS held
     ) AS held
 FROM newest LEFT JOIN recon.quality_checks USING (run_id);
-
--- name: lock_quality
--- Of two who check a run at once, the second waits until the first is done, and finds it checked.
-SELECT pg_advisory_xact_lock(hashtextextended('tieout quality ' || %(run_id)s::text, 0));
 
 -- name: forget_quality_results
 DELETE FROM recon.quality_results WHERE run_id = %(run_id)s;
@@ -83,16 +83,27 @@ WHERE proof_id > %(proof_through)s AND (
 ORDER BY read.system, read.entity;
 
 -- name: measure_held
--- The share of the rows held the day before, in percent, that are no longer there.
-WITH rows_of AS (
-    SELECT run_id, side, sum(loaded_count) AS rows FROM recon.control_totals
-    WHERE run_id IN (%(run_id)s, %(opening_run_id)s) GROUP BY run_id, side
+-- Of the rows of an entity that the day before held, how many are held no longer, in percent: those of which no version is
+-- known now. What came besides makes up for none of them.
+WITH gone AS (
+    SELECT count(DISTINCT was.native_id) AS rows
+    FROM {table} AS was
+    JOIN recon.runs AS opening ON opening.run_id = %(opening_run_id)s
+    WHERE was.recorded_in <= opening.batch_through
+        AND was.superseded_in > opening.batch_through AND was.superseded_in <= %(batch)s
+        AND (%(day)s::text IS NULL OR (to_jsonb(was) ->> %(day)s)::date <= opening.as_of)
+        AND NOT EXISTS (
+            SELECT FROM {table} AS living
+            WHERE living.native_id = was.native_id AND living.recorded_in <= %(batch)s
+                AND (living.superseded_in IS NULL OR living.superseded_in > %(batch)s)
+        )
+), before AS (
+    SELECT sum(loaded_count) AS rows FROM recon.control_totals
+    WHERE run_id = %(opening_run_id)s AND side = %(side)s
 )
 INSERT INTO recon.quality_measures
-SELECT %(run_id)s, 'held', side, coalesce(here.rows, 0), before.rows,
-    100 * greatest(0, before.rows - coalesce(here.rows, 0)) / before.rows
-FROM (SELECT side, rows FROM rows_of WHERE run_id = %(opening_run_id)s AND rows > 0) AS before
-LEFT JOIN (SELECT side, rows FROM rows_of WHERE run_id = %(run_id)s) AS here USING (side);
+SELECT %(run_id)s, 'held', %(side)s, before.rows - gone.rows, before.rows, 100 * gone.rows / before.rows
+FROM before CROSS JOIN gone WHERE before.rows > 0;
 
 -- name: measure_read
 -- The share of an entity's rows, in percent, that nobody could read.
@@ -313,18 +324,20 @@ WITH settling AS (
         AND arrival_date > %(as_of)s::date - %(window_days)s::int AND arrival_date <= %(arrived_by)s
         AND EXISTS (SELECT FROM seen.bank_lines)
     GROUP BY currency, arrival_date
-), payers AS (
-    SELECT recon.text_key(payer_text) AS payer_key
-    FROM seen.bank_lines JOIN settling ON line_id = native_id
-    WHERE payer_text IS NOT NULL
-    GROUP BY 1
-    EXCEPT
-    SELECT recon.text_key(payer_text)
+), texts AS MATERIALIZED (  -- a text is read once, however often a bank says it
+    SELECT payer_text, bool_or(side_a_type = 'payout') AS of_payouts, bool_or(side_a_type <> 'payout') AS of_others
     FROM seen.bank_lines
     JOIN recon.matches ON run_id = %(run_id)s AND recon = 'R4' AND state = 'posted' AND side_b_id = native_id
-    WHERE side_a_type <> 'payout' AND payer_text IS NOT NULL
-), unsettled AS (
-    SELECT native_id, currency, value_date, amount_minor, recon.text_key(reference) AS reference_key,
+    WHERE payer_text IS NOT NULL
+    GROUP BY payer_text
+), payers AS MATERIALIZED (
+    SELECT recon.text_key(payer_text) AS payer_key FROM texts
+    GROUP BY 1 HAVING bool_or(of_payouts) AND NOT bool_or(of_others) AND recon.text_key(payer_text) <> ''
+), named AS MATERIALIZED (
+    SELECT recon.text_key(native_id) AS payout_key FROM seen.payouts
+    WHERE arrival_date > %(as_of)s::date - 2 * %(window_days)s::int AND length(recon.text_key(native_id)) >= 6
+), unsettled AS MATERIALIZED (
+    SELECT currency, value_date, amount_minor, recon.text_key(reference) AS reference_key,
         recon.text_key(payer_text) AS payer_key
     FROM seen.bank_lines
     WHERE value_date > %(as_of)s::date - %(window_days)s::int AND value_date <= %(as_of)s AND amount_minor > 0
@@ -335,13 +348,8 @@ WITH settling AS (
 ), strangers AS (
     SELECT currency, value_date || ', like a payout and none' AS day, 0, 0, count(*), sum(amount_minor)
     FROM unsettled
-    WHERE payer_key IN (SELECT payer_key FROM payers WHERE payer_key <> '')
-        OR EXISTS (
-            SELECT FROM seen.payouts
-            WHERE length(recon.text_key(payouts.native_id)) >= 6
-                AND strpos(reference_key, recon.text_key(payouts.native_id)) > 0
-                AND arrival_date > %(as_of)s::date - 2 * %(window_days)s::int
-        )
+    WHERE payer_key IN (SELECT payer_key FROM payers)
+        OR EXISTS (SELECT FROM named WHERE strpos(reference_key, payout_key) > 0)
     GROUP BY currency, value_date
 ), both_sides AS (
     SELECT * FROM days UNION ALL SELECT * FROM strangers
@@ -360,7 +368,7 @@ CREATE TEMP TABLE mirrored (invoice_id text COLLATE "C", currency text, gross nu
 -- Invoices by currency and day of issue, in major units: those Salesforce holds, against the ERP's that should be there:
 -- whatever we ever meant to tell it, what belongs to a deal it won, and what it holds. What the ERP does not have, of no
 -- day, stands under its own heading, an invoice that it had and has no more among it; what it has of other days is left
--- out.
+-- out, and so is what it has by now, though the run does not see it yet.
 WITH ours AS (
     SELECT native_id, invoices.currency::text, issue_date, order_id, gross_minor / minor_per_major AS gross,
         coalesce(state, 'OPEN') NOT IN ('DRAFT', 'VOID') AS issued
@@ -383,7 +391,7 @@ WITH ours AS (
     WHERE ours.native_id IS NOT NULL
         OR NOT EXISTS (
             SELECT FROM canonical.invoices AS known
-            WHERE known.native_id = invoice_id AND recorded_in <= (SELECT current_setting('tieout.batch')::bigint)
+            WHERE known.native_id = invoice_id
                 AND (superseded_in IS NULL OR superseded_in > (SELECT current_setting('tieout.batch')::bigint))
         )
 ), days AS (

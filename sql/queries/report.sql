@@ -60,16 +60,23 @@ WHERE (%(currencies)s::text[] IS NULL OR currency = ANY (%(currencies)s))
 DROP TABLE IF EXISTS pg_temp.scope_customers, pg_temp.scope_breaks;
 
 -- name: report_applied
--- A payment may settle several invoices; it is counted once.
-SELECT rule, coalesce(paid_currency, currency) AS currency, count(DISTINCT side_a_id) AS payments,
-    sum(coalesce(paid_minor, amount_minor))::bigint AS amount_minor
-FROM recon.matches
-WHERE run_id = %(run_id)s AND recon = 'R3' AND state = 'posted'
-    AND (%(currencies)s::text[] IS NULL OR coalesce(paid_currency, currency) = ANY (%(currencies)s))
-    AND (%(countries)s::text[] IS NULL OR side_b_id IN (
-        SELECT native_id FROM seen.invoices JOIN scope_customers USING (customer_id)
-    ))
-GROUP BY rule, coalesce(paid_currency, currency) ORDER BY rule, 2;
+-- What each rule applied. A payment may settle several invoices, by several rules: it is counted once, where most of it was
+-- applied, and its money where it was.
+SELECT rule, currency, count(*) FILTER (WHERE place = 1) AS payments, sum(minor)::bigint AS amount_minor
+FROM (
+    SELECT rule, coalesce(paid_currency, currency) AS currency, sum(coalesce(paid_minor, amount_minor)) AS minor,
+        row_number() OVER (
+            PARTITION BY side_a_id ORDER BY sum(coalesce(paid_minor, amount_minor)) DESC, rule COLLATE "C"
+        ) AS place
+    FROM recon.matches
+    WHERE run_id = %(run_id)s AND recon = 'R3' AND state = 'posted'
+        AND (%(currencies)s::text[] IS NULL OR coalesce(paid_currency, currency) = ANY (%(currencies)s))
+        AND (%(countries)s::text[] IS NULL OR side_b_id IN (
+            SELECT native_id FROM seen.invoices JOIN scope_customers USING (customer_id)
+        ))
+    GROUP BY side_a_id, rule, coalesce(paid_currency, currency)
+) AS applied
+GROUP BY rule, currency ORDER BY rule, currency;
 
 -- name: report_breaks_by_code
 SELECT code, currency, count(*) AS breaks, sum(amount_minor)::bigint AS amount_minor,
@@ -108,14 +115,22 @@ LIMIT %(limit)s;
 -- name: report_taken_back
 -- Of the payments of the last days that are or were applied by rule, those whose application was taken back: what had
 -- settled an invoice no longer does, or somebody proposed to part it and was approved. What people matched by hand, and
--- parted again, is not the rules'. Each currency, and its worth.
-WITH until AS (
-    SELECT computed_at FROM recon.runs WHERE run_id = %(run_id)s
+-- parted again, is not the rules'. It is told as far as the run knew: by the facts and the rulings it saw, and of what has no
+-- number by when something came that it does not see. Each currency, and its worth; of each payment, what was applied of it.
+WITH told AS (
+    SELECT batch_through, rulings_through, least(computed_at, (
+        SELECT recorded_at FROM ops.batches WHERE batch > batch_through ORDER BY batch LIMIT 1
+    )) AS known_at
+    FROM recon.runs WHERE run_id = %(run_id)s
 ), posted AS (
-    SELECT DISTINCT side_a_id AS payment_id FROM recon.matches
+    SELECT side_a_id AS payment_id, sum(coalesce(paid_minor, amount_minor)) AS minor FROM recon.matches
     WHERE run_id = %(run_id)s AND recon = 'R3' AND state = 'posted' AND side_a_type = 'payment' AND rule <> 'manual'
+    GROUP BY side_a_id
 ), back AS (
-    SELECT item_id AS payment_id FROM recon.restatements JOIN recon.runs USING (run_id)
+    SELECT item_id AS payment_id, now_minor - was_minor AS minor
+    FROM recon.restatements
+    JOIN recon.runs USING (run_id)
+    JOIN told ON runs.batch_through <= told.batch_through AND runs.rulings_through <= told.rulings_through
     WHERE side = 'payment' AND why = 'unmatched' AND runs.state = 'published'
         AND as_of > %(as_of)s::date - %(days)s::int AND as_of <= %(as_of)s
         AND NOT EXISTS (
@@ -123,35 +138,55 @@ WITH until AS (
             WHERE before.run_id = previous_run_id AND before.recon = 'R3' AND before.state = 'posted'
                 AND before.side_a_type = 'payment' AND before.side_a_id = item_id AND before.rule = 'manual'
         )
-    UNION
-    SELECT life.key FROM recon.break_proposals AS proposal
+    UNION ALL
+    SELECT parted.item_id, recon.sum_of(amounts_minor)
+    FROM recon.rulings AS parted
+    JOIN recon.pairings USING (break_id, proposal_no)
+    JOIN told ON parted.ruling_no <= told.rulings_through
+    WHERE parted.kind = 'unmatch' AND parted.item_type = 'payment'
+        AND NOT (coalesce(ended_why, '') IN ('sent back', 'lapsed') AND ended_no <= told.rulings_through)
+        AND NOT EXISTS (
+            SELECT FROM recon.rulings AS by_hand
+            WHERE by_hand.kind = 'manual_match' AND by_hand.item_type = 'payment' AND by_hand.item_id = parted.item_id
+                AND by_hand.ruling_no < parted.ruling_no
+                AND (by_hand.ended_no IS NULL OR by_hand.ended_no > parted.ruling_no)
+        )
+    UNION ALL  -- of the time before partings were rulings
+    SELECT life.key, abs(proposal.amount_minor)
+    FROM recon.break_proposals AS proposal
     JOIN recon.break_lives AS life USING (break_id)
-    WHERE proposal.kind = 'unmatch' AND life.recon = 'R3' AND proposed_at <= (SELECT computed_at FROM until)
+    JOIN told ON proposed_at <= known_at
+    WHERE proposal.kind = 'unmatch' AND life.recon = 'R3'
+        AND NOT EXISTS (
+            SELECT FROM recon.pairings AS pairing
+            WHERE pairing.break_id = proposal.break_id AND pairing.proposal_no = proposal.proposal_no
+        )
         AND proposal.checkers_needed <= (
             SELECT count(*) FROM recon.break_approvals AS approval
             WHERE approval.break_id = proposal.break_id AND approval.proposal_no = proposal.proposal_no
+                AND approved_at <= known_at
         )
-        AND NOT EXISTS (
-            SELECT FROM recon.rulings AS by_hand
-            WHERE by_hand.kind = 'manual_match' AND by_hand.item_type = 'payment' AND by_hand.item_id = life.key
-                AND by_hand.granted_at <= proposed_at AND (ended_at IS NULL OR ended_at > proposed_at)
-        )
+), undone AS (
+    SELECT payment_id, max(minor) AS minor FROM back GROUP BY payment_id
+), told_of AS (
+    SELECT payment.currency, undone.payment_id IS NOT NULL AS undone,
+        least(abs(payment.amount_minor), coalesce(undone.minor, 0)) AS undone_minor,
+        least(abs(payment.amount_minor), coalesce(posted.minor, 0) + coalesce(undone.minor, 0)) AS minor
+    FROM seen.payments AS payment
+    LEFT JOIN posted ON posted.payment_id = payment.native_id
+    LEFT JOIN undone ON undone.payment_id = payment.native_id
+    WHERE payment.paid_on > %(as_of)s::date - %(days)s::int
+        AND (posted.payment_id IS NOT NULL OR undone.payment_id IS NOT NULL)
+        AND (%(currencies)s::text[] IS NULL OR payment.currency = ANY (%(currencies)s))
+        AND (%(countries)s::text[] IS NULL OR payment.customer_id IN (SELECT customer_id FROM scope_customers))
 )
-SELECT payment.currency::text, count(*) AS payments, sum(payment.amount_minor)::bigint AS amount_minor,
-    count(back.payment_id) AS taken_back,
-    coalesce(sum(payment.amount_minor) FILTER (WHERE back.payment_id IS NOT NULL), 0)::bigint AS taken_back_minor,
-    round(sum(payment.amount_minor) * min(worth))::bigint AS worth_minor,
-    round(coalesce(sum(payment.amount_minor) FILTER (WHERE back.payment_id IS NOT NULL), 0) * min(worth))::bigint
-        AS taken_back_worth_minor
-FROM seen.payments AS payment
-LEFT JOIN posted ON posted.payment_id = payment.native_id
-LEFT JOIN back ON back.payment_id = payment.native_id
-LEFT JOIN unnest(%(rated)s::text[], %(worths)s::numeric[]) AS rate (currency, worth) ON rate.currency = payment.currency
-WHERE payment.paid_on > %(as_of)s::date - %(days)s::int
-    AND (posted.payment_id IS NOT NULL OR back.payment_id IS NOT NULL)
-    AND (%(currencies)s::text[] IS NULL OR payment.currency = ANY (%(currencies)s))
-    AND (%(countries)s::text[] IS NULL OR payment.customer_id IN (SELECT customer_id FROM scope_customers))
-GROUP BY payment.currency ORDER BY payment.currency;
+SELECT told_of.currency::text, count(*) AS payments, sum(minor)::bigint AS amount_minor,
+    count(*) FILTER (WHERE undone) AS taken_back, sum(undone_minor)::bigint AS taken_back_minor,
+    round(sum(minor) * min(worth))::bigint AS worth_minor,
+    round(sum(undone_minor) * min(worth))::bigint AS taken_back_worth_minor
+FROM told_of
+LEFT JOIN unnest(%(rated)s::text[], %(worths)s::numeric[]) AS rate (currency, worth) ON rate.currency = told_of.currency
+GROUP BY told_of.currency ORDER BY told_of.currency;
 
 -- name: report_ambiguous
 -- How many invoices each payment held as ambiguous could be for; none when its candidates were settled by others.
@@ -198,11 +233,16 @@ WHERE run_id = %(run_id)s AND (%(currencies)s::text[] IS NULL OR currency = ANY 
 GROUP BY month, currency ORDER BY month, currency;
 
 -- name: facts_learnt_since
--- Facts of the day or before that came, changed or went after the run saw them; `passing` columns are no change.
+-- Facts of the day or before that came, changed or went after the run saw them; `passing` columns are no change. `day` names
+-- the column that says of when a fact is; without one all are.
 WITH now AS (
-    SELECT * FROM {table} WHERE recorded_in > %(batch)s AND superseded_in IS NULL AND {day} <= %(as_of)s
+    SELECT * FROM {table} AS one
+    WHERE recorded_in > %(batch)s AND superseded_in IS NULL
+        AND (%(day)s::text IS NULL OR (to_jsonb(one) ->> %(day)s)::date <= %(as_of)s)
 ), was AS (
-    SELECT * FROM {table} WHERE recorded_in <= %(batch)s AND superseded_in > %(batch)s AND {day} <= %(as_of)s
+    SELECT * FROM {table} AS one
+    WHERE recorded_in <= %(batch)s AND superseded_in > %(batch)s
+        AND (%(day)s::text IS NULL OR (to_jsonb(one) ->> %(day)s)::date <= %(as_of)s)
 )
 SELECT (
     SELECT count(*) FROM now LEFT JOIN was USING (native_id)
@@ -213,26 +253,8 @@ SELECT (
     SELECT count(*) FROM was
     WHERE NOT EXISTS (
         SELECT FROM {table} AS living
-        WHERE living.native_id = was.native_id AND living.superseded_in IS NULL AND living.{day} <= %(as_of)s
-    )
-) AS rows;
-
--- name: undated_facts_learnt_since
--- The same of what has no day of its own.
-WITH now AS (
-    SELECT * FROM {table} WHERE recorded_in > %(batch)s AND superseded_in IS NULL
-), was AS (
-    SELECT * FROM {table} WHERE recorded_in <= %(batch)s AND superseded_in > %(batch)s
-)
-SELECT (
-    SELECT count(*) FROM now LEFT JOIN was USING (native_id)
-    WHERE (to_jsonb(now) - ARRAY['version', 'place', 'row_hash', 'recorded_in', 'superseded_in'] - %(passing)s::text[])
-        IS DISTINCT FROM
-        (to_jsonb(was) - ARRAY['version', 'place', 'row_hash', 'recorded_in', 'superseded_in'] - %(passing)s::text[])
-) + (
-    SELECT count(*) FROM was
-    WHERE NOT EXISTS (
-        SELECT FROM {table} AS living WHERE living.native_id = was.native_id AND living.superseded_in IS NULL
+        WHERE living.native_id = was.native_id AND living.superseded_in IS NULL
+            AND (%(day)s::text IS NULL OR (to_jsonb(living) ->> %(day)s)::date <= %(as_of)s)
     )
 ) AS rows;
 
@@ -332,6 +354,10 @@ ON CONFLICT (run_id, edition) DO UPDATE
 SET subject = excluded.subject, html = excluded.html, plain = excluded.plain, kept_at = excluded.kept_at
 WHERE editions.edition = 'restated';
 
+-- name: forget_restated
+-- The day is as it was told, after all. Who was mailed otherwise keeps that mail.
+DELETE FROM recon.editions WHERE run_id = %(run_id)s AND edition = 'restated';
+
 -- name: editions_of_day
 SELECT edition, subject, html, kept_at FROM recon.editions WHERE as_of = %(as_of)s ORDER BY edition, kept_at DESC;
 
@@ -352,7 +378,7 @@ SELECT recipient, scope, locale, state FROM recon.mailings WHERE run_id = %(run_
 -- name: mailings_to_send
 -- Those with the fewest tries first: a server that is slow with one keeps nobody else waiting for good. `lost`: how often
 -- it was handed over and nobody knows what came of it, or whoever sent it died.
-SELECT recipient, attempts - (
+SELECT recipient, attempts, attempts - (
         SELECT count(*) FROM recon.mail_attempts AS tried
         WHERE tried.run_id = mailings.run_id AND tried.edition = mailings.edition
             AND tried.recipient = mailings.recipient AND outcome <> 'uncertain'
@@ -361,20 +387,22 @@ FROM recon.mailings
 WHERE run_id = %(run_id)s AND edition = %(edition)s AND state <> 'sent' AND recipient = ANY (%(recipients)s)
 ORDER BY attempts, recipient;
 
--- name: begin_mailing
--- Committed before the server is called: who dies in between leaves a trace.
-UPDATE recon.mailings SET state = 'called', attempts = attempts + 1
-WHERE run_id = %(run_id)s AND edition = %(edition)s AND recipient = %(recipient)s AND state <> 'sent';
+-- name: mailing_to_send
+SELECT address, scope, html, subject, plain, kept_at FROM recon.mailings
+WHERE run_id = %(run_id)s AND edition = %(edition)s AND recipient = %(recipient)s;
 
--- name: claim_mailing
--- Whoever else wants to send it waits here until we have, or until our connection ends.
-SELECT address, scope, locale, subject, html, plain, state, attempts, kept_at FROM recon.mailings
-WHERE run_id = %(run_id)s AND edition = %(edition)s AND recipient = %(recipient)s FOR UPDATE;
+-- name: begin_mailing
+-- Committed before the server is called: who dies in between leaves a trace. Of two who saw as many tries, one begins.
+UPDATE recon.mailings SET state = 'called', attempts = attempts + 1
+WHERE run_id = %(run_id)s AND edition = %(edition)s AND recipient = %(recipient)s AND state <> 'sent'
+    AND attempts = %(seen)s;
 
 -- name: end_mailing
+-- Whoever was thought dead, and tried again for, has sent it all the same when it was taken.
 UPDATE recon.mailings SET state = %(state)s, detail = %(detail)s,
     sent_at = CASE WHEN %(state)s = 'sent' THEN ops.clock() END
-WHERE run_id = %(run_id)s AND edition = %(edition)s AND recipient = %(recipient)s;
+WHERE run_id = %(run_id)s AND edition = %(edition)s AND recipient = %(recipient)s AND state <> 'sent'
+    AND (attempts = %(attempt)s OR %(state)s = 'sent');
 
 -- name: record_mail_attempt
 INSERT INTO recon.mail_attempts (run_id, edition, recipient, attempt, outcome, detail)

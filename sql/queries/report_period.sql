@@ -93,24 +93,27 @@ FROM (
 GROUP BY owner ORDER BY count(*) DESC, owner;
 
 -- name: period_payments
--- The payments received in the period, and those that were applied by rule; their worth in the reporting currency where a
--- rate is known. To be run while the run's snapshot is seen.
-SELECT received.currency, count(*) AS received, sum(received.amount_minor)::bigint AS received_minor,
-    count(*) FILTER (WHERE applied.payment_id IS NOT NULL) AS applied,
-    coalesce(sum(received.amount_minor) FILTER (WHERE applied.payment_id IS NOT NULL), 0)::bigint AS applied_minor,
-    round(sum(received.amount_minor) * min(worth))::bigint AS received_worth_minor,
-    round(coalesce(sum(received.amount_minor) FILTER (WHERE applied.payment_id IS NOT NULL), 0) * min(worth))::bigint
-        AS applied_worth_minor
-FROM seen.payments AS received
-LEFT JOIN unnest(%(rated)s::text[], %(worths)s::numeric[]) AS rate (currency, worth) ON rate.currency = received.currency
-LEFT JOIN (
-    SELECT DISTINCT side_a_id AS payment_id FROM recon.matches
+-- The payments received in the period; those of which the rules applied every cent, and what they applied of all of them; the
+-- worth of both in the reporting currency where a rate is known. To be run while the run's snapshot is seen.
+WITH applied AS (
+    SELECT side_a_id AS payment_id, sum(coalesce(paid_minor, amount_minor)) AS minor FROM recon.matches
     WHERE run_id = %(run_id)s AND recon = 'R3' AND state = 'posted' AND side_a_type = 'payment' AND rule <> 'manual'
-) AS applied ON applied.payment_id = received.native_id
-WHERE received.paid_on BETWEEN %(since)s AND %(until)s AND received.amount_minor > 0
-    AND coalesce(received.state, 'SUCCEEDED') IN ('SUCCEEDED', 'UNKNOWN')
-    AND (%(currencies)s::text[] IS NULL OR received.currency = ANY (%(currencies)s))
-    AND (%(countries)s::text[] IS NULL OR received.customer_id IN (SELECT customer_id FROM scope_customers))
+    GROUP BY side_a_id
+), received AS (
+    SELECT payment.currency, amount_minor AS minor, least(amount_minor, coalesce(applied.minor, 0)) AS applied_minor
+    FROM seen.payments AS payment
+    LEFT JOIN applied ON applied.payment_id = payment.native_id
+    WHERE paid_on BETWEEN %(since)s AND %(until)s AND amount_minor > 0
+        AND coalesce(state, 'SUCCEEDED') IN ('SUCCEEDED', 'UNKNOWN')
+        AND (%(currencies)s::text[] IS NULL OR payment.currency = ANY (%(currencies)s))
+        AND (%(countries)s::text[] IS NULL OR customer_id IN (SELECT customer_id FROM scope_customers))
+)
+SELECT received.currency, count(*) AS received, sum(minor)::bigint AS received_minor,
+    count(*) FILTER (WHERE applied_minor = minor) AS applied, sum(applied_minor)::bigint AS applied_minor,
+    round(sum(minor) * min(worth))::bigint AS received_worth_minor,
+    round(sum(applied_minor) * min(worth))::bigint AS applied_worth_minor
+FROM received
+LEFT JOIN unnest(%(rated)s::text[], %(worths)s::numeric[]) AS rate (currency, worth) ON rate.currency = received.currency
 GROUP BY received.currency ORDER BY received.currency;
 
 -- name: period_deals

@@ -1,4 +1,8 @@
-"""`airflow backfill create` itself, as a person types it, over past days of the running platform."""
+"""`airflow backfill create` itself, as a person types it, over past days of the running platform.
+
+Each day must be told as it was known then. An invoice of the middle day is voided in the ERP after that: the day before
+is told as it was, the middle one and the day after are kept as restated besides, with what of them is otherwise.
+"""
 
 import subprocess
 import sys
@@ -7,6 +11,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from include.connectors.tryton.client import TrytonClient
 from include.local import services
 from include.local.demo import BUSINESS_ZONE, PARSE_TIMEOUT_S, TIE_OUT, business_day
 from include.local.home import PROJECT
@@ -15,7 +20,7 @@ from tests.bench.stage import HOME, NotSeen, Stage
 
 DAYS = 3
 GIVE_UP_S = 900.0
-LOOK_S = 1.0
+LOOK_S, SETTLING_LOOK_S = 1.0, 40.0
 
 TOLD = """
 SELECT runs.as_of, subject, batch_through, runs.state, (
@@ -32,16 +37,32 @@ SELECT runs.as_of, subject, batch_through, runs.state, (
         ) AS firsts)
     ) AS first_batch, (
         SELECT count(*) FROM recon.mailings WHERE mailings.run_id = runs.run_id
-    ) AS mails
+    ) AS mails, EXISTS (
+        SELECT FROM recon.editions
+        WHERE editions.run_id = runs.run_id AND edition = 'restated' AND html LIKE '%%Invoices open%%'
+    ) AS restated
 FROM recon.runs JOIN recon.reports USING (run_id)
 WHERE runs.as_of BETWEEN %(first)s AND %(last)s ORDER BY runs.as_of
 """
 
 
+UNPAID = """
+SELECT native_id, invoice.number, issue_date FROM canonical.invoices AS invoice
+JOIN delivery.invoices AS known ON known.invoice_id = native_id AND known.status = 'posted' AND known.credited_minor = 0
+WHERE superseded_in IS NULL AND issue_date <= %(until)s
+    AND NOT EXISTS (
+        SELECT FROM canonical.payments WHERE payments.invoice_id = native_id OR strpos(reference, invoice.number) > 0
+    )
+ORDER BY issue_date DESC, native_id LIMIT 1
+"""
+
+
 def backfill(stage: Stage) -> Path:
     """Three past days by the command, after something came that none of them knew; raises where one is told wrongly."""
-    first, last = stage.day - timedelta(days=DAYS), stage.day - timedelta(days=1)
-    newest = _something_comes(stage)
+    [voided] = stage.rows(UNPAID, until=stage.day - timedelta(days=2))
+    middle = voided["issue_date"]
+    first, last = middle - timedelta(days=1), middle + timedelta(days=1)
+    newest = _something_comes(stage, voided)
     began = time.monotonic()
     _create(stage, first, last)
     runs = _ended(stage, first, last)
@@ -51,27 +72,42 @@ def backfill(stage: Stage) -> Path:
     _expect([one["as_of"] for one in told] == days, f"reports of {[str(one['as_of']) for one in told]}")
     _expect(all(run["state"] == "success" for run in runs), f"runs that ended as {runs}")
     for one in told:
-        _expect(one["subject"].startswith(f"{one['as_of']} ties"), one["subject"])
+        _expect(one["subject"].startswith(f"{one['as_of']} ties:"), one["subject"])
         _expect(one["loaded"] == one["known"] > 0, f"{one['loaded']} invoices told, {one['known']} known")
         _expect(
             one["batch_through"] <= one["first_batch"] < newest, f"batch {one['batch_through']} of {newest}"
         )
         _expect(one["mails"] == 0, f"{one['mails']} mails about {one['as_of']}")
+    restated = [one["restated"] for one in told]
+    _expect(restated == [False, True, True], f"open invoices of {days} restated: {restated}")
     loaded = [int(one["loaded"]) for one in told]
-    return keep("backfill", {"days": DAYS, "seconds": took, "invoices_known": loaded})
+    return keep("backfill", {"days": DAYS, "seconds": took, "invoices_known": loaded, "restated": restated})
 
 
-def _something_comes(stage: Stage) -> int:
-    """A payment is made and read; the number of the batch it landed in."""
-    airflow = stage.platform.airflow
+def _something_comes(stage: Stage, voided: dict[str, Any]) -> int:
+    """A payment is made and an old invoice voided, and both are read; the number of the batch the latter landed in."""
     stage.charge(stage.invoices()[0], minor=100)
     stage.open_minor[stage.invoices()[0]] -= 100
+    _read(stage, "extract_payments")
+    erp = TrytonClient(f"http://127.0.0.1:{stage.platform.ports.erp}/erp", key=stage.secrets.erp_key)
+    model, named = "account.invoice", [["number", "=", voided["number"]]]
+    [record] = erp.search(model, domain=named, fields=["id"], order=["id"], size=2)
+    erp.act(model, record["id"], "cancel", fields=["state"])
+    until = time.monotonic() + GIVE_UP_S
+    landed = "SELECT recorded_in FROM canonical.invoices WHERE native_id = %(id)s AND superseded_in IS NULL"
+    before = stage.rows(landed, id=voided["native_id"])[0]["recorded_in"]
+    while (batch := int(stage.rows(landed, id=voided["native_id"])[0]["recorded_in"])) == before:
+        _expect(time.monotonic() < until, "an invoice that was voided did not land")
+        time.sleep(SETTLING_LOOK_S)  # what an ERP writes is read once it has settled, minutes later
+        _read(stage, "extract_erp")
+    return batch
+
+
+def _read(stage: Stage, dag_id: str) -> None:
     start, end = business_day(stage.day)
-    *_, states = airflow.follow(
-        {"extract_payments": airflow.trigger("extract_payments", start=start, end=end)}, timeout_s=GIVE_UP_S
-    )
-    _expect(states["extract_payments"].state == "success", str(states))
-    return int(stage.rows("SELECT max(batch) AS batch FROM ops.batches")[0]["batch"])
+    airflow = stage.platform.airflow
+    *_, states = airflow.follow({dag_id: airflow.trigger(dag_id, start=start, end=end)}, timeout_s=GIVE_UP_S)
+    _expect(states[dag_id].state == "success", str(states))
 
 
 def _create(stage: Stage, first: date, last: date) -> None:

@@ -24,7 +24,7 @@ from tests.bench.landed import landed_copy
 from tests.bench.places import keep
 from tests.bench.steps import Bench
 
-ROWS_PER_INVOICE = 4.7
+ROWS_PER_INVOICE = 3.9
 """Rows of a default world, all entities together, for each of its invoices."""
 
 

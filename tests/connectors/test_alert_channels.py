@@ -14,10 +14,12 @@ import pytest
 from fastapi import FastAPI, Request, Response
 from slack_sdk.webhook import WebhookClient
 
+from include.connectors.mail import alerts
 from include.connectors.mail.alerts import MailHerald, mark_of, report_of
 from include.connectors.mail.client import MailPostman
 from include.connectors.slack.client import TEXT_MAX, SlackHerald, body_of
 from include.domain.alerts import Bulletin, Entry
+from include.flows.tell_alerts import LEASE_S
 from include.ports import (
     Away,
     Fatal,
@@ -254,3 +256,29 @@ def test_who_has_a_bulletin_does_not_get_it_again_when_another_mailbox_stopped(s
     post.stops = {}
     herald.tell(replace(BULLETIN, reached=partly.value.reached))
     assert post.taken == ["a", "b"]
+
+
+def test_who_is_not_done_with_in_time_is_left_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alerts, "TELL_S", 0.2)
+    proceed = threading.Event()
+
+    class Slow(Post):
+        def send(self, report: Report, *, to: Sequence[str]) -> None:
+            if to == ["b"]:
+                assert proceed.wait(timeout=30)
+            super().send(report, to=to)
+
+    post = Slow()
+    with pytest.raises(Partly, match=r"not done within 0\.2 s") as partly:
+        MailHerald(post, ["a", "b", "c"]).tell(BULLETIN)
+    assert (partly.value.reached, post.taken) == ({mark_of("a")}, ["a"])
+    proceed.set()
+    for thread in threading.enumerate():
+        if thread.name == "alerts by mail":
+            thread.join(timeout=30)
+    assert post.taken == ["a", "b"]  # nobody was begun with any more
+
+
+def test_a_channel_is_left_before_others_may_take_it() -> None:
+    # Twice in one look: what some are still owed, and what is new.
+    assert 2 * alerts.TELL_S <= LEASE_S

@@ -3,6 +3,7 @@
 import asyncio
 import email
 import email.policy
+import socket
 import time
 from base64 import b64encode
 from dataclasses import replace
@@ -136,6 +137,12 @@ def test_a_server_that_stalls_is_left_in_time(step: str, stop: type[Stop], monke
         with pytest.raises(stop):
             MailPostman(server).send(REPORT, to=FINANCE)
         assert time.monotonic() - began < 3
+
+
+def test_a_server_that_takes_the_call_and_says_nothing_is_left_in_time(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(client, "TIMEOUT_S", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as mute, pytest.raises(Retryable, match="did not"):
+        MailPostman(served_at(mute.getsockname()[1])).send(REPORT, to=FINANCE)
 
 
 def test_no_server_is_worth_another_try():

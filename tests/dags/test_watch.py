@@ -30,15 +30,18 @@ class Outside:
 
     def __init__(self) -> None:
         self.app, self.told, self.pings = FastAPI(), [], 0
+        self.order: list[str] = []
 
         @self.app.post("/hook/T/B/secret")
         async def take(request: Request) -> str:
             self.told.append(json.loads(await request.body()))
+            self.order.append("told")
             return "ok"
 
         @self.app.get("/ping")
         async def ping() -> str:
             self.pings += 1
+            self.order.append("ping")
             return "ok"
 
 
@@ -99,6 +102,19 @@ def test_a_failed_task_is_told_once_with_its_run_and_over_when_it_succeeds(
     wiring_alerts.hasten(dag_run=None, deadline=None)
     assert "Over: The dag extract_erp failed" in str(outside.told[1])
     assert outside.pings == 3
+    # A channel that is slow is no watch that is dead: the sign of life comes first.
+    assert outside.order[:2] == ["ping", "told"]
+
+
+def test_no_sign_of_life_is_left_where_no_channel_works(
+    database: str, outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert wiring_alerts.watch()["ping"] == "told: 200"
+    monkeypatch.setattr(wiring_alerts, "webhook_address", lambda: 1 / 0)
+    with psycopg.connect(database) as connection:
+        connection.execute("UPDATE ops.alert_channels SET failures = 3, failing_since = now()")
+    assert wiring_alerts.watch()["ping"] == "not told: no channel works"
+    assert outside.pings == 1
 
 
 def test_without_channels_the_watch_still_looks_and_leaves_its_beat(database: str) -> None:

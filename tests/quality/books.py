@@ -141,9 +141,10 @@ OUT_OF_STEP = [
     HeldInvoice("inv-41", "USD", Decimal("10.91")),
     HeldInvoice("nobody's", "SGD", Decimal(5)),
     HeldInvoice("inv-79", "SGD", Decimal("11.29")),
+    HeldInvoice("inv-of-later", "SGD", Decimal(3)),
 ]
 """One that it has in another currency, one that the ERP never had, one that the ERP has no more; and two are missing,
-one that we meant to tell it, and one of a deal it won."""
+one that we meant to tell it, and one of a deal it won. The last landed after the run, which tells nothing of it."""
 
 _TOLD = (
     "INSERT INTO delivery.outbox (key, kind, target, subject, body, body_sha256, newest_only, state, finished_at) "
@@ -182,11 +183,11 @@ class Seeds:
                 return [self.bad(entity, **change(column))], found
         raise KeyError(name)
 
-    def bad(self, entity: str, *, rows: int = 1, **changes: str) -> Sql:
-        """Rows of the second landing, as good as the others but for the changes."""
+    def bad(self, entity: str, *, rows: int = 1, batch: int = 2, **changes: str) -> Sql:
+        """Rows of the second landing, or of another, as good as the others but for the changes."""
         first, self._used = self._used + 37, self._used + 37 * rows
         numbers = f"generate_series({first}, {self._used}, 37)"
-        return self._insert(entity, _ROWS[entity][1] | self._status(entity) | changes, numbers, batch=2)
+        return self._insert(entity, _ROWS[entity][1] | self._status(entity) | changes, numbers, batch=batch)
 
     def corrected(self, entity: str, day: str, **changes: str) -> list[Sql]:
         """The newest 28 days of an entity, stated anew."""
@@ -309,8 +310,9 @@ _SPECIAL: dict[str, Callable[[Seeds], Seed]] = {
     "rows are readable": lambda _: (
         [f"UPDATE recon.control_totals SET quarantined_count = 9 WHERE run_id = '{BAD}' AND side = 'refund'"], 1,
     ),
+    # Among as many rows as others bring: what came makes up for nothing. Refunds go, too, for the volume below.
     "rows are still there": lambda _: (
-        [f"UPDATE recon.control_totals SET loaded_count = 90 WHERE run_id = '{BAD}' AND side = 'dispute'"], 1,
+        ["UPDATE canonical.disputes SET superseded_in = 2 WHERE native_id IN ('x-3', 'x-4')"], 2,
     ),
     "volume as before": lambda seeds: (
         [
@@ -347,8 +349,8 @@ def write(connection: psycopg.Connection[Any], policy: Policy, names: list[str])
     """Both landings, in a database that no longer refuses anything; how much each expectation has to find."""
     seeds = Seeds(policy)
     connection.execute(_UNGUARDED)
-    connection.execute("INSERT INTO ops.batches DEFAULT VALUES")
-    connection.execute("INSERT INTO ops.batches DEFAULT VALUES")
+    for _ in range(3):
+        connection.execute("INSERT INTO ops.batches DEFAULT VALUES")
     for entity in ENTITIES:
         connection.execute(seeds.good(entity), {"canary": CANARY})
     for entity, spec in ENTITIES.items():
@@ -364,6 +366,8 @@ def write(connection: psycopg.Connection[Any], policy: Policy, names: list[str])
         statements, found[name] = seeds(name)
         for statement in statements:
             connection.execute(statement, {"canary": CANARY} if "%" in statement else None)
+    later = seeds.bad("invoices", batch=3, native_id="'inv-of-later'")
+    connection.execute(later, {"canary": CANARY})
     # The last to be seen: a run sees every proof made until then.
     connection.execute("UPDATE recon.runs SET proof_through = 1000 WHERE run_id = %s", (BAD,))
     return found

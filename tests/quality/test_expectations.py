@@ -18,6 +18,7 @@ from include.local.scratch import scratch_database
 from include.policy import load_policy
 from include.ports import Fatal, HeldInvoice, Retryable
 from include.store.postgres import PostgresStore
+from include.store.queries import query
 from tests.quality.books import AS_OF, BAD, CANARY, GOOD, HOSTILE_CURRENCY, IN_STEP, OUT_OF_STEP, write
 
 # Great Expectations 1.24 imports what Python 3.11 deprecates.
@@ -156,6 +157,12 @@ def test_what_the_erp_has_no_more_is_told_of_what_salesforce_holds(books: Books)
     assert {name: float(number) for name, number in held} == {"invoices, count": 2, "invoices, sum": 16.29}
 
 
+def asked_of(mirror: Any) -> Any:
+    from include.flows.check_quality import _Asked  # noqa: PLC0415
+
+    return _Asked(AS_OF, POLICY, mirror, None)
+
+
 @pytest.mark.parametrize("stop", [Fatal, Retryable])
 def test_a_mirror_that_refuses_us_or_is_away_is_told_and_stops_no_day(stop: type[Exception]) -> None:
     from include.flows.check_quality import _mirrored  # noqa: PLC0415
@@ -164,11 +171,83 @@ def test_a_mirror_that_refuses_us_or_is_away_is_told_and_stops_no_day(stop: type
         def invoices(self, *, since: date) -> list[HeldInvoice]:
             raise stop(f"Salesforce refused (400 INVALID_FIELD, {since})")
 
-    assert _mirrored(Refusing(), since=AS_OF) == (
+    assert _mirrored(asked_of(Refusing()), outdated=False) == (
         None,
-        ["invoices in Salesforce (Salesforce refused (400 INVALID_FIELD, 2026-06-30))"],
+        ["invoices in Salesforce (Salesforce refused (400 INVALID_FIELD, 2026-02-23))"],
     )
-    assert _mirrored(None, since=AS_OF)[0] is None
+    assert _mirrored(asked_of(None), outdated=False)[0] is None
+
+
+def test_of_a_past_day_the_mirror_is_not_asked_what_it_holds_by_now(books: Books) -> None:
+    from include.flows.check_quality import _mirrored  # noqa: PLC0415
+
+    class Never:
+        def invoices(self, *, since: date) -> list[HeldInvoice]:
+            raise AssertionError(f"asked for what came since {since}")
+
+    with psycopg.connect(books.url, row_factory=dict_row) as connection:
+        # What the run does not see came just now, and then: long ago.
+        found = []
+        for recorded in ("ops.clock()", "ops.clock() - interval '7 hours'"):
+            connection.execute(f"UPDATE ops.batches SET recorded_at = {recorded} WHERE batch = 3")
+            cursor = psycopg.ClientCursor(connection, row_factory=dict_row)
+            found.append(cursor.execute(query("run_to_check"), {"as_of": AS_OF}).fetchone())
+        connection.rollback()
+    assert [row and row["outdated"] for row in found] == [False, True]
+    assert _mirrored(asked_of(Never()), outdated=True) == (
+        None,
+        ["invoices in Salesforce (of a past day: it holds what it holds by now)"],
+    )
+
+
+def test_rows_that_came_make_up_for_none_that_are_gone(books: Books) -> None:
+    with psycopg.connect(books.url) as connection:
+        gone = connection.execute(
+            "SELECT part, expected - observed FROM recon.quality_measures "
+            "WHERE run_id = %s AND measure = 'held' AND deviation > 0",
+            (BAD,),
+        ).fetchall()
+    assert {part: int(rows) for part, rows in gone}["dispute"] == 2
+
+
+def test_who_comes_while_somebody_judges_the_day_judges_nothing(books: Books) -> None:
+    from include.flows.check_quality import check_quality  # noqa: PLC0415
+
+    store = PostgresStore(books.url)
+    with store.alone(f"tieout quality {AS_OF}") as mine:
+        assert mine
+        with pytest.raises(Retryable, match="somebody else is judging"):
+            check_quality(store, books.url, as_of=AS_OF, policy=POLICY)
+
+
+def test_no_transaction_is_open_while_others_are_asked_and_a_day_reconciled_anew_is_judged_anew(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from include.flows import check_quality as flow  # noqa: PLC0415
+    from include.validation.checkpoint import Validated  # noqa: PLC0415
+
+    open_meanwhile: list[int] = []
+    nothing: Any = None
+    monkeypatch.setattr(
+        flow, "validate", lambda *_: Validated([], nothing)
+    )  # seconds, and about something else
+    monkeypatch.setattr(flow, "pages", lambda _: {})
+
+    class Slow:
+        def invoices(self, *, since: date) -> list[HeldInvoice]:
+            assert since < AS_OF
+            with psycopg.connect(books.url, autocommit=True) as other:
+                row = other.execute(
+                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+                    "AND state LIKE 'idle in transaction%' AND pid <> pg_backend_pid()"
+                ).fetchone()
+                open_meanwhile.append(row[0] if row else -1)
+                other.execute("UPDATE recon.runs SET proof_through = 999 WHERE run_id = %s", (BAD,))
+            return OUT_OF_STEP
+
+    with pytest.raises(Retryable, match="reconciled anew"):
+        flow.check_quality(PostgresStore(books.url), books.url, as_of=AS_OF, policy=POLICY, mirror=Slow())
+    assert open_meanwhile == [0]
 
 
 def test_what_could_not_be_judged_is_neither_met_nor_broken(books: Books) -> None:

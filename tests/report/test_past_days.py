@@ -69,10 +69,7 @@ def test_a_day_told_again_says_what_it_knew_and_is_restated_where_later_facts_di
     assert (told.edition, told.mailed, len(bag.reports)) == ("restated", (), 1)
     assert "SGD 10.00 open" in bag.reports[0].subject
     assert editions(store, FRIDAY)["restated"].startswith("2026-07-31 ties, restated: 0 payments applied")
-    mailing = load_policy()
-    told_aloud = mailing.model_copy(
-        update={"reporting": mailing.reporting.model_copy(update={"mail_past_days": True})}
-    )
+    told_aloud = aloud()
     for expected in (("finance@example.com",), ()):
         assert tell(store, bag, as_of=FRIDAY, past=True, policy=told_aloud).mailed == expected
     assert "1 of payments" in bag.reports[1].text
@@ -82,6 +79,42 @@ def test_a_day_told_again_says_what_it_knew_and_is_restated_where_later_facts_di
     assert tell(store, bag, part, as_of=FRIDAY, past=True, policy=told_aloud).mailed == (part.address,)
     assert "of payments" not in bag.reports[2].text
     assert "went: payments" in bag.reports[2].text
+
+
+def aloud() -> Any:
+    """The policy by which past days are mailed."""
+    policy = load_policy()
+    return policy.model_copy(
+        update={"reporting": policy.reporting.model_copy(update={"mail_past_days": True})}
+    )
+
+
+def test_a_past_day_is_mailed_once_as_it_was_and_once_as_it_is_otherwise_by_now(
+    store: PostgresStore, tmp_path: Path
+):
+    learn(store, tmp_path / "then", payments=PAID)
+    publish(store, FRIDAY)
+    bag, added = Mailbag(), Recipient(address="added@example.com")
+    how: Any = {"as_of": FRIDAY, "past": True, "policy": aloud()}
+    assert tell(store, bag, FINANCE, **how).edition == "daily"  # nothing of it is otherwise yet
+    learn(store, tmp_path / "later", payments=LATE)
+    # Who has the day as it was is told that it is otherwise; who had nothing gets that alone, which tells both.
+    told = tell(store, bag, FINANCE, added, **how)
+    assert (told.edition, told.mailed) == ("restated", (added.address, FINANCE.address))
+    assert tell(store, bag, FINANCE, added, **how).mailed == ()
+    assert [" restated" in report.subject for report in bag.reports] == [False, True, True]
+    assert all("SGD 10.00 open" in report.subject for report in bag.reports)
+
+
+def test_a_day_that_is_as_it_was_told_after_all_is_restated_no_longer(store: PostgresStore, tmp_path: Path):
+    learn(store, tmp_path / "then", payments=PAID)
+    publish(store, FRIDAY)
+    tell(store, Mailbag(), as_of=FRIDAY)
+    learn(store, tmp_path / "later", payments=LATE)
+    assert tell(store, Mailbag(), as_of=FRIDAY, past=True).edition == "restated"
+    learn(store, tmp_path / "last", payments=LATE.replace("07-30", "08-05"))
+    assert tell(store, Mailbag(), as_of=FRIDAY, past=True).edition == "daily"
+    assert editions(store, FRIDAY) == {}
 
 
 def test_what_only_went_on_since_restates_no_day(store: PostgresStore, tmp_path: Path):
@@ -238,6 +271,42 @@ def test_a_past_day_knows_what_had_landed_when_every_source_was_complete_through
     with store.transaction() as tx:
         [known] = tx.rows("take_snapshot", as_of=FRIDAY, known_by=known_by)
     assert (known["batch_through"], known["proof_through"]) == (seen, seen)
+
+
+def test_each_day_of_a_past_range_is_told_as_known_then_and_restated_where_later_facts_differ(
+    store: PostgresStore, database_url: str, tmp_path: Path
+):
+    days = [FRIDAY - timedelta(days=2), FRIDAY - timedelta(days=1), FRIDAY]
+    ends = [
+        datetime(2026, 7, day, 16, 10, tzinfo=UTC) for day in (29, 30, 31)
+    ]  # ten past midnight in Singapore
+    rows = [PAID, f"{PAID}P1,C1,INV-1,SGD,4.00,2026-07-30,succeeded\n"]
+    rows.append(rows[1] + "P2,C1,INV-1,SGD,1.00,2026-07-31,succeeded\n")
+    # A payment of the thirtieth that came on the third of August, when nobody waited for it any more.
+    rows.append(rows[2] + "P0,C1,INV-1,SGD,3.00,2026-07-30,succeeded\n")
+    for number, (at, payments) in enumerate(
+        zip([*ends, datetime(2026, 8, 3, tzinfo=UTC)], rows, strict=True)
+    ):
+        learn(store, tmp_path / str(number), payments=payments)
+        with psycopg.connect(database_url) as connection:
+            connection.execute(
+                "UPDATE ops.batches SET recorded_at = %s WHERE recorded_at > '2026-08-10'", (at,)
+            )
+            connection.execute(PROOF, ("payments", at, at))
+    for day, end in zip(days, ends, strict=True):
+        publish(store, day, known_by=end - timedelta(minutes=10))
+    told = [tell(store, Mailbag(), as_of=day, past=True).edition for day in days]
+    assert told == ["daily", "restated", "restated"]
+    with store.transaction() as tx:
+        kept = [tx.rows("report_of_day", as_of=day)[0] for day in days]
+        [restated] = [row for row in tx.rows("editions_of_day", as_of=FRIDAY) if row["edition"] == "restated"]
+    assert [row["subject"].partition(", ")[2].rpartition(" open")[0] for row in kept] == [
+        "0 held, SGD 10.00",
+        "0 held, SGD 6.00",
+        "1 held, SGD 6.00",
+    ]
+    assert [row["sent_at"] for row in kept] == [None] * 3
+    assert ["Restated:" in row["html"] for row in [*kept, restated]] == [False, False, False, True]
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

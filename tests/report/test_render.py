@@ -264,3 +264,17 @@ def test_a_quiet_day_says_what_could_not_be_judged():
     quiet = render_report(samples.QUIET)
     assert "nothing needs anybody" in quiet.subject
     assert "1 of what is expected of the data could not be judged yet" in quiet.text
+
+
+def test_what_a_person_matched_is_decided_and_not_applied_by_rule():
+    applied = [
+        AppliedTotal(rule="P1", currency="JPY", payments=2, amount_minor=3000),
+        AppliedTotal(rule="manual", currency="JPY", payments=1, amount_minor=1000),
+    ]
+    held = replace(HELD, breaks=1, amount_minor=1000)
+    report = render_report(replace(QUIET, applied=applied, breaks=[held]))
+    assert (
+        "JPY 3,000 applied, 1,000 held: 50.0\N{NO-BREAK SPACE}% by count, 60.0\N{NO-BREAK SPACE}% by value"
+        in report.text
+    )
+    assert "3 payments applied, 1 held" in report.subject

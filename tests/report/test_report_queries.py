@@ -163,6 +163,48 @@ def test_of_a_day_published_late_breaks_stand_as_before_later_facts_came(keep_br
         assert [row["state"] for row in tx.rows("workbook_breaks", run_id=RUN, limit=9)] == ["ASSIGNED"]
 
 
+def keep_payment(connection: psycopg.Connection, key: str, paid_on: str, *, minor: int = 1000) -> None:
+    connection.execute(
+        "INSERT INTO canonical.payments (native_id, version, place, row_hash, recorded_in, id, currency, "
+        "amount_minor, paid_on, reference_tokens, reference_keys, names_a_document) "
+        "VALUES (%(k)s, '', '', '', 1, %(k)s, 'SGD', %(minor)s, %(on)s, '{}', '{}', false)",
+        {"k": key, "on": paid_on, "minor": minor},
+    )
+
+
+def keep_match(
+    connection: psycopg.Connection, key: str, *, rule: str = "P1", minor: int = 1000, run: UUID = RUN
+) -> None:
+    connection.execute(
+        "INSERT INTO recon.matches (run_id, match_id, recon, rule, side_a_type, side_a_id, side_b_type, side_b_id, "
+        "currency, amount_minor, residual_minor, residual_reason, state, paid_currency, paid_minor) VALUES "
+        "(%(run)s, %(k)s || %(rule)s, 'R3', %(rule)s, 'payment', %(k)s, 'invoice', 'I', 'SGD', %(minor)s, 0, '', "
+        "'posted', 'SGD', %(minor)s)",
+        {"run": run, "k": key, "rule": rule, "minor": minor},
+    )
+
+
+def restate(
+    connection: psycopg.Connection, key: str, *, minor: int = 1000, run: UUID = RUN, before: UUID = RUN
+) -> None:
+    connection.execute(
+        "INSERT INTO recon.restatements VALUES (%s, %s, 'payment', %s, 'SGD', 0, %s, 'unmatched')",
+        (run, before, key, minor),
+    )
+
+
+TAKEN_BACK = {"run_id": RUN, "as_of": date(2026, 1, 1), "days": 90, "currencies": None, "countries": None}
+
+
+def taken_back(store: PostgresStore) -> Row:
+    with store.transaction() as tx:
+        tx.run("see_snapshot", batch=1, rulings=0, as_of=date(2026, 1, 1), rules_sha256="")
+        tx.run("create_scope_customers", countries=[])
+        [found] = tx.rows("report_taken_back", rated=["SGD"], worths=[Decimal(1)], **TAKEN_BACK)
+        tx.run("forget_matches", run_id=RUN)  # nobody ruled those by hand
+    return found
+
+
 def test_what_was_taken_back_is_counted_of_what_was_applied_of_late(keep_breaks: Any, database_url: str):
     store = keep_breaks()
     with psycopg.connect(database_url) as connection:
@@ -174,36 +216,114 @@ def test_what_was_taken_back_is_counted_of_what_was_applied_of_late(keep_breaks:
             ("long ago", "2025-06-01"),
             ("manual", "2025-12-22"),
         ):
-            connection.execute(
-                "INSERT INTO canonical.payments (native_id, version, place, row_hash, recorded_in, id, currency, "
-                "amount_minor, paid_on, reference_tokens, reference_keys, names_a_document) "
-                "VALUES (%(k)s, '', '', '', 1, %(k)s, 'SGD', 1000, %(on)s, '{}', '{}', false)",
-                {"k": key, "on": paid_on},
-            )
+            keep_payment(connection, key, paid_on)
             if key != "back":
-                connection.execute(
-                    "INSERT INTO recon.matches (run_id, match_id, recon, rule, side_a_type, side_a_id, side_b_type, "
-                    "side_b_id, currency, amount_minor, residual_minor, residual_reason, state) VALUES "
-                    "(%s, %s, 'R3', %s, 'payment', %s, 'invoice', 'I', 'SGD', 1000, 0, '', 'posted')",
-                    (RUN, key, key if key == "manual" else "P1", key),
-                )
-        connection.execute(
-            "INSERT INTO recon.restatements VALUES (%(r)s, %(r)s, 'payment', 'back', 'SGD', 0, 1000, 'unmatched')",
-            {"r": RUN},
-        )
+                keep_match(connection, key, rule=key if key == "manual" else "P1")
+        restate(connection, "back")
         # What a person matched is not the rules', neither while it stands nor once it is parted.
+        restate(connection, "manual")
+    found = taken_back(store)
+    assert (found["payments"], found["taken_back"], found["taken_back_minor"]) == (2, 1, 1000)
+    assert (found["worth_minor"], found["taken_back_worth_minor"]) == (2000, 1000)
+
+
+def test_of_a_payment_applied_in_part_only_that_part_counts_as_applied_or_taken_back(
+    keep_breaks: Any, database_url: str
+):
+    store = keep_breaks()
+    with psycopg.connect(database_url) as connection:
+        connection.execute("INSERT INTO ops.batches DEFAULT VALUES")
+        connection.execute("UPDATE recon.runs SET state = 'published', certificate = '{}'")
+        for key in ("in part", "parted"):
+            keep_payment(connection, key, "2025-12-20")
+        keep_match(connection, "in part", minor=400)
+        keep_match(connection, "in part", rule="manual", minor=500)
+        restate(connection, "parted", minor=300)
+    found = taken_back(store)
+    assert (found["payments"], found["amount_minor"], found["taken_back_minor"]) == (2, 700, 300)
+
+
+def test_what_was_taken_back_after_a_day_was_told_is_not_in_what_it_tells_later(
+    keep_breaks: Any, database_url: str
+):
+    store, later, break_id = keep_breaks(), UUID(int=2), UUID(int=5)
+    with psycopg.connect(database_url) as connection:
         connection.execute(
-            "INSERT INTO recon.restatements VALUES (%(r)s, %(r)s, 'payment', 'manual', 'SGD', 0, 1000, 'unmatched')",
-            {"r": RUN},
+            "INSERT INTO ops.batches (recorded_at) VALUES ('2026-01-02 00:10Z'), ('2026-01-03 00:10Z')"
         )
-    params = {"run_id": RUN, "as_of": date(2026, 1, 1), "days": 90, "currencies": None, "countries": None}
+        # Computed by a backfill, long after; it sees the first batch and no ruling.
+        connection.execute("UPDATE recon.runs SET state = 'published', certificate = '{}', batch_through = 1")
+        connection.execute(
+            "INSERT INTO recon.runs VALUES (%s, '2025-12-31', 2, 0, '', '', 'published', '{}')", (later,)
+        )
+        for key in ("restated later", "parted later", "parted then", "kept"):
+            keep_payment(connection, key, "2025-12-20")
+            keep_match(connection, key)
+        restate(connection, "restated later", run=later, before=RUN)
+        connection.execute("SET session_replication_role = replica")
+        for number, key in ((7, "parted later"), (3, "parted then")):
+            connection.execute(
+                "INSERT INTO recon.pairings VALUES "
+                "(%s, %s, 'unmatch', 'payment', %s, 'SGD', 1000, '{I}', '{1000}', 'm')",
+                (break_id, number, key),
+            )
+            connection.execute(
+                "INSERT INTO recon.rulings (ruling_no, break_id, proposal_no, kind, item_type, item_id, approved_in) "
+                "VALUES (%s, %s, %s, 'unmatch', 'payment', %s, 1)",
+                (number, break_id, number, key),
+            )
+    assert taken_back(store)["taken_back"] == 0
+    with psycopg.connect(database_url) as connection:
+        for key in ("restated later", "parted later", "parted then", "kept"):
+            keep_match(connection, key)
+        connection.execute("UPDATE recon.runs SET rulings_through = 5 WHERE run_id = %s", (RUN,))
+    assert taken_back(store)["taken_back"] == 1
+
+
+def test_a_payment_that_two_rules_applied_is_counted_once_and_its_money_where_it_went(
+    keep_breaks: Any, database_url: str
+):
+    store = keep_breaks()
+    with psycopg.connect(database_url) as connection:
+        keep_match(connection, "P", rule="P0", minor=300)
+        keep_match(connection, "P", rule="manual", minor=700)
     with store.transaction() as tx:
         tx.run("see_snapshot", batch=1, rulings=0, as_of=date(2026, 1, 1), rules_sha256="")
         tx.run("create_scope_customers", countries=[])
-        [found] = tx.rows("report_taken_back", rated=["SGD"], worths=[Decimal(1)], **params)
-        tx.run("forget_matches", run_id=RUN)  # nobody ruled that match
-    assert (found["payments"], found["taken_back"], found["taken_back_minor"]) == (2, 1, 1000)
-    assert (found["worth_minor"], found["taken_back_worth_minor"]) == (2000, 1000)
+        rows = tx.rows("report_applied", run_id=RUN, currencies=None, countries=None)
+        tx.run("forget_matches", run_id=RUN)
+    assert {row["rule"]: (row["payments"], row["amount_minor"]) for row in rows} == {
+        "P0": (0, 300),
+        "manual": (1, 700),
+    }
+
+
+def test_work_is_avoided_where_the_rules_applied_every_cent_and_value_is_what_they_applied(
+    keep_breaks: Any, database_url: str
+):
+    store = keep_breaks()
+    with psycopg.connect(database_url) as connection:
+        connection.execute("INSERT INTO ops.batches DEFAULT VALUES")
+        for key in ("whole", "in part", "by both", "by hand", "held"):
+            keep_payment(connection, key, "2025-12-20")
+        keep_match(connection, "whole")
+        keep_match(connection, "in part", minor=400)
+        keep_match(connection, "by both", minor=600)
+        keep_match(connection, "by both", rule="manual", minor=400)
+        keep_match(connection, "by hand", rule="manual")
+    with store.transaction() as tx:
+        tx.run("see_snapshot", batch=1, rulings=0, as_of=date(2026, 1, 1), rules_sha256="")
+        span = {"since": date(2025, 12, 1), "until": date(2025, 12, 31)}
+        every = {"currencies": None, "countries": None, "rated": ["SGD"], "worths": [Decimal(1)]}
+        tx.run("create_scope_customers", countries=[])
+        [found] = tx.rows("period_payments", run_id=RUN, **span, **every)
+        tx.run("forget_matches", run_id=RUN)
+    assert (found["received"], found["applied"]) == (5, 1)
+    assert (found["received_minor"], found["applied_minor"], found["applied_worth_minor"]) == (
+        5000,
+        2000,
+        2000,
+    )
 
 
 def test_a_break_that_people_never_followed_leads_to_its_day():

@@ -3,7 +3,9 @@
 import hashlib
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from html import escape
+from threading import Event, Thread
 
 from include.domain.alerts import Bulletin, Channel, Entry
 from include.ports import Fatal, Partly, Postman, Rejected, Report, Retryable, Stop, Uncertain
@@ -11,6 +13,28 @@ from include.ports import Fatal, Partly, Postman, Rejected, Report, Retryable, S
 log = logging.getLogger(__name__)
 
 _STYLE = "font:15px/1.5 system-ui,sans-serif;max-width:40em;margin:1.5em auto;padding:0 1em"
+
+
+TELL_S = 60.0
+"""What telling everybody may take, from connecting on: a server that is slow at every step, and at each mailbox, must
+not hold the channel until others think us dead, nor the watch until it is killed."""
+
+
+@dataclass
+class _Told:
+    """Who has a bulletin by their marks, and what stopped it for the others. Once `left`, nobody else is tried."""
+
+    reached: set[str]
+    stops: list[Stop] = field(default_factory=list)
+    left: Event = field(default_factory=Event)
+
+    def has(self, mark: str) -> bool:
+        return mark in self.reached
+
+    def leave(self) -> tuple[set[str], list[Stop]]:
+        """What is so by now; what comes later counts no more."""
+        self.left.set()
+        return set(self.reached), list(self.stops)
 
 
 class MailHerald:
@@ -22,20 +46,36 @@ class MailHerald:
         self._postman, self._recipients = postman, recipients
 
     def tell(self, bulletin: Bulletin) -> None:
-        """Send to everybody who does not have it. Raises Partly when only some do; the others are tried again."""
-        reached, stops = set(bulletin.reached), list[Stop]()
+        """Send to everybody who does not have it. Raises Partly when only some do; the others are tried again.
+
+        Whoever is not done with in TELL_S is left: of the mail that was on its way nobody knows.
+        """
+        told = _Told(set(bulletin.reached))
+        sending = Thread(target=self._send_all, args=(bulletin, told), name="alerts by mail", daemon=True)
+        sending.start()
+        sending.join(TELL_S)
+        reached, stops = told.leave()
+        if sending.is_alive():
+            stops.append(Uncertain(f"mail: not done within {TELL_S:g} s; who has none yet is tried again"))
+        self._account_for(frozenset(reached), stops)
+
+    def _send_all(self, bulletin: Bulletin, told: "_Told") -> None:
         for recipient in self._recipients:
-            if mark_of(recipient) in reached:
+            if told.has(mark_of(recipient)):
                 continue
             try:
                 self._postman.send(report_of(bulletin, recipient), to=[recipient])
-                reached.add(mark_of(recipient))
-            except Fatal as stop:  # of whoever comes next it would be the same
-                stops.append(stop)
-                break
-            except (Retryable, Rejected, Uncertain) as stop:
-                stops.append(stop)
-        self._account_for(frozenset(reached), stops)
+            except (Retryable, Rejected, Uncertain, Fatal) as stop:
+                told.stops.append(stop)
+                if isinstance(stop, Fatal):  # of whoever comes next it would be the same
+                    return
+            except Exception as error:  # what is wrong with one mail is told like any other failure
+                log.exception("an alert could not be made or sent")
+                told.stops.append(Uncertain(f"mail: {type(error).__name__}; see the log of the dag watch"))
+            else:
+                told.reached.add(mark_of(recipient))
+            if told.left.is_set():
+                return
 
     def _account_for(self, reached: frozenset[str], stops: Sequence[Stop]) -> None:
         again = [stop for stop in stops if not isinstance(stop, Rejected)]

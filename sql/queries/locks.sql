@@ -1,0 +1,5 @@
+-- Locks that last longer than a transaction may: held by a connection, and gone with it.
+
+-- name: stand_alone
+-- Whether nobody else holds what this name is for; if so, it is held until the connection ends.
+SELECT pg_try_advisory_lock(hashtextextended(%(what)s, 0)) AS alone;

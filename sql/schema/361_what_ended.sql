@@ -1,0 +1,20 @@
+-- Versions that ended, by when: what is gone since a day, or was learnt of it, is found without reading what still stands.
+CREATE INDEX ON canonical.accounts (superseded_in) WHERE superseded_in IS NOT NULL;
+CREATE INDEX ON canonical.contacts (superseded_in) WHERE superseded_in IS NOT NULL;
+CREATE INDEX ON canonical.opportunities (superseded_in) WHERE superseded_in IS NOT NULL;
+CREATE INDEX ON canonical.deal_lines (superseded_in) WHERE superseded_in IS NOT NULL;
+CREATE INDEX ON canonical.price_books (superseded_in) WHERE superseded_in IS NOT NULL;
+CREATE INDEX ON canonical.customers (superseded_in) WHERE superseded_in IS NOT NULL;
+CREATE INDEX ON canonical.orders (superseded_in) WHERE superseded_in IS NOT NULL;
+CREATE INDEX ON canonical.invoices (superseded_in) WHERE superseded_in IS NOT NULL;
+CREATE INDEX ON canonical.credit_notes (superseded_in) WHERE superseded_in IS NOT NULL;
+CREATE INDEX ON canonical.subscriptions (superseded_in) WHERE superseded_in IS NOT NULL;
+CREATE INDEX ON canonical.amendments (superseded_in) WHERE superseded_in IS NOT NULL;
+CREATE INDEX ON canonical.payments (superseded_in) WHERE superseded_in IS NOT NULL;
+CREATE INDEX ON canonical.attempts (superseded_in) WHERE superseded_in IS NOT NULL;
+CREATE INDEX ON canonical.refunds (superseded_in) WHERE superseded_in IS NOT NULL;
+CREATE INDEX ON canonical.disputes (superseded_in) WHERE superseded_in IS NOT NULL;
+CREATE INDEX ON canonical.payouts (superseded_in) WHERE superseded_in IS NOT NULL;
+CREATE INDEX ON canonical.payout_items (superseded_in) WHERE superseded_in IS NOT NULL;
+CREATE INDEX ON canonical.bank_lines (superseded_in) WHERE superseded_in IS NOT NULL;
+CREATE INDEX ON canonical.fx_rates (superseded_in) WHERE superseded_in IS NOT NULL;
