@@ -76,47 +76,46 @@ class PostgresStore:
             yield PostgresStore(self._url, pool.connection)
 
     @contextmanager
-    def transaction(self) -> Iterator["PostgresTransaction"]:
-        """All or nothing. Raises Retryable when Postgres is away or rolled us back, Fatal when it refuses us.
-
-        Rejected when a text of what it was given cannot be stored.
-        """
-        try:
-            with self._connect() as connection:
-                yield PostgresTransaction(connection)
-        except psycopg.Error as error:
-            raise _stop(error) from error
-
-    @contextmanager
     def alone(self, name: str) -> Iterator[bool]:
         """Whether nobody else is inside of the same name, until the end, or until who is inside dies.
 
         A connection of its own holds it, outside of any transaction. Raises what `transaction` does.
         """
-        try:
+        with _named_by_what_to_do():
             connection = psycopg.connect(self._url, autocommit=True, **_IDLE)
-        except psycopg.Error as error:
-            raise _stop(error) from error
         with closing(connection):
-            try:
+            with _named_by_what_to_do():
                 [row] = PostgresTransaction(connection).rows("stand_alone", what=name)
-            except psycopg.Error as error:
-                raise _stop(error) from error
             yield bool(row["alone"])
 
+    @contextmanager
+    def transaction(self) -> Iterator["PostgresTransaction"]:
+        """All or nothing. Raises Retryable when Postgres is away or rolled us back, Fatal when it refuses us.
 
-def _stop(error: psycopg.Error) -> ports.Stop:
-    """What to do next about what Postgres said."""
-    if isinstance(error, psycopg.OperationalError) or (error.sqlstate or "")[:2] in _RETRYABLE_CLASSES:
-        return ports.Retryable(f"Postgres: {error}")
-    if error.sqlstate in _UNSTORABLE or (isinstance(error, psycopg.DataError) and not error.sqlstate):
-        return ports.Rejected("Postgres cannot hold a character of it", reason="MALFORMED_PAYLOAD")
-    if error.sqlstate in _ABSENT:
-        return ports.Fatal(
-            f"the database lacks what it should have ({str(error).splitlines()[0]}); "
-            "`tieout migrate` brings it to the newest schema"
-        )
-    return ports.Fatal(f"Postgres refuses what it was given, which is a fault of ours: {error}")
+        Rejected when a text of what it was given cannot be stored.
+        """
+        with _named_by_what_to_do(), self._connect() as connection:
+            yield PostgresTransaction(connection)
+
+
+@contextmanager
+def _named_by_what_to_do() -> Iterator[None]:
+    """Turns psycopg's errors into ours."""
+    try:
+        yield
+    except psycopg.Error as error:
+        if isinstance(error, psycopg.OperationalError) or (error.sqlstate or "")[:2] in _RETRYABLE_CLASSES:
+            raise ports.Retryable(f"Postgres: {error}") from error
+        if error.sqlstate in _UNSTORABLE or (isinstance(error, psycopg.DataError) and not error.sqlstate):
+            raise ports.Rejected(
+                "Postgres cannot hold a character of it", reason="MALFORMED_PAYLOAD"
+            ) from error
+        if error.sqlstate in _ABSENT:
+            raise ports.Fatal(
+                f"the database lacks what it should have ({str(error).splitlines()[0]}); "
+                "`tieout migrate` brings it to the newest schema"
+            ) from error
+        raise ports.Fatal(f"Postgres refuses what it was given, which is a fault of ours: {error}") from error
 
 
 class PostgresTransaction:
