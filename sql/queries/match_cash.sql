@@ -392,6 +392,7 @@ ANALYZE foreign_payers;
 -- name: overtaken_payments
 -- Payments posted whole to an invoice that an earlier one names too, and pays otherwise: the earlier one was applied on
 -- its day, before anybody could know of the later. What an earlier day posted is not asked (it names nothing here).
+-- Of what is named and posted the planner expects one row, where there are all: so that comes last, and not once a row.
 WITH earlier AS (
     SELECT payment_id, min(invoice_id) AS invoice_id, paid_on, payment.currency
     FROM named_invoices
@@ -401,15 +402,17 @@ WITH earlier AS (
         AND NOT EXISTS (SELECT FROM foreign_payers WHERE foreign_payers.payment_id = payment.payment_id)
     GROUP BY payment_id, paid_on, payment.currency
     HAVING count(*) = 1 AND bool_and(payer = 'own' AND how <> 'digits')
+), posted AS MATERIALIZED (
+    SELECT line.payment_id, line.invoice_id, earlier.paid_on AS earlier_on
+    FROM earlier JOIN cash_lines AS line ON line.invoice_id = earlier.invoice_id AND line.paid_currency = earlier.currency
 )
 SELECT array_agg(DISTINCT posted.payment_id) AS payments, array_agg(DISTINCT line.invoice_id) AS invoices
-FROM earlier
-JOIN cash_lines AS posted USING (invoice_id)
+FROM posted
 JOIN named_invoices AS named ON named.payment_id = posted.payment_id AND named.invoice_id = posted.invoice_id
 JOIN run_invoices AS invoice ON invoice.invoice_id = posted.invoice_id AND credited_minor < gross_minor
 JOIN seen.payments AS paid ON paid.native_id = posted.payment_id
 JOIN cash_lines AS line ON line.payment_id = posted.payment_id
-WHERE payer = 'own' AND how <> 'digits' AND posted.paid_currency = earlier.currency AND earlier.paid_on < paid.paid_on;
+WHERE payer = 'own' AND how <> 'digits' AND earlier_on < paid.paid_on;
 
 -- name: take_back_payments
 DELETE FROM cash_lines WHERE payment_id = ANY(%(payments)s);

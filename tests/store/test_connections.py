@@ -98,3 +98,21 @@ def test_what_failed_is_rolled_back_and_the_connection_is_as_new(kept: PostgresS
             "WHERE locktype = 'advisory' AND datname = current_database()"
         )
         assert connection.execute(held).fetchone() == (0,)
+
+
+def test_one_at_a_time_is_alone_and_whoever_is_gone_leaves_the_place(url: str) -> None:
+    first, second = PostgresStore(url), PostgresStore(url)
+    with first.alone("a day") as mine:
+        assert mine
+        with second.alone("a day") as theirs, second.alone("another day") as another:
+            assert (theirs, another) == (False, True)
+    with second.alone("a day") as mine:
+        assert mine
+        break_all(url)  # as when its machine dies
+        with first.alone("a day") as theirs:
+            assert theirs
+
+
+def test_a_database_that_is_away_is_worth_another_try_for_who_would_be_alone() -> None:
+    with pytest.raises(Retryable), PostgresStore("postgresql://nobody@127.0.0.1:1/none").alone("a day"):
+        pass
