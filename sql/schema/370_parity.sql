@@ -242,7 +242,8 @@ CREATE FUNCTION parity.obstacles(asked bigint) RETURNS TABLE (obstacle text) STA
     WHERE window_no = asked GROUP BY win.window_no
     HAVING count(days.day) < win.days_needed OR count(days.day) <> win.last_day - win.first_day + 1
     UNION ALL
-    SELECT format('%s of the last business days are judged, and %s are needed', count(*) FILTER (WHERE judged), judged_needed)
+    SELECT format('%s of the last business days are judged, and %s are needed', count(*) FILTER (WHERE judged),
+        judged_needed)
     FROM parity.windows JOIN parity.window_days USING (window_no) WHERE window_no = asked GROUP BY judged_needed
     HAVING count(*) FILTER (WHERE judged) < judged_needed
     UNION ALL
@@ -289,7 +290,10 @@ $$;
 
 CREATE FUNCTION parity.refuse_early_signature() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    obstacles text := (SELECT string_agg(told.obstacle, '; ') FROM (SELECT obstacle FROM parity.obstacles(new.window_no) LIMIT 5) AS told);
+    obstacles text := (
+        SELECT string_agg(told.obstacle, '; ')
+        FROM (SELECT obstacle FROM parity.obstacles(new.window_no) LIMIT 5) AS told
+    );
 BEGIN
     IF obstacles IS NOT NULL THEN
         RAISE EXCEPTION 'it cannot be signed yet: %', obstacles USING ERRCODE = 'check_violation';
@@ -313,14 +317,16 @@ CREATE TABLE parity.sign_asks (
     words text,
     CHECK ((closed_at IS NULL) = (outcome IS NULL))
 );
-CREATE UNIQUE INDEX a_signature_is_asked_for_once_at_a_time ON parity.sign_asks (window_no, role) WHERE closed_at IS NULL;
+CREATE UNIQUE INDEX a_signature_is_asked_for_once_at_a_time ON parity.sign_asks (window_no, role)
+WHERE closed_at IS NULL;
 
 DO $$
 DECLARE
     history text;
 BEGIN
     FOREACH history IN ARRAY ARRAY[
-        'days', 'reruns', 'answers', 'quarantine', 'differences', 'drills', 'windows', 'window_days', 'window_metrics', 'sign_offs'
+        'days', 'reruns', 'answers', 'quarantine', 'differences', 'drills', 'windows', 'window_days', 'window_metrics',
+        'sign_offs'
     ] LOOP
         EXECUTE format('CREATE TRIGGER %I BEFORE UPDATE OR DELETE OR TRUNCATE ON parity.%I
             FOR EACH STATEMENT EXECUTE FUNCTION parity.refuse_change()', history || '_are_append_only', history);
