@@ -11,6 +11,11 @@ BEGIN
     RAISE EXCEPTION 'parity.% is history: % is refused', tg_table_name, tg_op;
 END $$;
 
+-- Text as it is compared: compatible forms alike, no space too many, ASCII letters small. The domain's `normalised` too.
+CREATE FUNCTION parity.normalised(given text) RETURNS text IMMUTABLE STRICT PARALLEL SAFE LANGUAGE sql AS $$
+    SELECT lower(regexp_replace(btrim(normalize(given, NFKC)), '\s+', ' ', 'g') COLLATE "C")
+$$;
+
 -- One row a day and edition: what was compared, and the hash of all that came of it.
 CREATE TABLE parity.days (
     day date NOT NULL,
@@ -22,6 +27,7 @@ CREATE TABLE parity.days (
     quarantined_count bigint NOT NULL,           -- rows of theirs that could not be read
     read_count bigint NOT NULL,
     pairs_count bigint NOT NULL,                 -- keys that both have
+    doubled_count bigint NOT NULL,               -- orders and invoices of ours beyond the first of their key
     differences_count bigint NOT NULL,
     ours_sha256 text NOT NULL,
     theirs_sha256 text NOT NULL,
@@ -69,6 +75,20 @@ CREATE TABLE parity.answers (
 ) PARTITION BY LIST (path);
 CREATE TABLE parity.answers_ours PARTITION OF parity.answers FOR VALUES IN ('ours');
 CREATE TABLE parity.answers_theirs PARTITION OF parity.answers FOR VALUES IN ('theirs');
+
+-- What the amounts of each path add up to, read from its answers.
+CREATE TABLE parity.totals (
+    day date NOT NULL,
+    edition integer NOT NULL,
+    kind text COLLATE "C" NOT NULL,
+    currency text COLLATE "C" NOT NULL,
+    ours_count bigint NOT NULL,
+    theirs_count bigint NOT NULL,
+    ours_minor numeric(38, 0) NOT NULL,
+    theirs_minor numeric(38, 0) NOT NULL,
+    PRIMARY KEY (day, edition, kind, currency),
+    FOREIGN KEY (day, edition) REFERENCES parity.days DEFERRABLE INITIALLY DEFERRED
+);
 
 -- Rows of theirs that could not be read: where, and why.
 CREATE TABLE parity.quarantine (
@@ -325,8 +345,8 @@ DECLARE
     history text;
 BEGIN
     FOREACH history IN ARRAY ARRAY[
-        'days', 'reruns', 'answers', 'quarantine', 'differences', 'drills', 'windows', 'window_days', 'window_metrics',
-        'sign_offs'
+        'days', 'reruns', 'answers', 'totals', 'quarantine', 'differences', 'drills', 'windows', 'window_days', 
+        'window_metrics', 'sign_offs'
     ] LOOP
         EXECUTE format('CREATE TRIGGER %I BEFORE UPDATE OR DELETE OR TRUNCATE ON parity.%I
             FOR EACH STATEMENT EXECUTE FUNCTION parity.refuse_change()', history || '_are_append_only', history);

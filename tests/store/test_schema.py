@@ -26,7 +26,8 @@ CATALOG = """
     WHERE schemaname IN ('ops', 'raw', 'canonical', 'recon', 'delivery', 'parity')
     UNION ALL
     SELECT connamespace::regnamespace::text, conrelid::regclass::text, conname, pg_get_constraintdef(oid), '', '', ''
-    FROM pg_constraint WHERE connamespace::regnamespace::text IN ('ops', 'raw', 'canonical', 'recon', 'delivery', 'parity')
+    FROM pg_constraint
+    WHERE connamespace::regnamespace::text IN ('ops', 'raw', 'canonical', 'recon', 'delivery', 'parity')
     ORDER BY 1, 2, 3, 4
 """
 LEDGER = "SELECT name, sha256 FROM public.schema_migrations ORDER BY name"
