@@ -99,8 +99,8 @@ def _not_yet(pair: Pair, name: Field, facts: Facts, lens: Lens) -> Explained | N
     return Explained(kind_of="timing", cause="not_yet", evidence={"since": str(facts.since)})
 
 
-def _ahead(pair: Pair, name: Field, facts: Facts, lens: Lens) -> Explained | None:
-    """They know already what our sources date after the day, or what they wrote while we looked."""
+def _ahead(pair: Pair, name: Field, facts: Facts, _lens: Lens) -> Explained | None:
+    """They know already what our sources date after the day."""
     if name == "key" and pair.ours is None and facts.known.startswith("later"):
         return Explained(kind_of="timing", cause="ahead", evidence={"we_hold": facts.known})
     if name == "status" and pair.theirs and pair.theirs.at and pair.theirs.at > lens.settle_until:
@@ -264,12 +264,13 @@ GUESSES: Sequence[Guess] = (
     _ahead,
     _untranslated,
     _another_zone,
+    _amended,
     _scaled,
     _rounded,
-    _amended,
     _other_tax,
     _rolled,
     _replayed,
+    _settling,
     _absent,
     _held,
 )

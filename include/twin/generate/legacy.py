@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from include.twin.generate.book import Book, Invoice, Rules
 from include.twin.generate.dates import banking_day, days_after
 from include.twin.generate.draws import Stream, chance, draws
-from include.twin.generate.legacy_facts import Answer, Facts, Paid, Terms, facts_of, morning, settled
+from include.twin.generate.legacy_facts import Answer, Facts, Paid, Terms, facts_of, settled, typed_in
 from include.twin.generate.sales import Subscription
 
 OFFICE = ZoneInfo("America/Los_Angeles")
@@ -185,7 +185,7 @@ def _late(case: _Case) -> list[Answer]:
 
 def _twice(case: _Case) -> list[Answer]:
     """A retry after a lost answer, forty seconds later, under a number of its own where it has one."""
-    again = replace(case.right, at=(case.right.at or morning(case.right.since)) + RETRIED_AFTER)
+    again = replace(case.right, at=(case.right.at or typed_in(case.right.since)) + RETRIED_AFTER)
     return [case.right, replace(again, number=f"{again.number}R") if again.kind == "orders" else again]
 
 

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from include.twin.generate.billing import subscription_id
 from include.twin.generate.book import Book, Invoice
@@ -21,7 +21,7 @@ WORDS = {
 }
 """The old path's own words for what it knows."""
 NO_DEAL = 4_095  # a slot that no deal has
-MORNING = "T01:00:00+00:00"  # nine in Singapore
+EVENING = "T10:00:00+00:00"  # six in Singapore
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ class Facts:
             tax=invoice.gross - invoice.net,
             on=invoice.issued,
             due=invoice.due,
-            at=morning(invoice.issued),
+            at=typed_in(invoice.issued),
         )
 
     def _arr(self, contract: Subscription, day: date) -> int:
@@ -170,12 +170,12 @@ def _status(invoice: Invoice, parts: Sequence[Paid]) -> Answer:
     state = "PAID" if got >= invoice.gross else "PARTIALLY_PAID" if got else "OPEN"
     last = max((one.on for one in parts), default=None)
     since = last or invoice.issued
-    return Answer("statuses", invoice.number, since, on=last, word=WORDS[state], at=morning(since))
+    return Answer("statuses", invoice.number, since, on=last, word=WORDS[state], at=typed_in(since))
 
 
-def morning(day: date) -> datetime:
-    """When the old path's clerk begins to type in what happened on a day: the next morning."""
-    return datetime.fromisoformat(f"{day + timedelta(days=1)}{MORNING}")
+def typed_in(day: date) -> datetime:
+    """When the old path's clerk types in what happened on a day."""
+    return datetime.fromisoformat(f"{day}{EVENING}")
 
 
 def facts_of(book: Book, contracts: Sequence[Subscription], billed: Sequence[Invoice]) -> Facts:
@@ -219,7 +219,7 @@ def _orders(book: Book) -> Iterator[Answer]:
             amount=minor(amount, market),
             on=day,
             word=WORDS[word],
-            at=morning(day),
+            at=typed_in(day),
         )
 
 

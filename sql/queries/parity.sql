@@ -1,0 +1,201 @@
+-- Parity: both paths' answers of a day, one join that finds what differs, and the facts that explain it.
+--
+-- Ours are read through the views of schema `seen`, pointed at the snapshot of the day's run: nothing else is asked, and
+-- nothing outside schema `parity` is written.
+
+-- name: parity_alone
+-- One comparison at a time: editions are counted.
+SELECT pg_advisory_xact_lock(hashtext('parity'));
+
+-- name: parity_planning
+-- Few rows differ, which the planner cannot know: what it thinks they cost to pass on must not keep it from sharing the
+-- join among workers.
+SELECT set_config('parallel_tuple_cost', '0', true), set_config('work_mem', '256MB', true);
+
+-- name: parity_editions
+SELECT day, edition, run_id, verdict_sha256 FROM parity.days WHERE day = %(day)s ORDER BY edition DESC;
+
+-- name: answer_our_orders
+INSERT INTO parity.answers_ours (path, day, edition, kind, key, seq, amount_minor, currency, on_date, status, text)
+SELECT 'ours', %(day)s, %(edition)s, 'orders', link.side_a_id,
+    row_number() OVER (PARTITION BY link.side_a_id ORDER BY ordered.native_id), ordered.amount_minor, ordered.currency,
+    ordered.order_date, ordered.state, parity.normalised(ordered.number)
+FROM recon.matches AS link JOIN seen.orders AS ordered ON ordered.native_id = link.side_b_id
+WHERE link.run_id = %(run_id)s AND link.recon = 'R2' AND link.side_a_type = 'opportunity' AND link.state = 'posted';
+
+-- name: answer_our_invoices
+INSERT INTO parity.answers_ours (
+    path, day, edition, kind, key, seq, amount_minor, tax_minor, currency, on_date, due_date
+)
+SELECT 'ours', %(day)s, %(edition)s, 'invoices', number, row_number() OVER (PARTITION BY number ORDER BY native_id),
+    gross_minor, tax_minor, currency, issue_date, due_date
+FROM seen.invoices WHERE coalesce(state, '') NOT IN ('DRAFT', 'VOID');
+
+-- name: answer_our_statuses
+-- What the ERP says counts only of what no payment settles; everything else follows from what we applied.
+INSERT INTO parity.answers_ours (path, day, edition, kind, key, seq, on_date, status, at)
+SELECT 'ours', %(day)s, %(edition)s, 'statuses', number, row_number() OVER (PARTITION BY number ORDER BY native_id),
+    paid_on,
+    CASE
+        WHEN state IN ('VOID', 'CREDITED', 'WRITTEN_OFF') THEN state
+        WHEN owed.open_minor IS NULL THEN 'PAID'
+        WHEN owed.open_minor < gross_minor THEN 'PARTIALLY_PAID'
+        ELSE 'OPEN'
+    END,
+    paid.at
+FROM seen.invoices AS invoice
+LEFT JOIN recon.open_invoices AS owed ON owed.run_id = %(run_id)s AND owed.invoice_id = invoice.native_id
+LEFT JOIN (
+    SELECT DISTINCT ON (match.side_b_id) match.side_b_id AS invoice_id, payment.paid_on, success.at
+    FROM recon.matches AS match
+    JOIN seen.payments AS payment ON payment.native_id = match.side_a_id
+    LEFT JOIN (
+        SELECT payment_id, max(occurred_at) AS at FROM seen.attempts
+        WHERE outcome IN ('succeeded', 'success') GROUP BY payment_id
+    ) AS success ON success.payment_id = match.side_a_id
+    WHERE match.run_id = %(run_id)s AND match.recon = 'R3' AND match.side_a_type = 'payment'
+        AND match.side_b_type = 'invoice' AND match.state = 'posted'
+    ORDER BY match.side_b_id, payment.paid_on DESC, match.side_a_id DESC
+) AS paid ON paid.invoice_id = invoice.native_id
+WHERE coalesce(state, '') <> 'DRAFT';
+
+-- name: answer_our_arr
+-- What recurs is known where it is not sure whose deal it was, too.
+INSERT INTO parity.answers_ours (path, day, edition, kind, key, seq, amount_minor, currency)
+SELECT DISTINCT ON (side_a_id) 'ours', %(day)s::date, %(edition)s::integer, 'arr', side_a_id, 1, amount_minor, currency
+FROM recon.matches WHERE run_id = %(run_id)s AND recon = 'R5' ORDER BY side_a_id, state, side_b_id;
+
+-- name: answer_our_matches
+INSERT INTO parity.answers_ours (path, day, edition, kind, key, seq, amount_minor, currency, text)
+SELECT 'ours', %(day)s, %(edition)s, 'matches', match.side_a_id, 1, sum(match.amount_minor), min(match.currency),
+    string_agg(DISTINCT parity.normalised(invoice.number), ' ' ORDER BY parity.normalised(invoice.number))
+FROM recon.matches AS match JOIN seen.invoices AS invoice ON invoice.native_id = match.side_b_id
+WHERE match.run_id = %(run_id)s AND match.recon = 'R3' AND match.side_a_type = 'payment'
+    AND match.side_b_type = 'invoice' AND match.state = 'posted'
+GROUP BY match.side_a_id;
+
+-- name: create_told_rows
+CREATE TEMP TABLE told_rows (
+    line bigint NOT NULL,
+    kind text COLLATE "C" NOT NULL,
+    key text COLLATE "C" NOT NULL,
+    amount_minor bigint,
+    tax_minor bigint,
+    currency text COLLATE "C",
+    on_date date,
+    due_date date,
+    status text COLLATE "C",
+    text text COLLATE "C",
+    at timestamptz
+) ON COMMIT DROP;
+
+-- name: create_bad_rows
+CREATE TEMP TABLE bad_rows (
+    place text NOT NULL,
+    kind text COLLATE "C" NOT NULL,
+    key text COLLATE "C",
+    column_name text NOT NULL,
+    reason text NOT NULL
+) ON COMMIT DROP;
+
+-- name: answer_theirs
+-- Several rows of one key are numbered by when they were written, and else as they came.
+INSERT INTO parity.answers_theirs (
+    path, day, edition, kind, key, seq, amount_minor, tax_minor, currency, on_date, due_date, status, text, at
+)
+SELECT 'theirs', %(day)s, %(edition)s, kind, key, row_number() OVER (PARTITION BY kind, key ORDER BY at, line),
+    amount_minor, tax_minor, currency, on_date, due_date, status, text, at
+FROM told_rows;
+
+-- name: tell_from_table
+-- A table of theirs has the columns of parity.answers, and `word` where status is one of their own.
+INSERT INTO told_rows
+SELECT row_number() OVER (), kind, btrim(key), amount_minor, tax_minor, currency, on_date, due_date,
+    CASE WHEN btrim(word) <> '' THEN coalesce(known.status, '?' || lower(btrim(word))) END,
+    nullif(parity.normalised(text), ''), at
+FROM {table} AS told
+LEFT JOIN unnest(%(kinds)s::text[], %(words)s::text[], %(statuses)s::text[]) AS known (known_kind, known_word, status)
+    ON known_kind = kind AND known_word = lower(btrim(word))
+WHERE day = %(day)s AND kind = ANY (%(all_kinds)s::text[]) AND btrim(key) <> ''
+    AND (currency IS NOT NULL OR num_nonnulls(amount_minor, tax_minor) = 0);
+
+-- name: set_bad_rows_aside
+INSERT INTO bad_rows
+SELECT %(place)s || ', row ' || row_number() OVER (ORDER BY kind, key), coalesce(kind, ''), key,
+    CASE WHEN kind IS NULL OR NOT kind = ANY (%(all_kinds)s::text[]) THEN 'kind'
+        WHEN coalesce(btrim(key), '') = '' THEN 'key' ELSE 'currency' END,
+    'it is missing, or none that we know'
+FROM {table}
+WHERE day = %(day)s AND NOT coalesce(
+    kind = ANY (%(all_kinds)s::text[]) AND btrim(key) <> ''
+    AND (currency IS NOT NULL OR num_nonnulls(amount_minor, tax_minor) = 0), false
+);
+
+-- name: keep_bad_rows
+INSERT INTO parity.quarantine SELECT %(day)s, %(edition)s, place, kind, key, column_name, reason FROM bad_rows;
+
+-- name: bad_rows
+SELECT place, kind, key, column_name, reason FROM bad_rows ORDER BY place;
+
+-- name: analyse_answers
+ANALYZE parity.answers_ours, parity.answers_theirs;
+
+-- name: hash_answers
+-- The hash of hashes, bucket by bucket: no text is longer than a 256th of the day.
+SELECT coalesce(sum(rows), 0)::bigint AS rows,
+    encode(sha256(convert_to(coalesce(string_agg(part, '' ORDER BY bucket), ''), 'UTF8')), 'hex') AS sha256
+FROM (
+    SELECT left(digest, 2) AS bucket, count(*) AS rows,
+        encode(sha256(convert_to(string_agg(digest, '' ORDER BY digest), 'UTF8')), 'hex') AS part
+    FROM (
+        SELECT encode(sha256(convert_to(ROW(
+            kind, key, seq, amount_minor, tax_minor, currency, on_date, due_date, status, text, at
+        )::text, 'UTF8')), 'hex') COLLATE "C" AS digest
+        FROM parity.answers WHERE path = %(path)s AND day = %(day)s AND edition = %(edition)s
+    ) AS digests GROUP BY left(digest, 2)
+) AS parts;
+
+-- name: keep_parity_totals
+INSERT INTO parity.totals
+SELECT %(day)s, %(edition)s, kind, currency, count(*) FILTER (WHERE path = 'ours'),
+    count(*) FILTER (WHERE path = 'theirs'), coalesce(sum(amount_minor) FILTER (WHERE path = 'ours'), 0),
+    coalesce(sum(amount_minor) FILTER (WHERE path = 'theirs'), 0)
+FROM parity.answers WHERE day = %(day)s AND edition = %(edition)s AND currency IS NOT NULL
+GROUP BY kind, currency;
+
+-- name: parity_totals
+SELECT kind, currency, ours_count, theirs_count, ours_minor, theirs_minor FROM parity.totals
+WHERE day = %(day)s AND edition = %(edition)s ORDER BY kind, currency;
+
+-- name: count_doubled
+SELECT count(*) AS doubled FROM parity.answers_ours
+WHERE day = %(day)s AND edition = %(edition)s AND seq > 1 AND kind IN ('orders', 'invoices');
+
+-- name: differing_answers
+-- The one join. A row comes out of it only when something differs.
+SELECT kind, key, seq, ours.seq IS NOT NULL AS in_ours, theirs.seq IS NOT NULL AS in_theirs,
+    ours.amount_minor AS ours_amount_minor, ours.tax_minor AS ours_tax_minor, ours.currency AS ours_currency,
+    ours.on_date AS ours_on_date, ours.due_date AS ours_due_date, ours.status AS ours_status, ours.text AS ours_text,
+    ours.at AS ours_at, theirs.amount_minor AS theirs_amount_minor, theirs.tax_minor AS theirs_tax_minor,
+    theirs.currency AS theirs_currency, theirs.on_date AS theirs_on_date, theirs.due_date AS theirs_due_date,
+    theirs.status AS theirs_status, theirs.text AS theirs_text, theirs.at AS theirs_at
+FROM (SELECT * FROM parity.answers_ours WHERE day = %(day)s AND edition = %(edition)s) AS ours
+FULL OUTER JOIN (SELECT * FROM parity.answers_theirs WHERE day = %(day)s AND edition = %(edition)s) AS theirs
+    USING (kind, key, seq)
+WHERE ours.seq IS NULL OR theirs.seq IS NULL OR ours.amount_minor IS DISTINCT FROM theirs.amount_minor
+    OR ours.tax_minor IS DISTINCT FROM theirs.tax_minor OR ours.currency IS DISTINCT FROM theirs.currency
+    OR ours.on_date IS DISTINCT FROM theirs.on_date OR ours.due_date IS DISTINCT FROM theirs.due_date
+    OR ours.status IS DISTINCT FROM theirs.status OR ours.text IS DISTINCT FROM theirs.text;
+
+-- name: keep_parity_day
+INSERT INTO parity.days (
+    day, edition, run_id, source, ours_count, theirs_count, quarantined_count, read_count, pairs_count, doubled_count,
+    differences_count, ours_sha256, theirs_sha256, verdict_sha256
+) VALUES (
+    %(day)s, %(edition)s, %(run_id)s, %(source)s, %(ours_count)s, %(theirs_count)s, %(quarantined_count)s,
+    %(read_count)s, %(pairs_count)s, %(doubled_count)s, %(differences_count)s, %(ours_sha256)s, %(theirs_sha256)s,
+    %(verdict_sha256)s
+);
+
+-- name: keep_rerun
+INSERT INTO parity.reruns (day, edition, same) VALUES (%(day)s, %(edition)s, %(same)s);
