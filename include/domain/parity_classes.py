@@ -103,11 +103,15 @@ def _ahead(pair: Pair, name: Field, facts: Facts, _lens: Lens) -> Explained | No
     """They know already what our sources date after the day."""
     if name == "key" and pair.ours is None and facts.known.startswith("later"):
         return Explained(kind_of="timing", cause="ahead", evidence={"we_hold": facts.known})
-    if name == "status" and pair.theirs and pair.theirs.at and pair.theirs.at > lens.settle_until:
-        return Explained(
-            kind_of="timing", cause="settling", evidence={"written_at": pair.theirs.at.isoformat()}
-        )
     return None
+
+
+def _settling(pair: Pair, name: Field, _facts: Facts, lens: Lens) -> Explained | None:
+    """They wrote it in the last minutes of the day."""
+    at = pair.theirs.at if pair.theirs else None
+    if name != "status" or at is None or at <= lens.settle_until:
+        return None
+    return Explained(kind_of="timing", cause="settling", evidence={"written_at": at.isoformat()})
 
 
 def _untranslated(pair: Pair, name: Field, _facts: Facts, _lens: Lens) -> Explained | None:
