@@ -113,8 +113,9 @@ class Facts:
                 yield self._invoice(invoice)
         yield from settled(self, [one for one in self.paid if one.on <= day], day)
         for key, contract in self.contracts.items():
-            amount = self._arr(contract, day)
-            yield Answer("arr", key, contract.start, currency=self.currency, amount=amount)
+            if contract.start <= day:
+                amount = self._arr(contract, day)
+                yield Answer("arr", key, contract.start, currency=self.currency, amount=amount)
 
     def _invoice(self, invoice: Invoice) -> Answer:
         return Answer(
@@ -130,7 +131,7 @@ class Facts:
         )
 
     def _arr(self, contract: Subscription, day: date) -> int:
-        if not contract.start <= day < contract.end:
+        if day >= contract.end:
             return 0
         steps = [(contract.period_start(period), quantity) for period, quantity in contract.changes]
         return contract.arr(
