@@ -1,0 +1,162 @@
+"""Two paths side by side for two days of a small generated world: what differs, and that comparing changes nothing."""
+
+import csv
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from include.connectors.legacy.client import LegacyFolder
+from include.flows.compare_parity import Compared, TheirTable, compare_parity
+from include.local.databases import DatabaseUrls
+from include.local.scratch import scratch_database
+from include.policy import load_policy
+from include.ports import Fatal, NothingUsable
+from include.store.postgres import PostgresStore
+from include.twin.generate import generate_world
+from tests.bench.parity import score, tie_out
+from tests.checks import assert_checks_hold
+
+DAY = date(2026, 6, 30)
+DAYS = (DAY - timedelta(days=1), DAY)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("parity") / "world"
+    return generate_world(out=out, seed=11, size=300, profile="clean", legacy_days=2).path
+
+
+@pytest.fixture(scope="module")
+def url(server_urls: DatabaseUrls, world: Path) -> Iterator[str]:
+    """One database for all: two days tied out and compared; every check holds at the end."""
+    with scratch_database(server_urls, strategy="FILE_COPY") as url:
+        with PostgresStore(url).keeping() as store:
+            tie_out(store, world, days=DAYS)
+            for day in DAYS:
+                compared(store, world, day)
+        yield url
+        assert_checks_hold(url)
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[PostgresStore]:
+    with PostgresStore(url).keeping() as store:
+        yield store
+
+
+def compared(store: PostgresStore, world: Path, day: date = DAY) -> Compared:
+    return compare_parity(store, day=day, policy=load_policy(), theirs=LegacyFolder(world / "legacy"))
+
+
+def asked(url: str, statement: str, *params: object) -> list[dict[str, Any]]:
+    with psycopg.connect(url, row_factory=dict_row) as connection:
+        return connection.execute(statement.encode(), params).fetchall()
+
+
+def test_every_injected_difference_is_found_in_its_class_and_no_other(url: str, world: Path):
+    found = score(url, world)
+    assert (found["recall"], found["false"]) == (1, 0)
+    assert found["f1"] >= 0.95
+    assert found["injected"] > 60
+
+
+def test_comparing_again_gives_the_same_verdict_and_changes_nothing(
+    url: str, store: PostgresStore, world: Path
+):
+    def state() -> list[dict[str, Any]]:
+        return asked(
+            url,
+            "SELECT (SELECT count(*) FROM parity.answers) AS answers, (SELECT count(*) FROM parity.days) AS days, "
+            "(SELECT count(*) FROM parity.differences) AS differences, "
+            "(SELECT count(*) FROM delivery.outbox) AS effects",
+        )
+
+    before = state()
+    [kept] = asked(url, "SELECT verdict_sha256 FROM parity.days WHERE day = %s AND edition = 1", DAY)
+    again = compared(store, world)
+    assert (again.unchanged, again.edition, again.verdict_sha256) == (True, 1, kept["verdict_sha256"])
+    assert state() == before
+    assert before[0]["effects"] == 0, "ours computes and writes no effect"
+    assert asked(url, "SELECT same FROM parity.reruns WHERE day = %s", DAY)[-1]["same"]
+
+
+def test_rows_that_cannot_be_read_are_put_aside_and_other_answers_make_another_edition(
+    url: str, store: PostgresStore, world: Path, tmp_path: Path
+):
+    legacy = tmp_path / "legacy"
+    shutil.copytree(world / "legacy", legacy)
+    with (legacy / "orders.csv").open() as file:
+        lines = file.read().splitlines()
+    rows = [place for place, line in enumerate(lines) if line.startswith(str(DAYS[0]))]
+    lines[rows[0]] = lines[rows[0]].replace("2026-06-29,", "29 June,", 1)
+    lines[rows[1]] = ",".join(
+        ["xx" if place == 5 else cell for place, cell in enumerate(lines[rows[1]].split(","))]
+    )
+    (legacy / "orders.csv").write_text("\n".join(lines))
+    first = asked(url, "SELECT * FROM parity.days WHERE day = %s", DAYS[0])[0]
+
+    other = compare_parity(store, day=DAYS[0], policy=load_policy(), theirs=LegacyFolder(legacy))
+
+    assert (other.edition, other.quarantined, other.unchanged) == (2, 2, False)
+    assert other.theirs == first["theirs_count"] - 2, "nothing that was read is lost"
+    assert asked(url, "SELECT * FROM parity.days WHERE day = %s AND edition = 1", DAYS[0]) == [first]
+    bad = asked(url, "SELECT place, column_name, reason FROM parity.quarantine ORDER BY column_name")
+    assert [one["column_name"] for one in bad] == ["amount", "row"]
+    assert bad[0]["place"] == f"orders.csv, line {rows[1] + 1}"
+    assert "'29 June' is no day" in bad[1]["reason"]
+    causes = asked(
+        url, "SELECT cause FROM parity.differences WHERE edition = 2 AND kind = 'orders' AND field = 'key'"
+    )
+    assert Counter(one["cause"] for one in causes)["unreadable"] == 2
+
+
+def test_a_table_of_theirs_gives_the_answers_of_their_files(url: str, store: PostgresStore):
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "CREATE VIEW public.told AS SELECT day, kind, key, amount_minor, tax_minor, currency, on_date, due_date, "
+            "coalesce(word, ltrim(status, '?')) AS word, text, at FROM parity.answers_theirs "
+            "LEFT JOIN (VALUES ('IN_FULFILMENT', 'Active'), ('COMPLETED', 'Closed'), ('PAID', 'Settled'), "
+            "('PARTIALLY_PAID', 'Part paid'), ('OPEN', 'Outstanding')) AS words (status, word) USING (status) WHERE day = '2026-06-30' AND edition = 1"
+        )
+    again = compare_parity(store, day=DAY, policy=load_policy(), theirs=TheirTable("public.told"))
+    assert again.unchanged
+
+
+def test_a_day_that_was_not_tied_out_or_not_told_of_is_not_compared(
+    store: PostgresStore, world: Path, tmp_path: Path
+):
+    with pytest.raises(Fatal, match="no run of 2026-05-01"):
+        compared(store, world, date(2026, 5, 1))
+    (tmp_path / "legacy").mkdir()
+    with pytest.raises(NothingUsable, match="no answer of 2026-06-30"):
+        compared(store, tmp_path)
+    with pytest.raises(NothingUsable, match="not a folder"):
+        compared(store, tmp_path / "nowhere")
+
+
+def test_what_was_compared_is_never_rewritten(url: str):
+    for table in (
+        "days",
+        "answers",
+        "answers_ours",
+        "answers_theirs",
+        "differences",
+        "totals",
+        "quarantine",
+        "reruns",
+    ):
+        with pytest.raises(psycopg.errors.RaiseException, match="is history"):
+            asked(url, f"DELETE FROM parity.{table}")
+
+
+def test_the_truth_names_what_is_in_the_files(world: Path):
+    with (world / "truth" / "parity.csv").open() as file:
+        truth = list(csv.DictReader(file))
+    assert {row["day"] for row in truth} == {str(day) for day in DAYS}
