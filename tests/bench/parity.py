@@ -1,4 +1,4 @@
-"""Two paths side by side: every injected difference in its class, and rows compared about as fast as they are joined."""
+"""Two paths side by side: injected differences found in their classes, and rows compared as fast as they are joined."""
 
 import csv
 from collections import Counter

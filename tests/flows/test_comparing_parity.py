@@ -123,7 +123,8 @@ def test_a_table_of_theirs_gives_the_answers_of_their_files(url: str, store: Pos
             "CREATE VIEW public.told AS SELECT day, kind, key, amount_minor, tax_minor, currency, on_date, due_date, "
             "coalesce(word, ltrim(status, '?')) AS word, text, at FROM parity.answers_theirs "
             "LEFT JOIN (VALUES ('IN_FULFILMENT', 'Active'), ('COMPLETED', 'Closed'), ('PAID', 'Settled'), "
-            "('PARTIALLY_PAID', 'Part paid'), ('OPEN', 'Outstanding')) AS words (status, word) USING (status) WHERE day = '2026-06-30' AND edition = 1"
+            "('PARTIALLY_PAID', 'Part paid'), ('OPEN', 'Outstanding')) AS words (status, word) "
+            "USING (status) WHERE day = '2026-06-30' AND edition = 1"
         )
     again = compare_parity(store, day=DAY, policy=load_policy(), theirs=TheirTable("public.told"))
     assert again.unchanged
