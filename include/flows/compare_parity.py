@@ -79,10 +79,8 @@ def compare_parity(store: Store, *, day: date, policy: Policy, theirs: OldPath |
         with store.transaction() as tx:
             tx.run("parity_alone")
             compared, known = _compare(tx, day, policy, theirs)
-            if known and known["verdict_sha256"] == compared.verdict_sha256:
+            if known and _same_verdict(known, compared):
                 raise _Undone(compared)  # noqa: TRY301 - it rolls back
-            if known:
-                tx.run("keep_rerun", day=day, edition=known["edition"], same=False)
             return compared
     except _Undone as undone:
         same = undone.compared
@@ -112,7 +110,19 @@ def _compare(
         tx.run(statement)
     tx.run("keep_parity_totals", **at)
     differences = list(_differences(tx, at, run, policy))
-    return _keep(tx, at, run, differences, rules_sha256=policy.sha256, source=source), known
+    compared = _keep(tx, at, run, differences, rules_sha256=policy.sha256, source=source)
+    if known and _same_inputs(known, tx.rows("parity_editions", day=day)[0]):
+        tx.run("keep_rerun", day=day, edition=known["edition"], same=_same_verdict(known, compared))
+    return compared, known
+
+
+def _same_inputs(known: Row, now: Row) -> bool:
+    inputs = ("ours_sha256", "theirs_sha256", "certificate_sha256", "rules_sha256")
+    return all(known[name] == now[name] for name in inputs)
+
+
+def _same_verdict(known: Row, compared: Compared) -> bool:
+    return bool(known["verdict_sha256"] == compared.verdict_sha256)
 
 
 def _run_of(tx: Transaction, day: date) -> Row:
@@ -247,6 +257,8 @@ def _keep(
         differences_count=len(kept),
         ours_sha256=hashes["ours"]["sha256"],
         theirs_sha256=hashes["theirs"]["sha256"],
+        certificate_sha256=verdict["certificate"],
+        rules_sha256=rules_sha256,
         verdict_sha256=compared.verdict_sha256,
     )
     tx.run("keep_bad_rows", **at)

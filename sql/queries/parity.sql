@@ -13,7 +13,8 @@ SELECT pg_advisory_xact_lock(hashtext('parity'));
 SELECT set_config('parallel_tuple_cost', '0', true), set_config('work_mem', '256MB', true);
 
 -- name: parity_editions
-SELECT day, edition, run_id, verdict_sha256 FROM parity.days WHERE day = %(day)s ORDER BY edition DESC;
+SELECT day, edition, run_id, ours_sha256, theirs_sha256, certificate_sha256, rules_sha256, verdict_sha256
+FROM parity.days WHERE day = %(day)s ORDER BY edition DESC;
 
 -- name: answer_our_orders
 INSERT INTO parity.answers_ours (path, day, edition, kind, key, seq, amount_minor, currency, on_date, status, text)
@@ -190,12 +191,190 @@ WHERE ours.seq IS NULL OR theirs.seq IS NULL OR ours.amount_minor IS DISTINCT FR
 -- name: keep_parity_day
 INSERT INTO parity.days (
     day, edition, run_id, source, ours_count, theirs_count, quarantined_count, read_count, pairs_count, doubled_count,
-    differences_count, ours_sha256, theirs_sha256, verdict_sha256
+    differences_count, ours_sha256, theirs_sha256, certificate_sha256, rules_sha256, verdict_sha256
 ) VALUES (
     %(day)s, %(edition)s, %(run_id)s, %(source)s, %(ours_count)s, %(theirs_count)s, %(quarantined_count)s,
     %(read_count)s, %(pairs_count)s, %(doubled_count)s, %(differences_count)s, %(ours_sha256)s, %(theirs_sha256)s,
-    %(verdict_sha256)s
+    %(certificate_sha256)s, %(rules_sha256)s, %(verdict_sha256)s
 );
 
 -- name: keep_rerun
 INSERT INTO parity.reruns (day, edition, same) VALUES (%(day)s, %(edition)s, %(same)s);
+
+-- name: parity_newest_editions
+-- The newest edition of each day, with how its comparisons since went.
+SELECT days.day, days.edition, verdict_sha256, ours_count, theirs_count, pairs_count, doubled_count,
+    count(rerun_no) AS reruns, count(rerun_no) FILTER (WHERE same) AS reruns_same
+FROM (
+    SELECT DISTINCT ON (day) * FROM parity.days WHERE day BETWEEN %(first_day)s AND %(last_day)s
+    ORDER BY day, edition DESC
+) AS days
+LEFT JOIN parity.reruns ON reruns.day = days.day
+GROUP BY days.day, days.edition, verdict_sha256, ours_count, theirs_count, pairs_count, doubled_count
+ORDER BY days.day;
+
+-- name: parity_tallies
+SELECT difference.day, difference.kind, difference.field,
+    CASE WHEN field = 'key' THEN CASE WHEN ours IS NULL THEN 'theirs' ELSE 'ours' END END AS side,
+    class AS kind_of, cause, accepted_no IS NOT NULL AS accepted, count(*) AS count,
+    count(*) FILTER (WHERE difference.seq > 1) AS doubled, currency,
+    coalesce(sum(coalesce(ours_minor, 0) - coalesce(theirs_minor, 0)), 0)::bigint AS delta_minor
+FROM (
+    SELECT DISTINCT ON (day) day, edition FROM parity.days WHERE day BETWEEN %(first_day)s AND %(last_day)s
+    ORDER BY day, edition DESC
+) AS newest
+JOIN parity.differences AS difference USING (day, edition)
+LEFT JOIN parity.accepted USING (day, edition, kind, key, seq, field)
+GROUP BY 1, 2, 3, 4, 5, 6, 7, currency
+ORDER BY 1, 2, 3, 4, 5, 6, 7, currency;
+
+-- name: parity_totals_apart
+SELECT DISTINCT ON (day, kind, currency) day, kind, currency, ours_minor - theirs_minor AS apart
+FROM parity.totals WHERE day BETWEEN %(first_day)s AND %(last_day)s
+ORDER BY day, kind, currency, edition DESC;
+
+-- name: parity_latencies
+-- Seconds from a payment's status decided to confirmed; and from a deal seen won to its invoice, in percent of what it
+-- takes on the old path. NULL where nothing of it happened.
+WITH effects AS (
+    SELECT kind, extract(epoch FROM finished_at - decided_at)::numeric AS took_s FROM delivery.outbox
+    WHERE state = 'confirmed' AND decided_at >= %(begins)s AND decided_at < %(ends)s
+), won AS (
+    SELECT opportunity_id, min(looked_at) FILTER (WHERE is_won) AS at FROM delivery.deal_states GROUP BY opportunity_id
+), theirs AS (
+    SELECT extract(epoch FROM answer.at - won.at)::numeric AS took_s
+    FROM parity.answers_theirs AS answer
+    JOIN canonical.invoices AS invoice ON invoice.number = answer.key AND invoice.superseded_in IS NULL
+    JOIN canonical.orders AS ordered ON ordered.native_id = invoice.order_id AND ordered.superseded_in IS NULL
+    JOIN won ON won.opportunity_id = ordered.opportunity_id AND won.at < answer.at
+    WHERE answer.day = %(day)s AND edition = %(edition)s AND kind = 'invoices' AND on_date = %(day)s
+)
+SELECT
+    (SELECT percentile_disc(0.95) WITHIN GROUP (ORDER BY took_s) FROM effects WHERE kind = 'invoice_status')
+        AS status_latency_s,
+    100 * (SELECT percentile_disc(0.95) WITHIN GROUP (ORDER BY took_s) FROM effects WHERE kind = 'invoice')
+        / nullif((SELECT percentile_disc(0.95) WITHIN GROUP (ORDER BY took_s) FROM theirs), 0)
+        AS invoice_latency_percent;
+
+-- name: parity_register
+-- Newest first; how many differences of the newest editions each entry lets stay.
+SELECT accepted_no, entry.kind, entry.field, entry.class, entry.cause, entry.key, owner, reason, maker, made_on,
+    expires_on, checker, approved_at, ended_by, ended_at
+FROM parity.accepted_differences AS entry ORDER BY accepted_no DESC;
+
+-- name: parity_register_in_force
+SELECT accepted_no, kind, field, class, cause, key, owner, reason, maker, checker, expires_on
+FROM parity.accepted_differences
+WHERE approved_at IS NOT NULL AND ended_at IS NULL AND expires_on >= %(last_day)s ORDER BY accepted_no;
+
+-- name: parity_today
+SELECT (clock_timestamp() AT TIME ZONE %(zone)s)::date AS today;
+
+-- name: parity_any_such
+SELECT 1 AS found FROM parity.differences
+WHERE kind = %(kind)s AND field = %(field)s AND class = %(kind_of)s AND cause = %(cause)s
+    AND (%(key)s::text IS NULL OR key = %(key)s) LIMIT 1;
+
+-- name: parity_accepted_already
+SELECT 1 AS found FROM parity.accepted_differences
+WHERE kind = %(kind)s AND field = %(field)s AND class = %(kind_of)s AND cause = %(cause)s
+    AND key IS NOT DISTINCT FROM %(key)s::text AND ended_at IS NULL;
+
+-- name: propose_accepted
+INSERT INTO parity.accepted_differences (kind, field, class, cause, key, owner, reason, maker, made_on, expires_on)
+VALUES (
+    %(kind)s, %(field)s, %(kind_of)s, %(cause)s, %(key)s, %(owner)s, %(reason)s, %(maker)s, %(made_on)s, %(expires_on)s
+) RETURNING accepted_no;
+
+-- name: approve_accepted
+UPDATE parity.accepted_differences SET checker = %(checker)s, approved_at = clock_timestamp()
+WHERE accepted_no = %(accepted_no)s AND checker IS NULL AND ended_at IS NULL;
+
+-- name: end_accepted
+UPDATE parity.accepted_differences SET ended_by = %(person)s, ended_at = clock_timestamp()
+WHERE accepted_no = %(accepted_no)s AND ended_at IS NULL;
+
+-- name: note_drill
+INSERT INTO parity.drills (drill, day, person, found) VALUES (%(drill)s, %(day)s, %(person)s, %(found)s);
+
+-- name: parity_drills
+SELECT drill, day, person, found FROM parity.drills WHERE day BETWEEN %(first_day)s AND %(last_day)s ORDER BY drill_no;
+
+-- name: parity_window_of
+SELECT window_no FROM parity.windows WHERE content_sha256 = %(content_sha256)s;
+
+-- name: open_parity_window
+INSERT INTO parity.windows (
+    first_day, last_day, days_needed, judged_needed, excused, drills, rules_sha256, content_sha256
+) VALUES (
+    %(first_day)s, %(last_day)s, %(days_needed)s, %(judged_needed)s, %(excused)s, %(drills)s, %(rules_sha256)s,
+    %(content_sha256)s
+) RETURNING window_no;
+
+-- name: parity_window
+SELECT window_no, first_day, last_day, content_sha256 FROM parity.windows WHERE window_no = %(window_no)s;
+
+-- name: parity_newest_window
+SELECT window_no, last_day FROM parity.windows ORDER BY last_day DESC, window_no DESC LIMIT 1;
+
+-- name: parity_window_days
+SELECT days.day, days.edition, judged, verdict_sha256, ours_count, theirs_count, quarantined_count,
+    differences_count AS differences, source,
+    (
+        SELECT count(*) FROM parity.accepted WHERE accepted.day = days.day AND accepted.edition = days.edition
+    ) AS accepted
+FROM parity.window_days AS days JOIN parity.days AS compared USING (day, edition)
+WHERE window_no = %(window_no)s ORDER BY day;
+
+-- name: parity_window_metrics
+SELECT day, metric, value, at_least, at_most, required, passes FROM parity.window_metrics
+WHERE window_no = %(window_no)s ORDER BY day, metric;
+
+-- name: parity_obstacles
+SELECT obstacle FROM parity.obstacles(%(window_no)s);
+
+-- name: parity_signatures
+SELECT role, person, reason, signed_at FROM parity.sign_offs WHERE window_no = %(window_no)s ORDER BY signed_at, role;
+
+-- name: sign_parity
+INSERT INTO parity.sign_offs (window_no, role, person, reason)
+VALUES (%(window_no)s, %(role)s, %(person)s, %(reason)s);
+
+-- name: give_up_sign_asks
+-- Nobody has looked for long: their run is gone.
+UPDATE parity.sign_asks SET closed_at = clock_timestamp(), outcome = 'unanswered'
+WHERE closed_at IS NULL AND asked_in <> %(asked_in)s AND looked_at < clock_timestamp() - %(patience)s::interval;
+
+-- name: ask_for_signatures
+-- What is asked already is left to whoever asked; who declined is not asked again about the same.
+INSERT INTO parity.sign_asks (window_no, role, asked_in)
+SELECT %(window_no)s, role, %(asked_in)s FROM unnest(%(roles)s::text[]) AS role
+WHERE NOT EXISTS (SELECT FROM parity.sign_offs AS done WHERE done.window_no = %(window_no)s AND done.role = role.role)
+    AND NOT EXISTS (
+        SELECT FROM parity.sign_asks AS asked WHERE asked.window_no = %(window_no)s AND asked.role = role.role
+            AND (closed_at IS NULL OR outcome = 'declined')
+    )
+ON CONFLICT DO NOTHING;
+
+-- name: sign_asks_of
+SELECT ask_no, window_no, role, (
+    SELECT answered_by || ': ' || words FROM parity.sign_asks AS earlier
+    WHERE earlier.window_no = ask.window_no AND earlier.role = ask.role AND outcome = 'refused'
+    ORDER BY ask_no DESC LIMIT 1
+) AS refused
+FROM parity.sign_asks AS ask WHERE asked_in = %(asked_in)s AND closed_at IS NULL ORDER BY ask_no;
+
+-- name: look_at_sign_ask
+-- `waits`: nobody has signed for the role, and no day of it was compared to something else since.
+UPDATE parity.sign_asks AS ask SET looked_at = clock_timestamp() WHERE ask_no = %(ask)s
+RETURNING ask_no, window_no, role, closed_at IS NULL AND NOT EXISTS (
+    SELECT FROM parity.sign_offs AS done WHERE done.window_no = ask.window_no AND done.role = ask.role
+) AND NOT EXISTS (
+    SELECT FROM parity.window_days AS days JOIN parity.days AS newer ON newer.day = days.day
+    WHERE days.window_no = ask.window_no AND newer.edition > days.edition
+) AS waits;
+
+-- name: close_sign_ask
+UPDATE parity.sign_asks
+SET closed_at = clock_timestamp(), outcome = %(outcome)s, answered_by = %(by)s, words = %(words)s
+WHERE ask_no = %(ask)s AND closed_at IS NULL;

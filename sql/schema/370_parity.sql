@@ -31,14 +31,16 @@ CREATE TABLE parity.days (
     differences_count bigint NOT NULL,
     ours_sha256 text NOT NULL,
     theirs_sha256 text NOT NULL,
-    verdict_sha256 text NOT NULL,
+    certificate_sha256 text NOT NULL,            -- of our run
+    rules_sha256 text NOT NULL,
+    verdict_sha256 text NOT NULL,                -- over all of it
     compared_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (day, edition),
     CONSTRAINT nothing_read_is_lost CHECK (read_count = theirs_count + quarantined_count),
     CONSTRAINT no_more_pairs_than_rows CHECK (pairs_count <= least(ours_count, theirs_count))
 );
 
--- Every later comparison of a day: whether it came to the edition that stood.
+-- Every later comparison of the same answers by the same rules: whether it came to the same verdict.
 CREATE TABLE parity.reruns (
     rerun_no bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     day date NOT NULL,
