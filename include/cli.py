@@ -17,6 +17,7 @@ from include.cli_breaks import breaks_app
 from include.cli_certificate import certificate_app
 from include.cli_delivery import delivery_app, replay
 from include.cli_doctor import doctor
+from include.cli_parity import parity_app
 from include.cli_salesforce import salesforce_app
 from include.local.home import Home, SetUpFailed
 from include.ports import NothingUsable, Stop
@@ -35,6 +36,7 @@ app.add_typer(alerts_app, name="alerts")
 app.add_typer(breaks_app, name="breaks")
 app.add_typer(certificate_app, name="certificate")
 app.add_typer(delivery_app, name="delivery")
+app.add_typer(parity_app, name="parity")
 app.command()(replay)
 app.command()(doctor)
 app.add_typer(salesforce_app, name="salesforce")

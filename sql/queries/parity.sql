@@ -378,3 +378,53 @@ RETURNING ask_no, window_no, role, closed_at IS NULL AND NOT EXISTS (
 UPDATE parity.sign_asks
 SET closed_at = clock_timestamp(), outcome = %(outcome)s, answered_by = %(by)s, words = %(words)s
 WHERE ask_no = %(ask)s AND closed_at IS NULL;
+
+-- name: parity_window_differences
+SELECT difference.day, difference.edition, kind, key, seq, field, ours, theirs, currency, ours_minor, theirs_minor, class,
+    cause, evidence, accepted_no
+FROM parity.window_days JOIN parity.differences AS difference USING (day, edition)
+LEFT JOIN parity.accepted USING (day, edition, kind, key, seq, field)
+WHERE window_no = %(window_no)s ORDER BY day, kind, key, seq, field;
+
+-- name: parity_window_quarantine
+SELECT day, edition, place, kind, key, column_name, reason
+FROM parity.window_days JOIN parity.quarantine USING (day, edition)
+WHERE window_no = %(window_no)s ORDER BY day, place;
+
+-- name: parity_day
+-- The edition asked for, else the newest; of the day asked for, else the last.
+SELECT day, edition, run_id, source, ours_count, theirs_count, quarantined_count, pairs_count, differences_count,
+    verdict_sha256, compared_at
+FROM parity.days
+WHERE (%(day)s::date IS NULL OR day = %(day)s) AND (%(edition)s::integer IS NULL OR edition = %(edition)s)
+ORDER BY day DESC, edition DESC LIMIT 1;
+
+-- name: parity_causes
+SELECT class, cause, kind, field, count(*) AS count, count(accepted_no) AS accepted
+FROM parity.differences LEFT JOIN parity.accepted USING (day, edition, kind, key, seq, field)
+WHERE day = %(day)s AND edition = %(edition)s
+GROUP BY class, cause, kind, field ORDER BY cause <> '', count(*) DESC, class, cause, kind, field;
+
+-- name: parity_differences
+-- By place: numbered in the order of the key, so that a page begins where the one before ended.
+SELECT * FROM (
+    SELECT row_number() OVER (ORDER BY kind, key, seq, field) AS place, kind, key, seq, field, ours, theirs, currency,
+        ours_minor, theirs_minor, class, cause, evidence, accepted_no
+    FROM parity.differences LEFT JOIN parity.accepted USING (day, edition, kind, key, seq, field)
+    WHERE day = %(day)s AND edition = %(edition)s AND (%(kind)s::text IS NULL OR kind = %(kind)s)
+        AND (%(class_)s::text IS NULL OR class = %(class_)s) AND (%(cause)s::text IS NULL OR cause = %(cause)s)
+) AS listed WHERE place > %(after)s ORDER BY place LIMIT %(limit)s;
+
+-- name: parity_quarantine
+SELECT place, kind, key, column_name, reason FROM parity.quarantine
+WHERE day = %(day)s AND edition = %(edition)s ORDER BY place LIMIT %(limit)s;
+
+-- name: parity_uncompared_days
+-- Days that are certified and were not compared yet.
+SELECT DISTINCT as_of AS day FROM recon.runs
+WHERE as_of BETWEEN %(first_day)s AND %(last_day)s AND state = 'published'
+    AND NOT EXISTS (SELECT FROM parity.days WHERE days.day = as_of)
+ORDER BY day;
+
+-- name: parity_is_published
+SELECT 1 AS found FROM recon.runs WHERE as_of = %(day)s AND state = 'published' LIMIT 1;
