@@ -1,6 +1,6 @@
 """`tieout parity`: the old path beside ours, from the first comparison to a pack that anybody can check.
 
-Works on the database of TIEOUT_DATABASE_URL, or on the embedded one that `tieout up` uses; `key` and `verify` need none.
+Works on the database of TIEOUT_DATABASE_URL, or on the embedded one of `tieout up`; `key` and `verify` need none.
 """
 
 from collections.abc import Mapping, Sequence
