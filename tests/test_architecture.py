@@ -62,7 +62,6 @@ ALLOWED: dict[str, set[str]] = {
         "include.flows",
         "include.ports",
         "include.wiring",
-        "include.wiring_files",
     },
     "include.wiring_mail": PURE
     | {"include.connectors", "include.ports", "include.report", "include.wiring", "include.wiring_smtp"},

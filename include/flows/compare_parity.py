@@ -14,7 +14,7 @@ from include.flows.parity_facts import Known, facts_of
 from include.flows.snapshot import see_run
 from include.policy import Policy
 from include.policy.parity import Parity
-from include.ports import Fatal, OldPath, Row, Store, ToldRow, Transaction
+from include.ports import Fatal, OldPath, Retryable, Row, Store, ToldRow, Transaction
 
 DIFFERING_MAX = 200_000
 """Rows that differ: more is no difference to explain but another set of books."""
@@ -87,6 +87,19 @@ def compare_parity(store: Store, *, day: date, policy: Policy, theirs: OldPath |
         with store.transaction() as tx:
             tx.run("keep_rerun", day=day, edition=same.edition - 1, same=True)
         return _as_before(same)
+
+
+def days_due(store: Store, *, day: date, policy: Policy) -> list[date]:
+    """The day, and before it those of the last two weeks that are published and were not compared yet.
+
+    Raises Retryable while the day is not published.
+    """
+    first = day - timedelta(days=policy.parity.window.days - 1)
+    with store.transaction() as tx:
+        if not tx.rows("parity_is_published", day=day):
+            raise Retryable(f"{day} is not published yet")
+        found = [row["day"] for row in tx.rows("parity_uncompared_days", first_day=first, last_day=day)]
+    return [*(one for one in found if one != day), day]
 
 
 def _as_before(compared: Compared) -> Compared:

@@ -62,15 +62,33 @@ def _refuse(seen: Judged, role: Role, person: str) -> None:
 
 
 def ask_signatures(
-    store: Store, *, last: date, policy: Policy, asked_in: str, link_to: str = ""
+    store: Store, *, policy: Policy, asked_in: str, link_to: str = "", last: date | None = None
 ) -> list[SignAsk]:
-    """Judge the days up to `last`, and ask for each missing signature; for none while something is in the way."""
-    seen = judge_parity(store, last=last, policy=policy)
+    """Judge the days up to `last`, and ask for each missing signature; for none while something is in the way.
+
+    Without `last`: what some have signed already, and else the days up to the last one compared.
+    """
+    seen = _to_sign(store, last, policy)
+    if seen is None:
+        return []
     with store.transaction() as tx:
         tx.run("give_up_sign_asks", asked_in=asked_in, patience=PATIENCE)
         if not seen.obstacles:
             tx.run("ask_for_signatures", window_no=seen.window_no, roles=list(ROLES), asked_in=asked_in)
         return [_ask(row, seen, link_to) for row in tx.rows("sign_asks_of", asked_in=asked_in)]
+
+
+def _to_sign(store: Store, last: date | None, policy: Policy) -> Judged | None:
+    if last is None:
+        with store.transaction() as tx:
+            begun = [judged(tx, row["window_no"]) for row in tx.rows("parity_windows_begun")]
+            found = tx.rows("parity_day", day=None, edition=None)
+        if unfinished := [one for one in begun if not one.obstacles]:
+            return unfinished[0]
+        if not found:
+            return None
+        last = found[0]["day"]
+    return judge_parity(store, last=last, policy=policy)
 
 
 def look(store: Store, ask_no: int) -> Answered | None:

@@ -317,6 +317,11 @@ SELECT window_no, first_day, last_day, content_sha256 FROM parity.windows WHERE 
 -- name: parity_newest_window
 SELECT window_no, last_day FROM parity.windows ORDER BY last_day DESC, window_no DESC LIMIT 1;
 
+-- name: parity_windows_begun
+-- Signed by some and not by all, the latest first.
+SELECT window_no FROM parity.windows JOIN parity.sign_offs USING (window_no)
+GROUP BY window_no, last_day HAVING count(*) < 3 ORDER BY last_day DESC, window_no DESC LIMIT 5;
+
 -- name: parity_window_days
 SELECT days.day, days.edition, judged, verdict_sha256, ours_count, theirs_count, quarantined_count,
     differences_count AS differences, source,

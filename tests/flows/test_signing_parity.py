@@ -56,8 +56,8 @@ def store(url: str) -> Iterator[PostgresStore]:
 def compared(connection: psycopg.Connection[Any], day: date, *, edition: int = 1) -> None:
     connection.execute(
         "INSERT INTO parity.days (day, edition, run_id, source, ours_count, theirs_count, quarantined_count, "
-        "read_count, pairs_count, doubled_count, differences_count, ours_sha256, theirs_sha256, certificate_sha256, rules_sha256, "
-        "verdict_sha256) VALUES (%s, %s, %s, 'legacy', 0, 0, 0, 0, 0, 0, 1, 'o', 't', 'c', 'r', %s)",
+        "read_count, pairs_count, doubled_count, differences_count, ours_sha256, theirs_sha256, "
+        "certificate_sha256, rules_sha256, verdict_sha256) VALUES (%s, %s, %s, 'legacy', 0, 0, 0, 0, 0, 0, 1, 'o', 't', 'c', 'r', %s)",
         (day, edition, RUN, f"{day}/{edition}"),
     )
     connection.execute(
