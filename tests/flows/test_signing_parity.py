@@ -53,12 +53,13 @@ def store(url: str) -> Iterator[PostgresStore]:
         yield store
 
 
-def compared(connection: psycopg.Connection[Any], day: date, *, edition: int = 1) -> None:
+def compared(connection: psycopg.Connection[Any], day: date, *, edition: int = 1, run: UUID = RUN) -> None:
     connection.execute(
         "INSERT INTO parity.days (day, edition, run_id, source, ours_count, theirs_count, quarantined_count, "
         "read_count, pairs_count, doubled_count, differences_count, ours_sha256, theirs_sha256, "
-        "certificate_sha256, rules_sha256, verdict_sha256) VALUES (%s, %s, %s, 'legacy', 0, 0, 0, 0, 0, 0, 1, 'o', 't', 'c', 'r', %s)",
-        (day, edition, RUN, f"{day}/{edition}"),
+        "certificate_sha256, rules_sha256, verdict_sha256) "
+        "VALUES (%s, %s, %s, 'legacy', 0, 0, 0, 0, 0, 0, 1, 'o', 't', 'c', 'r', %s)",
+        (day, edition, run, f"{day}/{edition}"),
     )
     connection.execute(
         "INSERT INTO parity.differences (day, edition, kind, key, seq, field, ours, theirs, class, cause, evidence) "
