@@ -36,10 +36,11 @@ NOTES = """\
 - The plain join copies the same invoices and payments in from memory and joins them once by number, currency and amount
   (`CREATE TABLE AS`, hash join), in the same database in the same minutes. Up to 500k invoices the quickest of three
   runs counts, for both.
-- Two paths: a clean world beside its old manual path, with that path's errors drawn and logged; fourteen days tied out
-  and compared. A difference counts for a class when the truth and the comparison both say so. Rows against rows: as many
-  answers of each path, one in a thousand differing, by the comparison's own statement; the bare join counts the same
-  rows by the same keys, with the same settings, in the same minutes; the best of three counts. Peers read plain tables.
+- Two paths: a clean world beside its old manual path, whose errors are drawn and logged; fourteen days are tied out and
+  compared. A difference counts for a class when the truth and the comparison both say so.
+- Rows against rows: as many answers of each path, one in a thousand differing, by the comparison's own statement; the
+  bare join counts the same rows by the same keys, with the same settings, in the same minutes; best of three.
+  Peers read plain tables of these rows.
 - Peak memory is VmHWM of the Python process after the run.
 - Negative controls leave the payer's text as it was, so it contradicts the customer a payment was given.
 - A day is the newest 10,000 rows of a world: pulled, proven, landed and reconciled; the history was run the day before.
