@@ -3,19 +3,16 @@
 Works on the database of TIEOUT_DATABASE_URL, or on the embedded one of `tieout up`; `key` and `verify` need none.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from include.cli_breaks import As, print_json, print_table, store_here
-
-if TYPE_CHECKING:
-    from include.flows.judge_parity import Judged
+from include.cli_parity_show import cause_line, difference_line, entry_line, show_judged
 
 parity_app = typer.Typer(no_args_is_help=True, help="Parity: the old path beside ours, until it is signed.")
 
@@ -65,7 +62,8 @@ def compare(
     Example: tieout parity compare --day 2026-06-30 --legacy worlds/side_by_side/legacy
     """
     from include.connectors.legacy.client import LegacyFolder
-    from include.flows.compare_parity import TheirTable, compare_parity
+    from include.flows.compare_parity import compare_parity
+    from include.flows.tell_answers import TheirTable
     from include.policy import load_policy
     from include.ports import NothingUsable
 
@@ -112,9 +110,11 @@ def show(
     )
     if shown.causes:
         print()
-        print_table([("class", "cause", "of", "count", "accepted"), *map(_cause, shown.causes)])
+        print_table([("class", "cause", "of", "count", "accepted"), *map(cause_line, shown.causes)])
         print()
-        print_table([("of", "key", "field", "ours", "theirs", "why"), *map(_difference, shown.differences)])
+        print_table(
+            [("of", "key", "field", "ours", "theirs", "why"), *map(difference_line, shown.differences)]
+        )
 
 
 @parity_app.command()
@@ -130,7 +130,7 @@ def judge(*, last: Last, as_json: Json = False) -> None:
 
     with store_here() as store:
         seen = judge_parity(store, last=last.date(), policy=load_policy())
-    _show_judged(seen, as_json=as_json)
+    show_judged(seen, as_json=as_json)
     if seen.obstacles:
         raise SystemExit(NOT_GREEN)
 
@@ -186,7 +186,7 @@ def accept(
     if as_json:
         print_json(rows)
         return
-    print_table([("entry", "which", "owner", "by", "approved by", "until", "why"), *map(_entry, rows)])
+    print_table([("entry", "which", "owner", "by", "approved by", "until", "why"), *map(entry_line, rows)])
 
 
 @parity_app.command()
@@ -230,7 +230,7 @@ def sign(
     with store_here() as store:
         seen = judge_parity(store, last=last.date(), policy=load_policy())
         seen = sign_parity(store, seen.window_no, role=role.value, person=who, reason=reason)
-    _show_judged(seen, as_json=as_json)
+    show_judged(seen, as_json=as_json)
 
 
 @parity_app.command()
@@ -303,54 +303,3 @@ def verify(
         print(verdict)
     if not verdict.holds:
         raise SystemExit(NOT_GREEN)
-
-
-def _show_judged(seen: "Judged", *, as_json: bool) -> None:
-    if as_json:
-        print_json(asdict(seen))
-        return
-    print(f"window {seen.window_no}: {seen.first_day} to {seen.last_day}, content {seen.content_sha256[:12]}")
-    names = sorted({row["metric"] for row in seen.metrics})
-    figures: dict[date, dict[str, Mapping[str, Any]]] = {}
-    for row in seen.metrics:
-        figures.setdefault(row["day"], {})[row["metric"]] = row
-    print_table([("day", *names), *(_figures(day, figures[day], names) for day in sorted(figures))])
-    for one in seen.signed:
-        print(f"signed as {one['role']} by {one['person']}: {one['reason']}")
-    for obstacle in seen.obstacles:
-        print(f"in the way: {obstacle}")
-    if not seen.obstacles and len(seen.signed) < len(Signer):
-        print("nothing is in the way of signing")
-
-
-def _figures(day: date, figures: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> tuple[str, ...]:
-    return (str(day), *(_figure(figures[name]) for name in names))
-
-
-def _figure(row: Mapping[str, Any]) -> str:
-    value = "-" if row["value"] is None else f"{row['value'].normalize():f}"
-    return value if row["passes"] else f"{value} !"
-
-
-def _cause(row: Mapping[str, Any]) -> tuple[str, ...]:
-    of = f"{row['kind']} {row['field']}"
-    return (row["class"], row["cause"] or "unexplained", of, str(row["count"]), str(row["accepted"]))
-
-
-def _difference(row: Mapping[str, Any]) -> tuple[str, ...]:
-    why = "; ".join(f"{name} {value}" for name, value in row["evidence"].items())
-    return (
-        row["kind"],
-        row["key"],
-        row["field"],
-        row["ours"] or "-",
-        row["theirs"] or "-",
-        why or "unexplained",
-    )
-
-
-def _entry(row: Mapping[str, Any]) -> tuple[str, ...]:
-    which = " ".join(filter(None, (row["kind"], row["field"], row["cause"] or "unexplained", row["key"])))
-    over = f", ended by {row['ended_by']}" if row["ended_at"] else ""
-    facts = (which, row["owner"], row["maker"], row["checker"] or "nobody yet", f"{row['expires_on']}{over}")
-    return (str(row["accepted_no"]), *facts, row["reason"])

@@ -17,8 +17,9 @@ from include.ports import Fatal, NothingUsable
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from include.flows.compare_parity import Compared, TheirTable
+    from include.flows.compare_parity import Compared
     from include.flows.sign_parity import Answered
+    from include.flows.tell_answers import TheirTable
     from include.ports import OldPath
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ def old_path() -> "OldPath | TheirTable":
     Raises AirflowSkipException when it names neither: then there is no old path, or nobody compares it.
     """
     from include.connectors.legacy.client import LegacyFolder
-    from include.flows.compare_parity import TheirTable
+    from include.flows.tell_answers import TheirTable
 
     try:
         extra = BaseHook.get_connection(CONNECTION).extra_dejson

@@ -99,9 +99,11 @@ ALLOWED: dict[str, set[str]] = {
     "include.cli_breaks": INSIDE | {"include.local", "include.flows", "include.store", "include.cli_breaks"},
     "include.cli_alerts": {"include.cli_breaks", "include.flows", "include.policy"},
     "include.cli_pairs": INSIDE | {"include.flows", "include.cli_breaks"},
+    "include.cli_parity_show": {"include.cli_breaks", "include.flows"},
     "include.cli_parity": INSIDE
     | {
         "include.cli_breaks",
+        "include.cli_parity_show",
         "include.connectors",
         "include.flows",
         "include.signing",

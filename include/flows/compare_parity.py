@@ -1,7 +1,7 @@
 """Compares one day's answers of another path with ours, from the snapshot of our run; writes no effect anywhere."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
@@ -9,27 +9,17 @@ from typing import Any, NamedTuple
 from include.domain.canonical_json import sha256
 from include.domain.parity import KINDS, Explained, Field, Pair, Told
 from include.domain.parity_classes import Lens, explain
-from include.domain.parity_rows import Unreadable, read
 from include.flows.parity_facts import Known, facts_of
 from include.flows.snapshot import see_run
+from include.flows.tell_answers import TheirTable, tell_answers
 from include.policy import Policy
-from include.policy.parity import Parity
-from include.ports import Fatal, OldPath, Retryable, Row, Store, ToldRow, Transaction
+from include.ports import Fatal, OldPath, Retryable, Row, Store, Transaction
 
 DIFFERING_MAX = 200_000
 """Rows that differ: more is no difference to explain but another set of books."""
 
-_TOLD = "line kind key amount_minor tax_minor currency on_date due_date status text at"
-_BAD = "place kind key column_name reason"
 _KEPT = "day edition kind key seq field ours theirs currency ours_minor theirs_minor class cause evidence"
 _VALUES = "amount_minor tax_minor currency on_date due_date status text at"
-
-
-@dataclass(frozen=True)
-class TheirTable:
-    """A table or view of theirs in our database, with the columns of parity.answers and `word` for a status."""
-
-    name: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +107,7 @@ def _compare(
     see_run(tx, run)
     for kind in KINDS:
         tx.run(f"answer_our_{kind}", **at, **_of_run(kind, run))
-    source = _tell(tx, theirs, day, policy.parity)
+    source = tell_answers(tx, theirs, day=day, parity=policy.parity)
     tx.run("answer_theirs", **at)
     for statement in ("analyse_answers", "parity_planning"):
         tx.run(statement)
@@ -147,50 +137,6 @@ def _run_of(tx: Transaction, day: date) -> Row:
 
 def _of_run(kind: str, run: Row) -> dict[str, Any]:
     return {} if kind == "invoices" else {"run_id": run["run_id"]}
-
-
-def _tell(tx: Transaction, theirs: OldPath | TheirTable, day: date, parity: Parity) -> str:
-    """Read what they say into told_rows and bad_rows; what it is called."""
-    tx.run("create_told_rows")
-    tx.run("create_bad_rows")
-    if isinstance(theirs, TheirTable):
-        _tell_table(tx, theirs, day, parity)
-        return theirs.name
-    bad: list[Sequence[Any]] = []
-    tx.copy_in("told_rows", _TOLD.split(), _readable(theirs.answers(day), parity, bad))
-    tx.copy_in("bad_rows", _BAD.split(), bad)
-    return theirs.name
-
-
-def _readable(rows: Iterable[ToldRow], parity: Parity, bad: list[Sequence[Any]]) -> Iterator[Sequence[Any]]:
-    """Rows as answers, in order; what cannot be read is put aside with its place and why."""
-    for line, row in enumerate(rows):
-        key = row.cells.get("key", "").strip().replace("\0", "") or None
-        if row.damage:
-            bad.append((row.place, row.kind, key, "row", row.damage))
-            continue
-        try:
-            name, told = read(row.cells, statuses=parity.status_of.get(row.kind, {}))  # type: ignore[call-overload]
-        except Unreadable as problem:
-            bad.append((row.place, row.kind, key, problem.column, problem.reason))
-            continue
-        yield (line, row.kind, name, *(getattr(told, column) for column in _VALUES.split()))
-
-
-def _tell_table(tx: Transaction, theirs: TheirTable, day: date, parity: Parity) -> None:
-    words = [(kind, *pair) for kind, all_ in parity.status_of.items() for pair in all_.items()]
-    kinds, known, statuses = (list(column) for column in zip(*words, strict=True))
-    names = {"table": theirs.name}
-    tx.run_for(
-        "tell_from_table",
-        names=names,
-        day=day,
-        kinds=kinds,
-        words=known,
-        statuses=statuses,
-        all_kinds=list(KINDS),
-    )
-    tx.run_for("set_bad_rows_aside", names=names, day=day, place=theirs.name, all_kinds=list(KINDS))
 
 
 def _differences(tx: Transaction, at: Mapping[str, Any], run: Row, policy: Policy) -> Iterator[_Difference]:
@@ -243,12 +189,11 @@ def _keep(
 ) -> Compared:
     """Write the edition, hashed over everything that it says."""
     hashes = {path: tx.rows("hash_answers", path=path, **at)[0] for path in ("ours", "theirs")}
-    bad = tx.rows("bad_rows")
-    kept = [_kept(one) for one in differences]
-    only_ours = sum(1 for one in differences if one.field == "key" and one.pair.theirs is None)
+    bad, kept = tx.rows("bad_rows"), [_kept(one) for one in differences]
+    certificate: str = run["certificate"]["certificate_sha256"]
     verdict = {
         "day": at["day"],
-        "certificate": run["certificate"]["certificate_sha256"],
+        "certificate": certificate,
         "rules": rules_sha256,
         "answers": hashes,
         "totals": tx.rows("parity_totals", **at),
@@ -256,21 +201,14 @@ def _keep(
         "differences": kept,
     }
     compared = _compared(at, hashes, len(bad), differences, sha256(verdict))
+    sources = {"run_id": run["run_id"], "source": source, "certificate_sha256": certificate}
     tx.run(
         "keep_parity_day",
         **at,
-        run_id=run["run_id"],
-        source=source,
-        ours_count=compared.ours,
-        theirs_count=compared.theirs,
-        quarantined_count=len(bad),
-        read_count=compared.theirs + len(bad),
-        pairs_count=compared.ours - only_ours,
+        **sources,
+        **_counts(compared, differences),
         doubled_count=tx.rows("count_doubled", **at)[0]["doubled"],
-        differences_count=len(kept),
-        ours_sha256=hashes["ours"]["sha256"],
-        theirs_sha256=hashes["theirs"]["sha256"],
-        certificate_sha256=verdict["certificate"],
+        **{f"{path}_sha256": hashes[path]["sha256"] for path in hashes},
         rules_sha256=rules_sha256,
         verdict_sha256=compared.verdict_sha256,
     )
@@ -279,6 +217,18 @@ def _keep(
         "parity.differences", _KEPT.split(), ([at["day"], at["edition"], *one.values()] for one in kept)
     )
     return compared
+
+
+def _counts(compared: Compared, differences: Sequence[_Difference]) -> dict[str, int]:
+    only_ours = sum(1 for one in differences if one.field == "key" and one.pair.theirs is None)
+    return {
+        "ours_count": compared.ours,
+        "theirs_count": compared.theirs,
+        "quarantined_count": compared.quarantined,
+        "read_count": compared.theirs + compared.quarantined,
+        "pairs_count": compared.ours - only_ours,
+        "differences_count": compared.differences,
+    }
 
 
 def _compared(

@@ -17,8 +17,8 @@ from airflow.sdk.exceptions import AirflowNotFoundException, AirflowSkipExceptio
 
 from include import wiring, wiring_parity
 from include.connectors.legacy.client import LegacyFolder
-from include.flows.compare_parity import TheirTable
 from include.flows.sign_parity import ask_signatures, sign
+from include.flows.tell_answers import TheirTable
 from include.local.databases import DatabaseUrls
 from include.local.scratch import scratch_database
 from include.policy import load_policy

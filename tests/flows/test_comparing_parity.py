@@ -13,7 +13,8 @@ import pytest
 from psycopg.rows import dict_row
 
 from include.connectors.legacy.client import LegacyFolder
-from include.flows.compare_parity import Compared, TheirTable, compare_parity
+from include.flows.compare_parity import Compared, compare_parity
+from include.flows.tell_answers import TheirTable
 from include.local.databases import DatabaseUrls
 from include.local.scratch import scratch_database
 from include.policy import load_policy
