@@ -102,6 +102,7 @@ class Counted:
 
     ours: int
     theirs: int
+    unreadable: int
     pairs: int
     doubled: int  # orders and invoices of ours beyond the first of a key
     totals: Mapping[tuple[str, str], int]  # (kind, currency): ours less theirs
@@ -124,6 +125,7 @@ def metrics(day: Counted, *, excused: frozenset[Class]) -> dict[str, Decimal | N
         "text": _share(day.pairs, _many(left, {"text"})),
         "totals": Decimal(sum(1 for _ in totals_off(day, excused=excused))),
         "duplicates": Decimal(day.doubled),
+        "unreadable": Decimal(day.unreadable),
         "unexplained": Decimal(sum(one.count for one in left if not one.cause)),
         "reruns": _share(day.reruns, day.reruns - day.reruns_same) if day.reruns else None,
     }

@@ -26,6 +26,7 @@ class Lens:
     settle_days: int  # what happened so lately may not be known to both yet
     settle_until: datetime  # what is dated after it neither
     retried_within: timedelta
+    zone: ZoneInfo  # the legal entity's
     zones: tuple[ZoneInfo, ...]
     calendar: Calendar  # the legal entity's
 
@@ -40,6 +41,8 @@ class Facts:
     known: str = ""  # of a key we do not have: what our sources hold instead; empty: they hold nothing
     proven_through: datetime | None = None  # our sources are complete through it
     unread: str = ""  # their row was there and could not be read: where and why
+    unread_nameless: int = 0  # rows of this kind of which not even the key could be read
+    named: bool = True  # what we say stands in a source's row, and is not our own conclusion
     first: Told | None = None  # of a further row: their first one with this key
     lines: int = 0  # of an invoice, each with the same price
     percent: Decimal | None = None  # its tax
@@ -64,9 +67,10 @@ def _explained(pair: Pair, name: Field, facts: Facts, lens: Lens) -> Explained:
 
 
 def _unread(pair: Pair, name: Field, facts: Facts, _lens: Lens) -> Explained | None:
+    """Nobody compared it: their row is broken. It excuses nothing."""
     if name != "key" or pair.theirs is not None or not facts.unread:
         return None
-    return Explained(kind_of="legacy_error", cause="unreadable", evidence={"row": facts.unread})
+    return Explained(kind_of="mapping", cause="unreadable", evidence={"row": facts.unread})
 
 
 def _doubled(pair: Pair, name: Field, facts: Facts, lens: Lens) -> Explained | None:
@@ -177,8 +181,10 @@ def _amended(pair: Pair, name: Field, facts: Facts, _lens: Lens) -> Explained | 
 
 def _another_zone(pair: Pair, name: Field, facts: Facts, lens: Lens) -> Explained | None:
     """Their date is the day on which the instant behind ours fell somewhere else."""
-    if name != "on_date" or not pair.theirs or not pair.theirs.on_date or facts.at is None:
+    if name != "on_date" or not pair.ours or not pair.theirs or not pair.theirs.on_date or facts.at is None:
         return None
+    if facts.at.astimezone(lens.zone).date() != pair.ours.on_date:
+        return None  # ours is not the day of that instant either
     for zone in lens.zones:
         if facts.at.astimezone(zone).date() == pair.theirs.on_date:
             evidence = {"instant": facts.at.isoformat(), "zone": zone.key}
@@ -241,17 +247,26 @@ def _said(pair: Pair, outcome: Settled) -> Iterator[tuple[Field, object]]:
 
 
 def _absent(pair: Pair, name: Field, facts: Facts, lens: Lens) -> Explained | None:
-    """One has what the other lacks, and our sources prove which is right."""
-    day_end = lens.settle_until
-    if name != "key" or facts.proven_through is None or facts.proven_through < day_end:
+    """One has what the other lacks, and rows of complete sources show which is right."""
+    if name != "key" or facts.proven_through is None or facts.proven_through < lens.settle_until:
         return None
-    proven = {"complete_through": facts.proven_through.isoformat()}
+    proven: dict[str, object] = {"complete_through": facts.proven_through.isoformat()}
     if pair.theirs is None and pair.ours is not None:
-        evidence = proven | {"since": str(facts.since)}
-        return Explained(kind_of="legacy_error", cause="missed", evidence=evidence)
+        return _missed(facts, proven)
     if pair.ours is None and pair.seq == 1 and not facts.known:
         return Explained(kind_of="legacy_error", cause="in_no_source", evidence=proven)
     return None
+
+
+def _missed(facts: Facts, proven: Mapping[str, object]) -> Explained:
+    """They lack it; unless it may be among what could not be read, or is what we alone conclude."""
+    if facts.unread_nameless:
+        nameless = {"rows_without_key": facts.unread_nameless}
+        return Explained(kind_of="mapping", cause="perhaps_unreadable", evidence=nameless)
+    evidence = dict(proven) | {"since": str(facts.since)}
+    if not facts.named:
+        return Explained(kind_of="logic", cause="concluded_by_us_alone", evidence=evidence)
+    return Explained(kind_of="legacy_error", cause="missed", evidence=evidence)
 
 
 def _held(pair: Pair, name: Field, facts: Facts, _lens: Lens) -> Explained | None:

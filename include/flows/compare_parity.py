@@ -159,6 +159,7 @@ def _lens(day: date, policy: Policy) -> Lens:
         settle_days=parity.settle_days,
         settle_until=midnight - timedelta(minutes=parity.settle_minutes),
         retried_within=timedelta(minutes=parity.retried_within_minutes),
+        zone=policy.calendars.entity.zone,
         zones=parity.zones,
         calendar=policy.calendars.own,
     )

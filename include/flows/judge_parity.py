@@ -83,6 +83,7 @@ def _figures(tx: Transaction, editions: Sequence[Row], policy: Policy) -> Iterat
         counted = Counted(
             ours=edition["ours_count"],
             theirs=edition["theirs_count"],
+            unreadable=edition["quarantined_count"],
             pairs=edition["pairs_count"],
             doubled=edition["doubled_count"],
             totals=totals[day],

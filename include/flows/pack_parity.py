@@ -16,6 +16,7 @@ from include.flows.sign_parity import ROLES
 from include.ports import Row, Store, Transaction
 from include.report.parity import parity_page
 
+RESTATED_MAX = 100_000
 MANIFEST, FORMAT = "manifest.json", "tieout-parity/1"
 
 TABLES: Mapping[str, str] = {
@@ -25,6 +26,7 @@ TABLES: Mapping[str, str] = {
     "differences.csv": "day edition kind key seq field ours theirs currency ours_minor theirs_minor class cause "
     "evidence accepted_no",
     "quarantine.csv": "day edition place kind key column_name reason",
+    "restated.csv": "day side item_id currency was_minor now_minor why",
     "accepted.csv": "accepted_no kind field class cause key owner reason maker checker expires_on",
     "drills.csv": "drill day person found",
     "signatures.csv": "role person reason signed_at",
@@ -60,6 +62,7 @@ def _tables(tx: Transaction, seen: Judged) -> dict[str, Sequence[Row]]:
         "metrics.csv": seen.metrics,
         "differences.csv": tx.rows("parity_window_differences", window_no=seen.window_no),
         "quarantine.csv": tx.rows("parity_window_quarantine", window_no=seen.window_no),
+        "restated.csv": tx.rows("parity_restated", **span, limit=RESTATED_MAX),
         "accepted.csv": tx.rows("parity_register_in_force", last_day=seen.last_day),
         "drills.csv": tx.rows("parity_drills", **span),
         "signatures.csv": seen.signed,

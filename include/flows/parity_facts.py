@@ -74,7 +74,9 @@ def facts_of(pairs: Sequence[Pair], known: Known) -> Iterator[tuple[Pair, Facts]
 
 def _common(pairs: Sequence[Pair], known: Known) -> Callable[[Pair], dict[str, Any]]:
     """What is asked for every kind alike: rows of theirs that were unreadable, first ones of several, what we hold."""
-    unread = {(row["kind"], row["key"]): row["told"] for row in known.tx.rows("unread_keys")}
+    rows = known.tx.rows("unread_keys")
+    unread = {(row["kind"], row["key"]): row["told"] for row in rows if row["key"] is not None}
+    nameless = {row["kind"]: row["rows"] for row in rows if row["key"] is None}
     further = [pair for pair in pairs if pair.seq > 1 and pair.theirs]
     firsts = {
         (row["kind"], row["key"]): _told(row)
@@ -91,7 +93,12 @@ def _common(pairs: Sequence[Pair], known: Known) -> Callable[[Pair], dict[str, A
     def common(pair: Pair) -> dict[str, Any]:
         at = (pair.kind, pair.key)
         first = firsts.get(at) if pair.seq > 1 else None
-        return {"unread": unread.get(at, ""), "first": first, "known": held.get(at, "")}
+        return {
+            "unread": unread.get(at, ""),
+            "unread_nameless": nameless.get(pair.kind, 0),
+            "first": first,
+            "known": held.get(at, ""),
+        }
 
     return common
 
@@ -164,6 +171,8 @@ def _statuses(pairs: Sequence[Pair], known: Known) -> Iterator[tuple[Pair, Facts
 
 def _matches(pairs: Sequence[Pair], known: Known) -> Iterator[tuple[Pair, Facts]]:
     books = _books_of(pairs, known)
+    asked = {"run_id": known.run["run_id"], "keys": [pair.key for pair in pairs if pair.theirs is None]}
+    named = {row["key"]: row["named"] for row in known.tx.rows("parity_named_payments", **asked)}
     for pair in pairs:
         mine = books.get(pair.key)
         if mine is None:
@@ -172,7 +181,15 @@ def _matches(pairs: Sequence[Pair], known: Known) -> Iterator[tuple[Pair, Facts]
         match = mine.before.matches.get(pair.key)
         currency = pair.ours.currency if pair.ours else None
         before = Told(text=match[0], amount_minor=match[1], currency=currency) if match else None
-        yield pair, Facts(since=mine.paid.get(pair.key), before=before, replays=mine.replays)
+        yield (
+            pair,
+            Facts(
+                since=mine.paid.get(pair.key),
+                before=before,
+                named=named.get(pair.key, False),
+                replays=mine.replays,
+            ),
+        )
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,16 @@ from include.ports import NothingUsable, Row, Store
 
 @dataclass(frozen=True, kw_only=True)
 class ShownDay:
-    """One edition of a day: what it counted, its differences by class and cause, and some of them."""
+    """One edition of a day: what it counted, its differences by class and cause, and some of them.
+
+    `restated`: what was learnt since of what it left open, which the next published day entered anew.
+    """
 
     day: Row
     causes: list[Row]
     differences: list[Row]
     quarantined: list[Row]
+    restated: list[Row]
 
 
 def show_parity(
@@ -42,4 +46,5 @@ def show_parity(
             causes=tx.rows("parity_causes", **at),
             differences=tx.rows("parity_differences", **at, **wanted, after=after or 0, limit=limit),
             quarantined=tx.rows("parity_quarantine", **at, limit=limit),
+            restated=tx.rows("parity_restated", first_day=at["day"], last_day=at["day"], limit=limit),
         )

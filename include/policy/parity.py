@@ -18,6 +18,7 @@ Metric = Literal[
     "text",
     "totals",
     "duplicates",
+    "unreadable",
     "unexplained",
     "reruns",
     "status_latency_s",

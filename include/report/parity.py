@@ -14,6 +14,7 @@ METRICS = {
     "text": "Text",
     "totals": "Totals apart",
     "duplicates": "Duplicates of ours",
+    "unreadable": "Unreadable",
     "unexplained": "Unexplained",
     "reruns": "Equal re-runs",
     "status_latency_s": "Status p95, s",

@@ -203,14 +203,14 @@ INSERT INTO parity.reruns (day, edition, same) VALUES (%(day)s, %(edition)s, %(s
 
 -- name: parity_newest_editions
 -- The newest edition of each day, with how its comparisons since went.
-SELECT days.day, days.edition, verdict_sha256, ours_count, theirs_count, pairs_count, doubled_count,
+SELECT days.day, days.edition, verdict_sha256, ours_count, theirs_count, quarantined_count, pairs_count, doubled_count,
     count(rerun_no) AS reruns, count(rerun_no) FILTER (WHERE same) AS reruns_same
 FROM (
     SELECT DISTINCT ON (day) * FROM parity.days WHERE day BETWEEN %(first_day)s AND %(last_day)s
     ORDER BY day, edition DESC
 ) AS days
 LEFT JOIN parity.reruns ON reruns.day = days.day
-GROUP BY days.day, days.edition, verdict_sha256, ours_count, theirs_count, pairs_count, doubled_count
+GROUP BY days.day, days.edition, verdict_sha256, ours_count, theirs_count, quarantined_count, pairs_count, doubled_count
 ORDER BY days.day;
 
 -- name: parity_tallies
@@ -433,3 +433,13 @@ ORDER BY day;
 
 -- name: parity_is_published
 SELECT 1 AS found FROM recon.runs WHERE as_of = %(day)s AND state = 'published' LIMIT 1;
+
+-- name: parity_restated
+-- What was learnt since of items that the runs of some days left open: the next published run entered them anew.
+SELECT DISTINCT previous.as_of AS day, side, item_id, restated.currency, was_minor, now_minor, why
+FROM recon.restatements AS restated
+JOIN recon.runs AS previous ON previous.run_id = restated.previous_run_id
+JOIN recon.runs AS later ON later.run_id = restated.run_id AND later.state = 'published'
+JOIN parity.days AS compared ON compared.run_id = restated.previous_run_id
+WHERE compared.day BETWEEN %(first_day)s AND %(last_day)s
+ORDER BY day, side, item_id, restated.currency LIMIT %(limit)s;

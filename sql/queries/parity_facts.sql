@@ -139,5 +139,17 @@ WHERE day = %(day)s AND edition = %(edition)s AND seq = 1
     AND (kind, key) IN (SELECT * FROM unnest(%(kinds)s::text[], %(keys)s::text[]));
 
 -- name: unread_keys
-SELECT kind, key, min(place || ': ' || reason) AS told FROM bad_rows
-WHERE key IS NOT NULL GROUP BY kind, key;
+SELECT kind, key, count(*) AS rows, min(place || ': ' || reason) AS told FROM bad_rows GROUP BY kind, key;
+
+-- name: parity_named_payments
+-- Whether a payment itself names all that we apply it to: by the platform's application or in its reference.
+SELECT match.side_a_id AS key, bool_and(
+    invoice.native_id = payment.invoice_id OR invoice.number_key = ANY (payment.reference_keys)
+    OR lower(invoice.number) = ANY (payment.reference_tokens) OR invoice.number = ANY (payment.reference_tokens)
+) AS named
+FROM recon.matches AS match
+JOIN seen.payments AS payment ON payment.native_id = match.side_a_id
+JOIN seen.invoices AS invoice ON invoice.native_id = match.side_b_id
+WHERE match.run_id = %(run_id)s AND match.recon = 'R3' AND match.state = 'posted'
+    AND match.side_a_id = ANY (%(keys)s::text[])
+GROUP BY match.side_a_id;

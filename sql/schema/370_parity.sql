@@ -286,7 +286,8 @@ CREATE FUNCTION parity.obstacles(asked bigint) RETURNS TABLE (obstacle text) STA
     UNION ALL
     SELECT format('%s has no figure for %s', day, metric)
     FROM parity.window_days CROSS JOIN unnest(ARRAY[
-        'keys_in_ours', 'keys_in_theirs', 'money', 'status', 'text', 'totals', 'duplicates', 'unexplained', 'reruns'
+        'keys_in_ours', 'keys_in_theirs', 'money', 'status', 'text', 'totals', 'duplicates', 'unreadable', 'unexplained',
+        'reruns'
     ]) AS asked_for (metric)
     WHERE window_no = asked AND judged AND NOT EXISTS (
         SELECT FROM parity.window_metrics AS figure

@@ -35,6 +35,7 @@ LENS = Lens(
     settle_days=1,
     settle_until=DAY_END - timedelta(minutes=15),
     retried_within=timedelta(hours=1),
+    zone=ZoneInfo("Asia/Singapore"),
     zones=(ZoneInfo("America/Los_Angeles"),),
     calendar=WEEKDAYS,
 )
@@ -111,6 +112,8 @@ def test_a_date_is_that_of_another_zone_when_its_instant_fell_on_it_there():
     assert found.evidence["zone"] == "America/Los_Angeles"
     assert said(only("statuses", ours, theirs, Facts(at=instant + timedelta(hours=9)))) == ("logic", "")
     assert said(only("statuses", ours, theirs)) == ("logic", ""), "a date alone shows nothing"
+    wrong = replace(ours, on_date=DAY + timedelta(days=1))
+    assert said(only("statuses", wrong, theirs, Facts(at=instant))) == ("logic", ""), "ours must be that day"
 
 
 def test_a_word_that_nobody_translated_is_a_difference_of_mapping():
@@ -205,7 +208,18 @@ def test_a_match_is_another_rule_where_that_rule_comes_to_it():
 
 def test_an_unreadable_row_of_theirs_explains_that_it_lacks():
     found = only("invoices", INVOICE, None, replace(PROVEN, unread="invoices.csv, line 7: no date"))
-    assert said(found) == ("legacy_error", "unreadable")
+    assert said(found) == ("mapping", "unreadable"), "what was not compared is not excused"
+    perhaps = only("invoices", INVOICE, None, replace(PROVEN, unread_nameless=2))
+    assert (said(perhaps), perhaps.evidence) == (("mapping", "perhaps_unreadable"), {"rows_without_key": 2})
+
+
+def test_what_we_alone_conclude_is_not_held_against_them():
+    match = Told(text="inv-1", amount_minor=100, currency="SGD")
+    assert said(only("matches", match, None)) == ("legacy_error", "missed")
+    assert said(only("matches", match, None, replace(PROVEN, named=False))) == (
+        "logic",
+        "concluded_by_us_alone",
+    )
 
 
 # --- rows
@@ -255,7 +269,14 @@ def tally(field: Field, count: int = 1, **changes: Any) -> Tally:
 
 
 def measured(*tallies: Tally, **changes: Any) -> dict[str, Decimal | None]:
-    facts: dict[str, Any] = {"ours": 1000, "theirs": 1000, "pairs": 1000, "doubled": 0, "totals": {}}
+    facts: dict[str, Any] = {
+        "ours": 1000,
+        "theirs": 1000,
+        "unreadable": 0,
+        "pairs": 1000,
+        "doubled": 0,
+        "totals": {},
+    }
     return metrics(
         Counted(**facts | {"tallies": tallies} | changes), excused=frozenset({"timing", "legacy_error"})
     )
@@ -285,7 +306,9 @@ def test_keys_are_covered_both_ways():
 
 def test_totals_agree_when_excused_differences_make_up_what_is_between_them():
     late = tally("key", side="ours", kind_of="timing", cause="not_yet", delta_minor=500)
-    day = Counted(ours=2, theirs=1, pairs=1, doubled=0, totals={("invoices", "SGD"): 500}, tallies=[late])
+    day = Counted(
+        ours=2, theirs=1, unreadable=0, pairs=1, doubled=0, totals={("invoices", "SGD"): 500}, tallies=[late]
+    )
     excused = frozenset({"timing"})
     assert list(totals_off(day, excused=excused)) == []
     assert list(totals_off(replace(day, totals={("invoices", "SGD"): 501}), excused=excused)) == [
@@ -296,6 +319,10 @@ def test_totals_agree_when_excused_differences_make_up_what_is_between_them():
 
 def test_a_second_order_of_ours_counts():
     assert measured(doubled=1)["duplicates"] == 1
+
+
+def test_a_row_of_theirs_that_nobody_could_read_counts():
+    assert measured(unreadable=3)["unreadable"] == 3
 
 
 def test_a_rerun_that_gave_something_else_counts():

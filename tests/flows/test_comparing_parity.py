@@ -3,8 +3,10 @@
 import csv
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,12 @@ from psycopg.rows import dict_row
 
 from include.connectors.legacy.client import LegacyFolder
 from include.flows.compare_parity import Compared, compare_parity
+from include.flows.show_parity import show_parity
 from include.flows.tell_answers import TheirTable
 from include.local.databases import DatabaseUrls
 from include.local.scratch import scratch_database
 from include.policy import load_policy
-from include.ports import Fatal, NothingUsable
+from include.ports import Fatal, NothingUsable, ToldRow
 from include.store.postgres import PostgresStore
 from include.twin.generate import generate_world
 from tests.bench.parity import score, tie_out
@@ -85,6 +88,9 @@ def test_comparing_again_gives_the_same_verdict_and_changes_nothing(
     assert (again.unchanged, again.edition, again.verdict_sha256) == (True, 1, kept["verdict_sha256"])
     assert state() == before
     assert before[0]["effects"] == 0, "ours computes and writes no effect"
+    assert compared(store, world, DAYS[0]).unchanged, (
+        "an earlier day is as it was, though a later one is known"
+    )
     assert asked(url, "SELECT same FROM parity.reruns WHERE day = %s", DAY)[-1]["same"]
 
 
@@ -162,3 +168,84 @@ def test_the_truth_names_what_is_in_the_files(world: Path):
     with (world / "truth" / "parity.csv").open() as file:
         truth = list(csv.DictReader(file))
     assert {row["day"] for row in truth} == {str(day) for day in DAYS}
+
+
+class Changed(LegacyFolder):
+    """The old path with errors that nobody taught us: column of a kind -> what becomes of one settled row's value."""
+
+    def __init__(self, folder: Path, changes: dict[tuple[str, str], Callable[[str], str]]) -> None:
+        super().__init__(folder)
+        self.left, self.touched = dict(changes), set[tuple[str, str]]()
+
+    def answers(self, day: date) -> Iterator[ToldRow]:
+        for row in super().answers(day):
+            for (kind, column), change in list(self.left.items()):
+                value = row.cells.get(column, "")
+                ripe = (kind, row.cells["key"]) not in self.touched and row.cells.get(
+                    "on_date", ""
+                ) < "2026-05"
+                if row.kind == kind and ripe and change(value) != value:
+                    del self.left[kind, column]
+                    self.touched.add((kind, row.cells["key"]))
+                    row = replace(row, cells={**row.cells, column: change(value)})  # noqa: PLW2901
+                    break
+            yield row
+
+
+def test_an_error_that_nobody_taught_us_is_unexplained_and_never_excused(
+    url: str, store: PostgresStore, world: Path
+):
+    clean = {(one["kind"], one["key"]) for one in asked(url, "SELECT kind, key FROM parity.differences")}
+    changes: dict[tuple[str, str], Callable[[str], str]] = {
+        ("invoices", "amount"): lambda text: f"{Decimal(text) + 7}",
+        ("invoices", "due_date"): lambda text: str(date.fromisoformat(text) + timedelta(days=9)),
+        ("statuses", "status"): lambda text: text.replace("Settled", "Part paid"),
+        ("statuses", "on_date"): lambda text: text and str(date.fromisoformat(text) - timedelta(days=3)),
+        ("matches", "texts"): lambda _: "INV-2019-99999",
+        ("arr", "amount"): lambda text: f"{Decimal(text) * 7 / 5:.0f}.00" if "." in text else text,
+    }
+    theirs = Changed(world / "legacy", changes)
+    compare_parity(store, day=DAY, policy=load_policy(), theirs=theirs)
+    assert theirs.left == {}, "every error was made"
+    found = asked(
+        url,
+        "SELECT kind, key, field, class, cause FROM parity.differences WHERE day = %s AND edition = 2",
+        DAY,
+    )
+    alien = [one for one in found if (one["kind"], one["key"]) in theirs.touched - clean]
+    assert len(alien) >= len(changes) - 1
+    assert {(one["class"], one["cause"]) for one in alien} == {("logic", "")}, alien
+
+
+def test_a_late_fact_restates_a_day_is_listed_with_it_and_changes_no_verdict(
+    server_urls: DatabaseUrls, tmp_path: Path
+):
+    """An invoice that a payment settled turns out to have been settled a day before it came."""
+    (tmp_path / "erp").mkdir()
+    (tmp_path / "payments").mkdir()
+    head = "id,number,customer_id,issue_date,due_date,currency,net,tax,gross,status\n"
+    (tmp_path / "erp/invoices.csv").write_text(
+        f"{head}I1,INV-1,C1,2026-06-01,2026-07-01,SGD,100.00,0.00,100.00,posted\n"
+    )
+    payments = tmp_path / "payments/payments.csv"
+    payments.write_text("id,customer_id,reference,currency,amount,paid_on,status\n")
+    legacy = tmp_path / "legacy"
+    legacy.mkdir()
+    (legacy / "statuses.csv").write_text(f"day,invoice_number,status,paid_on\n{DAYS[0]},INV-1,Outstanding,\n")
+    with scratch_database(server_urls, strategy="FILE_COPY") as url, PostgresStore(url).keeping() as store:
+        tie_out(store, tmp_path, days=DAYS[:1])
+        first = compared(store, tmp_path, DAYS[0])
+        with payments.open("a") as file:
+            file.write(f"P1,C1,INV-1,SGD,100.00,{DAYS[0]},succeeded\n")
+        tie_out(store, tmp_path, days=DAYS[1:])
+
+        again = compared(store, tmp_path, DAYS[0])
+        assert (again.unchanged, again.verdict_sha256) == (True, first.verdict_sha256)
+        [late] = show_parity(store, day=DAYS[0], only={}, limit=9).restated
+        assert (late["item_id"], late["was_minor"], late["now_minor"], late["why"]) == (
+            "I1",
+            10_000,
+            0,
+            "late",
+        )
+        assert_checks_hold(url)
