@@ -12,7 +12,6 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from include.domain.business_days import Calendar
-from include.domain.dates import is_month_end
 
 Path = Literal["ours", "theirs"]
 Kind = Literal["orders", "invoices", "statuses", "arr", "matches"]
@@ -161,11 +160,6 @@ class Window:
 
     days: tuple[date, ...]
     judged: tuple[date, ...]
-
-    @property
-    def has_month_end(self) -> bool:
-        """Whether a month ends from the first judged day on."""
-        return any(is_month_end(day) for day in self.days if day >= self.judged[0])
 
 
 def window(last: date, *, days: int, judged: int, calendar: Calendar) -> Window:

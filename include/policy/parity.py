@@ -28,7 +28,7 @@ Drill = Literal["replay", "payout_failure"]
 
 
 class Limit(Strict):
-    """How a figure passes; one that is not measured passes where it is not required."""
+    """How a figure passes; one that is not measured passes where it is not required. The database compares."""
 
     at_least: Decimal | None = None
     at_most: Decimal | None = None
@@ -39,13 +39,6 @@ class Limit(Strict):
         if self.at_least is None and self.at_most is None:
             raise ValueError("a limit needs at_least or at_most")
         return self
-
-    def passes(self, value: Decimal | None) -> bool:
-        """Whether a figure is within it."""
-        if value is None:
-            return not self.required
-        low = self.at_least is None or value >= self.at_least
-        return low and (self.at_most is None or value <= self.at_most)
 
 
 class ParityWindow(Strict):

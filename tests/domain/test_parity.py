@@ -333,5 +333,3 @@ def test_the_last_five_business_days_of_fourteen_are_judged():
     chosen = window(DAY, days=14, judged=5, calendar=WEEKDAYS)
     assert (chosen.days[0], chosen.days[-1], len(chosen.days)) == (date(2026, 6, 17), DAY, 14)
     assert [one.day for one in chosen.judged] == [24, 25, 26, 29, 30]
-    assert chosen.has_month_end
-    assert not window(date(2026, 6, 29), days=14, judged=5, calendar=WEEKDAYS).has_month_end
