@@ -118,7 +118,9 @@ def test_fourteen_days_in_a_row_with_a_month_end_are_needed(store: PostgresStore
         judge_parity(store, last=FIRST - timedelta(days=1), policy=POLICY)
 
 
-def test_an_entry_of_the_register_needs_a_second_person_an_end_and_a_difference(store: PostgresStore):
+def test_an_entry_of_the_register_needs_a_second_person_an_end_and_a_difference(
+    store: PostgresStore, url: str
+):
     scope = register.Scope(
         kind="invoices", field="due_date", kind_of="logic", cause="rolls_to_business_day", key="INV-1"
     )
@@ -141,6 +143,14 @@ def test_an_entry_of_the_register_needs_a_second_person_an_end_and_a_difference(
     with pytest.raises(Fatal, match="maker_is_not_checker"), store.transaction() as tx:
         tx.run("approve_accepted", accepted_no=number, checker="ann")
     assert any("neither explained nor accepted" in one for one in judged(store).obstacles), "not approved yet"
+    for change in ("SET reason = 'other'", "SET expires_on = expires_on + 1", "SET maker = 'ben'"):
+        with (
+            psycopg.connect(url) as connection,
+            pytest.raises(psycopg.errors.RaiseException, match="is history"),
+        ):
+            connection.execute(
+                f"UPDATE parity.accepted_differences {change} WHERE accepted_no = %s", (number,)
+            )
     register.end(store, number, person="ann")
     with pytest.raises(Rejected, match="has ended"):
         register.approve(store, number, checker="ben")
