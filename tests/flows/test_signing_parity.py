@@ -97,6 +97,13 @@ def today(store: PostgresStore) -> date:
         return day
 
 
+def compared_last(store: PostgresStore) -> object:
+    """When parity was compared last, as far as somebody must be told when it is late."""
+    with store.transaction() as tx:
+        evidence = tx.rows("flow_evidence", money=[], by_their_word=[])
+    return next(row["last_at"] for row in evidence if row["flow"] == "compare_parity")
+
+
 def test_nothing_is_signed_while_a_limit_is_missed_and_no_drill_was_done(store: PostgresStore, url: str):
     seen = judged(store)
     assert any("differences of money" in one for one in seen.obstacles)
@@ -185,7 +192,11 @@ def test_three_people_sign_for_three_roles_and_nobody_for_two(store: PostgresSto
     assert answer(store, asks["revops"].ask_no, actor="rita", signs=True, reason="fine").outcome == "signed"
     [again] = ask_signatures(store, last=LAST, policy=POLICY, asked_in="b")
     assert "refused" in again.body
+    assert compared_last(store) is not None
     signed = sign(store, seen.window_no, role="it", person="joe", reason="runs")
+    assert compared_last(store) is None, (
+        "what is signed needs comparing no more, and nobody is told that it is late"
+    )
     assert look(store, again.ask_no).outcome == "elsewhere"  # type: ignore[union-attr]
     assert [(one["role"], one["person"]) for one in signed.signed] == [
         ("controller", "ben"),
