@@ -156,6 +156,7 @@ def _opened(tx: Transaction, days: Window, policy: Policy, content: str) -> Row:
         judged_needed=asked.judged_business_days,
         excused=sorted(policy.parity.excused),
         drills=list(asked.drills),
+        accepted=[row["accepted_no"] for row in tx.rows("parity_register_in_force", last_day=days.days[-1])],
         rules_sha256=policy.sha256,
         content_sha256=content,
     )

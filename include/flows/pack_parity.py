@@ -63,7 +63,7 @@ def _tables(tx: Transaction, seen: Judged) -> dict[str, Sequence[Row]]:
         "differences.csv": tx.rows("parity_window_differences", window_no=seen.window_no),
         "quarantine.csv": tx.rows("parity_window_quarantine", window_no=seen.window_no),
         "restated.csv": tx.rows("parity_restated", **span, limit=RESTATED_MAX),
-        "accepted.csv": tx.rows("parity_register_in_force", last_day=seen.last_day),
+        "accepted.csv": tx.rows("parity_window_register", window_no=seen.window_no),
         "drills.csv": tx.rows("parity_drills", **span),
         "signatures.csv": seen.signed,
     }

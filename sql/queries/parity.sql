@@ -267,6 +267,12 @@ SELECT accepted_no, kind, field, class, cause, key, owner, reason, maker, checke
 FROM parity.accepted_differences
 WHERE approved_at IS NOT NULL AND ended_at IS NULL AND expires_on >= %(last_day)s ORDER BY accepted_no;
 
+-- name: parity_window_register
+-- What was in force when the window was judged.
+SELECT accepted_no, kind, field, class, cause, key, owner, reason, maker, checker, expires_on
+FROM parity.windows JOIN parity.accepted_differences ON accepted_no = ANY (accepted)
+WHERE window_no = %(window_no)s ORDER BY accepted_no;
+
 -- name: parity_today
 SELECT (clock_timestamp() AT TIME ZONE %(zone)s)::date AS today;
 
@@ -305,10 +311,10 @@ SELECT window_no FROM parity.windows WHERE content_sha256 = %(content_sha256)s;
 
 -- name: open_parity_window
 INSERT INTO parity.windows (
-    first_day, last_day, days_needed, judged_needed, excused, drills, rules_sha256, content_sha256
+    first_day, last_day, days_needed, judged_needed, excused, drills, accepted, rules_sha256, content_sha256
 ) VALUES (
-    %(first_day)s, %(last_day)s, %(days_needed)s, %(judged_needed)s, %(excused)s, %(drills)s, %(rules_sha256)s,
-    %(content_sha256)s
+    %(first_day)s, %(last_day)s, %(days_needed)s, %(judged_needed)s, %(excused)s, %(drills)s, %(accepted)s,
+    %(rules_sha256)s, %(content_sha256)s
 ) RETURNING window_no;
 
 -- name: parity_window

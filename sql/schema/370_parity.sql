@@ -213,6 +213,7 @@ CREATE TABLE parity.windows (
     judged_needed integer NOT NULL CHECK (judged_needed >= 5),
     excused text[] NOT NULL CHECK (excused <@ '{timing,legacy_error}'),
     drills text[] NOT NULL,      -- asked for
+    accepted bigint[] NOT NULL,  -- entries of the register that were in force
     rules_sha256 text NOT NULL,
     content_sha256 text NOT NULL UNIQUE,
     opened_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -301,6 +302,10 @@ CREATE FUNCTION parity.obstacles(asked bigint) RETURNS TABLE (obstacle text) STA
     WHERE window_no = asked AND judged AND field IN ('amount', 'tax', 'currency', 'on_date', 'due_date')
         AND accepted_no IS NULL AND NOT (cause <> '' AND difference.class = ANY (excused))
     GROUP BY day
+    UNION ALL
+    SELECT format('entry %s of the register has ended since', accepted_no)
+    FROM parity.windows JOIN parity.accepted_differences ON accepted_no = ANY (accepted)
+    WHERE window_no = asked AND ended_at IS NOT NULL
     UNION ALL
     SELECT format('no %s was tried out between %s and %s', wanted, first_day, last_day)
     FROM parity.windows CROSS JOIN unnest(drills) AS wanted

@@ -271,6 +271,15 @@ def test_a_day_compared_anew_since_is_signed_anew(store: PostgresStore, url: str
     assert (anew.window_no == seen.window_no, anew.signed, anew.obstacles) == (False, [], [])
 
 
+def test_a_window_is_not_signed_by_an_entry_of_the_register_that_has_ended(store: PostgresStore, url: str):
+    seen = green(store)
+    assert seen.obstacles == []
+    with store.transaction() as tx:
+        [number] = [row["accepted_no"] for row in tx.rows("parity_register") if not row["ended_at"]]
+    register.end(store, number, person="ann")
+    assert f"entry {number} of the register has ended since" in judge_obstacles(url, seen.window_no)
+
+
 def judge_obstacles(url: str, window_no: int) -> list[str]:
     with psycopg.connect(url) as connection:
         return [
