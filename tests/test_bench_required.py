@@ -172,6 +172,7 @@ def test_checking_fewer_rows_proves_nothing() -> None:
 
 def test_a_false_difference_a_wrong_class_and_a_slow_comparison_fail() -> None:
     classes = {"injected": 9, "recall": 1.0, "f1": 0.9, "confused": {"logic as timing": 2}, "false": 1}
+    classes |= {"days": 14, "same_again": 13}
     rows = {"ratio": 1.6, "ours_s": 1.6, "bare_s": 1.0, "differing": 7}
     peers = {"quick": {"seconds": 1.0, "differing": 7}, "stuck": {"failed": "out of memory"}}
     kept = {"parity-5000": STEP | classes, "parity-rows-1000000": STEP | rows | {"peers": peers}}
@@ -179,6 +180,7 @@ def test_a_false_difference_a_wrong_class_and_a_slow_comparison_fail() -> None:
     assert verdict(kept, "two paths side by side, 14 days: class F1").passed is False
     assert "2 logic as timing" in verdict(kept, "two paths side by side, 14 days: class F1").measured
     assert verdict(kept, "two paths side by side, 14 days: false").passed is False
+    assert verdict(kept, "two paths side by side, 14 days: again").passed is False
     [ours, quick, stuck] = [
         line for line in lines(kept) if line.measure.startswith("row and field parity, 1M")
     ]

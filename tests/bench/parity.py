@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 
 from include.connectors.legacy.client import LegacyFolder
-from include.flows.compare_parity import compare_parity
+from include.flows.compare_parity import Compared, compare_parity
 from include.flows.publish_run import publish_run
 from include.flows.reconcile import reconcile
 from include.local.scratch import scratch_database
@@ -37,10 +37,10 @@ def tie_out(store: PostgresStore, world: Path, *, days: Iterable[date]) -> None:
         publish_run(store, as_of=day)
 
 
-def compare(store: PostgresStore, world: Path, *, days: Iterable[date]) -> None:
+def compare(store: PostgresStore, world: Path, *, days: Iterable[date]) -> list[Compared]:
     """Compare tied out days with the old path's answers in the world."""
-    for day in days:
-        compare_parity(store, day=day, policy=load_policy(), theirs=LegacyFolder(world / "legacy"))
+    theirs, policy = LegacyFolder(world / "legacy"), load_policy()
+    return [compare_parity(store, day=day, policy=policy, theirs=theirs) for day in days]
 
 
 def score(url: str, world: Path) -> dict[str, Any]:
@@ -189,7 +189,7 @@ def _peer(python: Path, script: str, url: str) -> dict[str, Any]:
 
 
 def side_by_side(bench: Any, *, size: int) -> Path:
-    """Fourteen days of a world beside its old path, against the truth."""
+    """Fourteen days of a world beside its old path, against the truth; and once more, the last day first."""
     days = [DAY - timedelta(days=back) for back in reversed(range(14))]
     with TemporaryDirectory() as folder, scratch_database(bench.urls) as url:
         world = generate_world(
@@ -198,7 +198,8 @@ def side_by_side(bench: Any, *, size: int) -> Path:
         with PostgresStore(url).keeping() as store:
             tie_out(store, world, days=days)
             compare(store, world, days=days)
-        figures = score(url, world)
+            again = compare(store, world, days=reversed(days))
+        figures = score(url, world) | {"same_again": sum(1 for one in again if one.unchanged)}
     return keep(f"parity-{size}", {"seed": bench.seed, "size": size, "days": len(days), **figures})
 
 

@@ -27,6 +27,10 @@ def _classes(kept: Kept) -> Iterator[Line]:
     confused = ", ".join(f"{many} {pair}" for pair, many in found["confused"].items()) or "none confused"
     yield Line(f"{what}: class F1", f"≥ {F1}", f"{found['f1']:.4f} ({confused})", found["f1"] >= F1)
     yield Line(f"{what}: false differences", "0", str(found["false"]), found["false"] == 0)
+    same = f"{found['same_again']} of {found['days']} verdicts"
+    yield Line(
+        f"{what}: again, the last day first", "the same hashes", same, found["same_again"] == found["days"]
+    )
 
 
 def _rows(kept: Kept) -> Iterator[Line]:
