@@ -17,6 +17,7 @@ from include.cli_breaks import breaks_app
 from include.cli_certificate import certificate_app
 from include.cli_delivery import delivery_app, replay
 from include.cli_doctor import doctor
+from include.cli_parity import parity_app
 from include.cli_salesforce import salesforce_app
 from include.cli_webhooks import webhooks_app
 from include.local.home import Home, SetUpFailed
@@ -36,6 +37,7 @@ app.add_typer(alerts_app, name="alerts")
 app.add_typer(breaks_app, name="breaks")
 app.add_typer(certificate_app, name="certificate")
 app.add_typer(delivery_app, name="delivery")
+app.add_typer(parity_app, name="parity")
 app.command()(replay)
 app.command()(doctor)
 app.add_typer(salesforce_app, name="salesforce")
@@ -163,6 +165,7 @@ def _sentence(outcome: "Outcome", out: Path) -> str:
 
 @world_app.command()
 def generate(
+    *,
     out: Annotated[Path, typer.Option(help="The folder to write; an earlier generated world is replaced.")],
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 7,
     size: Annotated[int, typer.Option(help="Invoices, about.")] = 1_000,
@@ -171,10 +174,18 @@ def generate(
         datetime | None,
         typer.Option("--as-of", formats=["%Y-%m-%d"], help="The world's last day; by default 2026-06-30."),
     ] = None,
+    legacy_days: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Beside a clean world: the old manual path's answers of that many last days."
+        ),
+    ] = 0,
 ) -> None:
     """Make a world and the truth about it.
 
     Example: tieout world generate --seed 7 --size 10000 --profile default --out worlds/seven
+
+    Example: tieout world generate --seed 8 --profile clean --legacy-days 14 --out worlds/side_by_side
     """
     from rich.progress import Progress
 
@@ -188,7 +199,15 @@ def generate(
 
         day = {"as_of": as_of.date()} if as_of else dict[str, date]()
         try:
-            world = generate_world(out=out, seed=seed, size=size, profile=profile, progress=progress, **day)
+            world = generate_world(
+                out=out,
+                seed=seed,
+                size=size,
+                profile=profile,
+                legacy_days=legacy_days,
+                progress=progress,
+                **day,
+            )
         except ValueError as refused:
             _stop(refused, EXIT_UNUSABLE)
     print(

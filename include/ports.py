@@ -253,6 +253,25 @@ class Report:
     written_at: datetime | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class ToldRow:
+    """One row of another path's answers as text, in our words (key, amount …). `damage`: it has no form."""
+
+    kind: str
+    place: str
+    cells: Mapping[str, str]
+    damage: str = ""
+
+
+class OldPath(Protocol):
+    """A path beside ours that answers the same questions."""
+
+    name: str
+
+    def answers(self, day: date) -> Iterable[ToldRow]:
+        """All it says of a day, in the order it says it. Raises NothingUsable when it says nothing at all."""
+
+
 class Postman(Protocol):
     """Delivers a report to finance."""
 

@@ -26,6 +26,8 @@ ALLOWED: dict[str, set[str]] = {
     "include.local": {"include.local", "include.store", "include.twin", "include.ports"},
     "include.offline": INSIDE | {"include.flows", "include.connectors", "include.store"},
     "include.verify": INSIDE | {"include.flows", "include.store"},
+    "include.signing": set(),
+    "include.verify_parity": INSIDE | {"include.flows", "include.signing"},
     "include.wiring": {
         "include.connectors",
         "include.store",
@@ -55,6 +57,12 @@ ALLOWED: dict[str, set[str]] = {
         "include.wiring_mail",
     },
     "include.wiring_approvals": {"include.flows", "include.wiring"},
+    "include.wiring_parity": {
+        "include.connectors",
+        "include.flows",
+        "include.ports",
+        "include.wiring",
+    },
     "include.wiring_mail": PURE
     | {"include.connectors", "include.ports", "include.report", "include.wiring", "include.wiring_smtp"},
     "include.wiring_smtp": {"include.ports"},
@@ -91,8 +99,19 @@ ALLOWED: dict[str, set[str]] = {
     "include.cli_breaks": INSIDE | {"include.local", "include.flows", "include.store", "include.cli_breaks"},
     "include.cli_alerts": {"include.cli_breaks", "include.flows", "include.policy"},
     "include.cli_pairs": INSIDE | {"include.flows", "include.cli_breaks"},
+    "include.cli_parity_show": {"include.cli_breaks", "include.flows"},
+    "include.cli_parity": INSIDE
+    | {
+        "include.cli_breaks",
+        "include.cli_parity_show",
+        "include.connectors",
+        "include.flows",
+        "include.signing",
+        "include.verify_parity",
+    },
     "include.cli": {
         "include.cli_alerts",
+        "include.cli_parity",
         "include.cli_pairs",
         "include.cli_breaks",
         "include.cli_certificate",
@@ -119,6 +138,7 @@ ALLOWED: dict[str, set[str]] = {
         "include.wiring_lane",
         "include.wiring_mail",
         "include.wiring_approvals",
+        "include.wiring_parity",
         "include.flows",
     },
     "include.cli_salesforce": {"include.connectors", "include.ports"},
@@ -138,6 +158,7 @@ AIRFLOW_IN = {
     "include.wiring_hooks",
     "include.wiring_lane",
     "include.wiring_approvals",
+    "include.wiring_parity",
     "include.wiring_links",
     "include.wiring_mail",
     "include.wiring_smtp",

@@ -8,6 +8,7 @@ from tests.bench import required
 from tests.bench.required import Kept, Line
 from tests.bench.required_daily import daily_lines
 from tests.bench.required_live import live_lines
+from tests.bench.required_parity import parity_lines
 from tests.bench.table import document
 
 STEP = {"commit": "abc", "date": "2026-06-30", "machine": "two cores", "seed": 101}
@@ -15,7 +16,7 @@ STEP = {"commit": "abc", "date": "2026-06-30", "machine": "two cores", "seed": 1
 
 def lines(kept: Kept) -> Iterator[Line]:
     """Every requirement of the document."""
-    return chain(required.lines(kept), live_lines(kept), daily_lines(kept))
+    return chain(required.lines(kept), live_lines(kept), daily_lines(kept), parity_lines(kept))
 
 
 def verdict(kept: Kept, measure: str) -> Line:
@@ -167,3 +168,20 @@ def test_checking_fewer_rows_proves_nothing() -> None:
     assert {line.passed for line in lines(kept) if "rows" in line.measure and "expect" in line.measure} == {
         None
     }
+
+
+def test_a_false_difference_a_wrong_class_and_a_slow_comparison_fail() -> None:
+    classes = {"injected": 9, "recall": 1.0, "f1": 0.9, "confused": {"logic as timing": 2}, "false": 1}
+    classes |= {"days": 14, "same_again": 13}
+    rows = {"ratio": 1.6, "ours_s": 1.6, "bare_s": 1.0, "differing": 7}
+    peers = {"quick": {"seconds": 1.0, "differing": 7}, "stuck": {"failed": "out of memory"}}
+    kept = {"parity-5000": STEP | classes, "parity-rows-1000000": STEP | rows | {"peers": peers}}
+    assert verdict(kept, "two paths side by side, 14 days: recall").passed is True
+    assert verdict(kept, "two paths side by side, 14 days: class F1").passed is False
+    assert "2 logic as timing" in verdict(kept, "two paths side by side, 14 days: class F1").measured
+    assert verdict(kept, "two paths side by side, 14 days: false").passed is False
+    assert verdict(kept, "two paths side by side, 14 days: again").passed is False
+    [ours, quick, stuck] = [
+        line for line in lines(kept) if line.measure.startswith("row and field parity, 1M")
+    ]
+    assert (ours.passed, quick.passed, stuck.passed) == (False, False, None)

@@ -21,6 +21,7 @@ from include.console import (
     breaks,
     delivery,
     matches,
+    parity,
     payouts,
     playbooks,
     quality,
@@ -45,7 +46,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
-PARTS = (today, alerts, breaks, matches, payouts, ageing, arr, delivery, quality, reports, audit)
+PARTS = (today, alerts, breaks, matches, payouts, ageing, arr, delivery, quality, parity, reports, audit)
 """The navigation, in its order; a part that a later change adds goes here with its PAGE and router."""
 
 
@@ -58,8 +59,8 @@ def build_app(store: Callable[[], Store] = wiring.store) -> FastAPI:
     app.state.store = store
     app.state.pages = tuple(part.PAGE for part in PARTS)
     for part in (*PARTS, break_page, break_acts, playbooks, training):
-        # Who looks at a break may answer for it in Airflow, as far as they may here.
-        noted = [Depends(note)] if part in (breaks, break_page, break_acts) else []
+        # Who looks at a break, or at parity, may answer for it in Airflow, as far as they may here.
+        noted = [Depends(note)] if part in (breaks, break_page, break_acts, parity) else []
         app.include_router(part.router, dependencies=noted)
 
     @app.get("/static/{name}")

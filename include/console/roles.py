@@ -5,16 +5,12 @@ Repeating it changes nothing. It adds only: what an administrator gave a role st
 
 from typing import Any
 
-from include.console.permissions import RESOURCE, ROLES, May
+from include.console.permissions import RESOURCE, ROLES, SIGNING, May
 
 MENU = (("can_read", "Plugins"), ("menu_access", "Plugins"))
 """Without these Airflow does not show the way to a plugin's pages."""
-ANSWER = (
-    *(("can_read", thing) for thing in ("DAG:approve_breaks", "HITL Detail")),
-    *(("can_edit", thing) for thing in ("DAG:approve_breaks", "HITL Detail")),
-    ("menu_access", "HITL Detail"),
-)
-"""Without these nobody may answer a task of the DAG that asks for approvals."""
+ASKING = (("DAG:approve_breaks", frozenset({May.APPROVE})), ("DAG:sign_parity", SIGNING))
+"""DAGs whose tasks wait for an answer, and who may give one: whoever has one of these."""
 
 
 def wanted() -> list[dict[str, Any]]:
@@ -26,7 +22,11 @@ def wanted() -> list[dict[str, Any]]:
 
 
 def _answer(allowed: frozenset[May]) -> tuple[tuple[str, str], ...]:
-    return ANSWER if May.APPROVE in allowed else ()
+    """Without these nobody may answer a task of a DAG that asks."""
+    dags = [dag for dag, permissions in ASKING if permissions & allowed]
+    things = (*dags, "HITL Detail") if dags else ()
+    seen = (("menu_access", "HITL Detail"),) if dags else ()
+    return (*(("can_read", thing) for thing in things), *(("can_edit", thing) for thing in things), *seen)
 
 
 def make_roles() -> None:

@@ -21,6 +21,7 @@ from include.policy.identity import Identity
 from include.policy.lives import Lives
 from include.policy.orders import Orders
 from include.policy.ownership import OwnershipRules
+from include.policy.parity import Parity
 from include.policy.payouts import Payouts
 from include.policy.quality import Freshness, Quality
 from include.policy.reporting import Reporting
@@ -83,6 +84,7 @@ class Policy(Strict):
     renewals: Renewals
     reporting: Reporting
     alerts: Alerts
+    parity: Parity
     sha256: str
 
     @cached_property

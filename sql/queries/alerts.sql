@@ -43,6 +43,12 @@ SELECT 'sweep_sources', max(swept_at) FROM ops.sweeps WHERE entity <> ALL (%(mon
 UNION ALL
 SELECT 'fast_lane', (SELECT began_at FROM delivery.lanes ORDER BY lane_id DESC LIMIT 1)
 UNION ALL
+SELECT 'compare_parity', (
+    -- What is signed needs comparing no more.
+    SELECT max(compared_at) FROM parity.days
+    WHERE NOT EXISTS (SELECT FROM parity.sign_offs GROUP BY window_no HAVING count(*) = 3)
+)
+UNION ALL
 SELECT dag_id, max(succeeded_at) FROM ops.task_ends WHERE dag_id = ANY (%(by_their_word)s) GROUP BY dag_id;
 
 -- name: published_days

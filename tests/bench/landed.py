@@ -26,12 +26,17 @@ KEPT, RUNNING = "tieout_landed_", "tieout_bench_"
 def land(world: Path, url: str) -> float:
     """Read, prove and land a world; how many seconds it took."""
     started = monotonic()
-    store, source = PostgresStore(url), WorldSource(world)
+    land_in(PostgresStore(url), world)
+    return monotonic() - started
+
+
+def land_in(store: PostgresStore, world: Path) -> None:
+    """Read, prove and land a world."""
+    source = WorldSource(world)
     for entity in source.entities:
         pull_changes(source, store, entity=entity)
         check_completeness(source, store, entity=entity)
         land_records(source, store, entity=entity)
-    return monotonic() - started
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Any
 
 from include.local.postgres import server
-from tests.bench import effects, latency, latency_load, mail, steps
+from tests.bench import effects, latency, latency_load, mail, parity, steps
 from tests.bench.backfill import backfill
 from tests.bench.console import measured as measured_console
 from tests.bench.landed import forget_outdated
@@ -23,7 +23,7 @@ from tests.bench.throughput import measured
 
 Step = tuple[str, Callable[[steps.Bench], Any]]
 
-CONTROL_SIZE, SAME_SIZE, MAILED_BREAKS = 20_000, 10_000, 10_000
+CONTROL_SIZE, SAME_SIZE, MAILED_BREAKS, PARITY_SIZE = 20_000, 10_000, 10_000, 5_000
 
 
 class Scale(StrEnum):
@@ -87,6 +87,8 @@ def planned(largest: int) -> Iterator[Step]:
     yield "determinism", partial(steps.determinism, size=min(SAME_SIZE, largest))
     yield "controls", partial(steps.controls, size=min(CONTROL_SIZE, largest))
     yield f"mail-{MAILED_BREAKS}", partial(mailed, breaks=MAILED_BREAKS)
+    yield f"parity-{PARITY_SIZE}", partial(parity.side_by_side, size=PARITY_SIZE)
+    yield f"parity-rows-{largest}", partial(parity.rows_beside_rows, size=largest)
     yield "real", steps.real
     yield "disorder", effects.disorder
     yield "kills", effects.kills

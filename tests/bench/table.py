@@ -11,6 +11,7 @@ from tests.bench.places import BENCH
 from tests.bench.required import SIZES, Kept, lines, why_not
 from tests.bench.required_daily import daily_lines
 from tests.bench.required_live import live_lines
+from tests.bench.required_parity import parity_lines
 from tests.bench.show import figure
 
 DOCUMENT = PROJECT / "docs/benchmarks.md"
@@ -35,6 +36,11 @@ NOTES = """\
 - The plain join copies the same invoices and payments in from memory and joins them once by number, currency and amount
   (`CREATE TABLE AS`, hash join), in the same database in the same minutes. Up to 500k invoices the quickest of three
   runs counts, for both.
+- Two paths: a clean world beside its old manual path, whose errors are drawn and logged; fourteen days are tied out and
+  compared. A difference counts for a class when the truth and the comparison both say so.
+- Rows against rows: as many answers of each path, one in a thousand differing, by the comparison's own statement; the
+  bare join counts the same rows by the same keys, with the same settings, in the same minutes; best of three.
+  Peers read plain tables of these rows.
 - Peak memory is VmHWM of the Python process after the run.
 - Negative controls leave the payer's text as it was, so it contradicts the customer a payment was given.
 - A day is the newest 10,000 rows of a world: pulled, proven, landed and reconciled; the history was run the day before.
@@ -77,7 +83,7 @@ def document(kept: Kept) -> str:
 
 
 def _required(kept: Kept) -> str:
-    found = [*lines(kept), *live_lines(kept), *daily_lines(kept)]
+    found = [*lines(kept), *live_lines(kept), *daily_lines(kept), *parity_lines(kept)]
     passed, failed = (sum(1 for line in found if line.passed is outcome) for outcome in (True, False))
     count = f"{passed} pass, {failed} fail, {len(found) - passed - failed} not measured.\n"
     rows = ([line.measure, line.required, line.measured, line.verdict] for line in found)

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from fastapi.routing import APIRoute
 
-from include.console.permissions import RESOURCE, ROLES, May
+from include.console.permissions import RESOURCE, ROLES, SIGNING, May
 from include.console.roles import MENU, wanted
 from include.store.postgres import PostgresStore
 from tests.console.people import PEOPLE, Site, know_our_roles
@@ -38,6 +38,8 @@ TABLE: dict[tuple[str, str], str] = {
     ("GET", "/quality"): READERS,
     ("GET", "/quality/{as_of}"): READERS,
     ("GET", "/quality/{as_of}/{relation}.html"): READERS,
+    ("GET", "/parity"): READERS,
+    ("GET", "/parity/{day}"): READERS,
     ("GET", "/static/{name}"): READERS,
     ("GET", "/records/{entity}/{native_id:path}"): "ann ben adm aud",
     ("GET", "/audit"): "ben adm aud",
@@ -66,6 +68,7 @@ FILLED = {
     "payout_id": "po_none",
     "message_id": 0,
     "as_of": "2026-06-30",
+    "day": "2026-06-30",
     "file": "breaks",
     "edition": "weekly",
     "relation": "invoices",
@@ -127,6 +130,20 @@ def test_each_role_is_made_in_airflow_with_its_permissions_and_the_way_to_the_pa
         *MENU,
         *((may, RESOURCE) for may in ("can_read", "can_work", "can_trace")),
     }
+
+
+def test_nobody_may_sign_parity_for_two_roles() -> None:
+    several = [role for role, may in ROLES.items() if len(SIGNING & may) > 1 and role != "Admin"]
+    assert several == []
+    assert {may for role, all_ in ROLES.items() if role != "Admin" for may in SIGNING & all_} == SIGNING
+
+
+def test_who_signs_may_answer_the_dag_that_asks_and_no_other() -> None:
+    made = {one["role"]: set(one["perms"]) for one in wanted()}
+    asked = {("can_edit", f"DAG:{dag}") for dag in ("approve_breaks", "sign_parity")}
+    assert made["Tie-out RevOps"] & asked == {("can_edit", "DAG:sign_parity")}
+    assert made["Tie-out Controller"] & asked == asked
+    assert made["Tie-out Analyst"] & asked == set()
 
 
 def test_who_approves_is_not_who_operates() -> None:

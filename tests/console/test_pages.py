@@ -77,6 +77,7 @@ PAGES = (
     "/breaks?sort=oldest&older=30&assignee=-",
     "/breaks?sort=key&q=PY_&severity=S3&owner=AR&recon=R3&state=OPEN&currency=SGD&code=CA16",
     *(f"/breaks?by={by}" for by in ("code", "owner", "assignee", "severity", "currency", "recon", "state")),
+    "/parity",
     "/matches",
     "/matches?recon=R3&state=suggested",
     "/matches?rule=R3~P1",

@@ -22,8 +22,8 @@ from include.store.postgres import PostgresStore
 from tests.console.people import Site, know_our_roles
 
 POLICY = load_policy()
-OTHERS = {"watch_silent", "working_a_break"}
-"""Of nothing that is told: of nobody telling, and what the others have in common."""
+OTHERS = {"watch_silent", "working_a_break", "parity_differs"}
+"""Of nothing that is told: of nobody telling, what the others have in common, and what a page shows."""
 
 SEVERE = {code for code, one in POLICY.breaks.codes.items() if one.severity in {"S1", "S2", "by_value"}}
 SECTIONS = ["What you see", "First five minutes", "Which cause", "Mend", "Take it back", "Over when"]

@@ -17,9 +17,10 @@ FILES = sorted((PROJECT / "dags").glob("*.py"))
 IDS = {
     *("extract_salesforce", "extract_erp", "extract_payments", "extract_bank", "extract_fx"),
     *("sweep_sources", "sweep_money", "tie_out", "fast_lane", "collect", "approve_breaks", "watch"),
+    *("compare_parity", "sign_parity"),
 }
 RELAYED = {"fast_lane"}
-AT_ONCE = {"fast_lane": 2, "approve_breaks": 16}
+AT_ONCE = {"fast_lane": 2, "approve_breaks": 16, "sign_parity": 16}
 POOLS = {"tieout_extract", "tieout_reconcile", "tieout_fast", "tieout_watch", "tieout_ask"}
 ASKING = {"get", "get_connection", "get_conn", "get_uri"}
 LINES_MAX = 80
@@ -62,7 +63,7 @@ def test_every_task_has_a_limit_a_pool_and_retries_only_what_may_mend_itself(bag
     for task in bag.dags[dag_id].tasks:
         assert task.execution_timeout.total_seconds() <= 15 * 60
         assert task.pool in POOLS
-        assert task.retries == {"sources_complete": 20}.get(task.task_id, 3)
+        assert task.retries == {"sources_complete": 20, "due": 20}.get(task.task_id, 3)
         assert task.has_retry_policy
 
 

@@ -22,6 +22,7 @@ class Stream(IntEnum):
     PIPELINE = 4
     PAYOUT = 5
     RATE = 6
+    LEGACY = 7
 
 
 def draws(seed: int, stream: Stream, index: int, count: int, *, part: int = 0) -> list[int]:

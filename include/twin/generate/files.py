@@ -54,16 +54,30 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     }.items()
 }
 
+LEGACY_COLUMNS: dict[str, tuple[str, ...]] = {
+    path: tuple(columns.split())
+    for path, columns in {
+        "legacy/orders.csv": "day opportunity_id number order_date currency amount status created_at",
+        "legacy/invoices.csv": "day number issue_date due_date currency net tax gross created_at",
+        "legacy/statuses.csv": "day invoice_number status paid_on changed_at",
+        "legacy/arr.csv": "day subscription_id currency arr",
+        "legacy/matches.csv": "day payment_id invoice_numbers currency amount",
+        "truth/parity.csv": "day kind key field class error",
+    }.items()
+}
+"""What a world has besides where the old path's answers were asked for."""
+
 Rows = dict[str, list[tuple[str, ...]]]
 
 
 class Tables:
     """Open CSV files of a world under construction; counts what it writes."""
 
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
-        self.counts = dict.fromkeys(COLUMNS, 0)
+    def __init__(self, folder: Path, stack: ExitStack, *, legacy: bool = False) -> None:
+        files = COLUMNS | (LEGACY_COLUMNS if legacy else {})
+        self.counts = dict.fromkeys(files, 0)
         self._writers = {}
-        for path, columns in COLUMNS.items():
+        for path, columns in files.items():
             target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
             file = stack.enter_context(target.open("w", encoding="utf-8", newline=""))

@@ -1,0 +1,1 @@
+"""The old path's answers, exported as files."""

@@ -1,0 +1,80 @@
+"""A folder of the old path's answers: one file a kind, of all days or in a folder a day."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+from include.connectors.legacy.translate import FILES, translate
+from include.connectors.world.reader import CsvRecord, read_header, read_records
+from include.ports import NothingUsable, ToldRow
+
+DAY = "day"
+
+
+class LegacyFolder:
+    """`orders.csv`, `invoices.csv`, `statuses.csv`, `arr.csv` and `matches.csv`, each optional.
+
+    They have a column `day`; where a folder is named by the day (`2026-06-30/orders.csv`), its files are of that day
+    and need none.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Raises NothingUsable when there is no such folder."""
+        if not folder.is_dir():
+            raise NothingUsable(f"{folder} is not a folder; the old path's answers are a folder of CSV files")
+        self._folder = folder
+        self.name = folder.name
+
+    def answers(self, day: date) -> Iterator[ToldRow]:
+        """Every row of the day, and every row that does not say which day it is of.
+
+        Raises NothingUsable when no file has a row of the day.
+        """
+        found = False
+        for kind in FILES:
+            for path, dated in self._files(kind, day):
+                for row in self._rows(kind, path, day, dated=dated):
+                    found = True
+                    yield row
+        if not found:
+            raise NothingUsable(f"{self._folder} holds no answer of {day}")
+
+    def _files(self, kind: str, day: date) -> Iterator[tuple[Path, bool]]:
+        """The files of a kind that may hold rows of the day; whether each row must say its day."""
+        for path, dated in (
+            (self._folder / f"{kind}.csv", True),
+            (self._folder / f"{day}/{kind}.csv", False),
+        ):
+            if path.is_file():
+                yield path, dated
+
+    def _rows(self, kind: str, path: Path, day: date, *, dated: bool) -> Iterator[ToldRow]:
+        header, first = read_header(path)
+        name = path.relative_to(self._folder).as_posix()
+        at = header.index(DAY) if DAY in header else None
+        for record in read_records(path, start=first, width=len(header)):
+            cell = record.cells[at] if at is not None and at < len(record.cells) else ""
+            if dated and not record.damage and _is_day(cell) and cell != day.isoformat():
+                continue
+            yield ToldRow(
+                kind=kind,
+                place=f"{name}, line {record.line}",
+                cells=translate(kind, dict(zip(header, record.cells, strict=False))),
+                damage=_damage(record, cell, day, dated=dated),
+            )
+
+
+def _damage(record: CsvRecord, cell: str, day: date, *, dated: bool) -> str:
+    if record.damage:
+        return record.damage
+    if dated and cell != day.isoformat():
+        return f"{cell[:40]!r} is no day" if cell else "it does not say of which day it is"
+    return ""
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

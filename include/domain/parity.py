@@ -1,0 +1,169 @@
+"""Parity: where two paths answer alike, how a day measures, and which days must be green before anybody signs.
+
+What may differ, and how far, is policy (include/policy/parity.yaml); which differences there are, and why, is found by
+include/domain/parity_classes.py.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Literal
+
+from include.domain.business_days import Calendar
+
+Path = Literal["ours", "theirs"]
+Kind = Literal["orders", "invoices", "statuses", "arr", "matches"]
+Field = Literal["key", "amount", "tax", "currency", "on_date", "due_date", "status", "text"]
+Class = Literal["timing", "rounding", "mapping", "logic", "legacy_error"]
+
+KINDS: tuple[Kind, ...] = ("orders", "invoices", "statuses", "arr", "matches")
+EXACT: frozenset[Field] = frozenset({"amount", "tax", "currency", "on_date", "due_date"})
+"""Fields of which nothing may differ."""
+CREATED: frozenset[Kind] = frozenset({"orders", "invoices"})
+"""What must never be there twice."""
+HUNDRED = Decimal(100)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """One path's answer about one key; amounts in minor units of `currency`, None where it says nothing."""
+
+    amount_minor: int | None = None
+    tax_minor: int | None = None
+    currency: str | None = None
+    on_date: date | None = None
+    due_date: date | None = None
+    status: str | None = None  # canonical; ?word where nobody said what a word means
+    text: str | None = None
+    at: datetime | None = None
+
+    def value(self, name: Field) -> Any:
+        """What stands in a field that is compared."""
+        return getattr(self, {"amount": "amount_minor", "tax": "tax_minor"}.get(name, name))
+
+
+FIELDS: tuple[Field, ...] = ("amount", "tax", "currency", "on_date", "due_date", "status", "text")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """What both say about a key; None where one says nothing. `seq`: which of several rows with this key."""
+
+    kind: Kind
+    key: str
+    seq: int
+    ours: Told | None
+    theirs: Told | None
+
+    @property
+    def differing(self) -> tuple[Field, ...]:
+        """The fields that differ: `key` alone where only one has the row."""
+        if self.ours is None or self.theirs is None:
+            return ("key",)
+        ours, theirs = self.ours, self.theirs
+        return tuple(name for name in FIELDS if ours.value(name) != theirs.value(name))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explained:
+    """The class of a difference, what explains it in a word, and the facts that show it."""
+
+    kind_of: Class
+    cause: str
+    evidence: Mapping[str, Any]
+
+
+UNEXPLAINED = Explained(kind_of="logic", cause="", evidence={})
+"""Two paths follow different rules, and nobody can say which."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tally:
+    """How many differences of a day are alike, and their money: ours less theirs, in minor units."""
+
+    kind: Kind
+    field: Field
+    side: Path | None  # of whole rows: who has them
+    kind_of: Class
+    cause: str
+    accepted: bool
+    count: int
+    doubled: int  # of them further rows of a key
+    currency: str | None
+    delta_minor: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counted:
+    """A compared day in figures."""
+
+    ours: int
+    theirs: int
+    unreadable: int
+    pairs: int
+    doubled: int  # orders and invoices of ours beyond the first of a key
+    totals: Mapping[tuple[str, str], int]  # (kind, currency): ours less theirs
+    tallies: Sequence[Tally] = field(default=())
+    reruns: int = 0
+    reruns_same: int = 0
+
+
+def metrics(day: Counted, *, excused: frozenset[Class]) -> dict[str, Decimal | None]:
+    """How a day measures; None where there was nothing to measure. Shares are percent.
+
+    What counts against a figure is neither accepted nor explained by a class that is `excused`.
+    """
+    left = [one for one in day.tallies if not _is_excused(one, excused)]
+    return {
+        "keys_in_ours": _share(day.theirs, _many(left, {"key"}, side="theirs")),
+        "keys_in_theirs": _share(day.ours, _many(left, {"key"}, side="ours")),
+        "money": _share(day.pairs, _many(left, EXACT)),
+        "status": _share(day.pairs, _many(left, {"status"})),
+        "text": _share(day.pairs, _many(left, {"text"})),
+        "totals": Decimal(sum(1 for _ in totals_off(day, excused=excused))),
+        "duplicates": Decimal(day.doubled),
+        "unreadable": Decimal(day.unreadable),
+        "unexplained": Decimal(sum(one.count for one in left if not one.cause)),
+        "reruns": _share(day.reruns, day.reruns - day.reruns_same) if day.reruns else None,
+    }
+
+
+def totals_off(day: Counted, *, excused: frozenset[Class]) -> Iterator[tuple[str, str, int]]:
+    """Kinds and currencies whose totals differ by more than what is excused, and by how much, in minor units."""
+    explained: dict[tuple[str, str], int] = defaultdict(int)
+    for one in day.tallies:
+        if one.field in {"key", "amount"} and one.currency and _is_excused(one, excused):
+            explained[one.kind, one.currency] += one.delta_minor
+    for key in sorted(day.totals.keys() | explained.keys()):
+        if rest := day.totals.get(key, 0) - explained[key]:
+            yield (*key, rest)
+
+
+def _is_excused(one: Tally, excused: frozenset[Class]) -> bool:
+    return one.accepted or (one.cause != "" and one.kind_of in excused)
+
+
+def _many(tallies: Iterable[Tally], fields: Iterable[str], *, side: Path | None = None) -> int:
+    return sum(one.count for one in tallies if one.field in fields and one.side == side)
+
+
+def _share(of: int, wrong: int) -> Decimal:
+    """Percent that is right; of nothing, all of it."""
+    return HUNDRED if not of else HUNDRED * (of - min(wrong, of)) / of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """A row of days, and the last business days of it, which must all be green."""
+
+    days: tuple[date, ...]
+    judged: tuple[date, ...]
+
+
+def window(last: date, *, days: int, judged: int, calendar: Calendar) -> Window:
+    """The `days` in a row up to `last`, of which the last `judged` business days are judged."""
+    row = tuple(last - timedelta(days=back) for back in reversed(range(days)))
+    worked = [day for day in row if calendar.is_business_day(day)]
+    return Window(days=row, judged=tuple(worked[-judged:]))

@@ -1,0 +1,175 @@
+"""Judges the days that are to be signed: their figures against the limits, with what is accepted at this moment.
+
+What is judged is kept as a window, one for every content: whoever signs, signs that and nothing else.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from include.domain.canonical_json import sha256
+from include.domain.parity import Counted, Tally, Window, metrics, window
+from include.policy import Policy
+from include.policy.parity import Limit
+from include.ports import Fatal, Row, Store, Transaction
+
+SHARE_DIGITS = Decimal("0.0001")
+_METRIC = "window_no day metric value at_least at_most required"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A window as it was judged. `obstacles`: why it may not be signed, empty when it may."""
+
+    window_no: int
+    first_day: date
+    last_day: date
+    content_sha256: str
+    days: Sequence[Row]
+    metrics: Sequence[Row]
+    obstacles: Sequence[str]
+    signed: Sequence[Row]
+
+
+def judge_parity(store: Store, *, last: date, policy: Policy) -> Judged:
+    """Judge the days in a row up to `last`, and keep the window if nothing like it was judged before.
+
+    Raises Fatal when none of them was compared.
+    """
+    asked = policy.parity.window
+    days = window(last, days=asked.days, judged=asked.judged_business_days, calendar=policy.calendars.own)
+    with store.transaction() as tx:
+        tx.run("parity_alone")
+        editions = tx.rows("parity_newest_editions", first_day=days.days[0], last_day=last)
+        if not editions:
+            raise Fatal(f"none of the {asked.days} days up to {last} was compared")
+        figures = list(_figures(tx, editions, policy))
+        content = _content(tx, days, editions, figures, policy)
+        found = tx.rows("parity_window_of", content_sha256=content)
+        window_no: int = (found or [_opened(tx, days, policy, content)])[0]["window_no"]
+        if not found:
+            _fill(tx, window_no, days, editions, figures)
+        return judged(tx, window_no)
+
+
+def judged(tx: Transaction, window_no: int) -> Judged:
+    """A window as it is kept."""
+    found = tx.rows("parity_window", window_no=window_no)
+    if not found:
+        raise Fatal(f"there is no window {window_no}")
+    return Judged(
+        **found[0],
+        days=tx.rows("parity_window_days", window_no=window_no),
+        metrics=tx.rows("parity_window_metrics", window_no=window_no),
+        obstacles=[row["obstacle"] for row in tx.rows("parity_obstacles", window_no=window_no)],
+        signed=tx.rows("parity_signatures", window_no=window_no),
+    )
+
+
+def _figures(tx: Transaction, editions: Sequence[Row], policy: Policy) -> Iterator[dict[str, Any]]:
+    """Every figure of every day, with its limit."""
+    tallies: defaultdict[date, list[Tally]] = defaultdict(list)
+    span = {"first_day": editions[0]["day"], "last_day": editions[-1]["day"]}
+    for row in tx.rows("parity_tallies", **span):
+        tallies[row.pop("day")].append(Tally(**row))
+    totals: defaultdict[date, dict[tuple[str, str], int]] = defaultdict(dict)
+    for row in tx.rows("parity_totals_apart", **span):
+        totals[row["day"]][row["kind"], row["currency"]] = int(row["apart"])
+    for edition in editions:
+        day = edition["day"]
+        counted = Counted(
+            ours=edition["ours_count"],
+            theirs=edition["theirs_count"],
+            unreadable=edition["quarantined_count"],
+            pairs=edition["pairs_count"],
+            doubled=edition["doubled_count"],
+            totals=totals[day],
+            tallies=tallies[day],
+            reruns=edition["reruns"],
+            reruns_same=edition["reruns_same"],
+        )
+        measured = metrics(counted, excused=policy.parity.excused) | _latencies(tx, edition, policy)
+        for name, limit in sorted(policy.parity.limits.items()):
+            yield _figure(day, name, measured[name], limit)
+
+
+def _latencies(tx: Transaction, edition: Row, policy: Policy) -> dict[str, Decimal | None]:
+    """How long effects took that day, where there were any: in shadow there are none."""
+    zone, day = policy.calendars.entity.zone, edition["day"]
+    begins = datetime.combine(day, datetime.min.time(), zone)
+    [row] = tx.rows(
+        "parity_latencies",
+        begins=begins,
+        ends=begins + timedelta(days=1),
+        day=day,
+        edition=edition["edition"],
+    )
+    return dict(row)
+
+
+def _figure(day: date, name: str, value: Decimal | None, limit: Limit) -> dict[str, Any]:
+    """A share is cut, not rounded: 99.99999 is not all."""
+    shown = None if value is None else value.quantize(SHARE_DIGITS, rounding="ROUND_DOWN")
+    return {
+        "day": day,
+        "metric": name,
+        "value": shown,
+        "at_least": limit.at_least,
+        "at_most": limit.at_most,
+        "required": limit.required,
+    }
+
+
+def _content(
+    tx: Transaction,
+    days: Window,
+    editions: Sequence[Row],
+    figures: Sequence[Mapping[str, Any]],
+    policy: Policy,
+) -> str:
+    """The hash over all that a signature is for."""
+    return sha256(
+        {
+            "days": list(days.days),
+            "judged": list(days.judged),
+            "editions": [
+                {name: row[name] for name in ("day", "edition", "verdict_sha256")} for row in editions
+            ],
+            "figures": [dict(one) for one in figures],
+            "accepted": tx.rows("parity_register_in_force", last_day=days.days[-1]),
+            "drills": tx.rows("parity_drills", first_day=days.days[0], last_day=days.days[-1]),
+            "rules": policy.sha256,
+        }
+    )
+
+
+def _opened(tx: Transaction, days: Window, policy: Policy, content: str) -> Row:
+    asked = policy.parity.window
+    [made] = tx.rows(
+        "open_parity_window",
+        first_day=days.days[0],
+        last_day=days.days[-1],
+        days_needed=asked.days,
+        judged_needed=asked.judged_business_days,
+        excused=sorted(policy.parity.excused),
+        drills=list(asked.drills),
+        accepted=[row["accepted_no"] for row in tx.rows("parity_register_in_force", last_day=days.days[-1])],
+        rules_sha256=policy.sha256,
+        content_sha256=content,
+    )
+    return made
+
+
+def _fill(
+    tx: Transaction,
+    window_no: int,
+    days: Window,
+    editions: Sequence[Row],
+    figures: Sequence[Mapping[str, Any]],
+) -> None:
+    rows = ([window_no, row["day"], row["edition"], row["day"] in days.judged] for row in editions)
+    tx.copy_in("parity.window_days", ["window_no", "day", "edition", "judged"], rows)
+    tx.copy_in("parity.window_metrics", _METRIC.split(), ([window_no, *one.values()] for one in figures))

@@ -1,0 +1,165 @@
+"""Signs what was judged: three roles, three people, and only while nothing stands in the way. The database decides."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Literal
+
+from include.domain.break_life import NotAllowed, identity
+from include.flows.judge_parity import Judged, judge_parity, judged
+from include.policy import Policy
+from include.ports import Fatal, Rejected, Row, Store, Transaction
+
+Role = Literal["controller", "revops", "it"]
+ROLES: Sequence[Role] = ("controller", "revops", "it")
+MAY_SIGN = {"controller": "can_sign_controller", "revops": "can_sign_revops", "it": "can_sign_it"}
+"""Role -> the permission of the console that whoever signs for it must have."""
+PATIENCE = timedelta(hours=1)
+"""After so long without a look, whoever asked is gone."""
+FRESH = timedelta(hours=12)
+"""For so long the console's word counts on what somebody may do."""
+_MARKS = re.compile(r"[\\`*_{}\[\]()<>#+!|~-]")
+
+
+@dataclass(frozen=True)
+class SignAsk:
+    """A question: what stands in the list, and what is told to decide."""
+
+    ask_no: int
+    subject: str
+    body: str
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What became of a question, and the sentence that says so."""
+
+    outcome: str
+    words: str
+
+
+def sign(store: Store, window_no: int, *, role: Role, person: str, reason: str) -> Judged:
+    """Sign a window for a role. Raises Rejected, with why, when it may not be signed, or not by this person."""
+    identity(person)
+    with store.transaction() as tx:
+        tx.run("parity_alone")
+        seen = judged(tx, window_no)
+        _refuse(seen, role, person)
+        tx.run("sign_parity", window_no=window_no, role=role, person=person, reason=reason)
+        return judged(tx, window_no)
+
+
+def _refuse(seen: Judged, role: Role, person: str) -> None:
+    """In words what the database would refuse."""
+    if seen.obstacles:
+        raise Rejected(f"window {seen.window_no} cannot be signed yet: {'; '.join(seen.obstacles[:5])}")
+    for one in seen.signed:
+        if one["role"] == role:
+            raise Rejected(f"{one['person']} has signed as {role} already")
+        if identity(one["person"]) == identity(person):
+            raise Rejected(f"{person} has signed as {one['role']}; three roles are three people")
+
+
+def ask_signatures(
+    store: Store, *, policy: Policy, asked_in: str, link_to: str = "", last: date | None = None
+) -> list[SignAsk]:
+    """Judge the days up to `last`, and ask for each missing signature; for none while something is in the way.
+
+    Without `last`: what some have signed already, and else the days up to the last one compared.
+    """
+    seen = _to_sign(store, last, policy)
+    if seen is None:
+        return []
+    with store.transaction() as tx:
+        tx.run("give_up_sign_asks", asked_in=asked_in, patience=PATIENCE)
+        if not seen.obstacles:
+            tx.run("ask_for_signatures", window_no=seen.window_no, roles=list(ROLES), asked_in=asked_in)
+        return [_ask(row, seen, link_to) for row in tx.rows("sign_asks_of", asked_in=asked_in)]
+
+
+def _to_sign(store: Store, last: date | None, policy: Policy) -> Judged | None:
+    if last is None:
+        with store.transaction() as tx:
+            begun = [judged(tx, row["window_no"]) for row in tx.rows("parity_windows_begun")]
+            found = tx.rows("parity_day", day=None, edition=None)
+        if unfinished := [one for one in begun if not one.obstacles]:
+            return unfinished[0]
+        if not found:
+            return None
+        last = found[0]["day"]
+    return judge_parity(store, last=last, policy=policy)
+
+
+def look(store: Store, ask_no: int) -> Answered | None:
+    """Whether the question is over, because somebody signed elsewhere or the days changed; None while it waits."""
+    with store.transaction() as tx:
+        ask = _looked_at(tx, ask_no)
+        return _over(tx, ask)
+
+
+def answer(store: Store, ask_no: int, *, actor: str, signs: bool, reason: str) -> Answered:
+    """Write what somebody answered; what is refused is said, and asked again by the next run."""
+    with store.transaction() as tx:
+        ask = _looked_at(tx, ask_no)
+        if over := _over(tx, ask):
+            return over
+    try:
+        _refuse_strangers(store, actor, ask["role"])
+        if not signs:
+            return _closed(
+                store, ask_no, "declined", actor, f"{actor} does not sign as {ask['role']}: {reason}"
+            )
+        sign(store, ask["window_no"], role=ask["role"], person=actor, reason=reason)
+    except (Rejected, NotAllowed) as refused:
+        return _closed(store, ask_no, "refused", actor, str(refused))
+    return _closed(store, ask_no, "signed", actor, f"{actor} signed as {ask['role']}")
+
+
+def _looked_at(tx: Transaction, ask_no: int) -> Row:
+    found = tx.rows("look_at_sign_ask", ask=ask_no)
+    if not found:
+        raise Fatal(f"nobody asks question {ask_no}")
+    return found[0]
+
+
+def _over(tx: Transaction, ask: Row) -> Answered | None:
+    if ask["waits"]:
+        return None
+    words = "it was signed in the console, or the days were judged anew"
+    tx.run("close_sign_ask", ask=ask["ask_no"], outcome="elsewhere", by=None, words=words)
+    return Answered("elsewhere", words)
+
+
+def _closed(store: Store, ask_no: int, outcome: str, by: str, words: str) -> Answered:
+    with store.transaction() as tx:
+        tx.run("close_sign_ask", ask=ask_no, outcome=outcome, by=by, words=words)
+    return Answered(outcome, words)
+
+
+def _refuse_strangers(store: Store, actor: str, role: str) -> None:
+    with store.transaction() as tx:
+        known = tx.rows("permissions_of", person=identity(actor), fresh=FRESH)
+    if not known or known[0]["stale"] or MAY_SIGN[role] not in known[0]["may"]:
+        raise Rejected(
+            f"{actor} may not sign as {role}: it takes that role, and a look at the console's page Parity within "
+            f"{FRESH // timedelta(hours=1)} hours, which then knows them"
+        )
+
+
+def _ask(row: Row, seen: Judged, link_to: str) -> SignAsk:
+    accepted = sum(one["accepted"] for one in seen.days)
+    lines = [
+        f"{seen.first_day} to {seen.last_day}: {len(seen.days)} days were compared and every limit is kept.",
+        f"{sum(one['differences'] for one in seen.days):,} differences, each explained; {accepted:,} of them accepted.",
+        f"What is signed has the hash `{seen.content_sha256}`.",
+        f"The last answer was refused. {_plain(row['refused'])}." if row["refused"] else "",
+        f"[The days in the console]({link_to})" if link_to else "",
+    ]
+    subject = f"Parity {seen.first_day} to {seen.last_day}: sign as {row['role']}?"
+    return SignAsk(row["ask_no"], subject, "\n\n".join(filter(None, lines)))
+
+
+def _plain(text: str) -> str:
+    """Text that people wrote, in Markdown that shows it as it is."""
+    return _MARKS.sub(r"\\\g<0>", text)

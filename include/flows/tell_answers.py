@@ -1,0 +1,66 @@
+"""Reads another path's answers of a day into temporary tables: what can be read, and what cannot, with why."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from include.domain.parity import KINDS
+from include.domain.parity_rows import Unreadable, read
+from include.policy.parity import Parity
+from include.ports import OldPath, ToldRow, Transaction
+
+_TOLD = "line kind key amount_minor tax_minor currency on_date due_date status text at"
+_BAD = "place kind key column_name reason"
+_VALUES = "amount_minor tax_minor currency on_date due_date status text at"
+
+
+@dataclass(frozen=True)
+class TheirTable:
+    """A table or view of theirs in our database, with the columns of parity.answers and `word` for a status."""
+
+    name: str
+
+
+def tell_answers(tx: Transaction, theirs: OldPath | TheirTable, *, day: date, parity: Parity) -> str:
+    """Read what they say into told_rows and bad_rows; what it is called."""
+    tx.run("create_told_rows")
+    tx.run("create_bad_rows")
+    if isinstance(theirs, TheirTable):
+        _tell_table(tx, theirs, day, parity)
+        return theirs.name
+    bad: list[Sequence[Any]] = []
+    tx.copy_in("told_rows", _TOLD.split(), _readable(theirs.answers(day), parity, bad))
+    tx.copy_in("bad_rows", _BAD.split(), bad)
+    return theirs.name
+
+
+def _readable(rows: Iterable[ToldRow], parity: Parity, bad: list[Sequence[Any]]) -> Iterator[Sequence[Any]]:
+    """Rows as answers, in order; what cannot be read is put aside with its place and why."""
+    for line, row in enumerate(rows):
+        key = row.cells.get("key", "").strip().replace("\0", "") or None
+        if row.damage:
+            bad.append((row.place, row.kind, key, "row", row.damage))
+            continue
+        try:
+            name, told = read(row.cells, statuses=parity.status_of.get(row.kind, {}))  # type: ignore[call-overload]
+        except Unreadable as problem:
+            bad.append((row.place, row.kind, key, problem.column, problem.reason))
+            continue
+        yield (line, row.kind, name, *(getattr(told, column) for column in _VALUES.split()))
+
+
+def _tell_table(tx: Transaction, theirs: TheirTable, day: date, parity: Parity) -> None:
+    words = [(kind, *pair) for kind, all_ in parity.status_of.items() for pair in all_.items()]
+    kinds, known, statuses = (list(column) for column in zip(*words, strict=True))
+    names = {"table": theirs.name}
+    tx.run_for(
+        "tell_from_table",
+        names=names,
+        day=day,
+        kinds=kinds,
+        words=known,
+        statuses=statuses,
+        all_kinds=list(KINDS),
+    )
+    tx.run_for("set_bad_rows_aside", names=names, day=day, place=theirs.name, all_kinds=list(KINDS))

@@ -1,0 +1,115 @@
+"""`tieout parity` from the command line: exit codes, JSON, and a pack that is checked without a database."""
+
+import json
+import os
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from include import cli
+from include.local.databases import DatabaseUrls
+from include.local.scratch import scratch_database
+from tests.checks import assert_checks_hold
+from tests.flows.test_signing_parity import LAST, RUN, compared
+
+
+@pytest.fixture(scope="module")
+def url(server_urls: DatabaseUrls) -> Iterator[str]:
+    with scratch_database(server_urls, strategy="FILE_COPY") as url:
+        with psycopg.connect(url) as connection:
+            connection.execute(
+                "INSERT INTO recon.runs (run_id, as_of, batch_through, proof_through, rules_sha256, code_sha256, "
+                "state) VALUES (%s, %s, 0, 0, 'r', 'c', 'computed')",
+                (RUN, LAST),
+            )
+            for back in range(14):
+                compared(connection, LAST - timedelta(days=back))
+        yield url
+        assert_checks_hold(url)
+
+
+def tieout(*words: str) -> int:
+    """Run a command as a shell would; its exit code."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["tieout", "parity", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+    return int(ended.value.code or 0)
+
+
+def test_from_the_first_difference_to_a_pack_that_anybody_can_check(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TIEOUT_DATABASE_URL", url)
+    last = ("--last", LAST.isoformat())
+    assert tieout("show") == 0
+    assert "rolls_to_business_day" in capsys.readouterr().out
+    assert tieout("show", "--day", "2020-01-01") == 2
+    assert tieout("judge", *last) == 1
+    assert "in the way: " in capsys.readouterr().out
+
+    until = (LAST + timedelta(days=1)).isoformat()
+    entry = (
+        "--kind",
+        "invoices",
+        "--field",
+        "due_date",
+        "--class",
+        "logic",
+        "--cause",
+        "rolls_to_business_day",
+    )
+    assert tieout("accept", "--as", "ann", *entry) == 1
+    assert "needs --field" in capsys.readouterr().err
+    with psycopg.connect(url) as connection:
+        [today] = connection.execute(
+            "SELECT (now() AT TIME ZONE 'Asia/Singapore')::date + 30"
+        ).fetchone() or [until]
+    why = ("--owner", "AR", "--until", str(today), "--reason", "agreed")
+    assert tieout("accept", "--as", "ann", *entry, *why, "--json") == 0
+    [made] = json.loads(capsys.readouterr().out)
+    assert tieout("accept", "--as", "ann", "--approve", str(made["accepted_no"])) == 1
+    assert tieout("accept", "--as", "ben", "--approve", str(made["accepted_no"])) == 0
+    for what in ("replay", "payout_failure"):
+        drill = ("--what", what, "--day", LAST.isoformat(), "--found", "nothing was lost")
+        assert tieout("drill", "--as", "ops", *drill) == 0
+    assert tieout("judge", *last) == 0
+
+    for role, who in (("controller", "ben"), ("revops", "rita"), ("it", "joe")):
+        assert tieout("sign", "--as", who, "--role", role, *last, "--reason", "seen") == 0
+    assert tieout("sign", "--as", "rita", "--role", "it", *last, "--reason", "again") == 1
+    key, pack = tmp_path / "key.pem", tmp_path / "pack"
+    assert tieout("key", str(key)) == 0
+    public_key = capsys.readouterr().out.split("public key ")[1].split(",")[0]
+    assert key.stat().st_mode & 0o077 == 0, "nobody else may read it"
+    assert tieout("pack", *last, "--key", str(key), "--out", str(pack)) == 0
+    assert tieout("pack", *last, "--key", str(tmp_path / "none"), "--out", str(tmp_path / "other")) == 1
+
+    monkeypatch.delenv("TIEOUT_DATABASE_URL")
+    monkeypatch.setattr(psycopg, "connect", lambda *_, **__: pytest.fail("it needs no database"))
+    capsys.readouterr()
+    assert tieout("verify", str(pack), "--public-key", public_key, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["signed_by"] == {
+        "controller": "ben",
+        "it": "joe",
+        "revops": "rita",
+    }
+    page = pack / "parity.html"
+    page.write_text(page.read_text().replace("joe", "jim"))
+    assert tieout("verify", str(pack)) == 1
+    assert "parity.html was changed" in capsys.readouterr().out
+    assert tieout("verify", str(tmp_path)) == 2
+
+
+def test_comparing_needs_one_place_to_read_from(
+    url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TIEOUT_DATABASE_URL", url)
+    assert tieout("compare", "--day", LAST.isoformat()) == 2
+    assert tieout("compare", "--day", LAST.isoformat(), "--legacy", "nowhere") == 2
+    assert "not a folder" in capsys.readouterr().err
+    assert tieout("compare", "--day", LAST.isoformat(), "--legacy", os.fspath(Path.cwd())) == 1
+    assert "tie out the day first" in capsys.readouterr().err
