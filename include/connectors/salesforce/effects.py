@@ -84,6 +84,12 @@ RENEWALS = "renewals"
 stage. So they are looked for first, if they may be there. All else may be written twice."""
 
 
+ALIKE: Mapping[str, Sequence[str]] = {
+    TASKS: ("what_id", "subject"),
+    RENEWALS: ("account_id", "type", "close_date"),
+}
+"""By what another's row is known to be the same as ours, though it has no key of ours."""
+
 _INVOICE_MISSING = Rejected("the invoice it is about is not in Salesforce yet", reason="REF_MISSING")
 
 
@@ -105,6 +111,18 @@ class SalesforceEffects:
             }
             there = self._writer.look(entity, sorted(keys)) if keys else {}
             found |= {keys[key]: native_id for key, native_id in there.items()}
+        return found
+
+    def standing(self, messages: Sequence[Message]) -> Mapping[str, str]:
+        """Tasks of the same words on the same record, and deals that renew the same account on the same day, of others.
+
+        What says how something is may be said again. Raises Retryable, Fatal.
+        """
+        found: dict[str, str] = {}
+        for entity, by in ALIKE.items():
+            some = [message for message in messages if _entity(message) == entity]
+            ids = self._writer.others(entity, [_row(message) for message in some], by=by) if some else []
+            found |= {one.key: native_id for one, native_id in zip(some, ids, strict=True) if native_id}
         return found
 
     def send(self, messages: Sequence[Message]) -> Mapping[str, Outcome]:

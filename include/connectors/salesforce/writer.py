@@ -3,7 +3,7 @@
 Few rows by sObject Collections, many by a bulk job. Sending a row again changes nothing, because its key finds it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from simple_salesforce.format import format_soql
@@ -54,6 +54,25 @@ class SalesforceWriter:
                 if key is not None:
                     found[key] = str(row["Id"])
         return found
+
+    def others(self, entity: str, rows: Sequence[Translated], *, by: Sequence[str]) -> list[str | None]:
+        """For each row Salesforce's id of one that is not ours and agrees with it in the fields `by`, None without one.
+
+        The first of them narrows the search, and a row without it is alike to none. Raises Retryable, Fatal.
+        """
+        target = TARGETS[entity]
+        names = [target.fields[name] for name in by]
+        wanted = sorted({str(row[by[0]]) for row in rows if row.get(by[0])})
+        found: dict[tuple[str, ...], str] = {}
+        for start in range(0, len(wanted), COLLECTION_ROWS_MAX):
+            part = wanted[start : start + COLLECTION_ROWS_MAX]
+            inside = format_soql(
+                "FROM {:literal} WHERE {:literal} IN {} AND {:literal} = null",
+                *(target.sobject, names[0], part, target.key),
+            )
+            for row in self._client.query(f"SELECT Id, {', '.join(names)} {inside}"):
+                found.setdefault(_spelt(row[name] for name in names), str(row["Id"]))
+        return [found.get(_spelt(row.get(name) for name in by)) if row.get(by[0]) else None for row in rows]
 
     def _collection(self, target: Target, rows: Sequence[Mapping[str, Any]]) -> list[Written]:
         written = self._send(target, rows)
@@ -139,6 +158,10 @@ class SalesforceWriter:
         found |= {row[target.key]: Written(key=row[target.key], stop=again) for row in left}
         nowhere = Uncertain(f"bulk job {path} says nothing of this row; look before sending again")
         return [found.get(key, Written(key=key, stop=nowhere)) for key in keys]
+
+
+def _spelt(values: Iterable[Any]) -> tuple[str, ...]:
+    return tuple(str(value or "").strip().casefold() for value in values)
 
 
 def _theirs(entity: str, target: Target, row: Translated) -> dict[str, str | None]:
