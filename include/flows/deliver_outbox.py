@@ -11,7 +11,8 @@ from datetime import timedelta
 
 from include.domain.delivery import AFTER, Message, Outcome, Pace, Result, State
 from include.flows.decide_again import decide_again
-from include.ports import Fatal, Retryable, Row, Shared, Store, Target, Uncertain
+from include.flows.guard_writer import DETAIL_CHARS, outcomes_of, standing_at
+from include.ports import Fatal, Retryable, Row, Store, Target, Uncertain
 
 ROUNDS_MAX = 10_000
 BY_ITS_KEY = "found by its key"
@@ -105,12 +106,12 @@ def _call(target: Target, taken: Sequence[Taken]) -> tuple[dict[str, Outcome], F
 
 
 def _looked_for(target: Target, taken: Sequence[Taken]) -> dict[str, Outcome]:
-    """What is there already: by our keys where it may be ours, by what it is about where another path may have done it."""
+    """What is there already: by our keys where it may be ours, by what it is about where it may be another path's."""
     ours = [one.message for one in taken if one.look_first]
     found = target.look(ours) if ours else {}
     known = {key: Outcome(result="found", remote_id=one, detail=BY_ITS_KEY) for key, one in found.items()}
     theirs = [one.message for one in taken if one.in_shadow and one.message.key not in known]
-    standing = target.standing(theirs) if theirs and isinstance(target, Shared) else {}
+    standing = standing_at(target, theirs) if theirs else {}
     return known | {
         key: Outcome(result="found", remote_id=remote, detail=BY_THE_OTHER_PATH)
         for key, remote in standing.items()
@@ -118,21 +119,13 @@ def _looked_for(target: Target, taken: Sequence[Taken]) -> dict[str, Outcome]:
 
 
 def _send(target: Target, messages: Sequence[Message]) -> tuple[dict[str, Outcome], Fatal | None]:
-    try:
-        told = target.send(messages)
-    except Uncertain as lost:
-        return {message.key: _outcome("uncertain", lost) for message in messages}, None
-    except Retryable as away:
-        return {message.key: _outcome("unsent", away) for message in messages}, None
-    except Fatal as wrong:
-        return {message.key: _outcome("uncertain", wrong) for message in messages}, wrong
-    silence = Outcome(result="uncertain", detail="the target said nothing of this message")
+    told = outcomes_of(target, messages)
     stop = next((Fatal(outcome.detail or "") for outcome in told.values() if outcome.stops), None)
-    return {message.key: told.get(message.key, silence) for message in messages}, stop
+    return told, stop
 
 
 def _outcome(result: Result, error: Exception) -> Outcome:
-    return Outcome(result=result, detail=str(error)[:500])
+    return Outcome(result=result, detail=str(error)[:DETAIL_CHARS])
 
 
 def _finish(

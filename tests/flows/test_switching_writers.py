@@ -179,7 +179,7 @@ def test_going_back_waits_for_the_call_under_way(house: House) -> None:
 def test_what_may_have_happened_is_looked_for_and_not_sent_while_another_path_writes(house: House) -> None:
     house.decide("there")
     house.decide("lost", subject="deals/lost")
-    house.peer.faults = [answer_lost]
+    house.peer.faults = [answer_lost, answer_lost]
     assert house.deliver() == {"uncertain": 2}
     house.peer.effects = house.peer.effects[:1]
     [done] = house.back()
