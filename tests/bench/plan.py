@@ -89,6 +89,7 @@ def planned(largest: int) -> Iterator[Step]:
     yield f"mail-{MAILED_BREAKS}", partial(mailed, breaks=MAILED_BREAKS)
     yield "real", steps.real
     yield "disorder", effects.disorder
+    yield "cutover", effects.cutover
     yield "kills", effects.kills
     rows = min(largest, Scale.ONE_MILLION.size)
     yield f"quality-{rows}", partial(quality, rows=rows)
