@@ -15,6 +15,7 @@ from include import cli_pairs  # noqa: F401 - adds to the commands below
 from include.cli_alerts import alerts_app
 from include.cli_breaks import breaks_app
 from include.cli_certificate import certificate_app
+from include.cli_cutover import cutover_app
 from include.cli_delivery import delivery_app, replay
 from include.cli_doctor import doctor
 from include.cli_salesforce import salesforce_app
@@ -34,6 +35,7 @@ app.add_typer(world_app, name="world")
 app.add_typer(alerts_app, name="alerts")
 app.add_typer(breaks_app, name="breaks")
 app.add_typer(certificate_app, name="certificate")
+app.add_typer(cutover_app, name="cutover")
 app.add_typer(delivery_app, name="delivery")
 app.command()(replay)
 app.command()(doctor)

@@ -23,10 +23,12 @@ ALLOWED: dict[str, set[str]] = {
     "include.store": PURE | {"include.ports", "include.store"},
     "include.twin": {"include.twin"},
     "include.tryton_module": set(),  # runs inside Tryton, under its licence
-    "include.local": {"include.local", "include.store", "include.twin", "include.ports"},
+    "include.local": {"include.local", "include.policy", "include.store", "include.twin", "include.ports"},
     "include.offline": INSIDE | {"include.flows", "include.connectors", "include.store"},
     "include.verify": INSIDE | {"include.flows", "include.store"},
+    "include.wiring_environment": {"include.policy", "include.ports"},
     "include.wiring": {
+        "include.wiring_environment",
         "include.connectors",
         "include.store",
         "include.policy",
@@ -35,6 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "include.wiring_doctor": PURE
     | {
+        "include.wiring_environment",
         "include.connectors",
         "include.ports",
         "include.store",
@@ -44,10 +47,11 @@ ALLOWED: dict[str, set[str]] = {
         "include.wiring_mail",
     },
     "include.wiring_entities": {"include.flows", "include.ports", "include.wiring"},
-    "include.wiring_files": {"include.connectors", "include.ports"},
-    "include.wiring_links": {"include.connectors", "include.wiring"},
+    "include.wiring_files": {"include.connectors", "include.ports", "include.wiring_environment"},
+    "include.wiring_links": {"include.connectors", "include.wiring", "include.wiring_environment"},
     "include.wiring_alerts": PURE
     | {
+        "include.wiring_environment",
         "include.connectors",
         "include.flows",
         "include.ports",
@@ -56,9 +60,17 @@ ALLOWED: dict[str, set[str]] = {
     },
     "include.wiring_approvals": {"include.flows", "include.wiring"},
     "include.wiring_mail": PURE
-    | {"include.connectors", "include.ports", "include.report", "include.wiring", "include.wiring_smtp"},
+    | {
+        "include.wiring_environment",
+        "include.connectors",
+        "include.ports",
+        "include.report",
+        "include.wiring",
+        "include.wiring_smtp",
+    },
     "include.wiring_smtp": {"include.ports"},
     "include.wiring_effects": {
+        "include.wiring_environment",
         "include.connectors",
         "include.flows",
         "include.policy",
@@ -75,7 +87,13 @@ ALLOWED: dict[str, set[str]] = {
         "include.wiring",
         "include.wiring_effects",
     },
-    "include.wiring_hooks": {"include.connectors", "include.flows", "include.ports", "include.wiring"},
+    "include.wiring_hooks": {
+        "include.connectors",
+        "include.flows",
+        "include.ports",
+        "include.wiring",
+        "include.wiring_environment",
+    },
     "include.console": PURE
     | {
         "include.connectors",
@@ -89,6 +107,7 @@ ALLOWED: dict[str, set[str]] = {
         "include.report",
     },
     "include.cli_breaks": INSIDE | {"include.local", "include.flows", "include.store", "include.cli_breaks"},
+    "include.cli_cutover": {"include.cli_breaks", "include.flows", "include.policy", "include.ports"},
     "include.cli_alerts": {"include.cli_breaks", "include.flows", "include.policy"},
     "include.cli_pairs": INSIDE | {"include.flows", "include.cli_breaks"},
     "include.cli": {
@@ -96,6 +115,7 @@ ALLOWED: dict[str, set[str]] = {
         "include.cli_pairs",
         "include.cli_breaks",
         "include.cli_certificate",
+        "include.cli_cutover",
         "include.cli_delivery",
         "include.cli_doctor",
         "include.cli_salesforce",
@@ -139,6 +159,7 @@ AIRFLOW_IN = {
     "include.wiring_links",
     "include.wiring_mail",
     "include.wiring_smtp",
+    "include.wiring_environment",
     "include.console",
 }
 IMPURE = {"os", "time", "random", "secrets", "socket", "subprocess", "requests", "psycopg", "uuid.uuid4"}

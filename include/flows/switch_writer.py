@@ -21,8 +21,6 @@ LOOK_S = 0.1
 """Between two looks at the calls under way."""
 ADMIN = frozenset({"can_deliver", "can_audit"})
 """What whoever goes without a sign-off must be allowed in the console: an administrator's, and nobody else's."""
-TRIGGERS = ("duplicate_invoice", "money_difference", "control_totals", "coverage", "drill", "other")
-
 Tell = Callable[[str], None]
 
 
@@ -68,6 +66,12 @@ def history(store: Store, flow: str | None = None, *, limit: int = 50) -> list[R
     """The newest switches first."""
     with store.transaction() as tx:
         return tx.rows("switches_of", flow=flow, limit=limit)
+
+
+def waiting(store: Store, flow: str) -> list[Row]:
+    """What a flow decided and did not send, by system, kind and state."""
+    with store.transaction() as tx:
+        return tx.rows("waiting_by_kind", flow=flow)
 
 
 def begin_as(store: Store, shadow: Sequence[str], *, environment: str) -> int:
