@@ -108,6 +108,12 @@ ALLOWED: dict[str, set[str]] = {
     },
     "include.cli_breaks": INSIDE | {"include.local", "include.flows", "include.store", "include.cli_breaks"},
     "include.cli_cutover": {"include.cli_breaks", "include.flows", "include.policy", "include.ports"},
+    "include.cli_promote": {
+        *("include.cli_breaks", "include.cli_radius", "include.flows", "include.local", "include.policy"),
+        *("include.ports", "include.store", "include.version"),
+    },
+    "include.cli_radius": PURE
+    | {"include.cli_breaks", "include.flows", "include.policy", "include.ports", "include.report"},
     "include.cli_alerts": {"include.cli_breaks", "include.flows", "include.policy"},
     "include.cli_pairs": INSIDE | {"include.flows", "include.cli_breaks"},
     "include.cli": {
@@ -118,6 +124,7 @@ ALLOWED: dict[str, set[str]] = {
         "include.cli_cutover",
         "include.cli_delivery",
         "include.cli_doctor",
+        "include.cli_promote",
         "include.cli_salesforce",
         "include.local",
         "include.offline",

@@ -28,6 +28,9 @@ ConnectionOf = Literal[
 """What a connection is for, by its usual name."""
 
 ConnectionName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{2,60}$")]
+Gate = Literal["committed", "tests", "doctor", "migrations", "approver", "after", "parity", "radius"]
+"""What stands between a release and an environment; flows/promote.py."""
+
 Different = Literal["alerts", "delivery", "reporting"]
 """Policy files that change no result."""
 
@@ -49,6 +52,7 @@ class Environment(Strict):
     connections: dict[ConnectionOf, ConnectionName]
     required: tuple[ConnectionOf, ...]
     limits: Limits
+    gates: tuple[Gate, ...] = ()
     differences: dict[Different, dict[str, Any]] = Field(default_factory=dict)
 
     def named(self, usual: str) -> str:
@@ -64,6 +68,8 @@ class Environments(RootModel[dict[str, Environment]]):
         for name, one in self.root.items():
             if one.after is not None and (one.after not in self.root or one.after == name):
                 raise ValueError(f"{name} comes after {one.after}, which is none")
+            if ("after" in one.gates) != (one.after is not None):
+                raise ValueError(f"{name}: gate after and the environment that comes before go together")
             if len(set(one.connections.values())) < len(one.connections):
                 raise ValueError(f"{name} gives two connections one name")
         if DEFAULT not in self.root:
