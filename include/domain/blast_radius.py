@@ -10,8 +10,8 @@ Z_95 = Decimal("1.959963985")
 """Standard deviations that hold 95 % of a normal distribution."""
 
 BY_RULINGS = (
-    "Matches that people made or parted are taken away from the rules, and the newest day is computed without them. "
-    "Of the payments they decided, a match to the same invoices is right and to others wrong; one they parted is wrong "
+    "What people matched or parted is kept from the rules, as is what was posted before, and the newest day is "
+    "computed. Of the payments they decided, a match to the same invoices is right and to others wrong; one they parted is wrong "
     "when it is posted again; what the rules leave open is neither. Interval: Wilson's, 95 %. People look at hard "
     "cases, so the share of all matches that is wrong is likely lower."
 )

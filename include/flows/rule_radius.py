@@ -23,6 +23,8 @@ from include.version import code_sha256
 
 Pair = tuple[str, frozenset[str]]
 """A reconciliation and the two ids."""
+AIDED = frozenset({"carried_forward", "decided_by_hand"})
+"""Steps of a cascade that know what was decided before."""
 PAIRS_MAX = 200_000
 """Of the pairs that the new rules post anew, so many are held against the truth at most."""
 
@@ -190,9 +192,18 @@ def _ruled(tx: Transaction, as_of: date, policy: Policy) -> Judged:
         "proof_through": run["proof_through"],
         "rulings_through": 0,
     }
-    run_id = compute(tx, alone, as_of=as_of, policy=policy).run_id
+    run_id = compute(tx, alone, as_of=as_of, policy=_unaided(policy)).run_id
     [counted] = tx.rows("radius_ruled", run_id=run_id)
     return judged(**counted)
+
+
+def _unaided(policy: Policy) -> Policy:
+    """The rules alone: nothing is carried forward or was decided by hand. A run of it has a name of its own."""
+    matching = {
+        recon: tuple(one for one in passes if one.rule not in AIDED)
+        for recon, passes in policy.matching.items()
+    }
+    return policy.model_copy(update={"matching": matching, "sha256": f"{policy.sha256}/unaided"})
 
 
 def _published(tx: Transaction, as_of: date) -> Row:

@@ -93,17 +93,63 @@ INSERT INTO ops.writers (flow, writer, token, since) SELECT flow, 'ours', 1, '-i
 ALTER TABLE delivery.outbox ADD COLUMN token bigint;
 ALTER TABLE delivery.attempts ADD COLUMN token bigint;
 
--- What cutover asks of parity, in one place: which sign-off stands, and what its days say against going on. Where no parity is
--- kept nothing is signed and nothing speaks against it.
+-- What cutover asks of parity, in one place. Where no parity is kept nothing is signed and nothing speaks against going on.
+
+-- The sign-off that stands: the newest days that all three signed, with nothing in the way of signing them today, and signed
+-- since anybody had to go back.
 CREATE FUNCTION ops.parity_signed() RETURNS TABLE (signed_at timestamptz, signers text[], pack_sha256 text)
-STABLE LANGUAGE sql AS $$
-    SELECT NULL::timestamptz, NULL::text[], NULL::text WHERE false
-$$;
+STABLE LANGUAGE plpgsql AS $$
+BEGIN
+    IF to_regclass('parity.sign_offs') IS NULL THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT max(sign.signed_at), array_agg(sign.person_id::text ORDER BY sign.person_id), days.content_sha256
+    FROM parity.sign_offs AS sign JOIN parity.windows AS days USING (window_no)
+    GROUP BY days.window_no
+    HAVING count(DISTINCT sign.role) = 3 AND NOT EXISTS (SELECT FROM parity.obstacles(days.window_no))
+        AND max(sign.signed_at) > (
+            SELECT coalesce(max(switched_at), '-infinity') FROM ops.switches
+            WHERE act = 'back' AND evidence ->> 'trigger' IS DISTINCT FROM 'drill'
+        )
+    ORDER BY days.last_day DESC, days.window_no DESC LIMIT 1;
+END $$;
+
+-- What the newest day that was compared since cutover says against going on.
 CREATE FUNCTION ops.parity_triggers(
     cut_over_at timestamptz, at timestamptz, coverage_percent numeric, money_minutes integer
-) RETURNS TABLE (about text, since timestamptz, count bigint, what text) STABLE LANGUAGE sql AS $$
-    SELECT NULL::text, NULL::timestamptz, NULL::bigint, NULL::text WHERE false
-$$;
+) RETURNS TABLE (about text, since timestamptz, count bigint, what text) STABLE LANGUAGE plpgsql AS $$
+BEGIN
+    IF to_regclass('parity.days') IS NULL OR to_regclass('parity.accepted') IS NULL THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+    WITH newest AS (
+        SELECT day, edition, compared_at, pairs_count, doubled_count FROM parity.days
+        WHERE compared_at >= cut_over_at AND day >= cut_over_at::date ORDER BY day DESC, edition DESC LIMIT 1
+    ),
+    lacking AS (
+        SELECT newest.compared_at, newest.pairs_count, count(difference.key) AS keys
+        FROM newest LEFT JOIN parity.differences AS difference
+            ON difference.day = newest.day AND difference.edition = newest.edition AND field = 'key' AND seq = 1
+        GROUP BY newest.compared_at, newest.pairs_count
+    ),
+    unexplained AS (
+        SELECT newest.compared_at, count(*) AS fields
+        FROM newest JOIN parity.differences AS difference USING (day, edition)
+        LEFT JOIN parity.accepted USING (day, edition, kind, key, seq, field)
+        WHERE field IN ('amount', 'tax', 'currency') AND cause = '' AND accepted_no IS NULL
+            AND newest.compared_at <= at - make_interval(mins => money_minutes)
+        GROUP BY newest.compared_at
+    )
+    SELECT 'coverage', compared_at, keys, 'keys that only one path has, too many for ' || coverage_percent || ' %'
+    FROM lacking WHERE pairs_count * 100 < coverage_percent * (pairs_count + keys)
+    UNION ALL
+    SELECT 'parity_money', compared_at, fields, 'amounts that differ between the paths, and nobody knows why' FROM unexplained
+    UNION ALL
+    SELECT 'parity_duplicates', compared_at, doubled_count, 'orders or invoices of ours that are there twice'
+    FROM newest WHERE doubled_count > 0;
+END $$;
 
 -- Whoever goes without a sign-off that stands says that it is an emergency, whatever program asks.
 CREATE FUNCTION ops.refuse_unsigned() RETURNS trigger LANGUAGE plpgsql AS $$

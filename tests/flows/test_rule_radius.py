@@ -30,6 +30,7 @@ from include.store.postgres import PostgresStore
 from include.version import ROOT, Release, release
 from tests.flows.conftest import Draw
 from tests.flows.lives import Days
+from tests.flows.test_pairing_by_hand import CLEAR, INVOICES, UNCLEAR, Desk
 from tests.flows.test_switching_writers import House, sign
 
 HERE = read_files()
@@ -104,6 +105,26 @@ def test_a_rule_that_is_taken_away_loses_its_match_gains_a_break_and_says_how_mu
     assert "SGD 100.00" in page
     assert "Wilson" in page
     assert as_values(gained)["matches"][0]["gained_minor"] == 10_000
+
+
+def test_matches_that_people_made_or_parted_say_how_often_rules_are_wrong(
+    store: PostgresStore, database_url: str, draw: Draw
+) -> None:
+    desk = Desk(store, database_url, draw)
+    desk.load(invoices=INVOICES, payments=f"{UNCLEAR}\n{CLEAR}")
+    desk.publish("2026-02-02")
+    desk.approve(desk.match("P", "INV-2=450.00"))
+    desk.approve(desk.unmatch(desk.match_of("Q")))
+    desk.publish("2026-02-03")
+    here, exact = policy_of(HERE), policy_of(with_rules(without_exact))
+    found = rule_radius(store, days=[date(2026, 2, 3)], old=here, new=exact)
+    [ruled] = found.estimates
+    assert ruled.old is not None
+    assert (ruled.old.right, ruled.old.wrong, ruled.old.left_open) == (0, 1, 1), (
+        "Q is posted again, P stays open"
+    )
+    assert (ruled.new.right, ruled.new.wrong, ruled.new.left_open) == (0, 0, 2)
+    assert (ruled.old.share, ruled.new.share) == (1, None)
 
 
 def test_what_was_shown_is_kept_with_both_rules_and_found_by_their_hash(days: Days) -> None:
