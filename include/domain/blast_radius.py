@@ -11,9 +11,9 @@ Z_95 = Decimal("1.959963985")
 
 BY_RULINGS = (
     "What people matched or parted is kept from the rules, as is what was posted before, and the newest day is "
-    "computed. Of the payments they decided, a match to the same invoices is right and to others wrong; one they parted is wrong "
-    "when it is posted again; what the rules leave open is neither. Interval: Wilson's, 95 %. People look at hard "
-    "cases, so the share of all matches that is wrong is likely lower."
+    "computed anew. Of the payments they decided, a match to the same invoices is right and to others wrong; one they "
+    "parted is wrong when it is posted again; what the rules leave open is neither. Interval: Wilson's, 95 %. People "
+    "look at hard cases, so the share of all matches that is wrong is likely lower."
 )
 BY_TRUTH = (
     "Each pair that the new rules post and the old ones do not is looked up among the world's true links. "
