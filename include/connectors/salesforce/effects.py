@@ -1,7 +1,7 @@
 """Effects on Salesforce: which message becomes which row, and what became of each."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from include.connectors.outcomes import DETAIL_CHARS, stopped, unknown_kind
@@ -144,7 +144,8 @@ class SalesforceEffects:
         except (Retryable, Fatal) as stop:  # only looked so far
             unsent = Outcome(result="unsent", detail=str(stop)[:DETAIL_CHARS], stops=isinstance(stop, Fatal))
             return dict.fromkeys((message.key for message in messages), unsent)
-        written = self._writer.upsert(entity, list(rows.values())) if rows else []
+        client = _client(message for message in messages if message.key in rows)
+        written = self._writer.upsert(entity, list(rows.values()), client=client) if rows else []
         told = {message.key: stopped(_INVOICE_MISSING) for message in messages if message.key not in rows}
         return told | {key: _outcome(one) for key, one in zip(rows, written, strict=True)}
 
@@ -161,6 +162,12 @@ class SalesforceEffects:
             for message in messages
             if message.body["invoice_id"] in theirs
         }
+
+
+def _client(messages: Iterable[Message]) -> str:
+    """Us, and under which tokens we write: what Salesforce's logs then tell one writer from another by."""
+    tokens = sorted({message.token for message in messages if message.token is not None})
+    return "-".join(["tieout/token", *map(str, tokens)]) if tokens else ""
 
 
 def _entity(message: Message) -> str | None:
