@@ -64,8 +64,9 @@ def plan(flows: Flows = None, *, as_json: Json = False) -> None:
 
     policy = load_policy()
     with store_here() as store:
-        shown = [row for row in writers(store) if not flows or row["flow"] in flows]
-        _refuse_unknown(flows, writers(store))
+        known = writers(store)
+        _refuse_unknown(flows, known)
+        shown = [row for row in known if not flows or row["flow"] in flows]
         facts: dict[str, Any] = {
             "environment": policy.here,
             "signed": signed_now(store),

@@ -6,20 +6,16 @@ Works on the database of TIEOUT_DATABASE_URL, or on the embedded one that `tieou
 import getpass
 import json
 import os
-import subprocess
-import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from include.cli_breaks import print_json, print_table, store_here
 from include.cli_radius import radius
-from include.local.home import PROJECT, Home
 from include.ports import Rejected
-from include.version import RUNNING, Release, release
+from include.version import release
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,8 +29,6 @@ promote_app = typer.Typer(invoke_without_command=True, help="Releases through th
 promote_app.command()(radius)
 
 EXIT_SHUT = 3
-_RUNNING = (*RUNNING, "requirements.txt")
-_TIEOUT = (sys.executable, "-m", "include.cli")
 SHORT = 12
 
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of tables and sentences.")]
@@ -114,17 +108,19 @@ def record(
 
     Example: tieout promote record --of $(tieout promote hash)
     """
+    from include import cli_gates as here
+
     now = release()
     if now.sha256 != of:
         raise Rejected("files changed while the tests ran, so nothing is recorded: run them again")
     told = {
         "release": now.sha256,
-        "commit": _git("rev-parse", "HEAD").strip(),
+        "commit": here.git("rev-parse", "HEAD").strip(),
         "what": what,
         "by": getpass.getuser(),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    _tested(now).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    here.tested_file(now).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     print(f"recorded: {what} passed for {now.sha256[:SHORT]}")
 
 
@@ -158,18 +154,19 @@ def list_command(
 
 
 def _offer(store: "Store", *, to: str, approver: str, reason: str) -> "Offer":
+    from include import cli_gates as here
     from include.flows.promote import Offer, last_promoted
     from include.policy import read_files
 
     last = last_promoted(store, to)
-    since = f"{last['commit_id']}..HEAD" if last and _knows(last["commit_id"]) else "HEAD"
-    authors = sorted(set(_git("log", "--format=%ae", since).split()))
+    since = f"{last['commit_id']}..HEAD" if last and here.knows(last["commit_id"]) else "HEAD"
+    authors = sorted(set(here.git("log", "--format=%ae", since).split()))
     if not authors:  # the very commit that stands there
-        authors = _git("log", "-1", "--format=%ae").split()
+        authors = here.git("log", "-1", "--format=%ae").split()
     return Offer(
         release=release(),
         to=to,
-        commit=_git("rev-parse", "HEAD").strip(),
+        commit=here.git("rev-parse", "HEAD").strip(),
         authors=authors,
         approver=approver,
         reason=reason or (os.environ.get("USER", "") and f"promoted to {to}"),
@@ -181,6 +178,7 @@ def _gates(
     store: "PostgresStore", after: "Store", offer: "Offer", target: "Policy", *, from_airflow: bool
 ) -> "tuple[list[Gate], int | None]":
     """Every gate of the environment, in its order; and the radius that was shown."""
+    from include import cli_gates as here
     from include.flows import promote as flow
     from include.policy import load_policy
 
@@ -188,13 +186,13 @@ def _gates(
     found: list[Gate] = []
     for name in target.environment.gates:
         if name == "committed":
-            found.append(_committed())
+            found.append(here.committed())
         elif name == "tests":
-            found.append(_tests(offer.release))
+            found.append(here.tests(offer.release))
         elif name == "doctor":
-            found.append(_doctor(offer.to, from_airflow=from_airflow))
+            found.append(here.doctor(offer.to, from_airflow=from_airflow))
         elif name == "migrations":
-            found.append(_migrations(store))
+            found.append(here.migrations(store))
         elif name == "approver":
             found.append(flow.approver_gate(offer))
         elif name == "after":
@@ -205,65 +203,6 @@ def _gates(
             gate, radius_id = flow.radius_gate(store, offer)
             found.append(gate)
     return found, radius_id
-
-
-def _committed() -> "Gate":
-    from include.flows.promote import passed, shut
-
-    changed = _git("status", "--porcelain", "--", *_RUNNING).splitlines()
-    if changed:
-        return shut("committed", f"{len(changed)} files are not as committed", "commit or undo them")
-    return passed("committed", "everything is as committed")
-
-
-def _tests(what: Release) -> "Gate":
-    from include.flows.promote import passed, shut
-
-    path = _tested(what)
-    mend = "make test, on exactly these files"
-    if not path.exists():
-        return shut("tests", f"no result is recorded for {what.sha256[:SHORT]}", mend)
-    told = json.loads(path.read_text(encoding="utf-8"))
-    if told.get("release") != what.sha256:
-        return shut("tests", f"{path} is about something else", mend)
-    return passed("tests", f"{told['what']} passed on {told['at']}")
-
-
-def _doctor(environment: str, *, from_airflow: bool) -> "Gate":
-    """As `tieout doctor` would find there, in a process of its own: Airflow keeps what it once looked up."""
-    from include.flows.promote import passed, shut
-
-    asked = [*_TIEOUT, "doctor", "--json", *(["--from-airflow"] if from_airflow else [])]
-    done = subprocess.run(
-        asked,
-        cwd=PROJECT,
-        env=os.environ | {"TIEOUT_ENVIRONMENT": environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    mend = f"TIEOUT_ENVIRONMENT={environment} tieout doctor"
-    try:
-        findings = json.loads(done.stdout)["findings"]
-    except (ValueError, KeyError):
-        return shut("doctor", (done.stderr.strip() or "it could not be asked")[:300], mend)
-    ill = [f"{one['system']} {one['check']}" for one in findings if one["verdict"] == "fail"]
-    if ill or done.returncode:
-        return shut("doctor", f"{len(ill)} checks fail: {', '.join(ill[:5])}", mend)
-    return passed("doctor", f"{len(findings)} checks, none fails")
-
-
-def _migrations(store: "PostgresStore") -> "Gate":
-    from include.flows.promote import passed, shut
-    from include.store.migrate import MigrationConflict, pending
-
-    try:
-        missing = pending(store.url)
-    except MigrationConflict as conflict:
-        mend = "number what is new higher, and leave what was applied as it is"
-        return shut("migrations", str(conflict), mend)
-    more = f"; to apply: {', '.join(missing)}" if missing else ""
-    return passed("migrations", f"forward only{more}")
 
 
 def _print(offer: "Offer", gates: "Sequence[Gate]", *, promoted: bool, as_json: bool) -> None:
@@ -285,24 +224,3 @@ def _print(offer: "Offer", gates: "Sequence[Gate]", *, promoted: bool, as_json: 
             if left
             else f"{what} may be promoted to {offer.to}"
         )
-
-
-def _tested(what: Release) -> Path:
-    folder = Home.from_environment().create() / "tested"
-    folder.mkdir(exist_ok=True)
-    return folder / f"{what.sha256}.json"
-
-
-def _knows(commit: str) -> bool:
-    asked = ["git", "merge-base", "--is-ancestor", commit, "HEAD"]
-    return subprocess.run(asked, cwd=PROJECT, capture_output=True, check=False).returncode == 0
-
-
-def _git(*words: str) -> str:
-    try:
-        done = subprocess.run(["git", *words], cwd=PROJECT, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError) as problem:
-        raise Rejected(
-            f"git says nothing of this folder ({type(problem).__name__}): promote from a clone"
-        ) from None
-    return done.stdout

@@ -108,8 +108,11 @@ ALLOWED: dict[str, set[str]] = {
     },
     "include.cli_breaks": INSIDE | {"include.local", "include.flows", "include.store", "include.cli_breaks"},
     "include.cli_cutover": {"include.cli_breaks", "include.flows", "include.policy", "include.ports"},
+    "include.cli_gates": {
+        *("include.flows", "include.local", "include.ports", "include.store", "include.version"),
+    },
     "include.cli_promote": {
-        *("include.cli_breaks", "include.cli_radius", "include.flows", "include.local", "include.policy"),
+        *("include.cli_breaks", "include.cli_gates", "include.cli_radius", "include.flows", "include.policy"),
         *("include.ports", "include.store", "include.version"),
     },
     "include.cli_radius": PURE

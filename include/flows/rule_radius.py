@@ -17,7 +17,7 @@ from include.domain.blast_radius import (
     judged,
 )
 from include.flows.reconcile import compute
-from include.policy import Policy
+from include.policy import Policy, rules_sha256
 from include.ports import Fatal, Rejected, Row, Store, Transaction
 from include.version import code_sha256
 
@@ -99,13 +99,14 @@ def keep_radius(
     store: Store, radius: Radius, *, old_files: Mapping[str, str], new_files: Mapping[str, str]
 ) -> str:
     """Keep that it was shown, with the rules it is about; the hash of what was shown."""
+    old, new = rules_sha256(old_files), rules_sha256(new_files)
     with store.transaction() as tx:
-        for digest, files in ((radius.old_rules, old_files), (radius.new_rules, new_files)):
+        for digest, files in ((old, old_files), (new, new_files)):
             tx.run("keep_rule_set", rules_sha256=digest, files=dict(files))
         [kept] = tx.rows(
             "keep_radius",
-            old_rules=radius.old_rules,
-            new_rules=radius.new_rules,
+            old_rules=old,
+            new_rules=new,
             code_sha256=radius.code_sha256,
             days=[day.as_of for day in radius.days],
             result=as_values(radius),

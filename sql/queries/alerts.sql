@@ -182,11 +182,11 @@ GROUP BY target;
 
 -- name: fact_messages_waiting
 -- What should have gone out long ago: the target is away, or whoever takes messages there stands still. What another path
--- writes does not wait for us.
+-- writes does not wait for us; what nobody writes, because a switch was interrupted, does.
 SELECT target AS about, min(greatest(decided_at, since)) AS since, count(*) AS count, 'fast_lane' AS dag_id,
     (array_agg(message_id::text ORDER BY message_id))[1:%(shown_max)s] AS ids
 FROM delivery.outbox LEFT JOIN ops.flow_kinds USING (kind) LEFT JOIN ops.writers USING (flow)
-WHERE state IN ('queued', 'called') AND coalesce(writer, 'ours') = 'ours'
+WHERE state IN ('queued', 'called') AND coalesce(writer, 'ours') <> 'theirs'
     AND greatest(decided_at, since) <= %(now)s - make_interval(mins => %(waiting_minutes)s)
 GROUP BY target;
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from include import cli, cli_promote
+from include import cli, cli_gates
 from include.flows.promote import passed
 from include.store.postgres import PostgresStore
 from include.version import release
@@ -23,8 +23,8 @@ def tieout(
     """`tieout promote` with these words: exit code and what it said. Git and the doctor have nothing against it."""
     monkeypatch.setenv("TIEOUT_DATABASE_URL", database_url)
     monkeypatch.setenv("TIEOUT_HOME", str(tmp_path))
-    monkeypatch.setattr(cli_promote, "_doctor", lambda *_, **__: passed("doctor", "asked elsewhere"))
-    monkeypatch.setattr(cli_promote, "_committed", lambda: passed("committed", "played"))
+    monkeypatch.setattr(cli_gates, "doctor", lambda *_, **__: passed("doctor", "asked elsewhere"))
+    monkeypatch.setattr(cli_gates, "committed", lambda: passed("committed", "played"))
 
     def ask(*words: str) -> tuple[object, str]:
         monkeypatch.setattr("sys.argv", ["tieout", "promote", *words])

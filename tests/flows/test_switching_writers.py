@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 
 import psycopg
@@ -12,10 +13,12 @@ from include.domain.delivery import Message, Outcome, key_of
 from include.flows import deliver_outbox as delivery
 from include.flows.ask_approvals import note_person
 from include.flows.deliver_outbox import BY_THE_OTHER_PATH
+from include.flows.gather_facts import gather_facts
 from include.flows.guard_writer import FENCED, Fenced
 from include.flows.put_message import put_message
 from include.flows.replay import By
 from include.flows.switch_writer import ADMIN, Patience, Switched, back, begin_as, go, history, writers
+from include.policy import load_policy
 from include.ports import Fatal, Rejected
 from include.store.postgres import PostgresStore
 from tests.flows.peers import Peer, answer_lost
@@ -123,6 +126,25 @@ def test_at_go_what_the_other_path_caused_is_found_and_the_rest_is_sent_once(hou
     assert house.deliver() == {}
 
 
+def test_what_the_other_path_writes_is_no_alarm_and_what_nobody_writes_is_one(house: House) -> None:
+    def rings() -> bool:
+        with house.store.transaction() as tx:
+            facts = gather_facts(tx, load_policy(), now=datetime.now(UTC) + timedelta(hours=2))
+        return "messages_waiting" in {one.kind for one in facts}
+
+    house.decide("A")
+    assert rings()
+    house.back()
+    assert not rings()
+    with pytest.raises(KeyboardInterrupt):
+        go(house.store, ["orders"], ANN, emergency=True, patience=Patience(settle_s=1), tell=dies)
+    assert rings()
+
+
+def dies(_: str) -> None:
+    raise KeyboardInterrupt
+
+
 def test_what_nobody_can_recognise_is_parked_at_go_where_a_person_asks_for_that(house: House) -> None:
     house.back("tasks")
     house.decide("A", kind="task")
@@ -222,9 +244,6 @@ def sign(store: PostgresStore) -> None:
 def test_an_interrupted_switch_leaves_nobody_writing_and_either_way_ends_that(house: House) -> None:
     house.back()
     house.decide("A")
-
-    def dies(_: str) -> None:
-        raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         go(house.store, ["orders"], ANN, emergency=True, patience=Patience(settle_s=1), tell=dies)
