@@ -88,6 +88,14 @@ def knows(commit: str) -> bool:
     return subprocess.run(asked, cwd=PROJECT, capture_output=True, check=False).returncode == 0
 
 
+def commit() -> str:
+    """Which commit this is; empty where git does not say, as in a copy without its history."""
+    try:
+        return git("rev-parse", "HEAD").strip()
+    except Rejected:
+        return ""
+
+
 def git(*words: str) -> str:
     """What git says here. Raises Rejected where it says nothing."""
     try:

@@ -115,7 +115,7 @@ def record(
         raise Rejected("files changed while the tests ran, so nothing is recorded: run them again")
     told = {
         "release": now.sha256,
-        "commit": here.git("rev-parse", "HEAD").strip(),
+        "commit": here.commit(),
         "what": what,
         "by": getpass.getuser(),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from include.domain.break_life import NotAllowed, identity
 from include.flows.ask_approvals import FRESH
+from include.flows.put_message import say_again
 from include.flows.replay import By, hold
 from include.ports import Rejected, Row, Store, Transaction
 
@@ -121,6 +122,10 @@ def go(
             flow = row["flow"]
             took = {"seconds": round(monotonic() - began, 3), "given_up": given_up[flow], "held": held[flow]}
             _switch(tx, row, "ours", evidence=why | took, **facts)
+        # The other path may have written over what ours said before; where nothing changed nobody would say it again.
+        say_again(tx, tx.rows("said_last", flows=list(tokens)))
+    with store.transaction() as tx:
+        # Of very many this takes seconds; left undone, the next run of the lane does it.
         tx.run("wake_flows", flows=list(tokens))
     return [_switched(store, flow, given_up[flow], began, held=held[flow]) for flow in tokens]
 
@@ -151,6 +156,7 @@ def back(
         for row in _still(tx, tokens):
             took = {"seconds": round(monotonic() - began, 3), "given_up": given_up[row["flow"]]}
             _switch(tx, row, "theirs", evidence=why | took, **facts)
+    with store.transaction() as tx:
         tx.run("rest_elsewhere")
     return [_switched(store, flow, given_up[flow], began, written=written[flow]) for flow in tokens]
 

@@ -71,7 +71,7 @@ WHERE state = 'queued' AND next_at < 'infinity'
     AND kind IN (SELECT kind FROM ops.flow_kinds JOIN ops.writers USING (flow) WHERE writer <> 'ours');
 
 -- name: wake_ours
-UPDATE delivery.outbox SET next_at = ops.clock()
+UPDATE delivery.outbox SET next_at = (SELECT ops.clock())
 WHERE state = 'queued' AND next_at = 'infinity'
     AND kind NOT IN (SELECT kind FROM ops.flow_kinds JOIN ops.writers USING (flow) WHERE writer <> 'ours');
 
@@ -79,6 +79,17 @@ WHERE state = 'queued' AND next_at = 'infinity'
 -- What a flow decided that was never called.
 SELECT message_id FROM delivery.outbox JOIN ops.flow_kinds USING (kind)
 WHERE flow = %(flow)s AND state = 'queued' AND first_called_at IS NULL ORDER BY message_id;
+
+-- name: said_last
+-- What was said last about each subject, where it arrived: how something was when ours wrote before.
+SELECT target, kind, subject, body, said
+FROM (
+    SELECT DISTINCT ON (target, subject, kind) target, kind, subject, body, state, newest_only,
+        count(*) OVER (PARTITION BY target, subject, kind) AS said
+    FROM delivery.outbox JOIN ops.flow_kinds USING (kind)
+    WHERE flow = ANY (%(flows)s::text[]) ORDER BY target, subject, kind, message_id DESC
+) AS last
+WHERE state = 'confirmed' AND newest_only ORDER BY target, subject, kind;
 
 -- name: switches_of
 SELECT switch_id, flow, token, writer, act, actor_id AS actor, reason, emergency, evidence, waiting, uncertain, switched_at
@@ -143,6 +154,6 @@ SELECT due.about, due.since, due.count, due.amounts, due.ids, 'fast_lane' AS dag
 FROM due, cut WHERE due.count > 0 AND cut.since IS NOT NULL;
 
 -- name: wake_flows
-UPDATE delivery.outbox SET next_at = ops.clock()
-WHERE state = 'queued' AND next_at > ops.clock()
+UPDATE delivery.outbox SET next_at = (SELECT ops.clock())
+WHERE state = 'queued' AND next_at > (SELECT ops.clock())
     AND kind IN (SELECT kind FROM ops.flow_kinds WHERE flow = ANY (%(flows)s::text[]));

@@ -15,7 +15,7 @@ from include.flows.ask_approvals import note_person
 from include.flows.deliver_outbox import BY_THE_OTHER_PATH
 from include.flows.gather_facts import gather_facts
 from include.flows.guard_writer import FENCED, Fenced
-from include.flows.put_message import put_message
+from include.flows.put_message import put_message, say
 from include.flows.replay import By
 from include.flows.switch_writer import ADMIN, Patience, Switched, back, begin_as, go, history, writers
 from include.policy import load_policy
@@ -143,6 +143,27 @@ def test_what_the_other_path_writes_is_no_alarm_and_what_nobody_writes_is_one(ho
 
 def dies(_: str) -> None:
     raise KeyboardInterrupt
+
+
+def test_what_ours_said_before_the_other_path_wrote_is_said_again(house: House) -> None:
+    def says(status: str, invoice: str = "I1") -> None:
+        body = {"name": f"{invoice} {status}"}
+        message = Message(
+            key="", kind="invoice_status", target="erp", subject=f"invoices/{invoice}", body=body
+        )
+        with house.store.transaction() as tx:
+            say(tx, message)
+
+    says("OPEN")
+    says("PAID", "I2")
+    house.deliver()
+    house.back("statuses")
+    says("OPEN")  # as before: nothing new, whatever the other path wrote there meanwhile
+    says("CREDITED", "I2")
+    assert house.deliver() == {}
+    house.go("statuses")
+    assert house.deliver() == {"confirmed": 2}
+    assert sorted(house.reached()[2:]) == ["I1 OPEN", "I2 CREDITED"]
 
 
 def test_what_nobody_can_recognise_is_parked_at_go_where_a_person_asks_for_that(house: House) -> None:
