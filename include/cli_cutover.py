@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from include.policy import Policy
     from include.ports import Store
 
-cutover_app = typer.Typer(no_args_is_help=True, help="Who writes each flow: plan, go, back.")
+cutover_app = typer.Typer(no_args_is_help=True)
 
 EXIT_MAY_NOT = 3
 COLUMNS = ("flow", "writer", "token", "since (UTC)", "by", "queued", "called", "uncertain", "parked")

@@ -5,7 +5,6 @@ Works on the database of TIEOUT_DATABASE_URL, or on the embedded one that `tieou
 
 import getpass
 import json
-import os
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from include.ports import Store
     from include.store.postgres import PostgresStore
 
-promote_app = typer.Typer(invoke_without_command=True, help="Releases through their gates, and their record.")
+promote_app = typer.Typer(invoke_without_command=True)
 promote_app.command()(radius)
 
 EXIT_SHUT = 3
@@ -169,7 +168,7 @@ def _offer(store: "Store", *, to: str, approver: str, reason: str) -> "Offer":
         commit=here.git("rev-parse", "HEAD").strip(),
         authors=authors,
         approver=approver,
-        reason=reason or (os.environ.get("USER", "") and f"promoted to {to}"),
+        reason=reason,
         rules=read_files(),
     )
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Literal
 
 Z_95 = Decimal("1.959963985")
 """Standard deviations that hold 95 % of a normal distribution."""
@@ -67,6 +68,7 @@ class Judged:
 class Estimate:
     """How often matches are wrong, and how that was found out. `old` is None where only what is new was judged."""
 
+    by: Literal["rulings", "truth"]
     method: str
     old: Judged | None
     new: Judged

@@ -77,6 +77,7 @@ def rule_radius(
     tell("what people ruled")
     estimates = [
         Estimate(
+            by="rulings",
             method=BY_RULINGS,
             old=_undone(store, lambda tx: _ruled(tx, days[-1], old)),
             new=_undone(store, lambda tx: _ruled(tx, days[-1], new)),
@@ -85,7 +86,7 @@ def rule_radius(
     if truth is not None:
         right = len(seen.gained & truth)
         found = judged(right=right, wrong=len(seen.gained) - right, left_open=0)
-        estimates.append(Estimate(method=BY_TRUTH, old=None, new=found))
+        estimates.append(Estimate(by="truth", method=BY_TRUTH, old=None, new=found))
     return Radius(
         old_rules=old.sha256,
         new_rules=new.sha256,
@@ -129,6 +130,7 @@ def as_values(radius: Radius) -> dict[str, Any]:
     """The same as plain values; shares as text, so that they are exact."""
     estimates = [
         {
+            "by": one.by,
             "method": one.method,
             "old": _plain(one.old) if one.old else None,
             "new": _plain(one.new),
@@ -187,6 +189,8 @@ def _compared(
 
 
 def _ruled(tx: Transaction, as_of: date, policy: Policy) -> Judged:
+    if not any(tx.rows("radius_ruled", run_id=None)[0].values()):
+        return judged(right=0, wrong=0, left_open=0)  # nobody ruled on anything
     run = _published(tx, as_of)
     alone = {
         "batch_through": run["batch_through"],

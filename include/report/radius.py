@@ -35,9 +35,9 @@ def table(changes: Sequence[Change]) -> list[tuple[str, ...]]:
 
 def sureness(radius: Radius) -> list[tuple[str, ...]]:
     """How often matches are wrong, by rules and method."""
-    head = ("rules", "right", "wrong", "left open", "share wrong", "interval (95 %)")
-    rows = [row for one in radius.estimates for row in _judged(one.old, one.new)]
-    return [head, *(tuple(str(value) for value in row.values()) for row in rows)]
+    head = ("by", "rules", "right", "wrong", "left open", "share wrong", "interval (95 %)")
+    rows = [(one.by, row) for one in radius.estimates for row in _judged(one.old, one.new)]
+    return [head, *((by, *(str(value) for value in row.values())) for by, row in rows)]
 
 
 def render_radius(radius: Radius) -> str:

@@ -65,7 +65,7 @@ WITH ruled AS (
 ), posted AS (
     SELECT side_a_id AS item_id, array_agg(DISTINCT side_b_id::text ORDER BY side_b_id::text) AS invoices
     FROM recon.matches
-    WHERE run_id = %(run_id)s AND recon = 'R3' AND state = 'posted' AND side_a_type = 'payment' AND side_b_type = 'invoice'
+    WHERE run_id = %(run_id)s::uuid AND recon = 'R3' AND state = 'posted' AND side_a_type = 'payment' AND side_b_type = 'invoice'
         AND side_a_id IN (SELECT item_id FROM ruled)
     GROUP BY side_a_id
 ), verdicts AS (
