@@ -24,6 +24,7 @@ ConnectionOf = Literal[
     "finance_mail",
     "alerts_slack",
     "alerts_ping",
+    "legacy_answers",
 ]
 """What a connection is for, by its usual name."""
 
