@@ -65,7 +65,9 @@ var/browser/ready: tests/console/browser/requirements.txt | .venv/ready
 	@mkdir -p var/browser && touch $@
 
 test: lint var/contract/ready var/browser/ready ## check style and types, then run every test
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@what=$$($(BIN)/tieout promote hash) && \
+	  echo "$(BIN)/python -m pytest -n 2 --dist loadgroup" && $(BIN)/python -m pytest -n 2 --dist loadgroup && \
+	  $(BIN)/tieout promote record --of $$what
 
 bench: .venv/ready var/bench/venv/ready ## measure precision, time and memory, and write docs/benchmarks.md
 	@exec $(BIN)/python -m tests.bench run $(if $(SEED),--seed $(SEED)) $(if $(SCALE),--scale $(SCALE)) \

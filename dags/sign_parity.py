@@ -27,7 +27,7 @@ with DAG(
     doc_md=__doc__,
     schedule=wiring.EVERY_HOUR,
     tags=["cadence/hourly", "tier/2"],
-    **wiring.dag_settings(pool="tieout_fast") | {"max_active_runs": 16},
+    **wiring.dag_settings(pool="tieout_ask") | {"max_active_runs": 16},
 ):
 
     @task(task_id="questions")

@@ -15,9 +15,11 @@ from include import cli_pairs  # noqa: F401 - adds to the commands below
 from include.cli_alerts import alerts_app
 from include.cli_breaks import breaks_app
 from include.cli_certificate import certificate_app
+from include.cli_cutover import cutover_app
 from include.cli_delivery import delivery_app, replay
 from include.cli_doctor import doctor
 from include.cli_parity import parity_app
+from include.cli_promote import promote_app
 from include.cli_salesforce import salesforce_app
 from include.cli_webhooks import webhooks_app
 from include.local.home import Home, SetUpFailed
@@ -36,8 +38,10 @@ app.add_typer(world_app, name="world")
 app.add_typer(alerts_app, name="alerts")
 app.add_typer(breaks_app, name="breaks")
 app.add_typer(certificate_app, name="certificate")
+app.add_typer(cutover_app, name="cutover")
 app.add_typer(delivery_app, name="delivery")
 app.add_typer(parity_app, name="parity")
+app.add_typer(promote_app, name="promote")
 app.command()(replay)
 app.command()(doctor)
 app.add_typer(salesforce_app, name="salesforce")

@@ -314,6 +314,17 @@ class Target(Protocol):
         """
 
 
+@runtime_checkable
+class Shared(Target, Protocol):
+    """A target another path writes to as well, with keys of its own or none."""
+
+    def standing(self, messages: Sequence[Message]) -> Mapping[str, str]:
+        """Which of these effects another path caused: key -> the target's id, found by what they are about.
+
+        Of a kind that may be said twice, or whose `send` looks for it anyway, it says nothing. Raises Retryable, Fatal.
+        """
+
+
 class HeldInvoice(NamedTuple):
     """An invoice as another system holds it: the ERP's id, and its gross amount in major units."""
 

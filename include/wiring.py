@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from airflow.sdk import (
-    BaseHook,
     Connection,
     CronDataIntervalTimetable,
     ExceptionRetryPolicy,
@@ -24,6 +23,7 @@ from airflow.sdk import (
 from airflow.sdk.log import mask_secret
 
 from include.ports import Fatal, Rejected, Retryable, Source, Store, Uncertain
+from include.wiring_environment import connection, named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -127,7 +127,7 @@ def kept_store() -> "Iterator[Store]":
 
 def database_url() -> str:
     """Where connection `tieout_db` leads. Raises Fatal when it is no Postgres."""
-    scheme, _, rest = BaseHook.get_connection("tieout_db").get_uri().partition("://")
+    scheme, _, rest = connection("tieout_db").get_uri().partition("://")
     if not scheme.startswith("postgres"):
         raise Fatal(f"connection tieout_db is of type {scheme}; it must be postgres")
     return f"postgresql://{rest}"
@@ -159,11 +159,11 @@ def salesforce_clients() -> "Callable[[], SalesforceClient]":
     from include.connectors.salesforce.client import SalesforceClient, guarded_session
     from include.connectors.salesforce.session import OneLogin
 
-    address = str(BaseHook.get_connection("salesforce_api").extra_dejson.get("instance_url") or "")
+    address = str(connection("salesforce_api").extra_dejson.get("instance_url") or "")
     address = address if address.startswith("http://") else ""
 
     def log_in() -> "Salesforce":
-        logged_in = SalesforceHook("salesforce_api", session=guarded_session(address)).get_conn()
+        logged_in = SalesforceHook(named("salesforce_api"), session=guarded_session(address)).get_conn()
         mask_secret(logged_in.session_id)  # Airflow's logs hide only the secrets they were told
         return logged_in
 
@@ -189,11 +189,11 @@ def erp_client() -> "TrytonClient":
     """Tryton: connection `erp_api`, its password the key; the database in its path or its extra, the company there."""
     from include.connectors.tryton.client import TrytonClient
 
-    connection = BaseHook.get_connection("erp_api")
-    extra, address = connection.extra_dejson, address_of(connection)
+    found = connection("erp_api")
+    extra, address = found.extra_dejson, address_of(found)
     if not urlsplit(address).path.strip("/"):
         address = f"{address.rstrip('/')}/{extra.get('database') or 'erp'}"
-    return TrytonClient(address, key=_password(connection), company=extra.get("company"))
+    return TrytonClient(address, key=_password(found), company=extra.get("company"))
 
 
 def payments() -> Source:
@@ -207,9 +207,9 @@ def payments_client() -> "StripePayments":
     """Stripe: connection `payments_api`, its password the key; a host only when it is not Stripe's own."""
     from include.connectors.stripe.client import StripePayments
 
-    connection = BaseHook.get_connection("payments_api")
-    address = address_of(connection) if connection.host else ""
-    return StripePayments(_password(connection), address=address)
+    found = connection("payments_api")
+    address = address_of(found) if found.host else ""
+    return StripePayments(_password(found), address=address)
 
 
 def judging() -> dict[str, Any]:
@@ -225,26 +225,24 @@ def policy() -> "Policy":
     return load_policy()
 
 
-def address_of(connection: Connection) -> str:
+def address_of(found: Connection) -> str:
     """The URL of a connection, stated whole in its host or in parts. Raises Fatal when there is none."""
-    host = (connection.host or "").rstrip("/")
+    host = (found.host or "").rstrip("/")
     if not host:
-        raise Fatal(
-            f"connection {connection.conn_id} has no host; give its address, such as https://erp.example"
-        )
+        raise Fatal(f"connection {found.conn_id} has no host; give its address, such as https://erp.example")
     if "://" not in host:
         here = host.partition(":")[0] in {"127.0.0.1", "localhost"}
-        host = f"{connection.schema or ('http' if here else 'https')}://{host}"
+        host = f"{found.schema or ('http' if here else 'https')}://{host}"
     parts = urlsplit(host)
-    if connection.port and not parts.port:
-        parts = parts._replace(netloc=f"{parts.netloc}:{connection.port}")
+    if found.port and not parts.port:
+        parts = parts._replace(netloc=f"{parts.netloc}:{found.port}")
     return parts.geturl()
 
 
-def _password(connection: Connection) -> str:
-    if not connection.password:
-        raise Fatal(f"connection {connection.conn_id} has no password; its key belongs there")
-    return connection.password
+def _password(found: Connection) -> str:
+    if not found.password:
+        raise Fatal(f"connection {found.conn_id} has no password; its key belongs there")
+    return found.password
 
 
 # --- what tasks have in common

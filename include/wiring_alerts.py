@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from include import wiring, wiring_mail
 from include.ports import Fatal, Herald
+from include.wiring_environment import named
 
 if TYPE_CHECKING:
     from include.domain.alerts import Channel, Words
@@ -74,7 +75,7 @@ def _slack() -> Herald | None:
 
     from include.connectors.slack.client import TIMEOUT_S, SlackHerald
 
-    hook = SlackWebhookHook(slack_webhook_conn_id="alerts_slack", timeout=TIMEOUT_S, retry_handlers=[])
+    hook = SlackWebhookHook(slack_webhook_conn_id=named("alerts_slack"), timeout=TIMEOUT_S, retry_handlers=[])
     return SlackHerald(hook.client)
 
 
@@ -88,7 +89,7 @@ def _mail() -> Herald | None:
 def webhook_address() -> str:
     """Where the webhook is: connection `alerts_slack`, whole in its password or begun in its host; "" without one."""
     try:
-        connection = BaseHook.get_connection("alerts_slack")
+        connection = BaseHook.get_connection(named("alerts_slack"))
     except AirflowNotFoundException:
         return ""
     secret = (connection.password or "").strip()
@@ -115,7 +116,7 @@ def words() -> "Words":
 def ping() -> str:
     """A sign of life to who outside expects one (connection `alerts_ping`), and what came of it; none stops us."""
     try:
-        connection = BaseHook.get_connection("alerts_ping")
+        connection = BaseHook.get_connection(named("alerts_ping"))
     except AirflowNotFoundException:
         return "nobody outside expects a sign of life"
     if not connection.host:

@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowNotFoundException
-
 from include import wiring, wiring_alerts, wiring_files, wiring_mail
-from include.domain.diagnosis import Check, System
+from include.domain.diagnosis import Answer, Check, System, fail, ok
 from include.ports import Fatal
+from include.wiring_environment import connection
+
+_MAKE = "make it in Airflow (Admin, Connections), or name another in include/policy/environments.yaml"
+_ASKED = {"tieout_db", "salesforce_api", "erp_api", "payments_api", "finance_mail"}
+"""Connections whose systems say themselves that they are missing; the others count as not configured."""
 
 Checks = Callable[[], Sequence[Check]]
 
@@ -21,6 +23,7 @@ def systems(*, airflow: str) -> list[System]:
     for name in ("airflow", "urllib3"):  # what they warn of, a finding says
         logging.getLogger(name).setLevel(logging.ERROR)
     return [
+        System("environment", _environment),
         System("database", _needs("tieout_db", _database)),
         System("Salesforce", _needs("salesforce_api", _salesforce)),
         System("ERP", _needs("erp_api", _erp)),
@@ -39,13 +42,34 @@ def _now() -> datetime:
 
 def _needs(conn_id: str, make: Checks) -> Checks:
     def checks() -> Sequence[Check]:
-        try:
-            BaseHook.get_connection(conn_id)
-        except AirflowNotFoundException:
-            raise Fatal(f"there is no connection {conn_id}") from None
+        connection(conn_id)
         return make()
 
     return checks
+
+
+def _environment() -> Sequence[Check]:
+    """Where this is, and that every connection it needs is there under its name here, as far as no system says so."""
+    where = wiring.policy().environment
+
+    def needed() -> Answer:
+        absent = []
+        for usual in set(where.required) - _ASKED:
+            try:
+                connection(usual)
+            except Fatal:
+                absent.append(where.named(usual))
+        if absent:
+            return fail(f"there is no connection {', '.join(sorted(absent))}", _MAKE)
+        return ok("what else it needs is there")
+
+    return [Check("name", _here), Check("connections", needed)]
+
+
+def _here() -> Answer:
+    policy = wiring.policy()
+    shadow = ", ".join(policy.environment.shadow) or "none"
+    return ok(f"{policy.here}: {policy.environment.says}; flows that begin in shadow: {shadow}")
 
 
 def _database() -> Sequence[Check]:

@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
-from airflow.sdk import BaseHook
-
 from include import wiring
 from include.ports import Store, Target
+from include.wiring_environment import connection
 
 if TYPE_CHECKING:
     from include.connectors.salesforce.client import SalesforceClient
@@ -38,7 +37,7 @@ def billing() -> "Billing":
     """Who sells: connection `salesforce_api` names the organisation, the ERP's company the tenant."""
     from include.flows.create_order import Billing
 
-    organisation = BaseHook.get_connection("salesforce_api").extra_dejson.get("domain") or "salesforce"
+    organisation = connection("salesforce_api").extra_dejson.get("domain") or "salesforce"
     return Billing(tenant=str(wiring.erp_client().company), organisation=str(organisation))
 
 
@@ -47,20 +46,22 @@ def targets(store: Store, clients: "Callable[[], SalesforceClient] | None" = Non
     from include.connectors.ledger_effects import LedgerEffects
     from include.connectors.salesforce.effects import SalesforceEffects
     from include.connectors.salesforce.source import SalesforceSource
-    from include.connectors.salesforce.writer import SalesforceWriter
+    from include.connectors.salesforce.writer import COLLECTION_ROWS_MAX, SalesforceWriter
     from include.connectors.stripe.effects import StripeEffects
     from include.connectors.tryton.ledger import TrytonLedger
     from include.connectors.tryton.wizards import TrytonWizards
     from include.flows.guard_paid import Unpaid
     from include.flows.guard_stale import Guarded
+    from include.flows.guard_writer import Fenced
 
     clients, erp = clients or wiring.salesforce_clients(), wiring.erp_client()
-    extra = BaseHook.get_connection("erp_api").extra_dejson
+    extra = connection("erp_api").extra_dejson
     user, password = str(extra.get("user") or ""), str(extra.get("user_password") or "")
     ledger = TrytonLedger(erp, TrytonWizards(erp.address, user=user, password=password))
-    yield Guarded(LedgerEffects(ledger, today=business_today), SalesforceSource(clients()))
-    yield SalesforceEffects(SalesforceWriter(clients()))
-    yield Unpaid(StripeEffects(wiring.payments_client()), store, wiring.policy())
+    effects = LedgerEffects(ledger, today=business_today)
+    yield Guarded(Fenced(effects, store, at_once=1), SalesforceSource(clients()))
+    yield Fenced(SalesforceEffects(SalesforceWriter(clients())), store, at_once=COLLECTION_ROWS_MAX)
+    yield Unpaid(Fenced(StripeEffects(wiring.payments_client()), store, at_once=1), store, wiring.policy())
 
 
 def business_today() -> date:

@@ -9,6 +9,7 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowSkipException
 
 from include.ports import Fatal, Source
+from include.wiring_environment import named
 
 if TYPE_CHECKING:
     from include.connectors.ecb.client import Place
@@ -59,7 +60,7 @@ def rates_place() -> "Place":
 def place_of(conn_id: str) -> str:
     """The folder or address a connection names; empty when it names none, or is not there."""
     try:
-        return str(BaseHook.get_connection(conn_id).extra_dejson.get("path") or "")
+        return str(BaseHook.get_connection(named(conn_id)).extra_dejson.get("path") or "")
     except AirflowNotFoundException:
         return ""
 
@@ -69,7 +70,7 @@ def _extra(conn_id: str) -> dict[str, Any]:
         raise AirflowSkipException(
             f"connection {conn_id} names no path in its extra, so nothing is read from it"
         )
-    return dict(BaseHook.get_connection(conn_id).extra_dejson)
+    return dict(BaseHook.get_connection(named(conn_id)).extra_dejson)
 
 
 def _folder(extra: dict[str, Any], conn_id: str) -> Path:

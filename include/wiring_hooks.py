@@ -12,6 +12,7 @@ from airflow.sdk import BaseHook
 
 from include import wiring
 from include.ports import Fatal, Store
+from include.wiring_environment import named
 
 if TYPE_CHECKING:
     from include.flows.drain_inbox import Hint
@@ -112,7 +113,7 @@ def receive(body: bytes, signature: str) -> str:
 
 
 def _endpoint() -> dict[str, Any]:
-    connection = BaseHook.get_connection("payments_webhook")
+    connection = BaseHook.get_connection(named("payments_webhook"))
     if not connection.password:
         raise Fatal("connection payments_webhook has no password; the endpoint's secret belongs there")
     livemode = bool(connection.extra_dejson.get("livemode"))

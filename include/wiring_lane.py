@@ -67,6 +67,7 @@ def run_fast_lane(*, seconds: float) -> Counter[str]:
     Raises the worst Stop met, when it is over.
     """
     with wiring.kept_store() as store:
+        _begin_as_here(store)
         lane = Lane(list(_workers(store)))
         # All is at hand: whoever works until now may stop.
         with store.transaction() as tx:
@@ -88,6 +89,14 @@ def _workers(store: Store) -> Iterator[Worker]:
     for watch in _watches(clients):
         yield Worker(part=watch.name, act=_watching(store, watch), pause_s=_pace(watch), steady=True)
     yield Worker(part="landed", act=Follower(store, policy, seller).follow, pause_s=lambda: FOLLOW_S)
+
+
+def _begin_as_here(store: Store) -> None:
+    """Before anything is sent: what the environment leaves to the other path is left to it."""
+    from include.flows.switch_writer import begin_as
+
+    policy = wiring.policy()
+    begin_as(store, policy.environment.shadow, environment=policy.here)
 
 
 def _due(store: Store, lane: int) -> Due:

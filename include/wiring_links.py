@@ -8,6 +8,7 @@ from time import monotonic
 from airflow.sdk import BaseHook, Connection
 
 from include.wiring import address_of
+from include.wiring_environment import named
 
 KEPT_S = 60
 """Connections change rarely, and every page of a break asks for some of them."""
@@ -45,7 +46,7 @@ def _links(_minute: int) -> Links:
 
 def _known(name: str) -> Connection | None:
     try:
-        return BaseHook.get_connection(name)
+        return BaseHook.get_connection(named(name))
     except Exception:  # noqa: BLE001 - whatever is wrong with it, a page without links is still a page
         return None
 

@@ -7,6 +7,7 @@ from airflow.sdk import Variable, conf
 
 from include import wiring
 from include.ports import Fatal
+from include.wiring_environment import named
 
 if TYPE_CHECKING:
     from include.connectors.mail.client import MailPostman
@@ -21,7 +22,7 @@ def postman() -> "MailPostman":
     from include.connectors.mail.client import MailPostman, MailServer
     from include.wiring_smtp import FinanceMail
 
-    hook = FinanceMail("finance_mail")
+    hook = FinanceMail(named("finance_mail"))
     sender = hook.from_email or hook.smtp_user
     if not hook.host or not sender:
         raise Fatal("connection finance_mail needs a host, and from_email in its extra")

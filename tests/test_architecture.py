@@ -23,12 +23,14 @@ ALLOWED: dict[str, set[str]] = {
     "include.store": PURE | {"include.ports", "include.store"},
     "include.twin": {"include.twin"},
     "include.tryton_module": set(),  # runs inside Tryton, under its licence
-    "include.local": {"include.local", "include.store", "include.twin", "include.ports"},
+    "include.local": {"include.local", "include.policy", "include.store", "include.twin", "include.ports"},
     "include.offline": INSIDE | {"include.flows", "include.connectors", "include.store"},
     "include.verify": INSIDE | {"include.flows", "include.store"},
     "include.signing": set(),
     "include.verify_parity": INSIDE | {"include.flows", "include.signing"},
+    "include.wiring_environment": {"include.policy", "include.ports"},
     "include.wiring": {
+        "include.wiring_environment",
         "include.connectors",
         "include.store",
         "include.policy",
@@ -37,6 +39,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "include.wiring_doctor": PURE
     | {
+        "include.wiring_environment",
         "include.connectors",
         "include.ports",
         "include.store",
@@ -46,10 +49,11 @@ ALLOWED: dict[str, set[str]] = {
         "include.wiring_mail",
     },
     "include.wiring_entities": {"include.flows", "include.ports", "include.wiring"},
-    "include.wiring_files": {"include.connectors", "include.ports"},
-    "include.wiring_links": {"include.connectors", "include.wiring"},
+    "include.wiring_files": {"include.connectors", "include.ports", "include.wiring_environment"},
+    "include.wiring_links": {"include.connectors", "include.wiring", "include.wiring_environment"},
     "include.wiring_alerts": PURE
     | {
+        "include.wiring_environment",
         "include.connectors",
         "include.flows",
         "include.ports",
@@ -64,9 +68,17 @@ ALLOWED: dict[str, set[str]] = {
         "include.wiring",
     },
     "include.wiring_mail": PURE
-    | {"include.connectors", "include.ports", "include.report", "include.wiring", "include.wiring_smtp"},
+    | {
+        "include.wiring_environment",
+        "include.connectors",
+        "include.ports",
+        "include.report",
+        "include.wiring",
+        "include.wiring_smtp",
+    },
     "include.wiring_smtp": {"include.ports"},
     "include.wiring_effects": {
+        "include.wiring_environment",
         "include.connectors",
         "include.flows",
         "include.policy",
@@ -83,7 +95,13 @@ ALLOWED: dict[str, set[str]] = {
         "include.wiring",
         "include.wiring_effects",
     },
-    "include.wiring_hooks": {"include.connectors", "include.flows", "include.ports", "include.wiring"},
+    "include.wiring_hooks": {
+        "include.connectors",
+        "include.flows",
+        "include.ports",
+        "include.wiring",
+        "include.wiring_environment",
+    },
     "include.console": PURE
     | {
         "include.connectors",
@@ -97,6 +115,16 @@ ALLOWED: dict[str, set[str]] = {
         "include.report",
     },
     "include.cli_breaks": INSIDE | {"include.local", "include.flows", "include.store", "include.cli_breaks"},
+    "include.cli_cutover": {"include.cli_breaks", "include.flows", "include.policy", "include.ports"},
+    "include.cli_gates": {
+        *("include.flows", "include.local", "include.ports", "include.store", "include.version"),
+    },
+    "include.cli_promote": {
+        *("include.cli_breaks", "include.cli_gates", "include.cli_radius", "include.flows", "include.policy"),
+        *("include.ports", "include.store", "include.version"),
+    },
+    "include.cli_radius": PURE
+    | {"include.cli_breaks", "include.flows", "include.policy", "include.ports", "include.report"},
     "include.cli_alerts": {"include.cli_breaks", "include.flows", "include.policy"},
     "include.cli_pairs": INSIDE | {"include.flows", "include.cli_breaks"},
     "include.cli_parity_show": {"include.cli_breaks", "include.flows"},
@@ -115,9 +143,11 @@ ALLOWED: dict[str, set[str]] = {
         "include.cli_pairs",
         "include.cli_breaks",
         "include.cli_certificate",
+        "include.cli_cutover",
         "include.cli_delivery",
         "include.cli_doctor",
         "include.cli_webhooks",
+        "include.cli_promote",
         "include.cli_salesforce",
         "include.local",
         "include.offline",
@@ -162,6 +192,7 @@ AIRFLOW_IN = {
     "include.wiring_links",
     "include.wiring_mail",
     "include.wiring_smtp",
+    "include.wiring_environment",
     "include.console",
 }
 IMPURE = {"os", "time", "random", "secrets", "socket", "subprocess", "requests", "psycopg", "uuid.uuid4"}

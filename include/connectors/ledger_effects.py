@@ -33,6 +33,17 @@ class LedgerEffects:
         placed = {one.key: self._placed(one) for one in messages if one.kind == "order"}
         return {key: native_id for key, native_id in placed.items() if native_id is not None}
 
+    def standing(self, messages: Sequence[Message]) -> Mapping[str, str]:
+        """Orders that stand for their deals, whoever placed them. Their invoices are their own: `send` finds them."""
+        found = {
+            one.key: self._ledger.order_of(one.body["opportunity_id"])
+            for one in messages
+            if one.kind == "order"
+        }
+        return {
+            key: order.native_id for key, order in found.items() if order and order.state not in UNCONFIRMED
+        }
+
     def send(self, messages: Sequence[Message]) -> Mapping[str, Outcome]:
         """One after another, each with its own outcome."""
         return one_by_one(messages, self._act)

@@ -31,6 +31,7 @@ SENTENCES: Mapping[str, str] = {
     "quality_blocks": "{day} is not published: {count} expectations of its data are not met; for {owners}",
     "key_conflict": "{count} keys were decided twice with different content; only the first of each was sent",
     "fields_vanished": "the source {about} no longer shows us {count} fields of {entities}; reading them has stopped",
+    "rollback_due": "going back is due: {what} ({count}); ours by cutover: {flows}",
     "flow_late": "the dag {about} has not done its work; last: {last}",
     "source_unproven": "what {about} says it holds is not what arrived: {entities}",
     "breaks_late": "{count} open breaks {about} ({name}) are past their service level",

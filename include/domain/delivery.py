@@ -44,7 +44,8 @@ class Message:
 
     `subject` is what it is about (`invoices/INV-1`): messages about one subject reach a target in the order they were
     decided in. `newest_only` messages say how something is, so that a newer one replaces those still waiting.
-    `based_on` is the version of the target's record the decision saw, where it matters.
+    `based_on` is the version of the target's record the decision saw, where it matters. `token` is that of its flow's
+    writer when it was taken to be sent; None until then.
     """
 
     key: str
@@ -54,6 +55,7 @@ class Message:
     body: Mapping[str, Any]
     newest_only: bool = False
     based_on: str | None = None
+    token: int | None = None
 
     @property
     def body_sha256(self) -> str:

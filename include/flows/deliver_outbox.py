@@ -11,11 +11,15 @@ from datetime import timedelta
 
 from include.domain.delivery import AFTER, Message, Outcome, Pace, Result, State
 from include.flows.decide_again import decide_again
+from include.flows.guard_writer import DETAIL_CHARS, outcomes_of, standing_at
 from include.ports import Fatal, Retryable, Row, Store, Target, Uncertain
 
 ROUNDS_MAX = 10_000
 BY_ITS_KEY = "found by its key"
 """Tells what a look found, which is ours, from what `send` found standing there (see orders_due.sql)."""
+BY_THE_OTHER_PATH = "the other path wrote it"
+"""Tells it from what is ours: decided while another path wrote, and there already."""
+ELSEWHERE = "another path writes this by now"
 PARENT_MISSING = "REF_MISSING"
 """What a message refers to is not there yet: tried for a day before it is parked."""
 
@@ -24,7 +28,8 @@ PARENT_MISSING = "REF_MISSING"
 class Taken:
     """A message we have until its lease is over.
 
-    `attempts`: calls so far that surely did nothing. `long_tried`: the first call was a day ago.
+    `attempts`: calls so far that surely did nothing. `long_tried`: the first call was a day ago. `in_shadow`: it was
+    decided while another path wrote; without `may_send`, another path writes now, and it is only looked for.
     """
 
     message_id: int
@@ -32,6 +37,8 @@ class Taken:
     attempts: int
     look_first: bool
     long_tried: bool
+    in_shadow: bool
+    may_send: bool
     message: Message
 
 
@@ -68,49 +75,57 @@ def _take(store: Store, target: Target, pace: Pace) -> list[Taken]:
 
 def _taken(row: Row) -> Taken:
     says = {
-        name: row[name] for name in ("key", "kind", "target", "subject", "body", "based_on", "newest_only")
+        name: row[name]
+        for name in ("key", "kind", "target", "subject", "body", "based_on", "newest_only", "token")
     }
     about = {name: row[name] for name in ("message_id", "fence", "attempts", "look_first", "long_tried")}
+    about |= {"in_shadow": bool(row["in_shadow"]), "may_send": row["may_send"]}
     return Taken(message=Message(**says), **about)
 
 
 def _call(target: Target, taken: Sequence[Taken]) -> tuple[dict[str, Outcome], Fatal | None]:
     """What came of each message, by key; and the error that ends the lane, to be raised once that is written down."""
-    doubtful = [one.message for one in taken if one.look_first]
+    doubtful = [one for one in taken if one.look_first or one.in_shadow]
     outcomes: dict[str, Outcome] = {}
     try:
-        found = target.look(doubtful) if doubtful else {}
+        outcomes = _looked_for(target, taken)
     except (Retryable, Uncertain, Fatal) as away:
-        # Nobody could look: what was in doubt stays in doubt.
-        outcomes = {message.key: _outcome("uncertain", away) for message in doubtful}
-        if isinstance(away, Fatal):
-            rest = [one.message for one in taken if not one.look_first]
-            return outcomes | {message.key: _outcome("unsent", away) for message in rest}, away
-    else:
+        # Nobody could look: what was in doubt stays in doubt, and what was never called was not called now.
         outcomes = {
-            key: Outcome(result="found", remote_id=remote, detail=BY_ITS_KEY) for key, remote in found.items()
+            one.message.key: _outcome("uncertain" if one.look_first else "unsent", away) for one in doubtful
         }
-    unsent = [one.message for one in taken if one.message.key not in outcomes]
+        if isinstance(away, Fatal):
+            rest = [one.message for one in taken if one.message.key not in outcomes]
+            return outcomes | {message.key: _outcome("unsent", away) for message in rest}, away
+    left = [one for one in taken if one.message.key not in outcomes]
+    held = Outcome(result="unsent", detail=ELSEWHERE)
+    outcomes |= {one.message.key: held for one in left if not one.may_send}
+    unsent = [one.message for one in left if one.may_send]
     sent, stop = _send(target, unsent) if unsent else ({}, None)
     return outcomes | sent, stop
 
 
+def _looked_for(target: Target, taken: Sequence[Taken]) -> dict[str, Outcome]:
+    """What is there already: by our keys where it may be ours, by what it is about where it may be another path's."""
+    ours = [one.message for one in taken if one.look_first]
+    found = target.look(ours) if ours else {}
+    known = {key: Outcome(result="found", remote_id=one, detail=BY_ITS_KEY) for key, one in found.items()}
+    theirs = [one.message for one in taken if one.in_shadow and one.message.key not in known]
+    standing = standing_at(target, theirs) if theirs else {}
+    return known | {
+        key: Outcome(result="found", remote_id=remote, detail=BY_THE_OTHER_PATH)
+        for key, remote in standing.items()
+    }
+
+
 def _send(target: Target, messages: Sequence[Message]) -> tuple[dict[str, Outcome], Fatal | None]:
-    try:
-        told = target.send(messages)
-    except Uncertain as lost:
-        return {message.key: _outcome("uncertain", lost) for message in messages}, None
-    except Retryable as away:
-        return {message.key: _outcome("unsent", away) for message in messages}, None
-    except Fatal as wrong:
-        return {message.key: _outcome("uncertain", wrong) for message in messages}, wrong
-    silence = Outcome(result="uncertain", detail="the target said nothing of this message")
+    told = outcomes_of(target, messages)
     stop = next((Fatal(outcome.detail or "") for outcome in told.values() if outcome.stops), None)
-    return {message.key: told.get(message.key, silence) for message in messages}, stop
+    return told, stop
 
 
 def _outcome(result: Result, error: Exception) -> Outcome:
-    return Outcome(result=result, detail=str(error)[:500])
+    return Outcome(result=result, detail=str(error)[:DETAIL_CHARS])
 
 
 def _finish(
@@ -136,7 +151,8 @@ def _finish(
         )
         ours = {row["message_id"] for row in counted}
         results = [outcome.result if one.message_id in ours else "late" for one, outcome in told]
-        tx.run("keep_attempts", **ids, outcomes=results)
+        tokens = [one.message.token for one in taken]
+        tx.run("keep_attempts", **ids, outcomes=results, tokens=tokens)
         decide_again(tx, {one.message_id: one.message for one, outcome in told if outcome.result == "stale"})
     return Counter(results)
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from include.domain.delivery import Message, Outcome
 from include.domain.money import major
+from include.flows.guard_writer import standing_at
 from include.flows.owed_now import owed_now
 from include.policy import Policy
 from include.ports import Store, Target
@@ -19,6 +20,10 @@ class Unpaid:
     def look(self, messages: Sequence[Message]) -> Mapping[str, str]:
         """As the target's: what was charged was charged. Raises as it does."""
         return self._target.look(messages)
+
+    def standing(self, messages: Sequence[Message]) -> Mapping[str, str]:
+        """As the target's. Raises as it does."""
+        return standing_at(self._target, messages)
 
     def send(self, messages: Sequence[Message]) -> Mapping[str, Outcome]:
         """As the target's, but `stale` for what must be decided again. Raises as it does."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from include.domain.canonical_json import sha256
 from include.domain.delivery import Message, Outcome
 from include.domain.entities import ENTITIES
+from include.flows.guard_writer import standing_at
 from include.flows.write_rows import typed
 from include.ports import Fatal, Lookup, Retryable, Row, Target, Translated
 
@@ -34,6 +35,10 @@ class Guarded:
     def look(self, messages: Sequence[Message]) -> Mapping[str, str]:
         """As the target's: what is there is there, whatever became of the deal. Raises as it does."""
         return self._target.look(messages)
+
+    def standing(self, messages: Sequence[Message]) -> Mapping[str, str]:
+        """As the target's. Raises as it does."""
+        return standing_at(self._target, messages)
 
     def send(self, messages: Sequence[Message]) -> Mapping[str, Outcome]:
         """As the target's, but `stale` for what must be decided again. Raises as it does.

@@ -9,6 +9,8 @@ from include.domain.delivery import Message, State, key_of
 from include.ports import Retryable, Row, Transaction
 
 TRIES_MAX = 3
+SAID_AT_ONCE = 1_000
+_SAID = ("target", "kind", "subject", "body")
 HELD_BACK = "HELD_BACK"
 """Why a message is parked that a person held back."""
 
@@ -94,6 +96,18 @@ def say_all(tx: Transaction, messages: Sequence[Message]) -> list[Put]:
     if _queue(tx, news) < len(news):
         raise Retryable(f"{news[0].subject}: others say how it is at this moment; trying again later")
     return puts
+
+
+def say_again(tx: Transaction, said: Sequence[Row]) -> int:
+    """Say once more what was said last of these subjects (target, kind, subject, body, said); how many are queued.
+
+    Another may have written there since, and whoever decides now finds that it was said and says nothing.
+    """
+    messages = [
+        _numbered(Message(key="", **{name: row[name] for name in _SAID}), row["said"]) for row in said
+    ]
+    starts = range(0, len(messages), SAID_AT_ONCE)
+    return sum(_queue(tx, messages[start : start + SAID_AT_ONCE]) for start in starts)
 
 
 def _put_of(message: Message, last: Row | None) -> Put:

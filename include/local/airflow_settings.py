@@ -17,6 +17,7 @@ import yaml
 
 from include.local.airflow_api import Airflow
 from include.local.home import SetUpFailed
+from include.policy import load_policy
 
 PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 FIELDS: dict[str, dict[str, type]] = {
@@ -74,7 +75,7 @@ def read_settings(path: Path, *, values: Mapping[str, str]) -> Settings:
         for section in FIELDS
     }
     return Settings(
-        connections=[_connection(path, entry) for entry in checked["connections"]],
+        connections=[_named(_connection(path, entry)) for entry in checked["connections"]],
         pools=[_pool(entry) for entry in checked["pools"]],
         variables=[
             {"key": one["variable_name"], "value": one["variable_value"]} for one in checked["variables"]
@@ -152,6 +153,12 @@ def _connection(path: Path, entry: Entry) -> Entry:
         **parts,
         "extra": json.dumps(extra) if extra else None,
     }
+
+
+def _named(connection: Entry) -> Entry:
+    """Under its name where this is (policy/environments.yaml). Raises Fatal when nobody knows where that is."""
+    here = load_policy().environment
+    return {**connection, "connection_id": here.named(connection["connection_id"])}
 
 
 def _from_uri(uri: str) -> Entry:

@@ -1,6 +1,9 @@
 """Policy is data: the YAML files beside this one, typed and checked on load, named by their hash."""
 
 import hashlib
+import json
+import os
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -17,6 +20,7 @@ from include.domain.write_offs import WriteOffRules
 from include.policy.alerts import Alerts
 from include.policy.arr import Arr
 from include.policy.effects import ClosedWon, Delivery, Dunning, PaymentFailure, Renewals
+from include.policy.environments import DEFAULT, SETTING, Environment, Environments, with_differences
 from include.policy.identity import Identity
 from include.policy.lives import Lives
 from include.policy.orders import Orders
@@ -85,7 +89,14 @@ class Policy(Strict):
     reporting: Reporting
     alerts: Alerts
     parity: Parity
+    environments: Environments
+    here: str
     sha256: str
+
+    @property
+    def environment(self) -> Environment:
+        """Where this is."""
+        return self.environments.root[self.here]
 
     @cached_property
     def canonical_status(self) -> dict[str, dict[str, str]]:
@@ -107,17 +118,52 @@ class Policy(Strict):
         return self.ownership.ownership()
 
 
-def load_policy(folder: Path = FOLDER) -> Policy:
-    """Read and check every policy file. Raises Fatal naming the file or the entry that is wrong."""
-    texts = tuple((path.stem, path.read_bytes()) for path in sorted(folder.glob("*.yaml")))
+def load_policy(folder: Path = FOLDER, *, environment: str | None = None) -> Policy:
+    """Read and check every policy file, as they are in an environment: by default the one TIEOUT_ENVIRONMENT names.
+
+    Raises Fatal naming the file or the entry that is wrong, or the environment nobody knows.
+    """
+    return policy_of(read_files(folder), environment=environment, place=str(folder))
+
+
+def read_files(folder: Path = FOLDER) -> dict[str, str]:
+    """The policy files by name, without their suffix."""
+    return {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.yaml"))}
+
+
+def policy_of(files: Mapping[str, str], *, environment: str | None = None, place: str = "policy") -> Policy:
+    """As `load_policy`, of files that were read. `place` is where they lie, for messages."""
+    here = environment or os.environ.get(SETTING) or DEFAULT
     try:
-        return _read(texts)
+        return _read(files, here)
     except (ValidationError, yaml.YAMLError) as error:
-        raise Fatal(f"{folder}: {error}") from error
+        raise Fatal(f"{place}: {error}") from error
 
 
-def _read(texts: tuple[tuple[str, bytes], ...]) -> Policy:
-    """The policy that files of these names and contents state; libyaml reads them ten times faster than Python."""
-    digest = hashlib.sha256(b"".join(name.encode() + b"\0" + text for name, text in texts)).hexdigest()
-    stated = {name: yaml.load(text, yaml.CSafeLoader) for name, text in texts}
-    return Policy(**stated, sha256=digest)
+def rules_sha256(files: Mapping[str, str]) -> str:
+    """The hash that names these files, whatever environment they are read for."""
+    parts = (name.encode() + b"\0" + files[name].encode() for name in sorted(files))
+    return hashlib.sha256(b"".join(parts)).hexdigest()
+
+
+def _read(files: Mapping[str, str], here: str) -> Policy:
+    """The policy that the files state; libyaml reads them ten times faster than Python."""
+    stated = {name: yaml.load(text, yaml.CSafeLoader) for name, text in files.items()}
+    environments = Environments.model_validate(stated.get("environments"))
+    if here not in environments.root:
+        raise Fatal(
+            f"{SETTING} is {here}, which policy/environments.yaml does not know; "
+            f"it knows {', '.join(environments.root)}"
+        )
+    digest = rules_sha256(files)
+    for name, one in environments.root.items():
+        other = with_differences(stated, one.differences)
+        if name == here and one.differences:
+            # What is other here has a name of its own.
+            told = json.dumps(one.differences, sort_keys=True)
+            digest = hashlib.sha256(f"{digest}\0{told}".encode()).hexdigest()
+        if name == here:
+            policy = Policy(**other, here=here, sha256=digest)
+        elif one.differences:
+            Policy(**other, here=name, sha256=digest)  # what is wrong is found before it gets there
+    return policy

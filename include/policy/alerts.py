@@ -1,6 +1,7 @@
 """policy/alerts.yaml: what somebody is told at once, and how."""
 
 from datetime import time, timedelta
+from decimal import Decimal
 
 from pydantic import Field, PositiveInt, field_validator
 
@@ -32,6 +33,9 @@ class Limits(Strict):
     channel_failures: PositiveInt
     conflict_days: PositiveInt
     recent_days: PositiveInt
+    rollback_money_minutes: PositiveInt
+    rollback_runs: PositiveInt
+    rollback_coverage_percent: Decimal = Field(gt=0, le=100)
 
 
 class FactRule(Strict):

@@ -56,6 +56,11 @@ class PostgresStore:
         self._url = url
         self._connect = connect or partial(psycopg.connect, url, **_OPTIONS)
 
+    @property
+    def url(self) -> str:
+        """Where the database is."""
+        return self._url
+
     @contextmanager
     def keeping(self, *, most: int = KEPT_CONNECTIONS_MAX) -> Iterator["PostgresStore"]:
         """The same store for who asks often: its connections stay open between transactions, until the end.

@@ -16,6 +16,10 @@ FROM (
             SELECT FROM delivery.attempts AS refused
             WHERE refused.message_id = earlier.message_id AND outcome IN ('rejected', 'retryable')
         )
+        AND NOT EXISTS (  -- what another path wrote held up nobody
+            SELECT FROM ops.flow_kinds JOIN ops.switches USING (flow)
+            WHERE flow_kinds.kind = earlier.kind AND switches.writer <> 'ours'
+        )
         AND NOT EXISTS (  -- and so does one that a person held back
             SELECT FROM delivery.acts WHERE acts.message_id = earlier.message_id AND action = 'parked'
         )

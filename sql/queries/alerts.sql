@@ -209,11 +209,13 @@ WHERE state = 'uncertain' AND coalesce(first_called_at, decided_at) <= %(now)s -
 GROUP BY target;
 
 -- name: fact_messages_waiting
--- What should have gone out long ago: the target is away, or whoever takes messages there stands still.
-SELECT target AS about, min(decided_at) AS since, count(*) AS count, 'fast_lane' AS dag_id,
+-- What should have gone out long ago: the target is away, or whoever takes messages there stands still. What another path
+-- writes does not wait for us; what nobody writes, because a switch was interrupted, does.
+SELECT target AS about, min(greatest(decided_at, since)) AS since, count(*) AS count, 'fast_lane' AS dag_id,
     (array_agg(message_id::text ORDER BY message_id))[1:%(shown_max)s] AS ids
-FROM delivery.outbox
-WHERE state IN ('queued', 'called') AND decided_at <= %(now)s - make_interval(mins => %(waiting_minutes)s)
+FROM delivery.outbox LEFT JOIN ops.flow_kinds USING (kind) LEFT JOIN ops.writers USING (flow)
+WHERE state IN ('queued', 'called') AND coalesce(writer, 'ours') <> 'theirs'
+    AND greatest(decided_at, since) <= %(now)s - make_interval(mins => %(waiting_minutes)s)
 GROUP BY target;
 
 -- name: fact_key_conflict

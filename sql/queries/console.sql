@@ -200,7 +200,7 @@ SELECT outcome, remote_id, detail, called_at FROM delivery.attempts WHERE messag
 SELECT action, actor_id AS actor, reason, acted_at FROM delivery.acts WHERE message_id = %(message_id)s ORDER BY act_id;
 
 -- name: console_audit
--- Everything people and policy did, newest first; `ref` tells acts of one moment apart.
+-- Everything people and policy did, switches of writers among it, newest first; `ref` tells acts of one moment apart.
 SELECT happened_at, ref, actor, kind, action, break_id, message_id, what, currency, amount_minor, from_state, to_state, reason
 FROM (
     (
@@ -222,6 +222,16 @@ FROM (
             AND (%(at)s::timestamptz IS NULL OR (acted_at, 'm' || act_id) < (%(at)s, %(ref)s))
             AND (%(at)s::timestamptz IS NULL OR acted_at <= %(at)s)
         ORDER BY acted_at DESC, act_id DESC LIMIT %(limit)s
+    )
+    UNION ALL
+    (
+        SELECT switched_at, 's' || switch_id, actor_id, 'cutover', act || ' (' || writer || ')', NULL, NULL, flow,
+            NULL, NULL, NULL, NULL, CASE WHEN emergency THEN 'emergency: ' ELSE '' END || reason
+        FROM ops.switches
+        WHERE act <> 'began' AND (%(actor)s::text IS NULL OR actor_id = %(actor)s)
+            AND (%(at)s::timestamptz IS NULL OR (switched_at, 's' || switch_id) < (%(at)s, %(ref)s))
+            AND (%(at)s::timestamptz IS NULL OR switched_at <= %(at)s)
+        ORDER BY switched_at DESC, 2 DESC LIMIT %(limit)s
     )
 ) AS acts
 ORDER BY happened_at DESC, ref DESC LIMIT %(limit)s;

@@ -35,14 +35,19 @@ WHERE newer.key = ANY (%(keys)s) AND newer.state = 'queued' AND older.target = n
     AND older.newest_only AND older.message_id < newer.message_id AND older.state = 'queued';
 
 -- name: take_messages
--- Those that are due and first in the line of their subject. One whose taker's time is up may have been sent.
-WITH due AS (
-    SELECT message_id, state AS was FROM delivery.outbox AS message
+-- Those that are due and first in the line of their subject. One whose taker's time is up may have been sent. What another
+-- path writes waits, and holds up nobody: it is taken only to see whether it happened when we last wrote.
+WITH elsewhere AS MATERIALIZED (
+    SELECT coalesce(array_agg(kind), '{}') AS kinds FROM ops.flow_kinds JOIN ops.writers USING (flow) WHERE writer <> 'ours'
+), due AS (
+    SELECT message_id, state AS was, kind FROM delivery.outbox AS message
     WHERE target = %(target)s AND state IN ('queued', 'called', 'uncertain') AND next_at <= ops.clock()
+        AND (state <> 'queued' OR kind <> ALL ((SELECT kinds FROM elsewhere)::text[]))
         AND message_id = (  -- asked so that each line is found by its subject, whatever is known of how many wait
             SELECT first.message_id FROM delivery.outbox AS first
             WHERE first.target = message.target AND first.subject = message.subject
                 AND first.state IN ('queued', 'called', 'uncertain')
+                AND (first.state <> 'queued' OR first.kind <> ALL ((SELECT kinds FROM elsewhere)::text[]))
             ORDER BY first.message_id LIMIT 1
         )
     ORDER BY next_at, message_id
@@ -51,11 +56,15 @@ WITH due AS (
 )
 UPDATE delivery.outbox AS message
 SET state = 'called', fence = fence + 1, next_at = ops.clock() + %(lease)s,
-    first_called_at = coalesce(first_called_at, ops.clock())
-FROM due
+    first_called_at = coalesce(first_called_at, ops.clock()),
+    token = CASE WHEN held.writer = 'ours' THEN held.token END
+FROM due LEFT JOIN ops.flow_kinds USING (kind) LEFT JOIN ops.writers AS held USING (flow)
 WHERE message.message_id = due.message_id
-RETURNING message.message_id, key, kind, target, subject, body, based_on, newest_only, fence, attempts,
+RETURNING message.message_id, key, message.kind, target, subject, body, based_on, newest_only, fence, attempts,
+    coalesce(held.writer, 'ours') = 'ours' AS may_send, message.token,
     was <> 'queued' OR first_called_at < ops.clock() - %(keys_live)s::interval AS look_first,
+    -- Decided while another path wrote, or just after, from what was read while it did.
+    decided_at < held.since + interval '1 hour' AS in_shadow,
     first_called_at < ops.clock() - interval '24 hours' AS long_tried;
 
 -- name: finish_messages
@@ -72,9 +81,10 @@ WHERE message.message_id = done.message_id AND message.fence = done.fence AND me
 RETURNING message.message_id;
 
 -- name: keep_attempts
-INSERT INTO delivery.attempts (message_id, fence, outcome, remote_id, detail)
+INSERT INTO delivery.attempts (message_id, fence, outcome, remote_id, detail, token)
 SELECT * FROM unnest(
-    %(messages)s::bigint[], %(fences)s::bigint[], %(outcomes)s::text[], %(remote_ids)s::text[], %(details)s::text[]
+    %(messages)s::bigint[], %(fences)s::bigint[], %(outcomes)s::text[], %(remote_ids)s::text[], %(details)s::text[],
+    %(tokens)s::bigint[]
 );
 
 -- name: key_conflicts

@@ -15,6 +15,9 @@ SELECT
             SELECT FROM delivery.outbox
             WHERE target = known.name AND state IN ('queued', 'called', 'uncertain')
                 AND next_at <= (SELECT ops.clock())
+                AND (state <> 'queued' OR kind NOT IN (  -- what another path writes
+                    SELECT kind FROM ops.flow_kinds JOIN ops.writers USING (flow) WHERE writer <> 'ours'
+                ))
         )
     ) AS targets,
     (SELECT coalesce(max(batch), 0) FROM ops.batches) AS batch,

@@ -1,4 +1,4 @@
-"""Effects on other systems under deaths and disorder: every cell of the kill matrix; every event twice and shuffled."""
+"""Effects on other systems: under every death of the kill matrix, in disorder, and while the writer changes."""
 
 import random
 from dataclasses import asdict
@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.bench.places import keep
 from tests.bench.steps import Bench
+from tests.cutover.rehearsal import rehearse
 from tests.disorder.platforms import compare
 from tests.kills.desk import RECIPES
 from tests.kills.matrix import Matrix
@@ -16,6 +17,7 @@ from tests.kills.planted import PLANTED
 
 EXAMPLES = 5
 INVOICES = 240
+DEALS, GAP_S = 400, 0.1
 
 
 def kills(bench: Bench) -> Path:
@@ -47,6 +49,14 @@ def disorder(bench: Bench) -> Path:
         "different": {name: str(pair)[:500] for name, pair in found.different.items()},
     }
     return keep("disorder", {"seed": bench.seed, **figures, "seconds": monotonic() - started})
+
+
+def cutover(bench: Bench) -> Path:
+    """Many deals won while the writing goes to our path, back to the other, and to ours again."""
+    started = monotonic()
+    with TemporaryDirectory() as folder:
+        found = rehearse(bench.urls, Path(folder), deals=bench.samples or DEALS, gap_s=GAP_S)
+    return keep("cutover", {**asdict(found), "took_s": monotonic() - started})
 
 
 def _found_after(matrix: Matrix, mistake: str, *, seed: int) -> dict[str, Any]:

@@ -91,6 +91,7 @@ def planned(largest: int) -> Iterator[Step]:
     yield f"parity-rows-{largest}", partial(parity.rows_beside_rows, size=largest)
     yield "real", steps.real
     yield "disorder", effects.disorder
+    yield "cutover", effects.cutover
     yield "kills", effects.kills
     rows = min(largest, Scale.ONE_MILLION.size)
     yield f"quality-{rows}", partial(quality, rows=rows)

@@ -15,6 +15,7 @@ EVENTS = {
 SUSTAINED_P95_S, CROWD, CROWD_S = 3.0, 2_000, 60.0
 SUSTAINED_EVENTS = 6_000
 ACK_P99_S, ACK_EVENTS = 0.050, 6_000
+ROLLBACK_S = 60.0
 WON_P95_S, WON_SAMPLES = 5.0, 50
 OF_BARE, OVER_SINGLE = 0.8, 20
 
@@ -31,6 +32,7 @@ def live_lines(kept: Kept) -> Iterator[Line]:
     yield from _writes(kept)
     yield from _kills(kept)
     yield from _disorder(kept)
+    yield from _cutover(kept)
 
 
 def _percentiles(
@@ -144,3 +146,20 @@ def _disorder(kept: Kept) -> Iterator[Line]:
         ", ".join(f"{count} {name}" for name, count in repaired.items()),
         not any(repaired.values()),
     )
+
+
+def _cutover(kept: Kept) -> Iterator[Line]:
+    what = "cutover to and fro while deals are won: processing of the slowest switch"
+    nothing = "effects lost, and doubled, by it"
+    required = f"≤ {ROLLBACK_S:g} s"
+    if missing := why_not(kept, "cutover"):
+        yield Line(what, required, missing, None)
+        yield Line(nothing, "0, 0", missing, None)
+        return
+    found = kept["cutover"]
+    slowest, lost, doubled = max(found["seconds"]), len(found["lost"]), len(found["doubled"])
+    yield Line(what, required, f"{slowest:.2f} s of {len(found['seconds'])}", slowest <= ROLLBACK_S)
+    by = ", ".join(f"{count:,} by {path}" for path, count in found["written_by"].items())
+    enough = all(found["written_by"].values()) and not found["broken"]
+    words = f"{lost}, {doubled} of {found['deals']:,} deals (orders: {by})"
+    yield Line(nothing, "0, 0", words, not lost and not doubled and enough)

@@ -1,5 +1,8 @@
 """What becomes of messages for Salesforce when one of them, or all of them, cannot be written."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from include.connectors.salesforce.effects import SalesforceEffects
@@ -48,3 +51,28 @@ def test_an_activity_waits_for_its_invoice_and_the_others_go_on(twin: Live) -> N
 def test_after_a_refused_login_all_know_that_nothing_was_sent(twin: Live) -> None:
     told = effects(twin, secret="wrong").send([status("a"), status("b", kind="task")])
     assert {(one.result, one.stops) for one in told.values()} == {("unsent", True)}
+
+
+def test_a_task_and_a_renewal_that_somebody_else_made_are_found_by_what_they_are_about(twin: Live) -> None:
+    client = twin.salesforce()._client
+    theirs = {"Subject": " call THEM", "WhatId": DEAL, "Status": "Not Started", "Priority": "Normal"}
+    made = client.call("POST", "sobjects/Task", json=theirs).json()["id"]
+    ours, other = status("a", kind="task"), status("b", kind="task")
+    other = replace(other, body={**other.body, "title": "Call others"})
+    assert effects(twin).standing([ours, other, status("c")]) == {"a": made}
+    effects(twin).send([ours])
+    assert effects(twin).standing([ours]) == {"a": made}, "ours has a key, and is none of theirs"
+
+
+def test_salesforce_is_told_under_which_token_we_write(twin: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = effects(twin)
+    call, told = one._writer._client.call, []
+
+    def heard(*words: Any, **content: Any) -> Any:
+        told.append(content.get("headers"))
+        return call(*words, **content)
+
+    monkeypatch.setattr(one._writer._client, "call", heard)
+    one.send([replace(status("a"), token=7)])
+    one.send([status("b")])
+    assert told == [{"Sforce-Call-Options": "client=tieout/token-7"}, {}]

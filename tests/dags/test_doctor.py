@@ -194,7 +194,7 @@ def test_where_all_is_right_the_doctor_says_so(findings: Callable[..., list[Find
     found = findings()
     assert bad(found) == set(), said(found)
     assert {one.answer.verdict for one in found} == {Verdict.OK}
-    assert len({one.system for one in found}) == 9
+    assert len({one.system for one in found}) == 10
     assert len(found) > 25
 
 
@@ -458,6 +458,21 @@ def test_a_connection_that_is_not_there_is_named_and_one_for_files_is_not_missed
     assert bad(found) == {("fail", "ERP", "connection"), ("fail", "mail", "recipients")}
     assert "there is no connection erp_api" in said(found)
     assert [one.answer.verdict for one in found if one.system == "bank folder"] == [Verdict.SKIP]
+
+
+def test_where_this_is_says_what_is_needed_and_what_it_is_called(
+    findings: Callable[..., list[Finding]], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("TIEOUT_ENVIRONMENT", "prod")
+    found = findings("AIRFLOW_CONN_PAYMENTS_WEBHOOK")
+    assert ("fail", "environment", "connections") in bad(found)
+    assert "payments_webhook" in said(found)
+    monkeypatch.setenv("TIEOUT_ENVIRONMENT", "staging")
+    found = findings()
+    assert ("fail", "ERP", "connection") in bad(found)
+    assert "there is no connection erp_api_staging" in said(found)
+    monkeypatch.setenv("TIEOUT_ENVIRONMENT", "production")
+    assert "it knows dev, staging, prod" in said(findings())
 
 
 def test_the_command_answers_in_json_and_by_its_exit_code(clinic: Clinic):

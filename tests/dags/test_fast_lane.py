@@ -14,12 +14,14 @@ import pytest
 import requests
 import stripe
 
-from include import wiring, wiring_hooks, wiring_lane
+from include import wiring, wiring_effects, wiring_hooks, wiring_lane
 from include.connectors.stripe.source import StripeSource
 from include.flows import decide_payment_status
 from include.flows.check_completeness import check_completeness
+from include.flows.guard_writer import Fenced
 from include.flows.land_records import land_records
 from include.flows.pull_changes import pull_changes
+from include.flows.switch_writer import writers
 from include.local.processes import wait_for
 from include.policy import load_policy
 from include.ports import Fatal, Retryable
@@ -119,6 +121,29 @@ def test_an_event_shows_in_salesforce_and_a_won_deal_is_ordered_billed_and_told(
     [invoice] = shown("SELECT Payment_Status__c, Open_Amount__c FROM Invoice__c WHERE Invoice_Key__c = 'I1'")
     assert (invoice["Payment_Status__c"], invoice["Open_Amount__c"]) == ("PAID", 0)
     assert len(shown("SELECT Id FROM Payment_Activity__c")) == 1
+
+
+@pytest.mark.usefixtures("ports")
+def test_where_every_flow_begins_in_shadow_all_is_decided_and_nothing_is_sent(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIEOUT_ENVIRONMENT", "prod")
+    read(store)
+    assert knock("evt_1", "ch_1") == "kept"
+    done = wiring_lane.run_fast_lane(seconds=2)
+    assert done["decided order"] == 1
+    assert [name for name in done if name.partition(" ")[0] in wiring_lane.TARGETS] == []
+    assert {row["writer"] for row in writers(store)} == {"theirs"}
+    assert shown("SELECT Id FROM Invoice__c") == []
+
+
+@pytest.mark.usefixtures("ports")
+def test_every_target_asks_last_whether_it_may_still_send(store: PostgresStore) -> None:
+    for target in wiring_effects.targets(store):
+        asking: Any = target
+        while not isinstance(asking, Fenced):
+            asking = asking._target
+        assert "connectors" in type(asking._target).__module__
 
 
 def test_with_every_event_lost_glances_find_a_payment_and_a_deal_that_was_won(

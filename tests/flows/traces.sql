@@ -7,6 +7,17 @@ INSERT INTO recon.proofs (run_id, proof, recon, side, currency, measure, expecte
     example) SELECT run_id, 'decided', 'R3', 'payment', 'SGD', 'minor', 100, 350, 1, 'Jane Doe' FROM
     recon.runs WHERE state = 'refused';
 
+-- trace: rollback_due control_totals
+INSERT INTO ops.switches (flow, token, writer, act, actor, reason, emergency) VALUES
+    ('subscriptions', 2, 'ours', 'go', 'jane', 'Jane Doe says so', true);
+UPDATE ops.writers SET token = 2, since = ops.clock() WHERE flow = 'subscriptions';
+INSERT INTO recon.runs (run_id, as_of, batch_through, proof_through, rules_sha256, code_sha256, state,
+    computed_at) SELECT gen_random_uuid(), day, 0, 0, 'r', 'c', 'refused', ops.clock() + '10 minutes'
+    FROM unnest('{2026-04-02,2026-04-03}'::date[]) AS day;
+INSERT INTO recon.breaks (run_id, break_id, recon, code, key, severity, age_days, owner, action, evidence)
+    SELECT run_id, gen_random_uuid(), 'all', 'DQ06', 'Jane Doe', 'S1', 0, 'o', 'a', 'Jane Doe' FROM recon.runs
+    WHERE as_of IN ('2026-04-02', '2026-04-03');
+
 -- trace: source_unproven erp
 INSERT INTO ops.cursors (system, entity, position) VALUES ('erp', 'invoices', '{}');
 INSERT INTO ops.proofs (system, entity, cursor_until, source_count, held_count, missing, source_amounts,

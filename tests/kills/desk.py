@@ -12,7 +12,7 @@ from include.connectors.ledger_effects import LedgerEffects
 from include.connectors.salesforce.client import SalesforceClient, guarded_session
 from include.connectors.salesforce.effects import SalesforceEffects
 from include.connectors.salesforce.source import SalesforceSource
-from include.connectors.salesforce.writer import SalesforceWriter
+from include.connectors.salesforce.writer import COLLECTION_ROWS_MAX, SalesforceWriter
 from include.connectors.stripe.client import StripePayments
 from include.connectors.stripe.effects import StripeEffects
 from include.connectors.stripe.lookup import StripeLookup
@@ -29,6 +29,7 @@ from include.flows.deliver_outbox import deliver_outbox
 from include.flows.drain_inbox import Drain, Looked, drain_inbox
 from include.flows.guard_paid import Unpaid
 from include.flows.guard_stale import Guarded
+from include.flows.guard_writer import Fenced
 from include.flows.land_records import land_records
 from include.flows.poll_hints import keep_hints
 from include.flows.pull_changes import pull_changes
@@ -82,11 +83,14 @@ class Desk:
         wizards = TrytonWizards(self.erp.address, user="tieout", password=KEYS.erp_key)
         ledger = LedgerEffects(TrytonLedger(self.erp, wizards), today=lambda: TODAY)
         targets: list[Target] = [
-            Guarded(self.wrap(ledger), SalesforceSource(self.crm)),
-            self.wrap(SalesforceEffects(SalesforceWriter(self.crm))),
-            Unpaid(self.wrap(StripeEffects(self.payments)), self.store, self.policy),
+            Guarded(self._fenced(ledger, at_once=1), SalesforceSource(self.crm)),
+            self._fenced(SalesforceEffects(SalesforceWriter(self.crm)), at_once=COLLECTION_ROWS_MAX),
+            Unpaid(self._fenced(StripeEffects(self.payments), at_once=1), self.store, self.policy),
         ]
         return {target.system: target for target in targets}
+
+    def _fenced(self, target: Target, *, at_once: int) -> Target:
+        return Fenced(self.wrap(target), self.store, at_once=at_once)
 
     def read(self, *only: str) -> None:
         """Read what changed of these entities, or of all, as the safe lane does."""

@@ -131,3 +131,9 @@ def test_a_number_may_come_from_a_placeholder(tmp_path: Path):
 )
 def test_a_wrong_file_is_refused_with_its_place(tmp_path: Path, text: str, reason: str):
     assert reason in problem(tmp_path, text)
+
+
+def test_connections_have_the_names_of_where_this_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = set(ours(tmp_path))
+    monkeypatch.setenv("TIEOUT_ENVIRONMENT", "staging")
+    assert set(ours(tmp_path)) == {f"{name}_staging" for name in usual}

@@ -1,7 +1,7 @@
 """Effects on Salesforce: which message becomes which row, and what became of each."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from include.connectors.outcomes import DETAIL_CHARS, stopped, unknown_kind
@@ -84,6 +84,12 @@ RENEWALS = "renewals"
 stage. So they are looked for first, if they may be there. All else may be written twice."""
 
 
+ALIKE: Mapping[str, Sequence[str]] = {
+    TASKS: ("what_id", "subject"),
+    RENEWALS: ("account_id", "type", "close_date"),
+}
+"""By what another's row is known to be the same as ours, though it has no key of ours."""
+
 _INVOICE_MISSING = Rejected("the invoice it is about is not in Salesforce yet", reason="REF_MISSING")
 
 
@@ -107,6 +113,18 @@ class SalesforceEffects:
             found |= {keys[key]: native_id for key, native_id in there.items()}
         return found
 
+    def standing(self, messages: Sequence[Message]) -> Mapping[str, str]:
+        """Tasks of the same words on the same record, and deals that renew the same account on the same day, of others.
+
+        What says how something is may be said again. Raises Retryable, Fatal.
+        """
+        found: dict[str, str] = {}
+        for entity, by in ALIKE.items():
+            some = [message for message in messages if _entity(message) == entity]
+            ids = self._writer.others(entity, [_row(message) for message in some], by=by) if some else []
+            found |= {one.key: native_id for one, native_id in zip(some, ids, strict=True) if native_id}
+        return found
+
     def send(self, messages: Sequence[Message]) -> Mapping[str, Outcome]:
         """Every row by its key."""
         by_entity: defaultdict[str, list[Message]] = defaultdict(list)
@@ -126,7 +144,8 @@ class SalesforceEffects:
         except (Retryable, Fatal) as stop:  # only looked so far
             unsent = Outcome(result="unsent", detail=str(stop)[:DETAIL_CHARS], stops=isinstance(stop, Fatal))
             return dict.fromkeys((message.key for message in messages), unsent)
-        written = self._writer.upsert(entity, list(rows.values())) if rows else []
+        client = _client(message for message in messages if message.key in rows)
+        written = self._writer.upsert(entity, list(rows.values()), client=client) if rows else []
         told = {message.key: stopped(_INVOICE_MISSING) for message in messages if message.key not in rows}
         return told | {key: _outcome(one) for key, one in zip(rows, written, strict=True)}
 
@@ -143,6 +162,12 @@ class SalesforceEffects:
             for message in messages
             if message.body["invoice_id"] in theirs
         }
+
+
+def _client(messages: Iterable[Message]) -> str:
+    """Us, and under which tokens we write: what Salesforce's logs then tell one writer from another by."""
+    tokens = sorted({message.token for message in messages if message.token is not None})
+    return "-".join(["tieout/token", *map(str, tokens)]) if tokens else ""
 
 
 def _entity(message: Message) -> str | None:

@@ -3,7 +3,7 @@
 Few rows by sObject Collections, many by a bulk job. Sending a row again changes nothing, because its key finds it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from simple_salesforce.format import format_soql
@@ -29,9 +29,10 @@ class SalesforceWriter:
         self._client = client
         self._bulk_from_rows = bulk_from_rows
 
-    def upsert(self, entity: str, rows: Sequence[Translated]) -> list[Written]:
+    def upsert(self, entity: str, rows: Sequence[Translated], *, client: str = "") -> list[Written]:
         """One outcome a row, in the order of the rows; Fatal for those that were not sent because nothing can be.
 
+        `client`: who writes, as Salesforce's own logs then name it.
         Raises Fatal for a field that is not ours to write, before anything is sent; by bulk, Fatal also when that
         refuses us.
         """
@@ -39,7 +40,8 @@ class SalesforceWriter:
         theirs = [_theirs(entity, target, row) for row in rows]
         if len(theirs) >= self._bulk_from_rows:
             return _in_order(theirs, target, self._ingest(target, theirs))
-        written = [one for part in _parts(theirs, target.key) for one in self._collection(target, part)]
+        parts = _parts(theirs, target.key)
+        written = [one for part in parts for one in self._collection(target, part, client)]
         return _in_order(theirs, target, written)
 
     def look(self, entity: str, keys: Sequence[str]) -> dict[str, str]:
@@ -55,26 +57,45 @@ class SalesforceWriter:
                     found[key] = str(row["Id"])
         return found
 
-    def _collection(self, target: Target, rows: Sequence[Mapping[str, Any]]) -> list[Written]:
-        written = self._send(target, rows)
+    def others(self, entity: str, rows: Sequence[Translated], *, by: Sequence[str]) -> list[str | None]:
+        """For each row Salesforce's id of one that is not ours and agrees with it in the fields `by`, None without one.
+
+        The first of them narrows the search, and a row without it is alike to none. Raises Retryable, Fatal.
+        """
+        target = TARGETS[entity]
+        names = [target.fields[name] for name in by]
+        wanted = sorted({str(row[by[0]]) for row in rows if row.get(by[0])})
+        found: dict[tuple[str, ...], str] = {}
+        for start in range(0, len(wanted), COLLECTION_ROWS_MAX):
+            part = wanted[start : start + COLLECTION_ROWS_MAX]
+            inside = format_soql(
+                "FROM {:literal} WHERE {:literal} IN {} AND {:literal} = null",
+                *(target.sobject, names[0], part, target.key),
+            )
+            for row in self._client.query(f"SELECT Id, {', '.join(names)} {inside}"):
+                found.setdefault(_spelt(row[name] for name in names), str(row["Id"]))
+        return [found.get(_spelt(row.get(name) for name in by)) if row.get(by[0]) else None for row in rows]
+
+    def _collection(self, target: Target, rows: Sequence[Mapping[str, Any]], client: str) -> list[Written]:
+        written = self._send(target, rows, client)
         lost = [
             n
             for n, one in enumerate(written)
             if isinstance(one.stop, Rejected) and RACE_CODE in str(one.stop)
         ]
         for n, once_more in zip(
-            lost, self._send(target, [rows[n] for n in lost]) if lost else [], strict=True
+            lost, self._send(target, [rows[n] for n in lost], client) if lost else [], strict=True
         ):
             written[n] = once_more
         return written
 
-    def _send(self, target: Target, rows: Sequence[Mapping[str, Any]]) -> list[Written]:
+    def _send(self, target: Target, rows: Sequence[Mapping[str, Any]], client: str) -> list[Written]:
         typed = [{"attributes": {"type": target.sobject}, **row} for row in rows]
         path = f"composite/sobjects/{target.sobject}/{target.key}"
         keys = [str(row[target.key]) for row in rows]
         try:
             response = self._client.call(
-                "PATCH", path, sure=False, json={"allOrNone": False, "records": typed}
+                "PATCH", path, sure=False, json={"allOrNone": False, "records": typed}, headers=_named(client)
             )
             answers = read_json(response.text, place="Salesforce")
         except (Rejected, Fatal) as refused:  # the call as a whole: none of its rows is saved
@@ -139,6 +160,14 @@ class SalesforceWriter:
         found |= {row[target.key]: Written(key=row[target.key], stop=again) for row in left}
         nowhere = Uncertain(f"bulk job {path} says nothing of this row; look before sending again")
         return [found.get(key, Written(key=key, stop=nowhere)) for key in keys]
+
+
+def _named(client: str) -> dict[str, str]:
+    return {"Sforce-Call-Options": f"client={client}"} if client else {}
+
+
+def _spelt(values: Iterable[Any]) -> tuple[str, ...]:
+    return tuple(str(value or "").strip().casefold() for value in values)
 
 
 def _theirs(entity: str, target: Target, row: Translated) -> dict[str, str | None]:

@@ -1,0 +1,72 @@
+"""`tieout promote` as people use it: gates that say what opens them, a record of tests, a promotion, a radius."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from include import cli, cli_gates
+from include.flows.promote import passed
+from include.store.postgres import PostgresStore
+from include.version import release
+from tests.flows.conftest import Draw
+from tests.flows.lives import Days
+
+Ask = Callable[..., tuple[object, str]]
+
+
+@pytest.fixture
+def tieout(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Ask:
+    """`tieout promote` with these words: exit code and what it said. Git and the doctor have nothing against it."""
+    monkeypatch.setenv("TIEOUT_DATABASE_URL", database_url)
+    monkeypatch.setenv("TIEOUT_HOME", str(tmp_path))
+    monkeypatch.setattr(cli_gates, "doctor", lambda *_, **__: passed("doctor", "asked elsewhere"))
+    monkeypatch.setattr(cli_gates, "committed", lambda: passed("committed", "played"))
+
+    def ask(*words: str) -> tuple[object, str]:
+        monkeypatch.setattr("sys.argv", ["tieout", "promote", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        return ended.value.code or 0, said.out + said.err
+
+    return ask
+
+
+def test_a_release_goes_through_its_gates_or_is_told_what_opens_them(
+    tieout: Ask, store: PostgresStore, draw: Draw, tmp_path: Path
+) -> None:
+    ann = ("--as", "ann@firm.example", "--reason", "release of the week")
+    code, said = tieout("--to", "staging", *ann)
+    assert code == 3
+    assert "SHUT    tests: no result is recorded" in said
+    assert "to open it: make test, on exactly these files" in said
+    assert tieout("record", "--of", "0" * 64)[0] == 1
+    what = tieout("hash")[1].strip()
+    assert what == release().sha256
+    assert tieout("record", "--of", what)[0] == 0
+    code, said = tieout("--to", "staging", *ann, "--dry-run")
+    assert (code, "may be promoted to staging" in said, "forward only" in said) == (0, True, True)
+    assert json.loads(tieout("list", "--json")[1]) == []
+    code, said = tieout("--to", "prod", *ann, "--json")
+    told = {gate["name"]: gate["passed"] for gate in json.loads(said)["gates"]}
+    assert (code, told["staging"], told["approver"], told["radius"]) == (3, False, True, True)
+    assert tieout("--to", "staging", *ann)[0] == 0
+    assert tieout("--to", "prod", *ann)[0] == 0
+    assert [one["environment"] for one in json.loads(tieout("list", "--json")[1])] == ["prod", "staging"]
+    assert tieout("--to", "dev", *ann)[1] == "tieout: say where to: --to staging, or --to prod\n"
+    assert "it knows dev, staging, prod" in tieout("--to", "production", *ann)[1]
+
+    code, said = tieout("radius")
+    assert (code, "no day is published here" in said) == (1, True)
+    days = Days(store, store.url, draw)
+    days.load(invoices="I1 INV-1 C1 2026-03-01 2026-03-31 SGD 100.00 posted")
+    days.publish("2026-03-31")
+    page = tmp_path / "radius.html"
+    code, said = tieout("radius", "--html", str(page))
+    assert (code, "change nothing on 1 published day" in said) == (0, True)
+    assert "<h2>Breaks</h2>" in page.read_text()
+    assert json.loads(tieout("radius", "--against", release().rules[:9], "--json")[1])["matches"] == []

@@ -1,0 +1,52 @@
+"""When going back is due: only what began after cutover counts, and each trigger is told by itself."""
+
+from datetime import UTC, datetime, timedelta
+
+from include.flows.gather_facts import gather_facts
+from include.flows.land_records import land_records
+from include.flows.pull_changes import pull_changes
+from include.flows.switch_writer import back
+from include.policy import load_policy
+from include.store.postgres import PostgresStore
+from tests.flows.conftest import Draw, Live
+from tests.flows.lives import Days
+from tests.flows.test_switching_writers import ANN, AT_ONCE, House
+
+DEAL = "X Won true true 1200.00 SGD 2026-01-05 O C1A 5 - 12 Gold 100"
+
+
+def due(store: PostgresStore, *, hours: int = 5) -> dict[str, tuple[int, dict[str, int]]]:
+    now = datetime.now(UTC) + timedelta(hours=hours)
+    with store.transaction() as tx:
+        facts = gather_facts(tx, load_policy(), now=now)
+    return {one.about: (one.count, dict(one.amounts)) for one in facts if one.kind == "rollback_due"}
+
+
+def test_a_difference_in_money_and_a_duplicate_call_for_going_back_as_long_as_ours_writes_by_a_switch(
+    store: PostgresStore, database_url: str, draw: Draw
+) -> None:
+    house, days = House(store), Days(store, database_url, draw)
+    days.load(payments="P C1 none SGD 60000.00 2026-03-01")
+    days.publish("2026-03-31")
+    assert due(store) == {}, "nothing was cut over"
+    house.back("orders")
+    house.go("orders")
+    assert due(store) == {}, "what was there before is not cutover's"
+    twice = ("O SO-1", "P SO-2")
+    source = Live(
+        draw(
+            opportunities=DEAL,
+            orders="\n".join(f"{name} C1 2026-01-05 SGD 1200.00 confirmed X" for name in twice),
+            payments="P C1 none SGD 60000.00 2026-03-01\nQ C1 none SGD 70000.00 2026-04-01",
+        )
+    )
+    for entity in ("opportunities", "orders", "payments"):
+        pull_changes(source, store, entity=entity)
+        land_records(source, store, entity=entity)
+    days.publish("2026-04-01")
+    found = due(store)
+    assert found["duplicate_invoice"][0] == 1
+    assert found["money_difference"][1]["SGD"] >= 70_000_00
+    assert "money_difference" not in due(store, hours=3), "four hours are theirs who explain"
+    back(store, ["orders"], ANN, trigger="duplicate_invoice", patience=AT_ONCE)
+    assert due(store) == {}
