@@ -21,8 +21,6 @@ Class = Literal["timing", "rounding", "mapping", "logic", "legacy_error"]
 KINDS: tuple[Kind, ...] = ("orders", "invoices", "statuses", "arr", "matches")
 EXACT: frozenset[Field] = frozenset({"amount", "tax", "currency", "on_date", "due_date"})
 """Fields of which nothing may differ."""
-CREATED: frozenset[Kind] = frozenset({"orders", "invoices"})
-"""What must never be there twice."""
 HUNDRED = Decimal(100)
 
 
@@ -90,7 +88,6 @@ class Tally:
     cause: str
     accepted: bool
     count: int
-    doubled: int  # of them further rows of a key
     currency: str | None
     delta_minor: int
 

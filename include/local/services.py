@@ -120,6 +120,7 @@ def connection_values(*, urls: DatabaseUrls, ports: Ports, secrets: Secrets) -> 
         "TIEOUT_PAYMENTS_KEY": secrets.payments_key,
         "TIEOUT_PAYMENTS_WEBHOOK_SECRET": secrets.payments_webhook_secret,
         "TIEOUT_BANK_FOLDER": "",
+        "TIEOUT_LEGACY_FOLDER": "",
         "TIEOUT_FX_RATES": "",
         "TIEOUT_MAIL_HOST": "127.0.0.1",
         "TIEOUT_MAIL_PORT": str(ports.smtp),

@@ -1,7 +1,7 @@
 -- Parity: both paths' answers of a day, one join that finds what differs, and the facts that explain it.
 --
--- Ours are read through the views of schema `seen`, pointed at the snapshot of the day's run: nothing else is asked, and
--- nothing outside schema `parity` is written.
+-- Ours are read through the views of schema `seen`, pointed at the snapshot of the day's run; nothing outside schema
+-- `parity` is written.
 
 -- name: parity_alone
 -- One comparison at a time: editions are counted.
@@ -216,8 +216,7 @@ ORDER BY days.day;
 -- name: parity_tallies
 SELECT difference.day, difference.kind, difference.field,
     CASE WHEN field = 'key' THEN CASE WHEN ours IS NULL THEN 'theirs' ELSE 'ours' END END AS side,
-    class AS kind_of, cause, accepted_no IS NOT NULL AS accepted, count(*) AS count,
-    count(*) FILTER (WHERE difference.seq > 1) AS doubled, currency,
+    class AS kind_of, cause, accepted_no IS NOT NULL AS accepted, count(*) AS count, currency,
     coalesce(sum(coalesce(ours_minor, 0) - coalesce(theirs_minor, 0)), 0)::bigint AS delta_minor
 FROM (
     SELECT DISTINCT ON (day) day, edition FROM parity.days WHERE day BETWEEN %(first_day)s AND %(last_day)s
@@ -391,8 +390,8 @@ SET closed_at = clock_timestamp(), outcome = %(outcome)s, answered_by = %(by)s, 
 WHERE ask_no = %(ask)s AND closed_at IS NULL;
 
 -- name: parity_window_differences
-SELECT difference.day, difference.edition, kind, key, seq, field, ours, theirs, currency, ours_minor, theirs_minor, class,
-    cause, evidence, accepted_no
+SELECT difference.day, difference.edition, kind, key, seq, field, ours, theirs, currency, ours_minor, theirs_minor,
+    class, cause, evidence, accepted_no
 FROM parity.window_days JOIN parity.differences AS difference USING (day, edition)
 LEFT JOIN parity.accepted USING (day, edition, kind, key, seq, field)
 WHERE window_no = %(window_no)s ORDER BY day, kind, key, seq, field;

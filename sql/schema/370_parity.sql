@@ -1,8 +1,8 @@
 -- Parity: the old path's answers beside ours, day by day; what differs and why; what of it was accepted; who signed.
 --
 -- A day is compared as often as anybody likes. The same answers give the same verdict, which is then kept once; other
--- answers give another edition of the day, and the earlier ones stay. Whether a day is green is never stored with it: it
--- follows from its differences, the limits and the register of what is accepted at that moment.
+-- answers give another edition of the day, and the earlier ones stay. Whether a day is green is never stored with it:
+-- that follows from its differences, the limits and the register of what is accepted at that moment.
 
 CREATE SCHEMA parity;
 
@@ -11,7 +11,7 @@ BEGIN
     RAISE EXCEPTION 'parity.% is history: % is refused', tg_table_name, tg_op;
 END $$;
 
--- Text as it is compared: compatible forms alike, no space too many, ASCII letters small. The domain's `normalised` too.
+-- Text as it is compared: compatible forms alike, no space too many, ASCII letters small. As the domain's `normalised`.
 CREATE FUNCTION parity.normalised(given text) RETURNS text IMMUTABLE STRICT PARALLEL SAFE LANGUAGE sql AS $$
     SELECT lower(regexp_replace(btrim(normalize(given, NFKC)), '\s+', ' ', 'g') COLLATE "C")
 $$;
@@ -204,7 +204,7 @@ CREATE TABLE parity.drills (
     CONSTRAINT noted_by_a_person CHECK (recon.is_person(recon.identity(person)))
 );
 
--- What is signed: a row of days as they were judged, with every figure and its limit. The database compares them itself.
+-- What is signed: a row of days as they were judged, every figure with its limit; the database compares the two itself.
 CREATE TABLE parity.windows (
     window_no bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     first_day date NOT NULL,
@@ -287,8 +287,8 @@ CREATE FUNCTION parity.obstacles(asked bigint) RETURNS TABLE (obstacle text) STA
     UNION ALL
     SELECT format('%s has no figure for %s', day, metric)
     FROM parity.window_days CROSS JOIN unnest(ARRAY[
-        'keys_in_ours', 'keys_in_theirs', 'money', 'status', 'text', 'totals', 'duplicates', 'unreadable', 'unexplained',
-        'reruns'
+        'keys_in_ours', 'keys_in_theirs', 'money', 'status', 'text', 'totals', 'duplicates', 'unreadable',
+        'unexplained', 'reruns'
     ]) AS asked_for (metric)
     WHERE window_no = asked AND judged AND NOT EXISTS (
         SELECT FROM parity.window_metrics AS figure

@@ -264,7 +264,7 @@ def tally(field: Field, count: int = 1, **changes: Any) -> Tally:
         "kind_of": "logic",
         "cause": "",
     }
-    facts |= {"accepted": False, "count": count, "doubled": 0, "currency": "SGD", "delta_minor": 0}
+    facts |= {"accepted": False, "count": count, "currency": "SGD", "delta_minor": 0}
     return Tally(**facts | changes)
 
 

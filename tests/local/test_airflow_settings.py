@@ -47,6 +47,7 @@ def test_our_file_has_all_connections(tmp_path: Path):
         "erp_api",
         "finance_mail",
         "fx_rates",
+        "legacy_answers",
         "payments_api",
         "payments_webhook",
         "salesforce_api",
