@@ -85,7 +85,7 @@ def _unpublished_days(tx: Transaction, policy: Policy, now: datetime) -> Iterato
     zone = policy.calendars.entity.zone
     here = now.astimezone(zone)
     last_due = here.date() - timedelta(days=1 if here.time() >= policy.alerts.day_due else 2)
-    days = tx.rows("published_days", recent_days=policy.alerts.limits.recent_days)[0]
+    days = tx.rows("published_lately", recent_days=policy.alerts.limits.recent_days)[0]
     published: date | None = days["last_on"]
     missing: list[date] = [day for day in days["missing"] if day <= last_due]
     if published is None:

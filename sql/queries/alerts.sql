@@ -51,7 +51,7 @@ SELECT 'compare_parity', (
 UNION ALL
 SELECT dag_id, max(succeeded_at) FROM ops.task_ends WHERE dag_id = ANY (%(by_their_word)s) GROUP BY dag_id;
 
--- name: published_days
+-- name: published_lately
 -- The newest and the first of them, and those in between that are missing among the last days.
 WITH days AS (SELECT min(as_of) AS first_on, max(as_of) AS last_on FROM recon.runs WHERE state = 'published')
 SELECT last_on, array(
