@@ -130,6 +130,8 @@ def _measure_agreement(
     agreement = policy.quality.agreement
     window = {"run_id": run_id, "as_of": as_of, "window_days": agreement.window_days}
     arrived_by = policy.calendars.own.before(as_of, agreement.bank_business_days)
+    tx.run("create_settled_lines", run_id=run_id)
+    tx.run("analyse_settled_lines")
     tx.run("measure_payouts", **window, arrived_by=arrived_by)
     if mirrored is not None:
         tx.run("create_mirrored")

@@ -298,18 +298,26 @@ SELECT %(run_id)s, 'blanks', entity, round(here, 1), round(before, 1),
     CASE WHEN facts >= %(least_rows)s THEN here - before END
 FROM shares WHERE here IS NOT NULL AND before IS NOT NULL;
 
+-- name: create_settled_lines
+-- What the run posted between platform and bank. A run that was just stored is unknown to the planner, which would look through
+-- all of it for every line.
+CREATE TEMP TABLE settled_lines ON COMMIT DROP AS
+SELECT side_a_type, side_a_id, side_b_type, side_b_id, currency, amount_minor, residual_minor FROM recon.matches
+WHERE run_id = %(run_id)s AND recon = 'R4' AND state = 'posted';
+
+-- name: analyse_settled_lines
+ANALYZE settled_lines;
+
 -- name: measure_payouts
 -- What was paid out by currency and day, in major units, against what the bank's lines that settle it came to by the
 -- bank's own amounts; only where the bank was read, and only once the money had time to arrive. A line that settles several
 -- payouts counts once, with what it has more or less at the first of them; one in another currency by what it is worth.
 -- Lines that name a payout, or come from whom only payouts come from, and settle none stand under a heading of their own.
 WITH settling AS (
-    SELECT side_a_id AS payout_id, side_b_id AS line_id, matches.currency, amount_minor + residual_minor AS minor,
+    SELECT side_a_id AS payout_id, side_b_id AS line_id, currency, amount_minor + residual_minor AS minor,
         row_number() OVER (PARTITION BY side_b_id ORDER BY side_a_id) = 1 AS first,
         sum(amount_minor + residual_minor) OVER (PARTITION BY side_b_id) AS line_minor
-    FROM recon.matches
-    WHERE run_id = %(run_id)s AND recon = 'R4' AND state = 'posted'
-        AND side_a_type = 'payout' AND side_b_type = 'bank_line'
+    FROM settled_lines WHERE side_a_type = 'payout' AND side_b_type = 'bank_line'
 ), banked AS (
     SELECT payout_id, sum(CASE
         WHEN line.currency <> settling.currency THEN minor
@@ -326,8 +334,7 @@ WITH settling AS (
     GROUP BY currency, arrival_date
 ), texts AS MATERIALIZED (  -- a text is read once, however often a bank says it
     SELECT payer_text, bool_or(side_a_type = 'payout') AS of_payouts, bool_or(side_a_type <> 'payout') AS of_others
-    FROM seen.bank_lines
-    JOIN recon.matches ON run_id = %(run_id)s AND recon = 'R4' AND state = 'posted' AND side_b_id = native_id
+    FROM seen.bank_lines JOIN settled_lines ON side_b_id = native_id
     WHERE payer_text IS NOT NULL
     GROUP BY payer_text
 ), payers AS MATERIALIZED (
@@ -341,10 +348,7 @@ WITH settling AS (
         recon.text_key(payer_text) AS payer_key
     FROM seen.bank_lines
     WHERE value_date > %(as_of)s::date - %(window_days)s::int AND value_date <= %(as_of)s AND amount_minor > 0
-        AND NOT EXISTS (
-            SELECT FROM recon.matches
-            WHERE run_id = %(run_id)s AND recon = 'R4' AND state = 'posted' AND side_b_id = native_id
-        )
+        AND NOT EXISTS (SELECT FROM settled_lines WHERE side_b_id = native_id)
 ), strangers AS (
     SELECT currency, value_date || ', like a payout and none' AS day, 0, 0, count(*), sum(amount_minor)
     FROM unsettled
