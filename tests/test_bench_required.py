@@ -133,12 +133,14 @@ def test_a_difference_after_disorder_and_a_repair_by_the_sweep_are_failures() ->
 
 
 def test_a_slow_switch_an_effect_lost_and_a_path_that_never_wrote_are_failures() -> None:
-    found = STEP | {"deals": 9, "lost": [], "doubled": [], "broken": [], "seconds": [0.2, 61.0]}
+    found = STEP | {"deals": 9, "lost": [], "doubled": [], "broken": [], "seconds": [0.2, 61.0], "planted": 3}
     found["written_by"] = {"ours": 5, "theirs": 4}
     assert verdict({"cutover": found}, "cutover to and fro").passed is False
     assert verdict({"cutover": found | {"seconds": [0.2]}}, "cutover to and fro").passed is True
     assert verdict({"cutover": found}, "effects lost").passed is True
     assert verdict({"cutover": found | {"doubled": ["D1"]}}, "effects lost").passed is False
+    assert verdict({"cutover": found}, "a path that writes").passed is True
+    assert verdict({"cutover": found | {"planted": 0}}, "a path that writes").passed is False
     assert (
         verdict({"cutover": found | {"written_by": {"ours": 9, "theirs": 0}}}, "effects lost").passed is False
     )

@@ -17,7 +17,7 @@ from tests.kills.planted import PLANTED
 
 EXAMPLES = 5
 INVOICES = 240
-DEALS, GAP_S = 400, 0.1
+DEALS, PLANTED_DEALS, GAP_S = 400, 60, 0.1
 
 
 def kills(bench: Bench) -> Path:
@@ -52,11 +52,16 @@ def disorder(bench: Bench) -> Path:
 
 
 def cutover(bench: Bench) -> Path:
-    """Many deals won while the writing goes to our path, back to the other, and to ours again."""
+    """Many deals won while the writing goes to our path, back to the other, and to ours again; then some of them while
+    the other path writes without asking, which must show.
+    """
     started = monotonic()
     with TemporaryDirectory() as folder:
         found = rehearse(bench.urls, Path(folder), deals=bench.samples or DEALS, gap_s=GAP_S)
-    return keep("cutover", {**asdict(found), "took_s": monotonic() - started})
+    with TemporaryDirectory() as folder:
+        planted = rehearse(bench.urls, Path(folder), deals=PLANTED_DEALS, gap_s=GAP_S / 2, they_ask=False)
+    doubled = len(planted.doubled)
+    return keep("cutover", {**asdict(found), "planted": doubled, "took_s": monotonic() - started})
 
 
 def _found_after(matrix: Matrix, mistake: str, *, seed: int) -> dict[str, Any]:

@@ -151,10 +151,12 @@ def _disorder(kept: Kept) -> Iterator[Line]:
 def _cutover(kept: Kept) -> Iterator[Line]:
     what = "cutover to and fro while deals are won: processing of the slowest switch"
     nothing = "effects lost, and doubled, by it"
+    unasked = "a path that writes without asking, planted, shows as orders doubled"
     required = f"≤ {ROLLBACK_S:g} s"
     if missing := why_not(kept, "cutover"):
         yield Line(what, required, missing, None)
         yield Line(nothing, "0, 0", missing, None)
+        yield Line(unasked, "≥ 1", missing, None)
         return
     found = kept["cutover"]
     slowest, lost, doubled = max(found["seconds"]), len(found["lost"]), len(found["doubled"])
@@ -163,3 +165,4 @@ def _cutover(kept: Kept) -> Iterator[Line]:
     enough = all(found["written_by"].values()) and not found["broken"]
     words = f"{lost}, {doubled} of {found['deals']:,} deals (orders: {by})"
     yield Line(nothing, "0, 0", words, not lost and not doubled and enough)
+    yield Line(unasked, "≥ 1", f"{found['planted']} doubled", found["planted"] > 0)

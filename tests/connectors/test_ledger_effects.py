@@ -159,3 +159,13 @@ def test_an_order_that_may_have_been_placed_is_looked_for_by_its_key(
     books = Books(standing=Booked(native_id="5", number="SO-5", state=state, key=key), says=says)
     assert LedgerEffects(books, today=lambda: TODAY).look([order(), invoice()]) == found
     assert books.asked == []
+
+
+@pytest.mark.parametrize(("state", "found"), [("processing", {"k1": "5"}), ("draft", {}), ("quotation", {})])
+def test_an_order_that_stands_for_the_deal_is_found_whoever_placed_it(
+    state: str, found: dict[str, str]
+) -> None:
+    theirs = Booked(native_id="5", number="SO-5", state=state, key="by hand")
+    books = LedgerEffects(Books(standing=theirs), today=lambda: TODAY)
+    assert books.standing([order(), invoice()]) == found
+    assert LedgerEffects(Books(), today=lambda: TODAY).standing([order()]) == {}

@@ -61,15 +61,20 @@ class Rehearsed:
     broken: Sequence[str] = field(default=())
 
 
-def rehearse(urls: DatabaseUrls, folder: Path, *, deals: int, gap_s: float) -> Rehearsed:
-    """Win a deal each `gap_s`; let the other path write, then ours, then the other, then ours, and count at the end."""
+def rehearse(
+    urls: DatabaseUrls, folder: Path, *, deals: int, gap_s: float, they_ask: bool = True
+) -> Rehearsed:
+    """Win a deal each `gap_s`; let the other path write, then ours, then the other, then ours, and count at the end.
+
+    Unless `they_ask`, the other path writes all the time, whoever may: a mistake that must show as orders doubled.
+    """
     write_world(folder / "world", world(deals))
     clock = Clock()
     twin = running(world=folder / "world", mailbox=folder / "mailbox", keys=KEYS, clock=clock)
     with scratch_database(urls) as url, twin as ports, PostgresStore(url).keeping() as store:
         note_person(store, LEAD.actor, sorted(ADMIN))
         begin_as(store, FLOWS, environment="rehearsal")
-        stage = Stage(store, url, Desk(store, ports, wrap=Forgetful), clock, deals)
+        stage = Stage(store, url, Desk(store, ports, wrap=Forgetful), clock, deals, they_ask)
         stage.desk.read()
         with stage.everybody_at_work(gap_s):
             seconds = [stage.switch(at, act) for at, act in ((0.3, go), (0.5, back), (0.8, go))]
@@ -118,6 +123,7 @@ class Stage:
     desk: Desk
     clock: Clock
     deals: int
+    they_ask: bool = True
     won: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     over: Event = field(default_factory=Event)
@@ -172,6 +178,8 @@ class Stage:
             self._their_ledger.invoice(order.native_id, issued_on=TODAY)
 
     def _token(self) -> int | None:
+        if not self.they_ask:
+            return 1
         with psycopg.connect(self.url) as connection:
             query = "SELECT token FROM ops.writers WHERE flow = 'orders' AND writer = 'theirs'"
             found = connection.execute(query).fetchone()

@@ -21,6 +21,7 @@ from include.flows.switch_writer import ADMIN, Patience, Switched, back, begin_a
 from include.policy import load_policy
 from include.ports import Fatal, Rejected
 from include.store.postgres import PostgresStore
+from include.store.queries import SQL
 from tests.flows.peers import Peer, answer_lost
 from tests.flows.test_delivering import PACE
 
@@ -298,3 +299,19 @@ def test_the_database_itself_refuses_an_unsigned_go_a_used_token_and_another_his
     assert "is history" in tried("UPDATE ops.switches SET reason = 'y'")
     with pytest.raises(Fatal), house.store.transaction() as tx:
         tx.run("set_writer", flow="orders", writer="ours", token=1)
+
+
+def test_a_call_under_a_token_that_was_not_ours_is_found_by_the_check(house: House) -> None:
+    house.decide("A")
+    house.deliver()
+    house.back()
+    check = (SQL / "checks" / "only_the_writer_sends.sql").read_bytes()
+    with psycopg.connect(house.store.url) as connection:
+        assert connection.execute(check).fetchall() == []
+        connection.execute(
+            "INSERT INTO delivery.attempts (message_id, fence, outcome, token) "
+            "SELECT message_id, fence, 'confirmed', 3 FROM delivery.outbox"
+        )
+        [(_, token)] = connection.execute(check).fetchall()
+        connection.rollback()
+    assert token == 3
