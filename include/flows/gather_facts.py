@@ -18,7 +18,7 @@ from include.report.figures import Figures
 log = logging.getLogger(__name__)
 
 WATCH = "watch"
-BY_THEIR_WORD = ("collect", "approve_breaks")
+BY_THEIR_WORD = ("collect", "approve_breaks", "sign_parity")
 """Flows whose work may rightly leave nothing: that they ended well is what they leave."""
 
 MONEY = (
