@@ -48,7 +48,7 @@ class _Undone(Exception):
 def published_days(store: Store, *, days: int) -> list[date]:
     """The newest days that are published, oldest first. Raises Rejected when there are none."""
     with store.transaction() as tx:
-        found = [row["as_of"] for row in tx.rows("published_days", days=days)]
+        found = [row["as_of"] for row in tx.rows("days_to_replay", days=days)]
     if not found:
         raise Rejected("no day is published here, so there is no history to replay the rules on")
     return found

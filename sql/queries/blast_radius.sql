@@ -1,6 +1,6 @@
 -- What other rules would change of published days. Both runs stand in one transaction that is taken back.
 
--- name: published_days
+-- name: days_to_replay
 -- The newest published days, the oldest of them first.
 SELECT as_of FROM (
     SELECT DISTINCT as_of FROM recon.runs WHERE state = 'published' ORDER BY as_of DESC LIMIT %(days)s
