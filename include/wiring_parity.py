@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException, AirflowSkipExceptio
 
 from include import wiring
 from include.ports import Fatal, NothingUsable
+from include.wiring_environment import named
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -39,7 +40,7 @@ def old_path() -> "OldPath | TheirTable":
     from include.flows.tell_answers import TheirTable
 
     try:
-        extra = BaseHook.get_connection(CONNECTION).extra_dejson
+        extra = BaseHook.get_connection(named(CONNECTION)).extra_dejson
     except AirflowNotFoundException:
         extra = {}
     if table := str(extra.get("table") or ""):

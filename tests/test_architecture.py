@@ -62,6 +62,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "include.wiring_approvals": {"include.flows", "include.wiring"},
     "include.wiring_parity": {
+        "include.wiring_environment",
         "include.connectors",
         "include.flows",
         "include.ports",
