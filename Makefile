@@ -66,7 +66,7 @@ var/browser/ready: tests/console/browser/requirements.txt | .venv/ready
 
 test: lint var/contract/ready var/browser/ready ## check style and types, then run every test
 	@what=$$($(BIN)/tieout promote hash) && \
-	  echo "$(BIN)/python -m pytest -n 3 --dist loadgroup" && $(BIN)/python -m pytest -n 3 --dist loadgroup && \
+	  echo "$(BIN)/python -m pytest -n 2 --dist loadgroup" && $(BIN)/python -m pytest -n 2 --dist loadgroup && \
 	  $(BIN)/tieout promote record --of $$what
 
 bench: .venv/ready var/bench/venv/ready ## measure precision, time and memory, and write docs/benchmarks.md

@@ -11,7 +11,10 @@ import requests
 
 from include.local.home import SetUpFailed
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 120.0
+"""Its one process has answered nothing for 46 s while a machine with two cores began the first tasks."""
+
+HEALTH_TIMEOUT_S = 30.0
 POLL_S = 0.5
 ENDED = frozenset({"success", "failed"})
 
@@ -165,7 +168,7 @@ class Airflow:
 def health(address: str) -> dict[str, Any]:
     """What Airflow says of its parts, with their last heartbeats; empty while it does not answer."""
     try:
-        response = requests.get(f"{address}/api/v2/monitor/health", timeout=TIMEOUT_S)
+        response = requests.get(f"{address}/api/v2/monitor/health", timeout=HEALTH_TIMEOUT_S)
     except requests.RequestException:
         return {}
     return dict(response.json()) if response.ok else {}
