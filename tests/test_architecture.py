@@ -12,7 +12,7 @@ INSIDE = PURE | {"include.ports", "include.policy", "include.validation", "inclu
 
 ALLOWED: dict[str, set[str]] = {
     "include.domain": PURE,
-    "include.ports": PURE,
+    "include.ports": PURE | {"include.ports"},
     "include.ledger": set(),
     "include.version": set(),
     "include.policy": PURE | {"include.ports", "include.policy"},
