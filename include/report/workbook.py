@@ -4,20 +4,33 @@ Rows are taken as they come and written at once, so that a large day is never he
 """
 
 import io
-import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any, Literal
 
+import xlsxwriter
+from xlsxwriter.format import Format
+from xlsxwriter.worksheet import Worksheet
+
 from include.domain.money import exponent, major
-from include.report import xlsx
+from include.report.words import visible
 
 EXACT_BELOW = 10**15
 """A spreadsheet's numbers are exact up to fifteen digits; a larger amount is written as text."""
 
+CHARACTERS_MAX = 32_767
+"""Of a cell; the program that reads it refuses longer ones."""
+
+_QUIET = {
+    "constant_memory": True,
+    "strings_to_formulas": False,
+    "strings_to_urls": False,
+    "strings_to_numbers": False,
+    "default_date_format": "yyyy-mm-dd",
+}
+
 Kind = Literal["text", "money", "count", "date", "flag"]
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -37,51 +50,74 @@ class Sheet:
 
     name: str
     columns: Sequence[Column]
-    rows: Iterable[Row]
+    rows: Iterable[Mapping[str, Any]]
     note: str = ""
 
 
 def build_workbook(sheets: Sequence[Sheet], *, title: str, as_of: date) -> bytes:
     """The workbook's bytes; equal sheets give equal bytes."""
     made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as archive:
-        book = xlsx.Book(archive)
+    with xlsxwriter.Workbook(made, _QUIET) as book:
+        book.set_properties(
+            {"title": visible(title), "created": datetime(*as_of.timetuple()[:3], tzinfo=UTC)}
+        )
+        formats: dict[str, Format] = {}
         for sheet in sheets:
-            titles, widths = ([getattr(one, what) for one in sheet.columns] for what in ("title", "width"))
-            book.add(xlsx.Head(sheet.name, sheet.note, titles, widths), _cells(sheet))
-        book.finish(title=title, as_of=as_of)
+            _Page(book, book.add_worksheet(sheet.name), formats).write(sheet)
     return made.getvalue()
 
 
-def _cells(sheet: Sheet) -> Iterator[list[xlsx.Cell]]:
-    """Row by row, the cells that hold anything."""
-    makers = [(one.key, xlsx.letters(place), _maker(one)) for place, one in enumerate(sheet.columns)]
-    for row in sheet.rows:
-        yield [
-            (column, make(row[key], row))
-            for key, column, make in makers
-            if row[key] is not None and row[key] != ""
-        ]
+@dataclass(frozen=True)
+class _Page:
+    """One sheet being written; `formats` are the book's, by number format."""
 
+    book: xlsxwriter.Workbook
+    page: Worksheet
+    formats: dict[str, Format]
 
-def _maker(column: Column) -> Callable[[Any, Row], str]:
-    if column.kind == "money":
-        return lambda value, row: _money(int(value), column.currency or row.get("currency"))
-    return _OF_KIND[column.kind]
+    def write(self, sheet: Sheet) -> None:
+        head = self.book.add_format({"bold": True, "bottom": 1, "bg_color": "#EEF1F3", "valign": "top"})
+        first = 1 if sheet.note else 0
+        self.page.freeze_panes(first + 1, 0)
+        if sheet.note:
+            self.page.write_string(0, 0, visible(sheet.note), self.book.add_format({"italic": True}))
+        for place, column in enumerate(sheet.columns):
+            self.page.set_column(place, place, column.width)
+            self.page.write_string(first, place, column.title, head)
+        number = first
+        for number, row in enumerate(sheet.rows, first + 1):
+            for place, column in enumerate(sheet.columns):
+                if row[column.key] not in {None, ""}:
+                    self._cell(number, place, column, row)
+        self.page.autofilter(first, 0, max(number, first), len(sheet.columns) - 1)
 
+    def _cell(self, number: int, place: int, column: Column, row: Mapping[str, Any]) -> None:
+        value = row[column.key]
+        if column.kind == "money":
+            self._money(number, place, int(value), column.currency or row.get("currency"))
+        elif column.kind == "count":
+            self.page.write_number(number, place, int(value), self._format("#,##0;[Red]-#,##0"))
+        elif column.kind == "date":
+            self.page.write_datetime(number, place, value, self._format("yyyy-mm-dd"))
+        elif column.kind == "flag":
+            self.page.write_boolean(number, place, bool(value))
+        else:
+            self.page.write_string(number, place, visible(str(value))[:CHARACTERS_MAX], self._format("@"))
 
-_OF_KIND: Mapping[Kind, Callable[[Any, Row], str]] = {
-    "text": lambda value, _: xlsx.text(str(value)),
-    "count": lambda value, _: xlsx.number(int(value)),
-    "date": lambda value, _: xlsx.day(value),
-    "flag": lambda value, _: xlsx.flag(bool(value)),
-}
+    def _money(self, number: int, place: int, minor: int, currency: str | None) -> None:
+        """Thousands grouped, the currency's decimals, and below zero in red with a minus sign."""
+        if not currency:
+            return
+        if abs(minor) >= EXACT_BELOW:
+            self.page.write_string(number, place, major(minor, currency=currency), self._format("@"))
+            return
+        decimals = exponent(currency)
+        digits = f"#,##0.{'0' * decimals}" if decimals else "#,##0"
+        style = self._format(f"{digits};[Red]-{digits}")
+        self.page.write_number(number, place, minor / 10**decimals, style)
 
-
-def _money(minor: int, currency: str | None) -> str:
-    """With the currency's decimals; without one nobody knows how many those are, and it is a text."""
-    if not currency:
-        return xlsx.text(f"{minor} (minor units)")
-    if abs(minor) >= EXACT_BELOW:
-        return xlsx.text(major(minor, currency=currency))
-    return xlsx.number(minor, decimals=exponent(currency))
+    def _format(self, number_format: str) -> Format:
+        if number_format not in self.formats:
+            style = {"num_format": number_format, "valign": "top"}
+            self.formats[number_format] = self.book.add_format(style)
+        return self.formats[number_format]

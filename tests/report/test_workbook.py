@@ -1,5 +1,4 @@
 import io
-import zipfile
 from datetime import date
 from typing import Any
 
@@ -7,7 +6,6 @@ import openpyxl
 import pytest
 
 from include.report.workbook import Column, Sheet, build_workbook
-from include.report.xlsx import letters
 
 DAY = date(2026, 6, 30)
 COLUMNS = (
@@ -80,22 +78,6 @@ def test_headers_stay_in_sight_and_filter():
 def test_text_from_outside_is_text_and_neither_formula_nor_link(text: str):
     cell = opened(row(key=text))["A2"]
     assert (cell.data_type, cell.value, cell.hyperlink) == ("s", text, None)
-
-
-def test_text_that_reads_like_an_escape_or_a_tag_of_the_format_stays_text():
-    book = build_workbook([Sheet("R&D", COLUMNS, [row(key="_x0041_ </t></is>&amp;")])], title="t", as_of=DAY)
-    with zipfile.ZipFile(io.BytesIO(book)) as parts:
-        sheet = parts.read("xl/worksheets/sheet1.xml").decode()
-    assert "<t>_x005F_x0041_ &lt;/t&gt;&lt;/is&gt;&amp;amp;</t>" in sheet
-    assert openpyxl.load_workbook(io.BytesIO(book)).sheetnames == ["R&D"]
-
-
-def test_an_amount_of_no_currency_is_shown_in_its_own_units():
-    assert opened(row(currency=None))["C2"].value == "123456 (minor units)"
-
-
-def test_columns_beyond_the_alphabet_have_names_of_two_letters():
-    assert [letters(place) for place in (0, 25, 26, 51, 52, 701)] == ["A", "Z", "AA", "AZ", "BA", "ZZ"]
 
 
 def test_characters_that_hide_or_turn_text_do_not_arrive():
