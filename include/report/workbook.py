@@ -107,6 +107,7 @@ class _Page:
     def _money(self, number: int, place: int, minor: int, currency: str | None) -> None:
         """Thousands grouped, the currency's decimals, and below zero in red with a minus sign."""
         if not currency:
+            self.page.write_string(number, place, f"{minor} (minor units)", self._format("@"))
             return
         if abs(minor) >= EXACT_BELOW:
             self.page.write_string(number, place, major(minor, currency=currency), self._format("@"))

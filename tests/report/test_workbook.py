@@ -80,6 +80,10 @@ def test_text_from_outside_is_text_and_neither_formula_nor_link(text: str):
     assert (cell.data_type, cell.value, cell.hyperlink) == ("s", text, None)
 
 
+def test_an_amount_of_no_currency_is_shown_in_its_own_units():
+    assert opened(row(currency=None))["C2"].value == "123456 (minor units)"
+
+
 def test_characters_that_hide_or_turn_text_do_not_arrive():
     assert opened(row(key="INV\u202e1-\u200bVNI\x00\x07 \u05d0"))["A2"].value == "INV1-VNI \u05d0"
 
