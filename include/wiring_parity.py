@@ -1,29 +1,24 @@
 """Airflow to parity: where the old path's answers are, and signatures as tasks that wait for a person."""
 # ruff: noqa: PLC0415  # every parse of a DAG would pay for what only a task needs
 
-import logging
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
+from typing import TYPE_CHECKING, Any
 
-from airflow.providers.standard.operators.hitl import HITLOperator
-from airflow.sdk import BaseHook, Param, get_current_context
-from airflow.sdk.exceptions import AirflowNotFoundException, AirflowSkipException, TaskAwaitingInput
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException, AirflowSkipException
 
 from include import wiring
 from include.ports import Fatal, NothingUsable
+from include.wiring_asks import AskPerson, arguments, asked_by
 from include.wiring_environment import named
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
-
+    from include.flows.asking import Answered
     from include.flows.compare_parity import Compared
-    from include.flows.sign_parity import Answered
     from include.flows.tell_answers import TheirTable
     from include.ports import OldPath
-
-log = logging.getLogger(__name__)
 
 CONNECTION = "legacy_answers"
 SIGN, DECLINE = "Sign", "Do not sign"
@@ -96,61 +91,27 @@ def judge() -> str:
     return "; ".join(seen.obstacles) or f"window {seen.window_no} may be signed"
 
 
+class AskSignature(AskPerson):
+    """Waits until somebody signs or declines here, or it was signed elsewhere."""
+
+    choices = (SIGN, DECLINE)
+    look_again = LOOK_AGAIN
+
+    def over(self) -> "Answered | None":
+        """Whether it was signed elsewhere, or the days were judged anew."""
+        from include.flows.sign_parity import look
+
+        return look(wiring.store(), self.ask_no)
+
+    def write(self, *, actor: str, agrees: bool, reason: str) -> "Answered":
+        """Sign, or note that somebody declines."""
+        from include.flows.sign_parity import answer
+
+        return answer(wiring.store(), self.ask_no, actor=actor, signs=agrees, reason=reason)
+
+
 def questions() -> list[dict[str, Any]]:
     """The signatures that this run of the DAG asks for: the arguments of its tasks."""
-    from airflow.configuration import conf
-
     from include.flows.sign_parity import ask_signatures
 
-    context = get_current_context()
-    base = conf.get("api", "base_url", fallback="").rstrip("/")
-    asks = ask_signatures(
-        wiring.store(),
-        policy=wiring.policy(),
-        asked_in=f"{context['dag_run'].dag_id}/{context['dag_run'].run_id}",
-        link_to=f"{base}/tieout/parity" if base else "",
-    )
-    return [{"ask_no": one.ask_no, "subject": one.subject, "body": one.body} for one in asks]
-
-
-class AskSignature(HITLOperator):
-    """Waits until somebody signs or declines here, or it was signed elsewhere.
-
-    The answer is written under the name of whoever gave it; what the database refuses ends the task with the reason,
-    and the next run asks again.
-    """
-
-    template_fields: ClassVar[Sequence[str]] = ()  # type: ignore[misc]  # what people wrote is no template
-
-    def __init__(self, *, ask_no: int, **kwargs: Any) -> None:
-        super().__init__(
-            options=[SIGN, DECLINE],
-            params={"reason": Param("looked at it", source="task", type="string", minLength=1, title="Why")},
-            response_timeout=LOOK_AGAIN,
-            **kwargs,
-        )
-        self.ask_no = ask_no
-
-    def execute_complete(self, context: "Context", event: dict[str, Any]) -> dict[str, str]:
-        """After an answer, or when it is time to look whether it was signed elsewhere."""
-        from include.flows.sign_parity import answer, look
-
-        if event.get("error_type") == "timeout":
-            over = look(wiring.store(), self.ask_no)
-            return _told(over) if over else self._wait_on()
-        given = super().execute_complete(context, event)
-        who = cast("dict[str, str]", given["responded_by_user"] or {})
-        reason = str(given["params_input"].get("reason") or "answered in Airflow")
-        signs = given["chosen_options"] == [SIGN]
-        return _told(
-            answer(wiring.store(), self.ask_no, actor=who.get("name", ""), signs=signs, reason=reason)
-        )
-
-    def _wait_on(self) -> NoReturn:
-        raise TaskAwaitingInput(method_name="execute_complete", timeout=LOOK_AGAIN)
-
-
-def _told(answered: "Answered") -> dict[str, str]:
-    level = logging.WARNING if answered.outcome == "refused" else logging.INFO
-    log.log(level, "%s: %s", answered.outcome, answered.words)
-    return {"outcome": answered.outcome, "words": answered.words}
+    return arguments(ask_signatures(wiring.store(), policy=wiring.policy(), **asked_by("/parity")))

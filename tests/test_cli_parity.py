@@ -11,24 +11,13 @@ import pytest
 
 from include import cli
 from include.local.databases import DatabaseUrls
-from include.local.scratch import scratch_database
-from tests.checks import assert_checks_hold
-from tests.flows.test_signing_parity import LAST, RUN, compared
+from tests.flows.test_signing_parity import LAST, fourteen_days
 
 
 @pytest.fixture(scope="module")
 def url(server_urls: DatabaseUrls) -> Iterator[str]:
-    with scratch_database(server_urls, strategy="FILE_COPY") as url:
-        with psycopg.connect(url) as connection:
-            connection.execute(
-                "INSERT INTO recon.runs (run_id, as_of, batch_through, proof_through, rules_sha256, code_sha256, "
-                "state) VALUES (%s, %s, 0, 0, 'r', 'c', 'computed')",
-                (RUN, LAST),
-            )
-            for back in range(14):
-                compared(connection, LAST - timedelta(days=back))
+    with fourteen_days(server_urls) as url:
         yield url
-        assert_checks_hold(url)
 
 
 def tieout(*words: str) -> int:

@@ -3,44 +3,21 @@
 A proposal is asked about once at a time. What somebody decides in the console meanwhile ends the question.
 """
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 from include.domain import break_life
 from include.domain.break_life import Life, Move, NotAllowed, identity
 from include.domain.money import Money
+from include.flows.asking import FRESH, PATIENCE, Answered, Ask, plain
 from include.flows.resolve_break import By, act, approve_in
 from include.ports import Rejected, Row, Store, Transaction
 
 ASKED_MAX = 50
 """Questions of one run of the DAG; the others come with the next."""
-PATIENCE = timedelta(hours=1)
-"""After so long without a look, whoever asked is gone."""
 ASKED_FOR = timedelta(hours=2)
 """Then a question ends and a later run asks it again: runs that wait may never be as many as there may be at once."""
-FRESH = timedelta(hours=12)
-"""For so long the console's word counts on what somebody may do: roles are taken away, too."""
 MAY_APPROVE = "can_approve"
-_MARKS = re.compile(r"[\\`*_{}\[\]()<>#+!|~-]")
-
-
-@dataclass(frozen=True)
-class Ask:
-    """A question: what stands in the list, and what is told to decide."""
-
-    ask_no: int
-    subject: str
-    body: str
-
-
-@dataclass(frozen=True)
-class Answered:
-    """What became of a question: `outcome` of recon.approval_asks, and the sentence that says so."""
-
-    outcome: str
-    words: str
 
 
 def ask_approvals(store: Store, *, asked_in: str, link_to: str = "") -> list[Ask]:
@@ -127,10 +104,10 @@ def _ask(row: Row, link_to: str) -> Ask:
     worth = _money(row["amount_minor"], row["currency"])
     kind = row["kind"].replace("_", " ")
     lines = [
-        f"{_plain(row['maker'])} proposes to {break_life.TO_DO[row['kind']]}: {_plain(row['reason'])}",
+        f"{plain(row['maker'])} proposes to {break_life.TO_DO[row['kind']]}: {plain(row['reason'])}",
         _paired(row),
         _eyes(row["checkers_needed"], row["checkers"]),
-        f"The last answer was refused. {_plain(row['refused'])}." if row["refused"] else "",
+        f"The last answer was refused. {plain(row['refused'])}." if row["refused"] else "",
         f"[The break in the console]({link_to}{row['break_id']})" if link_to else "",
     ]
     subject = f"{row['severity']} {row['code']} {row['key']}{worth and ', ' + worth}: {kind}?"
@@ -142,18 +119,13 @@ def _paired(row: Row) -> str:
         return ""
     parts = zip(row["invoice_ids"], row["amounts_minor"], strict=True)
     return "With " + ", ".join(
-        f"{_plain(one)} ({Money(minor, row['paired_currency'])})" for one, minor in parts
+        f"{plain(one)} ({Money(minor, row['paired_currency'])})" for one, minor in parts
     )
 
 
 def _eyes(needed: int, checkers: Sequence[str]) -> str:
     said = f"{needed} other {'person' if needed == 1 else 'people'} must approve it"
-    return f"{said}; {_plain(', '.join(checkers))} did." if checkers else f"{said}."
-
-
-def _plain(text: str) -> str:
-    """Text that people wrote, in Markdown that shows it as it is."""
-    return _MARKS.sub(r"\\\g<0>", text)
+    return f"{said}; {plain(', '.join(checkers))} did." if checkers else f"{said}."
 
 
 def _money(minor: int | None, currency: str | None) -> str:

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from include.domain.delivery import AFTER, Message, Outcome, Pace, Result, State
+from include.domain.delivery import AFTER, Message, Outcome, Pace, State
 from include.flows.decide_again import decide_again
-from include.flows.guard_writer import DETAIL_CHARS, outcomes_of, standing_at
+from include.flows.guard_writer import outcome_of, outcomes_of, standing_at
 from include.ports import Fatal, Retryable, Row, Store, Target, Uncertain
 
 ROUNDS_MAX = 10_000
@@ -92,11 +92,11 @@ def _call(target: Target, taken: Sequence[Taken]) -> tuple[dict[str, Outcome], F
     except (Retryable, Uncertain, Fatal) as away:
         # Nobody could look: what was in doubt stays in doubt, and what was never called was not called now.
         outcomes = {
-            one.message.key: _outcome("uncertain" if one.look_first else "unsent", away) for one in doubtful
+            one.message.key: outcome_of("uncertain" if one.look_first else "unsent", away) for one in doubtful
         }
         if isinstance(away, Fatal):
             rest = [one.message for one in taken if one.message.key not in outcomes]
-            return outcomes | {message.key: _outcome("unsent", away) for message in rest}, away
+            return outcomes | {message.key: outcome_of("unsent", away) for message in rest}, away
     left = [one for one in taken if one.message.key not in outcomes]
     held = Outcome(result="unsent", detail=ELSEWHERE)
     outcomes |= {one.message.key: held for one in left if not one.may_send}
@@ -122,10 +122,6 @@ def _send(target: Target, messages: Sequence[Message]) -> tuple[dict[str, Outcom
     told = outcomes_of(target, messages)
     stop = next((Fatal(outcome.detail or "") for outcome in told.values() if outcome.stops), None)
     return told, stop
-
-
-def _outcome(result: Result, error: Exception) -> Outcome:
-    return Outcome(result=result, detail=str(error)[:DETAIL_CHARS])
 
 
 def _finish(

@@ -4,26 +4,18 @@ from collections.abc import Mapping, Sequence
 
 from include.domain.delivery import Message, Outcome
 from include.domain.money import major
-from include.flows.guard_writer import standing_at
+from include.flows.guard_writer import Around
 from include.flows.owed_now import owed_now
 from include.policy import Policy
 from include.ports import Store, Target
 
 
-class Unpaid:
+class Unpaid(Around):
     """A target that charges for nothing whose open amount has moved since: what was decided then is decided again."""
 
     def __init__(self, target: Target, store: Store, policy: Policy) -> None:
-        self._target, self._store, self._policy = target, store, policy
-        self.system, self.most = target.system, target.most
-
-    def look(self, messages: Sequence[Message]) -> Mapping[str, str]:
-        """As the target's: what was charged was charged. Raises as it does."""
-        return self._target.look(messages)
-
-    def standing(self, messages: Sequence[Message]) -> Mapping[str, str]:
-        """As the target's. Raises as it does."""
-        return standing_at(self._target, messages)
+        super().__init__(target)
+        self._store, self._policy = store, policy
 
     def send(self, messages: Sequence[Message]) -> Mapping[str, Outcome]:
         """As the target's, but `stale` for what must be decided again. Raises as it does."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from include.domain.canonical_json import sha256
 from include.domain.delivery import Message, Outcome
 from include.domain.entities import ENTITIES
-from include.flows.guard_writer import standing_at
+from include.flows.guard_writer import Around
 from include.flows.write_rows import typed
 from include.ports import Fatal, Lookup, Retryable, Row, Target, Translated
 
@@ -25,20 +25,12 @@ def invoice_version(deal: Row) -> str:
     return f"{won}/{deal['account_id']}/{deal['currency']}"
 
 
-class Guarded:
+class Guarded(Around):
     """A target that is asked for nothing whose deal has moved since: what was decided then is decided again."""
 
     def __init__(self, target: Target, deals: Lookup) -> None:
-        self._target, self._deals = target, deals
-        self.system, self.most = target.system, target.most
-
-    def look(self, messages: Sequence[Message]) -> Mapping[str, str]:
-        """As the target's: what is there is there, whatever became of the deal. Raises as it does."""
-        return self._target.look(messages)
-
-    def standing(self, messages: Sequence[Message]) -> Mapping[str, str]:
-        """As the target's. Raises as it does."""
-        return standing_at(self._target, messages)
+        super().__init__(target)
+        self._deals = deals
 
     def send(self, messages: Sequence[Message]) -> Mapping[str, Outcome]:
         """As the target's, but `stale` for what must be decided again. Raises as it does.

@@ -10,23 +10,31 @@ DETAIL_CHARS = 500
 FENCED = "another path was given the writing before this left"
 
 
-class Fenced:
+class Around:
+    """A target before which something is asked; what is there is there, whatever the answer."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self.system, self.most = target.system, target.most
+
+    def look(self, messages: Sequence[Message]) -> Mapping[str, str]:
+        """As the target's. Raises as it does."""
+        return self._target.look(messages)
+
+    def standing(self, messages: Sequence[Message]) -> Mapping[str, str]:
+        """As the target's. Raises as it does."""
+        return standing_at(self._target, messages)
+
+
+class Fenced(Around):
     """A target that is sent nothing under an old token: whoever was given the writing since is the only one who writes.
 
     `at_once`: messages of one call to the target. Where each message is a call, one at a time is asked about.
     """
 
     def __init__(self, target: Target, store: Store, *, at_once: int) -> None:
-        self._target, self._store, self._at_once = target, store, at_once
-        self.system, self.most = target.system, target.most
-
-    def look(self, messages: Sequence[Message]) -> Mapping[str, str]:
-        """As the target's: whoever writes, looking does no harm. Raises as it does."""
-        return self._target.look(messages)
-
-    def standing(self, messages: Sequence[Message]) -> Mapping[str, str]:
-        """As the target's. Raises as it does."""
-        return standing_at(self._target, messages)
+        super().__init__(target)
+        self._store, self._at_once = store, at_once
 
     def send(self, messages: Sequence[Message]) -> Mapping[str, Outcome]:
         """As the target's, but `unsent` for what may not be sent any more. What a call raises is its outcome."""
@@ -61,11 +69,11 @@ def outcomes_of(target: Target, messages: Sequence[Message]) -> dict[str, Outcom
     try:
         told = target.send(messages)
     except Uncertain as lost:
-        return dict.fromkeys(_keys(messages), _outcome("uncertain", lost))
+        return dict.fromkeys(_keys(messages), outcome_of("uncertain", lost))
     except Retryable as away:
-        return dict.fromkeys(_keys(messages), _outcome("unsent", away))
+        return dict.fromkeys(_keys(messages), outcome_of("unsent", away))
     except Fatal as wrong:
-        return dict.fromkeys(_keys(messages), replace(_outcome("uncertain", wrong), stops=True))
+        return dict.fromkeys(_keys(messages), replace(outcome_of("uncertain", wrong), stops=True))
     silence = Outcome(result="uncertain", detail="the target said nothing of this message")
     return {key: told.get(key, silence) for key in _keys(messages)}
 
@@ -74,7 +82,8 @@ def _keys(messages: Sequence[Message]) -> list[str]:
     return [message.key for message in messages]
 
 
-def _outcome(result: Result, error: Exception) -> Outcome:
+def outcome_of(result: Result, error: Exception) -> Outcome:
+    """What an error made of a message, with its words."""
     return Outcome(result=result, detail=str(error)[:DETAIL_CHARS])
 
 

@@ -11,7 +11,7 @@ from include.domain.parity import KINDS, Kind, Pair, Told
 from include.domain.parity_classes import Facts, tax_of
 from include.domain.parity_replays import Owed, Received, Settled, as_applied, oldest_first, settled
 from include.domain.subscriptions import NOT_SOLD, Amendment, life_of
-from include.flows.recalculate_arr import subscription_of
+from include.flows.recalculate_arr import stated_amendment, subscription_of
 from include.policy import Policy
 from include.ports import Row, Transaction
 
@@ -247,7 +247,7 @@ def _arr(pairs: Sequence[Pair], known: Known) -> Iterator[tuple[Pair, Facts]]:
     sold: dict[str, Row] = {row["subscription_id"]: row for row in known.tx.rows("parity_sold", keys=keys)}
     amended: defaultdict[str, list[Amendment]] = defaultdict(list)
     for row in known.tx.rows("parity_amended", keys=keys):
-        amended[row.pop("subscription_id")].append(_amendment(row))
+        amended[row.pop("subscription_id")].append(stated_amendment(row))
     for pair in pairs:
         found = sold.get(pair.key)
         yield pair, _life(found, amended[pair.key], known) if found else Facts()
@@ -274,17 +274,6 @@ def _life(row: Row, amendments: Sequence[Amendment], known: Known) -> Facts:
         Told(amount_minor=arr(amendments, known.settled_by), currency=row["currency"]) if started else None
     )
     return Facts(since=since, before=before, without=without)
-
-
-def _amendment(row: Row) -> Amendment:
-    return Amendment(
-        amendment_id=row["amendment_id"],
-        sequence=row["sequence"],
-        type=row["type"].upper(),
-        effective_on=row["effective_date"],
-        quantity=row["quantity"],
-        unit_price=row["unit_price"],
-    )
 
 
 def _told(row: Row) -> Told:

@@ -117,7 +117,7 @@ def _fill(tx: Transaction) -> None:
 def _bucket(tx: Transaction, days: _Days, policy: Policy, bucket: int) -> _Found:
     amendments: defaultdict[str, list[Amendment]] = defaultdict(list)
     for row in tx.rows("amendments_of", bucket=bucket):
-        amendments[row.pop("subscription_id")].append(_amendment(row))
+        amendments[row.pop("subscription_id")].append(stated_amendment(row))
     orders: defaultdict[tuple[str, str], list[BilledOrder]] = defaultdict(list)
     for row in tx.rows("billed_orders_of", bucket=bucket):
         orders[_block(row)].append(_order(row))
@@ -205,7 +205,8 @@ def _decimal(text: str | None) -> Decimal | None:
     return None if text is None else Decimal(text)
 
 
-def _amendment(row: Row) -> Amendment:
+def stated_amendment(row: Row) -> Amendment:
+    """The amendment in a row of canonical.amendments."""
     return Amendment(
         amendment_id=row["amendment_id"],
         sequence=row["sequence"],

@@ -1,12 +1,11 @@
 """Signs what was judged: three roles, three people, and only while nothing stands in the way. The database decides."""
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
 
 from include.domain.break_life import NotAllowed, identity
+from include.flows.asking import FRESH, PATIENCE, Answered, Ask, plain
 from include.flows.judge_parity import Judged, judge_parity, judged
 from include.policy import Policy
 from include.ports import Fatal, Rejected, Row, Store, Transaction
@@ -15,28 +14,6 @@ Role = Literal["controller", "revops", "it"]
 ROLES: Sequence[Role] = ("controller", "revops", "it")
 MAY_SIGN = {"controller": "can_sign_controller", "revops": "can_sign_revops", "it": "can_sign_it"}
 """Role -> the permission of the console that whoever signs for it must have."""
-PATIENCE = timedelta(hours=1)
-"""After so long without a look, whoever asked is gone."""
-FRESH = timedelta(hours=12)
-"""For so long the console's word counts on what somebody may do."""
-_MARKS = re.compile(r"[\\`*_{}\[\]()<>#+!|~-]")
-
-
-@dataclass(frozen=True)
-class SignAsk:
-    """A question: what stands in the list, and what is told to decide."""
-
-    ask_no: int
-    subject: str
-    body: str
-
-
-@dataclass(frozen=True)
-class Answered:
-    """What became of a question, and the sentence that says so."""
-
-    outcome: str
-    words: str
 
 
 def sign(store: Store, window_no: int, *, role: Role, person: str, reason: str) -> Judged:
@@ -63,7 +40,7 @@ def _refuse(seen: Judged, role: Role, person: str) -> None:
 
 def ask_signatures(
     store: Store, *, policy: Policy, asked_in: str, link_to: str = "", last: date | None = None
-) -> list[SignAsk]:
+) -> list[Ask]:
     """Judge the days up to `last`, and ask for each missing signature; for none while something is in the way.
 
     Without `last`: what some have signed already, and else the days up to the last one compared.
@@ -147,19 +124,14 @@ def _refuse_strangers(store: Store, actor: str, role: str) -> None:
         )
 
 
-def _ask(row: Row, seen: Judged, link_to: str) -> SignAsk:
+def _ask(row: Row, seen: Judged, link_to: str) -> Ask:
     accepted = sum(one["accepted"] for one in seen.days)
     lines = [
         f"{seen.first_day} to {seen.last_day}: {len(seen.days)} days were compared and every limit is kept.",
         f"{sum(one['differences'] for one in seen.days):,} differences, each explained; {accepted:,} of them accepted.",
         f"What is signed has the hash `{seen.content_sha256}`.",
-        f"The last answer was refused. {_plain(row['refused'])}." if row["refused"] else "",
+        f"The last answer was refused. {plain(row['refused'])}." if row["refused"] else "",
         f"[The days in the console]({link_to})" if link_to else "",
     ]
     subject = f"Parity {seen.first_day} to {seen.last_day}: sign as {row['role']}?"
-    return SignAsk(row["ask_no"], subject, "\n\n".join(filter(None, lines)))
-
-
-def _plain(text: str) -> str:
-    """Text that people wrote, in Markdown that shows it as it is."""
-    return _MARKS.sub(r"\\\g<0>", text)
+    return Ask(row["ask_no"], subject, "\n\n".join(filter(None, lines)))

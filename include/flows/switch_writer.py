@@ -12,7 +12,7 @@ from time import monotonic, sleep
 from typing import Any, Literal
 
 from include.domain.break_life import NotAllowed, identity
-from include.flows.ask_approvals import FRESH
+from include.flows.asking import FRESH
 from include.flows.put_message import say_again
 from include.flows.replay import By, hold
 from include.ports import Rejected, Row, Store, Transaction

@@ -3,7 +3,8 @@
 import pytest
 
 from include.flows import ask_approvals as asking
-from include.flows.ask_approvals import ASKED_FOR, Ask, answer, ask_approvals, look, note_person
+from include.flows.ask_approvals import ASKED_FOR, answer, ask_approvals, look, note_person
+from include.flows.asking import Ask
 from include.flows.resolve_break import By, approve, propose, reject
 from include.policy import load_policy
 from include.store.postgres import PostgresStore

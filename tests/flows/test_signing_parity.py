@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,8 @@ POLICY = load_policy()
 RUN = UUID(int=7)
 
 
-@pytest.fixture(scope="module")
-def url(server_urls: DatabaseUrls) -> Iterator[str]:
+@contextmanager
+def fourteen_days(server_urls: DatabaseUrls) -> Iterator[str]:
     """Fourteen compared days; each has one due date that another rule moved."""
     with scratch_database(server_urls, strategy="FILE_COPY") as url:
         with psycopg.connect(url) as connection:
@@ -45,6 +46,12 @@ def url(server_urls: DatabaseUrls) -> Iterator[str]:
                 compared(connection, LAST - timedelta(days=back))
         yield url
         assert_checks_hold(url)
+
+
+@pytest.fixture(scope="module")
+def url(server_urls: DatabaseUrls) -> Iterator[str]:
+    with fourteen_days(server_urls) as url:
+        yield url
 
 
 @pytest.fixture
