@@ -63,6 +63,7 @@ def deliver_outbox(store: Store, target: Target, *, pace: Pace, rounds: int = RO
 
 def _take(store: Store, target: Target, pace: Pace) -> list[Taken]:
     with store.transaction() as tx:
+        tx.run("walk_in_order")
         rows = tx.rows(
             "take_messages",
             target=target.system,

@@ -12,8 +12,6 @@ from include.ports import Transaction
 from include.report import ReportFacts
 from include.report.workbook import Column, Sheet, build_workbook
 
-OPEN_INVOICES_MAX = 50_000
-
 _BREAKS = (
     Column("severity", "Severity", width=9), Column("code", "Code", width=8), Column("name", "What", width=34),
     Column("key", "Key", width=24), Column("currency", "Currency", width=9),
@@ -80,18 +78,16 @@ def workbook_of(tx: Transaction, day: Day, facts: ReportFacts) -> bytes:
     """Breaks, matches, control totals, ageing and the ARR bridge, for the part of the books that `facts` are of."""
     narrow = enter_scope(tx, facts.scope)
     run = {"run_id": day.run_id}
-    most, most_breaks = (
-        day.policy.reporting.matches_attached_max,
-        day.policy.reporting.breaks_attached_max,
-    )
+    reporting = day.policy.reporting
+    most, most_open = reporting.matches_attached_max, reporting.open_invoices_attached_max
     matches = tx.rows("count_workbook_matches", **run, **narrow)[0]["matches"]
     invoices = sum(one.invoices for one in facts.aging)
     sheets = [
         Sheet(
             "Breaks",
             _BREAKS,
-            _named(tx.stream("workbook_breaks", limit=most_breaks, **run), day),
-            _cut(sum(one.breaks for one in facts.breaks), most_breaks, day),
+            _named(tx.stream("workbook_breaks", limit=reporting.breaks_attached_max, **run), day),
+            _cut(sum(one.breaks for one in facts.breaks), reporting.breaks_attached_max, day),
         ),
         Sheet(
             "Matches",
@@ -103,8 +99,8 @@ def workbook_of(tx: Transaction, day: Day, facts: ReportFacts) -> bytes:
         Sheet(
             "Ageing",
             _AGING,
-            tx.stream("workbook_aging", limit=OPEN_INVOICES_MAX, **run, **narrow),
-            _cut(invoices, OPEN_INVOICES_MAX, day),
+            tx.stream("workbook_aging", limit=most_open, **run, **narrow),
+            _cut(invoices, most_open, day),
         ),
         Sheet("ARR bridge", _ARR, _arr(tx, day, facts.scope, narrow)),
     ]

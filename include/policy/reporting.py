@@ -29,6 +29,7 @@ class Reporting(Strict):
     breaks_shown: PositiveInt
     causes_shown: PositiveInt
     matches_attached_max: PositiveInt
+    open_invoices_attached_max: PositiveInt
     breaks_attached_max: int = Field(gt=0, lt=1_000_000)
     precision_days: PositiveInt
     entities: dict[str, frozenset[Annotated[str, Field(pattern="^[A-Z]{2}$")]]]

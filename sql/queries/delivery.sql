@@ -34,6 +34,11 @@ FROM delivery.outbox AS newer
 WHERE newer.key = ANY (%(keys)s) AND newer.state = 'queued' AND older.target = newer.target AND older.subject = newer.subject AND older.kind = newer.kind
     AND older.newest_only AND older.message_id < newer.message_id AND older.state = 'queued';
 
+-- name: walk_in_order
+-- For the rest of the transaction. How many wait is nothing the planner's statistics keep up with: it thinks they are few,
+-- looks at all of them and sorts, for each batch anew.
+SELECT set_config('enable_sort', 'off', true), set_config('enable_seqscan', 'off', true);
+
 -- name: take_messages
 -- Those that are due and first in the line of their subject. One whose taker's time is up may have been sent. What another
 -- path writes waits, and holds up nobody: it is taken only to see whether it happened when we last wrote.
