@@ -10,7 +10,7 @@ export UV_SYSTEM_CERTS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo up down erp erp-down counterparts browser test bench lint lock clean
+.PHONY: help setup demo up down erp erp-down counterparts browser supply test bench lint lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -63,6 +63,17 @@ var/browser/ready: tests/console/browser/requirements.txt | .venv/ready
 	  $(BIN)/python -S -m include.local.leash \
 	    $(UV) pip sync -q --python var/browser/bin/python --require-hashes $<; fi
 	@mkdir -p var/browser && touch $@
+
+supply: .venv/ready var/supply/ready ## list licences, write the bill of materials, ask about known vulnerabilities
+	@exec $(BIN)/python -m tests.supply
+
+# What reads packages is kept away from what is read.
+var/supply/ready: tests/supply/requirements.txt | .venv/ready
+	@echo "supply: installing pip-audit and its like (tests/supply/requirements.txt)"
+	@rm -rf var/supply && $(UV) venv -q --python $(BIN)/python var/supply
+	@exec $(BIN)/python -S -m include.local.leash \
+	  $(UV) pip sync -q --python var/supply/bin/python --require-hashes $<
+	@touch $@
 
 test: lint var/contract/ready var/browser/ready ## check style and types, then run every test
 	@what=$$($(BIN)/tieout promote hash) && \

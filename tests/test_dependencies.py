@@ -1,5 +1,6 @@
 """requirements.txt, requirements.lock and the README tell the same story."""
 
+import json
 import re
 from pathlib import Path
 
@@ -32,3 +33,16 @@ def test_the_readme_says_what_each_direct_dependency_is_for() -> None:
     table = (ROOT / "README.md").read_text().partition("## Dependencies")[2].lower()
     for package in pins("requirements.txt"):
         assert re.search(rf"^\|[^|]*\b{re.escape(package)}\b[^|]*\|", table, re.MULTILINE), package
+
+
+def test_the_bill_of_materials_and_the_licences_are_of_what_is_locked() -> None:
+    """`make supply` writes both."""
+    locked = {
+        re.sub(r"[-_.]+", "-", package): version for package, version in pins("requirements.lock").items()
+    }
+    materials = json.loads((ROOT / "docs/sbom.cdx.json").read_text())["components"]
+    assert {re.sub(r"[-_.]+", "-", one["name"].lower()): one["version"] for one in materials} == locked
+    rows = [line.split("|")[1:4] for line in (ROOT / "docs/licences.md").read_text().splitlines()]
+    listed = {row[0].strip().lower(): row[2].strip() for row in rows if len(row) == 3}
+    assert {re.sub(r"[-_.]+", "-", name) for name in listed} >= locked.keys()
+    assert [name for name, licence in listed.items() if licence in {"", "UNKNOWN"}] == []
