@@ -9,7 +9,8 @@ On call
 - A day may be compared again at any time: the same answers give the same verdict and change nothing. Other answers of
   theirs give another edition; the earlier one stays, and what was signed about it must be signed anew.
 - Past days: tie them out first, then `airflow backfill create --dag-id compare_parity` with the same dates
-  (`2026-06-17T00:00:00+08:00`), `--reprocess-behavior completed` to compare compared days again.
+  (`2026-06-17T00:00:00+08:00`), `--reprocess-behavior completed` to compare compared days again. No day needs the one
+  before: `--max-active-runs 4` compares several at once, as far as pool `tieout_reconcile` goes.
 - **due** keeps waiting: tie_out of the day is not published; see the playbook `day_unpublished`.
 - **compare** finds nothing usable: their export of the day is missing. Unreadable rows do not fail it: they are
   counted and kept with file and line. `tieout parity show` shows what differs; see the playbook `parity_differs`.
@@ -28,7 +29,7 @@ with DAG(
     doc_md=__doc__,
     schedule=wiring.EVERY_BUSINESS_DAY,
     tags=["cadence/daily", "tier/2"],
-    **wiring.dag_settings(pool="tieout_reconcile"),
+    **wiring.dag_settings(pool="tieout_reconcile") | {"max_active_runs": 4},
 ):
 
     @task(task_id="due", retries=20)

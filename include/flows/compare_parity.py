@@ -61,13 +61,13 @@ class _Difference(NamedTuple):
 
 
 def compare_parity(store: Store, *, day: date, policy: Policy, theirs: OldPath | TheirTable) -> Compared:
-    """Compare a day, and keep the verdict if it is another than the one that is kept.
+    """Compare a day, and keep the verdict if it is another than the one that is kept; others may be compared beside it.
 
     Raises Fatal when no run of the day was computed, or too much differs; NothingUsable when they say nothing of it.
     """
     try:
         with store.transaction() as tx:
-            tx.run("parity_alone")
+            tx.run("parity_day_alone", day=day)
             compared, known = _compare(tx, day, policy, theirs)
             if known and _same_verdict(known, compared):
                 raise _Undone(compared)  # noqa: TRY301 - it rolls back

@@ -4,8 +4,13 @@
 -- `parity` is written.
 
 -- name: parity_alone
--- One comparison at a time: editions are counted.
+-- Whoever judges or signs waits until nothing is being compared.
 SELECT pg_advisory_xact_lock(hashtext('parity'));
+
+-- name: parity_day_alone
+-- Days beside each other, one comparison of a day at a time: its editions are counted.
+SELECT pg_advisory_xact_lock_shared(hashtext('parity')),
+    pg_advisory_xact_lock(hashtext('parity day'), %(day)s::date - DATE '2000-01-01');
 
 -- name: parity_planning
 -- Few rows differ, which the planner cannot know: what it thinks they cost to pass on must not keep it from sharing the
@@ -139,7 +144,8 @@ INSERT INTO parity.quarantine SELECT %(day)s, %(edition)s, place, kind, key, col
 SELECT place, kind, key, column_name, reason FROM bad_rows ORDER BY place;
 
 -- name: analyse_answers
-ANALYZE parity.answers_ours, parity.answers_theirs;
+-- Whoever compares another day at this moment has done it; waiting for its end would put the days behind each other.
+ANALYZE (SKIP_LOCKED) parity.answers_ours, parity.answers_theirs;
 
 -- name: hash_answers
 -- The hash of hashes, bucket by bucket: no text is longer than a 256th of the day.

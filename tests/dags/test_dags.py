@@ -20,7 +20,7 @@ IDS = {
     *("compare_parity", "sign_parity"),
 }
 RELAYED = {"fast_lane"}
-AT_ONCE = {"fast_lane": 2, "approve_breaks": 16, "sign_parity": 16}
+AT_ONCE = {"fast_lane": 2, "approve_breaks": 16, "sign_parity": 16, "compare_parity": 4}
 POOLS = {"tieout_extract", "tieout_reconcile", "tieout_fast", "tieout_watch", "tieout_ask"}
 ASKING = {"get", "get_connection", "get_conn", "get_uri"}
 LINES_MAX = 80

@@ -94,6 +94,32 @@ def test_comparing_again_gives_the_same_verdict_and_changes_nothing(
     assert asked(url, "SELECT same FROM parity.reruns WHERE day = %s", DAY)[-1]["same"]
 
 
+class Meanwhile:
+    """An old path that somebody else compares another day of, while this one is still being told."""
+
+    name = "legacy"
+
+    def __init__(self, theirs: LegacyFolder, then: Callable[[], None]) -> None:
+        self._theirs, self._then = theirs, then
+
+    def answers(self, day: date) -> Iterator[ToldRow]:
+        yield from self._theirs.answers(day)
+        self._then()
+
+
+def test_several_days_may_be_compared_at_once(
+    url: str, store: PostgresStore, world: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Of a backfill, say. Neither waits for the other: in one thread, waiting would be for ever."""
+    monkeypatch.setenv("PGOPTIONS", "-c lock_timeout=10s")
+    beside: list[Compared] = []
+    with PostgresStore(url).keeping() as other:
+        theirs = Meanwhile(LegacyFolder(world / "legacy"), lambda: beside.append(compared(other, world, DAY)))
+        first = compare_parity(store, day=DAYS[0], policy=load_policy(), theirs=theirs)
+    assert (first.unchanged, first.day) == (True, DAYS[0])
+    assert [(one.unchanged, one.day) for one in beside] == [(True, DAY)]
+
+
 def test_rows_that_cannot_be_read_are_put_aside_and_other_answers_make_another_edition(
     url: str, store: PostgresStore, world: Path, tmp_path: Path
 ):
