@@ -61,8 +61,14 @@ FROM unnest(%(entities)s::text[], %(words)s::text[], %(statuses)s::text[]) AS po
 ON CONFLICT DO NOTHING;
 
 -- name: input_of
-SELECT count(*) AS count, encode(sha256(coalesce(string_agg(row_hash, '' ORDER BY row_hash COLLATE "C"), '')::bytea), 'hex') AS sha256
-FROM {table};
+-- The hash of hashes, bucket by bucket: no text is longer than a 256th of the table, where one of all would end at 1 GB.
+SELECT coalesce(sum(rows), 0)::bigint AS count,
+    encode(sha256(coalesce(string_agg(part, '' ORDER BY bucket), '')::bytea), 'hex') AS sha256
+FROM (
+    SELECT left(row_hash, 2) COLLATE "C" AS bucket, count(*) AS rows,
+        encode(sha256(string_agg(row_hash, '' ORDER BY row_hash COLLATE "C")::bytea), 'hex') AS part
+    FROM {table} GROUP BY 1
+) AS buckets;
 
 -- name: totals_of
 SELECT currency, count(*) AS loaded_count, coalesce(sum({amount}), 0) AS loaded_minor
