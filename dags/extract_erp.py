@@ -16,14 +16,14 @@ On call
 
 from airflow.sdk import DAG, task
 
-from include import wiring, wiring_entities
+from include import wiring, wiring_alerts, wiring_entities
 
 with DAG(
     "extract_erp",
     doc_md=__doc__,
     schedule=wiring.EVERY_TEN_MINUTES,
     tags=["cadence/ten-minutes", "tier/1"],
-    **wiring.dag_settings(pool="tieout_extract"),
+    **wiring_alerts.read_settings(),
 ):
 
     @task

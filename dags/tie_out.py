@@ -29,7 +29,7 @@ with DAG(
     doc_md=__doc__,
     schedule=wiring.EVERY_BUSINESS_DAY,
     tags=["cadence/daily", "tier/1"],
-    **wiring.dag_settings(pool="tieout_reconcile") | {"deadline": wiring_alerts.DAY_DUE},
+    **wiring_alerts.day_settings(pool="tieout_reconcile"),
 ):
 
     @task(retries=20)

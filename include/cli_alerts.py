@@ -53,7 +53,7 @@ def list_command(
         print("nothing lasts that needs anybody at once")
     if shown.over:
         print()
-        print_table([("sev", "over", "from (UTC)", "to (UTC)"), *map(_ended, shown.over)])
+        print_table([("sev", "ended", "how", "from (UTC)", "to (UTC)"), *map(_ended, shown.over)])
 
 
 def _watching(shown: "Shown") -> str:
@@ -76,7 +76,8 @@ def _line(one: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _ended(one: Mapping[str, Any]) -> tuple[str, ...]:
-    return one["severity"], one["what"], _moment(one["since"]), _moment(one["over_at"])
+    how = "mended" if one["mended"] else "no longer watched"
+    return one["severity"], one["what"], how, _moment(one["since"]), _moment(one["over_at"])
 
 
 def _moment(at: Any) -> str:

@@ -26,21 +26,36 @@ _Invoice = Annotated[
     list[str],
     typer.Option(help="An invoice, by id or number, and maybe how much: INV-1 or INV-1=250.00. Repeat it."),
 ]
+_Other = Annotated[
+    list[str],
+    typer.Option("--with", help="For payouts: a line of the bank, or a payout, by its id. Repeat it."),
+]
 
 
 @breaks_app.command()
 def match(
-    break_: Break, invoice: _Invoice, who: As, reason: Reason, *, seen: Version = None, as_json: Json = False
+    break_: Break,
+    who: As,
+    reason: Reason,
+    invoice: _Invoice = [],  # noqa: B006 - typer reads it and changes nothing
+    others: _Other = [],  # noqa: B006
+    *,
+    seen: Version = None,
+    as_json: Json = False,
 ) -> None:
-    """Propose that a break's payment or credit note is for these invoices; the next run posts it once approved.
+    """Propose that a break's payment or credit note is for these invoices, or its payout these lines of the bank.
 
-    Example: tieout breaks match 1f0c7a52 --invoice INV-1 --invoice INV-2=250.00 --reason "advice" --as ann@firm.example
+    The next run posts it once somebody else approved it.
+
+    Examples: tieout breaks match 8a11c0de --with bank/DBS/77 --reason "bank's advice" --as ann@firm.example;
+    tieout breaks match 1f0c7a52 --invoice INV-1 --invoice INV-2=250.00 --reason "advice" --as ann@firm.example
     """
     from include.flows import pair_by_hand as hand
     from include.flows.resolve_break import By
     from include.policy import load_policy
 
-    by, parts, rules = By(actor=who, reason=reason, seen=seen), [_part(one) for one in invoice], load_policy()
+    by, rules = By(actor=who, reason=reason, seen=seen), load_policy()
+    parts = [*map(_part, invoice), *(hand.Part(one.strip()) for one in others)]
     act_on_break(
         break_, lambda store, found: hand.match(store, found, by, parts=parts, policy=rules), as_json=as_json
     )

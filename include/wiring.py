@@ -7,6 +7,7 @@ Looked up inside tasks only, never while a DAG file is parsed; what is heavy to 
 import os
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -223,6 +224,18 @@ def policy() -> "Policy":
     from include.policy import load_policy
 
     return load_policy()
+
+
+def kept_policy() -> "Policy":
+    """The same for who asks often: read again only when one of its files, or the environment, changed."""
+    folder = Path(__file__).parent / "policy"
+    stamps = tuple((path.name, path.stat().st_mtime_ns) for path in sorted(folder.glob("*.yaml")))
+    return _policy_of(stamps, os.environ.get("TIEOUT_ENVIRONMENT"))
+
+
+@lru_cache(maxsize=1)
+def _policy_of(_stamps: tuple[tuple[str, int], ...], _environment: str | None) -> "Policy":
+    return policy()
 
 
 def address_of(found: Connection) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseHook, Variable, conf
+from airflow.sdk import BaseHook, Variable, conf, get_current_context
 from airflow.sdk.definitions.callback import SyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 from airflow.sdk.exceptions import AirflowNotFoundException
@@ -45,10 +45,37 @@ def hasten(**_context: Any) -> None:
     log.info("%s", watch())
 
 
-DAY_DUE = DeadlineAlert(
-    reference=DeadlineReference.DAGRUN_QUEUED_AT, interval=timedelta(hours=6), callback=SyncCallback(hasten)
-)
-"""Makes the watch look when a day's run should be over; which time counts is in policy/alerts.yaml."""
+def _due_in(**interval: float) -> DeadlineAlert:
+    """Makes the watch look so long after a run's logical date; what is late then is in policy/alerts.yaml.
+
+    Not after it was queued: Airflow 3.3 cannot clear a run that has such a deadline (apache/airflow#70368).
+    """
+    reference = DeadlineReference.DAGRUN_LOGICAL_DATE
+    return DeadlineAlert(reference=reference, interval=timedelta(**interval), callback=SyncCallback(hasten))
+
+
+DAY_DUE = _due_in(hours=24 + 6)
+READ_DUE = _due_in(minutes=10 + 40)
+"""What policy/freshness.yaml promises of a source holds only while its reads end; see `flows` of policy/alerts.yaml."""
+
+
+def note_day(_context: Any = None) -> None:
+    """Keep which of Airflow's runs began with the day, so that an alert about the day can name it."""
+    context = get_current_context()
+    with wiring.store().transaction() as tx:
+        tx.run("note_day_run", as_of=wiring.as_of(), dag_run=context["dag_run"].run_id)
+
+
+def day_settings(*, pool: str) -> dict[str, Any]:
+    """What a DAG of business days has: a deadline, and its runs are known by their day."""
+    common = wiring.dag_settings(pool=pool)
+    noted = common["default_args"] | {"on_execute_callback": note_day}
+    return common | {"default_args": noted, "deadline": DAY_DUE}
+
+
+def read_settings() -> dict[str, Any]:
+    """What a DAG has that reads a source of which policy promises how fresh it is."""
+    return wiring.dag_settings(pool="tieout_extract") | {"deadline": READ_DUE}
 
 
 def heralds() -> Iterator[Herald]:

@@ -6,11 +6,12 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
+from markupsafe import Markup
 
 from include.console import charts
 from include.console.access import Someone
 from include.console.kept import of_run
-from include.console.render import Page, render, store_of
+from include.console.render import Number, Page, money, render, store_of, today_here
 from include.ports import Row
 from include.report.words import BUCKETS, SEVERITIES
 
@@ -23,24 +24,23 @@ KNOWN_FOR = ("in the future", "0 to 7 days", "8 to 30 days", "31 to 90 days", "o
 
 
 @router.get("/ageing")
-def ageing(request: Request, who: Someone, currency: str = "") -> HTMLResponse:
+def ageing(request: Request, who: Someone, currency: str = "", first: Number = 0) -> HTMLResponse:
     with store_of(request).transaction() as tx:
         runs = tx.rows("console_run")
         run_id = runs[0]["run_id"] if runs else None
         totals = _by_currency(of_run(tx, "console_aging", run_id))
         chosen = currency.strip().upper() or _busiest(totals)
-        owing = of_run(tx, "console_owing", run_id, currency=chosen, limit=CUSTOMERS_SHOWN)
-        waiting = tx.rows("desk_ageing")
+        owing = of_run(tx, "console_owing", run_id, currency=chosen, limit=CUSTOMERS_SHOWN, first=first)
+        waiting = tx.rows("desk_ageing", today=today_here(tx))
     view: dict[str, Any] = {
         "run": runs[0] if runs else None,
         "totals": totals,
         "owing": owing,
         "chosen": chosen,
+        "first": first,
+        "size": CUSTOMERS_SHOWN,
     }
-    bars = [
-        (name, [by.get(bucket, {}).get("open_minor", 0) for bucket in BUCKETS]) for name, by in totals.items()
-    ]
-    view |= {"owed": charts.shares(bars), "waiting": _waiting(waiting)}
+    view |= {"owed": _owed(totals), "waiting": _waiting(waiting)}
     return render(request, who, "ageing.html", **view)
 
 
@@ -57,9 +57,24 @@ def _by_currency(rows: list[Row]) -> dict[str, dict[str, Row]]:
     return dict(found)
 
 
-def _waiting(rows: list[Row]) -> charts.Stacks:
+def _owed(totals: Mapping[str, Mapping[str, Row]]) -> Markup | None:
+    bars = [
+        (name, [by.get(bucket, {}).get("open_minor", 0) for bucket in BUCKETS]) for name, by in totals.items()
+    ]
+    title = "What customers owe by currency and lateness"
+    named = list(BUCKETS.values())
+    return (
+        charts.shares(bars, named, title=title, say=lambda currency, minor: money(minor, currency))
+        if bars
+        else None
+    )
+
+
+def _waiting(rows: list[Row]) -> Markup:
     counts = {(row["bucket"], row["severity"]): row["breaks"] for row in rows}
     known = [number for number in range(len(KNOWN_FOR)) if number or any(key[0] == 0 for key in counts)]
+    bars = [(KNOWN_FOR[number], [counts.get((number, level), 0) for level in SEVERITIES]) for number in known]
+    title = "Open breaks by how long they are known, and by severity"
     return charts.stacks(
-        [(KNOWN_FOR[number], [counts.get((number, level), 0) for level in SEVERITIES]) for number in known]
+        bars, list(SEVERITIES.values()), title=title, say=lambda age, many: f"{age}: {many:,}"
     )

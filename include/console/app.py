@@ -22,6 +22,7 @@ from include.console import (
     delivery,
     matches,
     parity,
+    parity_acts,
     payouts,
     playbooks,
     quality,
@@ -58,10 +59,9 @@ def build_app(store: Callable[[], Store] = wiring.store) -> FastAPI:
     app = FastAPI(title="Tie-out", dependencies=[Depends(requires(May.READ))], openapi_url=None)
     app.state.store = store
     app.state.pages = tuple(part.PAGE for part in PARTS)
-    for part in (*PARTS, break_page, break_acts, playbooks, training):
-        # Who looks at a break, or at parity, may answer for it in Airflow, as far as they may here.
-        noted = [Depends(note)] if part in (breaks, break_page, break_acts, parity) else []
-        app.include_router(part.router, dependencies=noted)
+    for part in (*PARTS, break_page, break_acts, parity_acts, playbooks, training):
+        # Who looks is known from then on: a break may be given to them, and they may answer in Airflow as far as here.
+        app.include_router(part.router, dependencies=[Depends(note)])
 
     @app.get("/static/{name}")
     def static(name: str) -> Response:

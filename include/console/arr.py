@@ -5,17 +5,18 @@ from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
+from markupsafe import Markup
 
 from include.console import charts
 from include.console.access import Someone
 from include.console.kept import of_run
-from include.console.render import Page, render, store_of
+from include.console.render import Number, Page, money, render, store_of
 from include.ports import Row
 
 PAGE = Page("ARR bridge", "/arr")
 router = APIRouter()
 
-MONTHS_SHOWN = 24
+MONTHS_SHOWN = 120
 MOVERS_SHOWN = 25
 STEPS = (
     ("new", "new_minor", 1),
@@ -29,14 +30,14 @@ STEPS = (
 
 
 @router.get("/arr")
-def arr(request: Request, who: Someone, month: date | Literal[""] = "") -> HTMLResponse:
+def arr(request: Request, who: Someone, month: date | Literal[""] = "", first: Number = 0) -> HTMLResponse:
     with store_of(request).transaction() as tx:
         runs = tx.rows("console_run")
         run_id = runs[0]["run_id"] if runs else None
         months = of_run(tx, "console_arr", run_id, limit=MONTHS_SHOWN)
         chosen = next((row for row in months if row["month"] == month), months[0] if months else None)
         movers = (
-            of_run(tx, "console_arr_movers", run_id, month=chosen["month"], limit=MOVERS_SHOWN)
+            of_run(tx, "console_arr_movers", run_id, month=chosen["month"], limit=MOVERS_SHOWN, first=first)
             if chosen
             else []
         )
@@ -45,14 +46,31 @@ def arr(request: Request, who: Someone, month: date | Literal[""] = "") -> HTMLR
         "months": months,
         "chosen": chosen,
         "movers": movers,
+        "first": first,
+        "size": MOVERS_SHOWN,
     }
     view |= {"bridge": _bridge(chosen) if chosen else None, "steps": STEPS}
-    view |= {
-        "trend": charts.trend([(f"{row['month']:%Y-%m}", row["closing_minor"]) for row in reversed(months)])
-    }
+    view |= {"floor": charts.floor(chosen["opening_minor"], _steps(chosen)) if chosen else 0}
+    view |= {"trend": _trend(months)}
     return render(request, who, "arr.html", **view)
 
 
-def _bridge(row: Row) -> charts.Bridge:
-    steps = [(name, sign * row[column]) for name, column, sign in STEPS]
-    return charts.bridge(row["opening_minor"], steps)
+def _bridge(row: Row) -> Markup:
+    title = f"From opening to closing revenue in {row['month']:%B %Y}"
+    return charts.bridge(row["opening_minor"], _steps(row), title=title, say=_in(row["currency"]))
+
+
+def _steps(row: Row) -> list[tuple[str, int]]:
+    return [(name, sign * row[column]) for name, column, sign in STEPS]
+
+
+def _trend(months: list[Row]) -> Markup | None:
+    if not months:
+        return None
+    points = [(f"{row['month']:%Y-%m}", row["closing_minor"]) for row in reversed(months)]
+    title = f"Closing revenue from {points[0][0]} to {points[-1][0]}"
+    return charts.trend(points, title=title, say=_in(months[0]["currency"]))
+
+
+def _in(currency: str) -> charts.Say:
+    return lambda _, minor: money(minor, currency)

@@ -8,18 +8,18 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 
-from include import wiring
 from include.console.access import Person, Someone, requires
 from include.console.break_page import Refused, break_page, missing_for
 from include.console.forms import Form, Sent
+from include.console.kept import rules
 from include.console.permissions import May
-from include.console.render import render, store_of
+from include.console.render import Sharing, render, store_of
 from include.domain.break_life import Kind
 from include.flows import pair_by_hand
 from include.flows import resolve_break as desk
 from include.flows.pair_by_hand import Part
 from include.flows.resolve_break import Acted, By, Conflict
-from include.ports import Rejected, Store
+from include.ports import Rejected, Store, Transaction
 
 BULK_MAX = 200
 IN_BULK = ("assign", "comment", "propose")
@@ -39,7 +39,10 @@ def act_on_many(request: Request, who: Someone, form: Sent) -> Response:
     chosen = form.all("chosen")
     if len(chosen) > BULK_MAX:
         raise HTTPException(422, f"choose at most {BULK_MAX} breaks at once")
-    outcomes = [_outcome(request, who, form, action, one) for one in chosen]
+    # One commit for all, in one order: two people who choose the same ones wait for each other, and none for both.
+    with store_of(request).transaction() as tx:
+        done = {one: _outcome(tx, who, form, action, one) for one in sorted(set(chosen))}
+    outcomes = [done[one] for one in dict.fromkeys(chosen)]
     counts = Counter(not refused for _, refused in outcomes)
     return render(
         request,
@@ -71,11 +74,12 @@ def act_on_one(request: Request, who: Someone, form: Sent, break_id: UUID, actio
     return RedirectResponse(f"{root}/breaks/{break_id}?done={action}", status_code=303)
 
 
-def _outcome(request: Request, who: Person, form: Form, action: str, chosen: str) -> tuple[str, str]:
-    """The break's id, and why it was refused; empty when it was done."""
+def _outcome(tx: Transaction, who: Person, form: Form, action: str, chosen: str) -> tuple[str, str]:
+    """The break's id, and why it was refused; empty when it was done. What is refused leaves nothing behind."""
     text, _, seen = chosen.partition(":")
     try:
-        _ACTS[action](store_of(request), UUID(text), _by(who, form, seen), form)
+        with tx.apart():
+            _ACTS[action](Sharing(tx), UUID(text), _by(who, form, seen), form)
     except ValueError:
         return text[:36], "this is no break's id"
     except Rejected as refused:
@@ -99,18 +103,20 @@ def _propose(store: Store, break_id: UUID, by: By, form: Form) -> Acted:
     kind = form.one("kind")
     if kind not in get_args(Kind):
         raise Rejected(f"{kind!r} is nothing that can be proposed")
-    return desk.propose(store, break_id, by, kind=cast("Kind", kind), policy=wiring.policy())
+    return desk.propose(store, break_id, by, kind=cast("Kind", kind), policy=rules())
 
 
 def _match(store: Store, break_id: UUID, by: By, form: Form) -> Acted:
     parts = [Part(invoice, form.one(f"amount:{invoice}")) for invoice in form.all("invoice")]
-    if form.one("other"):
+    if form.one("other_amount"):
         parts.append(Part(form.one("other"), form.one("other_amount")))
-    return pair_by_hand.match(store, break_id, by, parts=parts, policy=wiring.policy())
+    else:
+        parts += [Part(one.strip()) for one in form.one("other").split(",") if one.strip()]
+    return pair_by_hand.match(store, break_id, by, parts=parts, policy=rules())
 
 
 def _withdraw(store: Store, break_id: UUID, by: By, _: Form) -> Acted:
-    return pair_by_hand.withdraw(store, break_id, by, policy=wiring.policy())
+    return pair_by_hand.withdraw(store, break_id, by, policy=rules())
 
 
 def _own_query(back: str) -> str:

@@ -1,15 +1,16 @@
 """One break: both sides, what differs, what it could be, what would decide, what may be done, and its history."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse
 
-from include import wiring, wiring_links
+from include import wiring_links
 from include.console.access import Person, Someone
 from include.console.forms import Form
+from include.console.kept import rules
 from include.console.permissions import May
 from include.console.personal import hidden_from, visible
 from include.console.playbooks import PLAYBOOKS
@@ -19,13 +20,17 @@ from include.domain.break_life import CLOSED, Life, NotAllowed, checkers_needed
 from include.domain.break_offers import Offer, offers, proposals
 from include.domain.entities import ENTITIES
 from include.domain.side_by_side import Record, amount_of, side_by_side
-from include.flows.explain_break import Explained, explain_break, lineage
+from include.flows.explain_break import PAYLOADS_MAX, Explained, explain_break, lineage
 from include.flows.resolve_break import life_now
 from include.flows.show_breaks import Shown, show_break
 from include.flows.show_rulings import Pairable, decisions_about, pairable
 from include.ports import Rejected, Row, Store
 
 router = APIRouter()
+
+PAYLOADS_SHOWN = 100
+PEOPLE_OFFERED = 200
+"""To give a break to; whoever is known beyond them may be typed."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +56,21 @@ def one_break(request: Request, who: Someone, break_id: UUID) -> HTMLResponse:
 
 
 @router.get("/records/{entity}/{native_id:path}")
-def record(request: Request, who: Someone, entity: str, native_id: str) -> HTMLResponse:
+def record(
+    request: Request,
+    who: Someone,
+    entity: str,
+    native_id: str,
+    shown: Annotated[int, Query(ge=1, le=PAYLOADS_SHOWN)] = PAYLOADS_MAX,
+) -> HTMLResponse:
     """The payloads behind a record; for those who may see personal data."""
     if missing := who.needs(May.TRACE):
         raise HTTPException(403, missing)
     if entity not in ENTITIES:
         raise HTTPException(404, f"there is no entity {entity}")
-    found = lineage(store_of(request), entity=entity, native_id=native_id)
-    return render(request, who, "record.html", entity=entity, native_id=native_id, payloads=found)
+    found = lineage(store_of(request), entity=entity, native_id=native_id, limit=shown)
+    view: dict[str, Any] = {"entity": entity, "native_id": native_id, "payloads": found}
+    return render(request, who, "record.html", **view, most=PAYLOADS_SHOWN)
 
 
 def break_page(
@@ -68,7 +80,7 @@ def break_page(
     with store_of(request).transaction() as tx:
         store = Sharing(tx)
         try:
-            found, history = show_break(store, break_id, wiring.policy())
+            found, history = show_break(store, break_id, rules())
         except Rejected as missing:
             raise HTTPException(404, str(missing)) from None
         explained = explain_break(store, break_id)
@@ -76,6 +88,7 @@ def break_page(
         possible = _possible(life, who)
         pairs = _pairs(store, life, explained)
         decisions = decisions_about(tx, life.key)
+        people = [row["person"] for row in tx.rows("people_who_work", limit=PEOPLE_OFFERED)]
     together = _make_up(found["key"], explained)
     code, links = found["code"], wiring_links.record_links()
     view: dict[str, Any] = {
@@ -88,17 +101,18 @@ def break_page(
         "records": [_shown(one, who, links) for one in explained.records],
         "candidates": [_candidate(row, life, explained, together=together) for row in explained.candidates],
         "pairs": pairs,
-        "match_eyes": _eyes_for_match(life),
+        "match_eyes": eyes_for_match(life),
         "decisions": decisions,
+        "people": people,
         "playbook": code if PLAYBOOKS.has(code) else "",
         **possible,
     }
     return render(request, who, "break.html", status=status, **view)
 
 
-def _eyes_for_match(life: Life) -> int:
+def eyes_for_match(life: Life) -> int:
     """How many other people must approve a match by hand."""
-    limits = wiring.policy().lives.four_eyes
+    limits = rules().lives.four_eyes
     worth = {"amount_minor": life.amount_minor, "amount_sgd_minor": life.amount_sgd_minor}
     return checkers_needed("manual_match", **worth, limits=limits)
 
@@ -112,12 +126,13 @@ def _pairs(store: Store, life: Life, explained: Explained) -> Pairable | None:
     """What a person may match by hand here; None where that is no question."""
     if life.state in CLOSED:
         return None
-    return pairable(store, life, [row["side_b_id"] for row in explained.candidates])
+    sides = (side for row in explained.candidates for side in (row["side_a_id"], row["side_b_id"]))
+    return pairable(store, life, dict.fromkeys(one for one in sides if one != life.key))
 
 
 def _possible(life: Life, who: Person) -> dict[str, Any]:
     """Every act with the reason why this person may not, and how many eyes each proposal takes."""
-    eyes = proposals(life, limits=wiring.policy().lives.four_eyes)
+    eyes = proposals(life, limits=rules().lives.four_eyes)
     try:
         possible = offers(life, actor=who.name)
     except NotAllowed as nobody:

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel
 
-from include import wiring
 from include.console.access import Someone
-from include.console.render import Page, render, store_of
+from include.console.break_page import PEOPLE_OFFERED
+from include.console.kept import rules
+from include.console.render import Page, render, store_of, today_here
 from include.ports import Row, Transaction
 
 PAGE = Page("Breaks", "/breaks")
@@ -65,8 +66,8 @@ class Wanted(BaseModel):
 @router.get("/breaks")
 def breaks(request: Request, who: Someone, wanted: Annotated[Wanted, Query()]) -> HTMLResponse:
     with store_of(request).transaction() as tx:
-        now = tx.rows("console_now")[0]["now"]
-        filters = wanted.filters(me=who.name.lower(), today=now.date())
+        today = today_here(tx)
+        filters = wanted.filters(me=who.name.lower(), today=today)
         view: dict[str, Any]
         if wanted.by:
             view = {"rows": [], "more": None, "groups": _groups(tx, wanted, filters)}
@@ -74,9 +75,10 @@ def breaks(request: Request, who: Someone, wanted: Annotated[Wanted, Query()]) -
             found = _page(tx, wanted, filters)
             more = found[SHOWN - 1]["break_id"] if len(found) > SHOWN else None
             view = {"rows": found[:SHOWN], "more": more, "groups": []}
-    codes = wiring.policy().breaks.codes
+        people = [row["person"] for row in tx.rows("people_who_work", limit=PEOPLE_OFFERED)]
+    codes = rules().breaks.codes
     view |= {"names": {code: rule.name for code, rule in codes.items()}}
-    view |= {"owners": sorted({rule.owner for rule in codes.values()}), "today": now.date()}
+    view |= {"owners": sorted({rule.owner for rule in codes.values()}), "today": today, "people": people}
     given = wanted.model_dump(mode="json", exclude_defaults=True)
     return render(request, who, "breaks.html", wanted=wanted, given=given, **view)
 

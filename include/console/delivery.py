@@ -6,11 +6,11 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel
 
-from include import wiring
 from include.console.access import Someone, requires
 from include.console.forms import Form, Sent
+from include.console.kept import rules
 from include.console.permissions import May
-from include.console.render import Page, render, store_of
+from include.console.render import Number, Page, render, store_of
 from include.flows import replay as flow
 from include.ports import Rejected
 
@@ -19,6 +19,8 @@ router = APIRouter()
 
 SHOWN = 50
 CHOSEN_MAX = 200
+DIGITS_MAX = 18
+"""Of a message's number; there is none of more."""
 NOTHING = Form({})
 WAITING = ("queued", "called", "uncertain", "parked")
 
@@ -29,7 +31,7 @@ class Wanted(BaseModel):
     state: Literal["", "queued", "called", "uncertain", "parked"] = ""
     target: str = ""
     subject: str = ""
-    before: int | Literal[""] = ""
+    before: Number | Literal[""] = ""
 
 
 @router.get("/delivery")
@@ -38,14 +40,14 @@ def delivery(request: Request, who: Someone, wanted: Annotated[Wanted, Query()])
 
 
 @router.get("/delivery/{message_id}")
-def one_message(request: Request, who: Someone, message_id: int) -> HTMLResponse:
+def one_message(request: Request, who: Someone, message_id: Number) -> HTMLResponse:
     with store_of(request).transaction() as tx:
         found = tx.rows("console_message", message_id=message_id)
         if not found:
             raise HTTPException(404, f"there is no message {message_id}")
         attempts = tx.rows("console_attempts", message_id=message_id)
         acts = tx.rows("console_acts_on_message", message_id=message_id)
-    mends = wiring.policy().delivery.reasons.get(found[0]["reason"] or "", "")
+    mends = rules().delivery.reasons.get(found[0]["reason"] or "", "")
     view: dict[str, Any] = {"message": found[0], "attempts": attempts, "acts": acts, "mends": mends}
     return render(request, who, "message.html", **view)
 
@@ -53,7 +55,7 @@ def one_message(request: Request, who: Someone, message_id: int) -> HTMLResponse
 @router.post("/delivery/{action}", dependencies=[Depends(requires(May.DELIVER))])
 def act(request: Request, who: Someone, form: Sent, action: Literal["replay", "hold"]) -> Response:
     """Each message only if it is still in the state that was seen: the rest stays as it is."""
-    chosen = [int(one) for one in form.all("chosen") if one.isdecimal()]
+    chosen = [int(one) for one in form.all("chosen") if one.isdecimal() and len(one) <= DIGITS_MAX]
     if len(chosen) > CHOSEN_MAX:
         raise HTTPException(422, f"choose at most {CHOSEN_MAX} messages at once")
     root = request.scope.get("root_path", "")
@@ -103,5 +105,5 @@ def _page(
         "typed": typed,
     }
     view |= {"given": wanted.model_dump(exclude_defaults=True), "states": WAITING, "now": now}
-    view |= {"reasons": wiring.policy().delivery.reasons}
+    view |= {"reasons": rules().delivery.reasons}
     return render(request, who, "delivery.html", status=status, wanted=wanted, **view)

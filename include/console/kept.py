@@ -4,6 +4,7 @@ from collections import OrderedDict
 from threading import Lock
 from typing import Any
 
+from include import wiring
 from include.ports import Row, Transaction
 
 KEPT_MAX = 256
@@ -26,3 +27,7 @@ def of_run(tx: Transaction, name: str, run_id: Any, **params: Any) -> list[Row]:
         while len(_kept) > KEPT_MAX:
             _kept.popitem(last=False)
     return rows
+
+
+rules = wiring.kept_policy
+"""The policy, which is read again only when it changed."""

@@ -6,16 +6,15 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel
 
-from include import wiring
 from include.console.access import Person, Someone, requires
 from include.console.break_page import Refused
 from include.console.forms import Form, Sent
-from include.console.kept import of_run
+from include.console.kept import of_run, rules
 from include.console.permissions import May
 from include.console.personal import visible
-from include.console.render import Page, render, say_money, store_of
+from include.console.render import Number, Page, render, say_money, store_of
 from include.console.words import OF_TYPE
-from include.domain.break_life import CASH
+from include.domain.break_life import BY_HAND, CASH
 from include.domain.side_by_side import Record, side_by_side
 from include.flows.pair_by_hand import unmatch
 from include.flows.resolve_break import By, Conflict
@@ -27,6 +26,8 @@ router = APIRouter()
 
 SHOWN = 50
 LEGS_MAX = 200
+RECORDS_SHOWN = 7
+"""Side by side; more are no comparison."""
 SEPARATOR = "~"
 """Between reconciliation and rule in the address, and between the parts of the last line's key."""
 
@@ -62,8 +63,8 @@ def matches(request: Request, who: Someone, wanted: Annotated[Wanted, Query()]) 
 
 
 @router.get("/matches/{match_id}")
-def one_match(request: Request, who: Someone, match_id: str) -> HTMLResponse:
-    return _match_page(request, who, match_id)
+def one_match(request: Request, who: Someone, match_id: str, first: Number = 0) -> HTMLResponse:
+    return _match_page(request, who, match_id, first=first)
 
 
 @router.post("/matches/{match_id}/unmatch", dependencies=[Depends(requires(May.WORK))])
@@ -71,7 +72,7 @@ def unmatch_one(request: Request, who: Someone, form: Sent, match_id: str) -> Re
     """Propose to part it, and show its break; or say why not, with what was typed still on the page."""
     by = By(actor=who.name, reason=form.one("reason"))
     try:
-        acted = unmatch(store_of(request), match_id, by, policy=wiring.policy(), run_id=_seen(form))
+        acted = unmatch(store_of(request), match_id, by, policy=rules(), run_id=_seen(form))
     except Conflict as changed:
         return _match_page(request, who, match_id, refused=Refused("unmatch", str(changed), form), status=409)
     except Rejected as why:
@@ -88,8 +89,15 @@ def _seen(form: Form) -> str:
 
 
 def _match_page(
-    request: Request, who: Person, match_id: str, *, refused: Refused | None = None, status: int = 200
+    request: Request,
+    who: Person,
+    match_id: str,
+    *,
+    first: int = 0,
+    refused: Refused | None = None,
+    status: int = 200,
 ) -> HTMLResponse:
+    """The page from its `first` record on."""
     with store_of(request).transaction() as tx:
         runs = tx.rows("console_run")
         legs = (
@@ -98,18 +106,37 @@ def _match_page(
         if not legs:
             raise HTTPException(404, f"the newest published run has no match {match_id}")
         records = visible(_records(tx, legs), who)
-        decisions = decisions_about(tx, legs[0]["side_a_id"]) if legs[0]["recon"] == CASH else []
-    lines = side_by_side(records, say=say_money, parts=len(legs) > 1)
+        decisions = _decisions(tx, legs)
+    beside = records[first : first + RECORDS_SHOWN]
+    lines = side_by_side(beside, say=say_money, parts=len(legs) > 1)
     view: dict[str, Any] = {
         "legs": legs,
-        "records": records,
+        "records": beside,
+        "first": first,
+        "record_count": len(records),
+        "size": RECORDS_SHOWN,
         "lines": lines,
         "run": runs[0],
         "decisions": decisions,
+        "may_part": _parted_here(legs[0]),
         "refused": refused,
         "unmatch_refused": who.needs(May.WORK) or _at_work(decisions),
     }
     return render(request, who, "match.html", status=status, **view)
+
+
+def _decisions(tx: Transaction, legs: list[Row]) -> list[Decision]:
+    """What people decided about what it joins; of several payouts in one line, about the line."""
+    if legs[0]["recon"] not in BY_HAND:
+        return []
+    items = {leg["side_a_id"] for leg in legs}
+    return decisions_about(tx, legs[0]["side_a_id"] if len(items) == 1 else legs[0]["side_b_id"])
+
+
+def _parted_here(leg: Row) -> bool:
+    """Whether people may part such a match: cash, or a payout from the bank."""
+    of_payouts = (leg["side_a_type"], leg["side_b_type"]) == ("payout", "bank_line")
+    return leg["state"] == "posted" and (leg["recon"] == CASH or of_payouts)
 
 
 def _at_work(decisions: list[Decision]) -> str:

@@ -55,6 +55,7 @@ def _day(tx: Transaction, as_of: date) -> Row:
 
 def _page(request: Request, who: Person, tx: Transaction, days: list[Row], day: Row | None) -> HTMLResponse:
     view: dict[str, Any] = {"days": days, "day": day, "marks": MARKS, "verdicts": [], "written": []}
+    view["most"] = DAYS_LISTED
     if day:
         view["verdicts"] = tx.rows("quality_of_day", run_id=day["run_id"])
         view["written"] = [row["path"] for row in tx.rows("quality_paths", run_id=day["run_id"])]

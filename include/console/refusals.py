@@ -15,16 +15,14 @@ from include.console.render import STATIC, sentence, template
 
 LOGIN = "/api/v2/auth/login"
 NOT_LOGGED_IN = 401
+GIVEN_SHOWN = 60
+"""Characters of what was asked for that the refusal quotes."""
 
 
 def refused(request: Request, error: Exception) -> HTMLResponse:
     """The refusal with its status. Its style is in the page: who is not logged in may fetch no file."""
     if isinstance(error, RequestValidationError):
-        status, said, headers = (
-            422,
-            "the address or the form asks for something the console does not know",
-            None,
-        )
+        status, said, headers = 422, _unknown(error), None
     else:
         assert isinstance(error, HTTPException)  # noqa: S101 - the only other one it is registered for
         status, said, headers = error.status_code, str(error.detail), error.headers
@@ -39,6 +37,14 @@ def refused(request: Request, error: Exception) -> HTMLResponse:
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; frame-ancestors 'self'; base-uri 'none'"
     return HTMLResponse(page, status, {**(headers or {}), "Content-Security-Policy": policy})
+
+
+def _unknown(error: RequestValidationError) -> str:
+    """What of the address or the form is no such thing, and why."""
+    first = error.errors()[0]
+    given = str(first.get("input", ""))[:GIVEN_SHOWN]
+    name = [*first["loc"], ""][1]
+    return f"{name} is {given!r} in the address, which the console does not know: {first['msg'].lower()}"
 
 
 def _login(request: Request) -> str:

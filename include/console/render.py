@@ -8,17 +8,19 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
+from pydantic import Field
 
 from include.console.access import Person
 from include.console.forms import token_for
+from include.console.kept import rules
 from include.console.permissions import May
-from include.console.words import DECIDING, DONE, ENTITY, PROOF, RECON
+from include.console.words import DECIDING, DONE, ENTITY, PAYOUT_RULES, PROOF, RECON
 from include.domain.break_life import TO_DO
 from include.domain.money import Money
 from include.ports import Store, Transaction
@@ -35,6 +37,10 @@ FRAMED_POLICY = (
 """For pages that were made elsewhere and carry their style in their tags: nothing runs there and nothing is ours, but
 links may open a tab."""
 _HEAD = re.compile(r"<head(\s[^>]*)?>", re.IGNORECASE)
+
+
+Number = Annotated[int, Field(ge=0, lt=2**63)]
+"""A number of ours in an address: one the database can hold."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,12 @@ def store_of(request: Request) -> Store:
     return store
 
 
+def today_here(tx: Transaction) -> date:
+    """The legal entity's business date by now: its days are those of every run, report and deadline."""
+    now: datetime = tx.rows("console_now")[0]["now"]
+    return now.astimezone(rules().calendars.entity.zone).date()
+
+
 class Sharing:
     """A store whose transactions are all one that is open already: for a page that several flows read for."""
 
@@ -110,7 +122,8 @@ def _version() -> str:
     return hashlib.sha256(content).hexdigest()[:12]
 
 
-def _money(minor: Any, currency: str | None) -> str:
+def money(minor: Any, currency: str | None) -> str:
+    """An amount as every page writes it; empty where there is none."""
     return "" if minor is None or not currency else FIGURES.money(int(minor), currency)
 
 
@@ -165,7 +178,7 @@ def _templates() -> Environment:
     )
     found.filters |= {
         "sentence": sentence,
-        "money": _money,
+        "money": money,
         "instant": _instant,
         "ago": _ago,
         "duration": _duration,
@@ -175,6 +188,7 @@ def _templates() -> Environment:
     found.globals |= {
         "url_with": url_with,
         "RULES": RULES,
+        "PAYOUT_RULES": PAYOUT_RULES,
         "SEVERITIES": SEVERITIES,
         "BUCKETS": BUCKETS,
         "RECON": RECON,

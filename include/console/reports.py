@@ -1,7 +1,7 @@
 """Every day's report as finance was told it, with its result files."""
 
 from datetime import date
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse
@@ -72,4 +72,5 @@ def _report_of(tx: Transaction, as_of: date) -> Row:
 def _page(request: Request, who: Person, tx: Transaction, days: list[Row], found: Row | None) -> HTMLResponse:
     kept = tx.rows("editions_of_day", as_of=found["as_of"]) if found else []
     editions = {one["edition"]: EDITIONS[one["edition"]] for one in kept}
-    return render(request, who, "reports.html", days=days, report=found, files=FILES, editions=editions)
+    view: dict[str, Any] = {"days": days, "report": found, "files": FILES, "editions": editions}
+    return render(request, who, "reports.html", **view, most=DAYS_LISTED)

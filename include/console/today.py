@@ -7,9 +7,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from include import wiring
 from include.console.access import Someone
-from include.console.kept import of_run
+from include.console.kept import of_run, rules
 from include.console.playbooks import PLAYBOOKS
 from include.console.render import Page, Sharing, render, store_of
 from include.flows.show_alerts import show_alerts
@@ -24,7 +23,7 @@ CASH = ("payment", "invoice")
 
 @router.get("/")
 def today(request: Request, who: Someone) -> HTMLResponse:
-    policy = wiring.policy()
+    policy = rules()
     with store_of(request).transaction() as tx:
         runs = tx.rows("console_run")
         view: dict[str, Any] = {

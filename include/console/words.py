@@ -42,6 +42,23 @@ PROOF: Mapping[str, str] = {
     "one_state": "every item is settled, in part open, open or excluded: one of them",
 }
 
+PAYOUT_RULES: Mapping[str, tuple[str, str]] = {
+    "manual": ("By hand", "a person matched them, and as many others as policy asks approved it"),
+    "P0": ("By the platform", "the payments platform says what the payout is made of, and the amounts agree"),
+    "P1": ("By reference", "the bank's line names it, and the amounts agree to the minor unit"),
+    "P2": (
+        "By part of a reference",
+        "the two references agree in part, the amounts and days do, and nothing else fits",
+    ),
+    "P3": ("Converted", "the line names it in another currency, at the rate of its day"),
+    "P4": ("By amount and day", "the amounts and days agree, and nothing else fits either of them"),
+    "P5": (
+        "In parts, or together",
+        "lines that name one payout add up to it, or payouts that one line names add up to that",
+    ),
+}
+"""Rule of R4 -> its name, and why it matches."""
+
 DONE: Mapping[str, str] = {
     "assign": "Assigned.",
     "comment": "Your remark is in its history.",
@@ -53,6 +70,9 @@ DONE: Mapping[str, str] = {
     "reject": "Sent back to whoever has it.",
     "resolve": "Resolved. A later day that still finds it opens it again.",
     "accept": "Accepted: it stands as it is.",
+    "accepted_difference": "Proposed. Somebody else must approve it before it counts.",
+    "ended_difference": "Ended. What it let stay counts again.",
+    "sign": "Signed, for what the page shows.",
     "replay": "On its way again; the target is looked at before anything is sent.",
     "hold": "Held back. It stays parked until somebody sends it again.",
     "some": "Done with some of them. The others were in another state by then, and stay as they are.",

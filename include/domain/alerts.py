@@ -13,7 +13,9 @@ from urllib.parse import quote
 from include.domain.breaks import Level
 
 Channel = Literal["slack", "mail"]
-Says = Literal["raised", "worse", "again", "over"]
+Says = Literal["raised", "worse", "again", "over", "unwatched"]
+ENDS = frozenset({"over", "unwatched"})
+"""What is said last of an alert: it is mended, or it is merely too old to be looked at, and nobody says that it is."""
 
 OF_BREAKS = frozenset({"breaks_late", "breaks_large"})
 """Kinds about a reason code: its ids are breaks', and its playbook is the code's."""
@@ -45,14 +47,20 @@ SENTENCES: Mapping[str, str] = {
     "messages_parked": "{count} messages are parked: {about}, at {targets}",
     "api_budget_low": "{used} of {allowed} API calls {about} allows a day are used",
     "rows_repaired": "sweeps of {about} repaired {count} rows that reading had missed: {entities}",
-    "quarantine_growing": "{count} rows of {about} came into quarantine in a day and are still there: {entities}",
+    "quarantine_growing": "{count} rows of {about} came into quarantine and are still there: {entities}",
     "webhook_refused": "every delivery to the webhook of {about} is refused: {count} so far",
     "webhook_unfed": "the source {about} has sent no webhook, while {count} events happened there",
 }
 """Kind -> what happened, filled with the alert's facts. A kind without a sentence is none."""
 
-_HEADS: Mapping[Says, str] = {"raised": "", "worse": "Worse: ", "again": "Still: ", "over": "Over: "}
-_ORDER: Mapping[Says, int] = {"raised": 1, "worse": 0, "again": 2, "over": 3}
+_HEADS: Mapping[Says, str] = {
+    "raised": "",
+    "worse": "Worse: ",
+    "again": "Still: ",
+    "over": "Over: ",
+    "unwatched": "No longer watched, and not known to be mended: ",
+}
+_ORDER: Mapping[Says, int] = {"raised": 1, "worse": 0, "again": 2, "unwatched": 3, "over": 4}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,13 +90,14 @@ class Fact:
 
 @dataclass(frozen=True, kw_only=True)
 class Alert:
-    """A fact that was seen, from when to when. `told`: what was last said of it on the channel asked about."""
+    """A fact that was seen, from when to when; `mended`: its cause is gone. `told`: what its channel was told last."""
 
     alert_id: int
     fact: Fact
     raised_at: datetime
     seen_at: datetime
     over_at: datetime | None = None
+    mended: bool = True
     told: "Told | None" = None
 
 
@@ -175,7 +184,8 @@ def to_say(alert: Alert, rule: AlertRule, *, channel: Channel, now: datetime) ->
     """What to say of an alert on a channel now. Of what was never told that it began, nobody is told the end."""
     told = alert.told
     if alert.over_at:
-        return "over" if told and told.says != "over" else None
+        end: Says = "over" if alert.mended else "unwatched"
+        return end if told and told.says not in ENDS else None
     if channel not in rule.channels or alert.fact.key == ("channel_failing", channel):
         return None
     if told is None:
@@ -217,8 +227,8 @@ class Words:
             facts["money"] = ", ".join(amounts)
         if fact.dag_run:
             facts["run"] = f"{fact.dag_id} {fact.dag_run}"
-        if says == "over" and alert.over_at:
-            facts["over"] = f"{self.moment(alert.over_at)} UTC"
+        if says in ENDS and alert.over_at:
+            facts["over" if says == "over" else "watched until"] = f"{self.moment(alert.over_at)} UTC"
         if says != "over" and fact.ids and not self.address:
             facts["largest" if fact.kind in OF_BREAKS else "ids"] = ", ".join(fact.ids)
         return Entry(
@@ -230,7 +240,7 @@ class Words:
 
     def bulletin(self, said: Sequence[tuple[Says, Alert, AlertRule]], *, key: str, now: datetime) -> Bulletin:
         """One message of all that is to be said, the worst first."""
-        ordered = sorted(said, key=lambda one: (one[0] == "over", one[1].fact.severity, _ORDER[one[0]]))
+        ordered = sorted(said, key=lambda one: (one[0] in ENDS, one[1].fact.severity, _ORDER[one[0]]))
         entries = [self.entry(*one) for one in ordered[:ENTRIES_MAX]]
         if left := ordered[ENTRIES_MAX:]:
             where = {"all of them": f"{self.address}/tieout/alerts"} if self.address else {}
@@ -292,6 +302,6 @@ _SINGULARS: Sequence[tuple[str, str]] = (
     (" are each worth", " is worth"),
     ("1 tries failed in a row", "1 try failed"),
     ("1 rows", "1 row"),
-    ("came into quarantine in a day and are", "came into quarantine in a day and is"),
+    ("came into quarantine and are", "came into quarantine and is"),
     ("1 events", "1 event"),
 )

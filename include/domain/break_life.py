@@ -23,8 +23,10 @@ WORKED_ON: tuple[State, ...] = ("OPEN", "ASSIGNED", "PROPOSED", "APPROVED")
 LET_STAND: frozenset[Kind] = frozenset({"write_off", "accept"})
 PROGRAMS = frozenset({"run", "policy"})
 PAIRING: frozenset[Kind] = frozenset({"manual_match", "unmatch", "withdraw"})
-"""What runs carry out, where it is about cash: such a proposal says what belongs together."""
-CASH = "R3"
+"""What runs carry out, where it is about cash or payouts: such a proposal says what belongs together."""
+CASH, PAYOUTS = "R3", "R4"
+BY_HAND = frozenset({CASH, PAYOUTS})
+"""The reconciliations of which runs carry out what people match and part."""
 
 TO_DO: Mapping[Kind, str] = {
     "correct": "correct it",

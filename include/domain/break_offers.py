@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from include.domain.break_life import (
-    CASH,
+    BY_HAND,
     PAIRING,
     FourEyes,
     Kind,
@@ -58,12 +58,15 @@ def offers(life: Life, *, actor: str) -> dict[str, Offer]:
 
 
 def proposals(life: Life, *, limits: FourEyes) -> list[ProposalOffer]:
-    """How many pairs of eyes each kind of proposal takes here; what cash is matched with is proposed elsewhere."""
+    """How many pairs of eyes each kind of proposal takes here.
+
+    What cash and payouts are matched with is proposed elsewhere.
+    """
     value, worth = life.amount_minor, life.amount_sgd_minor
     return [
         ProposalOffer(kind, checkers_needed(kind, amount_minor=value, amount_sgd_minor=worth, limits=limits))
         for kind in get_args(Kind)
-        if life.recon != CASH or kind not in PAIRING
+        if life.recon not in BY_HAND or kind not in PAIRING
     ]
 
 

@@ -16,12 +16,16 @@ PAYLOADS_MAX = 5
 
 @dataclass(frozen=True)
 class Explained:
-    """`records`: the break's own first. `matched`: what the run that last saw it matched its item with."""
+    """`records`: the break's own first; `not_shown` others are not among them.
+
+    `matched`: what the run that last saw it matched its item with.
+    """
 
     records: list[Record] = field(default_factory=list)
     candidates: list[Row] = field(default_factory=list)
     matched: list[Row] = field(default_factory=list)
     run: Row | None = None
+    not_shown: int = 0
 
 
 def explain_break(store: Store, break_id: UUID) -> Explained:
@@ -38,13 +42,14 @@ def explain_break(store: Store, break_id: UUID) -> Explained:
         own = _records(tx, [key])
         beside = _others([*candidates, *matched], key) or _named_by(own)
         related = [one for one in _records(tx, beside) if one.native_id != key]
-        return Explained([*own, *related[:RELATED_MAX]], candidates, matched, run)
+        records = [*own, *related[:RELATED_MAX]]
+        return Explained(records, candidates, matched, run, len(related) - len(related[:RELATED_MAX]))
 
 
-def lineage(store: Store, *, entity: str, native_id: str) -> list[Row]:
-    """The payloads a record was read from, newest first, each with its page and landing batch."""
+def lineage(store: Store, *, entity: str, native_id: str, limit: int = PAYLOADS_MAX) -> list[Row]:
+    """The payloads a record was read from, newest first, each with its page and landing batch, and of how many."""
     with store.transaction() as tx:
-        return tx.rows("console_lineage", entity=entity, native_id=native_id, limit=PAYLOADS_MAX)
+        return tx.rows("console_lineage", entity=entity, native_id=native_id, limit=limit)
 
 
 def _records(tx: Transaction, ids: Iterable[str]) -> list[Record]:

@@ -27,6 +27,11 @@ MONEY = (
 )
 """What the hourly sweep covers too; a sweep of anything else was the nightly one's."""
 
+EVER = 36_500
+"""Days and hours that are longer than anything is kept."""
+WINDOWS = ("recent_days", "conflict_days", "mail_days", "budget_hours", "channel_hours")
+"""For how long something is looked at: what ends by one of these ends unmended."""
+
 _FIGURES = Figures("en_SG")
 
 
@@ -34,10 +39,9 @@ def gather_facts(tx: Transaction, policy: Policy, *, now: datetime) -> list[Fact
     """Every fact of now. A kind that cannot be read keeps nothing from the others, and is a fact itself."""
     facts: list[Fact] = []
     for kind in SENTENCES.keys() - {UNREAD}:
-        read = _NOT_ASKED.get(kind, partial(_asked, kind))
         try:
             with tx.apart():
-                facts += read(tx, policy, now)
+                facts += _read(kind, tx, policy, now)
         except Stop as error:
             log.exception("facts of kind %s cannot be read", kind)
             rule = policy.alerts.facts[UNREAD]
@@ -48,6 +52,20 @@ def gather_facts(tx: Transaction, policy: Policy, *, now: datetime) -> list[Fact
     return facts
 
 
+def lasts(tx: Transaction, policy: Policy, fact: Fact, *, now: datetime) -> bool:
+    """Whether it is so still, however long ago it began; also where nobody can tell, but for being able to tell."""
+    if fact.kind == UNREAD or fact.kind not in SENTENCES:
+        return fact.kind != UNREAD  # of a kind nobody looks for any more nobody knows
+    limits = policy.alerts.limits.model_copy(update=dict.fromkeys(WINDOWS, EVER))
+    ever = policy.model_copy(update={"alerts": policy.alerts.model_copy(update={"limits": limits})})
+    try:
+        with tx.apart():
+            return any(found.key == fact.key for found in _read(fact.kind, tx, ever, now))
+    except Stop:
+        log.exception("facts of kind %s cannot be read", fact.kind)
+        return True
+
+
 def moment(at: datetime) -> str:
     """An instant as alerts write it (UTC)."""
     return f"{at:%Y-%m-%d %H:%M}"
@@ -56,6 +74,10 @@ def moment(at: datetime) -> str:
 def money(minor: int, currency: str) -> str:
     """An amount as alerts write it; of a currency nobody knows, in its own units."""
     return _FIGURES.money(minor, currency) if currency in EXPONENTS else f"{currency} {minor:,} (minor units)"
+
+
+def _read(kind: str, tx: Transaction, policy: Policy, now: datetime) -> list[Fact]:
+    return list(_NOT_ASKED.get(kind, partial(_asked, kind))(tx, policy, now))
 
 
 def _late_flows(tx: Transaction, policy: Policy, now: datetime) -> Iterator[Fact]:
@@ -96,6 +118,8 @@ def _unpublished_days(tx: Transaction, policy: Policy, now: datetime) -> Iterato
         return
     first = missing[0] if missing else published + timedelta(days=1)
     due_at = datetime.combine(first + timedelta(days=1), policy.alerts.day_due, tzinfo=zone)
+    run: str = tx.rows("run_of_day", as_of=first)[0]["dag_run"]
+    due = f"{policy.alerts.day_due:%H:%M} {zone.key}"
     yield Fact(
         kind="day_unpublished",
         about="tie_out",
@@ -103,7 +127,8 @@ def _unpublished_days(tx: Transaction, policy: Policy, now: datetime) -> Iterato
         severity=policy.alerts.facts["day_unpublished"].severity,
         count=count,
         dag_id="tie_out",
-        detail={"day": f"{first}", "due": f"{policy.alerts.day_due:%H:%M} {zone.key}"},
+        dag_run=run,
+        detail={"day": f"{first}", "due": due if run else f"{due} (no run of it has begun)"},
     )
 
 

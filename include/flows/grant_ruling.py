@@ -3,12 +3,14 @@
 Rulings are granted one at a time: two people can never promise the same money, or the same invoice, at once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
 from include.domain.money import Money
 from include.domain.pairings import Allocation, Debt, Item, refusal
+from include.domain.payout_pairings import SIDES, Group, Key, Side, SideType
+from include.domain.payout_pairings import refusal as refusal_of_sides
 from include.flows.snapshot import see_run
 from include.ports import Rejected, Row, Transaction
 
@@ -50,6 +52,16 @@ def debts_of(
     return {row["invoice_id"]: _debt(row, heads, item) for row in rows}
 
 
+def sides_of(tx: Transaction, run: Row, keys: Iterable[Key]) -> dict[Key, Side]:
+    """These payouts and lines of the bank, as far as the newest day knows them, as rulings since have changed it."""
+    named: dict[SideType, list[str]] = {"payout": [], "bank_line": []}
+    for kind, name in keys:
+        named[kind].append(name)
+    rows = tx.rows("sides_to_pair", run_id=run["run_id"], payouts=named["payout"], lines=named["bank_line"])
+    found = [Side(**row | {"used_for": tuple(row["used_for"])}) for row in rows]
+    return {(one.side, one.side_id): one for one in found}
+
+
 def grant_ruling(tx: Transaction, break_id: UUID, *, proposal_no: int, approved_in: int) -> None:
     """Let what was approved stand from now on, where it says what belongs together. Raises Rejected, saying why not."""
     proposal = {"break_id": break_id, "proposal_no": proposal_no}
@@ -79,7 +91,11 @@ def allocation_of(pairing: Row) -> Allocation:
 
 def _still_possible(tx: Transaction, run: Row, pairing: Row) -> None:
     wanted = allocation_of(pairing)
-    if pairing["kind"] == "manual_match":
+    if pairing["kind"] == "manual_match" and pairing["item_type"] in SIDES:
+        group = Group.of(pairing["item_type"], pairing["item_id"], pairing["invoice_ids"])
+        if why := refusal_of_sides(group, sides_of(tx, run, group.keys)):
+            raise Rejected(why)
+    elif pairing["kind"] == "manual_match":
         item = item_of(tx, run, pairing["item_id"], worth_minor=pairing["break_minor"])
         if why := refusal(item, debts_of(tx, run, item, list(wanted)), wanted):
             raise Rejected(why)
@@ -90,7 +106,8 @@ def _still_possible(tx: Transaction, run: Row, pairing: Row) -> None:
 def refuse_unless_posted(tx: Transaction, run: Row, pairing: Row) -> None:
     """Raise Rejected where the newest day, or a ruling since, no longer pairs what is to be parted."""
     name = {"run_id": run["run_id"], "item": pairing["item_id"], "item_type": pairing["item_type"]}
-    paired = {row["invoice_id"]: row["amount_minor"] for row in tx.rows("paired_now", **name)}
+    query = "sides_paired_now" if pairing["item_type"] in SIDES else "paired_now"
+    paired = {row["invoice_id"]: row["amount_minor"] for row in tx.rows(query, **name)}
     if paired != dict(allocation_of(pairing)):
         now = ", ".join(f"{one} ({Money(minor, pairing['currency'])})" for one, minor in paired.items())
         raise Rejected(

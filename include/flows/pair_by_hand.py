@@ -11,29 +11,41 @@ from include.domain.breaks import break_id as id_of
 from include.domain.breaks import in_reporting_currency
 from include.domain.money import InexactAmount, to_minor
 from include.domain.pairings import Debt, Item, refusal, spread
+from include.domain.payout_pairings import SIDES
 from include.flows.day_rates import rates_of_the_day
 from include.flows.grant_ruling import debts_of, item_of, look_at_newest_day, refuse_unless_posted
+from include.flows.pair_payouts import propose_group
 from include.flows.resolve_break import Acted, By, Conflict, act, act_in, keep_proposal
 from include.policy import Policy
 from include.ports import Rejected, Row, Store, Transaction
 
-QUESTIONED = "CA21"
-RECON = "R3"
+QUESTIONED, MISSING = "CA21", "PO01"
+"""What a questioned match is told as; whoever follows up missing payouts follows up theirs."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """An invoice, by its id or number, and how much is for it in major units; empty takes what is open of it."""
+    """An invoice, by its id or number, and how much is for it in major units; empty takes what is open of it.
+
+    For payouts it is a line of the bank, or another payout, by its id, and always whole.
+    """
 
     invoice: str
     amount: str = ""
 
 
 def match(store: Store, break_id: UUID, by: By, *, parts: Sequence[Part], policy: Policy) -> Acted:
-    """Propose that a break's payment or credit note is for these invoices. Raises Conflict, Rejected saying why not."""
+    """Propose that a break's payment or credit note is for these invoices, or its payout these lines of the bank.
+
+    Raises Conflict, Rejected saying why not.
+    """
 
     def decide(tx: Transaction, life: Life, _: str) -> Move:
         run = look_at_newest_day(tx)
+        if life.recon == break_life.PAYOUTS:
+            if any(part.amount for part in parts):
+                raise Rejected("payouts and lines of the bank are matched whole: leave the amounts out")
+            return propose_group(tx, run, life, by, others=[part.invoice for part in parts], policy=policy)
         item = item_of(tx, run, life.key, worth_minor=life.amount_minor or 0)
         named = [part.invoice for part in parts]
         known = debts_of(tx, run, item, named)
@@ -51,7 +63,9 @@ def match(store: Store, break_id: UUID, by: By, *, parts: Sequence[Part], policy
 
 
 def unmatch(store: Store, subject: str, by: By, *, policy: Policy, run_id: str = "") -> Acted:
-    """Propose to part a posted match, by its id, or a credit note matched by hand, by its own: opens its break.
+    """Propose to part a posted match of cash or payouts, by its id, or a credit note matched by hand, by its own.
+
+    It opens its break.
 
     `run_id`: the published run somebody looked at, if any. Raises Conflict, Rejected saying why not.
     """
@@ -59,18 +73,19 @@ def unmatch(store: Store, subject: str, by: By, *, policy: Policy, run_id: str =
         run = look_at_newest_day(tx)
         if run_id and run_id != str(run["run_id"]):
             raise Conflict(f"{run['as_of']} was published anew since you looked: look at the match again")
-        legs = tx.rows("legs_to_part", run_id=run["run_id"], subject=subject)
+        wanted = {"run_id": run["run_id"], "subject": subject}
+        legs = tx.rows("legs_to_part", **wanted) or tx.rows("payout_legs_to_part", **wanted)
         if not legs:
             raise Rejected(
-                f"the newest published day, {run['as_of']}, posts no match of cash called {subject}; "
+                f"the newest published day, {run['as_of']}, posts no match of cash or payouts called {subject}; "
                 "what only an earlier day posted is closed"
             )
         life_id = _question(tx, run, legs, by, policy)
-        wanted = {leg["invoice_id"]: leg["amount_minor"] for leg in legs}
+        joined = {leg["invoice_id"]: leg["amount_minor"] for leg in legs}
 
         def decide(tx: Transaction, life: Life, _: str) -> Move:
             move = keep_proposal(tx, life, by, kind="unmatch", policy=policy)
-            _keep(tx, life, "unmatch", legs[0]["item_type"], wanted, match_id=legs[0]["match_id"])
+            _keep(tx, life, "unmatch", legs[0]["item_type"], joined, match_id=legs[0]["match_id"])
             return move
 
         return act_in(tx, life_id, By(actor=by.actor, reason=by.reason), decide)
@@ -86,7 +101,9 @@ def withdraw(store: Store, break_id: UUID, by: By, *, policy: Policy) -> Acted:
             raise Rejected(f"nobody parted {life.key} from anything: there is nothing to withdraw")
         newest = partings[-1]
         wanted = dict(zip(newest["invoice_ids"], newest["amounts_minor"], strict=True))
-        if life.currency != newest["currency"] or sum(wanted.values()) > abs(life.amount_minor or 0):
+        parted, worth = sum(wanted.values()), abs(life.amount_minor or 0)
+        whole = newest["item_type"] in SIDES
+        if life.currency != newest["currency"] or (parted != worth if whole else parted > worth):
             raise Rejected(f"{life.key} is not the money any more that was parted: match it by hand")
         move = keep_proposal(tx, life, by, kind="withdraw", policy=policy)
         _keep(tx, life, "withdraw", newest["item_type"], wanted, match_id=newest["match_id"])
@@ -163,8 +180,11 @@ def _keep(
 def _question(tx: Transaction, run: Row, legs: Sequence[Row], by: By, policy: Policy) -> UUID:
     """Open the break of a posted match, with what the match is worth."""
     code, key = policy.breaks.codes[QUESTIONED], legs[0]["item_id"]
+    of_payouts = legs[0]["item_type"] in SIDES
+    recon = break_life.PAYOUTS if of_payouts else break_life.CASH
+    owner = policy.breaks.codes[MISSING if of_payouts else QUESTIONED].owner
     total, currency = sum(leg["amount_minor"] for leg in legs), legs[0]["currency"]
-    life_id = id_of(recon=RECON, family=code.family, key=key)
+    life_id = id_of(recon=recon, family=code.family, key=key)
     tx.run("claim_question", break_id=life_id)
     rows = tx.rows("claim_life", break_id=life_id)
     before = rows[0] if rows else None
@@ -186,7 +206,7 @@ def _question(tx: Transaction, run: Row, legs: Sequence[Row], by: By, policy: Po
     }
     refuse_unless_posted(tx, run, _as_pairing(legs))
     tx.run("record_question", **facts, actor=actor, reason=by.reason, from_state=state)
-    about = {"recon": RECON, "family": code.family, "key": key, "owner": code.owner}
+    about = {"recon": recon, "family": code.family, "key": key, "owner": owner}
     tx.run("question_life", **facts, **about, run_id=run["run_id"], as_of=run["as_of"])
     return life_id
 

@@ -1,17 +1,20 @@
-"""Looks at what is true now and keeps it as alerts: raised once, seen while they last, over when they are not seen."""
+"""Looks at what is true now and keeps it as alerts: raised once, seen while they last, ended when they are not seen.
+
+What ended because its cause is gone is mended; what is so still, and only too old to be looked at, is not.
+"""
 
 from collections import Counter
 from datetime import datetime
 from typing import Any
 
 from include.domain.alerts import Alert, Fact, Says, Told, changes
-from include.flows.gather_facts import WATCH, gather_facts
+from include.flows.gather_facts import WATCH, gather_facts, lasts
 from include.policy import Policy
 from include.ports import Row, Store, Transaction
 
 
 def raise_alerts(store: Store, policy: Policy, *, now: datetime | None = None) -> Counter[str]:
-    """How many alerts were raised, were seen again, are over. `now`: by default the database's own.
+    """How many alerts were raised, were seen again, ended. `now`: by default the database's own.
 
     Leaves a beat: without one, nobody watches. Who comes while another looks leaves it to them.
     """
@@ -58,6 +61,7 @@ def alert_of(row: Row) -> Alert:
         raised_at=row["raised_at"],
         seen_at=row["seen_at"],
         over_at=row["over_at"],
+        mended=row["mended"] is not False,
         told=told,
     )
 
@@ -70,7 +74,8 @@ def _keep(tx: Transaction, found: list[Fact], policy: Policy, now: datetime) -> 
     for fact in changed.seen:
         tx.run("see_alert", now=now, **_kept(fact))
     for alert in changed.over:
-        tx.run("end_alert", now=now, alert_id=alert.alert_id)
+        mended = not lasts(tx, policy, alert.fact, now=now)
+        tx.run("end_alert", now=now, alert_id=alert.alert_id, mended=mended)
     return Counter(raised=len(changed.raised), seen=len(changed.seen), over=len(changed.over))
 
 

@@ -15,6 +15,7 @@ from include.policy import Policy
 from include.ports import Rejected, Row, Store, Transaction
 
 SHORTEST_BEGINNING = 6
+MAY_WORK = "can_work"
 
 
 class Conflict(Rejected):
@@ -74,8 +75,29 @@ def life_now(store: Store, break_id: UUID) -> Life:
 
 
 def assign(store: Store, break_id: UUID, by: By, *, to: str) -> Acted:
-    """Give the break to somebody. Raises Conflict, Rejected."""
-    return act(store, break_id, by, lambda _, life, __: break_life.assign(life, to=identity(to)))
+    """Give the break to somebody who is known and may work on it. Raises Conflict, Rejected."""
+
+    def decide(tx: Transaction, life: Life, actor: str) -> Move:
+        person = identity(to)
+        if person != actor:
+            _refuse_strangers(tx, person)
+        return break_life.assign(life, to=person)
+
+    return act(store, break_id, by, decide)
+
+
+def _refuse_strangers(tx: Transaction, person: str) -> None:
+    """A break that nobody has waits for nobody: a name that was mistyped must not have one."""
+    [known] = tx.rows("person_known", person=person)
+    if known["may"] is not None and MAY_WORK not in known["may"]:
+        raise Rejected(
+            f"{person} may not work on breaks, as the console last knew them: give it to somebody who may"
+        )
+    if known["may"] is None and not known["acted"]:
+        raise Rejected(
+            f"nobody called {person} is known here: it takes something they did about a break, or one look at the "
+            "console by somebody who may work on breaks"
+        )
 
 
 def comment(store: Store, break_id: UUID, by: By) -> Acted:
@@ -90,8 +112,9 @@ def propose(store: Store, break_id: UUID, by: By, *, kind: Kind, policy: Policy)
     """
 
     def decide(tx: Transaction, life: Life, _: str) -> Move:
-        if kind in break_life.PAIRING and life.recon == break_life.CASH:
-            raise Rejected(f"to {kind.replace('_', ' ')} cash, say what belongs together")
+        if kind in break_life.PAIRING and life.recon in break_life.BY_HAND:
+            what = "cash" if life.recon == break_life.CASH else "payouts"
+            raise Rejected(f"to {kind.replace('_', ' ')} {what}, say what belongs together")
         return keep_proposal(tx, life, by, kind=kind, policy=policy)
 
     return act(store, break_id, by, decide)

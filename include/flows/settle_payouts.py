@@ -11,19 +11,15 @@ from include.domain.dates import is_month_end
 from include.domain.payouts import Conversion, missing_severity
 from include.domain.sums import only_sums
 from include.flows.judge_payouts import judge_payouts
+from include.flows.settle_by_hand import COLUMNS, settle_by_hand, with_words
 from include.flows.snapshot import Seen
 from include.policy import Policy
 from include.policy.payouts import Payouts
 from include.ports import Row, Transaction
 
-_PAIR = (
-    "rule side_a_type side_a_id side_b_type side_b_id currency amount_minor residual_minor residual_reason state "
-    "together"
-)
-
 
 def settle_payouts(tx: Transaction, seen: Seen, policy: Policy) -> list[Break]:
-    """Match what is sure, keep it, and return the breaks of payouts, bank lines and what reached neither.
+    """Match what people decided and what is sure, keep it, and return the breaks of what does not come together.
 
     Afterwards `settled_pairs` holds what was matched, `bank_pool` the lines that nothing claimed.
     """
@@ -31,9 +27,11 @@ def settle_payouts(tx: Transaction, seen: Seen, policy: Policy) -> list[Break]:
     _fill_tables(tx, rules)
     tx.run("settle_charges")
     tx.run("settle_returns")
+    words = settle_by_hand(tx)
     tx.run("fill_named_payouts")
     tx.run("analyse_named_payouts")
     tx.run("keep_longest_names")
+    tx.run("forget_decided_names")
     tx.run("settle_named_payouts")
     conversions = _settle_conversions(tx, rules)
     _settle_by_likeness(tx, rules)
@@ -49,7 +47,7 @@ def settle_payouts(tx: Transaction, seen: Seen, policy: Policy) -> list[Break]:
         *_in_transit(tx, seen, sides),
         *_unexplained_lines(tx, rules, sides),
     ]
-    return list({(one.code, one.key): one for one in reversed(found)}.values())
+    return with_words({(one.code, one.key): one for one in reversed(found)}.values(), words)
 
 
 def _fill_tables(tx: Transaction, rules: Payouts) -> None:
@@ -86,6 +84,7 @@ def _settle_by_likeness(tx: Transaction, rules: Payouts) -> None:
     tx.run("fill_bank_pairs")
     tx.run("analyse_bank_pairs")
     tx.run("forget_payouts_from_payers")
+    tx.run("forget_parted_pairs")
     settled = 1
     while settled:
         tx.run("analyse_bank_pairs")
@@ -123,7 +122,7 @@ def _suggest_sums(tx: Transaction) -> None:
         ]
         tx.copy_in(
             "settled_pairs",
-            _PAIR.split(),
+            COLUMNS,
             [_sum_row(row, line, of=row["amount_minor"], together=None) for row, line in together]
             + [_sum_row(row, line, of=line["amount_minor"], together=row["side_id"]) for row, line in apart],
         )

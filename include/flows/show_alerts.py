@@ -17,10 +17,14 @@ BEAT_S_MAX = 15 * 60
 
 @dataclass(frozen=True)
 class Shown:
-    """`beat_at`: when somebody last looked; None when nobody ever did. `silent`: whether that is too long ago."""
+    """`beat_at`: when somebody last looked; None when nobody ever did. `silent`: whether that is too long ago.
+
+    `over_count`: how many there are of `over`; 0 where none of them was asked for.
+    """
 
     lasting: Sequence[Mapping[str, Any]]
     over: Sequence[Mapping[str, Any]]
+    over_count: int
     channels: Sequence[Row]
     beat_at: datetime | None
     silent: bool
@@ -33,11 +37,12 @@ def show_alerts(store: Store, policy: Policy, *, over: int = 0) -> Shown:
         now = clock_of(tx)
         beats = tx.rows("beat_of", flow=WATCH)
         lasting = [_shown(alert_of(row), policy) for row in tx.rows("open_alerts")]
-        ended = [_shown(alert_of(row), policy) for row in tx.rows("closed_alerts", limit=over)]
+        closed = tx.rows("closed_alerts", limit=over)
+        ended = [_shown(alert_of(row), policy) for row in closed]
         channels = tx.rows("alert_channels")
     beat_at: datetime | None = beats[0]["beat_at"] if beats else None
     silent = beat_at is not None and (now - beat_at).total_seconds() > BEAT_S_MAX
-    return Shown(lasting, ended, channels, beat_at, silent, now)
+    return Shown(lasting, ended, closed[0]["ended"] if closed else 0, channels, beat_at, silent, now)
 
 
 def _shown(alert: Alert, policy: Policy) -> Mapping[str, Any]:
@@ -51,6 +56,7 @@ def _shown(alert: Alert, policy: Policy) -> Mapping[str, Any]:
         "since": fact.since,
         "raised_at": alert.raised_at,
         "over_at": alert.over_at,
+        "mended": alert.mended,
         "count": fact.count,
         "money": ", ".join(money(minor, currency) for currency, minor in sorted(fact.amounts.items())),
         "breaks": list(fact.ids) if fact.kind in OF_BREAKS else [],

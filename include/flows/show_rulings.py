@@ -6,9 +6,11 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from include.domain.break_life import CASH, Life
+from include.domain.break_life import BY_HAND, CASH, Life
 from include.domain.pairings import Debt, Item, people, refusal, spread
-from include.flows.grant_ruling import debts_of, item_of, look_at_newest_day
+from include.domain.payout_pairings import MANY, SAID, SideType, unusable
+from include.flows.grant_ruling import debts_of, item_of, look_at_newest_day, sides_of
+from include.flows.pair_payouts import side_of
 from include.ports import Rejected, Row, Store, Transaction
 
 SHOWN = 50
@@ -19,7 +21,10 @@ Stage = Literal["waits", "pending", "done", "over"]
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """A match by hand, an unmatch or a withdrawal. `parts`: invoice_id, number and minor of each; `where` in words."""
+    """A match by hand, an unmatch or a withdrawal. `parts`: invoice_id, number and minor of each; `where` in words.
+
+    `of`: how many decisions were asked for.
+    """
 
     break_id: UUID
     kind: str
@@ -31,47 +36,75 @@ class Decision:
     proposed_at: datetime
     stage: Stage
     where: str
+    of: int
 
 
 @dataclass(frozen=True)
 class Choice:
-    """An invoice that the item could be matched with: what would be for it, and why not, if so."""
+    """What the item could be matched with, as people call it, and why not, if so."""
 
-    debt: Debt
-    minor: int
+    name: str
     refused: str
 
 
 @dataclass(frozen=True)
 class Pairable:
-    """What may be matched by hand: `refused` says why nothing may be. `parted`: there is a parting to withdraw."""
+    """What may be matched by hand: `refused` says why nothing may be. `parted`: there is a parting to withdraw.
 
-    item: Item | None = None
+    `other` is what it is matched with; where that is `whole`, nobody says how much of it.
+    """
+
     refused: str = ""
     choices: dict[str, Choice] = field(default_factory=dict)
     parted: bool = False
+    other: str = "invoice"
+    others: str = "invoices"
+    whole: bool = False
 
 
 def pairable(store: Store, life: Life, candidates: Iterable[str]) -> Pairable | None:
-    """What the break's item may be matched with of these invoices; None where the break is about no such thing."""
-    if life.recon != CASH:
+    """What the break's item may be matched with of these; None where the break is about no such thing."""
+    if life.recon not in BY_HAND:
         return None
     with store.transaction() as tx:
         try:
             run = look_at_newest_day(tx)
-            item = item_of(tx, run, life.key, worth_minor=life.amount_minor or 0)
+            found = _of_cash if life.recon == CASH else _of_payouts
+            return found(tx, run, life, list(candidates))
         except Rejected:
             return None
-        debts = debts_of(tx, run, item, list(candidates))
-        parted = bool(tx.rows("partings_of", item=item.item_id))
+
+
+def _of_cash(tx: Transaction, run: Row, life: Life, candidates: list[str]) -> Pairable:
+    item = item_of(tx, run, life.key, worth_minor=life.amount_minor or 0)
+    debts = debts_of(tx, run, item, candidates)
     nothing = refusal(item, {}, {})
     refused = nothing if item.used_for or item.ruled_by or not item.usable else ""
     choices = {one.invoice_id: _choice(item, one) for one in debts.values()}
-    return Pairable(item, refused, choices, parted)
+    return Pairable(refused, choices, _was_parted(tx, item.item_id))
+
+
+def _of_payouts(tx: Transaction, run: Row, life: Life, candidates: list[str]) -> Pairable:
+    item = side_of(tx, run, life.key)
+    other: SideType = "bank_line" if item.side == "payout" else "payout"
+    sides = sides_of(tx, run, [(other, one) for one in candidates])
+    choices = {name: Choice(name, unusable(side)) for (_, name), side in sides.items()}
+    return Pairable(
+        unusable(item),
+        choices,
+        _was_parted(tx, item.side_id),
+        other=SAID[other],
+        others=MANY[other],
+        whole=True,
+    )
+
+
+def _was_parted(tx: Transaction, item: str) -> bool:
+    return bool(tx.rows("partings_of", item=item))
 
 
 def decisions_about(tx: Transaction, item: str) -> list[Decision]:
-    """Of one payment or credit note, newest first."""
+    """Of one payment, credit note, payout or line of the bank, newest first."""
     return [_decision(row) for row in tx.rows("decisions", item=item, **_by_now(tx))]
 
 
@@ -88,7 +121,7 @@ def _by_now(tx: Transaction) -> dict[str, Any]:
 
 def _choice(item: Item, debt: Debt) -> Choice:
     minor = spread([debt], money_minor=item.amount_minor)[debt.invoice_id]
-    return Choice(debt, minor, refusal(item, {debt.invoice_id: debt}, {debt.invoice_id: minor}))
+    return Choice(debt.number, refusal(item, {debt.invoice_id: debt}, {debt.invoice_id: minor}))
 
 
 def _decision(row: Row) -> Decision:
@@ -104,6 +137,7 @@ def _decision(row: Row) -> Decision:
         proposed_at=row["proposed_at"],
         stage=stage,
         where=where,
+        of=row["decisions"],
     )
 
 

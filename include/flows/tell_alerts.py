@@ -1,7 +1,8 @@
 """Tells people by each channel what changed since they were told last: at least once, in messages that say the same.
 
 What to say is decided from what got through, so that a channel that was away is told what is true when it is back, and
-not all that happened meanwhile.
+not all that happened meanwhile. So a bulletin that was surely not taken is never sent again: the next look writes its
+own, which says the same only as long as the same is true.
 """
 
 import logging

@@ -32,6 +32,9 @@ class Limits(Strict):
     webhook_events: PositiveInt
     channel_failures: PositiveInt
     conflict_days: PositiveInt
+    mail_days: PositiveInt
+    budget_hours: PositiveInt
+    channel_hours: PositiveInt
     recent_days: PositiveInt
     rollback_money_minutes: PositiveInt
     rollback_runs: PositiveInt

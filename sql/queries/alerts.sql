@@ -71,8 +71,18 @@ SELECT dag_id AS about, min(failed_at) AS since, count(*) AS count, dag_id,
     ) AS detail
 FROM ops.task_failures GROUP BY dag_id;
 
+-- name: run_of_day
+-- Airflow's run that began with a day last; empty where none has.
+SELECT coalesce((
+    SELECT dag_run FROM ops.day_runs WHERE as_of = %(as_of)s ORDER BY began_at DESC, dag_run LIMIT 1
+), '') AS dag_run;
+
+-- name: note_day_run
+INSERT INTO ops.day_runs (as_of, dag_run) VALUES (%(as_of)s, %(dag_run)s) ON CONFLICT DO NOTHING;
+
 -- name: fact_run_refused
--- Of a day the newest run counts, whenever others were computed: refused, and not for the quality of its data alone.
+-- Of a day the newest run counts, whenever others were computed: refused, and not for the quality of its data alone. Days
+-- are published in their order, so that the run named is the first one's.
 WITH newest AS (
     SELECT run_id, as_of, state, computed_at FROM recon.newest_runs ORDER BY as_of DESC LIMIT %(recent_days)s
 ),
@@ -87,6 +97,7 @@ refused AS (
 ),
 failing AS (SELECT currency, measure, difference FROM recon.proofs JOIN refused USING (run_id) WHERE NOT holds)
 SELECT 'tie_out' AS about, min(computed_at) AS since, 'tie_out' AS dag_id,
+    (SELECT dag_run FROM ops.day_runs JOIN refused USING (as_of) ORDER BY as_of, began_at DESC LIMIT 1) AS dag_run,
     (SELECT count(*) FROM failing) AS count,
     (
         SELECT coalesce(jsonb_object_agg(currency, minor), '{}') FROM (
@@ -99,6 +110,7 @@ FROM refused HAVING count(*) > 0;
 
 -- name: fact_quality_blocks
 SELECT 'tie_out' AS about, min(checked_at) AS since, count(*) AS count, 'tie_out' AS dag_id,
+    (SELECT dag_run FROM ops.day_runs WHERE as_of = min(newest.as_of) ORDER BY began_at DESC LIMIT 1) AS dag_run,
     jsonb_build_object(
         'day', string_agg(DISTINCT as_of::text, ', '), 'owners', string_agg(DISTINCT owner, ', ')
     ) AS detail
@@ -137,16 +149,25 @@ FROM (
 WHERE cardinality(vanished) > 0 GROUP BY newest.system;
 
 -- name: fact_rows_repaired
+-- For a day, and then until a sweep of the same has found nothing.
 SELECT system AS about, min(swept_at) AS since, sum(repaired_count)::bigint AS count, 'sweep_money' AS dag_id,
     jsonb_build_object('entities', string_agg(DISTINCT entity, ', ')) AS detail
-FROM ops.sweeps WHERE repaired_count > 0 AND swept_at > %(now)s - interval '1 day' GROUP BY system;
+FROM ops.sweeps AS repairing
+WHERE repaired_count > 0 AND (
+    swept_at > %(now)s - interval '1 day' OR NOT EXISTS (
+        SELECT FROM ops.sweeps AS later
+        WHERE later.system = repairing.system AND later.entity = repairing.entity AND later.swept_at > repairing.swept_at
+            AND later.repaired_count = 0
+    )
+) GROUP BY system;
 
 -- name: fact_quarantine_growing
--- Rows of the last day that nobody has mended.
-WITH fresh AS (
+-- Rows of the last day that nobody has mended; of what is told already, those since it began.
+WITH told AS (SELECT about, since FROM ops.alerts WHERE kind = 'quarantine_growing' AND over_at IS NULL),
+fresh AS (
     SELECT system, entity, currency, amount_minor, recorded_at
-    FROM canonical.quarantine JOIN ops.batches ON batch = quarantined_in
-    WHERE released_in IS NULL AND recorded_at > %(now)s - interval '1 day'
+    FROM canonical.quarantine JOIN ops.batches ON batch = quarantined_in LEFT JOIN told ON told.about = system
+    WHERE released_in IS NULL AND (recorded_at > %(now)s - interval '1 day' OR recorded_at >= told.since)
 ),
 money AS (
     SELECT system, jsonb_object_agg(currency, minor) AS amounts FROM (
@@ -228,12 +249,13 @@ FROM delivery.key_conflicts WHERE found_at > %(now)s - make_interval(days => %(c
 SELECT system AS about, noted_at AS since, greatest(allowed - used, 0) AS count, 'extract_' || system AS dag_id,
     jsonb_build_object('used', used, 'allowed', allowed) AS detail
 FROM ops.api_budgets
-WHERE allowed > 0 AND used * 100 >= allowed * %(budget_percent)s AND noted_at > %(now)s - interval '1 day';
+WHERE allowed > 0 AND used * 100 >= allowed * %(budget_percent)s
+    AND noted_at > %(now)s - make_interval(hours => %(budget_hours)s);
 
 -- name: fact_mail_failed
 SELECT edition AS about, min(kept_at) AS since, count(*) AS count, 'tie_out' AS dag_id
 FROM recon.mailings
-WHERE state <> 'sent' AND kept_at > %(now)s - interval '7 days'
+WHERE state <> 'sent' AND kept_at > %(now)s - make_interval(days => %(mail_days)s)
     AND (state IN ('refused', 'uncertain') OR kept_at <= %(now)s - make_interval(mins => %(mail_minutes)s))
 GROUP BY edition;
 
@@ -254,7 +276,7 @@ SELECT channel FROM ops.alert_channels WHERE failures >= %(channel_failures)s;
 -- name: fact_channel_failing
 -- One that is still tried: a channel that was taken away fails nobody.
 SELECT channel AS about, failing_since AS since, failures AS count, 'watch' AS dag_id FROM ops.alert_channels
-WHERE failures >= %(channel_failures)s AND next_at > %(now)s - interval '2 hours';
+WHERE failures >= %(channel_failures)s AND next_at > %(now)s - make_interval(hours => %(channel_hours)s);
 
 -- name: note_webhook_kept
 -- What was counted against the door is forgotten. Written at most every few seconds, for deliveries come in crowds and none
@@ -288,12 +310,12 @@ SELECT pg_try_advisory_xact_lock(7290) AS mine;
 
 -- name: open_alerts
 SELECT alert_id, kind, about, severity, since, newest_at, count, amounts, ids, dag_id, dag_run, detail, raised_at, seen_at,
-    over_at
+    over_at, mended
 FROM ops.alerts WHERE over_at IS NULL ORDER BY severity, since, alert_id;
 
 -- name: closed_alerts
 SELECT alert_id, kind, about, severity, since, newest_at, count, amounts, ids, dag_id, dag_run, detail, raised_at, seen_at,
-    over_at
+    over_at, mended, count(*) OVER () AS ended
 FROM ops.alerts WHERE over_at IS NOT NULL ORDER BY over_at DESC, alert_id DESC LIMIT %(limit)s;
 
 -- name: raise_alert
@@ -309,7 +331,7 @@ UPDATE ops.alerts SET severity = %(severity)s, since = least(since, %(since)s), 
 WHERE kind = %(kind)s AND about = %(about)s AND over_at IS NULL;
 
 -- name: end_alert
-UPDATE ops.alerts SET over_at = %(now)s WHERE alert_id = %(alert_id)s AND over_at IS NULL;
+UPDATE ops.alerts SET over_at = %(now)s, mended = %(mended)s WHERE alert_id = %(alert_id)s AND over_at IS NULL;
 
 -- name: claim_channel
 -- Nothing while somebody else sends there, or while it is too early to try again.
@@ -331,7 +353,7 @@ WHERE channel = %(channel)s AND owed ORDER BY bulletin_id LIMIT 1;
 -- name: standing_alerts
 -- What lasts, and what ended lately, with what was last said of it on the channel.
 SELECT alerts.alert_id, kind, about, alerts.severity, since, newest_at, alerts.count, alerts.amounts, alerts.ids, dag_id,
-    dag_run, detail, raised_at, seen_at, over_at, told.says AS told_says, told.severity AS told_severity, told.sent_at AS told_at, told.count AS told_count,
+    dag_run, detail, raised_at, seen_at, over_at, mended, told.says AS told_says, told.severity AS told_severity, told.sent_at AS told_at, told.count AS told_count,
     told.amounts AS told_amounts
 FROM ops.alerts
 LEFT JOIN LATERAL (

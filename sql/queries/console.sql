@@ -101,6 +101,22 @@ SELECT match_id, recon, rule, side_a_type, side_a_id, side_b_type, side_b_id, cu
 FROM recon.matches WHERE run_id = %(run_id)s AND (side_a_id = %(id)s OR side_b_id = %(id)s OR match_id = %(id)s)
 ORDER BY match_id, side_a_id, side_b_id LIMIT %(limit)s;
 
+-- name: console_count_matches_of
+SELECT count(*) AS legs FROM recon.matches WHERE run_id = %(run_id)s AND (side_a_id = %(id)s OR side_b_id = %(id)s);
+
+-- name: console_bank_legs_of
+-- What a payout is, or could be, in the bank.
+SELECT match_id, recon, rule, side_a_type, side_a_id, side_b_type, side_b_id, currency, amount_minor, paid_currency,
+    paid_minor, residual_minor, residual_reason, state
+FROM recon.matches
+WHERE run_id = %(run_id)s AND side_a_id = %(id)s AND recon = 'R4' AND side_b_type = 'bank_line'
+ORDER BY state, side_b_id LIMIT %(limit)s;
+
+-- name: open_lives_of
+-- Open breaks about an item.
+SELECT break_id, code, severity, state, version, currency, amount_minor FROM recon.break_lives
+WHERE is_open AND key = %(key)s AND recon = %(recon)s ORDER BY severity, break_id;
+
 -- name: console_matches_searched
 -- The same page by page, and of it what is asked for.
 SELECT match_id, recon, rule, side_a_type, side_a_id, side_b_type, side_b_id, currency, amount_minor, paid_currency,
@@ -112,7 +128,7 @@ ORDER BY match_id, side_a_id, side_b_id LIMIT %(limit)s;
 
 -- name: console_match
 SELECT match_id, recon, rule, side_a_type, side_a_id, side_b_type, side_b_id, currency, amount_minor, paid_currency,
-    paid_minor, residual_minor, residual_reason, state
+    paid_minor, residual_minor, residual_reason, state, count(*) OVER () AS legs
 FROM recon.matches WHERE run_id = %(run_id)s AND match_id = %(match)s
 ORDER BY side_a_id, side_b_id LIMIT %(limit)s;
 
@@ -123,7 +139,7 @@ SELECT entity, native_id, version, place, recorded_in, facts FROM canonical.newe
 -- How a record came here: the payload as received, the page it came on, and the batch that read it.
 SELECT raw.records.seq, records.system, records.entity, records.native_id, records.version, records.place, records.damage,
     records.received_at, records.gone, records.payload, pulls.pull_id, pulls.pulled_at, pulls.records AS page_records,
-    pulls.cursor_from, pulls.cursor_to, pulls.landed_in, batches.recorded_at
+    pulls.cursor_from, pulls.cursor_to, pulls.landed_in, batches.recorded_at, count(*) OVER () AS payloads
 FROM ops.cursors
 JOIN raw.records ON records.system = cursors.system AND records.entity = cursors.entity
 JOIN ops.pulls ON pulls.pull_id = records.pull_id
@@ -162,9 +178,9 @@ GROUP BY type, currency ORDER BY type, currency;
 -- Who owes most of what is overdue, in one currency.
 SELECT customer_id, count(*) AS invoices, sum(open_minor)::bigint AS open_minor,
     coalesce(sum(open_minor) FILTER (WHERE days_past_due > 0), 0)::bigint AS overdue_minor,
-    max(days_past_due) AS days_past_due
+    max(days_past_due) AS days_past_due, count(*) OVER () AS customers
 FROM recon.open_invoices WHERE run_id = %(run_id)s AND currency = %(currency)s
-GROUP BY customer_id ORDER BY overdue_minor DESC, open_minor DESC, customer_id LIMIT %(limit)s;
+GROUP BY customer_id ORDER BY overdue_minor DESC, open_minor DESC, customer_id LIMIT %(limit)s OFFSET %(first)s;
 
 -- name: console_arr
 SELECT month, currency, opening_minor, new_minor, expansion_minor, contraction_minor, churn_minor, reactivation_minor,
@@ -174,10 +190,10 @@ FROM recon.arr_reported WHERE run_id = %(run_id)s ORDER BY month DESC LIMIT %(li
 -- name: console_arr_movers
 -- Whose recurring revenue moved most in a month; money of several currencies is not added up.
 SELECT customer_id, currency, opening_minor, new_minor, expansion_minor, contraction_minor, churn_minor,
-    reactivation_minor, closing_minor
+    reactivation_minor, closing_minor, count(*) OVER () AS customers
 FROM recon.arr_bridge
 WHERE run_id = %(run_id)s AND month = %(month)s AND closing_minor <> opening_minor
-ORDER BY abs(closing_minor - opening_minor) DESC, customer_id, currency LIMIT %(limit)s;
+ORDER BY abs(closing_minor - opening_minor) DESC, customer_id, currency LIMIT %(limit)s OFFSET %(first)s;
 
 -- name: console_messages
 -- Newest first. `state` NULL is all that is on its way or parked.
@@ -238,7 +254,8 @@ ORDER BY happened_at DESC, ref DESC LIMIT %(limit)s;
 
 -- name: console_runs
 -- Which days were published or refused, newest first.
-SELECT run_id, as_of, state, computed_at, published_at, rules_sha256, certificate ->> 'certificate_sha256' AS certificate_sha256
+SELECT run_id, as_of, state, computed_at, published_at, rules_sha256, certificate ->> 'certificate_sha256' AS certificate_sha256,
+    count(*) OVER () AS runs
 FROM recon.runs ORDER BY computed_at DESC LIMIT %(limit)s;
 
 -- name: console_aging

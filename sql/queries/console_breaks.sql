@@ -22,7 +22,7 @@ ORDER BY {order} LIMIT %(limit)s;
 -- name: desk_groups
 -- How many breaks there are of each {by}, and what they are worth where that is known.
 SELECT {by}::text AS name, count(*) AS breaks, count(*) FILTER (WHERE severity IN ('S1', 'S2')) AS urgent,
-    coalesce(sum(abs(amount_sgd_minor)), 0)::bigint AS sgd_minor, min(since_on) AS oldest_on
+    coalesce(sum(abs(amount_sgd_minor)), 0)::bigint AS sgd_minor, min(since_on) AS oldest_on, count(*) OVER () AS groups
 FROM recon.break_lives AS life
 WHERE is_open = %(open)s
     AND (%(state)s::text IS NULL OR state = %(state)s)
@@ -39,7 +39,7 @@ GROUP BY {by} ORDER BY sgd_minor DESC, breaks DESC, name LIMIT %(limit)s;
 
 -- name: desk_ageing
 -- Open breaks by how many calendar days they are known, and severity.
-SELECT width_bucket(current_date - since_on, ARRAY[0, 8, 31, 91]) AS bucket, severity, count(*) AS breaks
+SELECT width_bucket(%(today)s::date - since_on, ARRAY[0, 8, 31, 91]) AS bucket, severity, count(*) AS breaks
 FROM recon.break_lives WHERE is_open GROUP BY 1, 2 ORDER BY 1, 2;
 
 -- name: last_run_of_life
@@ -59,7 +59,8 @@ SELECT candidate.rule, candidate.side_a_type, candidate.side_a_id, candidate.sid
         SELECT min(side_a_id) FROM recon.matches AS taken
         WHERE taken.side_b_id = candidate.side_b_id AND taken.run_id = candidate.run_id
             AND taken.recon = candidate.recon AND taken.state = 'posted'
-    ) AS taken_by
+    ) AS taken_by,
+    count(*) OVER () AS candidates
 FROM recon.matches AS candidate
 WHERE candidate.run_id = %(run_id)s AND candidate.recon = %(recon)s AND candidate.state = 'suggested'
     AND (candidate.side_a_id = %(key)s OR candidate.side_b_id = %(key)s)

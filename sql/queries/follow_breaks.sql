@@ -104,8 +104,10 @@ WHERE state <> 'RESOLVED' AND break_id NOT IN (SELECT break_id FROM found_breaks
     WHERE life.code = 'CA21' AND pairing.break_id = life.break_id AND (
         EXISTS (
             SELECT FROM recon.matches AS match
-            WHERE match.run_id = %(run_id)s AND match.recon = 'R3' AND match.state = 'posted'
-                AND side_a_type = item_type AND side_a_id = item_id AND side_b_id = ANY (invoice_ids)
+            WHERE match.run_id = %(run_id)s AND match.recon = life.recon AND match.state = 'posted' AND (
+                side_a_type = item_type AND side_a_id = item_id AND side_b_id = ANY (invoice_ids)
+                OR side_b_type = item_type AND side_b_id = item_id AND side_a_id = ANY (invoice_ids)
+            )
         )
         OR item_type = 'credit_note' AND EXISTS (
             SELECT FROM recon.rulings AS ruling

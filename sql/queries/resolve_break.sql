@@ -96,3 +96,12 @@ WHERE break_id = %(break_id)s AND version = %(version)s;
 
 -- name: newest_proposal_of
 SELECT max(proposal_no) AS number FROM recon.break_proposals WHERE break_id = %(break_id)s;
+
+-- name: person_known
+-- What the console last let somebody do, NULL where it never saw them; and whether they ever did something about a break.
+SELECT (SELECT may FROM ops.console_people WHERE person = %(person)s) AS may,
+    EXISTS (SELECT FROM recon.break_events WHERE actor_id = %(person)s AND actor_kind <> 'run') AS acted;
+
+-- name: people_who_work
+-- Whom a break can be given to, as far as the console knows them.
+SELECT person FROM ops.console_people WHERE 'can_work' = ANY (may) ORDER BY person LIMIT %(limit)s;

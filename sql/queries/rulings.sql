@@ -149,14 +149,16 @@ WITH wanted AS (
         coalesce(sum(minor) FILTER (WHERE parted), 0) AS freed_minor
     FROM posted GROUP BY invoice_id
 ), promised AS (
-    SELECT invoice_id, sum(minor) AS minor
-    FROM seen.rulings CROSS JOIN LATERAL unnest(invoice_ids, amounts_minor) AS pair (invoice_id, minor)
+    -- Whoever is at the desk sees every ruling that stands, so that those of these invoices are looked up.
+    SELECT pair.invoice_id, sum(minor) AS minor
+    FROM recon.standing_pairings CROSS JOIN LATERAL unnest(invoice_ids, amounts_minor) AS pair (invoice_id, minor)
     WHERE kind = 'manual_match' AND item_type = 'payment' AND pair.invoice_id IN (SELECT invoice_id FROM wanted)
+    AND invoice_ids && ARRAY(SELECT (invoice_id COLLATE "default")::text FROM wanted)
     AND NOT EXISTS (
         SELECT FROM posted WHERE rule = 'manual' AND NOT parted
             AND posted.payment_id = item_id AND posted.invoice_id = pair.invoice_id
     )
-    GROUP BY invoice_id
+    GROUP BY pair.invoice_id
 )
 SELECT wanted.invoice_id, number, wanted.customer_id, wanted.currency,
     (coalesce(open.open_minor, 0) + coalesce(freed_minor, 0))::bigint AS open_minor,
@@ -251,10 +253,8 @@ SET ended_no = nextval('recon.ruling_numbers'), ended_why = 'lapsed', ended_at =
 FROM life_changes AS change
 WHERE change.break_id = ruling.break_id AND change.proposal_before = ruling.proposal_no AND action = 'lapsed'
     AND ended_no IS NULL AND NOT (
-        ruling_no <= %(rulings)s AND (item_type = 'credit_note' OR EXISTS (
-            SELECT FROM recon.matches AS match
-            WHERE match.run_id = %(run_id)s AND match.rule = 'manual' AND match.state = 'posted' AND side_a_id = item_id
-        ))
+        ruling_no <= %(rulings)s
+        AND (item_type = 'credit_note' OR recon.posted_by_hand(%(run_id)s, item_type, item_id))
     );
 
 -- name: end_unposted
@@ -262,11 +262,8 @@ WHERE change.break_id = ruling.break_id AND change.proposal_before = ruling.prop
 -- approval that no run carried out yet is tried again, and can be sent back.
 UPDATE recon.rulings AS ruling
 SET ended_no = nextval('recon.ruling_numbers'), ended_why = 'no longer possible', ended_at = clock_timestamp()
-WHERE ruling_no <= %(rulings)s AND ended_no IS NULL AND kind = 'manual_match' AND item_type = 'payment'
-    AND NOT EXISTS (
-        SELECT FROM recon.matches AS match
-        WHERE match.run_id = %(run_id)s AND match.rule = 'manual' AND match.state = 'posted' AND side_a_id = item_id
-    )
+WHERE ruling_no <= %(rulings)s AND ended_no IS NULL AND kind = 'manual_match' AND item_type <> 'credit_note'
+    AND NOT recon.posted_by_hand(%(run_id)s, item_type, item_id)
     AND NOT EXISTS (
         SELECT FROM recon.break_lives AS life
         WHERE life.break_id = ruling.break_id AND state = 'APPROVED' AND life.proposal_no = ruling.proposal_no
@@ -303,20 +300,28 @@ ON CONFLICT (break_id) DO UPDATE SET currency = EXCLUDED.currency, amount_minor 
 -- name: decisions
 -- Those about an item; without one, those that wait for a checker, or for a run. Newest first; `seen`: the newest published
 -- run began with it; `carried`: and keeps to it.
-WITH standing AS (
+WITH about AS (
+    SELECT break_id, proposal_no FROM recon.pairings WHERE item_id = %(item)s
+    UNION
+    SELECT break_id, proposal_no FROM recon.pairings
+    WHERE invoice_ids @> ARRAY[%(item)s::text] AND item_type IN ('payout', 'bank_line')
+), by_hand AS (
+    SELECT side_a_id, side_b_id FROM recon.matches
+    WHERE run_id = %(run_id)s AND recon IN ('R3', 'R4') AND rule = 'manual' AND state = 'posted'
+        AND (%(item)s::text IS NULL OR side_a_id = %(item)s OR side_b_id = %(item)s)
+), posted AS (
+    SELECT side_a_id AS item_id FROM by_hand UNION SELECT side_b_id FROM by_hand
+), standing AS (
     SELECT break_id, proposal_no, ruling_no <= %(rulings)s AS seen, ruling_no <= %(rulings)s AND (
-            kind <> 'manual_match' OR item_type <> 'payment' OR EXISTS (
-                SELECT FROM recon.matches AS match
-                WHERE match.run_id = %(run_id)s AND match.rule = 'manual' AND match.state = 'posted'
-                    AND side_a_id = item_id
-            )
+            kind <> 'manual_match' OR item_type = 'credit_note' OR posted.item_id IS NOT NULL
         ) AS carried
-    FROM recon.rulings WHERE ended_no IS NULL AND (item_id = %(item)s OR %(item)s::text IS NULL)
+    FROM recon.rulings LEFT JOIN posted USING (item_id)
+    WHERE ended_no IS NULL AND (%(item)s::text IS NULL OR (break_id, proposal_no) IN (SELECT break_id, proposal_no FROM about))
 )
 SELECT break_id, proposal_no, kind, item_type, item_id, pairing.currency, maker_id AS maker, proposal.reason, proposed_at,
     proposal.checkers_needed, coalesce(checkers, '{}') AS checkers, ruling_no, granted_at, ended_why, ended_at,
     life.state = 'PROPOSED' AND life.at_work = proposal_no AS waits,
-    coalesce(seen, false) AS seen, coalesce(carried, false) AS carried, parts
+    coalesce(seen, false) AS seen, coalesce(carried, false) AS carried, parts, count(*) OVER () AS decisions
 FROM recon.pairings AS pairing
 JOIN recon.break_proposals AS proposal USING (break_id, proposal_no, kind)
 JOIN (SELECT break_id, state, proposal_no FROM recon.break_lives) AS life (break_id, state, at_work) USING (break_id)
@@ -331,9 +336,11 @@ CROSS JOIN LATERAL (
         'invoice_id', pair.invoice_id, 'number', coalesce(number, pair.invoice_id), 'minor', minor
     )) AS parts
     FROM unnest(invoice_ids, amounts_minor) AS pair (invoice_id, minor)
-    LEFT JOIN canonical.invoices ON native_id = pair.invoice_id AND superseded_in IS NULL
+    LEFT JOIN canonical.invoices
+        ON native_id = pair.invoice_id AND superseded_in IS NULL AND pairing.item_type IN ('payment', 'credit_note')
 ) AS numbered
-WHERE item_id = %(item)s OR %(item)s::text IS NULL AND (break_id, proposal_no) IN (
+WHERE (break_id, proposal_no) IN (SELECT break_id, proposal_no FROM about)
+    OR %(item)s::text IS NULL AND (break_id, proposal_no) IN (
     SELECT break_id, proposal_no FROM recon.break_lives WHERE state = 'PROPOSED'
     UNION ALL
     SELECT break_id, proposal_no FROM standing WHERE NOT carried

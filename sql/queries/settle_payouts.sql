@@ -454,7 +454,11 @@ SELECT 'payout', payout_id, currency, net_minor, arrival_date,
     arrival_date, arrival_date + %(payout_after)s, NULL, NULL, steady
 FROM run_payouts
 WHERE net_minor <> 0 AND status NOT IN ('FAILED', 'CANCELLED')
-    AND NOT EXISTS (SELECT FROM named_payouts WHERE named_payouts.payout_id = run_payouts.payout_id);
+    AND NOT EXISTS (SELECT FROM named_payouts WHERE named_payouts.payout_id = run_payouts.payout_id)
+    AND NOT EXISTS (
+        SELECT FROM settled_pairs
+        WHERE side_a_type = 'payout' AND side_a_id = payout_id AND side_b_type = 'bank_line' AND rule = 'manual'
+    );
 
 -- name: fill_money_by_day
 -- Days are listed, not compared: equality is what keeps the joins from growing with the square of a price's sales. What

@@ -52,6 +52,13 @@ PAGES = (
     "/delivery",
     "/delivery?state=parked",
     "/delivery/{number}",
+    "/payouts/po_7",
+    "/breaks/{payout_break}",
+    "/breaks/{ruled_break}",
+    "/matches?rule=R3~manual",
+    "/records/invoices/I{number}",
+    "/parity",
+    "/ageing?first=25",
     "/audit",
     "/reports",
     "/quality",
@@ -60,10 +67,15 @@ PAGES = (
     "/playbooks/CA01",
     "/training/finance",
 )
+DOWNLOADS = ("/reports/2026-06-30/breaks.csv", "/reports/2026-06-30/matches.csv")
+"""Files, each as large as its day; asked for once or twice."""
+ACTS = ("comment", "bulk", "match", "unmatch", "assign", "hold")
+"""What is posted, each time about something else."""
+BULK = 50
 
 
 def measured(urls: DatabaseUrls, *, matches: int, breaks: int) -> dict[str, Any]:
-    """Milliseconds by page: median and p95 of ASKED requests one after another, and first paint where Chromium is.
+    """Milliseconds by page, act and file: median and p95 of requests one after another, and first paint in Chromium.
 
     Who asks is played: Airflow's own login is not in it.
     """
@@ -72,10 +84,13 @@ def measured(urls: DatabaseUrls, *, matches: int, breaks: int) -> dict[str, Any]
         known = _known(url)
         with _served(url) as address:
             pages = {page: _asked(address + page.format(**known)) for page in PAGES}
+            downloads = {page: _asked(address + page, times=3) for page in DOWNLOADS}
+            acts = {act: _posted(address, url, act) for act in ACTS}
             paint = _painted(
                 [address + page.format(**known) for page in ("/", "/breaks", "/breaks/{break_id}")]
             )
-    return {"matches": matches, "breaks": breaks, "filled_s": filled_s, "pages": pages, "paint": paint}
+    sizes = {"matches": matches, "breaks": breaks, "filled_s": filled_s}
+    return sizes | {"pages": pages, "acts": acts, "downloads": downloads, "paint": paint}
 
 
 def _fill(url: str, *, matches: int, breaks: int) -> float:
@@ -95,7 +110,10 @@ def _known(url: str) -> dict[str, Any]:
         [match_id] = connection.execute(
             "SELECT match_id FROM recon.matches OFFSET 777 LIMIT 1"
         ).fetchone() or [""]
-    return {"break_id": break_id, "match_id": match_id, "number": 4700}
+        [ruled] = connection.execute("SELECT break_id FROM recon.rulings LIMIT 1").fetchone() or [""]
+        [payout] = connection.execute("SELECT md5('po7')::uuid").fetchone() or [""]
+    found = {"break_id": break_id, "match_id": match_id, "ruled_break": ruled, "payout_break": payout}
+    return found | {"number": 70}
 
 
 @contextmanager
@@ -125,21 +143,83 @@ def _without_an_airflow_of_our_own() -> None:
     }
 
 
-def _asked(address: str) -> dict[str, float]:
+def _asked(address: str, *, times: int = ASKED) -> dict[str, float]:
     took = []
     with requests.Session() as session:
-        for number in range(ASKED + 2):
+        for number in range(times + 2):
             started = time.monotonic()
             answer = session.get(address, timeout=60)
             if number >= 2:
                 took.append(time.monotonic() - started)
             if answer.status_code != 200:
                 raise RuntimeError(f"{address} answered {answer.status_code}")
+    return _percentiles(took)
+
+
+def _percentiles(took: list[float]) -> dict[str, float]:
     took.sort()
     return {
-        "p50_ms": round(took[ASKED // 2] * 1000, 1),
-        "p95_ms": round(took[ASKED * 95 // 100 - 1] * 1000, 1),
+        "p50_ms": round(took[len(took) // 2] * 1000, 1),
+        "p95_ms": round(took[max(0, len(took) * 95 // 100 - 1)] * 1000, 1),
     }
+
+
+def _posted(address: str, url: str, act: str) -> dict[str, float]:
+    """Forms as our pages send them, one after another."""
+    from include.console.forms import token_for
+
+    origin = "/".join(address.split("/")[:3])
+    took = []
+    with requests.Session() as session:
+        for number, (path, fields) in enumerate(_forms(url, act)):
+            sent = fields | {"token": token_for("bench"), "reason": "the bench"}
+            started = time.monotonic()
+            answer = session.post(
+                address + path, sent, headers={"origin": origin}, timeout=60, allow_redirects=False
+            )
+            if number >= 2:
+                took.append(time.monotonic() - started)
+            if answer.status_code not in (200, 303):
+                raise RuntimeError(f"{act}: {path} answered {answer.status_code}: {answer.text[-600:]}")
+    return _percentiles(took)
+
+
+def _forms(url: str, act: str) -> list[tuple[str, dict[str, Any]]]:
+    """Where to post what, ASKED + 2 times, each about breaks, matches or messages of their own."""
+    many = (ASKED + 2) * (BULK if act == "bulk" else 1)
+    place = ACTS.index(act) * (ASKED + 2) * BULK
+    with psycopg.connect(url) as connection:
+        if act == "hold":
+            queued = "SELECT message_id FROM delivery.outbox WHERE state = 'queued' ORDER BY 1 LIMIT %s"
+            messages = connection.execute(queued, [many]).fetchall()
+            return [("/delivery/hold", {"chosen": str(one)}) for (one,) in messages]
+        if act == "unmatch":
+            posted = (
+                "SELECT match_id FROM recon.matches WHERE recon = 'R4' AND state = 'posted' "
+                "ORDER BY match_id LIMIT %s"
+            )
+            run = connection.execute("SELECT md5('run0')::uuid").fetchone() or [""]
+            matches = connection.execute(posted, [many]).fetchall()
+            return [(f"/matches/{one}/unmatch", {"seen": str(run[0])}) for (one,) in matches]
+        if act == "match":
+            missing = (
+                "SELECT break_id, version, 'bl_' || substr(key, 4) FROM recon.break_lives WHERE code = 'PO01' "
+                "AND state = 'OPEN' ORDER BY break_id LIMIT %s"
+            )
+            found = connection.execute(missing, [many]).fetchall()
+            return [
+                (f"/breaks/{one}/match", {"seen": str(seen), "invoice": line}) for one, seen, line in found
+            ]
+        open_ = (
+            "SELECT break_id, version FROM recon.break_lives WHERE state = 'OPEN' AND recon = 'R3' "
+            "ORDER BY break_id OFFSET %s LIMIT %s"
+        )
+        breaks = connection.execute(open_, [place, many]).fetchall()
+    if act != "bulk":
+        return [(f"/breaks/{one}/{act}", {"seen": str(seen)}) for one, seen in breaks]
+    chosen = [f"{one}:{seen}" for one, seen in breaks]
+    parts = [chosen[start : start + BULK] for start in range(0, len(chosen), BULK)]
+    return [("/breaks/bulk", {"chosen": part, "action": "comment"}) for part in parts]
 
 
 def _painted(addresses: Sequence[str]) -> dict[str, Any]:

@@ -75,9 +75,72 @@ INSERT INTO ops.cursors (system, entity, position) SELECT 'salesforce', 'e' || n
 INSERT INTO ops.proofs (system, entity, cursor_until, source_count, held_count, missing, source_amounts, held_amounts, proven, complete_until)
 SELECT 'salesforce', 'e' || n %% 15 + 1, '{}', 1, 1, '{}', '{}', '{}', true, 'infinity' FROM generate_series(1, 20000) AS n;
 
+-- What people matched by hand, and runs carried out: about a tenth of the breaks, each small enough for one person.
+INSERT INTO recon.control_limits (rules_sha256, manual_match_sgd_minor, two_checkers_sgd_minor) VALUES ('rules', 10000, 5000000);
+
+INSERT INTO recon.break_proposals (break_id, proposal_no, based_on, kind, reason, maker, code, currency, amount_minor, amount_sgd_minor, rules_sha256, manual_match_sgd_minor, two_checkers_sgd_minor, checkers_needed)
+SELECT break_id, 1, version, 'manual_match', 'the advice says so', 'ann', code, currency, amount_minor, amount_sgd_minor, 'rules', 10000, 5000000, 0
+FROM recon.break_lives WHERE amount_sgd_minor BETWEEN 1 AND %(breaks)s / 10;
+
+INSERT INTO recon.break_events (break_id, version, action, actor, reason, from_state, to_state, assignee, severity, code, currency, amount_minor, amount_sgd_minor, proposal_before, proposal_after, kind, checkers_needed)
+SELECT break_id, version + 1, 'proposed', 'ann', 'the advice says so', 'OPEN', 'APPROVED', 'ann', severity, code, currency, amount_minor, amount_sgd_minor, 0, 1, 'manual_match', 0
+FROM recon.break_lives WHERE amount_sgd_minor BETWEEN 1 AND %(breaks)s / 10;
+
+INSERT INTO recon.pairings (break_id, proposal_no, kind, item_type, item_id, currency, break_minor, invoice_ids, amounts_minor)
+SELECT break_id, 1, 'manual_match', 'payment', key, currency, amount_minor, ARRAY['I' || row_number() OVER (ORDER BY break_id)], ARRAY[amount_minor]
+FROM recon.break_lives WHERE amount_sgd_minor BETWEEN 1 AND %(breaks)s / 10;
+
+INSERT INTO recon.rulings (ruling_no, break_id, proposal_no, kind, item_type, item_id, approved_in)
+SELECT row_number() OVER (ORDER BY break_id), break_id, 1, 'manual_match', 'payment', key, version + 1
+FROM recon.break_lives WHERE amount_sgd_minor BETWEEN 1 AND %(breaks)s / 10;
+
+UPDATE recon.break_lives SET state = 'APPROVED', assignee = 'ann', proposal_no = 1, version = version + 1
+WHERE amount_sgd_minor BETWEEN 1 AND %(breaks)s / 10;
+
+INSERT INTO recon.matches (run_id, match_id, recon, rule, side_a_type, side_a_id, side_b_type, side_b_id, currency, amount_minor, residual_minor, residual_reason, state)
+SELECT md5('run0')::uuid, 'R3-h' || left(md5(item_id), 15), 'R3', 'manual', 'payment', item_id, 'invoice', invoice_ids[1], currency, amounts_minor[1], 0, '', 'posted'
+FROM recon.pairings;
+
+SELECT setval('recon.ruling_numbers', greatest(1, (SELECT count(*) FROM recon.rulings)));
+
+UPDATE recon.runs SET rulings_through = (SELECT count(*) FROM recon.rulings);
+
+-- Payouts the bank does not show, each with a line that could be it.
+INSERT INTO canonical.bank_lines (native_id, version, place, row_hash, recorded_in, id, account, value_date, currency, amount_minor)
+SELECT 'bl_' || n, '1', 'lines.csv, line ' || n, md5('bl' || n), 1, 'bl_' || n, 'A', date '2026-06-30' - n %% 400, 'SGD', 990
+FROM generate_series(1, %(matches)s / 50) AS n;
+
+INSERT INTO recon.break_events (break_id, version, action, actor, reason, from_state, to_state, severity, code, currency, amount_minor, amount_sgd_minor, run_id)
+SELECT md5('po' || n)::uuid, 1, 'opened', 'run', 'found', 'NEW', 'OPEN', 'S2', 'PO01', 'SGD', 990, 990, md5('run0')::uuid
+FROM generate_series(1, %(matches)s / 500) AS n;
+
+INSERT INTO recon.break_lives (break_id, recon, family, code, key, currency, amount_minor, amount_sgd_minor, severity, owner, since_on, first_seen_run, first_seen_on, last_seen_run, last_seen_on, state, version)
+SELECT md5('po' || n)::uuid, 'R4', 'po01', 'PO01', 'po_' || n, 'SGD', 990, 990, 'S2', 'Treasury', date '2026-06-30' - n %% 400, md5('run0')::uuid,
+    '2026-06-30', md5('run0')::uuid, '2026-06-30', 'OPEN', 1
+FROM generate_series(1, %(matches)s / 500) AS n;
+
+INSERT INTO recon.matches (run_id, match_id, recon, rule, side_a_type, side_a_id, side_b_type, side_b_id, currency, amount_minor, residual_minor, residual_reason, state)
+SELECT md5('run0')::uuid, 'R4-' || left(md5('po' || n), 16), 'R4', 'P4', 'payout', 'po_' || n, 'bank_line', 'bl_' || n, 'SGD', 990, 0, '',
+    CASE WHEN n <= %(matches)s / 500 THEN 'suggested' ELSE 'posted' END
+FROM generate_series(1, %(matches)s / 50) AS n;
+
+-- As received: what the pages of records show.
+INSERT INTO ops.cursors (system, entity, position) VALUES ('erp', 'invoices', '{}');
+
+INSERT INTO ops.pulls (system, entity, cursor_to, records, landed_in)
+SELECT 'erp', 'invoices', '{}', 200, 1 FROM generate_series(1, greatest(1, %(matches)s / 5000)) AS n;
+
+INSERT INTO raw.records (pull_id, system, entity, native_id, version, payload, place, damage)
+SELECT 1 + n / 1000 %% greatest(1, %(matches)s / 5000), 'erp', 'invoices', 'I' || n, '1',
+    jsonb_build_object('number', 'INV-' || n, 'party', 'C' || n %% 5000), 'invoices, id ' || n, ''
+FROM generate_series(1, %(matches)s / 5) AS n;
+
+INSERT INTO recon.reports (run_id, as_of, subject, html, plain, recipients)
+VALUES (md5('run0')::uuid, '2026-06-30', '2026-06-30 ties', '<p>the report</p>', 'the report', '{}');
+
 INSERT INTO delivery.outbox (key, kind, target, subject, body, body_sha256, newest_only, state, reason, finished_at, decided_at)
 SELECT md5('k' || n), 'order', 'erp', 'deals/' || n, '{}', 'x', false,
-    CASE WHEN n %% 100 = 0 THEN 'parked' WHEN n %% 100 = 1 THEN 'queued' ELSE 'superseded' END,
+    CASE WHEN n %% 100 = 0 THEN 'parked' WHEN n %% 100 = 1 THEN 'queued' WHEN n %% 100 < 60 THEN 'confirmed' ELSE 'superseded' END,
     CASE WHEN n %% 100 = 0 THEN 'TARGET_REJECTED' END, CASE WHEN n %% 100 <> 1 THEN now() END, now() - interval '3 seconds'
 FROM generate_series(1, %(matches)s / 10) AS n;
 

@@ -21,6 +21,7 @@ PEOPLE = {
     "ann": "Tie-out Analyst",
     "ben": "Tie-out Controller",
     "cat": "Tie-out Controller",
+    "rev": "Tie-out RevOps",
     "adm": "Tie-out Admin",
     "aud": "Tie-out Auditor",
     "nobody": "",
@@ -35,6 +36,10 @@ class Site:
 
     def get(self, path: str, *, me: str = "") -> httpx.Response:
         return self._ask("GET", path, me=me)
+
+    def app_get(self, path: str, query: dict[str, str], *, me: str) -> httpx.Response:
+        """The same with a query string of whatever."""
+        return self._ask("GET", path, me=me, params=query)
 
     def post(
         self,

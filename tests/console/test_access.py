@@ -12,7 +12,8 @@ from include.store.postgres import PostgresStore
 from tests.console.people import PEOPLE, Site, know_our_roles
 
 NOBODY = UUID(int=0)
-READERS = "vic ann ben adm aud"
+READERS = "vic ann ben rev adm aud"
+WORKERS = "ann ben rev"
 TABLE: dict[tuple[str, str], str] = {
     ("GET", "/"): READERS,
     ("GET", "/breaks"): READERS,
@@ -41,27 +42,34 @@ TABLE: dict[tuple[str, str], str] = {
     ("GET", "/parity"): READERS,
     ("GET", "/parity/{day}"): READERS,
     ("GET", "/static/{name}"): READERS,
-    ("GET", "/records/{entity}/{native_id:path}"): "ann ben adm aud",
+    ("GET", "/records/{entity}/{native_id:path}"): "ann ben rev adm aud",
     ("GET", "/audit"): "ben adm aud",
-    ("POST", "/breaks/bulk"): "ann ben",
-    ("POST", "/breaks/{break_id}/{action}"): "ann ben",  # action: see ACTIONS
-    ("POST", "/matches/{match_id}/unmatch"): "ann ben",
+    ("POST", "/breaks/bulk"): WORKERS,
+    ("POST", "/breaks/{break_id}/{action}"): WORKERS,  # action: see ACTIONS
+    ("POST", "/matches/{match_id}/unmatch"): WORKERS,
     ("POST", "/delivery/{action}"): "adm",
+    ("POST", "/parity/accept"): WORKERS,
+    ("POST", "/parity/accepted/{accepted_no}/approve"): "ben",
+    ("POST", "/parity/accepted/{accepted_no}/end"): WORKERS,
+    ("POST", "/parity/sign/{role}"): "ben",  # role: see SIGNERS
 }
 """Method and route -> who may. A route without a row fails."""
 
 ACTIONS = {
-    "assign": "ann ben",
-    "comment": "ann ben",
-    "propose": "ann ben",
-    "match": "ann ben",
-    "withdraw": "ann ben",
+    "assign": WORKERS,
+    "comment": WORKERS,
+    "propose": WORKERS,
+    "match": WORKERS,
+    "withdraw": WORKERS,
     "approve": "ben",
-    "reject": "ann ben",
-    "resolve": "ann ben",
-    "accept": "ann ben",
+    "reject": WORKERS,
+    "resolve": WORKERS,
+    "accept": WORKERS,
 }
+SIGNERS = {"revops": "rev", "it": "adm"}
 FILLED = {
+    "accepted_no": 999,
+    "role": "controller",
     "break_id": NOBODY,
     "code": "CA16",
     "match_id": "R3-none",
@@ -93,7 +101,8 @@ def cases() -> list[tuple[str, str, str]]:
         for (method, path), allowed in TABLE.items()
         if path != "/breaks/{break_id}/{action}"
     ]
-    return found + [("POST", f"/breaks/{NOBODY}/{action}", who) for action, who in ACTIONS.items()]
+    found += [("POST", f"/breaks/{NOBODY}/{action}", who) for action, who in ACTIONS.items()]
+    return found + [("POST", f"/parity/sign/{role}", who) for role, who in SIGNERS.items()]
 
 
 def test_every_route_has_a_row() -> None:

@@ -71,6 +71,10 @@ def test_who_saw_an_older_version_is_told_who_was_quicker_and_changes_nothing(
 ) -> None:
     one = next(untouched)
     version = seen(site, one)
+    unknown = act(site, one, "assign", "ann", seen=version, to="cta")
+    assert (unknown.status_code, "nobody called cta is known here" in unknown.text) == (422, True)
+    site.get("/alerts", me="cat")  # whoever looks is known
+    assert '<option value="cat">' in site.get(f"/breaks/{one}", me="ann").text
     assert act(site, one, "assign", "ann", seen=version, to="cat").status_code == 303
     late = act(site, one, "propose", "ben", seen=version, kind="accept", reason='it "stands"')
     assert (late.status_code, "was assigned by ann" in late.text) == (409, True)
@@ -180,7 +184,7 @@ def test_candidates_that_together_make_up_the_item_are_said_to_be_one_set(
 ) -> None:
     def candidate(number: int, minor: int) -> dict[str, Any]:
         facts = {"rule": "P3", "side_a_id": "pay-1", "side_b_id": f"I{number}", "currency": "USD"}
-        return facts | {"amount_minor": minor, "taken_by": None, "rivals": 0}
+        return facts | {"amount_minor": minor, "taken_by": None, "rivals": 0, "candidates": 2}
 
     def record(entity: str, native_id: str, field: str, minor: int) -> Record:
         return Record(entity, native_id, "1", "a file", {field: minor, "currency": "USD"})

@@ -10,18 +10,20 @@ from include.local.home import PROJECT
 from include.store.postgres import PostgresStore
 from tests.console.people import know_our_roles
 from tests.console.serving import served
+from tests.console.test_parity_page import compare_days
 
 PYTHON = PROJECT / "var" / "browser" / "bin" / "python"
 JOURNEY = PROJECT / "tests" / "console" / "browser" / "journey.py"
 
 
 @pytest.fixture
-def address(tied: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def address(tied: PostgresStore, tied_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     if not PYTHON.exists():
         pytest.skip(
             "no headless Chromium is set up for this test; `make browser` does it where one is installed"
         )
     know_our_roles(monkeypatch)
+    compare_days(tied, tied_url)
     with served(lambda: tied) as found:
         yield found
 
@@ -43,4 +45,5 @@ def test_a_write_off_is_proposed_approved_and_audited_and_every_page_is_for_ever
     latest, before = seen["audit"]
     assert "ben approved" in latest
     assert "ann proposed write off" in before
+    assert seen["details"] == 4, "a match, a payout, a message and a day of parity are looked at too"
     assert seen["findings"] == []

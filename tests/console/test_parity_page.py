@@ -11,7 +11,7 @@ from include.flows.judge_parity import judge_parity
 from include.policy import load_policy
 from include.store.postgres import PostgresStore
 from tests.console.people import Site, know_our_roles
-from tests.flows.test_signing_parity import LAST, compared
+from tests.flows.test_signing_parity import LAST, compared, green, judged, today
 
 DAYS = [LAST - timedelta(days=back) for back in range(14)]
 MANY = date(2026, 5, 4)
@@ -21,14 +21,19 @@ MANY = date(2026, 5, 4)
 @pytest.fixture
 def site(tied: PostgresStore, tied_url: str, monkeypatch: pytest.MonkeyPatch) -> Site:
     know_our_roles(monkeypatch)
-    with psycopg.connect(tied_url) as connection:
+    compare_days(tied, tied_url)
+    return Site(lambda: tied)
+
+
+def compare_days(store: PostgresStore, url: str) -> None:
+    """Fourteen compared and judged days, and one of many differences; once in a database."""
+    with psycopg.connect(url) as connection:
         if connection.execute("SELECT FROM parity.days LIMIT 1").fetchone() is None:
             [run] = connection.execute("SELECT run_id FROM recon.runs LIMIT 1").fetchone() or [None]
             for day in DAYS:
                 compared(connection, day, run=run)
             many(connection)
-    judge_parity(tied, last=LAST, policy=load_policy())
-    return Site(lambda: tied)
+    judge_parity(store, last=LAST, policy=load_policy())
 
 
 def many(connection: psycopg.Connection) -> None:
@@ -76,3 +81,52 @@ def test_a_day_is_paged_quickly_filtered_and_escaped(site: Site):
     none = site.get(f"/parity/{MANY}?kind=orders", me="vic").text
     assert "Nothing differs that fits" in none
     assert site.get("/parity/2020-01-01", me="vic").status_code == 404
+
+
+def test_differences_are_accepted_by_two_people_and_the_days_signed_by_three(
+    site: Site, tied: PostgresStore
+) -> None:
+    which = "invoices~due_date~logic~rolls_to_business_day"
+    page = site.get("/parity", me="ann").text
+    assert f'<option value="{which}"' in page
+    assert "It takes the role" in site.get("/parity", me="vic").text.replace("it takes", "It takes")
+    form = {"which": which, "owner": "AR", "until": "2020-01-01", "reason": 'agreed with "sales"'}
+    late = site.post("/parity/accept", form, me="ann")
+    assert (late.status_code, "it must end between today and" in late.text) == (422, True)
+    assert 'value="agreed with &#34;sales&#34;"' in late.text
+    assert site.post("/parity/accept", form | {"until": "soon"}, me="ann").status_code == 422
+    until = f"{today(tied) + timedelta(days=30)}"
+    assert site.post("/parity/accept", form | {"until": until}, me="ann").status_code == 303
+    number = re.search(r"/parity/accepted/(\d+)/approve", site.get("/parity", me="ben").text)
+    assert number
+    entry = f"/parity/accepted/{number[1]}"
+    assert site.post(f"{entry}/approve", {}, me="ann").status_code == 403
+    assert f"{entry}/approve" not in site.get("/parity", me="ann").text, (
+        "her own is somebody else's to approve"
+    )
+    assert site.post(f"{entry}/approve", {}, me="ben").status_code == 303
+    again = site.post(f"{entry}/approve", {}, me="cat")
+    assert (again.status_code, "ben has approved it already" in again.text) == (422, True)
+
+    assert "Something is in the way" in site.get("/parity", me="ben").text
+    as_judged = {"seen": judged(tied).content_sha256, "reason": "ok"}
+    early = site.post("/parity/sign/controller", as_judged, me="ben")
+    assert (early.status_code, "cannot be signed yet" in early.text) == (422, True)
+    green(tied)
+    shown = site.get("/parity", me="ben").text
+    old = site.post("/parity/sign/controller", {"seen": "older", "reason": "looked"}, me="ben")
+    assert (old.status_code, "judged anew since you looked" in old.text) == (409, True)
+    form = {"seen": seen(shown), "reason": "looked at every day"}
+    assert site.post("/parity/sign/controller", form | {"reason": ""}, me="ben").status_code == 422
+    for role, who in (("controller", "ben"), ("it", "adm"), ("revops", "rev")):
+        assert site.post(f"/parity/sign/{role}", form, me=who).status_code == 303
+    twice = site.post("/parity/sign/controller", form, me="cat")
+    assert (twice.status_code, "ben has signed as controller already" in twice.text) == (422, True)
+    assert "not yet" not in site.get("/parity", me="vic").text
+    ended = site.post("/parity/accepted/999/end", {}, me="ann")
+    assert (ended.status_code, "the register has no entry 999" in ended.text) == (422, True)
+
+
+def seen(page: str) -> str:
+    found = re.search(r'name="seen" value="(\w+)"', page)
+    return found[1] if found else ""

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -190,18 +190,28 @@ def test_who_outside_does_not_answer_stops_nothing(monkeypatch: pytest.MonkeyPat
     assert wiring_alerts.ping() == "not told: ConnectionError"
 
 
-def test_every_dag_leaves_how_its_tasks_ended_and_the_day_has_a_deadline_that_makes_the_watch_look() -> None:
-    bag = DagBag(str(PROJECT / "dags"))
+def test_every_dag_leaves_how_its_tasks_ended_and_what_is_promised_has_a_deadline_that_makes_the_watch_look() -> (
+    None
+):
+    bag, policy = DagBag(str(PROJECT / "dags")), load_policy()
     for dag in bag.dags.values():
         for task in dag.tasks:
             assert [task.on_success_callback, task.on_failure_callback] == [
                 [wiring.note_success],
                 [wiring.note_failure],
             ]
-    [deadline] = bag.dags["tie_out"].deadline
-    assert deadline.callback.path == "include.wiring_alerts.hasten"
-    assert DagSerialization.to_dict(bag.dags["tie_out"])["dag"]["deadline"]
-    assert bag.dags.keys() - {"tie_out", "watch"} == load_policy().alerts.flows.keys()
+    due = {name: dag.deadline for name, dag in bag.dags.items() if dag.deadline}
+    assert due.keys() == {"tie_out", *policy.freshness.flows}
+    for name, [deadline] in due.items():
+        assert deadline.callback.path == "include.wiring_alerts.hasten"
+        assert DagSerialization.to_dict(bag.dags[name])["dag"]["deadline"]
+        if name != "tie_out":
+            since_asked = deadline.interval - timedelta(
+                minutes=10
+            )  # its logical date is when its interval began
+            assert since_asked == timedelta(minutes=policy.alerts.flows[name].late_minutes)
+    assert bag.dags["tie_out"].tasks[0].on_execute_callback == [wiring_alerts.note_day]
+    assert bag.dags.keys() - {"tie_out", "watch"} == policy.alerts.flows.keys()
 
 
 def test_what_a_source_says_of_the_days_calls_is_kept_also_when_reading_stops(

@@ -129,6 +129,17 @@ def test_the_end_is_told_once_and_only_to_who_was_told_the_beginning(
     assert to_say(alert(late(), over_at=NOW, told=told), RULE, channel="mail", now=NOW) == says
 
 
+def test_what_nobody_mended_is_told_as_no_longer_watched_and_never_as_over() -> None:
+    unmended = alert(late(), over_at=NOW, mended=False, told=Told("raised", "S2", NOW))
+    assert to_say(unmended, RULE, channel="mail", now=NOW) == "unwatched"
+    ended = replace(unmended, told=Told("unwatched", "S2", NOW))
+    assert to_say(ended, RULE, channel="mail", now=NOW) is None
+    entry = words().entry("unwatched", unmended, RULE)
+    assert entry.what.startswith("No longer watched, and not known to be mended: ")
+    assert entry.facts["watched until"] == "08:00 UTC"
+    assert "over" not in entry.facts
+
+
 def test_a_channel_hears_only_what_is_meant_for_it_and_never_that_it_fails_itself() -> None:
     slack_only = replace(RULE, channels=("slack",))
     assert to_say(alert(late()), slack_only, channel="mail", now=NOW) is None

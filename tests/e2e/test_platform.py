@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -14,8 +16,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from include.local.airflow_env import airflow_environment
 from include.local.home import PROJECT, Home
 from include.local.postgres import server
+from include.local.secrets import load_secrets
 from include.twin.generate import generate_world
 from tests.checks import assert_checks_hold
 from tests.local.conftest import command_line, processes_of
@@ -128,3 +132,48 @@ def test_what_the_live_path_found_is_what_the_offline_path_finds(
     told = {tuple(line.split(",")[i] for i in (0, 4, 6, 11)) for line in offline}
     assert {tuple(map(str, row)) for row in live} == told
     assert told
+
+
+IN_ONE_PROCESS = """
+import json, sys
+from airflow.cli.cli_parser import get_parser
+codes = {}
+for words in json.load(sys.stdin):
+    try:
+        given = get_parser().parse_args(words)
+        given.func(given)
+        code = 0
+    except SystemExit as ended:
+        code = ended.code or 0
+    except Exception as error:
+        code = f"{type(error).__name__}: {error}"
+    codes[" ".join(words)] = code
+print("codes", json.dumps(codes))
+"""
+
+
+def test_every_airflow_command_of_the_playbooks_runs_where_the_platform_ran(home: Home) -> None:
+    """Each sub-command once, on the database of the runs above; nothing works them off, for nothing runs any more.
+
+    The day is one that has no run yet: what is cleared is what the backfill before it made.
+    """
+    pages = [*(PROJECT / "docs/playbooks").glob("*.md"), *(PROJECT / "docs/training").glob("*.md")]
+    lines = {line for page in pages for line in re.findall(r"^airflow .*", page.read_text(), re.MULTILINE)}
+    split = (shlex.split(line.replace(f"{DAY}T", "2026-06-27T"), comments=True)[1:] for line in sorted(lines))
+    commands = {tuple(words[:2]): words for words in split}
+    with server(home) as urls:
+        environment = airflow_environment(home=home, urls=urls, secrets=load_secrets(home), port=8080)
+        done = subprocess.run(
+            [sys.executable, "-c", IN_ONE_PROCESS],
+            input=json.dumps(list(commands.values())), capture_output=True, text=True, timeout=200, cwd=PROJECT,
+            env=environment, check=False,
+        )  # fmt: skip
+        cleared = facts(urls.airflow, "SELECT max(clear_number) FROM dag_run WHERE run_type = 'backfill'")
+    codes = json.loads(done.stdout.rpartition("codes ")[2]) if "codes " in done.stdout else {}
+    # No scheduler is alive here, and that is what this one asks.
+    [asks] = [line for line in codes if line.startswith("jobs check")] or [""]
+    said = codes.pop(asks, "it was not run")
+    assert "No alive jobs" in str(said), done.stderr[-2000:]
+    assert len(codes) >= 7
+    assert set(codes.values()) == {0}, codes
+    assert cleared == [(1,)], "a day's run can be cleared, deadline or not"

@@ -27,8 +27,8 @@ class Days:
     url: str
     draw: Draw
 
-    def load(self, *, invoices: str = "", payments: str = "", credit_notes: str = "") -> None:
-        files = {"invoices": invoices, "payments": payments, "credit_notes": credit_notes}
+    def load(self, *, invoices: str = "", payments: str = "", credit_notes: str = "", **others: str) -> None:
+        files = {"invoices": invoices, "payments": payments, "credit_notes": credit_notes} | others
         source = Live(self.draw(**files))
         for entity in files:
             pull_changes(source, self.store, entity=entity)

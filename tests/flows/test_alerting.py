@@ -30,6 +30,7 @@ WORDS = Words(money, moment, "https://airflow.example")
 WRITTEN = (
     *("ops.alerts", "ops.alert_channels", "ops.beats", "ops.api_budgets", "ops.hearing", "ops.task_ends"),
     "ops.task_failures",
+    "ops.day_runs",
     *("ops.shapes", "ops.sweeps", "ops.proofs", "ops.cursors", "delivery.lanes", "canonical.quarantine"),
 )
 SECRET = ("Jane", "Doe", "DE89", "jane@", "+65")
@@ -150,6 +151,8 @@ def test_every_fact_is_found_by_its_trace_and_told_without_anybodys_name(
     watch.now += timedelta(days=4)
     watch.run("UPDATE ops.api_budgets SET noted_at = noted_at + interval '4 days'")
     watch.look(slack)
+    unmended = watch.rows("SELECT kind FROM ops.alerts WHERE NOT mended")
+    assert unmended == [("key_conflict",)], "history stays, and nobody says that it is mended"
     late = {f"flow_late {flow}" for flow, watched in POLICY.alerts.flows.items() if not watched.optional}
     found = {"day_unpublished tie_out", "breaks_late CA01", "breaks_large CA01"}
     assert watch.alerts == TRACES.keys() | late | found
@@ -207,9 +210,14 @@ def test_a_day_that_was_refused_is_told_whatever_other_days_do_until_it_is_publi
     days = [(5, "published"), (4, "published"), (3, "refused"), (2, "published"), (1, "published")]
     fresh.run("".join(RUN.format(ago=ago, state=state, at=-ago) for ago, state in days))
     fresh.run(RUN.format(ago=5, state="refused", at=0) + RUN.format(ago=5, state="published", at=1))
+    fresh.run("INSERT INTO ops.day_runs VALUES (current_date + 100 - 3, 'scheduled__third')")
     fresh.now += timedelta(days=100)
     slack = Told()
     fresh.look(slack)
+    named = [
+        one.facts.get("run") for one in slack.heard[0].entries if "refused" in one.what or "due" in one.what
+    ]
+    assert named == ["tie_out scheduled__third"] * 2
     day = fresh.rows("SELECT (current_date + 100 - 3)::text")[0][0]
     assert f"The run of {day} was refused: 0 proofs do not hold" in slack.said[0]
     assert fresh.rows("SELECT count, detail ->> 'day' FROM ops.alerts WHERE kind = 'day_unpublished'") == [
@@ -222,6 +230,53 @@ def test_a_day_that_was_refused_is_told_whatever_other_days_do_until_it_is_publi
         f"{kind} {about}"
         for kind, about in fresh.rows("SELECT kind, about FROM ops.alerts WHERE over_at IS NOT NULL")
     }
+
+
+@pytest.mark.parametrize(("state", "first"), [("refused", 40), ("published", 20)])
+def test_a_day_nobody_published_is_no_longer_watched_once_many_are_newer_and_never_told_as_over(
+    fresh: Watch, state: str, first: int
+) -> None:
+    days = [(first - after, "refused" if after == 1 else "published") for after in range(12)]
+    fresh.run("".join(RUN.format(ago=ago, state=is_, at=-ago) for ago, is_ in days[:3]))
+    fresh.now += timedelta(days=62)
+    slack = Told()
+    fresh.look(slack)
+    fresh.run("".join(RUN.format(ago=ago, state=is_, at=-ago) for ago, is_ in days[3:]))
+    if state == "published":
+        fresh.run(RUN.format(ago=first - 1, state=state, at=5))
+    fresh.look(slack, minutes=15)
+    ends = dict(fresh.rows("SELECT kind, mended FROM ops.alerts WHERE over_at IS NOT NULL"))
+    assert ends["run_refused"] is (state == "published")
+    said = [what for bulletin in slack.said[1:] for what in bulletin if "was refused" in what]
+    head = "Over: " if state == "published" else "No longer watched, and not known to be mended: "
+    assert [what.startswith(head) for what in said] == [True]
+
+
+def test_what_only_grew_old_is_no_recovery(watch: Watch) -> None:
+    slack = Told()
+    trouble(watch)
+    watch.look(slack)
+    watch.look(slack, minutes=60 * 25)
+    assert slack.said[1] == ["No longer watched, and not known to be mended: " + slack.said[0][0]]
+    assert watch.rows("SELECT kind, mended FROM ops.alerts") == [("api_budget_low", False)]
+
+
+def test_rows_stay_told_as_long_as_they_are_in_quarantine_and_a_repair_until_a_sweep_finds_nothing(
+    watch: Watch,
+) -> None:
+    slack = Told()
+    watch.run(TRACES["quarantine_growing payments"] + TRACES["rows_repaired payments"])
+    watch.look(slack)
+    watch.look(slack, minutes=60 * 24 * 2)
+    assert watch.rows("SELECT FROM ops.alerts WHERE over_at IS NOT NULL") == []
+    watch.run(
+        "UPDATE canonical.quarantine SET released_in = quarantined_in WHERE native_id < 'Jane Doe 2';"
+        "INSERT INTO ops.sweeps (system, entity, listed_count, gone_count, repaired_count, refreshed_count) "
+        "VALUES ('payments', 'payments', 9, 0, 0, 0)"
+    )
+    watch.look(slack, minutes=15)
+    ended = watch.rows("SELECT kind, mended FROM ops.alerts WHERE over_at IS NOT NULL ORDER BY kind")
+    assert ended == [("quarantine_growing", True), ("rows_repaired", True)]
 
 
 def test_a_kind_that_cannot_be_read_is_told_ends_nothing_and_keeps_nothing_from_the_others(

@@ -184,7 +184,8 @@ def test_what_cannot_be_matched_is_refused_with_its_reason_also_when_it_is_appro
     with pytest.raises(Rejected, match="to manual match cash, say what belongs together"):
         propose(desk.store, desk.break_id("P"), by("ann"), kind="manual_match", policy=POLICY)
     with pytest.raises(
-        Rejected, match="posts no match of cash called R3-none; what only an earlier day posted is closed"
+        Rejected,
+        match="posts no match of cash or payouts called R3-none; what only an earlier day posted is closed",
     ):
         desk.unmatch("R3-none")
     with pytest.raises(Conflict, match="it is version 1 and you saw 7"):

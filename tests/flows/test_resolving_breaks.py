@@ -7,6 +7,7 @@ from datetime import date
 import pytest
 
 from include.domain.break_life import Kind
+from include.flows.ask_approvals import note_person
 from include.flows.publish_run import publish_run
 from include.flows.reconcile import reconcile
 from include.flows.resolve_break import (
@@ -61,6 +62,14 @@ class Desk:
 
 def test_a_break_is_worked_on_by_whoever_has_it_and_closed_with_a_reason(days: Days) -> None:
     desk = Desk(days, amount="60.00")
+    with pytest.raises(
+        Rejected, match=r"nobody called ann@firm\.example is known here: it takes something they did"
+    ):
+        desk.assign("lead", to="Ann@firm.example ")
+    note_person(days.store, "ann@firm.example", ["can_read"])
+    with pytest.raises(Rejected, match=r"ann@firm\.example may not work on breaks"):
+        desk.assign("lead", to="Ann@firm.example ")
+    note_person(days.store, "ann@firm.example", ["can_read", "can_work"])
     desk.assign("lead", to="Ann@firm.example ")
     with pytest.raises(Rejected, match=r"ann@firm\.example has it; have it assigned to you first"):
         desk.do(resolve, "ben")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from include import cli
+from include.flows.ask_approvals import note_person
 from include.store.postgres import PostgresStore
 from tests.flows.conftest import Draw
 from tests.flows.conftest import draw as draw  # noqa: PLC0414 - a fixture
@@ -44,6 +45,9 @@ def test_two_people_write_a_break_off(days: Days, tieout: Run) -> None:
     assert (code, "CA03" in listed, "5.00 SGD" in listed) == (0, True, True)
     break_id = json.loads(tieout("list", "--json")[1])[0]["break_id"]
     short = break_id[:8]
+    code, _, complaint = tieout("assign", short, "--to", "ann", "--as", "lead")
+    assert (code, "nobody called ann is known here" in complaint) == (1, True)
+    note_person(days.store, "ann", ["can_read", "can_work"])
     assert tieout("assign", short, "--to", "ann", "--as", "lead")[0] == 0
     proposal = ("propose", short, "--kind", "write_off", "--reason", "not worth a letter", "--as", "ann")
     assert tieout(*proposal)[1] == f"break {short} is PROPOSED, ann has it (version 3)\n"

@@ -69,6 +69,12 @@ def test_what_is_paired_is_what_the_proposal_is_about(db: Connection) -> None:
         "every_invoice_once_with_its_amount": {"invoice_ids": ["1", "1"]},
         "only_these_say_what_they_pair": {"kind": "write_off"},
         "a_credit_note_is_for_one_invoice": {"item_type": "credit_note"},
+        "payouts_are_matched_whole": {"item_type": "payout", "amounts_minor": [300 * DOLLAR, 100 * DOLLAR]},
+        "one_payout_is_named_as_the_item": {
+            "item_type": "bank_line",
+            "invoice_ids": ["1"],
+            "amounts_minor": [500 * DOLLAR],
+        },
         "parted_whole": {"kind": "unmatch", "amounts_minor": [300 * DOLLAR, 100 * DOLLAR]},
     }
     for name, facts in wrong.items():

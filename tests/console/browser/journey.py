@@ -30,7 +30,15 @@ PAGES = (
     "/quality",
     "/audit",
     "/reports",
+    "/parity",
 )
+DETAILS = {
+    "/matches": "tbody th a, tbody a",
+    "/payouts": "tbody a",
+    "/delivery": "tbody th a",
+    "/parity": "tbody a",
+}
+"""Lists -> what leads from their first line to a page of its own."""
 SERIOUS = {"serious", "critical"}
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 SCREENS = (("light", 1280), ("dark", 390))
@@ -74,12 +82,23 @@ def write_off(chrome: Browser, address: str) -> dict[str, Any]:
     return seen
 
 
+def details(page: Page, address: str) -> list[str]:
+    """A page of each kind that a list leads to: a match, a payout, a message, a day of parity."""
+    found = []
+    for path, first in DETAILS.items():
+        page.goto(address + path)
+        links = page.locator(f"main {first}").evaluate_all("all => all.map(one => one.pathname)")
+        below = [link for link in links if f"{path}/" in link]
+        found += [link[link.index(path) :] for link in below[:1]]
+    return found
+
+
 def found_by_axe(chrome: Browser, address: str, broken: str, *, on_both: bool) -> list[str]:
     """Every serious finding, and every page wider than its screen."""
     found, axe = [], Axe()
     for turn, (scheme, width) in enumerate(SCREENS):
         page = opened(chrome, address, "ben", scheme=scheme, width=width)
-        pages = [f"/breaks/{broken}", *PAGES]
+        pages = [f"/breaks/{broken}", *PAGES, *details(page, address)]
         for path in pages if on_both else pages[turn :: len(SCREENS)]:
             page.goto(address + path)
             wide = page.evaluate("document.documentElement.scrollWidth")
@@ -94,5 +113,6 @@ def found_by_axe(chrome: Browser, address: str, broken: str, *, on_both: bool) -
 
 with browser() as chrome:
     seen = write_off(chrome, sys.argv[1])
+    seen["details"] = len(details(opened(chrome, sys.argv[1], "ben"), sys.argv[1]))
     seen["findings"] = found_by_axe(chrome, sys.argv[1], seen["break"], on_both=sys.argv[2:] == ["all"])
 print(json.dumps(seen))
