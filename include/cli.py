@@ -18,6 +18,7 @@ from include.cli_certificate import certificate_app
 from include.cli_cutover import cutover_app
 from include.cli_delivery import delivery_app, replay
 from include.cli_doctor import doctor
+from include.cli_keys import keys_app, shred
 from include.cli_parity import parity_app
 from include.cli_promote import promote_app
 from include.cli_salesforce import salesforce_app
@@ -40,9 +41,11 @@ app.add_typer(breaks_app, name="breaks")
 app.add_typer(certificate_app, name="certificate")
 app.add_typer(cutover_app, name="cutover")
 app.add_typer(delivery_app, name="delivery")
+app.add_typer(keys_app, name="keys")
 app.add_typer(parity_app, name="parity")
 app.add_typer(promote_app, name="promote")
 app.command()(replay)
+app.command()(shred)
 app.command()(doctor)
 app.add_typer(salesforce_app, name="salesforce")
 app.add_typer(webhooks_app, name="webhooks")

@@ -20,6 +20,8 @@ from include.flows.render_results import RESULTS, certificate_bytes, stream_resu
 from include.policy import load_policy
 from include.ports import NothingUsable
 from include.store.postgres import PostgresStore
+from include.vault.edge import SealedSource, Vault, sealed
+from include.vault.keys import for_files
 
 Say = Callable[[str], None]
 
@@ -40,17 +42,19 @@ def reconcile_world(
     out: Path,
     database_url: str,
     buckets: int = 0,
+    vault: Vault | None = None,
     step: Say = lambda _: None,
     warn: Say = lambda _: None,
 ) -> Outcome:
     """Reconcile a world as of a day and write the result files into `out` (see the README's WORLD format).
 
-    `buckets` as in `reconcile`. `step` is told what begins, `warn` what a person should know. Raises NothingUsable;
+    `buckets` as in `reconcile`; `vault`: what seals personal data, by default under a key that nobody keeps.
+    `step` is told what begins, `warn` what a person should know. Raises NothingUsable;
     Fatal when a proof fails.
     """
     with PostgresStore(database_url).keeping() as store:
         good = quarantined = 0
-        for source in _sources(world):
+        for source in _sources(world, vault or Vault(for_files)):
             for note in source.notes():
                 warn(note)
             for entity in source.entities:
@@ -70,12 +74,13 @@ def reconcile_world(
         return Outcome(run, good, quarantined)
 
 
-def _sources(world: Path) -> list[WorldSource | BankSource]:
-    """The files of the world, and the bank's own statements where some lie beside `bank/lines.csv`."""
+def _sources(world: Path, vault: Vault) -> list[SealedSource]:
+    """The files of the world, and the bank's own statements where some lie beside `bank/lines.csv`; sealed."""
     lines = Path(FILES["bank_lines"])
     folder = StatementFolder(world / lines.parent, others=frozenset({lines.name}))
     bank = BankSource(folder, label=lines.parent.name)
-    return [WorldSource(world), *([bank] if folder.found() else [])]
+    found: list[WorldSource | BankSource] = [WorldSource(world), *([bank] if folder.found() else [])]
+    return [sealed(source, vault) for source in found]
 
 
 def write_results(store: PostgresStore, run: RunSummary, out: Path) -> None:

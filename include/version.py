@@ -16,7 +16,10 @@ DECIDING = (
 """What can change a result, as the schema's views can. Connectors cannot: a certificate names the rows they gave."""
 
 
-READING = ("include/domain", "include/validation", "include/connectors", "include/flows/judge_rows.py")
+READING = (
+    *("include/domain", "include/validation", "include/connectors", "include/vault"),
+    "include/flows/judge_rows.py",
+)
 """What can change whether a row can be read, by us ..."""
 
 READERS = ("pandera", "pandas", "lxml", "mt-940")

@@ -21,10 +21,10 @@ from airflow.sdk import (
     RetryRule,
     get_current_context,
 )
-from airflow.sdk.log import mask_secret
 
+from include import wiring_vault
 from include.ports import Fatal, Rejected, Retryable, Source, Store, Uncertain
-from include.wiring_environment import connection, named
+from include.wiring_environment import connection, keep_out_of_logs, named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -144,8 +144,9 @@ def sources() -> list[Source]:
 def salesforce() -> Source:
     """Salesforce as a source."""
     from include.connectors.salesforce.source import SalesforceSource
+    from include.vault.edge import sealed
 
-    return SalesforceSource(salesforce_client())
+    return sealed(SalesforceSource(salesforce_client()), wiring_vault.vault())
 
 
 def salesforce_client() -> "SalesforceClient":
@@ -164,8 +165,9 @@ def salesforce_clients() -> "Callable[[], SalesforceClient]":
     address = address if address.startswith("http://") else ""
 
     def log_in() -> "Salesforce":
+        connection("salesforce_api")  # what the hook reads by itself is kept out of logs
         logged_in = SalesforceHook(named("salesforce_api"), session=guarded_session(address)).get_conn()
-        mask_secret(logged_in.session_id)  # Airflow's logs hide only the secrets they were told
+        keep_out_of_logs(logged_in.session_id)
         return logged_in
 
     login = OneLogin(log_in, address=address)
@@ -182,8 +184,9 @@ def mirror() -> "SalesforceMirror":
 def erp() -> Source:
     """Tryton as a source."""
     from include.connectors.tryton.source import TrytonSource
+    from include.vault.edge import sealed
 
-    return TrytonSource(erp_client())
+    return sealed(TrytonSource(erp_client()), wiring_vault.vault())
 
 
 def erp_client() -> "TrytonClient":
@@ -200,8 +203,9 @@ def erp_client() -> "TrytonClient":
 def payments() -> Source:
     """Stripe as a source."""
     from include.connectors.stripe.source import StripeSource
+    from include.vault.edge import sealed
 
-    return StripeSource(payments_client(), zone=ZONE)
+    return sealed(StripeSource(payments_client(), zone=ZONE), wiring_vault.vault())
 
 
 def payments_client() -> "StripePayments":

@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseHook, Variable, conf, get_current_context
+from airflow.sdk import Variable, conf, get_current_context
 from airflow.sdk.definitions.callback import SyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
-from airflow.sdk.exceptions import AirflowNotFoundException
 
 from include import wiring, wiring_mail
 from include.ports import Fatal, Herald
-from include.wiring_environment import named
+from include.wiring_environment import connection_or_none, named
 
 if TYPE_CHECKING:
     from include.domain.alerts import Channel, Words
@@ -115,9 +114,8 @@ def _mail() -> Herald | None:
 
 def webhook_address() -> str:
     """Where the webhook is: connection `alerts_slack`, whole in its password or begun in its host; "" without one."""
-    try:
-        connection = BaseHook.get_connection(named("alerts_slack"))
-    except AirflowNotFoundException:
+    connection = connection_or_none("alerts_slack")
+    if connection is None:
         return ""
     secret = (connection.password or "").strip()
     if not secret or "://" in secret:
@@ -142,11 +140,8 @@ def words() -> "Words":
 
 def ping() -> str:
     """A sign of life to who outside expects one (connection `alerts_ping`), and what came of it; none stops us."""
-    try:
-        connection = BaseHook.get_connection(named("alerts_ping"))
-    except AirflowNotFoundException:
-        return "nobody outside expects a sign of life"
-    if not connection.host:
+    connection = connection_or_none("alerts_ping")
+    if connection is None or not connection.host:
         return "nobody outside expects a sign of life"
     import requests
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from include import wiring, wiring_alerts, wiring_files, wiring_mail
-from include.domain.diagnosis import Answer, Check, System, fail, ok
-from include.ports import Fatal
+from include import wiring, wiring_alerts, wiring_files, wiring_mail, wiring_vault
+from include.domain.diagnosis import Answer, Check, System, Verdict, fail, ok, warn
+from include.ports import Fatal, Row, Stop
 from include.wiring_environment import connection
 
 _MAKE = "make it in Airflow (Admin, Connections), or name another in include/policy/environments.yaml"
-_ASKED = {"tieout_db", "salesforce_api", "erp_api", "payments_api", "finance_mail"}
+_ASKED = {"tieout_db", "tieout_vault", "salesforce_api", "erp_api", "payments_api", "finance_mail"}
 """Connections whose systems say themselves that they are missing; the others count as not configured."""
 
 Checks = Callable[[], Sequence[Check]]
@@ -30,6 +30,7 @@ def systems(*, airflow: str) -> list[System]:
         System("payments", _needs("payments_api", _payments)),
         System("bank folder", _bank),
         System("FX", _fx),
+        System("vault", _needs("tieout_vault", _vault)),
         System("mail", _needs("finance_mail", _mail)),
         System("alerts", _alerts),
         System("Airflow", lambda: _airflow(airflow)),
@@ -108,6 +109,54 @@ def _fx() -> Sequence[Check]:
     from include.connectors.ecb.checks import checks
 
     return checks(wiring_files.rates_place(), now=_now) if wiring_files.place_of("fx_rates") else ()
+
+
+def _vault() -> Sequence[Check]:
+    """That there are keys, and that they open what is sealed: nothing does in their place."""
+
+    def held() -> Answer:
+        ring = wiring_vault.vault().keys
+        held = {row["kid"]: row["held"] for row in _asked("sealed_by")}
+        if lost := sorted(held.keys() - ring.keys.keys()):
+            return fail(
+                f"what {', '.join(lost)} sealed cannot be opened",
+                "put that key back into the connection's password",
+            )
+        older = sum(count for kid, count in held.items() if kid != ring.kid)
+        if older:
+            return warn(
+                f"{older:,} values are wrapped by older keys than {ring.kid}", "run `tieout keys rotate`"
+            )
+        return ok(f"{ring.kid} seals, and opens {sum(held.values()):,} values")
+
+    def clear() -> Answer:
+        [row] = _asked("in_clear")
+        if row["held"]:
+            return warn(
+                f"{row['held']:,} rows from before hold personal data in clear", "read into a new database"
+            )
+        return ok("no row holds personal data in clear")
+
+    return [Check("keys", _unless_away(held)), Check("rows", _unless_away(clear))]
+
+
+def _asked(name: str) -> Sequence[Row]:
+    with wiring.store().transaction() as tx:
+        return tx.rows(name)
+
+
+def _unless_away(ask: Callable[[], Answer]) -> Callable[[], Answer]:
+    """The answer; none where the database gives none, which is told once, as its own."""
+
+    def answer() -> Answer:
+        try:
+            return ask()
+        except Stop as stop:
+            if str(stop).startswith("Postgres"):
+                return Answer(Verdict.SKIP, "not asked: the database does not answer")
+            raise
+
+    return answer
 
 
 def _mail() -> Sequence[Check]:

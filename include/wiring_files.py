@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowSkipException
 
+from include import wiring_vault
 from include.ports import Fatal, Source
 from include.wiring_environment import named
 
@@ -31,9 +32,11 @@ def bank() -> Source:
     """
     from include.connectors.bank.client import StatementFolder
     from include.connectors.bank.source import BankSource
+    from include.vault.edge import sealed
 
     extra = _extra("bank_files")
-    return BankSource(StatementFolder(_folder(extra, "bank_files"), settle_s=_settle(extra), required=True))
+    folder = StatementFolder(_folder(extra, "bank_files"), settle_s=_settle(extra), required=True)
+    return sealed(BankSource(folder), wiring_vault.vault())
 
 
 def fx() -> Source:

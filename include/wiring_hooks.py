@@ -8,11 +8,9 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseHook
-
 from include import wiring
 from include.ports import Fatal, Store
-from include.wiring_environment import named
+from include.wiring_environment import connection
 
 if TYPE_CHECKING:
     from include.flows.drain_inbox import Hint
@@ -113,8 +111,8 @@ def receive(body: bytes, signature: str) -> str:
 
 
 def _endpoint() -> dict[str, Any]:
-    connection = BaseHook.get_connection(named("payments_webhook"))
-    if not connection.password:
+    found = connection("payments_webhook")
+    if not found.password:
         raise Fatal("connection payments_webhook has no password; the endpoint's secret belongs there")
-    livemode = bool(connection.extra_dejson.get("livemode"))
-    return {"secrets": connection.password.split(), "livemode": livemode, "looked_up_at": monotonic()}
+    livemode = bool(found.extra_dejson.get("livemode"))
+    return {"secrets": found.password.split(), "livemode": livemode, "looked_up_at": monotonic()}

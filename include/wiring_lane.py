@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import CronTriggerTimetable, ExceptionRetryPolicy, RetryAction, RetryRule
 
-from include import wiring, wiring_effects
+from include import wiring, wiring_effects, wiring_vault
 from include.lane import Due, Lane, Wake, Worker
 from include.ports import (
     Fatal,
@@ -134,9 +134,11 @@ def _answering(
 def _drain(store: Store, policy: "Policy", clients: Clients, seller: SellerOf) -> "Drain":
     from include.connectors.salesforce.source import SalesforceSource
     from include.connectors.stripe.lookup import StripeLookup
+    from include.connectors.stripe.source import StripeSource
     from include.flows.create_order import decide_deals
     from include.flows.decide_payment_status import decide_payment_status
     from include.flows.drain_inbox import Drain
+    from include.vault.edge import SealedLookup
 
     def decide(tx: Transaction, looks: Sequence["Looked"]) -> None:
         if deals := [one.native_id for one in looks if one.source == CRM]:
@@ -144,8 +146,10 @@ def _drain(store: Store, policy: "Policy", clients: Clients, seller: SellerOf) -
             decide_deals(tx, policy, seller(), today=today, opportunities=deals)
         decide_payment_status(tx, [one for one in looks if one.source != CRM], policy)
 
+    client = wiring.payments_client()
+    payments = StripeLookup(client, zone=wiring.ZONE)
     lookups: dict[str, Lookup] = {
-        "payments": StripeLookup(wiring.payments_client(), zone=wiring.ZONE),
+        "payments": SealedLookup(payments, StripeSource(client, zone=wiring.ZONE), wiring_vault.vault()),
         CRM: Sold(SalesforceSource(clients()), store, seller),
     }
     return Drain(store, lookups, decide, policy.delivery.pace)

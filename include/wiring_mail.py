@@ -7,7 +7,7 @@ from airflow.sdk import Variable, conf
 
 from include import wiring
 from include.ports import Fatal
-from include.wiring_environment import named
+from include.wiring_environment import connection, named
 
 if TYPE_CHECKING:
     from include.connectors.mail.client import MailPostman
@@ -22,6 +22,7 @@ def postman() -> "MailPostman":
     from include.connectors.mail.client import MailPostman, MailServer
     from include.wiring_smtp import FinanceMail
 
+    connection("finance_mail")  # what the hook reads by itself is kept out of logs
     hook = FinanceMail(named("finance_mail"))
     sender = hook.from_email or hook.smtp_user
     if not hook.host or not sender:

@@ -23,19 +23,32 @@ ALLOWED: dict[str, set[str]] = {
     "include.store": PURE | {"include.ports", "include.store"},
     "include.twin": {"include.twin"},
     "include.tryton_module": set(),  # runs inside Tryton, under its licence
-    "include.local": {"include.local", "include.policy", "include.store", "include.twin", "include.ports"},
-    "include.offline": INSIDE | {"include.flows", "include.connectors", "include.store"},
+    "include.local": {
+        *(
+            "include.local",
+            "include.policy",
+            "include.store",
+            "include.twin",
+            "include.ports",
+            "include.vault",
+        ),
+    },
+    "include.vault": PURE | {"include.ports", "include.vault"},
+    "include.offline": INSIDE | {"include.flows", "include.connectors", "include.store", "include.vault"},
     "include.verify": INSIDE | {"include.flows", "include.store"},
     "include.signing": set(),
     "include.verify_parity": INSIDE | {"include.flows", "include.signing"},
     "include.wiring_environment": {"include.policy", "include.ports"},
+    "include.wiring_vault": {"include.ports", "include.vault", "include.wiring_environment"},
     "include.wiring": {
         "include.wiring_environment",
         "include.connectors",
         "include.store",
         "include.policy",
         "include.ports",
+        "include.vault",
         "include.wiring_files",
+        "include.wiring_vault",
     },
     "include.wiring_doctor": PURE
     | {
@@ -47,9 +60,13 @@ ALLOWED: dict[str, set[str]] = {
         "include.wiring_alerts",
         "include.wiring_files",
         "include.wiring_mail",
+        "include.wiring_vault",
     },
     "include.wiring_entities": {"include.flows", "include.ports", "include.wiring"},
-    "include.wiring_files": {"include.connectors", "include.ports", "include.wiring_environment"},
+    "include.wiring_files": {
+        *("include.connectors", "include.ports", "include.vault", "include.wiring_environment"),
+        "include.wiring_vault",
+    },
     "include.wiring_links": {"include.connectors", "include.wiring", "include.wiring_environment"},
     "include.wiring_alerts": PURE
     | {
@@ -95,8 +112,10 @@ ALLOWED: dict[str, set[str]] = {
         "include.lane",
         "include.policy",
         "include.ports",
+        "include.vault",
         "include.wiring",
         "include.wiring_effects",
+        "include.wiring_vault",
     },
     "include.wiring_hooks": {
         "include.connectors",
@@ -113,12 +132,17 @@ ALLOWED: dict[str, set[str]] = {
         "include.wiring_hooks",
         "include.wiring_effects",
         "include.wiring_links",
+        "include.wiring_vault",
         "include.console",
         "include.ports",
         "include.report",
     },
     "include.cli_breaks": INSIDE | {"include.local", "include.flows", "include.store", "include.cli_breaks"},
     "include.cli_cutover": {"include.cli_breaks", "include.flows", "include.policy", "include.ports"},
+    "include.cli_keys": {
+        *("include.cli_breaks", "include.domain", "include.flows", "include.local", "include.ports"),
+        "include.vault",
+    },
     "include.cli_gates": {
         *("include.flows", "include.local", "include.ports", "include.store", "include.version"),
     },
@@ -149,6 +173,7 @@ ALLOWED: dict[str, set[str]] = {
         "include.cli_cutover",
         "include.cli_delivery",
         "include.cli_doctor",
+        "include.cli_keys",
         "include.cli_webhooks",
         "include.cli_promote",
         "include.cli_salesforce",
@@ -197,6 +222,7 @@ AIRFLOW_IN = {
     "include.wiring_mail",
     "include.wiring_smtp",
     "include.wiring_environment",
+    "include.wiring_vault",
     "include.console",
 }
 IMPURE = {"os", "time", "random", "secrets", "socket", "subprocess", "requests", "psycopg", "uuid.uuid4"}

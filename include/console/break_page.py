@@ -1,6 +1,6 @@
 """One break: both sides, what differs, what it could be, what would decide, what may be done, and its history."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from include.console.access import Person, Someone
 from include.console.forms import Form
 from include.console.kept import rules
 from include.console.permissions import May
-from include.console.personal import hidden_from, visible
+from include.console.personal import hidden_from, opened_payloads, opened_records, visible
 from include.console.playbooks import PLAYBOOKS
 from include.console.render import Sharing, render, say_money, store_of
 from include.console.words import DECIDING
@@ -68,9 +68,11 @@ def record(
         raise HTTPException(403, missing)
     if entity not in ENTITIES:
         raise HTTPException(404, f"there is no entity {entity}")
-    found = lineage(store_of(request), entity=entity, native_id=native_id, limit=shown)
-    view: dict[str, Any] = {"entity": entity, "native_id": native_id, "payloads": found}
-    return render(request, who, "record.html", **view, most=PAYLOADS_SHOWN)
+    store, purpose = store_of(request), f"record {entity}/{native_id}"
+    kept = lineage(store, entity=entity, native_id=native_id, limit=shown)
+    found = opened_payloads(store, kept, who, purpose=purpose)
+    view: dict[str, Any] = {"entity": entity, "native_id": native_id, "payloads": found.value}
+    return render(request, who, "record.html", **view, sealed=found.sealed, most=PAYLOADS_SHOWN)
 
 
 def break_page(
@@ -89,6 +91,10 @@ def break_page(
         pairs = _pairs(store, life, explained)
         decisions = decisions_about(tx, life.key)
         people = [row["person"] for row in tx.rows("people_who_work", limit=PEOPLE_OFFERED)]
+    purpose = f"break {break_id}"
+    explained = replace(
+        explained, records=opened_records(store_of(request), explained.records, who, purpose=purpose)
+    )
     together = _make_up(found["key"], explained)
     code, links = found["code"], wiring_links.record_links()
     view: dict[str, Any] = {

@@ -11,7 +11,7 @@ from include.console.break_page import Refused
 from include.console.forms import Form, Sent
 from include.console.kept import of_run, rules
 from include.console.permissions import May
-from include.console.personal import visible
+from include.console.personal import opened_records, visible
 from include.console.render import Number, Page, render, say_money, store_of
 from include.console.words import OF_TYPE
 from include.domain.break_life import BY_HAND, CASH
@@ -105,10 +105,11 @@ def _match_page(
         )
         if not legs:
             raise HTTPException(404, f"the newest published run has no match {match_id}")
-        records = visible(_records(tx, legs), who)
+        records = _records(tx, legs)
         decisions = _decisions(tx, legs)
     beside = records[first : first + RECORDS_SHOWN]
-    lines = side_by_side(beside, say=say_money, parts=len(legs) > 1)
+    opened = opened_records(store_of(request), beside, who, purpose=f"match {match_id}")
+    lines = side_by_side(visible(opened, who), say=say_money, parts=len(legs) > 1)
     view: dict[str, Any] = {
         "legs": legs,
         "records": beside,

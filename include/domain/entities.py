@@ -25,13 +25,25 @@ INTERVALS = ("month", "quarter", "half_year", "year", "week")
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """One field. `positive` refuses amounts below zero; `pii` keeps the value out of messages."""
+    """One field. `positive` refuses amounts below zero.
+
+    `pii`: personal data, sealed before it is first written (include/vault). `alike`: what stands for the sealed value
+    is the same in every record that has it, so that records can be compared. `confidential`: the business's own; kept
+    in clear, and out of messages and out of pages of who may not see payloads.
+    """
 
     name: str
     kind: Kind
     required: bool
     positive: bool
     pii: bool
+    alike: bool
+    confidential: bool
+
+    @property
+    def hidden(self) -> bool:
+        """Whether messages leave the value out."""
+        return self.pii or self.confidential
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,22 +72,31 @@ class Entity:
         """What is read of a row: what is kept of it, and what is only judged."""
         return (*self.fields, *self.checked)
 
+    @property
+    def personal(self) -> tuple[Field, ...]:
+        """What of a row is personal data."""
+        return tuple(field for field in self.received if field.pii)
+
     def of_kind(self, *kinds: Kind) -> tuple[Field, ...]:
         return tuple(field for field in self.fields if field.kind in kinds)
 
 
 def _fields(table: str) -> tuple[Field, ...]:
-    """Read `name:kind` words; behind a name `*` = required, `+` = not negative, `!` = personal data."""
+    """Read `name:kind` words; behind a name `*` = required, `+` = not negative, `!` = personal data, `!=` = personal
+    data that records are compared by, `?` = confidential.
+    """
     fields = []
     for word in table.split():
         marked, kind = word.split(":")
         fields.append(
             Field(
-                name=marked.rstrip("*+!"),
+                name=marked.rstrip("*+!=?"),
                 kind=Kind(kind),
                 required="*" in marked,
                 positive="+" in marked,
                 pii="!" in marked,
+                alike="=" in marked,
+                confidential="?" in marked,
             )
         )
     return tuple(fields)
@@ -88,12 +109,12 @@ ENTITIES: dict[str, Entity] = {
             name="accounts", system="salesforce", recon="R1", side="account",
             fields=_fields(
                 "id*:id name*:text website:text country:text currency:currency owner_id:id parent_id:id "
-                "tax_id!:text erp_customer_id:id modified_at:instant"
+                "tax_id?:text erp_customer_id:id modified_at:instant"
             ),
         ),
         Entity(
             name="contacts", system="salesforce", recon="R1", side="contact",
-            fields=_fields("id*:id account_id*:id first_name!:text last_name!:text email!:text phone!:text"),
+            fields=_fields("id*:id account_id*:id first_name!:text last_name!:text email!=:text phone!:text"),
         ),
         Entity(
             name="opportunities", system="salesforce", recon="R2", side="opportunity", amount="amount",
@@ -120,7 +141,7 @@ ENTITIES: dict[str, Entity] = {
         Entity(
             name="customers", system="erp", recon="R1", side="customer",
             fields=_fields(
-                "id*:id name*:text country:text currency:currency tax_id!:text email!:text crm_account_id:id "
+                "id*:id name*:text country:text currency:currency tax_id?:text email!=:text crm_account_id:id "
                 "parent_id:id legal_hold:boolean"
             ),
         ),
@@ -162,7 +183,7 @@ ENTITIES: dict[str, Entity] = {
         Entity(
             name="payments", system="payments", recon="R3", side="payment", amount="amount", dated_on="paid_on",
             fields=_fields(
-                "id*:id customer_id:id payer_text!:text reference:text currency*:currency amount*:money fee:money "
+                "id*:id customer_id:id payer_text!=:text reference:text currency*:currency amount*:money fee:money "
                 "paid_on*:date status:status invoice_id:id"
             ),
         ),
@@ -170,7 +191,7 @@ ENTITIES: dict[str, Entity] = {
             name="attempts", system="payments", recon="R3", side="attempt",
             fields=_fields(
                 "id*:id payment_id*:id invoice_id:id attempt_no*:integer outcome*:text decline_code:text "
-                "occurred_at*:instant network_code:text advice_code:text scheme:text card!:text"
+                "occurred_at*:instant network_code:text advice_code:text scheme:text card!=:text"
             ),
         ),
         Entity(
@@ -197,8 +218,8 @@ ENTITIES: dict[str, Entity] = {
         Entity(
             name="bank_lines", system="bank", recon="R4", side="bank_line", amount="amount", dated_on="value_date",
             fields=_fields(
-                "id*:id account*!:text value_date*:date currency*:currency amount*:money reference:text "
-                "payer_text!:text"
+                "id*:id account*!=:text value_date*:date currency*:currency amount*:money reference:text "
+                "payer_text!=:text"
             ),
         ),
         Entity(
@@ -210,3 +231,10 @@ ENTITIES: dict[str, Entity] = {
         ),
     )
 }  # fmt: skip
+
+COMPARED: dict[str, tuple[str, ...]] = {
+    "customers": ("name_head", "name_likeness"),
+    "payments": ("payer_head", "payer_key", "payer_likeness"),
+    "bank_lines": ("payer_head", "payer_key"),
+}
+"""What compares names of payers that are sealed, beside an entity's fields; empty where they are in clear."""

@@ -139,7 +139,7 @@ def _name_foreign_payers(tx: Transaction) -> None:
     foreign = [
         [row["payment_id"]]
         for row in tx.rows("unlike_payers")
-        if not may_be_same(row["payer_text"], row["name"])
+        if row["sealed"] or not may_be_same(row["payer_text"], row["name"])
     ]
     tx.copy_in("foreign_payers", ("payment_id",), foreign)
     tx.run("analyse_foreign_payers")

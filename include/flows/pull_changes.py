@@ -2,15 +2,27 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from time import monotonic
 from typing import Any
 
 from include.flows.check_shape import check_shape
-from include.ports import Cursor, Described, Fatal, Page, RawRecord, Retryable, Source, Store, Transaction
+from include.ports import (
+    Cursor,
+    Described,
+    Fatal,
+    Page,
+    RawRecord,
+    Retryable,
+    SealedValue,
+    Source,
+    Store,
+    Transaction,
+)
 
 PAGES_MAX = 100_000
 """A source that never stops saying has_more is broken; this is where we stop believing it."""
@@ -121,7 +133,18 @@ def keep_page(
     tx.run("create_incoming_records")
     keys = (pull["pull_id"], source.system, entity)
     tx.copy_in("incoming_records", _COLUMNS, ((*keys, *_stored(record)) for record in page.records))
+    keep_sealed(tx, page.records)
     return tx.run("keep_records", states_once=source.states_once)
+
+
+def keep_sealed(tx: Transaction, records: Sequence[RawRecord]) -> None:
+    """Keep what stand-ins of the records stand for. What was destroyed is not kept anew."""
+    if any(record.sealed for record in records):
+        tx.run("create_incoming_sealed")
+        tx.copy_in(
+            "incoming_sealed", SealedValue._fields, chain.from_iterable(record.sealed for record in records)
+        )
+        tx.run("keep_sealed")
 
 
 def _stored(record: RawRecord) -> tuple[str | bool, ...]:

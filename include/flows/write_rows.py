@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from include.domain.canonical_json import sha256
-from include.domain.entities import ENTITIES, Entity, Kind
+from include.domain.entities import COMPARED, ENTITIES, Entity, Kind
 from include.domain.money import InexactAmount, UnknownCurrency, to_minor
 from include.domain.references import names_a_document, number_digits, number_key, reference_keys, tokens
 from include.ports import Row, Transaction, Translated
@@ -121,11 +121,12 @@ def _derived(entity: str, row: Translated) -> dict[str, Any]:
     if entity == "invoices":
         number = row.get("number") or ""
         return {"number_key": number_key(number), "number_digits": number_digits(number)}
+    compared = {name: row.get(name) for name in COMPARED.get(entity, ())}
     if entity == "payments":
         reference = row.get("reference")
-        return {
+        return compared | {
             "reference_tokens": sorted(set(tokens(reference))),
             "reference_keys": reference_keys(reference),
             "names_a_document": names_a_document(reference),
         }
-    return {}
+    return compared

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 
 from include.local.home import Home, SetUpFailed
 from include.local.processes import exclusive
+from include.vault.keys import new_keys
 
 
 @dataclass(frozen=True, repr=False)
@@ -27,6 +28,7 @@ class Secrets:
     erp_key: str
     payments_key: str
     payments_webhook_secret: str
+    vault_keys: str
 
 
 def load_secrets(home: Home) -> Secrets:
@@ -42,6 +44,8 @@ def load_secrets(home: Home) -> Secrets:
 
 
 def _generate(name: str) -> str:
+    if name == "vault_keys":
+        return new_keys()
     if name == "fernet_key":
         return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
     # People type passwords (96 bits); a key that signs tokens must be as long as the hash, 64 bytes.

@@ -119,6 +119,7 @@ def connection_values(*, urls: DatabaseUrls, ports: Ports, secrets: Secrets) -> 
         "TIEOUT_PAYMENTS_URL": f"http://127.0.0.1:{ports.payments}",
         "TIEOUT_PAYMENTS_KEY": secrets.payments_key,
         "TIEOUT_PAYMENTS_WEBHOOK_SECRET": secrets.payments_webhook_secret,
+        "TIEOUT_VAULT_KEYS": secrets.vault_keys,
         "TIEOUT_BANK_FOLDER": "",
         "TIEOUT_LEGACY_FOLDER": "",
         "TIEOUT_FX_RATES": "",

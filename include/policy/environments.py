@@ -19,6 +19,7 @@ ConnectionOf = Literal[
     "erp_api",
     "payments_api",
     "payments_webhook",
+    "tieout_vault",
     "bank_files",
     "fx_rates",
     "finance_mail",

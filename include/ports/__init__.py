@@ -8,6 +8,7 @@ Stop
 └── NothingUsable  the input holds no row that can be used; give another
 """
 
+from include.ports.sealed import SealedValue
 from include.ports.sources import (
     Cursor,
     Described,
@@ -17,6 +18,7 @@ from include.ports.sources import (
     Mirror,
     Page,
     PartsLookup,
+    Personal,
     RawRecord,
     Sign,
     Source,
@@ -56,12 +58,14 @@ __all__ = [
     "Page",
     "Partly",
     "PartsLookup",
+    "Personal",
     "Postman",
     "RawRecord",
     "Rejected",
     "Report",
     "Retryable",
     "Row",
+    "SealedValue",
     "Shared",
     "Sign",
     "Source",

@@ -1,10 +1,12 @@
 """Systems that are read."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+from include.ports.sealed import SealedValue
 
 Cursor = Mapping[str, str]
 """An opaque position in one object of one source; the store keeps it, the source alone reads it."""
@@ -16,7 +18,8 @@ class RawRecord:
 
     `version` orders nothing; with `native_id` it makes the payload's key (SystemModstamp, write date, event id, line).
     `damage` is set when the payload could not even be read; such a record is kept and quarantined. `gone`: the source
-    no longer has the row; its canonical version ends, its history stays.
+    no longer has the row; its canonical version ends, its history stays. `sealed`: what the stand-ins in its
+    payload stand for, kept with it.
     """
 
     native_id: str
@@ -25,6 +28,7 @@ class RawRecord:
     place: str
     damage: str = ""
     gone: bool = False
+    sealed: Iterable[SealedValue] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +84,13 @@ class Source(Protocol):
 
     def translate(self, entity: str, payload: Mapping[str, Any]) -> Translated:
         """The payload in canonical field names; never fails: what it cannot read it passes on as text."""
+
+
+class Personal(Source, Protocol):
+    """A source that says where its payloads hold personal data."""
+
+    def personal(self, entity: str) -> Collection[str]:
+        """The names in a payload, at any depth, under which personal data stands."""
 
 
 class Lookup(Protocol):

@@ -67,7 +67,7 @@ def _by_row(entity: str, frame: pd.DataFrame, cases: pd.DataFrame) -> dict[int, 
 def _failure(entity: str, field: str, rule: str, value: object) -> Failure:
     if rule == "not_nullable":
         return Failure(field, "required and empty", "")
-    personal = any(spec.pii for spec in ENTITIES[entity].received if spec.name == field)
+    personal = any(spec.hidden for spec in ENTITIES[entity].received if spec.name == field)
     return Failure(field, rule, "a personal value" if personal else shown(value))
 
 

@@ -9,7 +9,7 @@ FROM pg_roles WHERE rolname = current_user;
 -- Our tables that our role may not read and add to.
 SELECT format('%%I.%%I', schemaname, tablename) AS name
 FROM pg_tables
-WHERE schemaname IN ('raw', 'canonical', 'recon', 'ops')
+WHERE schemaname IN ('raw', 'canonical', 'recon', 'ops', 'vault')
     AND NOT (
         has_schema_privilege(schemaname, 'USAGE')
         AND has_table_privilege(format('%%I.%%I', schemaname, tablename), 'SELECT')

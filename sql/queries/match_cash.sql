@@ -45,6 +45,8 @@ CREATE TEMP TABLE pool_payments (
     paid_on date NOT NULL,
     applied_to text COLLATE "C",  -- the invoice somebody applied it to already
     payer_text text,
+    payer_head text COLLATE "C",      -- of names that are sealed: what compares them
+    payer_likeness text COLLATE "C",
     reference text,
     reference_tokens text[] NOT NULL,
     reference_keys text[] NOT NULL,
@@ -137,7 +139,7 @@ WHERE gross_minor > 0 AND status IN ('OPEN', 'PAYMENT_PENDING', 'PARTIALLY_PAID'
 -- A payment of unknown status may be money or not: it is open, lays its claims, and is not posted.
 INSERT INTO pool_payments
 SELECT payments.native_id, customer_id, coalesce(group_id, customer_id), currency, amount_minor, paid_on, invoice_id,
-    payer_text, reference, reference_tokens, reference_keys, names_a_document,
+    payer_text, payer_head, payer_likeness, reference, reference_tokens, reference_keys, names_a_document,
     state IS DISTINCT FROM 'UNKNOWN'
     AND coalesce(last_in < payments.recorded_in, true)
 FROM seen.payments
@@ -264,8 +266,9 @@ WHERE how = 'application' AND invoice.customer_id = coalesce(payment.customer_id
 INSERT INTO named_invoices
 SELECT payment_id, unnest(invoices), 'number', payer FROM (
     SELECT payment.payment_id, array_agg(invoice_id) AS invoices,
-        CASE WHEN bool_or(payment.customer_id IS NULL
-                AND upper(left(payment.payer_text, 30)) <> upper(left(customers.name, 30))) THEN 'stranger'
+        CASE WHEN bool_or(payment.customer_id IS NULL AND CASE
+                WHEN payer_head IS NULL THEN upper(left(payer_text, 30)) <> upper(left(customers.name, 30))
+                ELSE customers.native_id IS NOT NULL AND payer_head IS DISTINCT FROM name_head END) THEN 'stranger'
             WHEN payment.customer_id IS NULL THEN 'unknown'
             WHEN bool_and(invoice.customer_id = payment.customer_id) THEN 'own' ELSE 'affiliate' END AS payer
     FROM namings
@@ -380,11 +383,16 @@ WHERE cash_lines.invoice_id = pool_invoices.invoice_id AND rule = ANY(%(rules)s)
 CREATE TEMP TABLE foreign_payers (payment_id text COLLATE "C" PRIMARY KEY) ON COMMIT DROP;
 
 -- name: unlike_payers
--- Names that differ beyond capitals and where a bank cuts them off; whether they still mean one company is read elsewhere.
-SELECT payment_id, payer_text, customers.name
+-- Names that differ beyond capitals and where a bank cuts them off; whether they still mean one company is read elsewhere,
+-- but for those that are sealed: of these what compares them says it.
+SELECT payment_id, payer_text, customers.name, payer_head IS NOT NULL AS sealed
 FROM pool_payments
 JOIN seen.customers ON customers.native_id = pool_payments.customer_id
-WHERE upper(left(payer_text, 30)) <> upper(left(customers.name, 30));
+WHERE CASE
+    WHEN payer_head IS NULL THEN upper(left(payer_text, 30)) <> upper(left(customers.name, 30))
+    ELSE payer_head IS DISTINCT FROM name_head AND NOT coalesce(
+        starts_with(payer_likeness, name_likeness) OR starts_with(name_likeness, payer_likeness), false
+    ) END;
 
 -- name: analyse_foreign_payers
 ANALYZE foreign_payers;

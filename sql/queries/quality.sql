@@ -333,19 +333,21 @@ WITH settling AS (
         AND EXISTS (SELECT FROM seen.bank_lines)
     GROUP BY currency, arrival_date
 ), texts AS MATERIALIZED (  -- a text is read once, however often a bank says it
-    SELECT payer_text, bool_or(side_a_type = 'payout') AS of_payouts, bool_or(side_a_type <> 'payout') AS of_others
+    SELECT payer_text, payer_head, payer_key, bool_or(side_a_type = 'payout') AS of_payouts, bool_or(side_a_type <> 'payout') AS of_others
     FROM seen.bank_lines JOIN settled_lines ON side_b_id = native_id
     WHERE payer_text IS NOT NULL
-    GROUP BY payer_text
+    GROUP BY payer_text, payer_head, payer_key
 ), payers AS MATERIALIZED (
-    SELECT recon.text_key(payer_text) AS payer_key FROM texts
-    GROUP BY 1 HAVING bool_or(of_payouts) AND NOT bool_or(of_others) AND recon.text_key(payer_text) <> ''
+    SELECT compared AS payer_key
+    FROM texts, LATERAL (SELECT recon.payer_key(payer_text, payer_head, payer_key)) AS said (compared)
+    WHERE compared <> ''
+    GROUP BY compared HAVING bool_or(of_payouts) AND NOT bool_or(of_others)
 ), named AS MATERIALIZED (
     SELECT recon.text_key(native_id) AS payout_key FROM seen.payouts
     WHERE arrival_date > %(as_of)s::date - 2 * %(window_days)s::int AND length(recon.text_key(native_id)) >= 6
 ), unsettled AS MATERIALIZED (
     SELECT currency, value_date, amount_minor, recon.text_key(reference) AS reference_key,
-        recon.text_key(payer_text) AS payer_key
+        recon.payer_key(payer_text, payer_head, payer_key) AS payer_key
     FROM seen.bank_lines
     WHERE value_date > %(as_of)s::date - %(window_days)s::int AND value_date <= %(as_of)s AND amount_minor > 0
         AND NOT EXISTS (SELECT FROM settled_lines WHERE side_b_id = native_id)

@@ -147,7 +147,7 @@ FROM seen.disputes LEFT JOIN unread_rows ON entity = 'disputes' AND unread_rows.
 INSERT INTO run_bank_lines (line_id, currency, amount_minor, value_date, reference, reference_key, payer_key, steady)
 SELECT bank_lines.native_id, currency, amount_minor, value_date, reference,
     CASE WHEN upper(btrim(reference)) <> ALL (%(blank_references)s::text[]) THEN recon.text_key(reference) END,
-    recon.text_key(payer_text),
+    recon.payer_key(payer_text, payer_head, payer_key),
     coalesce(last_in <= recorded_in, true)
 FROM seen.bank_lines LEFT JOIN unread_rows ON entity = 'bank_lines' AND unread_rows.native_id = bank_lines.native_id;
 
@@ -425,7 +425,8 @@ WHERE NOT EXISTS (
 WITH paid_out AS (
     SELECT DISTINCT source_id FROM run_payout_items WHERE kind = 'charge' AND source_id IS NOT NULL
 ), transfer AS (
-    SELECT payment.native_id AS payment_id, currency, amount_minor, paid_on, payer_text,
+    SELECT payment.native_id AS payment_id, currency, amount_minor, paid_on,
+        recon.payer_key(payer_text, payer_head, payer_key) AS payer_key,
         CASE WHEN upper(btrim(reference)) <> ALL (%(blank_references)s::text[]) THEN recon.text_key(reference) END
             AS reference_key,
         coalesce(state, 'SUCCEEDED') AS status,
@@ -439,11 +440,11 @@ INSERT INTO money_on_its_way (
     side, side_id, currency, amount_minor, moved_on, from_date, to_date, reference_key, payer_key, steady
 )
 SELECT 'payment', payment_id, currency, amount_minor, paid_on,
-    paid_on - %(wire_before)s, paid_on + %(wire_after)s, reference_key, recon.text_key(payer_text), steady
+    paid_on - %(wire_before)s, paid_on + %(wire_after)s, reference_key, payer_key, steady
 FROM transfer WHERE amount_minor <> 0 AND status IN ('SUCCEEDED', 'REVERSED', 'UNKNOWN')
 UNION ALL
 SELECT 'refund', return_id, return.currency, -return.amount_minor, returned_on,
-    returned_on - %(wire_before)s, returned_on + %(wire_after)s, NULL, recon.text_key(payer_text), return.steady
+    returned_on - %(wire_before)s, returned_on + %(wire_after)s, NULL, payer_key, return.steady
 FROM run_returns AS return JOIN transfer USING (payment_id)
 WHERE side = 'refund' AND return.amount_minor <> 0 AND (moves_money OR NOT return.steady)
     AND NOT EXISTS (

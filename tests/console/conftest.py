@@ -3,6 +3,7 @@
 Pages and acts share one database of ours, with a small world reconciled in it.
 """
 
+import json
 import os
 import tempfile
 import warnings
@@ -19,6 +20,8 @@ from include.local.scratch import scratch_database
 from include.offline import reconcile_world
 from include.store.postgres import PostgresStore
 from include.twin.generate import generate_world
+from include.vault.edge import Vault
+from include.vault.keys import new_keys, read_keyring
 from tests.checks import assert_checks_hold
 
 for name in [name for name in os.environ if name.startswith("AIRFLOW")]:
@@ -37,6 +40,8 @@ with warnings.catch_warnings():
     import airflow.api_fastapi.core_api.security  # noqa: F401
 
 DAY = date(2026, 6, 30)
+KEYS = new_keys()
+os.environ["AIRFLOW_CONN_TIEOUT_VAULT"] = json.dumps({"conn_type": "generic", "password": KEYS})
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +50,8 @@ def tied_url(server_urls: DatabaseUrls, tmp_path_factory: pytest.TempPathFactory
     folder = tmp_path_factory.mktemp("console")
     generate_world(out=folder / "world", seed=7, size=60, profile="default")
     with scratch_database(server_urls, strategy="FILE_COPY") as url:
-        reconcile_world(folder / "world", as_of=DAY, out=folder / "out", database_url=url)
+        vault = Vault(lambda: read_keyring(KEYS))
+        reconcile_world(folder / "world", as_of=DAY, out=folder / "out", database_url=url, vault=vault)
         with PostgresStore(url).transaction() as tx:
             for number in range(3):
                 put_message(tx, message(number))

@@ -15,8 +15,12 @@ from include.console import kept
 from include.console.render import framed
 from include.console.reports import FILES
 from include.local.scratch import scratch_database
-from include.ports import Retryable
+from include.ports import Retryable, SealedValue
 from include.store.postgres import PostgresStore
+from include.vault.envelope import unseal
+from include.vault.keys import read_keyring
+from tests.canaries import Canaries
+from tests.console.conftest import KEYS
 from tests.console.people import Site, know_our_roles
 
 DAY = date(2026, 6, 30)
@@ -204,17 +208,67 @@ def test_who_may_not_trace_sees_neither_payloads_nor_personal_data(site: Site, t
     with psycopg.connect(tied_url) as connection:
         found = connection.execute(
             "SELECT '/breaks/' || break_id, payer_text FROM recon.break_lives "
-            "JOIN canonical.payments ON native_id = key WHERE superseded_in IS NULL AND length(payer_text) > 8 LIMIT 1"
+            "JOIN canonical.payments ON native_id = key WHERE superseded_in IS NULL AND payer_key <> '' LIMIT 1"
         ).fetchall()
         found += connection.execute(
             "SELECT '/matches/' || match_id, payer_text FROM recon.matches "
-            "JOIN canonical.payments ON native_id = side_a_id WHERE superseded_in IS NULL "
-            "AND length(payer_text) > 8 LIMIT 1"
+            "JOIN canonical.payments ON native_id = side_a_id WHERE superseded_in IS NULL AND payer_key <> '' LIMIT 1"
         ).fetchall()
     assert len(found) == 2
-    for path, payer in found:
+    for path, stands in found:
+        [payer] = held(tied_url, f"token = '{stands}'")
         assert payer in unescape(site.get(path, me="ann").text)
         assert payer not in unescape(site.get(path, me="vic").text)
+    with psycopg.connect(tied_url) as connection:
+        seen = connection.execute("SELECT DISTINCT actor, purpose FROM vault.openings").fetchall()
+    assert {actor for actor, _ in seen} == {"ann"}  # who may not see it opened nothing
+    assert {path[1:].replace("es/", " ").replace("s/", " ") for path, _ in found} <= {
+        purpose for _, purpose in seen
+    }
+
+
+def test_no_page_shows_an_address_or_a_number_of_anybody(site: Site, tied_url: str) -> None:
+    canaries = Canaries(held(tied_url, "field IN ('email', 'phone')"))
+    named = [
+        "breaks",
+        "matches",
+        "payouts",
+        "ageing",
+        "arr",
+        "quality",
+        "delivery",
+        "alerts",
+        "reports",
+        "audit",
+    ]
+    pages = {path: site.get(f"/{path}", me="aud") for path in ("", *named)}
+    assert {path for path, page in pages.items() if page.status_code == 200} >= {
+        "",
+        "breaks",
+        "matches",
+        "audit",
+    }
+    assert {path: found for path, page in pages.items() if (found := canaries.in_bytes(page.content))} == {}
+
+
+def held(url: str, where: str) -> list[str]:
+    """Sealed values in clear."""
+    columns = "SELECT token, field, subject, kid, wrapped_key, envelope"
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(f"{columns} FROM vault.sealed WHERE {where}".encode()).fetchall()
+    return [unseal(read_keyring(KEYS), SealedValue(*row)) for row in rows]
+
+
+def test_a_payload_whose_key_is_away_shows_stand_ins_and_why(
+    site: Site, tied_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AIRFLOW_CONN_TIEOUT_VAULT")
+    with psycopg.connect(tied_url) as connection:
+        [(native_id,)] = connection.execute("SELECT native_id FROM canonical.contacts LIMIT 1").fetchall()
+    page = site.get(f"/records/contacts/{native_id}", me="ann")
+    assert page.status_code == 200
+    assert "Personal data stays sealed here" in page.text
+    assert "pii1:" in page.text
 
 
 def test_the_pages_of_a_list_hold_every_break_once_in_the_order_asked_for(

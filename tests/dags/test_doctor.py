@@ -27,6 +27,7 @@ from include.store.migrate import migrate, migrations
 from include.twin import erp, payments, payments_objects, salesforce, salesforce_records
 from include.twin.server import TwinKeys, TwinPorts, running
 from include.twin.web import json_reply
+from include.vault.keys import new_keys
 from include.wiring_doctor import systems
 from tests.dags.conftest import PROJECT
 
@@ -87,6 +88,7 @@ class Clinic:
                 "extra": login | {"domain": "twin", "instance_url": address("salesforce")},
             },
             "erp_api": {"conn_type": "http", "host": address("erp"), "password": KEYS.erp_key},
+            "tieout_vault": {"conn_type": "generic", "password": new_keys()},
             "payments_api": {"conn_type": "http", "host": address("payments"), "password": KEYS.payments_key},
             "bank_files": {"conn_type": "fs", "extra": {"path": str(self.bank)}},
             "fx_rates": {"conn_type": "fs", "extra": {"path": str(self.rates)}},
@@ -124,9 +126,9 @@ def _role(database_url: str) -> str:
         if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (ROLE,)).fetchone():
             connection.execute(f"CREATE ROLE {ROLE} LOGIN PASSWORD 'test'")
         connection.execute("INSERT INTO ops.beats VALUES ('watch', now(), now())")
-        connection.execute(f"GRANT USAGE ON SCHEMA raw, canonical, recon, ops TO {ROLE}")
+        connection.execute(f"GRANT USAGE ON SCHEMA raw, canonical, recon, ops, vault TO {ROLE}")
         connection.execute(
-            f"GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA raw, canonical, recon, ops, public TO {ROLE}"
+            f"GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA raw, canonical, recon, ops, vault, public TO {ROLE}"
         )
         info = connection.info
         return f"postgresql://{ROLE}:test@{info.host}:{info.port}/{info.dbname}"
@@ -194,7 +196,7 @@ def test_where_all_is_right_the_doctor_says_so(findings: Callable[..., list[Find
     found = findings()
     assert bad(found) == set(), said(found)
     assert {one.answer.verdict for one in found} == {Verdict.OK}
-    assert len({one.system for one in found}) == 10
+    assert len({one.system for one in found}) == 11
     assert len(found) > 25
 
 

@@ -15,7 +15,6 @@ import requests
 import stripe
 
 from include import wiring, wiring_effects, wiring_hooks, wiring_lane
-from include.connectors.stripe.source import StripeSource
 from include.flows import decide_payment_status
 from include.flows.check_completeness import check_completeness
 from include.flows.guard_writer import Fenced
@@ -27,6 +26,8 @@ from include.policy import load_policy
 from include.ports import Fatal, Retryable
 from include.store.postgres import PostgresStore
 from include.twin.server import TwinKeys, TwinPorts, running
+from include.vault.edge import SealedSource
+from include.vault.keys import new_keys
 
 KEYS = TwinKeys("the-client", "the-secret", "the-erp-key", "sk_test_twin")
 SECRET = "whsec_test"
@@ -68,6 +69,7 @@ def ports(tmp_path: Path, store: PostgresStore, monkeypatch: pytest.MonkeyPatch)
             "payments_api": {"conn_type": "http", "host": address("payments"), "password": KEYS.payments_key},
             "payments_webhook": {"conn_type": "http", "password": SECRET},
             "tieout_db": {"conn_type": "postgres", "host": "nobody-asks"},
+            "tieout_vault": {"conn_type": "generic", "password": new_keys()},
         }
         for name, facts in connections.items():
             monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(facts))
@@ -110,7 +112,7 @@ def shown(soql: str) -> list[dict[str, object]]:
 
 @pytest.mark.usefixtures("ports")
 def test_an_event_shows_in_salesforce_and_a_won_deal_is_ordered_billed_and_told(store: PostgresStore) -> None:
-    assert isinstance(wiring.payments(), StripeSource)
+    assert isinstance(wiring.payments(), SealedSource)
     read(store)
     assert knock("evt_1", "ch_1") == "kept"
     assert knock("evt_1", "ch_1") == "known"

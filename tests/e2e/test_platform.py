@@ -1,5 +1,6 @@
 """The main job as a person starts it: real Postgres, real Airflow, real HTTP, from nothing, and once more."""
 
+import csv
 import json
 import os
 import re
@@ -21,6 +22,7 @@ from include.local.home import PROJECT, Home
 from include.local.postgres import server
 from include.local.secrets import load_secrets
 from include.twin.generate import generate_world
+from tests.canaries import Canaries
 from tests.checks import assert_checks_hold
 from tests.local.conftest import command_line, processes_of
 
@@ -43,7 +45,34 @@ def world(home: Home) -> Path:
     made = generate_world(out=home.root / "small-world", seed=3, size=300, profile="default").path
     with (made / "erp" / "invoices.csv").open("a") as invoices:
         invoices.write('bad-1,INV-BAD,C,,2026-01-01,2026-01-31,SGD,,,"1,000.00",posted,false\n')
+    plant(made)
     return made
+
+
+CANARIES = (
+    "Zuleika", "Quixano-Przybylski", "zuleika.q", "+65 8123 4567", "zq.books", "Quentin Oldacre-Zq", "fp_Zq81",
+)  # fmt: skip
+
+
+def plant(world: Path) -> None:
+    """Somebody nobody else is called like: a contact, a customer's address, a payer without a customer, a card."""
+    planted = {
+        "salesforce/Contact.csv": {"FirstName": 0, "LastName": 1, "Email": 2, "Phone": 3},
+        "erp/customers.csv": {"email": 4},
+        "payments/payments.csv": {"payer_text": 5},
+        "payments/attempts.csv": {"card": 6},
+    }
+    for name, columns in planted.items():
+        with (world / name).open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        for column, canary in columns.items():
+            rows[0][column] = (
+                f"{CANARIES[canary]}@canary.example" if "mail" in column.lower() else CANARIES[canary]
+            )
+        with (world / name).open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
 
 
 def demo(home: Home, world: Path) -> subprocess.CompletedProcess[str]:
@@ -111,6 +140,32 @@ def test_the_main_job_ties_out_a_day_mails_it_once_and_leaves_nothing_running(
         assert facts(urls.app, "SELECT count(*) FROM recon.quality_results WHERE verdict = 'fail'") == [(0,)]
         failed = "SELECT count(*) FROM task_instance WHERE state IN ('failed', 'upstream_failed')"
         assert facts(urls.airflow, failed) == [(0,)]
+
+
+def test_nothing_personal_is_in_clear_in_any_database_log_mail_or_page(home: Home, world: Path) -> None:
+    """After the main job: our database and Airflow's (XCom, rendered templates, logs), logs, mails unpacked."""
+    canaries = Canaries(CANARIES)
+    assert canaries.in_bytes(
+        (world / "salesforce" / "Contact.csv").read_bytes()
+    )  # they were there to be found
+    with server(home) as urls:
+        sealed = facts(urls.app, "SELECT field, count(*) FROM vault.sealed GROUP BY field")
+        assert {"first_name", "last_name", "phone", "email", "payer_text", "card"} <= {
+            str(name) for name, _ in sealed
+        }
+        assert {url: canaries.in_database(url) for url in (urls.app, urls.airflow)} == {
+            urls.app: {},
+            urls.airflow: {},
+        }
+    kept = {home.postgres, home.world, world}  # the database's own files; the outside world's
+    files = [
+        path
+        for path in home.root.rglob("*")
+        if path.is_file() and not path.is_symlink() and not kept & set(path.parents)
+    ]
+    assert any(path.suffix == ".eml" for path in files)
+    assert any(path.is_relative_to(home.logs) for path in files)
+    assert {str(path): found for path in files if (found := canaries.in_bytes(path.read_bytes()))} == {}
 
 
 def test_what_the_live_path_found_is_what_the_offline_path_finds(

@@ -53,6 +53,7 @@ FILES = {
         "Id,Name,Website,BillingCountryCode,TaxId__c,ERP_Customer_Id__c,ParentId,CurrencyIsoCode",
     ),
     "contacts": ("salesforce/Contact.csv", "Id,AccountId,Email"),
+    "people": ("salesforce/Contact.csv", "Id,AccountId,FirstName,LastName,Email,Phone"),
     "won": ("salesforce/Opportunity.csv", "Id,AccountId,StageName,IsClosed,IsWon"),
     "customers": (
         "erp/customers.csv",

@@ -52,6 +52,7 @@ def test_our_file_has_all_connections(tmp_path: Path):
         "payments_webhook",
         "salesforce_api",
         "tieout_db",
+        "tieout_vault",
     ]
 
 

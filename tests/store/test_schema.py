@@ -20,14 +20,15 @@ from include.store.queries import SQL, UnknownQuery, query
 CATALOG = """
     SELECT table_schema, table_name, column_name, data_type, is_nullable, coalesce(collation_name, ''),
         coalesce(column_default, '')
-    FROM information_schema.columns WHERE table_schema IN ('ops', 'raw', 'canonical', 'recon', 'delivery', 'parity')
+    FROM information_schema.columns WHERE table_schema IN
+        ('ops', 'raw', 'canonical', 'recon', 'delivery', 'parity', 'vault')
     UNION ALL
     SELECT schemaname, tablename, indexname, indexdef, '', '', '' FROM pg_indexes
-    WHERE schemaname IN ('ops', 'raw', 'canonical', 'recon', 'delivery', 'parity')
+    WHERE schemaname IN ('ops', 'raw', 'canonical', 'recon', 'delivery', 'parity', 'vault')
     UNION ALL
     SELECT connamespace::regnamespace::text, conrelid::regclass::text, conname, pg_get_constraintdef(oid), '', '', ''
     FROM pg_constraint
-    WHERE connamespace::regnamespace::text IN ('ops', 'raw', 'canonical', 'recon', 'delivery', 'parity')
+    WHERE connamespace::regnamespace::text IN ('ops', 'raw', 'canonical', 'recon', 'delivery', 'parity', 'vault')
     ORDER BY 1, 2, 3, 4
 """
 LEDGER = "SELECT name, sha256 FROM public.schema_migrations ORDER BY name"
@@ -37,7 +38,7 @@ LEDGER = "SELECT name, sha256 FROM public.schema_migrations ORDER BY name"
 def empty_database(urls: DatabaseUrls) -> Iterator[str]:
     with scratch_database(urls) as url:
         with psycopg.connect(url) as connection:
-            for schema in ("parity", "seen", "delivery", "recon", "canonical", "raw", "ops"):
+            for schema in ("vault", "parity", "seen", "delivery", "recon", "canonical", "raw", "ops"):
                 connection.execute(f"DROP SCHEMA {schema} CASCADE".encode())
             connection.execute("DROP TABLE public.schema_migrations")
         yield url

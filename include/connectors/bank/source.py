@@ -13,7 +13,7 @@ from typing import Any
 from include.connectors.bank.bookings import Booking, bookings
 from include.connectors.bank.client import Content, Format, StatementFile, StatementFolder
 from include.connectors.bank.reader import read_statements
-from include.connectors.bank.translate import Statement, column, translate
+from include.connectors.bank.translate import PERSONAL, Statement, column, translate
 from include.connectors.wire import sums, usable
 from include.domain.canonical_json import sha256
 from include.domain.statements import contradictions
@@ -80,6 +80,10 @@ class BankSource:
 
     def complete_until(self, cursor: Cursor) -> None:
         """Files hold what they hold; that every statement of a day has come, its balances alone can say."""
+
+    def personal(self, entity: str) -> frozenset[str]:  # noqa: ARG002 - the protocol's
+        """Where personal data stands in a payload."""
+        return PERSONAL
 
     def translate(self, entity: str, payload: Mapping[str, Any]) -> Translated:  # noqa: ARG002
         """The booking in canonical field names."""

@@ -31,6 +31,23 @@ _EMPTY_WORDS = {"", "NOTPROVIDED", "NONREF"}
 _BOOKED = {"", "BOOK"}
 
 
+PERSONAL = frozenset(
+    {
+        *("account", "RltdPties"),
+        *(
+            "applicant_name",
+            "applicant_iban",
+            "gvc_applicant_iban",
+            "deviate_applicant",
+            "debitor_identifier",
+        ),
+        *("recipient_name", "deviate_recipient", "account_identification"),
+        *("statement", "header", "entries"),  # of a statement that is refused: all of it
+    }
+)
+"""The elements and fields of both formats under which personal data stands; who wrote what for whom is a reference."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Entry:
     """One booking as received; `damage` says why it cannot be used, `counts` whether it belongs to the balances."""

@@ -13,7 +13,15 @@ from include.connectors.salesforce import bulk_walk
 from include.connectors.salesforce.budget import Budget, Way, choose, in_order_of_value
 from include.connectors.salesforce.client import Description, Record, SalesforceClient
 from include.connectors.salesforce.refusals import TooLarge
-from include.connectors.salesforce.translate import CURRENCY, FIELDS, SOBJECTS, STAMP, amount_field, translate
+from include.connectors.salesforce.translate import (
+    CURRENCY,
+    FIELDS,
+    SOBJECTS,
+    STAMP,
+    amount_field,
+    personal,
+    translate,
+)
 from include.connectors.windows import Walk, complete_until, numbered, walk_from, window
 from include.connectors.wire import as_text, record_key, usable
 from include.ports import Cursor, Fatal, Page, RawRecord, Retryable, SourceTotals, Translated
@@ -78,6 +86,10 @@ class SalesforceSource:
         rows = self._client.query(f"SELECT Id, {STAMP} {inside} ORDER BY {STAMP}, Id", with_deleted=True)
         keys = ((row["Id"], row[STAMP]) for row in rows if usable(row["Id"]))
         return SourceTotals(keys=frozenset(numbered(keys)), amounts=self._sums(entity, inside))
+
+    def personal(self, entity: str) -> frozenset[str]:
+        """Where personal data stands in a payload."""
+        return personal(entity)
 
     def translate(self, entity: str, payload: Mapping[str, Any]) -> Translated:
         """The record in canonical field names."""

@@ -97,6 +97,12 @@ def amount_field(entity: str) -> str | None:
     return next((theirs for theirs, ours in FIELDS[entity].items() if ours == amount), None)
 
 
+def personal(entity: str) -> frozenset[str]:
+    """The fields that hold personal data."""
+    ours = {field.name for field in ENTITIES[entity].personal}
+    return frozenset(theirs for theirs, field in FIELDS[entity].items() if field in ours)
+
+
 def translate(entity: str, payload: Mapping[str, Any]) -> Translated:
     """A record in canonical names; a field the organisation does not show is unknown."""
     return {ours: as_text(payload.get(theirs)) for theirs, ours in FIELDS[entity].items()}

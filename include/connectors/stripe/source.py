@@ -13,7 +13,13 @@ from itertools import islice
 from typing import Any
 
 from include.connectors.stripe.client import Object, Position, StripePayments
-from include.connectors.stripe.translate import COLLECTIONS, is_attempt, recovered_attempt, translate
+from include.connectors.stripe.translate import (
+    COLLECTIONS,
+    PERSONAL,
+    is_attempt,
+    recovered_attempt,
+    translate,
+)
 from include.connectors.windows import Key, Walk, complete_until, walk_from, window
 from include.connectors.wire import record_key, sums, usable
 from include.domain.canonical_json import sha256
@@ -103,6 +109,10 @@ class StripeSource:
         )
         amounts: defaultdict[str, Decimal] = defaultdict(Decimal)
         return SourceTotals(keys=self._stated(entity, listed, amounts), amounts=amounts)
+
+    def personal(self, entity: str) -> frozenset[str]:  # noqa: ARG002 - the protocol's
+        """Where personal data stands in a payload."""
+        return PERSONAL
 
     def translate(self, entity: str, payload: Mapping[str, Any]) -> Translated:
         """The object in canonical field names, money in major units."""

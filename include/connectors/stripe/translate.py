@@ -24,6 +24,40 @@ COLLECTIONS = {
 _LATER = frozenset({"charge.captured", "charge.expired", "charge.refunded", "charge.updated"})
 _OF_A_CHARGE = 2
 
+PERSONAL = frozenset(
+    {
+        *("billing_details", "shipping", "receipt_email", "receipt_url", "payer_text", "owner", "wallet"),
+        *(
+            "name",
+            "email",
+            "phone",
+            "address",
+            "customer_name",
+            "customer_email",
+            "customer_phone",
+            "customer_address",
+        ),
+        *("last4", "dynamic_last4", "fingerprint", "exp_month", "exp_year", "iin", "generated_sepa_debit"),
+        *(
+            "evidence",
+            "customer_email_address",
+            "customer_purchase_ip",
+            "billing_address",
+            "shipping_address",
+        ),
+        *(
+            "account_number",
+            "routing_number",
+            "account_holder_name",
+            "iban",
+            "iban_last4",
+            "ip",
+            "ip_address",
+        ),
+    }
+)
+"""What says who paid, at any depth: https://docs.stripe.com/api/charges/object, and what is expanded in it."""
+
 Payload = Mapping[str, Any]
 Translator = Callable[[Payload, tzinfo], Translated]
 

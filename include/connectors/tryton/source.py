@@ -13,6 +13,7 @@ from include.connectors.tryton.translate import (
     column,
     instant_value,
     paths,
+    personal,
     translate,
     value_text,
 )
@@ -59,6 +60,10 @@ class TrytonSource:
         rows = [row for row in self._listing(entity, after, until) if usable(row["id"])]
         amounts = sums(entity, (self.translate(entity, row) for row in rows))
         return SourceTotals(keys=frozenset(numbered(map(_key, rows))), amounts=amounts)
+
+    def personal(self, entity: str) -> frozenset[str]:
+        """Where personal data stands in a payload."""
+        return personal(entity)
 
     def translate(self, entity: str, payload: Mapping[str, Any]) -> Translated:
         """The record in canonical field names."""

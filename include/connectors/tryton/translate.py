@@ -171,6 +171,11 @@ def column(entity: str, field: str) -> str:
     return at.path if at else field
 
 
+def personal(entity: str) -> frozenset[str]:
+    """The fields that hold personal data."""
+    return frozenset(column(entity, field.name) for field in ENTITIES[entity].personal)
+
+
 def translate(entity: str, payload: Mapping[str, Any]) -> Translated:
     """A record in canonical names."""
     known = READINGS[entity].fields

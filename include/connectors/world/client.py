@@ -7,7 +7,7 @@ from typing import Any
 
 from include.connectors.wire import sums
 from include.connectors.world.reader import CsvRecord, Position, read_header, read_records
-from include.connectors.world.translate import FILES, columns, key_columns, translate
+from include.connectors.world.translate import CELLS, FILES, columns, key_columns, personal, translate
 from include.domain.entities import ENTITIES
 from include.ports import Cursor, NothingUsable, Page, RawRecord, SourceTotals, Translated
 
@@ -67,6 +67,10 @@ class WorldSource:
         """The row in canonical field names."""
         return translate(entity, payload)
 
+    def personal(self, entity: str) -> frozenset[str]:
+        """The columns of personal fields; of a row that could not be cut into columns, all of it."""
+        return personal(entity)
+
     def notes(self) -> list[str]:
         """What a person should know before trusting the result: absent files, unknown and missing columns."""
         absent = [name for entity, name in FILES.items() if entity not in self.entities]
@@ -103,7 +107,7 @@ class WorldSource:
     def _raw(self, entity: str, header: Sequence[str], record: CsvRecord) -> RawRecord:
         line = f"line {record.line}"
         cells = dict(zip(header, record.cells, strict=False))
-        payload: dict[str, Any] = {"cells": list(record.cells)} if record.damage else cells
+        payload: dict[str, Any] = {CELLS: list(record.cells)} if record.damage else cells
         key = "/".join(payload.get(column) or "" for column in key_columns(entity))
         repeated = f"#{record.line}" if ENTITIES[entity].repeats else ""
         usable = key.strip("/") and len(key.encode()) <= KEY_BYTES_MAX and "\0" not in key

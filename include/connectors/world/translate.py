@@ -30,6 +30,9 @@ FILES: dict[str, str] = {
     "fx_rates": "fx/rates.csv",
 }
 
+CELLS = "cells"
+"""The name of what a row holds that could not be cut into columns."""
+
 _RENAMED: dict[str, dict[str, str]] = {
     **SALESFORCE_FIELDS,
     "fx_rates": {"date": "rate_date", "from": "from_currency", "to": "to_currency"},
@@ -48,6 +51,14 @@ def key_columns(entity: str) -> list[str]:
     """The file columns that name a row."""
     named = {field: column for column, field in columns(entity).items()}
     return [named[field] for field in ENTITIES[entity].key]
+
+
+@cache
+def personal(entity: str) -> frozenset[str]:
+    """The names in a payload under which personal data stands."""
+    named = {field: column for column, field in columns(entity).items()}
+    fields = {named[field.name] for field in ENTITIES[entity].personal}
+    return frozenset({CELLS, *fields} if fields else ())
 
 
 def translate(entity: str, payload: Mapping[str, Any]) -> Translated:

@@ -1,0 +1,244 @@
+"""The edge: a source behind which no personal data is in clear.
+
+A record leaves it with stand-ins where personal data was, and with that data sealed beside it, to be kept in the same
+transaction. What can be compared without it (`index`) goes along under `BESIDE`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from include.domain.entities import COMPARED, ENTITIES, Field
+from include.domain.stand_ins import TOKEN
+from include.ports import (
+    Cursor,
+    Lookup,
+    Page,
+    Personal,
+    RawRecord,
+    SealedValue,
+    SourceTotals,
+    Swept,
+    Translated,
+)
+from include.vault.envelope import Secret, seal, unseal
+from include.vault.index import Index
+from include.vault.keys import Keyring
+from include.vault.payloads import hide, refused_as_it_is
+
+BESIDE = "~sealed"
+"""The name in a payload under which what was found of it in clear stands: canonical fields, and what compares them."""
+
+SHA256_DIGITS = 64
+
+
+@dataclass(repr=False)
+class Vault:
+    """The keys, and what is made with them. `keyring`: asked for when it is first needed."""
+
+    keyring: Callable[[], Keyring]
+
+    @cached_property
+    def keys(self) -> Keyring:
+        """Raises Fatal as reading them does."""
+        return self.keyring()
+
+    @cached_property
+    def index(self) -> Index:
+        """What compares; raises Fatal as `keys`."""
+        return Index(self.keys.index)
+
+    def unseal(self, value: SealedValue) -> str:
+        """A value in clear. Raises Rejected when it is not as it was sealed, or was destroyed; Fatal."""
+        return unseal(self.keys, value)
+
+
+@dataclass(repr=False)
+class _Waiting:
+    """Values to be sealed when they are asked for: not every record that was looked at is kept."""
+
+    vault: Vault
+    secrets: Sequence[Secret]
+
+    def __iter__(self) -> Iterator[SealedValue]:
+        return (seal(self.vault.keys, secret) for secret in self.secrets)
+
+
+class Seal:
+    """Seals the records of one source. `seen` keeps a page from sealing twice what is alike everywhere."""
+
+    def __init__(self, source: Personal, vault: Vault) -> None:
+        self._source, self._vault = source, vault
+        self._plans: dict[str, tuple[frozenset[str], Mapping[str, str], Sequence[Field]]] = {}
+
+    def concerns(self, entity: str) -> bool:
+        """Whether the entity's payloads have personal data, or names that are compared with it."""
+        return bool(self._plan(entity)[0]) or entity in COMPARED
+
+    def record(self, entity: str, record: RawRecord, seen: set[str] | None = None) -> RawRecord:
+        """The record with stand-ins."""
+        if not self.concerns(entity):
+            return record
+        names, columns, personal = self._plan(entity)
+        row, where = self._source.translate(entity, record.payload), f"{entity}/{record.native_id}"
+        secrets: list[Secret] = []
+        fields = {one.name: self._field(where, one, row.get(one.name), secrets) for one in personal}
+        said: set[str] = set()
+
+        def stand_in(name: str, text: str) -> str:
+            field = columns.get(name)
+            straight = field is not None and text == row.get(field)
+            said.add(field if field and straight else name)
+            return str(fields[field]) if field and straight else self._own(where, name, text, secrets)
+
+        payload = hide(record.payload, names, stand_in)
+        payload.pop(BESIDE, None)  # whatever a system calls so is not ours
+        beside = self._compared(entity, row)
+        # Where the payload says it in other words, landing could not read it from there.
+        if said != {name for name, stands in fields.items() if stands and stands.strip()}:
+            beside |= fields
+        wanted = [secret for secret in secrets if seen is None or secret.token not in seen]
+        if seen is not None:
+            seen.update(secret.token for secret in wanted if secret.subject == secret.token)
+        return RawRecord(
+            native_id=record.native_id,
+            version=self.version(entity, record.version),
+            payload={**payload, BESIDE: beside} if beside else payload,
+            place=record.place,
+            damage=record.damage,
+            gone=record.gone,
+            sealed=_Waiting(self._vault, wanted) if wanted else (),
+        )
+
+    def version(self, entity: str, version: str) -> str:
+        """A version that is a hash of the content is hashed with the key: what is personal could be guessed by it."""
+        hashed = len(version) == SHA256_DIGITS and self.concerns(entity)
+        return self._vault.index.version(version) if hashed else version
+
+    def translate(self, entity: str, payload: Mapping[str, Any]) -> Translated:
+        """A payload that passed the edge in canonical names."""
+        row, beside = self._source.translate(entity, payload), payload.get(BESIDE)
+        return {**row, **beside} if isinstance(beside, Mapping) and self.concerns(entity) else row
+
+    def _plan(self, entity: str) -> tuple[frozenset[str], Mapping[str, str], Sequence[Field]]:
+        if entity not in self._plans:
+            personal = ENTITIES[entity].personal
+            columns = {self._source.column(entity, one.name): one.name for one in personal}
+            self._plans[entity] = (frozenset(self._source.personal(entity)), columns, personal)
+        return self._plans[entity]
+
+    def _field(self, where: str, of: Field, text: str | None, secrets: list[Secret]) -> str | None:
+        if text is None or not text.strip():
+            return text
+        if (mask := refused_as_it_is(text)) is not None:
+            return mask
+        if not of.alike:
+            return self._own(where, of.name, text, secrets)
+        stands = self._vault.index.alike(of.name, text)
+        token = _token(stands)
+        secrets.append(Secret(token, of.name, token, text))
+        return stands
+
+    def _own(self, where: str, name: str, text: str, secrets: list[Secret]) -> str:
+        token = self._vault.index.own(name, where, text)
+        secrets.append(Secret(token, name, where, text))
+        return token
+
+    def _compared(self, entity: str, row: Translated) -> dict[str, str | None]:
+        """What says how names compare, where the entity has one."""
+        index = self._vault.index
+        if entity == "customers":
+            name, customer = row.get("name") or "", row.get("id") or ""
+            return {"name_head": index.head(name), "name_likeness": index.likeness(customer, name)}
+        payer = row.get("payer_text")
+        if not payer or not payer.strip() or refused_as_it_is(payer) is not None:
+            return {}
+        compared = {"payer_head": index.head(payer), "payer_key": index.start(payer)}
+        if customer_id := row.get("customer_id"):
+            compared["payer_likeness"] = index.likeness(customer_id, payer)
+        return compared
+
+
+class SealedSource:
+    """A source whose records are sealed. All else of it is as it is."""
+
+    def __init__(self, source: Personal, vault: Vault) -> None:
+        self._source, self._seal = source, Seal(source, vault)
+        self.system: str = source.system
+        self.entities: Sequence[str] = source.entities
+        self.states_once: bool = source.states_once
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._source, name)
+
+    def fetch_page(self, entity: str, cursor: Cursor | None) -> Page:
+        """As the source's, sealed."""
+        page = self._source.fetch_page(entity, cursor)
+        seen: set[str] = set()
+        records = [self._seal.record(entity, record, seen) for record in page.records]
+        return Page(records=records, next_cursor=page.next_cursor, has_more=page.has_more)
+
+    def totals(self, entity: str, *, after: Cursor | None, until: Cursor) -> SourceTotals:
+        """As the source's; the amounts are its own, and the versions those of sealed records."""
+        totals = self._source.totals(entity, after=after, until=until)
+        if not self._seal.concerns(entity):
+            return totals
+        version = self._seal.version
+        keys = ((native_id, version(entity, stated)) for native_id, stated in totals.keys)
+        return SourceTotals(keys=keys, amounts=totals.amounts)
+
+    def translate(self, entity: str, payload: Mapping[str, Any]) -> Translated:
+        """A payload that passed the edge in canonical names."""
+        return self._seal.translate(entity, payload)
+
+    def column(self, entity: str, field: str) -> str:
+        """As the source's."""
+        return self._source.column(entity, field)
+
+    def complete_until(self, cursor: Cursor) -> Any:
+        """As the source's."""
+        return self._source.complete_until(cursor)
+
+
+class SealedSwept(SealedSource):
+    """The same of a source that can be listed row by row."""
+
+    def __init__(self, source: Any, vault: Vault) -> None:
+        super().__init__(source, vault)
+        self._swept: Swept = source
+
+    def listing(self, entity: str, *, until: Cursor) -> Iterator[RawRecord]:
+        """As the source's, sealed."""
+        return (self._seal.record(entity, record) for record in self._swept.listing(entity, until=until))
+
+    def rows(self, entity: str, native_ids: Sequence[str]) -> Sequence[RawRecord]:
+        """As the source's, sealed."""
+        return [self._seal.record(entity, record) for record in self._swept.rows(entity, native_ids)]
+
+
+class SealedLookup:
+    """One object at a time, sealed as `source` is. Only stand-ins are kept of it; the next read keeps the values."""
+
+    def __init__(self, lookup: Lookup, source: Personal, vault: Vault) -> None:
+        self._lookup, self._seal = lookup, Seal(source, vault)
+        self.system: str = lookup.system
+
+    def look_at(self, entity: str, native_id: str) -> RawRecord | None:
+        """As the lookup's, sealed."""
+        found = self._lookup.look_at(entity, native_id)
+        return found and self._seal.record(entity, found)
+
+    def translate(self, entity: str, payload: Mapping[str, Any]) -> Translated:
+        """A payload that passed the edge in canonical names."""
+        return self._seal.translate(entity, payload)
+
+
+def sealed(source: Personal, vault: Vault) -> SealedSource:
+    """The source behind the edge."""
+    return SealedSwept(source, vault) if isinstance(source, Swept) else SealedSource(source, vault)
+
+
+def _token(stands: str) -> str:
+    matched = TOKEN.match(stands)
+    return matched[0] if matched else stands

@@ -1,0 +1,162 @@
+"""The edge of every system: what payloads hold of people stays on the other side, and is read the same behind it."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from include.connectors.bank.source import BankSource
+from include.connectors.salesforce.source import SalesforceSource
+from include.connectors.stripe.source import StripeSource
+from include.connectors.tryton.source import TrytonSource
+from include.domain.entities import ENTITIES
+from include.ports import Page, Personal, RawRecord, Source
+from include.vault.edge import BESIDE, Seal, SealedSource, Vault, sealed
+from include.vault.keys import new_keys, read_keyring
+from tests.canaries import Canaries
+
+KEYS = read_keyring(new_keys())
+VAULT = Vault(lambda: KEYS)
+ZONE = ZoneInfo("Asia/Singapore")
+NOBODY = cast("Any", None)
+SOURCES: Mapping[str, Personal] = {
+    "salesforce": SalesforceSource(NOBODY),
+    "erp": TrytonSource(NOBODY),
+    "payments": StripeSource(NOBODY, zone=ZONE),
+    "bank": BankSource(NOBODY),
+}
+CARD = {
+    "brand": "visa",
+    "last4": "4Zq2",
+    "fingerprint": "fp_Zuleika",
+    "exp_year": 2031,
+    "wallet": {"id": "Zuleika-w"},
+}
+CHARGE = {
+    "id": "ch_1", "amount": 1050, "currency": "sgd", "created": 1_770_000_000, "status": "succeeded",
+    "description": "INV-1", "metadata": {"payer_text": "ZULEIKA QUIXANO", "erp_customer": "C1"},
+    "billing_details": {"name": "Zuleika Q", "email": "zuleika@canary.example", "address": {"line1": "1 Canary Row"}},
+    "receipt_email": "zuleika@canary.example", "payment_method_details": {"type": "card", "card": CARD},
+}  # fmt: skip
+CAMT = {
+    "Amt": [{"@Ccy": "SGD", "#": "60.00"}], "CdtDbtInd": ["CRDT"], "Sts": ["BOOK"], "ValDt": [{"Dt": ["2026-03-03"]}],
+    "NtryDtls": [{"TxDtls": [{"Refs": [{"EndToEndId": ["INV-2"]}], "RltdPties": [
+        {"Dbtr": [{"Nm": ["Zuleika  Quixano"]}], "DbtrAcct": [{"Id": [{"IBAN": ["DE44500105175407324931"]}]}]}
+    ]}]}],
+}  # fmt: skip
+MT940 = {
+    "amount": {"amount": "60.00", "currency": "SGD"}, "date": "2026-03-03", "status": "C", "purpose": "INV-2",
+    "applicant_name": "ZULEIKA QUIXANO", "applicant_iban": "DE44500105175407324931",
+}  # fmt: skip
+PEOPLE = (
+    "Zuleika", "ZULEIKA", "Quixano", "zuleika@canary.example", "1 Canary Row", "fp_Zuleika", "4Zq2",
+    "DE44500105175407324931", "+65 8123 4567", "SG12OURS0001",
+)  # fmt: skip
+RECEIVED = [
+    ("salesforce", "contacts", {"Id": "P1", "AccountId": "A1", "FirstName": "Zuleika", "LastName": "Quixano",
+        "Email": "Zuleika@canary.example", "Phone": "+65 8123 4567"}),
+    ("salesforce", "contacts", {"Id": "P1", "AccountId": "A1", "FirstName": "Zuleika", "LastName": None, "Email": "",
+        "Phone": 6581234567}),
+    ("erp", "customers", {"id": 7, "name": "Acme Pte Ltd", "email": "zuleika@canary.example", "addresses": []}),
+    ("payments", "payments", CHARGE),
+    ("payments", "attempts", {"id": "evt_1", "type": "charge.failed", "created": 1, "data": {"object": CHARGE}}),
+    ("payments", "disputes", {"id": "dp_1", "charge": "ch_1", "amount": 1, "currency": "sgd",
+        "evidence": {"customer_name": "Zuleika", "customer_email_address": "zuleika@canary.example"}}),
+    ("bank", "bank_lines", {"id": "B1", "account": "SG12OURS0001", "camt": CAMT, "account_currency": "SGD"}),
+    ("bank", "bank_lines", {"id": "B1", "account": "SG12OURS0001", "mt940": MT940}),
+    ("bank", "bank_lines", {"statement": CAMT}),
+]  # fmt: skip
+
+
+def record(payload: Mapping[str, Any], **facts: str) -> RawRecord:
+    return RawRecord(native_id="N1", version="1", payload=payload, place="here", **facts)
+
+
+@pytest.mark.parametrize(("system", "entity", "payload"), RECEIVED)
+def test_a_payload_leaves_people_behind_and_reads_the_same(
+    system: str, entity: str, payload: dict[str, Any]
+) -> None:
+    source = SOURCES[system]
+    behind = sealed(source, VAULT)
+    kept = Seal(source, VAULT).record(entity, record(payload))
+    assert Canaries(PEOPLE).in_bytes(json.dumps(kept.payload).encode()) == set()
+    assert all(not Canaries(PEOPLE).in_bytes(bytes(value.envelope)) for value in kept.sealed)
+
+    clear, row = source.translate(entity, payload), behind.translate(entity, kept.payload)
+    personal = {field.name for field in ENTITIES[entity].personal}
+    assert {name: row[name] for name in clear if name not in personal} == {
+        name: clear[name] for name in clear if name not in personal
+    }
+    opened = {value.token: VAULT.unseal(value) for value in kept.sealed}
+    for name in personal & set(clear):
+        stands = row[name] or ""
+        assert opened.get(stands.partition("@")[0], stands) == (clear[name] or "")
+
+
+def test_a_name_stated_twice_over_is_the_payers_as_landing_reads_it() -> None:
+    """A bank's names lie in elements; which of them is the payer's, and how it is written, only reading says."""
+    kept = Seal(SOURCES["bank"], VAULT).record("bank_lines", record(RECEIVED[6][2]))
+    row = sealed(SOURCES["bank"], VAULT).translate("bank_lines", kept.payload)
+    opened = {value.token: VAULT.unseal(value) for value in kept.sealed}
+    assert opened[row["payer_text"] or ""] == "Zuleika Quixano"
+
+
+def test_the_same_payer_has_one_stand_in_at_the_platform_and_at_the_bank() -> None:
+    of = {
+        system: sealed(SOURCES[system], VAULT).translate(
+            entity, Seal(SOURCES[system], VAULT).record(entity, record(payload)).payload
+        )
+        for system, entity, payload in (RECEIVED[3], RECEIVED[7])
+    }
+    assert of["payments"]["payer_text"] == of["bank"]["payer_text"]
+    assert of["payments"]["payer_key"] == of["bank"]["payer_key"]
+
+
+def test_what_is_forged_into_a_payload_is_sealed_like_the_rest() -> None:
+    forged = {**RECEIVED[0][2], "FirstName": "pii1:AAAAAAAAAAAAAAAAAAAAAA", BESIDE: {"id": "another"}}
+    source = SOURCES["salesforce"]
+    kept = Seal(source, VAULT).record("contacts", record(forged))
+    row = sealed(source, VAULT).translate("contacts", kept.payload)
+    assert row["first_name"] != "pii1:AAAAAAAAAAAAAAAAAAAAAA"
+    assert row["id"] == "P1"
+
+
+def test_a_version_that_is_a_hash_of_people_is_hashed_with_the_key() -> None:
+    digest = "ab" * 32
+    seal = Seal(SOURCES["payments"], VAULT)
+    kept = seal.record("payments", RawRecord(native_id="ch_1", version=digest, payload=CHARGE, place=""))
+    assert kept.version == seal.version("payments", digest) != digest
+    assert seal.version("payments", "2026-01-01T00:00:00Z") == "2026-01-01T00:00:00Z"
+
+
+class Once(SalesforceSource):
+    def fetch_page(self, entity: str, cursor: Any) -> Page:  # noqa: ARG002
+        payload = {"Id": "P1", "AccountId": "A1", "Email": "zuleika@canary.example"}
+        return Page(records=[record(payload), record(payload)], next_cursor={"a": "b"}, has_more=False)
+
+
+def test_a_page_seals_what_is_alike_once() -> None:
+    page = SealedSource(Once(NOBODY), VAULT).fetch_page("contacts", None)
+    assert [len(list(one.sealed)) for one in page.records] == [1, 0]
+
+
+def test_everything_else_of_a_source_is_as_it_was() -> None:
+    inside = Once(NOBODY)
+    behind: Source = sealed(inside, VAULT)
+    assert (behind.system, list(behind.entities), behind.states_once) == (
+        inside.system,
+        list(inside.entities),
+        False,
+    )
+    assert behind.column("contacts", "email") == "Email"
+    with pytest.raises(AttributeError):
+        _ = cast("Any", behind).nothing_of_the_kind
+
+
+def test_every_personal_field_has_its_place_in_every_system() -> None:
+    for system, source in SOURCES.items():
+        for entity in source.entities:
+            if ENTITIES[entity].personal and ENTITIES[entity].system == system:
+                assert source.personal(entity), f"{system} {entity}"
