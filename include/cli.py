@@ -13,6 +13,7 @@ from rich.console import Console
 
 from include import cli_pairs  # noqa: F401 - adds to the commands below
 from include.cli_alerts import alerts_app
+from include.cli_audit import audit_app
 from include.cli_breaks import breaks_app
 from include.cli_certificate import certificate_app
 from include.cli_cutover import cutover_app
@@ -37,6 +38,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 world_app = typer.Typer(no_args_is_help=True, help="Make and serve worlds: folders of CSV files.")
 app.add_typer(world_app, name="world")
 app.add_typer(alerts_app, name="alerts")
+app.add_typer(audit_app, name="audit")
 app.add_typer(breaks_app, name="breaks")
 app.add_typer(certificate_app, name="certificate")
 app.add_typer(cutover_app, name="cutover")

@@ -222,18 +222,22 @@ def accept(break_: Break, who: As, reason: Reason, *, seen: Version = None, as_j
 
 
 @contextmanager
-def store_here() -> Iterator["PostgresStore"]:
-    """The database. The embedded one is brought to the newest schema, another one is left as it is."""
+def store_here(role: str = "tieout_app") -> Iterator["PostgresStore"]:
+    """The database, under the role of programs that decide, or another.
+
+    The embedded one is brought to the newest schema, another one is left as it is.
+    """
     from include.local.postgres import server
     from include.store.migrate import migrate
-    from include.store.postgres import PostgresStore
+    from include.store.postgres import As, PostgresStore
 
+    who = As(role, "cli")
     if url := os.environ.get("TIEOUT_DATABASE_URL"):
-        yield PostgresStore(url)
+        yield PostgresStore(url, who=who)
         return
     with server(Home.from_environment()) as urls:
         migrate(urls.app)
-        yield PostgresStore(urls.app)
+        yield PostgresStore(urls.app, who=who)
 
 
 def act_on_break(text: str, act: Callable[["PostgresStore", "UUID"], "Acted"], *, as_json: bool) -> None:

@@ -16,6 +16,9 @@ from include.ports import NothingUsable
 if TYPE_CHECKING:
     from include.vault.keys import Keyring
 
+OPENS = "tieout_send"
+"""The role that may read what is sealed, and keeps its keys."""
+
 keys_app = typer.Typer(no_args_is_help=True, help="The keys that seal personal data.")
 
 
@@ -45,7 +48,7 @@ def rotate(*, as_json: Json = False) -> None:
     from include.vault.envelope import unwrap, wrap
 
     ring = _keyring()
-    with store_here() as store:
+    with store_here(OPENS) as store:
         done = wrap_anew(store, lambda value: wrap(ring, unwrap(ring, value), value.token), kid=ring.kid)
     if as_json:
         print_json({"kid": ring.kid, "wrapped": done})
@@ -61,7 +64,7 @@ def list_command(*, as_json: Json = False) -> None:
     """
     from include.flows.wrap_anew import wrapped_by
 
-    with store_here() as store:
+    with store_here(OPENS) as store:
         held = wrapped_by(store)
     if as_json:
         print_json(held)
@@ -107,7 +110,7 @@ def shred(
     if not approve and not reason.strip():
         raise NothingUsable("say why with --reason, or --approve what somebody else asked for")
     about = {"entity": entity, "native_id": native_id, "by": by}
-    with store_here() as store:
+    with store_here(OPENS) as store:
         if not approve:
             count = ask_erasure(store, **about, reason=reason.strip())
             print(f"asked for: {count} values of {subject}; somebody else approves with --approve")

@@ -1,7 +1,8 @@
-"""Ed25519 keys in files, signatures over bytes, and what is needed to check them elsewhere."""
+"""Ed25519 keys in files or as text, signatures over bytes, and what is needed to check them elsewhere."""
 
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -31,15 +32,38 @@ def make_key(path: Path) -> str:
     return _hex(key.public_key())
 
 
+Sign = Callable[[bytes], tuple[str, str]]
+"""Signs a content: the public key and the signature, as hex."""
+
+
 def sign(content: bytes, *, key: Path) -> tuple[str, str]:
     """The public key and the signature of a content, as hex. Raises NoKey, OSError."""
+    return signer(key)(content)
+
+
+def signer(key: Path) -> Sign:
+    """Signs with the key of a file, read once. Raises NoKey, OSError."""
     try:
         private = load_pem_private_key(key.read_bytes(), password=None)
     except ValueError as error:
         raise NoKey(f"{key} holds no private key: {error}") from None
     if not isinstance(private, Ed25519PrivateKey):
         raise NoKey(f"{key} holds a key of another kind than {ALGORITHM}")
-    return _hex(private.public_key()), private.sign(content).hex()
+    return _signs_with(private)
+
+
+def signer_of(seed: str) -> Sign:
+    """Signs with a key given as text: its 32 bytes in hex. Raises NoKey, which says nothing of the text."""
+    try:
+        private = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(seed.strip()))
+    except ValueError:
+        raise NoKey(f"an {ALGORITHM} key as text is 64 hex digits") from None
+    return _signs_with(private)
+
+
+def _signs_with(private: Ed25519PrivateKey) -> Sign:
+    public_key = _hex(private.public_key())
+    return lambda content: (public_key, private.sign(content).hex())
 
 
 def holds(content: bytes, *, public_key: str, signature: str) -> bool:

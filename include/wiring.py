@@ -112,18 +112,40 @@ def dag_settings(*, pool: str) -> dict[str, Any]:
 # --- what tasks work with
 
 
-def store() -> "PostgresStore":
-    """The application's database: connection `tieout_db`."""
-    from include.store.postgres import PostgresStore
+APP, INGEST, SEND, CONSOLE = "tieout_app", "tieout_ingest", "tieout_send", "tieout_console"
+"""Roles of the database (sql/schema/401_roles.sql)."""
 
-    return PostgresStore(database_url())
+
+def store(role: str = APP) -> "PostgresStore":
+    """The application's database, connection `tieout_db`, for who works under a role."""
+    from include.store.postgres import As, PostgresStore
+
+    return PostgresStore(database_url(), who=As(role, program()))
+
+
+def console_store() -> "PostgresStore":
+    """The same for the console."""
+    return store(CONSOLE)
+
+
+def opening_store() -> "PostgresStore":
+    """The same for who opens what is sealed."""
+    return store(SEND)
 
 
 @contextmanager
-def kept_store() -> "Iterator[Store]":
+def kept_store(role: str = APP) -> "Iterator[Store]":
     """The same for who asks often: its connections stay open until the end."""
-    with store().keeping() as kept:
+    with store(role).keeping() as kept:
         yield kept
+
+
+def program() -> str:
+    """Which program the audit log says did it: the DAG of the running task, or Airflow's server."""
+    try:
+        return str(get_current_context()["dag"].dag_id)
+    except (RuntimeError, LookupError):  # no task runs here
+        return "airflow"
 
 
 def database_url() -> str:
@@ -219,8 +241,10 @@ def payments_client() -> "StripePayments":
 
 def judging() -> dict[str, Any]:
     """What a day's data is judged with: where it lies, what we read of which system, and what must mirror it."""
+    from include.store.postgres import url_as
+
     read = {(source.system, entity) for source in sources() for entity in source.entities}
-    return {"store": store(), "database_url": database_url(), "mirror": mirror(), "read": read}
+    return {"store": store(), "database_url": url_as(database_url(), APP), "mirror": mirror(), "read": read}
 
 
 def policy() -> "Policy":
@@ -299,7 +323,9 @@ def check_invariants() -> int:
     """Run every query of sql/checks; how many there are. Raises Fatal naming those that found something."""
     from airflow.providers.postgres.hooks.postgres import PostgresHook
 
-    hook = PostgresHook("tieout_db")
+    from include.store.postgres import may_be
+
+    hook = PostgresHook("tieout_db", options=f"-c role={APP}" if may_be(database_url(), APP) else None)
     checks = sorted((Path(__file__).parents[1] / "sql" / "checks").glob("*.sql"))
     broken = [check.stem for check in checks if hook.get_first(check.read_text(encoding="utf-8"))]
     if broken:

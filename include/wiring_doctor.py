@@ -141,7 +141,7 @@ def _vault() -> Sequence[Check]:
 
 
 def _asked(name: str) -> Sequence[Row]:
-    with wiring.store().transaction() as tx:
+    with wiring.opening_store().transaction() as tx:
         return tx.rows(name)
 
 

@@ -39,7 +39,7 @@ def pull(source: Source) -> None:
     """Keep what changed in every entity."""
     from include.flows.pull_changes import pull_changes
 
-    db = wiring.store()
+    db = wiring.store(wiring.INGEST)
     try:
         each_entity(source, lambda entity: pull_changes(source, db, entity=entity))
     finally:
@@ -58,7 +58,7 @@ def note_budget(source: Source, db: Store) -> None:
 
 def prove(source: Source) -> None:
     """Prove every entity's window complete. One that is not is pulled and asked once more."""
-    db = wiring.store()
+    db = wiring.store(wiring.INGEST)
     each_entity(source, lambda entity: prove_entity(source, db, entity=entity))
 
 
@@ -69,7 +69,7 @@ def sweep(source: Source, *, gone_max: int | None = None, only: Collection[str] 
     """
     from include.flows.sweep_entity import sweep_entity
 
-    db = wiring.store()
+    db = wiring.store(wiring.INGEST)
     each_entity(source, lambda entity: sweep_entity(source, db, entity=entity, gone_max=gone_max), only=only)
 
 
@@ -95,7 +95,7 @@ def land(source: Source) -> None:
     """Land every entity; what is quarantined is told, some of it by name."""
     from include.flows.land_records import land_records
 
-    db = wiring.store()
+    db = wiring.store(wiring.INGEST)
 
     def land_entity(entity: str) -> str:
         landed = land_records(source, db, entity=entity)

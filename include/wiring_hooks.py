@@ -39,7 +39,7 @@ class Door:
         from include.flows import drain_inbox, poll_hints  # noqa: F401
 
         with ExitStack() as stack:
-            store = stack.enter_context(wiring.kept_store())
+            store = stack.enter_context(wiring.kept_store(wiring.INGEST))
             return cls(
                 **_endpoint(), database=wiring.database_url(), store=store, close=stack.pop_all().close
             )

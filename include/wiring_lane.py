@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import CronTriggerTimetable, ExceptionRetryPolicy, RetryAction, RetryRule
 
-from include import wiring, wiring_effects, wiring_vault
+from include import wiring, wiring_audit, wiring_effects, wiring_vault
 from include.lane import Due, Lane, Wake, Worker
 from include.ports import (
     Fatal,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from include.flows.create_order import Billing
     from include.flows.drain_inbox import Drain, Looked
     from include.policy import Policy
+    from include.signing import Sign
 
 # One active run is all Airflow allows a @continuous DAG, so two of those can never overlap.
 RELAY = CronTriggerTimetable("*/3 * * * *", timezone="UTC") if wiring.EVERY_TEN_MINUTES else None
@@ -66,7 +67,7 @@ def run_fast_lane(*, seconds: float) -> Counter[str]:
 
     Raises the worst Stop met, when it is over.
     """
-    with wiring.kept_store() as store:
+    with wiring.kept_store(wiring.SEND) as store:
         _begin_as_here(store)
         lane = Lane(list(_workers(store)))
         # All is at hand: whoever works until now may stop.
@@ -88,7 +89,15 @@ def _workers(store: Store) -> Iterator[Worker]:
                 yield Worker(part=target.system, act=Delivery(store, target, policy, seller).deliver)
     for watch in _watches(clients):
         yield Worker(part=watch.name, act=_watching(store, watch), pause_s=_pace(watch), steady=True)
+    if sign := wiring_audit.signer():
+        yield Worker(
+            part="audit", act=_sealing(store, sign), pause_s=lambda: wiring_audit.SEAL_EVERY_S, steady=True
+        )
     yield Worker(part="landed", act=Follower(store, policy, seller).follow, pause_s=lambda: FOLLOW_S)
+
+
+def _sealing(store: Store, sign: "Sign") -> Callable[[Wake], Counter[str]]:
+    return lambda _wake: Counter({"audit rows sealed": wiring_audit.seal(store, sign)})
 
 
 def _begin_as_here(store: Store) -> None:

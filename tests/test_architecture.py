@@ -77,6 +77,15 @@ ALLOWED: dict[str, set[str]] = {
         "include.wiring",
         "include.wiring_mail",
     },
+    "include.wiring_audit": {
+        *(
+            "include.flows",
+            "include.ports",
+            "include.signing",
+            "include.wiring",
+            "include.wiring_environment",
+        ),
+    },
     "include.wiring_asks": {"include.flows"},
     "include.wiring_approvals": {"include.flows", "include.wiring", "include.wiring_asks"},
     "include.wiring_parity": {
@@ -112,8 +121,10 @@ ALLOWED: dict[str, set[str]] = {
         "include.lane",
         "include.policy",
         "include.ports",
+        "include.signing",
         "include.vault",
         "include.wiring",
+        "include.wiring_audit",
         "include.wiring_effects",
         "include.wiring_vault",
     },
@@ -152,6 +163,8 @@ ALLOWED: dict[str, set[str]] = {
     },
     "include.cli_radius": PURE
     | {"include.cli_breaks", "include.flows", "include.policy", "include.ports", "include.report"},
+    "include.cli_audit": PURE
+    | {"include.cli_breaks", "include.flows", "include.local", "include.ports", "include.signing"},
     "include.cli_alerts": {"include.cli_breaks", "include.flows", "include.policy"},
     "include.cli_pairs": INSIDE | {"include.flows", "include.cli_breaks"},
     "include.cli_parity_show": {"include.cli_breaks", "include.flows"},
@@ -166,6 +179,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "include.cli": {
         "include.cli_alerts",
+        "include.cli_audit",
         "include.cli_parity",
         "include.cli_pairs",
         "include.cli_breaks",
@@ -190,6 +204,7 @@ ALLOWED: dict[str, set[str]] = {
     "dags": {
         "include.wiring",
         "include.wiring_alerts",
+        "include.wiring_audit",
         "include.wiring_effects",
         "include.wiring_entities",
         "include.wiring_files",
@@ -209,6 +224,7 @@ AIRFLOW_IN = {
     "plugins",
     "include.wiring",
     "include.wiring_alerts",
+    "include.wiring_audit",
     "include.wiring_doctor",
     "include.wiring_effects",
     "include.wiring_entities",

@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.bench import required
 from tests.bench.required import Kept, Line
+from tests.bench.required_audit import audit_lines
 from tests.bench.required_daily import daily_lines
 from tests.bench.required_live import live_lines
 from tests.bench.required_parity import parity_lines
@@ -16,7 +17,9 @@ STEP = {"commit": "abc", "date": "2026-06-30", "machine": "two cores", "seed": 1
 
 def lines(kept: Kept) -> Iterator[Line]:
     """Every requirement of the document."""
-    return chain(required.lines(kept), live_lines(kept), daily_lines(kept), parity_lines(kept))
+    return chain(
+        required.lines(kept), live_lines(kept), daily_lines(kept), parity_lines(kept), audit_lines(kept)
+    )
 
 
 def verdict(kept: Kept, measure: str) -> Line:
@@ -199,3 +202,12 @@ def test_a_false_difference_a_wrong_class_and_a_slow_comparison_fail() -> None:
         line for line in lines(kept) if line.measure.startswith("row and field parity, 1M")
     ]
     assert (ours.passed, quick.passed, stuck.passed) == (False, False, None)
+
+
+def test_the_audit_log_must_be_read_fast_enough_and_slow_nobody_down_too_much() -> None:
+    figures = {"verified_per_s": 310_000, "edit_found_s": 3.0, "audited_per_s": 900, "unaudited_per_s": 1000}
+    for ratio, passed in ((0.9, True), (0.79, False)):
+        kept = {"audit-1000000": STEP | figures | {"ratio": ratio}}
+        assert verdict(kept, "audited effects").passed is passed
+        assert verdict(kept, "audit log, 1M rows: read again").passed is True
+    assert verdict({}, "audit log, 1M rows: read again").passed is None

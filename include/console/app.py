@@ -51,17 +51,21 @@ PARTS = (today, alerts, breaks, matches, payouts, ageing, arr, delivery, quality
 """The navigation, in its order; a part that a later change adds goes here with its PAGE and router."""
 
 
-def build_app(store: Callable[[], Store] = wiring.store) -> FastAPI:
-    """The app, to be mounted by Airflow; `store` is asked anew for every request.
+def build_app(
+    store: Callable[[], Store] = wiring.console_store,
+    opening_store: Callable[[], Store] = wiring.opening_store,
+) -> FastAPI:
+    """The app, to be mounted by Airflow; both stores are asked anew for every request.
 
     Airflow protects nothing that a plugin mounts: the permission stands on the app, before every route.
     """
     app = FastAPI(title="Tie-out", dependencies=[Depends(requires(May.READ))], openapi_url=None)
-    app.state.store = store
+    app.state.store, app.state.opening_store = store, opening_store
     app.state.pages = tuple(part.PAGE for part in PARTS)
     for part in (*PARTS, break_page, break_acts, parity_acts, playbooks, training):
-        # Who looks is known from then on: a break may be given to them, and they may answer in Airflow as far as here.
-        app.include_router(part.router, dependencies=[Depends(note)])
+        # Who was let in is kept: a break may be given to them, and they may answer in Airflow as far as here.
+        noted = [Depends(note)] if part not in (playbooks, training) else []
+        app.include_router(part.router, dependencies=noted)
 
     @app.get("/static/{name}")
     def static(name: str) -> Response:

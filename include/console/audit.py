@@ -1,43 +1,97 @@
-"""Who did what, newest first: decisions on breaks, write-offs by policy, messages held or sent again, and runs."""
+"""Who did what, newest first, as the audit log has it; how far it is sealed; and part of it with its proof."""
 
-from datetime import datetime
+import tempfile
+import zipfile
+from datetime import date, datetime, time, timedelta
+from io import BytesIO
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.responses import HTMLResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
+from include import wiring
 from include.console.access import Someone, requires
 from include.console.permissions import May
 from include.console.render import Page, render, store_of
+from include.flows import export_audit as flow
+from include.flows.seal_audit import sealed_until
+from include.ports import Rejected
 
 PAGE = Page("Audit", "/audit", May.AUDIT)
 router = APIRouter(dependencies=[Depends(requires(May.AUDIT))])
 
 SHOWN = 50
 RUNS_SHOWN = 10
+EXPORTED_MAX = 50_000
+"""Rows handed out at once by a page; `tieout audit export` has no such limit."""
 
 
 class Wanted(BaseModel):
-    """What the address asks for; `at` and `ref` are the last line's."""
+    """What the address asks for; `at` is the last line's place, `who` empty leaves programs out."""
 
-    actor: str = ""
-    at: datetime | Literal[""] = ""
-    ref: str = ""
+    actor: str = Field("", max_length=200)
+    entity: str = Field("", max_length=500)
+    who: str = Field("", pattern="^(all)?$")
+    at: str = Field("", pattern=r"^(\d{1,19}\.\d{1,18})?$")
+
+
+class Span(BaseModel):
+    """What is handed out; days are business days, both included."""
+
+    actor: str = Field("", max_length=200)
+    entity: str = Field("", max_length=500)
+    since: date | Literal[""] = ""
+    until: date | Literal[""] = ""
 
 
 @router.get("/audit")
 def audit(request: Request, who: Someone, wanted: Annotated[Wanted, Query()]) -> HTMLResponse:
+    xid, _, number = wanted.at.partition(".")
+    query = "console_audit_all" if wanted.who or wanted.actor.startswith("program:") else "console_audit"
     with store_of(request).transaction() as tx:
         rows = tx.rows(
-            "console_audit",
+            query,
             actor=wanted.actor.strip().lower() or None,
-            at=wanted.at or None,
-            ref=wanted.ref,
+            entity=wanted.entity.strip() or None,
+            xid=xid or None,
+            id=int(number) if number else None,
             limit=SHOWN + 1,
         )
         runs = tx.rows("console_runs", limit=RUNS_SHOWN)
     last = rows[SHOWN - 1] if len(rows) > SHOWN else None
     given = wanted.model_dump(mode="json", exclude_defaults=True)
     view: dict[str, Any] = {"rows": rows[:SHOWN], "last": last, "runs": runs, "given": given}
+    view["sealed"] = sealed_until(store_of(request))
     return render(request, who, "audit.html", wanted=wanted, **view)
+
+
+@router.get("/audit/export.zip")
+def export(request: Request, span: Annotated[Span, Query()]) -> Response:
+    wanted = flow.Wanted(
+        since=_start_of(span.since),
+        until=_start_of(span.until + timedelta(days=1)) if span.until else None,
+        actor=span.actor.strip().lower() or None,
+        entity=span.entity.strip() or None,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            flow.export_audit(store_of(request), wanted, out=Path(folder), rows_max=EXPORTED_MAX)
+        except Rejected as too_many:
+            raise HTTPException(422, str(too_many)) from None
+        content = _zipped(Path(folder))
+    disposition = 'attachment; filename="audit-log.zip"'
+    return Response(content, media_type="application/zip", headers={"Content-Disposition": disposition})
+
+
+def _start_of(day: date | Literal[""]) -> datetime | None:
+    return datetime.combine(day, time(), tzinfo=wiring.ZONE) if day else None
+
+
+def _zipped(folder: Path) -> bytes:
+    out = BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as bundle:
+        for path in sorted(folder.iterdir()):
+            bundle.write(path, path.name)
+    return out.getvalue()

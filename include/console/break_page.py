@@ -14,7 +14,7 @@ from include.console.kept import rules
 from include.console.permissions import May
 from include.console.personal import hidden_from, opened_payloads, opened_records, visible
 from include.console.playbooks import PLAYBOOKS
-from include.console.render import Sharing, render, say_money, store_of
+from include.console.render import Sharing, opening_store_of, render, say_money, store_of
 from include.console.words import DECIDING
 from include.domain.break_life import CLOSED, Life, NotAllowed, checkers_needed
 from include.domain.break_offers import Offer, offers, proposals
@@ -68,9 +68,9 @@ def record(
         raise HTTPException(403, missing)
     if entity not in ENTITIES:
         raise HTTPException(404, f"there is no entity {entity}")
-    store, purpose = store_of(request), f"record {entity}/{native_id}"
-    kept = lineage(store, entity=entity, native_id=native_id, limit=shown)
-    found = opened_payloads(store, kept, who, purpose=purpose)
+    purpose = f"record {entity}/{native_id}"
+    kept = lineage(store_of(request), entity=entity, native_id=native_id, limit=shown)
+    found = opened_payloads(opening_store_of(request), kept, who, purpose=purpose)
     view: dict[str, Any] = {"entity": entity, "native_id": native_id, "payloads": found.value}
     return render(request, who, "record.html", **view, sealed=found.sealed, most=PAYLOADS_SHOWN)
 
@@ -93,7 +93,7 @@ def break_page(
         people = [row["person"] for row in tx.rows("people_who_work", limit=PEOPLE_OFFERED)]
     purpose = f"break {break_id}"
     explained = replace(
-        explained, records=opened_records(store_of(request), explained.records, who, purpose=purpose)
+        explained, records=opened_records(opening_store_of(request), explained.records, who, purpose=purpose)
     )
     together = _make_up(found["key"], explained)
     code, links = found["code"], wiring_links.record_links()

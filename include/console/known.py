@@ -1,4 +1,4 @@
-"""Keeps what the console lets people do, so that their answers in Airflow's own pages are held to it.
+"""Keeps who comes and what the console lets them do: the audit log tells it, and answers in Airflow are held to it.
 
 A break can be given to whoever is known so.
 """
@@ -20,7 +20,7 @@ _noted: dict[tuple[str, int], tuple[frozenset[May], float]] = {}
 
 
 def note(request: Request, who: Someone) -> None:
-    """A dependency of every page: note who looks, when it is news."""
+    """A dependency of the pages: note who looks, when it is news."""
     name, now = (who.name, id(request.app)), monotonic()
     known, noted_at = _noted.get(name, (frozenset(), -KEPT_S))
     if known == who.may and now - noted_at < KEPT_S:

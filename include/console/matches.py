@@ -12,7 +12,7 @@ from include.console.forms import Form, Sent
 from include.console.kept import of_run, rules
 from include.console.permissions import May
 from include.console.personal import opened_records, visible
-from include.console.render import Number, Page, render, say_money, store_of
+from include.console.render import Number, Page, opening_store_of, render, say_money, store_of
 from include.console.words import OF_TYPE
 from include.domain.break_life import BY_HAND, CASH
 from include.domain.side_by_side import Record, side_by_side
@@ -108,7 +108,7 @@ def _match_page(
         records = _records(tx, legs)
         decisions = _decisions(tx, legs)
     beside = records[first : first + RECORDS_SHOWN]
-    opened = opened_records(store_of(request), beside, who, purpose=f"match {match_id}")
+    opened = opened_records(opening_store_of(request), beside, who, purpose=f"match {match_id}")
     lines = side_by_side(visible(opened, who), say=say_money, parts=len(legs) > 1)
     view: dict[str, Any] = {
         "legs": legs,

@@ -88,6 +88,12 @@ def store_of(request: Request) -> Store:
     return store
 
 
+def opening_store_of(request: Request) -> Store:
+    """The same for what is sealed, which the console's own role may not read."""
+    store: Store = request.app.state.opening_store()
+    return store
+
+
 def today_here(tx: Transaction) -> date:
     """The legal entity's business date by now: its days are those of every run, report and deadline."""
     now: datetime = tx.rows("console_now")[0]["now"]

@@ -156,5 +156,7 @@ def _connect(airflow: Airflow, home: Home, urls: DatabaseUrls, ports: services.P
         ):
             airflow.ensure_user(username=username, roles=["Viewer", role], password=password)
         note_set_up(urls=urls, secrets=secrets)
-    values = services.connection_values(urls=urls, ports=ports, secrets=secrets)
+    values = services.connection_values(
+        urls=urls, ports=ports, secrets=secrets, anchors=str(home.root / "anchors")
+    )
     load_settings(airflow, read_settings(SETTINGS_FILE, values=values))

@@ -29,6 +29,7 @@ class Secrets:
     payments_key: str
     payments_webhook_secret: str
     vault_keys: str
+    audit_seed: str
 
 
 def load_secrets(home: Home) -> Secrets:
@@ -48,6 +49,8 @@ def _generate(name: str) -> str:
         return new_keys()
     if name == "fernet_key":
         return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+    if name == "audit_seed":
+        return secrets.token_hex(32)
     # People type passwords (96 bits); a key that signs tokens must be as long as the hash, 64 bytes.
     return secrets.token_urlsafe(12 if name.endswith("_password") else 64)
 

@@ -106,8 +106,13 @@ def twin_environment(ports: Ports, secrets: Secrets) -> dict[str, str]:
     }
 
 
-def connection_values(*, urls: DatabaseUrls, ports: Ports, secrets: Secrets) -> dict[str, str]:
-    """What fills the placeholders of airflow_settings.yaml: our database, the twin as the outside world."""
+def connection_values(
+    *, urls: DatabaseUrls, ports: Ports, secrets: Secrets, anchors: str = ""
+) -> dict[str, str]:
+    """What fills the placeholders of airflow_settings.yaml: our database, the twin as the outside world.
+
+    `anchors`: the folder in which the audit log's newest seals are kept; empty: none.
+    """
     return {
         "TIEOUT_DATABASE_URL": urls.app,
         "TIEOUT_SALESFORCE_URL": f"http://127.0.0.1:{ports.salesforce}",
@@ -133,6 +138,8 @@ def connection_values(*, urls: DatabaseUrls, ports: Ports, secrets: Secrets) -> 
         "TIEOUT_ALERT_RECIPIENTS": "oncall@tieout.localhost",
         "TIEOUT_ALERTS_WEBHOOK": "",
         "TIEOUT_ALERTS_PING": "",
+        "TIEOUT_AUDIT_SEED": secrets.audit_seed,
+        "TIEOUT_AUDIT_ANCHORS": anchors,
     }
 
 

@@ -25,6 +25,7 @@ ConnectionOf = Literal[
     "finance_mail",
     "alerts_slack",
     "alerts_ping",
+    "audit_log",
     "legacy_answers",
 ]
 """What a connection is for, by its usual name."""

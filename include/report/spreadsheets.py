@@ -21,6 +21,16 @@ def for_spreadsheets(content: bytes) -> bytes:
     return text.getvalue().encode()
 
 
+def marked(cell: str) -> str:
+    """A cell that no program runs, from which `unmarked` makes what it was, to the letter."""
+    return f"'{cell}" if cell.startswith("'") else _as_text(cell)
+
+
+def unmarked(cell: str) -> str:
+    """What a marked cell was."""
+    return cell.removeprefix("'")
+
+
 def _as_text(cell: str) -> str:
     if _NUMBER.fullmatch(cell):
         return cell

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
@@ -9,10 +10,13 @@ from psycopg.rows import dict_row
 from include.domain.diagnosis import Answer, Check, Verdict, fail, ok, permissions, skew, warn
 from include.ports import Fatal, Retryable, Row
 from include.store.migrate import MigrationConflict, pending
+from include.store.postgres import may_be
 from include.store.queries import query
 
 VERSION_MIN = 16
+APP = "tieout_app"
 CONNECT_TIMEOUT_S = 10
+NAMED_MAX = 5
 BEAT_MINUTES_MAX = 15
 """Three looks of the dag watch."""
 
@@ -20,6 +24,12 @@ _WATCH = "unpause the dag watch and see that it succeeds; docs/playbooks/watch_s
 _REFUSED = ("authentication failed", "does not exist", "no pg_hba.conf entry")
 _REACH = "check the connection tieout_db, and that Postgres runs"
 _GRANT = "grant our role SELECT and INSERT on what is named"
+_MIGRATE = "let who may make roles run `tieout migrate`, or `SELECT ops.grant_roles()` in our database"
+_SEAL = (
+    "give connection audit_log a key (`tieout audit key`), and see that the dags fast_lane and keep_audit run"
+)
+UNSEALED_S_MAX = 7200
+"""Two rounds of the dag keep_audit."""
 _LESS = "let the tables be owned by another role, and connect as one that is no superuser"
 
 
@@ -32,6 +42,8 @@ def checks(url: str, *, now: Callable[[], datetime]) -> Sequence[Check]:
             "migrations", lambda: _migrations(url), "restore sql/schema as it was applied, or ask its author"
         ),
         Check("permissions", lambda: _permissions(url), _GRANT),
+        Check("roles", lambda: _roles(url), _MIGRATE),
+        Check("audit log", lambda: _sealing(url), _SEAL),
         Check("clock", lambda: skew(_facts(url)["at"], now())),
         Check("watch", lambda: _watching(url), _WATCH),
     ]
@@ -66,13 +78,55 @@ def _permissions(url: str) -> Answer:
     return permissions(few=few, many=many, mend_few=_GRANT, mend_many=_LESS)
 
 
+def _roles(url: str) -> Answer:
+    """Whether our roles are there, ours to be, and no more than they should be."""
+    try:
+        found = _rows(url, "role_findings")
+    except psycopg.errors.UndefinedTable:
+        return Answer(Verdict.SKIP, "not asked: the schema is not the newest")
+    named = [f"{row['name']} {row['finding']}" for row in found]
+    lacking = [
+        row for row in found if row["finding"] in {"missing", "not ours to be", "not owned by tieout_owner"}
+    ]
+    if lacking:
+        return warn(f"all work with the rights of our login: {_some(named)}", _MIGRATE)
+    if named:
+        return warn(f"more than there should be: {_some(named)}", "revoke what is named")
+    return ok("every process works under a role of its own, and none may change what is history")
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED_MAX} more" if len(names) > NAMED_MAX else ""
+    return ", ".join(names[:NAMED_MAX]) + more
+
+
+def _sealing(url: str) -> Answer:
+    try:
+        last = _rows(url, "newest_seal", role=APP)
+        place = (
+            {"xid": last[0]["through_xid"], "id": last[0]["through_id"]} if last else {"xid": "0", "id": 0}
+        )
+        [waiting] = _rows(url, "audit_unsealed", role=APP, **place)
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
+        return Answer(Verdict.SKIP, "not asked: the schema is not the newest")
+    if waiting["oldest_s"] > UNSEALED_S_MAX:
+        return warn(
+            f"{waiting['rows']} rows wait for a seal, for up to {waiting['oldest_s'] // 3600} hours", _SEAL
+        )
+    return ok(f"sealed up to seal {last[0]['seal']}" if last else "nothing waits for a seal for long")
+
+
 def _facts(url: str) -> Row:
     return _rows(url, "database_facts")[0]
 
 
-def _rows(url: str, name: str, **params: str) -> list[Row]:
+def _rows(url: str, name: str, *, role: str = "", **params: Any) -> list[Row]:
+    """The rows of a query, asked by our login, or as the role that works with them."""
     try:
-        with psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_S, row_factory=dict_row) as connection:
+        options = f"-c role={role}" if role and may_be(url, role) else ""
+        with psycopg.connect(
+            url, connect_timeout=CONNECT_TIMEOUT_S, row_factory=dict_row, options=options
+        ) as connection:
             return connection.execute(query(name), params).fetchall()
     except psycopg.OperationalError as error:
         # The driver's message names host and role, and no password.
@@ -84,7 +138,7 @@ def _rows(url: str, name: str, **params: str) -> list[Row]:
 
 def _watching(url: str) -> Answer:
     try:
-        rows = _rows(url, "beat_of", flow="watch")
+        rows = _rows(url, "beat_of", role=APP, flow="watch")
     except psycopg.errors.UndefinedTable:
         return Answer(Verdict.SKIP, "not asked: the schema is not the newest")
     if not rows:

@@ -1,6 +1,7 @@
 """Brings a database to the newest schema: the files of `sql/schema` in order, each once, never backwards."""
 
 import hashlib
+import logging
 import re
 from pathlib import Path
 
@@ -18,6 +19,13 @@ _LEDGER = """
 """
 
 
+_ROLES = """
+    SELECT ops.grant_roles()
+"""
+
+log = logging.getLogger(__name__)
+
+
 class MigrationConflict(RuntimeError):
     """The database was built from other files than these; restore them or use another database."""
 
@@ -25,6 +33,7 @@ class MigrationConflict(RuntimeError):
 def migrate(url: str, *, folder: Path = SQL / "schema", through: str | None = None) -> list[str]:
     """Apply what is missing, up to the file named `through` (default: all), in one transaction; the names applied.
 
+    What is new is then handed to the roles of sql/schema/401_roles.sql; where they cannot be made, a warning says so.
     Raises MigrationConflict when an applied file was edited or removed since, or a new one sorts before it.
     """
     files = migrations(folder)
@@ -43,7 +52,15 @@ def migrate(url: str, *, folder: Path = SQL / "schema", through: str | None = No
                 "INSERT INTO public.schema_migrations (name, sha256) VALUES (%s, %s)",
                 (name, _sha256(files[name])),
             )
+        _grant(connection)
     return missing
+
+
+def _grant(connection: psycopg.Connection) -> None:
+    there = connection.execute("SELECT to_regprocedure('ops.grant_roles()')").fetchone()
+    granted = connection.execute(_ROLES).fetchone() if there and there[0] else None
+    if granted and granted[0]:
+        log.warning("%s", granted[0])
 
 
 def pending(url: str, *, folder: Path = SQL / "schema") -> list[str]:

@@ -1,9 +1,13 @@
 """Runs the named queries on Postgres; turns its failures into what to do next."""
 
+import logging
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
-from functools import partial
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 import psycopg
 from psycopg import sql
@@ -29,32 +33,52 @@ _ABSENT = {"3F000", "42P01", "42703"}
 
 
 Connection = psycopg.Connection[dict[str, Any]]
-_OPTIONS: Mapping[str, Any] = {
-    "connect_timeout": CONNECT_TIMEOUT_S,
-    "row_factory": dict_row,
-    "options": "-c timezone=UTC -c plan_cache_mode=force_custom_plan",
-}
-
-
-_IDLE: Mapping[str, Any] = {
-    **_OPTIONS,
-    "options": f"{_OPTIONS['options']} -c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10",
-    "keepalives_idle": 30,
-}
+_SETTINGS = "-c timezone=UTC -c datestyle=ISO,MDY -c plan_cache_mode=force_custom_plan"
+_IDLE = "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10"
 """For a connection that waits while others work: that its machine died is noticed within a minute."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class As:
+    """As whom a connection works: under which of our roles, and which program the audit log says it was."""
+
+    role: str = ""
+    program: str = ""
 
 
 class PostgresStore:
     """The store of one database. Connections are opened per transaction and closed after it, unless they are kept.
 
-    `connect`: where a connection comes from, committed at the end and rolled back after an error.
+    `who`: as whom. Where the database has no such role, or does not let us be it, connections work as their login;
+    `tieout doctor` says so. `connect`: where a connection comes from, committed at the end and rolled back after an
+    error.
     """
 
     def __init__(
-        self, url: str, connect: Callable[[], AbstractContextManager[Connection]] | None = None
+        self,
+        url: str,
+        connect: Callable[[], AbstractContextManager[Connection]] | None = None,
+        *,
+        who: As = As(),
     ) -> None:
-        self._url = url
-        self._connect = connect or partial(psycopg.connect, url, **_OPTIONS)
+        self._url, self._who = url, who
+        self._connect = connect or self._open
+
+    def _open(self) -> Connection:
+        return psycopg.connect(self._url, **self._options())
+
+    def _options(self, settings: str = "") -> dict[str, Any]:
+        """How connections are opened: nobody can work before they are who they should be."""
+        program = re.sub(r"[^\w.-]", "_", self._who.program)
+        named = f" -c tieout.actor={program}" if program else ""
+        role = f" -c role={self._who.role}" if self._who.role and may_be(self._url, self._who.role) else ""
+        return {
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "row_factory": dict_row,
+            "options": f"{_SETTINGS}{named}{role} {settings}".strip(),
+        }
 
     @property
     def url(self) -> str:
@@ -67,9 +91,11 @@ class PostgresStore:
 
         Threads may share it, `most` of them at once; processes may not. A connection that broke meanwhile is replaced.
         """
+        with _named_by_what_to_do():
+            options = self._options()
         pool = ConnectionPool[Connection](
             self._url,
-            kwargs=dict(_OPTIONS),
+            kwargs=options,
             min_size=0,
             max_size=most,
             num_workers=1,
@@ -78,7 +104,7 @@ class PostgresStore:
             open=False,
         )
         with pool:
-            yield PostgresStore(self._url, pool.connection)
+            yield PostgresStore(self._url, pool.connection, who=self._who)
 
     @contextmanager
     def transaction(self) -> Iterator["PostgresTransaction"]:
@@ -96,11 +122,36 @@ class PostgresStore:
         A connection of its own holds it, outside of any transaction. Raises what `transaction` does.
         """
         with _named_by_what_to_do():
-            connection = psycopg.connect(self._url, autocommit=True, **_IDLE)
+            options = self._options(_IDLE) | {"keepalives_idle": 30}
+            connection = psycopg.connect(self._url, autocommit=True, **options)
         with closing(connection):
             with _named_by_what_to_do():
                 [row] = PostgresTransaction(connection).rows("stand_alone", what=name)
             yield bool(row["alone"])
+
+
+def url_as(url: str, role: str) -> str:
+    """The same database under a role of ours, for who takes but a URL; as it was where the login may not be that.
+
+    Raises Retryable, Fatal when the database cannot be asked.
+    """
+    with _named_by_what_to_do():
+        if not may_be(url, role):
+            return url
+    parts = urlsplit(url)
+    query_ = "&".join(filter(None, [parts.query, f"options={quote(f'-c role={role}')}"]))
+    return parts._replace(query=query_).geturl()
+
+
+@cache
+def may_be(url: str, role: str) -> bool:
+    """Whether the login may work as a role of ours; asked once a process."""
+    with psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_S) as connection:
+        found = connection.execute(_bytes(query("may_be")), {"role": role}).fetchone()
+    may = bool(found and found[0])
+    if not may:
+        log.warning("the database knows no role %s that we may be: we work as our login", role)
+    return may
 
 
 @contextmanager

@@ -6,13 +6,17 @@ SELECT current_setting('server_version_num')::int AS version, clock_timestamp() 
 FROM pg_roles WHERE rolname = current_user;
 
 -- name: tables_out_of_reach
--- Our tables that our role may not read and add to.
-SELECT format('%%I.%%I', schemaname, tablename) AS name
-FROM pg_tables
-WHERE schemaname IN ('raw', 'canonical', 'recon', 'ops', 'vault')
-    AND NOT (
-        has_schema_privilege(schemaname, 'USAGE')
-        AND has_table_privilege(format('%%I.%%I', schemaname, tablename), 'SELECT')
-        AND has_table_privilege(format('%%I.%%I', schemaname, tablename), 'INSERT')
-    )
+-- Our tables that whoever keeps rows in them may not read and add to: a role of ours, or our login where it may not be that.
+SELECT format('%%I.%%I', nspname, relname) AS name
+FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+JOIN (VALUES ('raw', 'tieout_ingest'), ('canonical', 'tieout_ingest'), ('recon', 'tieout_app'), ('ops', 'tieout_app'),
+        ('vault', 'tieout_ingest'))
+    AS kept (nspname, role) USING (nspname)
+LEFT JOIN pg_roles AS ours ON rolname = role AND pg_has_role(session_user, ours.oid, 'SET')
+CROSS JOIN LATERAL (SELECT coalesce(ours.oid, current_user::regrole::oid) AS oid) AS who
+WHERE relkind IN ('r', 'p') AND NOT (
+    has_schema_privilege(who.oid, relnamespace, 'USAGE')
+    AND has_table_privilege(who.oid, pg_class.oid, 'SELECT')
+    AND has_table_privilege(who.oid, pg_class.oid, 'INSERT')
+)
 ORDER BY name;

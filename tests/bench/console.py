@@ -129,7 +129,7 @@ def _served(url: str) -> Iterator[str]:
 
     manager = SimpleNamespace(is_authorized_custom_view=lambda **_: True)
     access.airflow.get_auth_manager = lambda: manager  # type: ignore[assignment]
-    console = build_app(lambda: PostgresStore(url))
+    console = build_app(lambda: PostgresStore(url), lambda: PostgresStore(url))
     console.dependency_overrides[security.get_user] = lambda: SimpleNamespace(get_name=lambda: "bench")
     with mounted(console) as address:
         yield address

@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Any
 
 from include.local.postgres import server
-from tests.bench import effects, latency, latency_load, mail, parity, steps
+from tests.bench import audit, effects, latency, latency_load, mail, parity, steps
 from tests.bench.backfill import backfill
 from tests.bench.console import measured as measured_console
 from tests.bench.landed import forget_outdated
@@ -95,6 +95,7 @@ def planned(largest: int) -> Iterator[Step]:
     yield "kills", effects.kills
     rows = min(largest, Scale.ONE_MILLION.size)
     yield f"quality-{rows}", partial(quality, rows=rows)
+    yield f"audit-{rows}", partial(audit.audit, rows=rows)
     matches = min(largest, Scale.ONE_MILLION.size)
     yield f"console-{matches}", partial(console, matches=matches, breaks=matches // 10)
     for entity, size in throughput_sizes(largest):

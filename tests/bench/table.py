@@ -9,6 +9,7 @@ from typing import Any
 from include.local.home import PROJECT
 from tests.bench.places import BENCH
 from tests.bench.required import SIZES, Kept, lines, why_not
+from tests.bench.required_audit import audit_lines
 from tests.bench.required_daily import daily_lines
 from tests.bench.required_live import live_lines
 from tests.bench.required_parity import parity_lines
@@ -83,7 +84,7 @@ def document(kept: Kept) -> str:
 
 
 def _required(kept: Kept) -> str:
-    found = [*lines(kept), *live_lines(kept), *daily_lines(kept), *parity_lines(kept)]
+    found = [*lines(kept), *live_lines(kept), *daily_lines(kept), *parity_lines(kept), *audit_lines(kept)]
     passed, failed = (sum(1 for line in found if line.passed is outcome) for outcome in (True, False))
     count = f"{passed} pass, {failed} fail, {len(found) - passed - failed} not measured.\n"
     rows = ([line.measure, line.required, line.measured, line.verdict] for line in found)

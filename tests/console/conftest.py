@@ -18,7 +18,7 @@ from include.flows.put_message import put_message
 from include.local.databases import DatabaseUrls
 from include.local.scratch import scratch_database
 from include.offline import reconcile_world
-from include.store.postgres import PostgresStore
+from include.store.postgres import As, PostgresStore
 from include.twin.generate import generate_world
 from include.vault.edge import Vault
 from include.vault.keys import new_keys, read_keyring
@@ -61,7 +61,8 @@ def tied_url(server_urls: DatabaseUrls, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture
 def tied(tied_url: str) -> PostgresStore:
-    return PostgresStore(tied_url)
+    """As the console works: under its role of the database."""
+    return PostgresStore(tied_url, who=As("tieout_console", "test"))
 
 
 def message(number: int) -> Message:

@@ -32,7 +32,7 @@ class Site:
     """The console as Airflow mounts it; who asks is who `people` says, and nobody is logged in without a name."""
 
     def __init__(self, store: Callable[[], Store]) -> None:
-        self.app = build_app(store)
+        self.app = build_app(store, store)
 
     def get(self, path: str, *, me: str = "") -> httpx.Response:
         return self._ask("GET", path, me=me)

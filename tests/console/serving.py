@@ -16,7 +16,7 @@ from tests.loopback import mounted
 @contextmanager
 def served(store: Callable[[], Store], *, whoever: str = "") -> Iterator[str]:
     """The address below which the console is; `whoever` asks where no cookie says who."""
-    console = build_app(store)
+    console = build_app(store, store)
 
     def user(request: Request) -> Any:
         return somebody(request.cookies.get("me") or whoever)

@@ -44,6 +44,7 @@ TABLE: dict[tuple[str, str], str] = {
     ("GET", "/static/{name}"): READERS,
     ("GET", "/records/{entity}/{native_id:path}"): "ann ben rev adm aud",
     ("GET", "/audit"): "ben adm aud",
+    ("GET", "/audit/export.zip"): "ben adm aud",
     ("POST", "/breaks/bulk"): WORKERS,
     ("POST", "/breaks/{break_id}/{action}"): WORKERS,  # action: see ACTIONS
     ("POST", "/matches/{match_id}/unmatch"): WORKERS,

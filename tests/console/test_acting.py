@@ -1,7 +1,10 @@
 """Working on breaks and messages in the console: by its forms, with four eyes, and never over somebody else's work."""
 
 import re
+import zipfile
 from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -10,6 +13,9 @@ import pytest
 from include.console import break_page as shown
 from include.domain.side_by_side import Record
 from include.flows.explain_break import Explained
+from include.flows.export_audit import verify_export
+from include.flows.seal_audit import seal_audit
+from include.signing import holds, signer_of
 from include.store.postgres import PostgresStore
 from tests.console.people import Site, know_our_roles
 
@@ -209,3 +215,25 @@ def test_candidates_that_together_make_up_the_item_are_said_to_be_one_set(
     assert "<td>USD 16,469.00</td>" in together
     assert "one of 2 that fit" in apart
     assert 'amount <span class="mark s2">differs' in apart
+
+
+def test_what_was_decided_is_handed_out_with_its_proof(
+    site: Site, untouched: Iterator[str], tied_url: str, tmp_path: Path
+) -> None:
+    one = next(untouched)
+    act(site, one, "comment", "ann")
+    sign = signer_of("1" * 64)
+    seal_audit(PostgresStore(tied_url), sign=sign)
+    assert "are sealed, by seal" in site.get(f"/audit?entity=breaks/{one}", me="aud").text
+    answer = site.get(f"/audit/export.zip?entity=breaks/{one}&actor=ann", me="aud")
+    assert answer.headers["content-type"] == "application/zip"
+    zipfile.ZipFile(BytesIO(answer.content)).extractall(tmp_path)
+    verdict = verify_export(tmp_path, holds=holds, public_keys=[sign(b"")[0]])
+    assert (verdict.found, verdict.rows) == ((), 1)
+
+
+def test_who_enters_the_console_is_in_the_audit_log_once_a_day(site: Site) -> None:
+    for _ in range(2):
+        site.get("/alerts", me="vic")
+    page = site.get("/audit?actor=vic", me="aud").text
+    assert page.count("console entered") == 1

@@ -14,10 +14,10 @@ LATER = datetime.now(UTC) + timedelta(days=30)
 
 
 @pytest.fixture
-def site(tied: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> Site:
+def site(tied: PostgresStore, tied_url: str, monkeypatch: pytest.MonkeyPatch) -> Site:
     know_our_roles(monkeypatch)
     for now in (LATER - timedelta(hours=2), LATER):
-        raise_alerts(tied, load_policy(), now=now)
+        raise_alerts(PostgresStore(tied_url), load_policy(), now=now)
     return Site(lambda: tied)
 
 
@@ -36,9 +36,9 @@ def test_today_begins_with_the_alerts_and_says_how_many_there_are(site: Site) ->
     assert 'href="/tieout/alerts"' in page
 
 
-def test_where_nobody_watches_any_more_both_pages_say_so(site: Site, tied: PostgresStore) -> None:
+def test_where_nobody_watches_any_more_both_pages_say_so(site: Site, tied_url: str) -> None:
     assert "Nobody has watched for" not in site.get("/alerts", me="vic").text
-    with tied.transaction() as tx:
+    with PostgresStore(tied_url).transaction() as tx:
         tx.run("beat", flow="watch", now=datetime.now(UTC) - timedelta(hours=2))
     for path in ("/alerts", "/"):
         page = site.get(path, me="vic").text

@@ -45,7 +45,7 @@ def door(store: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     connection = {"conn_type": "http", "password": f"whsec_old {SECRET}"}
     monkeypatch.setenv("AIRFLOW_CONN_PAYMENTS_WEBHOOK", json.dumps(connection))
     monkeypatch.setenv("AIRFLOW_CONN_TIEOUT_DB", "postgresql://nobody@nowhere/asks")
-    monkeypatch.setattr(wiring, "store", lambda: store)
+    monkeypatch.setattr(wiring, "store", lambda *_: store)
     return TestClient(build_hooks(), raise_server_exceptions=False)
 
 
@@ -100,7 +100,7 @@ def test_what_is_not_theirs_fresh_and_whole_is_refused_and_not_kept(
 def test_what_could_not_be_kept_is_to_be_sent_again_and_says_nothing_of_us(
     door: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away() -> Any:
+    def away(*_: str) -> Any:
         raise Retryable("Postgres: password of 10.0.0.7")
 
     monkeypatch.setattr(wiring, "store", away)

@@ -43,7 +43,7 @@ def test_a_write_off_is_proposed_approved_and_audited_and_every_page_is_for_ever
     assert "it takes the role Tie-out Controller" in seen["own"]
     assert seen["approved"] == "Approved."
     latest, before = seen["audit"]
-    assert "ben approved" in latest
-    assert "ann proposed write off" in before
+    assert "ben break approved: write off" in latest
+    assert "ann break proposed: write off" in before
     assert seen["details"] == 4, "a match, a payout, a message and a day of parity are looked at too"
     assert seen["findings"] == []

@@ -21,11 +21,11 @@ MANY = date(2026, 5, 4)
 @pytest.fixture
 def site(tied: PostgresStore, tied_url: str, monkeypatch: pytest.MonkeyPatch) -> Site:
     know_our_roles(monkeypatch)
-    compare_days(tied, tied_url)
+    compare_days(tied_url)
     return Site(lambda: tied)
 
 
-def compare_days(store: PostgresStore, url: str) -> None:
+def compare_days(url: str) -> None:
     """Fourteen compared and judged days, and one of many differences; once in a database."""
     with psycopg.connect(url) as connection:
         if connection.execute("SELECT FROM parity.days LIMIT 1").fetchone() is None:
@@ -33,7 +33,7 @@ def compare_days(store: PostgresStore, url: str) -> None:
             for day in DAYS:
                 compared(connection, day, run=run)
             many(connection)
-    judge_parity(store, last=LAST, policy=load_policy())
+    judge_parity(PostgresStore(url), last=LAST, policy=load_policy())
 
 
 def many(connection: psycopg.Connection) -> None:

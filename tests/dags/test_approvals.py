@@ -45,7 +45,7 @@ def test_a_task_waits_writes_the_answer_given_and_ends_when_the_console_was_quic
         by = By(actor="ann", reason="{{ 7 * 7 }}")
         propose(store, days.break_id(key), by, kind="write_off", policy=load_policy())
     asked: list[dict[str, Any]] = []
-    monkeypatch.setattr(wiring, "store", lambda: store)
+    monkeypatch.setattr(wiring, "store", lambda *_: store)
     monkeypatch.setattr(hitl, "upsert_hitl_detail", lambda **detail: asked.append(detail))
     asks = {ask.subject.split()[2].rstrip(","): ask for ask in ask_approvals(store, asked_in="one")}
     tasks = {

@@ -42,6 +42,7 @@ TABLES = {
     f"006000000000001AAA,,,Closed Won,,,,,{DAY},,,,,O1,,,",
 }
 ROLE = "tieout_doctor_test"
+OUR_ROLES = "tieout_ingest, tieout_app, tieout_send, tieout_console, tieout_auditor"
 
 Bad = set[tuple[str, str, str]]
 
@@ -120,16 +121,13 @@ class Clinic:
 
 
 def _role(database_url: str) -> str:
-    """A role that may read and add to our tables, and no more; its URL."""
+    """A login that may be our roles, and has no rights of its own; its URL."""
     migrate(database_url)
     with psycopg.connect(database_url) as connection:
         if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (ROLE,)).fetchone():
             connection.execute(f"CREATE ROLE {ROLE} LOGIN PASSWORD 'test'")
         connection.execute("INSERT INTO ops.beats VALUES ('watch', now(), now())")
-        connection.execute(f"GRANT USAGE ON SCHEMA raw, canonical, recon, ops, vault TO {ROLE}")
-        connection.execute(
-            f"GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA raw, canonical, recon, ops, vault, public TO {ROLE}"
-        )
+        connection.execute(f"GRANT {OUR_ROLES} TO {ROLE} WITH INHERIT FALSE, SET TRUE")
         info = connection.info
         return f"postgresql://{ROLE}:test@{info.host}:{info.port}/{info.dbname}"
 
@@ -396,9 +394,19 @@ WRONG: dict[str, tuple[Callable[..., Any], Bad, str]] = {
         f"not applied: {NEWEST}",
     ),
     "a table is out of reach": (
-        statement(f"REVOKE INSERT ON raw.records FROM {ROLE}"),
+        statement("REVOKE INSERT ON raw.records FROM tieout_ingest"),
         {("fail", "database", "permissions")},
         "raw.records: must not be read or added to",
+    ),
+    "everybody may add to what was received": (
+        statement("GRANT INSERT ON raw.records TO PUBLIC"),
+        {("warn", "database", "roles")},
+        "raw.records open to everybody",
+    ),
+    "the console may change what was received": (
+        statement("GRANT UPDATE ON raw.records TO tieout_console"),
+        {("warn", "database", "roles")},
+        "raw.records tieout_console may change",
     ),
     "we are a superuser": (
         lambda c, _: setattr(c, "role_url", c.database_url),

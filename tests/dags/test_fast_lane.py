@@ -24,7 +24,7 @@ from include.flows.switch_writer import writers
 from include.local.processes import wait_for
 from include.policy import load_policy
 from include.ports import Fatal, Retryable
-from include.store.postgres import PostgresStore
+from include.store.postgres import As, PostgresStore
 from include.twin.server import TwinKeys, TwinPorts, running
 from include.vault.edge import SealedSource
 from include.vault.keys import new_keys
@@ -70,10 +70,14 @@ def ports(tmp_path: Path, store: PostgresStore, monkeypatch: pytest.MonkeyPatch)
             "payments_webhook": {"conn_type": "http", "password": SECRET},
             "tieout_db": {"conn_type": "postgres", "host": "nobody-asks"},
             "tieout_vault": {"conn_type": "generic", "password": new_keys()},
+            "audit_log": {"conn_type": "generic", "password": "1" * 64},
         }
         for name, facts in connections.items():
             monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(facts))
-        monkeypatch.setattr(wiring, "store", lambda: store)
+        # Each under its role of the database, as in a task.
+        monkeypatch.setattr(
+            wiring, "store", lambda role="tieout_app": PostgresStore(store.url, who=As(role, "test"))
+        )
         yield ports
 
 
@@ -120,6 +124,7 @@ def test_an_event_shows_in_salesforce_and_a_won_deal_is_ordered_billed_and_told(
     assert done["hints done"] >= 1
     assert done["decided order"] == done["decided invoice"] == done["decided reference"] == 1
     assert done["erp confirmed"] == 2
+    assert done["audit rows sealed"] > 0
     [invoice] = shown("SELECT Payment_Status__c, Open_Amount__c FROM Invoice__c WHERE Invoice_Key__c = 'I1'")
     assert (invoice["Payment_Status__c"], invoice["Open_Amount__c"]) == ("PAID", 0)
     assert len(shown("SELECT Id FROM Payment_Activity__c")) == 1

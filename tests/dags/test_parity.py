@@ -55,7 +55,7 @@ def url(server_urls: DatabaseUrls) -> Iterator[str]:
 @pytest.fixture
 def store(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[PostgresStore]:
     with PostgresStore(url).keeping() as store:
-        monkeypatch.setattr(wiring, "store", lambda: store)
+        monkeypatch.setattr(wiring, "store", lambda *_: store)
         yield store
 
 

@@ -20,7 +20,7 @@ from include.flows import check_completeness, land_records, pull_changes
 from include.flows.report_day import report_day
 from include.flows.report_period import report_periods
 from include.ports import Fatal, Rejected, Report, Retryable, Source, Store, Uncertain
-from include.store.postgres import PostgresStore
+from include.store.postgres import As, PostgresStore
 from include.wiring_smtp import FinanceMail
 from tests.connectors.smtp import Mailbox, parsed, serving
 
@@ -336,7 +336,7 @@ def test_a_place_that_makes_no_sense_is_named(connect: Connect, extra: dict[str,
 def test_a_folder_is_pulled_landed_and_proven_as_its_tasks_do(
     connect: Connect, tmp_path: Path, store: PostgresStore, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(wiring, "store", lambda: store)
+    monkeypatch.setattr(wiring, "store", lambda role: PostgresStore(store.url, who=As(role)))
     connect("fx_rates", conn_type="fs", extra={"path": str(tmp_path)})
     (tmp_path / "hist.csv").write_text("Date,USD\n2026-06-30,1.12\n")
     os.utime(tmp_path / "hist.csv", (1_000, 1_000))

@@ -43,6 +43,7 @@ def test_our_file_has_all_connections(tmp_path: Path):
     assert sorted(ours(tmp_path)) == [
         "alerts_ping",
         "alerts_slack",
+        "audit_log",
         "bank_files",
         "erp_api",
         "finance_mail",

@@ -20,15 +20,16 @@ from include.store.queries import SQL, UnknownQuery, query
 CATALOG = """
     SELECT table_schema, table_name, column_name, data_type, is_nullable, coalesce(collation_name, ''),
         coalesce(column_default, '')
-    FROM information_schema.columns WHERE table_schema IN
-        ('ops', 'raw', 'canonical', 'recon', 'delivery', 'parity', 'vault')
+    FROM information_schema.columns
+    WHERE table_schema IN ('ops', 'raw', 'canonical', 'recon', 'delivery', 'parity', 'audit', 'vault')
     UNION ALL
     SELECT schemaname, tablename, indexname, indexdef, '', '', '' FROM pg_indexes
-    WHERE schemaname IN ('ops', 'raw', 'canonical', 'recon', 'delivery', 'parity', 'vault')
+    WHERE schemaname IN ('ops', 'raw', 'canonical', 'recon', 'delivery', 'parity', 'audit', 'vault')
     UNION ALL
     SELECT connamespace::regnamespace::text, conrelid::regclass::text, conname, pg_get_constraintdef(oid), '', '', ''
     FROM pg_constraint
-    WHERE connamespace::regnamespace::text IN ('ops', 'raw', 'canonical', 'recon', 'delivery', 'parity', 'vault')
+    WHERE connamespace::regnamespace::text IN
+        ('ops', 'raw', 'canonical', 'recon', 'delivery', 'parity', 'audit', 'vault')
     ORDER BY 1, 2, 3, 4
 """
 LEDGER = "SELECT name, sha256 FROM public.schema_migrations ORDER BY name"
@@ -38,7 +39,17 @@ LEDGER = "SELECT name, sha256 FROM public.schema_migrations ORDER BY name"
 def empty_database(urls: DatabaseUrls) -> Iterator[str]:
     with scratch_database(urls) as url:
         with psycopg.connect(url) as connection:
-            for schema in ("vault", "parity", "seen", "delivery", "recon", "canonical", "raw", "ops"):
+            for schema in (
+                "audit",
+                "vault",
+                "parity",
+                "seen",
+                "delivery",
+                "recon",
+                "canonical",
+                "raw",
+                "ops",
+            ):
                 connection.execute(f"DROP SCHEMA {schema} CASCADE".encode())
             connection.execute("DROP TABLE public.schema_migrations")
         yield url

@@ -1,0 +1,36 @@
+-- Roles of the database: whether we may be one, and what is more than they should have.
+
+-- name: may_be
+SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = %(role)s AND pg_has_role(session_user, oid, 'SET'));
+
+-- name: grant_roles
+SELECT ops.grant_roles() AS note;
+
+-- name: role_findings
+-- What is less, or more, than it should be: roles that are not there, or that our login may not be; what everybody may do;
+-- who may change what is history.
+WITH ours AS (
+    SELECT name, oid FROM unnest(ARRAY[
+        'tieout_owner', 'tieout_ingest', 'tieout_app', 'tieout_send', 'tieout_console', 'tieout_auditor'
+    ]) AS name LEFT JOIN pg_roles ON rolname = name
+), tables AS (
+    SELECT format('%%I.%%I', nspname, relname) AS name, nspname, relowner, pg_class.oid, relacl
+    FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE relkind IN ('r', 'p') AND nspname IN ('ops', 'raw', 'canonical', 'recon', 'delivery', 'parity', 'audit')
+)
+SELECT 'missing' AS finding, name FROM ours WHERE oid IS NULL
+UNION ALL
+SELECT 'not ours to be', name FROM ours
+WHERE oid IS NOT NULL AND name <> 'tieout_owner' AND NOT pg_has_role(session_user, oid, 'SET')
+UNION ALL
+SELECT 'logs in', name FROM ours JOIN pg_roles USING (oid) WHERE rolcanlogin OR rolsuper OR rolcreaterole OR rolcreatedb
+UNION ALL
+SELECT 'open to everybody', tables.name FROM tables, aclexplode(relacl) WHERE grantee = 0
+UNION ALL
+SELECT 'not owned by tieout_owner', min(tables.name) || ' and ' || count(*) - 1 || ' more'
+FROM tables WHERE relowner <> (SELECT oid FROM ours WHERE name = 'tieout_owner') HAVING count(*) > 0
+UNION ALL
+SELECT ours.name || ' may change', tables.name FROM tables, ours
+WHERE nspname IN ('raw', 'audit') AND ours.oid IS NOT NULL AND ours.name <> 'tieout_owner'
+    AND has_table_privilege(ours.oid, tables.oid, 'UPDATE, DELETE, TRUNCATE')
+ORDER BY 1, 2;

@@ -1,0 +1,218 @@
+"""What each role of the database may do with each table, found by trying; and that processes work under theirs."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import errors
+
+from include.local.databases import DatabaseUrls
+from include.local.scratch import scratch_database
+from include.ports import Fatal
+from include.store.migrate import migrate
+from include.store.postgres import As, PostgresStore, may_be
+
+ROLES = ("tieout_ingest", "tieout_app", "tieout_send", "tieout_console", "tieout_auditor")
+VERBS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE")
+
+TRY = """
+CREATE FUNCTION pg_temp.may(statement text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE statement;
+    RAISE EXCEPTION 'taken back' USING ERRCODE = 'P0099';
+EXCEPTION
+    WHEN insufficient_privilege THEN RETURN false;
+    WHEN OTHERS THEN RETURN true;  -- it was let in, and whatever else is wrong with it is another matter
+END $$
+"""
+TABLES = """
+    SELECT format('%I.%I', nspname, relname), min(attname::text) FILTER (WHERE attgenerated = '' AND attidentity = '')
+    FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0 AND NOT attisdropped
+    WHERE relkind IN ('r', 'p') AND nspname IN (SELECT ops.our_schemas())
+    GROUP BY nspname, relname ORDER BY nspname, relname
+"""
+HISTORY = """
+    SELECT tgrelid::regclass::text FROM pg_trigger
+    WHERE tgname ~ '(are_append_only|stay|are_not_emptied)$' AND NOT tgisinternal
+        AND tgtype & 16 = 16 AND tgtype & 1 = 0
+"""
+"""Tables whose triggers refuse to change a row."""
+
+PEOPLE_ADD = {
+    *(
+        "recon.break_events",
+        "recon.break_proposals",
+        "recon.break_approvals",
+        "recon.pairings",
+        "recon.rulings",
+    ),
+    *("recon.control_limits", "recon.break_lives", "delivery.acts", "ops.console_people"),
+}
+PEOPLE_CHANGE = {"recon.break_lives", "recon.rulings", "ops.console_people", "delivery.outbox"}
+NOT_FOR_INGEST = {
+    *("ops.switches", "ops.writers", "ops.promotions", "ops.radii", "ops.rule_sets", "ops.console_people"),
+}
+
+
+@pytest.fixture(scope="module")
+def url(server_urls: DatabaseUrls) -> Iterator[str]:
+    with scratch_database(server_urls, strategy="FILE_COPY") as url:
+        yield url
+
+
+def tried(url: str, role: str) -> set[tuple[str, str]]:
+    """Every (verb, table) that this role was let in with."""
+    with psycopg.connect(url) as connection:
+        tables = connection.execute(TABLES).fetchall()
+        connection.execute(TRY)
+        connection.execute(f"SET ROLE {role}".encode())
+        statements = [
+            (verb, table, statement)
+            for table, column in tables
+            for verb, statement in (
+                ("SELECT", f"SELECT FROM {table} LIMIT 0"),
+                ("INSERT", f"INSERT INTO {table} DEFAULT VALUES"),
+                ("UPDATE", f"UPDATE {table} SET {column} = {column} WHERE false"),
+                ("DELETE", f"DELETE FROM {table} WHERE false"),
+                ("TRUNCATE", f"TRUNCATE {table}"),
+            )
+        ]
+        found = connection.execute(
+            "SELECT place, pg_temp.may(statement) FROM unnest(%s::text[]) WITH ORDINALITY AS told (statement, place)",
+            ([statement for *_, statement in statements],),
+        ).fetchall()
+        return {statements[place - 1][:2] for place, may in found if may}
+
+
+def may_do(role: str, verb: str, table: str, *, history: bool) -> bool:
+    """What the roles are for, said once more."""
+    schema = table.partition(".")[0]
+    if schema == "vault":
+        return _may_unseal(role, verb, table) and not (history and verb in {"UPDATE", "DELETE"})
+    if verb == "SELECT":
+        return True
+    if verb == "TRUNCATE" or role == "tieout_auditor" or (history and verb != "INSERT"):
+        return False
+    ingest = {
+        "INSERT": (schema in {"raw", "canonical", "ops"} and table not in NOT_FOR_INGEST)
+        or table == "delivery.inbox",
+        "UPDATE": (schema in {"canonical", "ops"} and table not in NOT_FOR_INGEST)
+        or table == "delivery.inbox",
+        "DELETE": table in {"ops.cursors", "ops.task_failures"},
+    }
+    app = {
+        "INSERT": (schema in {"ops", "recon", "delivery", "parity"} and table != "delivery.attempts")
+        or table == "audit.seals",
+        "UPDATE": schema in {"ops", "recon", "delivery", "parity"} and table != "delivery.attempts",
+        "DELETE": schema == "recon" or table == "ops.task_failures",
+    }
+    people = {"INSERT": table in PEOPLE_ADD, "UPDATE": table in PEOPLE_CHANGE, "DELETE": False}
+    if role == "tieout_send":
+        return app[verb] or (verb, table) == ("INSERT", "delivery.attempts")
+    return {"tieout_ingest": ingest, "tieout_app": app, "tieout_console": people}[role][verb]
+
+
+def _may_unseal(role: str, verb: str, table: str) -> bool:
+    if role == "tieout_send":
+        return verb in {"SELECT", "INSERT", "UPDATE"}
+    if role == "tieout_ingest":
+        return verb == "SELECT" or (verb == "INSERT" and table != "vault.erasures")
+    return verb == "SELECT" and table != "vault.sealed"
+
+
+def refuses_removal(connection: psycopg.Connection[Any]) -> set[str]:
+    return {
+        str(table)
+        for (table,) in connection.execute(
+            "SELECT tgrelid::regclass::text FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid "
+            "WHERE tgtype & 8 = 8 AND tgtype & 1 = 0 AND proname IN ('refuse_change', 'keep_what_is_named')"
+        ).fetchall()
+    }
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_is_let_in_where_it_works_and_nowhere_else(url: str, role: str) -> None:
+    with psycopg.connect(url) as connection:
+        tables = [str(table) for table, _ in connection.execute(TABLES).fetchall()]
+        history = {str(table) for (table,) in connection.execute(HISTORY).fetchall()}
+        kept = refuses_removal(connection)
+    wanted = {
+        (verb, table)
+        for table in tables
+        for verb in VERBS
+        if may_do(role, verb, table, history=table in history or (verb == "DELETE" and table in kept))
+    }
+    assert tried(url, role) == wanted
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_nobody_changes_what_was_received_or_adds_to_the_audit_log(url: str, role: str) -> None:
+    found = tried(url, role)
+    assert not {one for one in found if one[1].startswith("raw.") and one[0] not in {"SELECT", "INSERT"}}
+    assert not {one for one in found if one[1] == "audit.events" and one[0] != "SELECT"}
+    assert not {one for one in found if one[1] == "audit.seals" and one[0] not in {"SELECT", "INSERT"}}
+
+
+def test_a_role_makes_no_tables_and_does_not_log_in(url: str) -> None:
+    for role in ROLES:
+        with psycopg.connect(url) as connection:
+            connection.execute(f"SET ROLE {role}".encode())
+            with pytest.raises(errors.InsufficientPrivilege):
+                connection.execute("CREATE TABLE recon.mine ()")
+    with psycopg.connect(url) as connection:
+        assert connection.execute(
+            "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'tieout\\_%' AND rolname <> 'tieout_doctor_test' "
+            "AND (rolcanlogin OR rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls)"
+        ).fetchone() == (0,)
+
+
+def test_a_store_works_as_the_role_it_was_made_for(url: str) -> None:
+    store = PostgresStore(url, who=As("tieout_auditor", "a test"))
+    with store.transaction() as tx:
+        assert tx.rows("newest_batch")
+    with pytest.raises(Fatal, match="permission denied"), store.transaction() as tx:
+        tx.rows("open_batch")
+    with store.keeping() as kept, pytest.raises(Fatal, match="permission denied"), kept.transaction() as tx:
+        tx.rows("open_batch")
+
+
+def test_what_a_program_calls_itself_is_in_the_audit_log(url: str) -> None:
+    with PostgresStore(url, who=As("tieout_app", "night; DROP")).transaction() as tx:
+        tx.run("note_person", person="ann", may=["can_read"])
+        tx.run("keep_key_conflict", key="k", body={}, body_sha256="x")
+    with psycopg.connect(url) as connection:
+        found = connection.execute(
+            "SELECT actor, login <> '', act FROM audit.events ORDER BY id DESC LIMIT 2"
+        ).fetchall()
+    assert found == [("program:night__DROP", True, "key decided twice"), ("ann", True, "console entered")]
+
+
+def test_where_a_role_is_missing_connections_work_as_their_login(url: str) -> None:
+    assert not may_be(url, "tieout_nobody")
+    with PostgresStore(url, who=As("tieout_nobody")).transaction() as tx:
+        assert tx.rows("newest_batch")
+
+
+def test_a_later_migration_comes_under_the_roles(server_urls: DatabaseUrls) -> None:
+    with scratch_database(server_urls, strategy="FILE_COPY") as url:
+        with psycopg.connect(url) as connection:
+            connection.execute(
+                "CREATE TABLE recon.later (a int); CREATE VIEW seen.later AS SELECT a FROM recon.later"
+            )
+            connection.execute("SELECT ops.grant_roles()")
+            owner = "SELECT relowner::regrole::text FROM pg_class WHERE oid = 'recon.later'::regclass"
+            assert connection.execute(owner).fetchone() == ("tieout_owner",)
+        assert migrate(url) == []
+        found = tried(url, "tieout_app")
+        assert {("INSERT", "recon.later"), ("DELETE", "recon.later")} <= found
+        assert ("INSERT", "recon.later") not in tried(url, "tieout_console")
+
+
+def test_who_may_not_make_roles_is_told_what_to_do_and_nothing_breaks(url: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute("SET SESSION AUTHORIZATION tieout_auditor")
+        [said] = connection.execute("SELECT ops.grant_roles()").fetchone() or [""]
+    assert "tieout_auditor may not make the role tieout_owner" in said
+    assert "until then all work as tieout_auditor" in said
