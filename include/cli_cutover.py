@@ -4,7 +4,6 @@ Works on the database of TIEOUT_DATABASE_URL, or on the embedded one that `tieou
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,10 +11,11 @@ import typer
 from rich.console import Console
 
 from include.cli_breaks import print_json, print_table, store_here
+from include.cli_cutover_show import flow_line, print_preview, print_switched, signed_line
 from include.ports import Rejected, Row
 
 if TYPE_CHECKING:
-    from include.flows.switch_writer import Patience, Switched
+    from include.flows.switch_writer import Patience
     from include.policy import Policy
     from include.ports import Store
 
@@ -40,6 +40,18 @@ Flows = Annotated[list[str] | None, typer.Argument(metavar="FLOW...", help="Whic
 All = Annotated[bool, typer.Option("--all", help="Every flow that is not there yet.")]
 As = Annotated[str, typer.Option("--as", help="Who you are: a login or mail address; kept with the switch.")]
 Reason = Annotated[str, typer.Option(help="Why; kept with the switch.")]
+Emergency = Annotated[
+    bool, typer.Option("--emergency", help="Without a sign-off; for administrators, and kept as such.")
+]
+HoldShadow = Annotated[
+    bool,
+    typer.Option(
+        "--hold-shadow", help="Park what was decided in shadow, instead of sending what is not there."
+    ),
+]
+Settle = Annotated[
+    int | None, typer.Option("--settle-seconds", min=0, help="For the old path's last calls to end.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of tables and sentences.")]
 
@@ -80,8 +92,8 @@ def plan(flows: Flows = None, *, as_json: Json = False) -> None:
     if as_json:
         print_json(facts)
         return
-    print(f"environment {policy.here}; parity is {_signed(facts['signed'])}\n")
-    print_table([COLUMNS, *map(_line, shown)])
+    print(f"environment {policy.here}; parity is {signed_line(facts['signed'])}\n")
+    print_table([COLUMNS, *map(flow_line, shown)])
     for flow, rows in facts["waiting"].items():
         for row in rows:
             print(
@@ -99,18 +111,9 @@ def go(
     who: As,
     reason: Reason,
     every: All = False,
-    emergency: Annotated[
-        bool, typer.Option("--emergency", help="Without a sign-off; for administrators, and kept as such.")
-    ] = False,
-    hold_shadow: Annotated[
-        bool,
-        typer.Option(
-            "--hold-shadow", help="Park what was decided in shadow, instead of sending what is not there."
-        ),
-    ] = False,
-    settle_s: Annotated[
-        int | None, typer.Option("--settle-seconds", min=0, help="For the old path's last calls to end.")
-    ] = None,
+    emergency: Emergency = False,
+    hold_shadow: HoldShadow = False,
+    settle_s: Settle = None,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
@@ -121,28 +124,23 @@ def go(
     Examples: tieout cutover go statuses --as ann@firm.example --reason "signed on 14 Nov" --dry-run;
     tieout cutover go --all --as ann@firm.example --reason "signed on 14 Nov"
     """
+    from include.flows.preview_switch import Planned, preview
     from include.flows.replay import By
     from include.flows.switch_writer import go as switch
     from include.policy import load_policy
 
     policy = load_policy()
     with store_here() as store:
-        chosen = _chosen(store, flows, every=every, but="ours")
-        if dry_run:
-            _preview(store, chosen, "ours", policy, as_json=as_json, emergency=emergency)
-            return
+        chosen, by = _chosen(store, flows, every=every, but="ours"), By(who, reason)
         patience = _patience(policy, settle_s=settle_s)
+        how: dict[str, Any] = {"patience": patience, "emergency": emergency, "hold_shadow": hold_shadow}
+        if dry_run:
+            planned = Planned(flows=chosen, to="ours", by=by, **how)
+            print_preview(preview(store, planned), as_json=as_json)
+            return
         with Console(stderr=True, quiet=as_json).status("switching") as status:
-            done = switch(
-                store,
-                chosen,
-                By(who, reason),
-                emergency=emergency,
-                hold_shadow=hold_shadow,
-                patience=patience,
-                tell=status.update,
-            )
-    _print_switched(done, as_json=as_json)
+            done = switch(store, chosen, by, **how, tell=status.update)
+    print_switched(done, as_json=as_json)
 
 
 @cutover_app.command()
@@ -169,6 +167,7 @@ def back(
     Examples: tieout cutover back --all --trigger duplicate_invoice --as ann@firm.example --reason "OR06 on SO-2";
     tieout cutover back orders --trigger drill --drain-seconds 60 --as ann@firm.example --reason "drill of the quarter"
     """
+    from include.flows.preview_switch import Planned, preview
     from include.flows.replay import By
     from include.flows.switch_writer import back as switch
     from include.policy import load_policy
@@ -176,15 +175,16 @@ def back(
     policy = load_policy()
     with store_here() as store:
         chosen = _chosen(store, flows, every=every, but="theirs")
-        if dry_run:
-            _preview(store, chosen, "theirs", policy, as_json=as_json)
-            return
         patience = _patience(policy, drain_s=drain_s)
+        if dry_run:
+            planned = Planned(flows=chosen, to="theirs", by=By(who, reason), patience=patience)
+            print_preview(preview(store, planned), as_json=as_json)
+            return
         with Console(stderr=True, quiet=as_json).status("switching") as status:
             done = switch(
                 store, chosen, By(who, reason), trigger=trigger, patience=patience, tell=status.update
             )
-    _print_switched(done, as_json=as_json)
+    print_switched(done, as_json=as_json)
 
 
 @cutover_app.command("may-write")
@@ -236,67 +236,3 @@ def _patience(policy: "Policy", *, settle_s: int | None = None, drain_s: int = 0
         calls_s=limits.calls_seconds,
         settle_s=limits.settle_seconds if settle_s is None else settle_s,
     )
-
-
-def _preview(
-    store: "Store", flows: Sequence[str], to: str, policy: "Policy", *, as_json: bool, emergency: bool = False
-) -> None:
-    """What would happen, step by step, and what would refuse it."""
-    from include.flows.rollback_due import signed_now
-    from include.flows.switch_writer import writers
-
-    rows = [row for row in writers(store) if row["flow"] in flows]
-    limits = policy.environment.limits
-    unsigned = to == "ours" and signed_now(store) is None and not emergency
-    steps = [
-        f"{', '.join(flows)}: nobody writes any more; every send under an older token is refused",
-        f"the old path's last calls have {limits.settle_seconds} s"
-        if to == "ours"
-        else "nothing more is sent",
-        f"calls under way have {limits.calls_seconds} s; those that do not end are uncertain, and looked for",
-        f"then {to} writes, under a new token",
-        *(
-            f"{row['flow']}: {row['queued']} waiting {_fate(to)}; {row['uncertain']} uncertain"
-            for row in rows
-        ),
-    ]
-    refusals = ["parity is not signed off (or an administrator says --emergency)"] if unsigned else []
-    if as_json:
-        print_json({"dry_run": True, "flows": rows, "steps": steps, "would_be_refused": refusals})
-        return
-    for number, step in enumerate(steps, 1):
-        print(f"{number}. {step}")
-    for refusal in refusals:
-        print(f"It would be refused: {refusal}")
-
-
-def _fate(to: str) -> str:
-    return "are sent, unless the old path caused them" if to == "ours" else "stay here and are not sent"
-
-
-def _signed(signed: Row | None) -> str:
-    return (
-        f"signed by {', '.join(signed['signers'])} on {signed['signed_at']:%Y-%m-%d}"
-        if signed
-        else "not signed"
-    )
-
-
-def _line(row: Row) -> tuple[str, ...]:
-    since = f"{row['since']:%Y-%m-%d %H:%M}" if row["since"] else "the beginning"
-    by = f"{row['act']} by {row['actor']}" + (" (emergency)" if row["emergency"] else "")
-    counts = tuple(str(row[name]) for name in ("queued", "called", "uncertain", "parked"))
-    return row["flow"], row["writer"], str(row["token"]), since, by, *counts
-
-
-def _print_switched(done: "Sequence[Switched]", *, as_json: bool) -> None:
-    if as_json:
-        print_json([asdict(one) for one in done])
-        return
-    for one in done:
-        said = f"{one.flow}: {one.writer} writes, token {one.token}, after {one.seconds:.1f} s; {one.waiting} wait here"
-        print(said + (f", {one.held} parked" if one.held else ""))
-        for row in one.written:
-            print(f"   ours wrote {row['messages']} {row['kind']} at {row['target']} since it began to")
-        if one.uncertain:
-            print(f"   {one.uncertain} may have happened: look there before writing any of them again")

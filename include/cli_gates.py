@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,12 @@ def migrations(store: "PostgresStore") -> Gate:
         return shut("migrations", str(conflict), mend)
     more = f"; to apply: {', '.join(missing)}" if missing else ""
     return passed("migrations", f"forward only{more}")
+
+
+def authors(since: str) -> list[str]:
+    """The mail addresses of who wrote commits of a range, by .mailmap, and of who wrote them with somebody."""
+    told = git("log", "--format=<%aE>%n%(trailers:key=Co-authored-by,valueonly)", since)
+    return sorted(set(re.findall(r"<([^<>]+)>", told)))
 
 
 def tested_file(what: Release) -> Path:

@@ -12,7 +12,8 @@ from typing import Annotated
 import typer
 
 from include.cli_breaks import As, print_json, print_table, store_here
-from include.cli_parity_show import cause_line, difference_line, entry_line, show_judged
+from include.cli_parity_register import accept, drill
+from include.cli_parity_show import cause_line, difference_line, show_judged
 
 parity_app = typer.Typer(no_args_is_help=True, help="Parity: the old path beside ours, until it is signed.")
 
@@ -33,13 +34,6 @@ class Signer(StrEnum):
     controller = "controller"
     revops = "revops"
     it = "it"
-
-
-class Tried(StrEnum):
-    """What was tried out on purpose."""
-
-    replay = "replay"
-    payout_failure = "payout_failure"
 
 
 @parity_app.callback()
@@ -135,77 +129,8 @@ def judge(*, last: Last, as_json: Json = False) -> None:
         raise SystemExit(NOT_GREEN)
 
 
-@parity_app.command()
-def accept(
-    who: As,
-    *,
-    kind: Annotated[
-        str | None, typer.Option(help="Of what: orders, invoices, statuses, arr, matches.")
-    ] = None,
-    field: Annotated[str | None, typer.Option(help="Which field: key, amount, tax, due_date …")] = None,
-    named: Annotated[str | None, typer.Option("--class", help="Of which class.")] = None,
-    cause: Annotated[
-        str, typer.Option(help="Of which cause; empty is the unexplained, which needs --key.")
-    ] = "",
-    key: Annotated[str | None, typer.Option(help="Only of this key.")] = None,
-    owner: Annotated[str | None, typer.Option(help="Whose it is.")] = None,
-    until: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The last day it holds for.")
-    ] = None,
-    reason: Annotated[str, typer.Option(help="Why it may stay.")] = "",
-    approve: Annotated[
-        int | None, typer.Option(help="Instead: approve this entry, as somebody else.")
-    ] = None,
-    end: Annotated[int | None, typer.Option(help="Instead: end this entry.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Propose that differences may stay; somebody else approves it. Without --kind, --approve or --end: the register.
-
-    Exit codes: 0 done; 1 refused, with why.
-
-    Examples: tieout parity accept --as ann --kind invoices --field due_date --class logic --cause rolls_to_business_day
-    --owner AR --until 2026-09-15 --reason "agreed with sales"; tieout parity accept --as ben --approve 1
-    """
-    from include.flows import accept_difference as register
-    from include.policy import load_policy
-    from include.ports import Rejected
-
-    with store_here() as store:
-        if approve is not None:
-            register.approve(store, approve, checker=who)
-        elif end is not None:
-            register.end(store, end, person=who)
-        elif kind is not None:
-            if not (field and named and owner and until and reason.strip()):
-                raise Rejected("an entry needs --field, --class, --owner, --until and --reason")
-            scope = register.Scope(kind=kind, field=field, kind_of=named, cause=cause, key=key)
-            why = register.Why(owner=owner, reason=reason, expires_on=until.date())
-            register.propose(store, scope, why, maker=who, policy=load_policy())
-        with store.transaction() as tx:
-            rows = tx.rows("parity_register")
-    if as_json:
-        print_json(rows)
-        return
-    print_table([("entry", "which", "owner", "by", "approved by", "until", "why"), *map(entry_line, rows)])
-
-
-@parity_app.command()
-def drill(
-    who: As,
-    *,
-    what: Annotated[Tried, typer.Option(help="What was tried out.")],
-    day: Day,
-    found: Annotated[str, typer.Option(help="What came of it.")],
-) -> None:
-    """Note a drill that the days to be signed must contain.
-
-    Example: tieout parity drill --what replay --day 2026-06-24 --found "nothing was sent twice" --as ops@firm.example
-    """
-    from include.flows.accept_difference import note_drill
-
-    with store_here() as store:
-        note_drill(store, drill=what.value, day=day.date(), person=who, found=found)
-    print(f"{what.value} of {day:%Y-%m-%d} is noted")
+parity_app.command()(accept)
+parity_app.command()(drill)
 
 
 @parity_app.command()
@@ -224,12 +149,12 @@ def sign(
     Example: tieout parity sign --last 2026-06-30 --role controller --as ben@firm.example --reason "looked at all of it"
     """
     from include.flows.judge_parity import judge_parity
-    from include.flows.sign_parity import sign as sign_parity
+    from include.flows.sign_parity import sign_known
     from include.policy import load_policy
 
     with store_here() as store:
         seen = judge_parity(store, last=last.date(), policy=load_policy())
-        seen = sign_parity(store, seen.window_no, role=role.value, person=who, reason=reason)
+        seen = sign_known(store, seen.window_no, role=role.value, person=who, reason=reason)
     show_judged(seen, as_json=as_json)
 
 

@@ -30,28 +30,34 @@ promote_app.command()(radius)
 EXIT_SHUT = 3
 SHORT = 12
 
+To = Annotated[str, typer.Option(help="The environment, of include/policy/environments.yaml.")]
+Approver = Annotated[
+    str, typer.Option("--as", help="Who approves: a login or mail address, and no author of it.")
+]
+Reason = Annotated[str, typer.Option(help="Why; kept with the promotion.")]
+AfterUrl = Annotated[
+    str,
+    typer.Option(
+        envvar="TIEOUT_AFTER_DATABASE_URL", help="Where the environment before keeps its promotions."
+    ),
+]
+FromAirflow = Annotated[
+    bool, typer.Option("--from-airflow", help="Let the doctor ask the connections of Airflow's database.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Ask every gate, and promote nothing.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of tables and sentences.")]
 
 
 @promote_app.callback()
 def promote(
     context: typer.Context,
-    to: Annotated[str, typer.Option(help="The environment, of include/policy/environments.yaml.")] = "",
-    who: Annotated[
-        str, typer.Option("--as", help="Who approves: a login or mail address, and no author of it.")
-    ] = "",
-    reason: Annotated[str, typer.Option(help="Why; kept with the promotion.")] = "",
-    after_url: Annotated[
-        str,
-        typer.Option(
-            envvar="TIEOUT_AFTER_DATABASE_URL", help="Where the environment before keeps its promotions."
-        ),
-    ] = "",
+    to: To = "",
+    who: Approver = "",
+    reason: Reason = "",
+    after_url: AfterUrl = "",
     *,
-    from_airflow: Annotated[
-        bool, typer.Option("--from-airflow", help="Let the doctor ask the connections of Airflow's database.")
-    ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Ask every gate, and promote nothing.")] = False,
+    from_airflow: FromAirflow = False,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Promote what lies here to an environment, if every gate of that environment is passed.
@@ -159,9 +165,7 @@ def _offer(store: "Store", *, to: str, approver: str, reason: str) -> "Offer":
 
     last = last_promoted(store, to)
     since = f"{last['commit_id']}..HEAD" if last and here.knows(last["commit_id"]) else "HEAD"
-    authors = sorted(set(here.git("log", "--format=%ae", since).split()))
-    if not authors:  # the very commit that stands there
-        authors = here.git("log", "-1", "--format=%ae").split()
+    authors = here.authors(since) or here.authors("HEAD^!")  # else the very commit that stands there
     return Offer(
         release=release(),
         to=to,
@@ -179,7 +183,6 @@ def _gates(
     """Every gate of the environment, in its order; and the radius that was shown."""
     from include import cli_gates as here
     from include.flows import promote as flow
-    from include.policy import load_policy
 
     radius_id = None
     found: list[Gate] = []
@@ -197,7 +200,7 @@ def _gates(
         elif name == "after":
             found.append(flow.after_gate(after, offer, target.environment.after or ""))
         elif name == "parity":
-            found.append(flow.parity_gate(store, load_policy(), target))
+            found.append(flow.parity_gate(store, target))
         else:
             gate, radius_id = flow.radius_gate(store, offer)
             found.append(gate)

@@ -3,24 +3,17 @@
 import csv
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from include.domain.break_life import identity
+from include.flows.bear_out_pack import Rows, contradictions
 from include.flows.pack_parity import FORMAT, MANIFEST, TABLES
-from include.flows.sign_parity import ROLES
 from include.ports import Fatal, NothingUsable
 from include.signing import ALGORITHM, NoKey, fingerprint, holds, sign
 
 SIGNATURE = "signature.json"
-DAYS_MIN, JUDGED_MIN = 14, 5
-
-Rows = Sequence[Mapping[str, str]]
 
 
 @dataclass(frozen=True)
@@ -80,8 +73,24 @@ def verify_pack(folder: Path, *, public_key: str = "") -> PackVerdict:
         signed_with = ""
     problems += _files(folder, manifest)
     if not problems:
-        problems += _contradictions({name: _rows(folder / name) for name in TABLES}, manifest)
+        problems += _read_and_compared(folder, manifest)
     return PackVerdict(manifest, signed_with, problems)
+
+
+def _read_and_compared(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
+    """What the tables contradict; a table that says something unreadable is a problem of the pack, and ends it."""
+    problems: list[str] = []
+    try:
+        tables = {name: _rows(folder / name) for name in TABLES}
+        for name, columns in TABLES.items():
+            if lacking := [
+                row for row in tables[name] if None in row.values() or row.keys() != {*columns.split()}
+            ]:
+                return [f"{name} has not the columns of a pack: {lacking[0]}"[:200]]
+        problems.extend(contradictions(tables, manifest))
+    except (ValueError, ArithmeticError, KeyError, TypeError, csv.Error) as error:
+        problems.append(f"its tables cannot be read: {error}")
+    return problems
 
 
 def _read(folder: Path, name: str) -> tuple[dict[str, Any], bytes]:
@@ -112,78 +121,3 @@ def _files(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
 def _rows(path: Path) -> Rows:
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
-
-
-def _contradictions(tables: Mapping[str, Rows], manifest: Mapping[str, Any]) -> Iterator[str]:
-    """Where the tables say something else than the pack as a whole."""
-    yield from _people(tables["signatures.csv"])
-    yield from _days(tables["days.csv"], tables["differences.csv"], tables["quarantine.csv"])
-    yield from _limits(tables["metrics.csv"], tables["days.csv"])
-    yield from _register(tables["differences.csv"], tables["accepted.csv"])
-    for one in manifest.get("obstacles", []):
-        yield f"it could not be signed: {one}"
-
-
-def _people(signatures: Rows) -> Iterator[str]:
-    for role in ROLES:
-        if role not in {row["role"] for row in signatures}:
-            yield f"nobody signed as {role}"
-    if len({identity(row["person"]) for row in signatures}) < len(signatures):
-        yield "one person signed for several roles"
-
-
-def _days(days: Rows, differences: Rows, quarantine: Rows) -> Iterator[str]:
-    dates = [date.fromisoformat(row["day"]) for row in days]
-    if len(dates) < DAYS_MIN or dates != [dates[0] + timedelta(days=n) for n in range(len(dates))]:
-        yield f"it is not of {DAYS_MIN} days in a row"
-    judged = [one for one, row in zip(dates, days, strict=True) if row["judged"] == "true"]
-    if len(judged) < JUDGED_MIN:
-        yield f"fewer than {JUDGED_MIN} days were judged"
-    elif not any((one + timedelta(days=1)).day == 1 for one in dates if one >= judged[0]):
-        yield "no month ends in the judged days"
-    for what, rows, column in (
-        ("differences", differences, "differences"),
-        ("unreadable rows", quarantine, "quarantined_count"),
-    ):
-        many = Counter(row["day"] for row in rows)
-        for row in days:
-            if many[row["day"]] != int(row[column]):
-                yield f"{row['day']} says {row[column]} {what}, and {many[row['day']]} are listed"
-
-
-def _limits(metrics: Rows, days: Rows) -> Iterator[str]:
-    judged = {row["day"] for row in days if row["judged"] == "true"}
-    for row in metrics:
-        if row["day"] in judged and not _passes(row):
-            yield f"{row['day']}: {row['metric']} is {row['value'] or 'not measured'}"
-
-
-def _passes(row: Mapping[str, str]) -> bool:
-    if not row["value"]:
-        return row["required"] == "false"
-    try:
-        value = Decimal(row["value"])
-        low = not row["at_least"] or value >= Decimal(row["at_least"])
-        return low and (not row["at_most"] or value <= Decimal(row["at_most"]))
-    except InvalidOperation:
-        return False
-
-
-def _register(differences: Rows, accepted: Rows) -> Iterator[str]:
-    """Every entry has two people, and every difference that names one is such a difference."""
-    entries = {row["accepted_no"]: row for row in accepted}
-    for row in accepted:
-        if not row["checker"] or identity(row["maker"]) == identity(row["checker"]):
-            yield f"entry {row['accepted_no']} of the register was not approved by a second person"
-    shared = ("kind", "field", "class", "cause")
-    for row in differences:
-        number = row["accepted_no"]
-        if not number:
-            continue
-        entry = entries.get(number)
-        if (
-            entry is None
-            or any(entry[name] != row[name] for name in shared)
-            or entry["expires_on"] < row["day"]
-        ):
-            yield f"{row['day']} {row['kind']} {row['key']}: entry {number} of the register does not let it stay"

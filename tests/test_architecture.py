@@ -149,7 +149,14 @@ ALLOWED: dict[str, set[str]] = {
         "include.report",
     },
     "include.cli_breaks": INSIDE | {"include.local", "include.flows", "include.store", "include.cli_breaks"},
-    "include.cli_cutover": {"include.cli_breaks", "include.flows", "include.policy", "include.ports"},
+    "include.cli_cutover": {
+        "include.cli_breaks",
+        "include.cli_cutover_show",
+        "include.flows",
+        "include.policy",
+        "include.ports",
+    },
+    "include.cli_cutover_show": {"include.cli_breaks", "include.flows", "include.ports"},
     "include.cli_keys": {
         *("include.cli_breaks", "include.domain", "include.flows", "include.local", "include.ports"),
         "include.vault",
@@ -167,10 +174,18 @@ ALLOWED: dict[str, set[str]] = {
     | {"include.cli_breaks", "include.flows", "include.local", "include.ports", "include.signing"},
     "include.cli_alerts": {"include.cli_breaks", "include.flows", "include.policy"},
     "include.cli_pairs": INSIDE | {"include.flows", "include.cli_breaks"},
+    "include.cli_parity_register": {
+        "include.cli_breaks",
+        "include.cli_parity_show",
+        "include.flows",
+        "include.policy",
+        "include.ports",
+    },
     "include.cli_parity_show": {"include.cli_breaks", "include.flows"},
     "include.cli_parity": INSIDE
     | {
         "include.cli_breaks",
+        "include.cli_parity_register",
         "include.cli_parity_show",
         "include.connectors",
         "include.flows",

@@ -10,7 +10,10 @@ import psycopg
 import pytest
 
 from include import cli
+from include.flows.ask_approvals import note_person
+from include.flows.sign_parity import MAY_SIGN
 from include.local.databases import DatabaseUrls
+from include.store.postgres import PostgresStore
 from tests.flows.test_signing_parity import LAST, fourteen_days
 
 
@@ -67,7 +70,11 @@ def test_from_the_first_difference_to_a_pack_that_anybody_can_check(
         assert tieout("drill", "--as", "ops", *drill) == 0
     assert tieout("judge", *last) == 0
 
+    capsys.readouterr()
+    assert tieout("sign", "--as", "ben", "--role", "controller", *last, "--reason", "seen") == 1
+    assert "ben may not sign as controller" in capsys.readouterr().err, "the console does not know them"
     for role, who in (("controller", "ben"), ("revops", "rita"), ("it", "joe")):
+        note_person(PostgresStore(url), who, [MAY_SIGN[role]])
         assert tieout("sign", "--as", who, "--role", role, *last, "--reason", "seen") == 0
     assert tieout("sign", "--as", "rita", "--role", "it", *last, "--reason", "again") == 1
     key, pack = tmp_path / "key.pem", tmp_path / "pack"

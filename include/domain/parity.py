@@ -6,9 +6,10 @@ include/domain/parity_classes.py.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Any, Literal
 
 from include.domain.business_days import Calendar
@@ -22,6 +23,15 @@ KINDS: tuple[Kind, ...] = ("orders", "invoices", "statuses", "arr", "matches")
 EXACT: frozenset[Field] = frozenset({"amount", "tax", "currency", "on_date", "due_date"})
 """Fields of which nothing may differ."""
 HUNDRED = Decimal(100)
+SHARE_DIGITS = Decimal("0.0001")
+OF_KIND: Mapping[Kind, frozenset[Field]] = {
+    "orders": frozenset({"amount", "currency", "on_date", "status", "text"}),
+    "invoices": frozenset({"amount", "tax", "currency", "on_date", "due_date"}),
+    "statuses": frozenset({"on_date", "status"}),
+    "arr": frozenset({"amount", "currency"}),
+    "matches": frozenset({"amount", "currency", "text"}),
+}
+"""The fields in which answers of a kind are compared."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +53,13 @@ class Told:
 
 
 FIELDS: tuple[Field, ...] = ("amount", "tax", "currency", "on_date", "due_date", "status", "text")
+TOLD: tuple[str, ...] = tuple(Told.__dataclass_fields__)
+"""The columns of an answer, as every query and table of parity names them."""
+
+
+def told_of(row: Mapping[str, Any], *, prefix: str = "") -> Told:
+    """An answer out of a row that has its columns, each after the prefix."""
+    return Told(**{name: row[f"{prefix}{name}"] for name in TOLD})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +96,10 @@ UNEXPLAINED = Explained(kind_of="logic", cause="", evidence={})
 
 @dataclass(frozen=True, kw_only=True)
 class Tally:
-    """How many differences of a day are alike, and their money: ours less theirs, in minor units."""
+    """How many differences of a day are alike, and their money: ours less theirs, in minor units.
+
+    A difference of currency is told twice, with each path's amount in its own; only the first counts.
+    """
 
     kind: Kind
     field: Field
@@ -93,13 +113,20 @@ class Tally:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Counted:
-    """A compared day in figures."""
+class Sides:
+    """How many answers of a kind each path has, and how many of the keys both."""
 
     ours: int
     theirs: int
-    unreadable: int
     pairs: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counted:
+    """A compared day in figures."""
+
+    kinds: Mapping[str, Sides]
+    unreadable: int
     doubled: int  # orders and invoices of ours beyond the first of a key
     totals: Mapping[tuple[str, str], int]  # (kind, currency): ours less theirs
     tallies: Sequence[Tally] = field(default=())
@@ -110,28 +137,41 @@ class Counted:
 def metrics(day: Counted, *, excused: frozenset[Class]) -> dict[str, Decimal | None]:
     """How a day measures; None where there was nothing to measure. Shares are percent.
 
-    What counts against a figure is neither accepted nor explained by a class that is `excused`.
+    What counts against a figure is neither accepted nor explained by a class that is `excused`. A share is that of the
+    worst kind and field: the many rows of one kind hide nothing of another.
     """
     left = [one for one in day.tallies if not _is_excused(one, excused)]
+    wrong: defaultdict[tuple[str, str, str | None], int] = defaultdict(int)
+    for one in left:
+        wrong[one.kind, one.field, one.side] += one.count
     return {
-        "keys_in_ours": _share(day.theirs, _many(left, {"key"}, side="theirs")),
-        "keys_in_theirs": _share(day.ours, _many(left, {"key"}, side="ours")),
-        "money": _share(day.pairs, _many(left, EXACT)),
-        "status": _share(day.pairs, _many(left, {"status"})),
-        "text": _share(day.pairs, _many(left, {"text"})),
+        "keys_in_ours": _worst(
+            _share(one.theirs, wrong[kind, "key", "theirs"]) for kind, one in day.kinds.items()
+        ),
+        "keys_in_theirs": _worst(
+            _share(one.ours, wrong[kind, "key", "ours"]) for kind, one in day.kinds.items()
+        ),
+        "money": _worst(_shares(day, EXACT, wrong)),
+        "status": _worst(_shares(day, {"status"}, wrong)),
+        "text": _worst(_shares(day, {"text"}, wrong)),
         "totals": Decimal(sum(1 for _ in totals_off(day, excused=excused))),
         "duplicates": Decimal(day.doubled),
         "unreadable": Decimal(day.unreadable),
         "unexplained": Decimal(sum(one.count for one in left if not one.cause)),
-        "reruns": _share(day.reruns, day.reruns - day.reruns_same) if day.reruns else None,
+        "reruns": _share(day.reruns, day.reruns - day.reruns_same),
     }
+
+
+def shown(value: Decimal | None) -> Decimal | None:
+    """A figure as it is kept: cut, not rounded, for 99.99999 is not all."""
+    return None if value is None else value.quantize(SHARE_DIGITS, rounding=ROUND_DOWN)
 
 
 def totals_off(day: Counted, *, excused: frozenset[Class]) -> Iterator[tuple[str, str, int]]:
     """Kinds and currencies whose totals differ by more than what is excused, and by how much, in minor units."""
     explained: dict[tuple[str, str], int] = defaultdict(int)
     for one in day.tallies:
-        if one.field in {"key", "amount"} and one.currency and _is_excused(one, excused):
+        if one.field in {"key", "amount", "currency"} and one.currency and _is_excused(one, excused):
             explained[one.kind, one.currency] += one.delta_minor
     for key in sorted(day.totals.keys() | explained.keys()):
         if rest := day.totals.get(key, 0) - explained[key]:
@@ -142,13 +182,24 @@ def _is_excused(one: Tally, excused: frozenset[Class]) -> bool:
     return one.accepted or (one.cause != "" and one.kind_of in excused)
 
 
-def _many(tallies: Iterable[Tally], fields: Iterable[str], *, side: Path | None = None) -> int:
-    return sum(one.count for one in tallies if one.field in fields and one.side == side)
+def _shares(
+    day: Counted, fields: AbstractSet[str], wrong: Mapping[tuple[str, str, str | None], int]
+) -> Iterator[Decimal | None]:
+    """What is right of each kind in each of the fields that it has, or that differ though it has none."""
+    for kind, sides in day.kinds.items():
+        for name in fields:
+            many = wrong.get((kind, name, None), 0)
+            if many or name in OF_KIND[kind]:  # type: ignore[index]
+                yield _share(sides.pairs, many)
 
 
-def _share(of: int, wrong: int) -> Decimal:
-    """Percent that is right; of nothing, all of it."""
-    return HUNDRED if not of else HUNDRED * (of - min(wrong, of)) / of
+def _share(of: int, wrong: int) -> Decimal | None:
+    """Percent that is right; of nothing, None."""
+    return HUNDRED * (of - min(wrong, of)) / of if of else None
+
+
+def _worst(shares: Iterable[Decimal | None]) -> Decimal | None:
+    return min((one for one in shares if one is not None), default=None)
 
 
 @dataclass(frozen=True, kw_only=True)

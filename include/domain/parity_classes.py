@@ -5,52 +5,16 @@ logic without evidence. Nothing here knows how the old path works; each explanat
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from zoneinfo import ZoneInfo
 
 from include.domain.business_days import Calendar
 from include.domain.parity import UNEXPLAINED, Explained, Field, Pair, Told
+from include.domain.parity_evidence import Facts, Lens
 from include.domain.parity_replays import Settled
 
 SCALES = (10, 100, 1000)
 HUNDRED = 100
-
-
-@dataclass(frozen=True, kw_only=True)
-class Lens:
-    """How differences are looked at: policy, and the day."""
-
-    day: date
-    settle_days: int  # what happened so lately may not be known to both yet
-    settle_until: datetime  # what is dated after it neither
-    retried_within: timedelta
-    zone: ZoneInfo  # the legal entity's
-    zones: tuple[ZoneInfo, ...]
-    calendar: Calendar  # the legal entity's
-
-
-@dataclass(frozen=True, kw_only=True)
-class Facts:
-    """What we know about the key of a difference, besides both answers."""
-
-    since: date | None = None  # when what we say became so
-    at: datetime | None = None  # the instant behind our date
-    before: Told | None = None  # what we said before the days that may still settle; None: nothing
-    known: str = ""  # of a key we do not have: what our sources hold instead; empty: they hold nothing
-    proven_through: datetime | None = None  # our sources are complete through it
-    unread: str = ""  # their row was there and could not be read: where and why
-    unread_nameless: int = 0  # rows of this kind of which not even the key could be read
-    named: bool = True  # what we say stands in a source's row, and is not our own conclusion
-    first: Told | None = None  # of a further row: their first one with this key
-    lines: int = 0  # of an invoice, each with the same price
-    percent: Decimal | None = None  # its tax
-    other_percents: Mapping[Decimal, str] = field(
-        default_factory=dict
-    )  # rates that held on other days -> when
-    replays: Mapping[str, Settled] = field(default_factory=dict)  # rule -> what comes of it for this customer
-    without: Mapping[str, int] = field(default_factory=dict)  # amendment left out -> ARR then
 
 
 Guess = Callable[[Pair, Field, Facts, Lens], Explained | None]
@@ -103,19 +67,33 @@ def _not_yet(pair: Pair, name: Field, facts: Facts, lens: Lens) -> Explained | N
     return Explained(kind_of="timing", cause="not_yet", evidence={"since": str(facts.since)})
 
 
-def _ahead(pair: Pair, name: Field, facts: Facts, _lens: Lens) -> Explained | None:
-    """They know already what our sources date after the day."""
-    if name == "key" and pair.ours is None and facts.known.startswith("later"):
+def _ahead(pair: Pair, name: Field, facts: Facts, lens: Lens) -> Explained | None:
+    """They know already what is dated after the day, by their own row or by our sources."""
+    if name != "key" or pair.ours is not None or pair.theirs is None:
+        return None
+    if facts.known.startswith("later"):
         return Explained(kind_of="timing", cause="ahead", evidence={"we_hold": facts.known})
+    if pair.theirs.on_date and pair.theirs.on_date > lens.day:
+        return Explained(kind_of="timing", cause="ahead", evidence={"dated": str(pair.theirs.on_date)})
     return None
 
 
-def _settling(pair: Pair, name: Field, _facts: Facts, lens: Lens) -> Explained | None:
-    """They wrote it in the last minutes of the day."""
+def _settling(pair: Pair, name: Field, facts: Facts, lens: Lens) -> Explained | None:
+    """They wrote in the last minutes of the day what we said before: the newest had not reached them."""
     at = pair.theirs.at if pair.theirs else None
-    if name != "status" or at is None or at <= lens.settle_until:
+    if name != "status" or pair.theirs is None or at is None or at <= lens.settle_until:
         return None
-    return Explained(kind_of="timing", cause="settling", evidence={"written_at": at.isoformat()})
+    if facts.before is None or pair.theirs.status != facts.before.status:
+        return None
+    evidence = {"written_at": at.isoformat(), "before": str(facts.before.status)}
+    return Explained(kind_of="timing", cause="settling", evidence=evidence)
+
+
+def _called_otherwise(pair: Pair, name: Field, facts: Facts, _lens: Lens) -> Explained | None:
+    """Each path has a row that the other lacks, and their keys are the same but for how they are written."""
+    if name != "key" or not facts.alike:
+        return None
+    return Explained(kind_of="mapping", cause="other_key", evidence={"key": pair.key, "other": facts.alike})
 
 
 def _untranslated(pair: Pair, name: Field, _facts: Facts, _lens: Lens) -> Explained | None:
@@ -220,12 +198,12 @@ def _rolled(pair: Pair, name: Field, _facts: Facts, lens: Lens) -> Explained | N
 
 
 def _replayed(pair: Pair, name: Field, facts: Facts, _lens: Lens) -> Explained | None:
-    """Another rule, played on all of the customer's invoices and payments, comes to what they say."""
+    """Another rule, played on all of the customer's invoices and payments, comes to what they say; ours does not."""
+    own = dict(_said(pair, facts.own)) if facts.own else {}
+    theirs = pair.theirs is None if name == "key" else _of(pair.theirs, name)
     for rule, outcome in facts.replays.items():
         found = dict(_said(pair, outcome))
-        if name in found and found[name] == (
-            pair.theirs is None if name == "key" else _of(pair.theirs, name)
-        ):
+        if name in found and found[name] == theirs and own.get(name, ...) != theirs:
             return Explained(kind_of="logic", cause=rule, evidence={"replayed": str(found[name])})
     return None
 
@@ -279,6 +257,7 @@ def _held(pair: Pair, name: Field, facts: Facts, _lens: Lens) -> Explained | Non
 GUESSES: Sequence[Guess] = (
     _unread,
     _doubled,
+    _called_otherwise,
     _not_yet,
     _ahead,
     _untranslated,

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+VOID = "VOID"
+"""An invoice that was never owed."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Owed:
@@ -14,6 +17,22 @@ class Owed:
     number: str
     issued_on: date
     gross_minor: int
+    credited: tuple[tuple[date, int], ...] = ()  # by its credit notes: when, and minor units
+    closed_as: str | None = None  # what its own system says of it for good, whatever was paid
+    closed_on: date | None = None  # since when; None: since ever
+
+    def credited_by(self, day: date) -> int:
+        """What credit notes took off it by a day, at most all of it."""
+        return min(self.gross_minor, sum(minor for on, minor in self.credited if on <= day))
+
+    @property
+    def changed_on(self) -> date:
+        """When it came to what it is, but for payments."""
+        return max(filter(None, (self.issued_on, self.closed_on, *(on for on, _ in self.credited))))
+
+    def closed_by(self, day: date) -> str | None:
+        """What it is for good by a day; None while it is open to payments."""
+        return None if self.closed_on and self.closed_on > day else self.closed_as
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +75,9 @@ def as_applied(payments: Iterable[Received], *, until: date) -> list[Applied]:
 
 def oldest_first(invoices: Sequence[Owed], payments: Iterable[Received], *, until: date) -> list[Applied]:
     """Each payment, as it came, settles whatever was issued by then and has been open longest; the rest stays over."""
-    waiting = {one.number: one.gross_minor for one in invoices}
-    queue = sorted(invoices, key=lambda one: (one.issued_on, one.number))
+    taken_of: defaultdict[str, int] = defaultdict(int)
+    owed = [one for one in invoices if one.closed_by(until) != VOID]
+    queue = sorted(owed, key=lambda one: (one.issued_on, one.number))
     applied = []
     for payment in sorted(payments, key=lambda one: (one.paid_on, one.payment_id)):
         if payment.paid_on > until:
@@ -66,8 +86,9 @@ def oldest_first(invoices: Sequence[Owed], payments: Iterable[Received], *, unti
         for invoice in queue:
             if not left or invoice.issued_on > payment.paid_on:
                 break
-            if taken := min(left, waiting[invoice.number]):
-                waiting[invoice.number] -= taken
+            open_minor = invoice.gross_minor - invoice.credited_by(payment.paid_on) - taken_of[invoice.number]
+            if (taken := min(left, open_minor)) > 0:
+                taken_of[invoice.number] += taken
                 left -= taken
                 applied.append(
                     Applied(
@@ -89,16 +110,18 @@ def settled(invoices: Iterable[Owed], applied: Iterable[Applied], *, until: date
         of_payment[one.payment_id].append(one)
     return Settled(
         statuses={
-            one.number: _status(one, of_invoice[one.number]) for one in invoices if one.issued_on <= until
+            one.number: _status(one, of_invoice[one.number], until)
+            for one in invoices
+            if one.issued_on <= until
         },
         matches={payment: _match(parts) for payment, parts in of_payment.items()},
     )
 
 
-def _status(invoice: Owed, parts: Sequence[Applied]) -> tuple[str, date | None]:
-    got = sum(one.amount_minor for one in parts)
-    state = "PAID" if got >= invoice.gross_minor else "PARTIALLY_PAID" if got else "OPEN"
-    return state, max((one.paid_on for one in parts), default=None)
+def _status(invoice: Owed, parts: Sequence[Applied], until: date) -> tuple[str, date | None]:
+    gone = sum(one.amount_minor for one in parts) + invoice.credited_by(until)
+    state = "PAID" if gone >= invoice.gross_minor else "PARTIALLY_PAID" if gone else "OPEN"
+    return invoice.closed_by(until) or state, max((one.paid_on for one in parts), default=None)
 
 
 def _match(parts: Sequence[Applied]) -> tuple[str, int]:

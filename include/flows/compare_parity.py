@@ -7,19 +7,20 @@ from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from include.domain.canonical_json import sha256
-from include.domain.parity import KINDS, Explained, Field, Pair, Told
-from include.domain.parity_classes import Lens, explain
+from include.domain.parity import KINDS, Explained, Field, Pair, Told, told_of
+from include.domain.parity_classes import explain
+from include.domain.parity_evidence import Lens
 from include.flows.parity_facts import Known, facts_of
 from include.flows.snapshot import see_run
 from include.flows.tell_answers import TheirTable, tell_answers
 from include.policy import Policy
 from include.ports import Fatal, OldPath, Retryable, Row, Store, Transaction
+from include.version import code_sha256
 
 DIFFERING_MAX = 200_000
 """Rows that differ: more is no difference to explain but another set of books."""
 
 _KEPT = "day edition kind key seq field ours theirs currency ours_minor theirs_minor class cause evidence"
-_VALUES = "amount_minor tax_minor currency on_date due_date status text at"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,14 +114,16 @@ def _compare(
         tx.run(statement)
     tx.run("keep_parity_totals", **at)
     differences = list(_differences(tx, at, run, policy))
-    compared = _keep(tx, at, run, differences, rules_sha256=policy.sha256, source=source)
-    if known and _same_inputs(known, tx.rows("parity_editions", day=day)[0]):
-        tx.run("keep_rerun", day=day, edition=known["edition"], same=_same_verdict(known, compared))
+    compared = _keep(tx, at, run, differences, policy=policy, source=source)
+    same_inputs = known and _same_inputs(known, tx.rows("parity_editions", day=day)[0])
+    if known and same_inputs and not _same_verdict(known, compared):
+        # The same inputs came to something else before: the new edition stays known for that.
+        tx.run("keep_rerun", **at, same=False)
     return compared, known
 
 
 def _same_inputs(known: Row, now: Row) -> bool:
-    inputs = ("ours_sha256", "theirs_sha256", "certificate_sha256", "rules_sha256")
+    inputs = ("ours_sha256", "theirs_sha256", "certificate_sha256", "rules_sha256", "code_sha256")
     return all(known[name] == now[name] for name in inputs)
 
 
@@ -170,13 +173,9 @@ def _pair(row: Row) -> Pair:
         kind=row["kind"],
         key=row["key"],
         seq=row["seq"],
-        ours=_told(row, "ours") if row["in_ours"] else None,
-        theirs=_told(row, "theirs") if row["in_theirs"] else None,
+        ours=told_of(row, prefix="ours_") if row["in_ours"] else None,
+        theirs=told_of(row, prefix="theirs_") if row["in_theirs"] else None,
     )
-
-
-def _told(row: Row, path: str) -> Told:
-    return Told(**{name: row[f"{path}_{name}"] for name in _VALUES.split()})
 
 
 def _keep(
@@ -185,22 +184,20 @@ def _keep(
     run: Row,
     differences: Sequence[_Difference],
     *,
-    rules_sha256: str,
+    policy: Policy,
     source: str,
 ) -> Compared:
     """Write the edition, hashed over everything that it says."""
     hashes = {path: tx.rows("hash_answers", path=path, **at)[0] for path in ("ours", "theirs")}
     bad, kept = tx.rows("bad_rows"), [_kept(one) for one in differences]
     certificate: str = run["certificate"]["certificate_sha256"]
-    verdict = {
-        "day": at["day"],
-        "certificate": certificate,
-        "rules": rules_sha256,
+    said = {
         "answers": hashes,
         "totals": tx.rows("parity_totals", **at),
         "quarantined": bad,
         "differences": kept,
     }
+    verdict = {"day": at["day"], "certificate": certificate, "rules": policy.sha256, **said}
     compared = _compared(at, hashes, len(bad), differences, sha256(verdict))
     sources = {"run_id": run["run_id"], "source": source, "certificate_sha256": certificate}
     tx.run(
@@ -210,13 +207,16 @@ def _keep(
         **_counts(compared, differences),
         doubled_count=tx.rows("count_doubled", **at)[0]["doubled"],
         **{f"{path}_sha256": hashes[path]["sha256"] for path in hashes},
-        rules_sha256=rules_sha256,
+        rules_sha256=policy.sha256,
+        code_sha256=code_sha256(),
+        excused=sorted(policy.parity.excused),
         verdict_sha256=compared.verdict_sha256,
     )
     tx.run("keep_bad_rows", **at)
     tx.copy_in(
         "parity.differences", _KEPT.split(), ([at["day"], at["edition"], *one.values()] for one in kept)
     )
+    tx.run("keep_parity_kinds", **at)
     return compared
 
 
@@ -255,8 +255,8 @@ def _compared(
 def _kept(one: _Difference) -> dict[str, Any]:
     """A difference as its table has it, without day and edition."""
     pair, name = one.pair, one.field
-    money = name in {"key", "amount", "tax"}
-    whole = "amount" if name == "key" else name
+    money = name in {"key", "amount", "tax", "currency"}
+    whole = "amount" if name in {"key", "currency"} else name
     return {
         "kind": pair.kind,
         "key": pair.key,

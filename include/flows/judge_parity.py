@@ -6,17 +6,17 @@ What is judged is kept as a window, one for every content: whoever signs, signs 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from include.domain.canonical_json import sha256
-from include.domain.parity import Counted, Tally, Window, metrics, window
+from include.domain.parity import Counted, Sides, Tally, Window, metrics, shown, window
+from include.flows.parity_latencies import latencies
 from include.policy import Policy
 from include.policy.parity import Limit
 from include.ports import Fatal, Row, Store, Transaction
 
-SHARE_DIGITS = Decimal("0.0001")
 _METRIC = "window_no day metric value at_least at_most required"
 
 
@@ -27,6 +27,7 @@ class Judged:
     window_no: int
     first_day: date
     last_day: date
+    excused: Sequence[str]
     content_sha256: str
     days: Sequence[Row]
     metrics: Sequence[Row]
@@ -46,10 +47,11 @@ def judge_parity(store: Store, *, last: date, policy: Policy) -> Judged:
         editions = tx.rows("parity_newest_editions", first_day=days.days[0], last_day=last)
         if not editions:
             raise Fatal(f"none of the {asked.days} days up to {last} was compared")
-        figures = list(_figures(tx, editions, policy))
-        content = _content(tx, days, editions, figures, policy)
+        register = tx.rows("parity_register_of_days", first_day=days.days[0], last_day=last)
+        figures = list(_figures(tx, editions, register, policy))
+        content = _content(tx, days, editions, figures, register=register, policy=policy)
         found = tx.rows("parity_window_of", content_sha256=content)
-        window_no: int = (found or [_opened(tx, days, policy, content)])[0]["window_no"]
+        window_no: int = (found or [_opened(tx, days, register, policy, content)])[0]["window_no"]
         if not found:
             _fill(tx, window_no, days, editions, figures)
         return judged(tx, window_no)
@@ -69,54 +71,46 @@ def judged(tx: Transaction, window_no: int) -> Judged:
     )
 
 
-def _figures(tx: Transaction, editions: Sequence[Row], policy: Policy) -> Iterator[dict[str, Any]]:
-    """Every figure of every day, with its limit."""
+def _figures(
+    tx: Transaction, editions: Sequence[Row], register: Sequence[Row], policy: Policy
+) -> Iterator[dict[str, Any]]:
+    """Every figure of every day, with its limit; `register`: the entries that let differences stay."""
     tallies: defaultdict[date, list[Tally]] = defaultdict(list)
     span = {"first_day": editions[0]["day"], "last_day": editions[-1]["day"]}
-    for row in tx.rows("parity_tallies", **span):
+    for row in tx.rows("parity_tallies", **span, entries=_numbers(register)):
         tallies[row.pop("day")].append(Tally(**row))
     totals: defaultdict[date, dict[tuple[str, str], int]] = defaultdict(dict)
     for row in tx.rows("parity_totals_apart", **span):
         totals[row["day"]][row["kind"], row["currency"]] = int(row["apart"])
+    kinds: defaultdict[date, dict[str, Sides]] = defaultdict(dict)
+    for row in tx.rows("parity_kinds", **span):
+        kinds[row["day"]][row["kind"]] = Sides(ours=row["ours"], theirs=row["theirs"], pairs=row["pairs"])
+    took = latencies(tx, [edition["day"] for edition in editions], zone=policy.calendars.entity.zone)
     for edition in editions:
         day = edition["day"]
         counted = Counted(
-            ours=edition["ours_count"],
-            theirs=edition["theirs_count"],
+            kinds=kinds[day],
             unreadable=edition["quarantined_count"],
-            pairs=edition["pairs_count"],
             doubled=edition["doubled_count"],
             totals=totals[day],
             tallies=tallies[day],
             reruns=edition["reruns"],
             reruns_same=edition["reruns_same"],
         )
-        measured = metrics(counted, excused=policy.parity.excused) | _latencies(tx, edition, policy)
+        measured = metrics(counted, excused=policy.parity.excused) | took[day]
         for name, limit in sorted(policy.parity.limits.items()):
             yield _figure(day, name, measured[name], limit)
 
 
-def _latencies(tx: Transaction, edition: Row, policy: Policy) -> dict[str, Decimal | None]:
-    """How long effects took that day, where there were any: in shadow there are none."""
-    zone, day = policy.calendars.entity.zone, edition["day"]
-    begins = datetime.combine(day, datetime.min.time(), zone)
-    [row] = tx.rows(
-        "parity_latencies",
-        begins=begins,
-        ends=begins + timedelta(days=1),
-        day=day,
-        edition=edition["edition"],
-    )
-    return dict(row)
+def _numbers(register: Sequence[Row]) -> list[int]:
+    return [row["accepted_no"] for row in register]
 
 
 def _figure(day: date, name: str, value: Decimal | None, limit: Limit) -> dict[str, Any]:
-    """A share is cut, not rounded: 99.99999 is not all."""
-    shown = None if value is None else value.quantize(SHARE_DIGITS, rounding="ROUND_DOWN")
     return {
         "day": day,
         "metric": name,
-        "value": shown,
+        "value": shown(value),
         "at_least": limit.at_least,
         "at_most": limit.at_most,
         "required": limit.required,
@@ -128,6 +122,8 @@ def _content(
     days: Window,
     editions: Sequence[Row],
     figures: Sequence[Mapping[str, Any]],
+    *,
+    register: Sequence[Row],
     policy: Policy,
 ) -> str:
     """The hash over all that a signature is for."""
@@ -139,14 +135,14 @@ def _content(
                 {name: row[name] for name in ("day", "edition", "verdict_sha256")} for row in editions
             ],
             "figures": [dict(one) for one in figures],
-            "accepted": tx.rows("parity_register_in_force", last_day=days.days[-1]),
+            "accepted": list(register),
             "drills": tx.rows("parity_drills", first_day=days.days[0], last_day=days.days[-1]),
             "rules": policy.sha256,
         }
     )
 
 
-def _opened(tx: Transaction, days: Window, policy: Policy, content: str) -> Row:
+def _opened(tx: Transaction, days: Window, register: Sequence[Row], policy: Policy, content: str) -> Row:
     asked = policy.parity.window
     [made] = tx.rows(
         "open_parity_window",
@@ -156,7 +152,7 @@ def _opened(tx: Transaction, days: Window, policy: Policy, content: str) -> Row:
         judged_needed=asked.judged_business_days,
         excused=sorted(policy.parity.excused),
         drills=list(asked.drills),
-        accepted=[row["accepted_no"] for row in tx.rows("parity_register_in_force", last_day=days.days[-1])],
+        accepted=_numbers(register),
         rules_sha256=policy.sha256,
         content_sha256=content,
     )

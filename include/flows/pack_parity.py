@@ -15,13 +15,15 @@ from include.flows.judge_parity import Judged, judged
 from include.flows.sign_parity import ROLES
 from include.ports import Row, Store, Transaction
 from include.report.parity import parity_page
+from include.report.spreadsheets import for_spreadsheets
 
-RESTATED_MAX = 100_000
-MANIFEST, FORMAT = "manifest.json", "tieout-parity/1"
+MANIFEST, FORMAT = "manifest.json", "tieout-parity/2"
 
 TABLES: Mapping[str, str] = {
-    "days.csv": "day edition judged source ours_count theirs_count quarantined_count differences accepted "
-    "verdict_sha256",
+    "days.csv": "day edition judged source ours_count theirs_count quarantined_count doubled_count differences "
+    "accepted verdict_sha256",
+    "kinds.csv": "day edition kind ours_count theirs_count pairs_count",
+    "totals.csv": "day edition kind currency ours_count theirs_count ours_minor theirs_minor",
     "metrics.csv": "day metric value at_least at_most required passes",
     "differences.csv": "day edition kind key seq field ours theirs currency ours_minor theirs_minor class cause "
     "evidence accepted_no",
@@ -46,6 +48,7 @@ def parity_pack(store: Store, window_no: int) -> dict[str, bytes]:
         "window_no": seen.window_no,
         "first_day": seen.first_day,
         "last_day": seen.last_day,
+        "excused": list(seen.excused),
         "content_sha256": seen.content_sha256,
         "obstacles": list(seen.obstacles),
         "signed_by": {row["role"]: row["person"] for row in seen.signed},
@@ -59,10 +62,12 @@ def _tables(tx: Transaction, seen: Judged) -> dict[str, Sequence[Row]]:
     span = {"first_day": seen.first_day, "last_day": seen.last_day}
     return {
         "days.csv": seen.days,
+        "kinds.csv": tx.rows("parity_window_kinds", window_no=seen.window_no),
+        "totals.csv": tx.rows("parity_window_totals", window_no=seen.window_no),
         "metrics.csv": seen.metrics,
         "differences.csv": tx.rows("parity_window_differences", window_no=seen.window_no),
         "quarantine.csv": tx.rows("parity_window_quarantine", window_no=seen.window_no),
-        "restated.csv": tx.rows("parity_restated", **span, limit=RESTATED_MAX),
+        "restated.csv": tx.rows("parity_restated", **span, limit=None),
         "accepted.csv": tx.rows("parity_window_register", window_no=seen.window_no),
         "drills.csv": tx.rows("parity_drills", **span),
         "signatures.csv": seen.signed,
@@ -74,7 +79,7 @@ def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(columns)
     writer.writerows([_cell(row[column]) for column in columns] for row in rows)
-    return out.getvalue().encode()
+    return for_spreadsheets(out.getvalue().encode())
 
 
 def _cell(value: Any) -> str:

@@ -7,10 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from include.domain.parity import KINDS, Kind, Pair, Told
-from include.domain.parity_classes import Facts, tax_of
-from include.domain.parity_replays import Owed, Received, Settled, as_applied, oldest_first, settled
+from include.domain.parity import KINDS, Kind, Pair, Told, told_of
+from include.domain.parity_classes import tax_of
+from include.domain.parity_evidence import Facts, alike
 from include.domain.subscriptions import NOT_SOLD, Amendment, life_of
+from include.flows.parity_books import Played, books_of
 from include.flows.recalculate_arr import stated_amendment, subscription_of
 from include.policy import Policy
 from include.ports import Row, Transaction
@@ -26,9 +27,6 @@ SOURCES: Mapping[Kind, Sequence[str]] = {
     "matches": ("invoices", "payments"),
 }
 """What stands behind a kind: only where all of it is proven complete, what is not there does not exist."""
-
-_VALUES = "amount_minor tax_minor currency on_date due_date status text at"
-_Books = tuple[str, str]  # customer and currency
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +77,7 @@ def _common(pairs: Sequence[Pair], known: Known) -> Callable[[Pair], dict[str, A
     nameless = {row["kind"]: row["rows"] for row in rows if row["key"] is None}
     further = [pair for pair in pairs if pair.seq > 1 and pair.theirs]
     firsts = {
-        (row["kind"], row["key"]): _told(row)
+        (row["kind"], row["key"]): told_of(row)
         for row in known.tx.rows(
             "first_told",
             day=known.day,
@@ -88,7 +86,7 @@ def _common(pairs: Sequence[Pair], known: Known) -> Callable[[Pair], dict[str, A
             keys=[pair.key for pair in further],
         )
     }
-    held = dict(_held(pairs, known))
+    held, otherwise = dict(_held(pairs, known)), alike(pairs)
 
     def common(pair: Pair) -> dict[str, Any]:
         at = (pair.kind, pair.key)
@@ -98,6 +96,7 @@ def _common(pairs: Sequence[Pair], known: Known) -> Callable[[Pair], dict[str, A
             "unread_nameless": nameless.get(pair.kind, 0),
             "first": first,
             "known": held.get(at, ""),
+            "alike": otherwise.get(at, "") if pair.seq == 1 else "",
         }
 
     return common
@@ -161,10 +160,11 @@ def _statuses(pairs: Sequence[Pair], known: Known) -> Iterator[tuple[Pair, Facts
         yield (
             pair,
             Facts(
-                since=paid_on or mine.issued.get(pair.key),
+                since=max(filter(None, (paid_on, mine.changed.get(pair.key))), default=None),
                 at=pair.ours.at if pair.ours else None,
                 before=before,
                 replays=mine.replays,
+                own=mine.own,
             ),
         )
 
@@ -188,57 +188,20 @@ def _matches(pairs: Sequence[Pair], known: Known) -> Iterator[tuple[Pair, Facts]
                 before=before,
                 named=named.get(pair.key, False),
                 replays=mine.replays,
+                own=mine.own,
             ),
         )
 
 
-@dataclass(frozen=True)
-class _Played:
-    """A customer's books of one currency, as other rules would have kept them."""
-
-    before: Settled  # by our own rules, before what may still settle
-    replays: Mapping[str, Settled]
-    issued: Mapping[str, date]
-    paid: Mapping[str, date]
-
-
-def _books_of(pairs: Sequence[Pair], known: Known) -> dict[str, _Played]:
-    """Key -> the books it is in."""
-    payers = known.tx.rows(
-        "parity_payers",
-        numbers=[pair.key for pair in pairs if pair.kind == "statuses"],
-        payments=[pair.key for pair in pairs if pair.kind == "matches"],
-    )
-    wanted = sorted({(row["customer_id"], row["currency"]) for row in payers})
-    asked = {"customers": [one for one, _ in wanted], "currencies": [one for _, one in wanted]}
-    owed: defaultdict[_Books, list[Owed]] = defaultdict(list)
-    for row in known.tx.rows("parity_owed", **asked):
-        owed[row["customer_id"], row["currency"]].append(
-            Owed(number=row["number"], issued_on=row["issue_date"], gross_minor=row["gross_minor"])
-        )
-    received: defaultdict[_Books, list[Received]] = defaultdict(list)
-    for row in known.tx.rows("parity_received", run_id=known.run["run_id"], **asked):
-        received[row["customer_id"], row["currency"]].append(_received(row))
-    played = {books: _played(owed[books], received[books], known) for books in wanted}
-    return {row["key"]: played[row["customer_id"], row["currency"]] for row in payers}
-
-
-def _received(row: Row) -> Received:
-    return Received(
-        payment_id=row["payment_id"],
-        paid_on=row["paid_on"],
-        amount_minor=row["amount_minor"],
-        applied=tuple(zip(row["numbers"] or (), row["amounts"] or (), strict=True)),
-    )
-
-
-def _played(owed: Sequence[Owed], received: Sequence[Received], known: Known) -> _Played:
-    oldest = oldest_first(owed, received, until=known.day)
-    return _Played(
-        before=settled(owed, as_applied(received, until=known.settled_by), until=known.settled_by),
-        replays={"oldest_first": settled(owed, oldest, until=known.day)},
-        issued={one.number: one.issued_on for one in owed},
-        paid={one.payment_id: one.paid_on for one in received},
+def _books_of(pairs: Sequence[Pair], known: Known) -> dict[str, Played]:
+    """Key of a status or match -> the books it is in."""
+    return books_of(
+        known.tx,
+        [(pair.kind, pair.key) for pair in pairs],
+        run_id=known.run["run_id"],
+        day=known.day,
+        settled_by=known.settled_by,
+        zone=known.policy.calendars.entity.zone.key,
     )
 
 
@@ -274,10 +237,6 @@ def _life(row: Row, amendments: Sequence[Amendment], known: Known) -> Facts:
         Told(amount_minor=arr(amendments, known.settled_by), currency=row["currency"]) if started else None
     )
     return Facts(since=since, before=before, without=without)
-
-
-def _told(row: Row) -> Told:
-    return Told(**{name: row[name] for name in _VALUES.split()})
 
 
 _GATHER: Mapping[Kind, Callable[[Sequence[Pair], Known], Iterator[tuple[Pair, Facts]]]] = {

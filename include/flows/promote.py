@@ -84,8 +84,11 @@ def after_gate(store: Store, offer: Offer, after: str) -> Gate:
     return shut(after, f"this release was never promoted to {after}", f"tieout promote --to {after}")
 
 
-def parity_gate(store: Store, policy: Policy, target: Policy) -> Gate:
-    """Where ours writes, parity is signed and nothing calls for going back. In shadow it is asked at cutover."""
+def parity_gate(store: Store, target: Policy) -> Gate:
+    """Where ours writes, parity is signed and nothing calls for going back. In shadow it is asked at cutover.
+
+    How much calls for it is a limit of the environment that is promoted to.
+    """
     with store.transaction() as tx:
         signed = tx.rows("parity_signed")
         shadow = target.environment.shadow
@@ -94,7 +97,7 @@ def parity_gate(store: Store, policy: Policy, target: Policy) -> Gate:
             for row in tx.rows("writers", flow=None)
             if row["writer"] != "theirs" and not (row["act"] == "began" and row["flow"] in shadow)
         ]
-        due = tx.rows("fact_rollback_due", now=clock_of(tx), **policy.alerts.limits.model_dump())
+        due = tx.rows("fact_rollback_due", now=clock_of(tx), **target.alerts.limits.model_dump())
     if due:
         what = ", ".join(row["about"] for row in due)
         return shut("parity", f"going back is due: {what}", "see docs/playbooks/rollback_due.md")

@@ -27,6 +27,12 @@ def sign(store: Store, window_no: int, *, role: Role, person: str, reason: str) 
         return judged(tx, window_no)
 
 
+def sign_known(store: Store, window_no: int, *, role: Role, person: str, reason: str) -> Judged:
+    """Sign as somebody whom the console knows to have the role. Raises Rejected as `sign` does, and for strangers."""
+    _refuse_strangers(store, person, role)
+    return sign(store, window_no, role=role, person=person, reason=reason)
+
+
 def _refuse(seen: Judged, role: Role, person: str) -> None:
     """In words what the database would refuse."""
     if seen.obstacles:
@@ -82,12 +88,12 @@ def answer(store: Store, ask_no: int, *, actor: str, signs: bool, reason: str) -
         if over := _over(tx, ask):
             return over
     try:
-        _refuse_strangers(store, actor, ask["role"])
         if not signs:
+            _refuse_strangers(store, actor, ask["role"])
             return _closed(
                 store, ask_no, "declined", actor, f"{actor} does not sign as {ask['role']}: {reason}"
             )
-        sign(store, ask["window_no"], role=ask["role"], person=actor, reason=reason)
+        sign_known(store, ask["window_no"], role=ask["role"], person=actor, reason=reason)
     except (Rejected, NotAllowed) as refused:
         return _closed(store, ask_no, "refused", actor, str(refused))
     return _closed(store, ask_no, "signed", actor, f"{actor} signed as {ask['role']}")

@@ -108,11 +108,11 @@ def go(
     Interrupted in between, nobody writes them: `go` again or `back` ends that. `hold_shadow` parks what was decided in
     shadow instead of sending it, for where the target cannot tell what the other path did.
     """
-    began, actor = monotonic(), _person(by)
+    began, actor = monotonic(), person_of(by)
     facts: dict[str, Any] = {"act": "go", "by": by, "emergency": emergency}
     with store.transaction() as tx:
         rows = _locked(tx, flows, but="ours")
-        why = _allowed(tx, actor, emergency=emergency)
+        why = allowed(tx, actor, emergency=emergency)
         tokens = {row["flow"]: _to_nobody(tx, row, evidence=why, **facts) for row in rows}
     _count_down(patience.settle_s, "the other path's last calls come to an end", tell)
     given_up = _end_calls(store, tokens, patience, tell)
@@ -141,7 +141,7 @@ def back(
 ) -> list[Switched]:
     """Give flows back to the other path, all at once. It is refused to nobody but who gives no name or no reason."""
     began = monotonic()
-    _person(by)
+    person_of(by)
     facts: dict[str, Any] = {"act": "back", "by": by}
     why = {"trigger": trigger}
     with store.transaction() as tx:
@@ -161,7 +161,8 @@ def back(
     return [_switched(store, flow, given_up[flow], began, written=written[flow]) for flow in tokens]
 
 
-def _person(by: By) -> str:
+def person_of(by: By) -> str:
+    """Who acts, by their identity. Raises Rejected without a name or a reason."""
     if not by.reason.strip():
         raise Rejected("a reason is missing: history without one explains nothing")
     try:
@@ -170,7 +171,7 @@ def _person(by: By) -> str:
         raise Rejected(str(nobody)) from None
 
 
-def _allowed(tx: Transaction, actor: str, *, emergency: bool) -> dict[str, Any]:
+def allowed(tx: Transaction, actor: str, *, emergency: bool) -> dict[str, Any]:
     """What makes going allowed: the sign-off that stands, or an administrator who says that it is an emergency."""
     if signed := tx.rows("parity_signed"):
         one = signed[0]

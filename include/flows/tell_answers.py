@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from include.domain.parity import KINDS
+from include.domain.currencies import EXPONENTS
+from include.domain.parity import KINDS, TOLD
 from include.domain.parity_rows import Unreadable, read
 from include.policy.parity import Parity
-from include.ports import OldPath, ToldRow, Transaction
+from include.ports import NothingUsable, OldPath, ToldRow, Transaction
 
-_TOLD = "line kind key amount_minor tax_minor currency on_date due_date status text at"
+_TOLD = ["line", "kind", "key", *TOLD]
 _BAD = "place kind key column_name reason"
-_VALUES = "amount_minor tax_minor currency on_date due_date status text at"
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,14 @@ class TheirTable:
 
 
 def tell_answers(tx: Transaction, theirs: OldPath | TheirTable, *, day: date, parity: Parity) -> str:
-    """Read what they say into told_rows and bad_rows; what it is called."""
+    """Read what they say into told_rows and bad_rows; what it is called. Raises NothingUsable when they say nothing."""
     tx.run("create_told_rows")
     tx.run("create_bad_rows")
     if isinstance(theirs, TheirTable):
         _tell_table(tx, theirs, day, parity)
         return theirs.name
     bad: list[Sequence[Any]] = []
-    tx.copy_in("told_rows", _TOLD.split(), _readable(theirs.answers(day), parity, bad))
+    tx.copy_in("told_rows", _TOLD, _readable(theirs.answers(day), parity, bad))
     tx.copy_in("bad_rows", _BAD.split(), bad)
     return theirs.name
 
@@ -47,20 +47,19 @@ def _readable(rows: Iterable[ToldRow], parity: Parity, bad: list[Sequence[Any]])
         except Unreadable as problem:
             bad.append((row.place, row.kind, key, problem.column, problem.reason))
             continue
-        yield (line, row.kind, name, *(getattr(told, column) for column in _VALUES.split()))
+        yield (line, row.kind, name, *(getattr(told, column) for column in TOLD))
 
 
 def _tell_table(tx: Transaction, theirs: TheirTable, day: date, parity: Parity) -> None:
     words = [(kind, *pair) for kind, all_ in parity.status_of.items() for pair in all_.items()]
     kinds, known, statuses = (list(column) for column in zip(*words, strict=True))
-    names = {"table": theirs.name}
-    tx.run_for(
-        "tell_from_table",
-        names=names,
-        day=day,
-        kinds=kinds,
-        words=known,
-        statuses=statuses,
-        all_kinds=list(KINDS),
+    names, rules = (
+        {"table": theirs.name},
+        {"all_kinds": list(KINDS), "currencies": sorted(EXPONENTS)},
     )
-    tx.run_for("set_bad_rows_aside", names=names, day=day, place=theirs.name, all_kinds=list(KINDS))
+    told = tx.run_for(
+        "tell_from_table", names=names, day=day, kinds=kinds, words=known, statuses=statuses, **rules
+    )
+    bad = tx.run_for("set_bad_rows_aside", names=names, day=day, place=theirs.name, **rules)
+    if not told + bad:
+        raise NothingUsable(f"{theirs.name} holds no answer of {day}")

@@ -23,6 +23,7 @@ Metric = Literal[
     "reruns",
     "status_latency_s",
     "invoice_latency_percent",
+    "doubled_tasks",
 ]
 Drill = Literal["replay", "payout_failure"]
 

@@ -14,6 +14,7 @@ METRICS = {
     "text": "Text",
     "totals": "Totals apart",
     "duplicates": "Duplicates of ours",
+    "doubled_tasks": "Doubled tasks of ours",
     "unreadable": "Unreadable",
     "unexplained": "Unexplained",
     "reruns": "Equal re-runs",

@@ -18,7 +18,7 @@ SELECT pg_advisory_xact_lock_shared(hashtext('parity')),
 SELECT set_config('parallel_tuple_cost', '0', true), set_config('work_mem', '256MB', true);
 
 -- name: parity_editions
-SELECT day, edition, run_id, ours_sha256, theirs_sha256, certificate_sha256, rules_sha256, verdict_sha256
+SELECT day, edition, run_id, ours_sha256, theirs_sha256, certificate_sha256, rules_sha256, code_sha256, verdict_sha256
 FROM parity.days WHERE day = %(day)s ORDER BY edition DESC;
 
 -- name: answer_our_orders
@@ -114,27 +114,33 @@ SELECT 'theirs', %(day)s, %(edition)s, kind, key, row_number() OVER (PARTITION B
 FROM told_rows;
 
 -- name: tell_from_table
--- A table of theirs has the columns of parity.answers, and `word` where status is one of their own.
+-- A table of theirs has the columns of parity.answers, and `word` where status is one of their own. A match names its
+-- invoices in any order, as in their files. No table has an order: equal rows of a key are numbered by what they say.
 INSERT INTO told_rows
-SELECT row_number() OVER (), kind, btrim(key), amount_minor, tax_minor, currency, on_date, due_date,
+SELECT row_number() OVER (ORDER BY kind, key, at, amount_minor, tax_minor, currency, on_date, due_date, word, text),
+    kind, btrim(key), amount_minor, tax_minor, currency, on_date, due_date,
     CASE WHEN btrim(word) <> '' THEN coalesce(known.status, '?' || lower(btrim(word))) END,
-    nullif(parity.normalised(text), ''), at
+    CASE WHEN kind = 'matches' THEN (
+        SELECT string_agg(DISTINCT number COLLATE "C", ' ' ORDER BY number COLLATE "C")
+        FROM unnest(string_to_array(nullif(parity.normalised(text), ''), ' ')) AS number
+    ) ELSE nullif(parity.normalised(text), '') END, at
 FROM {table} AS told
 LEFT JOIN unnest(%(kinds)s::text[], %(words)s::text[], %(statuses)s::text[]) AS known (known_kind, known_word, status)
     ON known_kind = kind AND known_word = lower(btrim(word))
 WHERE day = %(day)s AND kind = ANY (%(all_kinds)s::text[]) AND btrim(key) <> ''
-    AND (currency IS NOT NULL OR num_nonnulls(amount_minor, tax_minor) = 0);
+    AND (currency = ANY (%(currencies)s::text[]) OR currency IS NULL AND num_nonnulls(amount_minor, tax_minor) = 0);
 
 -- name: set_bad_rows_aside
 INSERT INTO bad_rows
-SELECT %(place)s || ', row ' || row_number() OVER (ORDER BY kind, key), coalesce(kind, ''), key,
+SELECT %(place)s || ', row ' || row_number() OVER (ORDER BY kind, key, currency, amount_minor, at), coalesce(kind, ''), key,
     CASE WHEN kind IS NULL OR NOT kind = ANY (%(all_kinds)s::text[]) THEN 'kind'
         WHEN coalesce(btrim(key), '') = '' THEN 'key' ELSE 'currency' END,
     'it is missing, or none that we know'
 FROM {table}
 WHERE day = %(day)s AND NOT coalesce(
     kind = ANY (%(all_kinds)s::text[]) AND btrim(key) <> ''
-    AND (currency IS NOT NULL OR num_nonnulls(amount_minor, tax_minor) = 0), false
+    AND (currency = ANY (%(currencies)s::text[]) OR currency IS NULL AND num_nonnulls(amount_minor, tax_minor) = 0),
+    false
 );
 
 -- name: keep_bad_rows
@@ -197,69 +203,136 @@ WHERE ours.seq IS NULL OR theirs.seq IS NULL OR ours.amount_minor IS DISTINCT FR
 -- name: keep_parity_day
 INSERT INTO parity.days (
     day, edition, run_id, source, ours_count, theirs_count, quarantined_count, read_count, pairs_count, doubled_count,
-    differences_count, ours_sha256, theirs_sha256, certificate_sha256, rules_sha256, verdict_sha256
+    differences_count, ours_sha256, theirs_sha256, certificate_sha256, rules_sha256, code_sha256, verdict_sha256, excused
 ) VALUES (
     %(day)s, %(edition)s, %(run_id)s, %(source)s, %(ours_count)s, %(theirs_count)s, %(quarantined_count)s,
     %(read_count)s, %(pairs_count)s, %(doubled_count)s, %(differences_count)s, %(ours_sha256)s, %(theirs_sha256)s,
-    %(certificate_sha256)s, %(rules_sha256)s, %(verdict_sha256)s
+    %(certificate_sha256)s, %(rules_sha256)s, %(code_sha256)s, %(verdict_sha256)s, %(excused)s
 );
+
+-- name: keep_parity_kinds
+INSERT INTO parity.kinds
+SELECT %(day)s, %(edition)s, kind, ours_count, theirs_count, ours_count - (
+    SELECT count(*) FROM parity.differences AS lone
+    WHERE lone.day = %(day)s AND lone.edition = %(edition)s AND lone.kind = told.kind AND field = 'key'
+        AND lone.theirs IS NULL
+)
+FROM (
+    SELECT kind, count(*) FILTER (WHERE path = 'ours') AS ours_count,
+        count(*) FILTER (WHERE path = 'theirs') AS theirs_count
+    FROM parity.answers WHERE day = %(day)s AND edition = %(edition)s GROUP BY kind
+) AS told;
 
 -- name: keep_rerun
 INSERT INTO parity.reruns (day, edition, same) VALUES (%(day)s, %(edition)s, %(same)s);
 
 -- name: parity_newest_editions
 -- The newest edition of each day, with how its comparisons since went.
-SELECT days.day, days.edition, verdict_sha256, ours_count, theirs_count, quarantined_count, pairs_count, doubled_count,
-    count(rerun_no) AS reruns, count(rerun_no) FILTER (WHERE same) AS reruns_same
+SELECT days.day, days.edition, verdict_sha256, quarantined_count, doubled_count, count(rerun_no) AS reruns, count(rerun_no) FILTER (WHERE same) AS reruns_same
 FROM (
     SELECT DISTINCT ON (day) * FROM parity.days WHERE day BETWEEN %(first_day)s AND %(last_day)s
     ORDER BY day, edition DESC
 ) AS days
-LEFT JOIN parity.reruns ON reruns.day = days.day
-GROUP BY days.day, days.edition, verdict_sha256, ours_count, theirs_count, quarantined_count, pairs_count, doubled_count
+LEFT JOIN parity.reruns ON reruns.day = days.day AND reruns.edition = days.edition
+GROUP BY days.day, days.edition, verdict_sha256, quarantined_count, doubled_count
 ORDER BY days.day;
 
+-- name: parity_kinds
+SELECT kinds.day, kind, ours_count AS ours, theirs_count AS theirs, pairs_count AS pairs
+FROM parity.kinds JOIN (
+    SELECT day, max(edition) AS edition FROM parity.days WHERE day BETWEEN %(first_day)s AND %(last_day)s GROUP BY day
+) AS newest USING (day, edition)
+ORDER BY day, kind;
+
 -- name: parity_tallies
-SELECT difference.day, difference.kind, difference.field,
-    CASE WHEN field = 'key' THEN CASE WHEN ours IS NULL THEN 'theirs' ELSE 'ours' END END AS side,
-    class AS kind_of, cause, accepted_no IS NOT NULL AS accepted, count(*) AS count, currency,
-    coalesce(sum(coalesce(ours_minor, 0) - coalesce(theirs_minor, 0)), 0)::bigint AS delta_minor
-FROM (
-    SELECT DISTINCT ON (day) day, edition FROM parity.days WHERE day BETWEEN %(first_day)s AND %(last_day)s
-    ORDER BY day, edition DESC
-) AS newest
-JOIN parity.differences AS difference USING (day, edition)
-LEFT JOIN parity.accepted USING (day, edition, kind, key, seq, field)
-GROUP BY 1, 2, 3, 4, 5, 6, 7, currency
-ORDER BY 1, 2, 3, 4, 5, 6, 7, currency;
+-- Where the currency differs, each path's amount is told in its own, and the amounts are not set against each other.
+WITH newest AS (
+    SELECT day, max(edition) AS edition FROM parity.days WHERE day BETWEEN %(first_day)s AND %(last_day)s GROUP BY day
+), listed AS (
+    SELECT difference.day, kind, field, ours, theirs, class, cause, currency, coalesce(ours_minor, 0) AS ours_minor,
+        coalesce(theirs_minor, 0) AS theirs_minor,
+        parity.accepted_in(%(entries)s::bigint[], difference) IS NOT NULL AS accepted,
+        bool_or(field = 'currency' AND num_nonnulls(ours_minor, theirs_minor) > 0) OVER (
+            PARTITION BY difference.day, kind, key, seq
+        ) AS in_two_currencies
+    FROM newest JOIN parity.differences AS difference USING (day, edition)
+)
+SELECT day, kind, field, CASE WHEN field = 'key' THEN CASE WHEN ours IS NULL THEN 'theirs' ELSE 'ours' END END AS side,
+    class AS kind_of, cause, accepted, count(*) FILTER (WHERE counts) AS count, told.currency,
+    sum(delta_minor)::bigint AS delta_minor
+FROM listed CROSS JOIN LATERAL (
+    SELECT true AS counts, listed.currency,
+        CASE WHEN in_two_currencies AND field = 'amount' THEN 0 ELSE ours_minor - theirs_minor END AS delta_minor
+    WHERE field <> 'currency'
+    UNION ALL
+    SELECT true, ours, ours_minor WHERE field = 'currency'
+    UNION ALL
+    SELECT false, theirs, -theirs_minor WHERE field = 'currency'
+) AS told
+GROUP BY 1, 2, 3, 4, 5, 6, 7, told.currency
+ORDER BY 1, 2, 3, 4, 5, 6, 7, told.currency;
 
 -- name: parity_totals_apart
-SELECT DISTINCT ON (day, kind, currency) day, kind, currency, ours_minor - theirs_minor AS apart
-FROM parity.totals WHERE day BETWEEN %(first_day)s AND %(last_day)s
-ORDER BY day, kind, currency, edition DESC;
+SELECT totals.day, kind, currency, ours_minor - theirs_minor AS apart
+FROM parity.totals JOIN (
+    SELECT day, max(edition) AS edition FROM parity.days WHERE day BETWEEN %(first_day)s AND %(last_day)s GROUP BY day
+) AS newest USING (day, edition)
+ORDER BY day, kind, currency;
 
 -- name: parity_latencies
--- Seconds from a payment's status decided to confirmed; and from a deal seen won to its invoice, in percent of what it
--- takes on the old path. NULL where nothing of it happened.
-WITH effects AS (
-    SELECT kind, extract(epoch FROM finished_at - decided_at)::numeric AS took_s FROM delivery.outbox
-    WHERE state = 'confirmed' AND decided_at >= %(begins)s AND decided_at < %(ends)s
-), won AS (
-    SELECT opportunity_id, min(looked_at) FILTER (WHERE is_won) AS at FROM delivery.deal_states GROUP BY opportunity_id
-), theirs AS (
-    SELECT extract(epoch FROM answer.at - won.at)::numeric AS took_s
-    FROM parity.answers_theirs AS answer
-    JOIN canonical.invoices AS invoice ON invoice.number = answer.key AND invoice.superseded_in IS NULL
-    JOIN canonical.orders AS ordered ON ordered.native_id = invoice.order_id AND ordered.superseded_in IS NULL
-    JOIN won ON won.opportunity_id = ordered.opportunity_id AND won.at < answer.at
-    WHERE answer.day = %(day)s AND edition = %(edition)s AND kind = 'invoices' AND on_date = %(day)s
+-- Seconds at the 95th percentile of what ours wrote on a day: a payment's status from decided to confirmed; an invoice from
+-- its deal seen won to confirmed, where the deal was won since ours writes invoices. And tasks said twice within a day,
+-- word for word. NULL where nothing of it happened.
+WITH won AS (
+    SELECT opportunity_id, min(looked_at) AS at FROM delivery.deal_states WHERE is_won GROUP BY opportunity_id
+), billed AS (
+    SELECT body ->> 'opportunity_id' AS opportunity_id, finished_at AS at FROM delivery.outbox
+    WHERE kind = 'invoice' AND state = 'confirmed' AND finished_at >= %(begins)s AND finished_at < %(ends)s
+        AND coalesce((body ->> 'line')::integer, 1) = 1
 )
 SELECT
-    (SELECT percentile_disc(0.95) WITHIN GROUP (ORDER BY took_s) FROM effects WHERE kind = 'invoice_status')
-        AS status_latency_s,
-    100 * (SELECT percentile_disc(0.95) WITHIN GROUP (ORDER BY took_s) FROM effects WHERE kind = 'invoice')
-        / nullif((SELECT percentile_disc(0.95) WITHIN GROUP (ORDER BY took_s) FROM theirs), 0)
-        AS invoice_latency_percent;
+    (
+        SELECT percentile_disc(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM finished_at - decided_at)::numeric)
+        FROM delivery.outbox
+        WHERE kind = 'invoice_status' AND state = 'confirmed' AND decided_at >= %(begins)s AND decided_at < %(ends)s
+    ) AS status_s,
+    (
+        SELECT percentile_disc(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM billed.at - won.at)::numeric)
+        FROM billed JOIN won USING (opportunity_id)
+        JOIN ops.writers ON flow = 'invoices' AND writer = 'ours' AND won.at >= since
+    ) AS invoice_s,
+    (
+        SELECT count(*)::numeric FROM delivery.outbox AS task
+        WHERE kind IN ('task', 'dunning') AND state = 'confirmed' AND finished_at >= %(begins)s
+            AND finished_at < %(ends)s AND EXISTS (
+                SELECT FROM delivery.outbox AS first
+                WHERE first.target = task.target AND first.subject = task.subject AND first.kind = task.kind
+                    AND first.body_sha256 = task.body_sha256 AND first.message_id < task.message_id
+                    AND first.state = 'confirmed' AND first.finished_at >= task.finished_at - interval '1 day'
+            )
+    ) AS doubled_tasks;
+
+-- name: parity_invoice_baseline
+-- What the old path takes at the 95th percentile, in seconds: from a deal seen won, by the same clock, to when it wrote its
+-- first invoice, on the days it answered about.
+WITH won AS (
+    SELECT opportunity_id, min(looked_at) AS at FROM delivery.deal_states WHERE is_won GROUP BY opportunity_id
+), newest AS (
+    SELECT DISTINCT ON (day) day, edition, batch_through FROM parity.days JOIN recon.runs USING (run_id)
+    WHERE day BETWEEN %(first_day)s AND %(last_day)s ORDER BY day, edition DESC
+), billed AS (
+    SELECT ordered.opportunity_id, min(answer.at) AS at
+    FROM newest
+    JOIN parity.answers_theirs AS answer ON answer.day = newest.day AND answer.edition = newest.edition
+        AND kind = 'invoices' AND on_date = answer.day
+    JOIN canonical.invoices AS invoice ON invoice.number = answer.key AND invoice.recorded_in <= batch_through
+        AND (invoice.superseded_in IS NULL OR invoice.superseded_in > batch_through)
+    JOIN canonical.orders AS ordered ON ordered.native_id = invoice.order_id AND ordered.recorded_in <= batch_through
+        AND (ordered.superseded_in IS NULL OR ordered.superseded_in > batch_through)
+    GROUP BY ordered.opportunity_id
+)
+SELECT percentile_disc(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM billed.at - won.at)::numeric) AS invoice_s
+FROM billed JOIN won USING (opportunity_id) WHERE billed.at > won.at;
 
 -- name: parity_register
 -- Newest first; how many differences of the newest editions each entry lets stay.
@@ -267,10 +340,18 @@ SELECT accepted_no, entry.kind, entry.field, entry.class, entry.cause, entry.key
     expires_on, checker, approved_at, ended_by, ended_at
 FROM parity.accepted_differences AS entry ORDER BY accepted_no DESC;
 
--- name: parity_register_in_force
+-- name: parity_register_of_days
+-- The entries that let a difference of some days stay, each on days before its end.
 SELECT accepted_no, kind, field, class, cause, key, owner, reason, maker, checker, expires_on
-FROM parity.accepted_differences
-WHERE approved_at IS NOT NULL AND ended_at IS NULL AND expires_on >= %(last_day)s ORDER BY accepted_no;
+FROM parity.accepted_differences AS entry
+WHERE approved_at IS NOT NULL AND ended_at IS NULL AND EXISTS (
+    SELECT FROM parity.differences AS difference JOIN (
+        SELECT day, max(edition) AS edition FROM parity.days
+        WHERE day BETWEEN %(first_day)s AND %(last_day)s GROUP BY day
+    ) AS newest USING (day, edition)
+    WHERE parity.accepted_in(ARRAY[entry.accepted_no], difference) = entry.accepted_no
+)
+ORDER BY accepted_no;
 
 -- name: parity_window_register
 -- What was in force when the window was judged.
@@ -323,7 +404,7 @@ INSERT INTO parity.windows (
 ) RETURNING window_no;
 
 -- name: parity_window
-SELECT window_no, first_day, last_day, content_sha256 FROM parity.windows WHERE window_no = %(window_no)s;
+SELECT window_no, first_day, last_day, excused, content_sha256 FROM parity.windows WHERE window_no = %(window_no)s;
 
 -- name: parity_newest_window
 SELECT window_no, last_day FROM parity.windows ORDER BY last_day DESC, window_no DESC LIMIT 1;
@@ -336,11 +417,24 @@ GROUP BY window_no, last_day HAVING count(*) < 3 ORDER BY last_day DESC, window_
 -- name: parity_window_days
 SELECT days.day, days.edition, judged, verdict_sha256, ours_count, theirs_count, quarantined_count,
     differences_count AS differences, source,
-    (
-        SELECT count(*) FROM parity.accepted WHERE accepted.day = days.day AND accepted.edition = days.edition
+    doubled_count, (
+        SELECT count(*) FROM parity.differences AS difference
+        WHERE difference.day = days.day AND difference.edition = days.edition
+            AND parity.accepted_in(win.accepted, difference) IS NOT NULL
     ) AS accepted
-FROM parity.window_days AS days JOIN parity.days AS compared USING (day, edition)
+FROM parity.windows AS win JOIN parity.window_days AS days USING (window_no)
+JOIN parity.days AS compared USING (day, edition)
 WHERE window_no = %(window_no)s ORDER BY day;
+
+-- name: parity_window_kinds
+SELECT day, edition, kind, ours_count, theirs_count, pairs_count
+FROM parity.window_days JOIN parity.kinds USING (day, edition)
+WHERE window_no = %(window_no)s ORDER BY day, kind;
+
+-- name: parity_window_totals
+SELECT day, edition, kind, currency, ours_count, theirs_count, ours_minor, theirs_minor
+FROM parity.window_days JOIN parity.totals USING (day, edition)
+WHERE window_no = %(window_no)s ORDER BY day, kind, currency;
 
 -- name: parity_window_metrics
 SELECT day, metric, value, at_least, at_most, required, passes FROM parity.window_metrics
@@ -397,9 +491,9 @@ WHERE ask_no = %(ask)s AND closed_at IS NULL;
 
 -- name: parity_window_differences
 SELECT difference.day, difference.edition, kind, key, seq, field, ours, theirs, currency, ours_minor, theirs_minor,
-    class, cause, evidence, accepted_no
-FROM parity.window_days JOIN parity.differences AS difference USING (day, edition)
-LEFT JOIN parity.accepted USING (day, edition, kind, key, seq, field)
+    class, cause, evidence, parity.accepted_in(win.accepted, difference) AS accepted_no
+FROM parity.windows AS win JOIN parity.window_days USING (window_no)
+JOIN parity.differences AS difference USING (day, edition)
 WHERE window_no = %(window_no)s ORDER BY day, kind, key, seq, field;
 
 -- name: parity_window_quarantine
@@ -425,7 +519,8 @@ GROUP BY class, cause, kind, field ORDER BY cause <> '', count(*) DESC, class, c
 -- By place: numbered in the order of the key, so that a page begins where the one before ended.
 SELECT * FROM (
     SELECT row_number() OVER (ORDER BY kind, key, seq, field) AS place, kind, key, seq, field, ours, theirs, currency,
-        ours_minor, theirs_minor, class, cause, evidence, accepted_no
+        CASE WHEN field <> 'currency' THEN ours_minor END AS ours_minor,
+        CASE WHEN field <> 'currency' THEN theirs_minor END AS theirs_minor, class, cause, evidence, accepted_no
     FROM parity.differences LEFT JOIN parity.accepted USING (day, edition, kind, key, seq, field)
     WHERE day = %(day)s AND edition = %(edition)s AND (%(kind)s::text IS NULL OR kind = %(kind)s)
         AND (%(class_)s::text IS NULL OR class = %(class_)s) AND (%(cause)s::text IS NULL OR cause = %(cause)s)
@@ -446,11 +541,26 @@ ORDER BY day;
 SELECT 1 AS found FROM recon.runs WHERE as_of = %(day)s AND state = 'published' LIMIT 1;
 
 -- name: parity_restated
--- What was learnt since of items that the runs of some days left open: the next published run entered them anew.
-SELECT DISTINCT previous.as_of AS day, side, item_id, restated.currency, was_minor, now_minor, why
+-- What was learnt since of items that the runs of some days left open: the next published run entered them anew. And of
+-- orders dated by then: that they exist, or that they are of another amount. `limit` NULL: all of it.
+SELECT DISTINCT compared.day, 'order' AS side, ordered.native_id AS item_id, ordered.currency::text,
+    CASE WHEN before.order_date <= compared.day THEN before.amount_minor ELSE 0 END AS was_minor,
+    ordered.amount_minor AS now_minor, CASE WHEN before.order_date <= compared.day THEN 'corrected' ELSE 'late' END AS why
+FROM parity.days AS compared
+JOIN recon.runs AS run USING (run_id)
+JOIN canonical.orders AS ordered ON ordered.recorded_in > run.batch_through AND ordered.order_date <= compared.day
+    AND ordered.superseded_in IS NULL
+LEFT JOIN canonical.orders AS before ON before.native_id = ordered.native_id
+    AND before.recorded_in <= run.batch_through AND before.superseded_in > run.batch_through
+WHERE compared.day BETWEEN %(first_day)s AND %(last_day)s
+    AND ordered.recorded_in <= (SELECT max(batch_through) FROM recon.runs WHERE state = 'published')
+    AND (before.native_id IS NULL OR before.order_date > compared.day
+        OR (before.amount_minor, before.currency) <> (ordered.amount_minor, ordered.currency))
+UNION
+SELECT DISTINCT previous.as_of AS day, side, item_id, restated.currency::text, was_minor, now_minor, why
 FROM recon.restatements AS restated
 JOIN recon.runs AS previous ON previous.run_id = restated.previous_run_id
 JOIN recon.runs AS later ON later.run_id = restated.run_id AND later.state = 'published'
 JOIN parity.days AS compared ON compared.run_id = restated.previous_run_id
 WHERE compared.day BETWEEN %(first_day)s AND %(last_day)s
-ORDER BY day, side, item_id, restated.currency LIMIT %(limit)s;
+ORDER BY day, side, item_id, currency LIMIT %(limit)s;

@@ -1,4 +1,7 @@
 -- What we know about keys that differ, for include/domain/parity_classes.py. Each is asked for a handful of keys.
+--
+-- All of it is as the run knew it, by the landing batch of its snapshot: what lands later changes no verdict. Where a
+-- fact dated after the day counts, the table is read instead of its view, up to that batch.
 
 -- name: parity_proof_through
 SELECT proof_through FROM recon.runs WHERE run_id = %(run_id)s;
@@ -23,7 +26,10 @@ SELECT key, CASE
 FROM unnest(%(keys)s::text[]) AS asked (key)
 LEFT JOIN LATERAL (
     SELECT number, order_date FROM canonical.orders
-    WHERE opportunity_id = key AND superseded_in IS NULL AND order_date > %(day)s ORDER BY order_date, number LIMIT 1
+    WHERE opportunity_id = key AND order_date > %(day)s
+        AND recorded_in <= (SELECT current_setting('tieout.batch')::bigint)
+        AND (superseded_in IS NULL OR superseded_in > (SELECT current_setting('tieout.batch')::bigint))
+    ORDER BY order_date, number LIMIT 1
 ) AS later ON true
 LEFT JOIN LATERAL (
     SELECT place FROM seen.quarantine WHERE entity = 'opportunities' AND native_id = key ORDER BY place LIMIT 1
@@ -40,7 +46,10 @@ SELECT key, CASE
 FROM unnest(%(keys)s::text[]) AS asked (key)
 LEFT JOIN LATERAL (
     SELECT native_id, issue_date, status FROM canonical.invoices
-    WHERE number = key AND superseded_in IS NULL ORDER BY issue_date, native_id LIMIT 1
+    WHERE number = key
+        AND recorded_in <= (SELECT current_setting('tieout.batch')::bigint)
+        AND (superseded_in IS NULL OR superseded_in > (SELECT current_setting('tieout.batch')::bigint))
+    ORDER BY issue_date, native_id LIMIT 1
 ) AS invoice ON true;
 
 -- name: parity_known_matches
@@ -52,7 +61,11 @@ SELECT key, CASE
         ELSE ''
     END AS known
 FROM unnest(%(keys)s::text[]) AS asked (key)
-LEFT JOIN canonical.payments AS payment ON payment.native_id = key AND payment.superseded_in IS NULL
+LEFT JOIN canonical.payments AS payment
+    ON payment.native_id = key AND payment.recorded_in <= (SELECT current_setting('tieout.batch')::bigint)
+    AND (
+        payment.superseded_in IS NULL OR payment.superseded_in > (SELECT current_setting('tieout.batch')::bigint)
+    )
 LEFT JOIN LATERAL (
     SELECT rule FROM recon.matches
     WHERE run_id = %(run_id)s AND recon = 'R3' AND side_a_id = key AND state = 'suggested' ORDER BY rule LIMIT 1
@@ -102,10 +115,35 @@ SELECT kind, key, customer_id, currency FROM (
 ) AS payers ORDER BY kind, key, customer_id;
 
 -- name: parity_owed
-SELECT customer_id, currency, number, issue_date, gross_minor FROM seen.invoices
-WHERE (customer_id, currency) IN (SELECT * FROM unnest(%(customers)s::text[], %(currencies)s::text[]))
-    AND coalesce(state, '') NOT IN ('DRAFT', 'VOID')
+-- Also what is closed for good, with the local day on which that was learnt of an invoice that had been open, if a day is
+-- to be learnt on soon: of one that landed long after the day, nothing says when it was closed.
+SELECT customer_id, currency, number, issue_date, gross_minor, closed_as,
+    CASE WHEN changed_on <= %(day)s::date + 1 THEN least(changed_on, %(day)s::date) END AS closed_on
+FROM (
+    SELECT customer_id, currency, number, issue_date, gross_minor,
+        CASE WHEN state IN ('VOID', 'CREDITED', 'WRITTEN_OFF') THEN state END AS closed_as,
+        CASE WHEN state IN ('VOID', 'CREDITED', 'WRITTEN_OFF') THEN (
+            SELECT (batches.recorded_at AT TIME ZONE %(zone)s)::date
+            FROM canonical.invoices AS before JOIN ops.batches ON batches.batch = before.superseded_in
+            WHERE before.native_id = invoice.native_id AND before.status IS DISTINCT FROM invoice.status
+                AND before.superseded_in <= (SELECT current_setting('tieout.batch')::bigint)
+            ORDER BY before.superseded_in DESC LIMIT 1
+        ) END AS changed_on
+    FROM seen.invoices AS invoice
+    WHERE (customer_id, currency) IN (SELECT * FROM unnest(%(customers)s::text[], %(currencies)s::text[]))
+        AND coalesce(state, '') <> 'DRAFT'
+) AS owed
 ORDER BY customer_id, currency, number;
+
+-- name: parity_credited
+SELECT invoice.number, note.issue_date, abs(note.gross_minor) AS minor
+FROM seen.credit_notes AS note
+JOIN seen.invoices AS invoice ON invoice.native_id = note.invoice_id AND invoice.customer_id = note.customer_id
+    AND invoice.currency = note.currency
+WHERE (note.customer_id, note.currency) IN (
+        SELECT * FROM unnest(%(customers)s::text[], %(currencies)s::text[])
+    )
+ORDER BY invoice.number, note.issue_date, note.native_id;
 
 -- name: parity_received
 -- Payments that are money, with what we apply of each; by then.

@@ -49,11 +49,12 @@ def score(url: str, world: Path) -> dict[str, Any]:
     `recall`: of the injected differences, those found, in whatever class; `false`: found and not injected; `f1`: macro
     over the classes, where a difference counts for a class only when both say it is of it.
     """
-    found, truth = dict(_found(url)), dict(_truth(world))
-    truth = {name: true for name, true in truth.items() if name[0] in {one[0] for one in found}}
+    found, truth, days = dict(_found(url)), dict(_truth(world)), _days(url)
+    truth = {name: true for name, true in truth.items() if name[0] in days}
     confused = Counter((truth[name], found[name]) for name in truth.keys() & found.keys())
     scores = {one: _f1(one, truth, found) for one in sorted(set(truth.values()))}
     return {
+        "days": len(days),
         "injected": len(truth),
         "found": len(found),
         "recall": len(truth.keys() & found.keys()) / len(truth) if truth else None,
@@ -78,6 +79,12 @@ def _found(url: str) -> Iterator[tuple[Named, str]]:
         )
         for day, kind, key, field, named in rows:
             yield (day, kind, key, field), named
+
+
+def _days(url: str) -> set[str]:
+    """The days that were compared, whether or not anything was found on them."""
+    with psycopg.connect(url) as connection:
+        return {day for (day,) in connection.execute("SELECT DISTINCT day::text FROM parity.days").fetchall()}
 
 
 def _truth(world: Path) -> Iterator[tuple[Named, str]]:
@@ -200,7 +207,7 @@ def side_by_side(bench: Any, *, size: int) -> Path:
             compare(store, world, days=days)
             again = compare(store, world, days=reversed(days))
         figures = score(url, world) | {"same_again": sum(1 for one in again if one.unchanged)}
-    return keep(f"parity-{size}", {"seed": bench.seed, "size": size, "days": len(days), **figures})
+    return keep(f"parity-{size}", {"seed": bench.seed, "size": size, **figures})
 
 
 def rows_beside_rows(bench: Any, *, size: int) -> Path:

@@ -11,18 +11,21 @@ import pytest
 
 from include.domain.business_days import Calendar
 from include.domain.parity import (
+    KINDS,
     Counted,
     Explained,
     Field,
     Kind,
     Pair,
+    Sides,
     Tally,
     Told,
     metrics,
     totals_off,
     window,
 )
-from include.domain.parity_classes import Facts, Lens, explain
+from include.domain.parity_classes import explain
+from include.domain.parity_evidence import Facts, Lens, alike
 from include.domain.parity_replays import Owed, Received, as_applied, normalised, oldest_first, settled
 from include.domain.parity_rows import Unreadable, read
 
@@ -101,6 +104,40 @@ def test_the_same_act_twice_within_the_hour_is_a_retry():
     assert said(only("invoices", None, later, replace(PROVEN, first=first), seq=2)) == ("logic", "")
     other = replace(again, amount_minor=1)
     assert said(only("invoices", None, other, replace(PROVEN, first=first), seq=2)) == ("logic", "")
+
+
+def test_what_their_own_row_dates_after_the_day_is_ahead_whatever_we_hold_by_then():
+    later = replace(INVOICE, on_date=DAY + timedelta(days=1))
+    found = only("invoices", None, later)
+    assert (said(found), found.evidence) == (("timing", "ahead"), {"dated": "2026-07-01"})
+
+
+def test_what_they_wrote_in_the_last_minutes_settles_only_if_it_was_so_before():
+    late = Told(status="OPEN", at=DAY_END - timedelta(minutes=5))
+    facts = replace(PROVEN, before=Told(status="OPEN"))
+    assert said(only("statuses", Told(status="PAID"), late, facts)) == ("timing", "settling")
+    assert said(only("statuses", Told(status="PAID"), replace(late, status="VOID"), facts)) == ("logic", "")
+    assert said(only("statuses", Told(status="PAID"), late)) == ("logic", ""), "nobody knows what was before"
+
+
+def test_one_record_under_two_ways_of_writing_its_key_is_a_difference_of_mapping():
+    def lone(kind: Kind, ours: str, theirs: str) -> list[Pair]:
+        return [
+            Pair(kind=kind, key=ours, seq=1, ours=INVOICE, theirs=None),
+            Pair(kind=kind, key=theirs, seq=1, ours=None, theirs=INVOICE),
+        ]
+
+    long, short = "006A0000001B2C3IAK", "006A0000001B2C3"
+    pairs = [*lone("orders", long, short), *lone("invoices", "INV-1", "inv-1"), *lone("arr", "S1", "S2")]
+    found = alike(pairs)
+    assert found == {
+        ("orders", long): short,
+        ("orders", short): long,
+        ("invoices", "INV-1"): "inv-1",
+        ("invoices", "inv-1"): "INV-1",
+    }
+    assert said(only("orders", INVOICE, None, replace(PROVEN, alike=short))) == ("mapping", "other_key")
+    assert said(only("orders", None, INVOICE, replace(PROVEN, alike=long))) == ("mapping", "other_key")
 
 
 def test_a_date_is_that_of_another_zone_when_its_instant_fell_on_it_there():
@@ -206,6 +243,29 @@ def test_a_match_is_another_rule_where_that_rule_comes_to_it():
     assert said(explain(pair, facts, LENS)["text"]) == ("logic", "")
 
 
+def test_a_credit_note_counts_in_every_replay_and_shows_no_other_rule():
+    whole = replace(OWED[0], credited=((date(2026, 5, 2), 100),))
+    part = replace(OWED[1], credited=((date(2026, 6, 2), 40),))
+    books = [whole, part, OWED[2]]
+    own = settled(books, [], until=DAY)
+    assert [own.statuses[one.number][0] for one in books] == ["PAID", "PARTIALLY_PAID", "OPEN"]
+    assert oldest_first(books, RECEIVED, until=DAY)[0].number == "INV-2", "nothing is owed of the first"
+    facts = replace(PROVEN, own=own, replays={"oldest_first": own})
+    theirs = Told(status="OPEN")
+    pair = Pair(kind="statuses", key="INV-3", seq=1, ours=Told(status="PAID"), theirs=theirs)
+    assert said(explain(pair, facts, LENS)["status"]) == ("logic", ""), "our own rules come to the same"
+    pair = replace(pair, key="INV-1")
+    assert said(explain(pair, facts, LENS)["status"]) == ("logic", ""), "no rule leaves it open"
+
+
+def test_an_invoice_cancelled_today_was_open_before_and_is_owed_by_nobody_since():
+    cancelled = replace(OWED[0], closed_as="VOID", closed_on=DAY)
+    assert settled([cancelled], [], until=YESTERDAY).statuses["INV-1"] == ("OPEN", None)
+    assert settled([cancelled], [], until=DAY).statuses["INV-1"] == ("VOID", None)
+    assert cancelled.changed_on == DAY
+    assert [one.number for one in oldest_first([cancelled, OWED[1]], RECEIVED, until=DAY)] == ["INV-2"]
+
+
 def test_an_unreadable_row_of_theirs_explains_that_it_lacks():
     found = only("invoices", INVOICE, None, replace(PROVEN, unread="invoices.csv, line 7: no date"))
     assert said(found) == ("mapping", "unreadable"), "what was not compared is not excused"
@@ -269,14 +329,8 @@ def tally(field: Field, count: int = 1, **changes: Any) -> Tally:
 
 
 def measured(*tallies: Tally, **changes: Any) -> dict[str, Decimal | None]:
-    facts: dict[str, Any] = {
-        "ours": 1000,
-        "theirs": 1000,
-        "unreadable": 0,
-        "pairs": 1000,
-        "doubled": 0,
-        "totals": {},
-    }
+    every = dict.fromkeys(KINDS, Sides(ours=1000, theirs=1000, pairs=1000))
+    facts: dict[str, Any] = {"kinds": every, "unreadable": 0, "doubled": 0, "totals": {}}
     return metrics(
         Counted(**facts | {"tallies": tallies} | changes), excused=frozenset({"timing", "legacy_error"})
     )
@@ -307,7 +361,11 @@ def test_keys_are_covered_both_ways():
 def test_totals_agree_when_excused_differences_make_up_what_is_between_them():
     late = tally("key", side="ours", kind_of="timing", cause="not_yet", delta_minor=500)
     day = Counted(
-        ours=2, theirs=1, unreadable=0, pairs=1, doubled=0, totals={("invoices", "SGD"): 500}, tallies=[late]
+        kinds={"invoices": Sides(ours=2, theirs=1, pairs=1)},
+        unreadable=0,
+        doubled=0,
+        totals={("invoices", "SGD"): 500},
+        tallies=[late],
     )
     excused = frozenset({"timing"})
     assert list(totals_off(day, excused=excused)) == []
@@ -315,6 +373,31 @@ def test_totals_agree_when_excused_differences_make_up_what_is_between_them():
         ("invoices", "SGD", 1)
     ]
     assert measured(late, totals={("invoices", "SGD"): 501})["totals"] == 1
+
+
+def test_an_accepted_currency_takes_both_amounts_out_of_the_totals():
+    apart = {("orders", "EUR"): 10_000, ("orders", "USD"): -10_000}
+    of_day = {"kinds": {"orders": Sides(ours=1, theirs=1, pairs=1)}, "totals": apart}
+    mine = tally("currency", kind="orders", currency="EUR", delta_minor=10_000, accepted=True)
+    other = replace(mine, currency="USD", delta_minor=-10_000, count=0)
+    assert measured(mine, other, **of_day)["totals"] == 0
+    assert measured(replace(mine, accepted=False), replace(other, accepted=False), **of_day)["totals"] == 2
+
+
+def test_many_rows_of_one_kind_hide_nothing_of_another():
+    kinds = dict.fromkeys(KINDS, Sides(ours=10_000, theirs=10_000, pairs=10_000))
+    figures = measured(tally("status", 40, kind="statuses"), kinds=kinds)
+    assert figures["status"] == Decimal("99.6")
+    few = kinds | {"orders": Sides(ours=500, theirs=480, pairs=480)}
+    lacking = measured(tally("key", 20, kind="orders", side="ours"), kinds=few)
+    assert (lacking["keys_in_theirs"], lacking["keys_in_ours"]) == (96, 100)
+    assert measured(tally("tax", 1, kind="orders"), kinds=few)["money"] < 100, "a field too many counts too"
+
+
+def test_what_was_not_compared_is_not_measured():
+    figures = measured(kinds=dict.fromkeys(KINDS, Sides(ours=500, theirs=0, pairs=0)))
+    assert {figures[name] for name in ("money", "status", "text", "keys_in_ours")} == {None}
+    assert measured(kinds={})["keys_in_theirs"] is None
 
 
 def test_a_second_order_of_ours_counts():

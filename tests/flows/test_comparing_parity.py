@@ -5,7 +5,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from psycopg.rows import dict_row
 from include.connectors.legacy.client import LegacyFolder
 from include.flows.compare_parity import Compared, compare_parity
 from include.flows.show_parity import show_parity
-from include.flows.tell_answers import TheirTable
+from include.flows.tell_answers import TheirTable, tell_answers
 from include.local.databases import DatabaseUrls
 from include.local.scratch import scratch_database
 from include.policy import load_policy
@@ -159,8 +159,24 @@ def test_a_table_of_theirs_gives_the_answers_of_their_files(url: str, store: Pos
             "('PARTIALLY_PAID', 'Part paid'), ('OPEN', 'Outstanding')) AS words (status, word) "
             "USING (status) WHERE day = '2026-06-30' AND edition = 1"
         )
-    again = compare_parity(store, day=DAY, policy=load_policy(), theirs=TheirTable("public.told"))
-    assert again.unchanged
+        connection.execute(
+            "CREATE VIEW public.told_backwards AS SELECT day, kind, key, amount_minor, tax_minor, currency, on_date, "
+            "due_date, word, at, CASE WHEN kind = 'matches' THEN (SELECT string_agg(upper(one), '  ' ORDER BY n DESC) "
+            "FROM regexp_split_to_table(text || ' ' || text, ' ') WITH ORDINALITY AS words (one, n)) ELSE text END "
+            "AS text FROM public.told ORDER BY key DESC"
+        )
+        connection.execute(
+            "CREATE VIEW public.small AS SELECT day, kind, key, amount_minor, tax_minor, lower(currency) AS currency, "
+            "on_date, due_date, word, text, at FROM public.told WHERE kind = 'arr' ORDER BY key LIMIT 1"
+        )
+    for name in ("public.told", "public.told_backwards"):
+        again = compare_parity(store, day=DAY, policy=load_policy(), theirs=TheirTable(name))
+        assert again.unchanged
+    with pytest.raises(NothingUsable, match=f"public.told holds no answer of {DAYS[0]}"):
+        compare_parity(store, day=DAYS[0], policy=load_policy(), theirs=TheirTable("public.told"))
+    with store.transaction() as tx:
+        tell_answers(tx, TheirTable("public.small"), day=DAY, parity=load_policy().parity)
+        assert [row["column_name"] for row in tx.rows("bad_rows")] == ["currency"], "sgd is no currency"
 
 
 def test_a_day_that_was_not_tied_out_or_not_told_of_is_not_compared(
@@ -258,16 +274,38 @@ def test_a_late_fact_restates_a_day_is_listed_with_it_and_changes_no_verdict(
     legacy = tmp_path / "legacy"
     legacy.mkdir()
     (legacy / "statuses.csv").write_text(f"day,invoice_number,status,paid_on\n{DAYS[0]},INV-1,Outstanding,\n")
+    (legacy / "invoices.csv").write_text(
+        "day,number,issue_date,due_date,currency,tax,gross\n"
+        "20260629,INV-1,2026-06-01,2026-07-01,SGD,0.00,100.00\n"
+        f"{DAYS[0]},INV-2,2026-06-30,2026-07-30,SGD,0.00,50.00\n"
+    )
     with scratch_database(server_urls, strategy="FILE_COPY") as url, PostgresStore(url).keeping() as store:
         tie_out(store, tmp_path, days=DAYS[:1])
         first = compared(store, tmp_path, DAYS[0])
+        assert (first.theirs, first.by_class) == (3, {"timing": 1}), "a day is a day in any form of ISO 8601"
+        (tmp_path / "erp/orders.csv").write_text(
+            "id,number,customer_id,order_date,currency,amount,status\n"
+            f"O1,SO-1,C1,{DAYS[0]},SGD,7.00,confirmed\nO2,SO-2,C1,{DAYS[1]},SGD,8.00,confirmed\n"
+        )
+        with (tmp_path / "erp/invoices.csv").open("a") as file:
+            file.write("I2,INV-2,C1,2026-06-30,2026-07-30,SGD,50.00,0.00,50.00,posted\n")
         with payments.open("a") as file:
             file.write(f"P1,C1,INV-1,SGD,100.00,{DAYS[0]},succeeded\n")
         tie_out(store, tmp_path, days=DAYS[1:])
 
         again = compared(store, tmp_path, DAYS[0])
         assert (again.unchanged, again.verdict_sha256) == (True, first.verdict_sha256)
-        [late] = show_parity(store, day=DAYS[0], only={}, limit=9).restated
+        assert asked(url, "SELECT cause, evidence ->> 'dated' AS dated FROM parity.differences") == [
+            {"cause": "ahead", "dated": "2026-06-30"}
+        ]
+        assert asked(url, "SELECT edition, same FROM parity.reruns") == [{"edition": 1, "same": True}]
+        late, order = show_parity(store, day=DAYS[0], only={}, limit=9).restated
+        assert (order["item_id"], order["was_minor"], order["now_minor"], order["why"]) == (
+            "O1",
+            0,
+            700,
+            "late",
+        )
         assert (late["item_id"], late["was_minor"], late["now_minor"], late["why"]) == (
             "I1",
             10_000,
@@ -275,3 +313,57 @@ def test_a_late_fact_restates_a_day_is_listed_with_it_and_changes_no_verdict(
             "late",
         )
         assert_checks_hold(url)
+
+
+def test_an_invoice_cancelled_or_credited_is_late_on_its_day_and_never_another_rule(
+    server_urls: DatabaseUrls, tmp_path: Path
+):
+    """I1 is cancelled today and I2 was credited last week; the old path still has both as outstanding."""
+    day = datetime.now(load_policy().calendars.entity.zone).date()
+    old = day - timedelta(days=60)
+    for folder in ("erp", "payments", "legacy"):
+        (tmp_path / folder).mkdir()
+    head = "id,number,customer_id,issue_date,due_date,currency,net,tax,gross,status\n"
+    rows = "".join(f"I{n},INV-{n},C1,{old},{old},SGD,100.00,0.00,100.00,posted\n" for n in (1, 2))
+    (tmp_path / "erp/invoices.csv").write_text(head + rows)
+    (tmp_path / "payments/payments.csv").write_text(
+        "id,customer_id,reference,currency,amount,paid_on,status\n"
+    )
+    (tmp_path / "erp/credit_notes.csv").write_text(
+        "id,number,customer_id,invoice_id,issue_date,currency,gross\n"
+        f"N1,CN-1,C1,I2,{day - timedelta(days=7)},SGD,-100.00\n"
+    )
+    (tmp_path / "legacy/statuses.csv").write_text(
+        "day,invoice_number,status\n" + "".join(f"{day},INV-{n},Outstanding\n" for n in (1, 2))
+    )
+    with scratch_database(server_urls, strategy="FILE_COPY") as url, PostgresStore(url).keeping() as store:
+        tie_out(store, tmp_path, days=[day - timedelta(days=1)])
+        restate(url, "INV-1", status="cancelled")
+        tie_out(store, tmp_path, days=[day])
+        compared(store, tmp_path, day)
+        found = asked(
+            url,
+            "SELECT key, ours, theirs, class, cause FROM parity.differences WHERE kind = 'statuses' ORDER BY key",
+        )
+    assert [tuple(one.values()) for one in found] == [
+        ("INV-1", "VOID", "OPEN", "timing", "not_yet"),
+        ("INV-2", "PAID", "OPEN", "logic", ""),
+    ]
+
+
+def restate(url: str, number: str, *, status: str) -> None:
+    """An invoice as the next landing finds it."""
+    with psycopg.connect(url) as connection:
+        [batch] = connection.execute("INSERT INTO ops.batches DEFAULT VALUES RETURNING batch").fetchone() or [
+            0
+        ]
+        connection.execute(
+            "CREATE TEMP TABLE again AS SELECT * FROM canonical.invoices WHERE number = %s AND superseded_in IS NULL",
+            (number,),
+        )
+        connection.execute("UPDATE again SET status = %s, version = '2', recorded_in = %s", (status, batch))
+        connection.execute(
+            "UPDATE canonical.invoices SET superseded_in = %s WHERE number = %s AND superseded_in IS NULL",
+            (batch, number),
+        )
+        connection.execute("INSERT INTO canonical.invoices SELECT * FROM again")

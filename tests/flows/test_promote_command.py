@@ -70,3 +70,19 @@ def test_a_release_goes_through_its_gates_or_is_told_what_opens_them(
     assert (code, "change nothing on 1 published day" in said) == (0, True)
     assert "<h2>Breaks</h2>" in page.read_text()
     assert json.loads(tieout("radius", "--against", release().rules[:9], "--json")[1])["matches"] == []
+
+
+def test_whoever_wrote_a_commit_with_somebody_or_under_another_address_is_its_author(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli_gates, "PROJECT", tmp_path)
+    for name, value in (("NAME", "Ann"), ("EMAIL", "ann@home.example")):
+        monkeypatch.setenv(f"GIT_AUTHOR_{name}", value)
+        monkeypatch.setenv(f"GIT_COMMITTER_{name}", value)
+    (tmp_path / ".mailmap").write_text("Ann <ann@firm.example> <ann@home.example>\n")
+    cli_gates.git("init", "-q")
+    cli_gates.git("add", ".")
+    cli_gates.git("commit", "-q", "-m", "Begin\n\nCo-authored-by: Ben <ben@firm.example>")
+    assert (
+        cli_gates.authors("HEAD") == cli_gates.authors("HEAD^!") == ["ann@firm.example", "ben@firm.example"]
+    )

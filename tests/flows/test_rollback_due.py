@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+import psycopg
+
 from include.flows.gather_facts import gather_facts
 from include.flows.land_records import land_records
 from include.flows.pull_changes import pull_changes
@@ -10,6 +12,7 @@ from include.policy import load_policy
 from include.store.postgres import PostgresStore
 from tests.flows.conftest import Draw, Live
 from tests.flows.lives import Days
+from tests.flows.test_signing_parity import RUN, compared
 from tests.flows.test_switching_writers import ANN, AT_ONCE, House
 
 DEAL = "X Won true true 1200.00 SGD 2026-01-05 O C1A 5 - 12 Gold 100"
@@ -50,3 +53,33 @@ def test_a_difference_in_money_and_a_duplicate_call_for_going_back_as_long_as_ou
     assert "money_difference" not in due(store, hours=3), "four hours are theirs who explain"
     back(store, ["orders"], ANN, trigger="duplicate_invoice", patience=AT_ONCE)
     assert due(store) == {}
+
+
+def test_keys_call_for_going_back_by_the_same_count_as_parity_and_only_of_days_since_cutover(
+    store: PostgresStore, database_url: str
+) -> None:
+    """The old path stops writing at cutover: that its rows lack is its error, and excused as it is in parity."""
+    house = House(store)
+    house.back("orders")
+    house.go("orders")
+    day = datetime.now(UTC).date()
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            "INSERT INTO recon.runs (run_id, as_of, batch_through, proof_through, rules_sha256, code_sha256, state) "
+            "VALUES (%s, %s, 0, 0, 'r', 'c', 'computed')",
+            (RUN, day),
+        )
+        compared(connection, day - timedelta(days=9))
+    assert due(store) == {}, "days before cutover are parity's"
+    lone = (
+        "INSERT INTO parity.differences "
+        "VALUES (%s, %s, 'orders', %s, 1, 'key', 'there', NULL, 'SGD', 1, NULL, %s, %s, %s)"
+    )
+    missed = ("legacy_error", "missed", '{"since": "x"}')
+    for edition, why in ((1, missed), (2, ("logic", "", "{}"))):
+        with psycopg.connect(database_url) as connection:
+            compared(connection, day, edition=edition, differences=6, excused=["legacy_error", "timing"])
+            for number in range(5):
+                connection.execute(lone, (day, edition, f"O-{number}", *why))
+        found = {name: count for name, (count, _) in due(store).items()}
+        assert found == ({} if why is missed else {"coverage": 5})

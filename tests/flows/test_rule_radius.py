@@ -203,15 +203,15 @@ def test_a_change_of_rules_is_not_promoted_before_what_it_changes_was_shown(days
 
 
 def test_parity_is_asked_for_where_ours_writes(store: PostgresStore) -> None:
-    policy, prod = load_policy(), load_policy(environment="prod")
-    assert "in shadow" in parity_gate(store, policy, prod).said
+    prod = load_policy(environment="prod")
+    assert "in shadow" in parity_gate(store, prod).said
     house = House(store)
     house.back("orders")
     house.go("orders")
-    gate = parity_gate(store, policy, prod)
+    gate = parity_gate(store, prod)
     assert (gate.passed, "ours writes orders" in gate.said) == (False, True)
     sign(store)
-    assert parity_gate(store, policy, prod).passed
+    assert parity_gate(store, prod).passed
 
 
 def test_the_hash_of_a_release_changes_with_code_rules_and_schema_each_by_itself(tmp_path: Path) -> None:

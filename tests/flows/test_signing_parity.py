@@ -2,20 +2,24 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import date, timedelta
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
+from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from include.domain.parity import KINDS, Kind
 from include.flows import accept_difference as register
 from include.flows.judge_parity import Judged, judge_parity
 from include.flows.pack_parity import parity_pack
+from include.flows.parity_latencies import latencies
 from include.flows.sign_parity import answer, ask_signatures, look, sign
 from include.local.databases import DatabaseUrls
 from include.local.scratch import scratch_database
@@ -60,13 +64,42 @@ def store(url: str) -> Iterator[PostgresStore]:
         yield store
 
 
-def compared(connection: psycopg.Connection[Any], day: date, *, edition: int = 1, run: UUID = RUN) -> None:
+def compared(
+    connection: psycopg.Connection[Any],
+    day: date,
+    *,
+    edition: int = 1,
+    run: UUID = RUN,
+    differences: int = 1,
+    kinds: Sequence[Kind] = KINDS,
+    excused: Sequence[str] = (),
+    also: tuple[str, datetime] | None = None,
+) -> None:
+    """A compared day: ten answers of each of the kinds that both paths have, and as many of ours of every other."""
+    both = 10 * len(kinds)
     connection.execute(
         "INSERT INTO parity.days (day, edition, run_id, source, ours_count, theirs_count, quarantined_count, "
         "read_count, pairs_count, doubled_count, differences_count, ours_sha256, theirs_sha256, "
-        "certificate_sha256, rules_sha256, verdict_sha256) "
-        "VALUES (%s, %s, %s, 'legacy', 0, 0, 0, 0, 0, 0, 1, 'o', 't', 'c', 'r', %s)",
-        (day, edition, run, f"{day}/{edition}"),
+        "certificate_sha256, rules_sha256, verdict_sha256, excused) "
+        "VALUES (%s, %s, %s, 'legacy', 50, %s, 0, %s, %s, 0, %s, 'o', 't', 'c', 'r', %s, %s)",
+        (day, edition, run, both, both, both, differences, f"{day}/{edition}", list(excused)),
+    )
+    connection.execute(
+        "INSERT INTO parity.answers (path, day, edition, kind, key, seq) "
+        "SELECT path, %s, %s, kind, 'INV-' || n, 1 FROM unnest(ARRAY['ours', 'theirs']) AS path, "
+        "unnest(%s::text[]) AS kind, generate_series(1, 10) AS n "
+        "WHERE NOT (path = 'theirs' AND kind = 'invoices' AND n = 10 AND %s)",
+        (day, edition, list(kinds), also is not None),
+    )
+    if also:  # one of their invoices has this number, and was written then
+        connection.execute(
+            "INSERT INTO parity.answers SELECT 'theirs', %s, %s, 'invoices', %s, 1, NULL, NULL, NULL, %s, NULL, NULL, "
+            "NULL, %s",
+            (day, edition, also[0], day, also[1]),
+        )
+    connection.execute(
+        "INSERT INTO parity.kinds SELECT %s, %s, kind, 10, 10, 10 FROM unnest(%s::text[]) AS kind",
+        (day, edition, list(kinds)),
     )
     connection.execute(
         "INSERT INTO parity.differences (day, edition, kind, key, seq, field, ours, theirs, class, cause, evidence) "
@@ -256,7 +289,7 @@ def test_a_sealed_pack_whose_tables_say_otherwise_does_not_hold(store: PostgresS
         assert text != files[name]
         manifest["files"][name] = hashlib.sha256(text).hexdigest()
         forged = files | {name: text, "manifest.json": json.dumps(manifest).encode()}
-        folder = tmp_path / name
+        folder = tmp_path / f"{len(list(tmp_path.iterdir()))}"
         folder.mkdir()
         for each, content in seal(forged, key=tmp_path / "key.pem").items():
             (folder / each).write_bytes(content)
@@ -267,6 +300,80 @@ def test_a_sealed_pack_whose_tables_say_otherwise_does_not_hold(store: PostgresS
     assert "second person" in problems("accepted.csv", b",ben,", b",ann,")
     assert "nobody signed as controller" in problems("signatures.csv", b"controller", b"somebody")
     assert "does not let it stay" in problems("differences.csv", b"INV-1,1,due_date", b"INV-1,1,text")
+    dropped = b"\r\n".join(line for line in files["metrics.csv"].splitlines() if b"unexplained" not in line)
+    assert "has no figure for unexplained" in problems("metrics.csv", files["metrics.csv"], dropped)
+    assert "no replay was tried out" in problems("drills.csv", b"replay,", b"other,")
+    last = next(line for line in files["differences.csv"].splitlines() if line.startswith(b"2026-06-30"))
+    unaccepted = problems("differences.csv", last, last.rsplit(b",", 1)[0] + b",")
+    assert "money is 100.0000, and its tables come to 90" in unaccepted
+    unexplained = last.replace(b"rolls_to_business_day", b"").rsplit(b",", 1)[0] + b","
+    assert "unexplained is 0.0000, and its tables come to 1" in problems("differences.csv", last, unexplained)
+    lone = problems("kinds.csv", b"2026-06-30,1,orders,10,10,10", b"2026-06-30,1,orders,10,0,0")
+    assert "2026-06-30: no orders were compared" in lone
+    assert "cannot be read: Invalid isoformat string" in problems("days.csv", b"2026-06-17", b"17 June")
+    assert "has not the columns" in problems("kinds.csv", b"pairs_count", b"pears")
+
+
+def test_what_a_window_was_judged_with_stays_whatever_is_accepted_later_or_ended_within_its_days(
+    store: PostgresStore, url: str, tmp_path: Path
+):
+    """One entry ended before the days did; two currencies of an earlier edition are gone; one difference is left."""
+    with psycopg.connect(url) as connection:
+        totals(connection, FIRST, 1, ("JPY", 500, 0))
+        compared(connection, FIRST, edition=2, differences=4)
+        totals(connection, FIRST, 2, ("EUR", 10_000, 0), ("USD", 0, 10_000))
+        for kind, key, field, ours, theirs in (
+            ("arr", "S-1", "amount", "100", "90"),
+            ("arr", "S-2", "amount", "100", "90"),
+            ("orders", "O-1", "currency", "EUR", "USD"),
+        ):
+            connection.execute(
+                "INSERT INTO parity.differences VALUES "
+                "(%s, 2, %s, %s, 1, %s, %s, %s, 'EUR', 10000, 10000, 'logic', '', '{}')",
+                (FIRST, kind, key, field, ours, theirs),
+            )
+        early = [
+            accepted(connection, *scope)
+            for scope in (("arr", "S-1", "amount"), ("orders", "O-1", "currency"))
+        ]
+    seen = green(store)
+    figures = {row["metric"]: row["value"] for row in seen.metrics if row["day"] == FIRST}
+    assert (figures["totals"], figures["unexplained"], figures["money"]) == (0, 1, 90)
+    assert seen.obstacles == []
+    for role, person in (("controller", "ben"), ("revops", "rita"), ("it", "joe")):
+        sign(store, seen.window_no, role=role, person=person, reason="seen")  # type: ignore[arg-type]
+    make_key(tmp_path / "key.pem")
+    files = seal(parity_pack(store, seen.window_no), key=tmp_path / "key.pem")
+    (tmp_path / "pack").mkdir()
+    for name, content in files.items():
+        (tmp_path / "pack" / name).write_bytes(content)
+    assert verify_pack(tmp_path / "pack").problems == []
+    assert {f",{number}\r" in files["differences.csv"].decode() for number in early} == {True}
+
+    with psycopg.connect(url) as connection:
+        accepted(connection, "arr", "S-2", "amount")
+    assert parity_pack(store, seen.window_no).items() <= files.items()
+    assert judge_obstacles(url, seen.window_no) == []
+
+
+def totals(connection: psycopg.Connection[Any], day: date, edition: int, *sums: tuple[str, int, int]) -> None:
+    for currency, ours, theirs in sums:
+        connection.execute(
+            "INSERT INTO parity.totals VALUES (%s, %s, 'orders', %s, 1, 1, %s, %s)",
+            (day, edition, currency, ours, theirs),
+        )
+
+
+def accepted(connection: psycopg.Connection[Any], kind: str, key: str, field: str) -> int:
+    """An entry that was approved in its time, and ended by itself within the days."""
+    made = connection.execute(
+        "INSERT INTO parity.accepted_differences (kind, field, class, cause, key, owner, reason, maker, made_on, "
+        "expires_on, checker, approved_at) "
+        "VALUES (%s, %s, 'logic', '', %s, 'AR', 'known', 'ann', %s, %s, 'ben', now()) RETURNING accepted_no",
+        (kind, field, key, FIRST, FIRST + timedelta(days=3)),
+    ).fetchone()
+    assert made
+    return int(made[0])
 
 
 def test_a_day_compared_anew_since_is_signed_anew(store: PostgresStore, url: str):
@@ -278,11 +385,89 @@ def test_a_day_compared_anew_since_is_signed_anew(store: PostgresStore, url: str
     assert (anew.window_no == seen.window_no, anew.signed, anew.obstacles) == (False, [], [])
 
 
+def test_a_kind_of_which_nothing_was_compared_is_in_the_way(store: PostgresStore, url: str):
+    day = LAST - timedelta(days=4)
+    with psycopg.connect(url) as connection:
+        compared(connection, day, edition=2, kinds=KINDS[1:])
+        connection.execute(
+            "INSERT INTO parity.answers SELECT 'ours', day, edition, 'orders', key, seq FROM parity.answers_ours "
+            "WHERE day = %s AND edition = 2 AND kind = 'arr'",
+            (day,),
+        )
+        connection.execute("INSERT INTO parity.kinds VALUES (%s, 2, 'orders', 10, 0, 0)", (day,))
+    said = f"{day}: no orders were compared: ours has 10, theirs 0, and no key is in both"
+    assert judged(store).obstacles == [said]
+    with psycopg.connect(url) as connection:
+        compared(connection, day, edition=3)
+    assert judged(store).obstacles == []
+
+
+def test_a_rerun_of_an_earlier_edition_says_nothing_of_the_newest(store: PostgresStore, url: str):
+    def reruns() -> object:
+        return {
+            row["value"] for row in judged(store).metrics if row["day"] == FIRST and row["metric"] == "reruns"
+        }
+
+    with psycopg.connect(url) as connection:
+        connection.execute("INSERT INTO parity.reruns (day, edition, same) VALUES (%s, 1, false)", (FIRST,))
+    assert reruns() == {None}
+    with psycopg.connect(url) as connection:
+        connection.execute("INSERT INTO parity.reruns (day, edition, same) VALUES (%s, 2, true)", (FIRST,))
+    assert reruns() == {100}
+
+
+def test_invoices_are_timed_from_the_deal_won_on_both_paths_and_a_task_said_twice_counts(
+    url: str,
+):
+    """The old path takes 1,000 seconds on a day of shadow; ours, writing on the next, 600."""
+    zone, day = ZoneInfo("Asia/Singapore"), LAST - timedelta(days=1)
+    noon = datetime.combine(day, time(12), zone)
+    later = noon + timedelta(days=1)
+    with psycopg.connect(url, row_factory=dict_row) as connection:
+        connection.execute(
+            "INSERT INTO delivery.deal_states VALUES ('D1', %s, true), ('D2', %s, true)", (noon, later)
+        )
+        connection.execute("INSERT INTO ops.batches OVERRIDING SYSTEM VALUE VALUES (0)")
+        connection.execute(
+            "INSERT INTO canonical.orders (native_id, version, place, row_hash, recorded_in, id, number, customer_id, "
+            "opportunity_id, order_date, currency, amount_minor) "
+            "VALUES ('O1', '1', 'x', 'x', 0, 'O1', 'SO-1', 'C', 'D1', %s, 'SGD', 1)",
+            (day,),
+        )
+        connection.execute(
+            "INSERT INTO canonical.invoices (native_id, version, place, row_hash, recorded_in, id, number, number_key, "
+            "customer_id, order_id, issue_date, due_date, currency, net_minor, tax_minor, gross_minor) "
+            "VALUES ('I1', '1', 'x', 'x', 0, 'I1', 'BILL-1', 'BILL1', 'C', 'O1', %s, %s, 'SGD', 1, 0, 1)",
+            (day, day),
+        )
+        compared(connection, day, edition=2, also=("BILL-1", noon + timedelta(seconds=1000)))
+        for key, kind, body in (
+            ("i", "invoice", {"opportunity_id": "D2"}),
+            ("l", "invoice", {"opportunity_id": "D2", "line": 2}),
+            ("t1", "task", {"title": "call"}),
+            ("t2", "task", {"title": "call"}),
+        ):
+            connection.execute(
+                "INSERT INTO delivery.outbox (key, kind, target, subject, body, body_sha256, newest_only, state, "
+                "decided_at, finished_at) VALUES (%s, %s, 'erp', 'about', %s, %s, false, 'confirmed', %s, %s)",
+                (key, kind, Jsonb(body), str(body), later, later + timedelta(seconds=600)),
+            )
+        with PostgresStore(url, lambda: nullcontext(connection)).transaction() as tx:
+            took = latencies(tx, [day, LAST], zone=zone)
+        connection.rollback()
+    nothing = {"status_latency_s": None, "invoice_latency_percent": None, "doubled_tasks": 0}
+    assert took == {day: nothing, LAST: nothing | {"invoice_latency_percent": 60, "doubled_tasks": 1}}
+
+
 def test_a_window_is_not_signed_by_an_entry_of_the_register_that_has_ended(store: PostgresStore, url: str):
     seen = green(store)
     assert seen.obstacles == []
     with store.transaction() as tx:
-        [number] = [row["accepted_no"] for row in tx.rows("parity_register") if not row["ended_at"]]
+        [number] = [
+            row["accepted_no"]
+            for row in tx.rows("parity_register")
+            if row["kind"] == "invoices" and not row["ended_at"]
+        ]
     register.end(store, number, person="ann")
     assert f"entry {number} of the register has ended since" in judge_obstacles(url, seen.window_no)
 

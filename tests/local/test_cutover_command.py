@@ -34,6 +34,16 @@ def test_the_way_to_ours_and_back_from_the_command_line(
     assert (code, "parity is not signed off" in said) == (1, True)
     dry = json.loads(tieout("go", "orders", *ann, "--dry-run", "--json")[1])
     assert len(dry["would_be_refused"]) == 1
+    stranger = ("--as", "eve@firm.example", "--reason", "drill", "--dry-run", "--emergency", "--hold-shadow")
+    dry = json.loads(tieout("go", "orders", *stranger, "--settle-seconds", "77", "--json")[1])
+    assert "eve@firm.example is not known as an administrator" in dry["would_be_refused"][0]
+    assert "the old path's last calls have 77 s" in dry["steps"]
+    assert any("parked if they were decided in shadow" in step for step in dry["steps"])
+    nobody = tieout("go", "orders", "--as", "ann@firm.example", "--reason", " ", "--dry-run")[1]
+    assert "It would be refused: a reason is missing" in nobody
+    drained = ("--trigger", "drill", "--drain-seconds", "60", "--dry-run", "--json")
+    dry = json.loads(tieout("back", "invoices", *drained, *ann)[1])
+    assert (dry["would_be_refused"], "what is queued has 60 s to be sent" in dry["steps"]) == ([], True)
     assert tieout("may-write", "orders", "--token", "3")[0] == 0
     sign(store)
     [done] = json.loads(tieout("go", "orders", *ann, "--settle-seconds", "0", "--json")[1])

@@ -8,7 +8,7 @@ import pytest
 
 from include.twin.generate import generate_world
 from include.twin.generate.files import COLUMNS, LEGACY_COLUMNS
-from include.twin.generate.legacy import CLASSES
+from include.twin.generate.legacy import CHANGES, CLASSES
 
 DAYS = 3
 
@@ -50,6 +50,15 @@ def test_every_row_of_the_truth_has_the_class_of_its_error(world: Path):
     truth = rows(world, "truth/parity.csv")
     assert {(row["error"], row["class"]) for row in truth} <= set(CLASSES.items())
     assert len({row["error"] for row in truth}) >= 6
+
+
+def test_an_item_may_have_two_errors_in_fields_apart(world: Path):
+    errors: dict[tuple[str, ...], set[str]] = {}
+    for row in rows(world, "truth/parity.csv"):
+        errors.setdefault((row["day"], row["kind"], row["key"]), set()).add(row["error"])
+    both = [sorted(found) for found in errors.values() if len(found) > 1]
+    assert both
+    assert all(len(found) == 2 and not CHANGES[found[0]] & CHANGES[found[1]] for found in both)
 
 
 def test_a_doubled_order_stands_twice_on_its_days_and_once_in_the_truth(world: Path):

@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 
 from include.connectors.legacy.translate import FILES, translate
-from include.connectors.world.reader import CsvRecord, read_header, read_records
+from include.connectors.world.reader import read_header, read_records
 from include.ports import NothingUsable, ToldRow
 
 DAY = "day"
@@ -54,27 +54,24 @@ class LegacyFolder:
         at = header.index(DAY) if DAY in header else None
         for record in read_records(path, start=first, width=len(header)):
             cell = record.cells[at] if at is not None and at < len(record.cells) else ""
-            if dated and not record.damage and _is_day(cell) and cell != day.isoformat():
+            told = _day(cell)
+            if dated and not record.damage and told not in {None, day}:
                 continue
             yield ToldRow(
                 kind=kind,
                 place=f"{name}, line {record.line}",
                 cells=translate(kind, dict(zip(header, record.cells, strict=False))),
-                damage=_damage(record, cell, day, dated=dated),
+                damage=record.damage or (_no_day(cell) if dated and told is None else ""),
             )
 
 
-def _damage(record: CsvRecord, cell: str, day: date, *, dated: bool) -> str:
-    if record.damage:
-        return record.damage
-    if dated and cell != day.isoformat():
-        return f"{cell[:40]!r} is no day" if cell else "it does not say of which day it is"
-    return ""
+def _no_day(cell: str) -> str:
+    return f"{cell[:40]!r} is no day" if cell.strip() else "it does not say of which day it is"
 
 
-def _is_day(text: str) -> bool:
+def _day(text: str) -> date | None:
+    """The day a cell says in any form of ISO 8601, `2026-06-30` or `20260630`."""
     try:
-        date.fromisoformat(text)
+        return date.fromisoformat(text.strip())
     except ValueError:
-        return False
-    return True
+        return None

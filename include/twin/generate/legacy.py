@@ -1,9 +1,9 @@
 """The old manual path: what it answers each day beside a clean world, with its typical errors, and the truth of these.
 
-Its answers are those of the clean facts, but where an error was drawn: the truth says of every day what differs, by
-which error, and so of which class. An item has one error at most; a customer whose money somebody applies to the oldest
-invoice first, or whose due dates somebody moves off weekends, has that for all of its kind. Errors last: what came late
-comes late every time.
+Its answers are those of the clean facts, but where an error was drawn: the truth says of every day what differs,
+by which error, and so of which class. An item has one error at most, or two of other fields; a customer whose money
+somebody applies to the oldest invoice first, or whose due dates somebody moves off weekends, has that for all of its
+kind. Errors last: what came late comes late every time.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,6 +35,15 @@ CLASSES = {
     "weekend_due": "logic",
 }
 
+CHANGES = {
+    "per_line": {"amount", "tax"},
+    "float": {"amount", "tax"},
+    "unmapped": {"status"},
+    "time_zone": {"on_date"},
+    "weekend_due": {"due_date"},
+}
+"""Errors of single fields, as the truth names these: an item may have two that share none."""
+
 Shares = tuple[tuple[str, int], ...]
 """Errors and how many of a million items have them, where they can."""
 
@@ -47,15 +56,18 @@ SHARES: Mapping[str, Shares] = {
         ("duplicate", 3_000),
         ("late", 250_000),
     ),
-    "statuses": (("unmapped", 6_000), ("time_zone", 40_000), ("late", 250_000)),
+    "statuses": (("time_zone", 40_000), ("unmapped", 6_000), ("late", 250_000)),
     "arr": (("missed_amendment", 400_000), ("missing", 4_000)),
     "matches": (("missing", 3_000), ("late", 250_000)),
 }
 OLDEST_FIRST, WEEKEND_DUE, EXTRA = 40_000, 50_000, 15_000  # of a million customers
+COMPANY, MILLION = 50, 1_000_000
+"""So many times as often an error happens to an item that has one already."""
 RETRIED_AFTER = timedelta(seconds=40)
 UNMAPPED = {"orders": "Archived", "statuses": "CLRD"}
 
 _Key = tuple[str, str]
+_Errors = tuple[str, ...]
 _Rows = dict[_Key, list[Answer]]
 
 
@@ -93,7 +105,7 @@ def write_legacy(
         "weekend_due": chance(numbers[1], WEEKEND_DUE),
         "extra": chance(numbers[2], EXTRA),
     }
-    errors: dict[_Key, str] = {}
+    errors: dict[_Key, _Errors] = {}
     yesterday = _right(facts, days_after(days[0], -1))
     for day in days:
         today = _right(facts, day)
@@ -110,19 +122,27 @@ def _right(facts: Facts, day: date) -> _Rows:
     return {(one.kind, one.key): [one] for one in facts.answers(day)}
 
 
-def _drawn(rules: Rules, customer: int, key: _Key, facts: Facts, habits: Mapping[str, bool]) -> str:
-    """The error of one item; empty for most."""
+def _drawn(rules: Rules, customer: int, key: _Key, facts: Facts, habits: Mapping[str, bool]) -> _Errors:
+    """The errors of one item; none for most."""
     kind, name = key
     if kind in {"statuses", "matches"} and habits["oldest_first"]:
-        return "oldest_first"
+        return ("oldest_first",)
+    first: _Errors = ()
     if kind == "invoices" and habits["weekend_due"] and facts.due_on_weekend(name):
-        return "weekend_due"
+        first = ("weekend_due",)
     part = 1 + crc32("|".join(key).encode())
     numbers = draws(rules.seed, Stream.LEGACY, customer, len(SHARES[kind]), part=part)
     for number, (error, share) in zip(numbers, SHARES[kind], strict=True):
-        if chance(number, share) and _can_happen(error, name, facts):
-            return error
-    return ""
+        more = _apart(first, error)
+        drawn = chance(number, min(share * COMPANY, MILLION) if more else share)
+        if (more or not first) and drawn and _can_happen(error, name, facts):
+            first = (*first, error)
+    return first
+
+
+def _apart(first: _Errors, error: str) -> bool:
+    """Whether an error may join the only one there is: they share no field."""
+    return len(first) == 1 and {*first, error} <= CHANGES.keys() and not CHANGES[first[0]] & CHANGES[error]
 
 
 def _can_happen(error: str, name: str, facts: Facts) -> bool:
@@ -137,7 +157,7 @@ def _can_happen(error: str, name: str, facts: Facts) -> bool:
     return True
 
 
-def _theirs(facts: Facts, case: _Day, errors: Mapping[_Key, str], habits: Mapping[str, bool]) -> _Rows:
+def _theirs(facts: Facts, case: _Day, errors: Mapping[_Key, _Errors], habits: Mapping[str, bool]) -> _Rows:
     applied = {}
     if habits["oldest_first"]:
         applied = {
@@ -145,13 +165,14 @@ def _theirs(facts: Facts, case: _Day, errors: Mapping[_Key, str], habits: Mappin
         }
     told: _Rows = {}
     for key, [right] in case.today.items():
-        if errors[key] == "oldest_first":
+        if errors[key] == ("oldest_first",):
             told[key] = applied.get(key, [])
-        elif error := errors[key]:
-            before = case.yesterday.get(key, [None])[0]
-            told[key] = _ERRORS[error](_Case(right, before, facts, facts.terms.get(key[1], _NO_TERMS)))
-        else:
-            told[key] = [right]
+            continue
+        told[key] = [right]
+        before = case.yesterday.get(key, [None])[0]
+        for error in errors[key]:
+            [so_far] = told[key]  # only errors of single fields come in twos
+            told[key] = _ERRORS[error](_Case(so_far, before, facts, facts.terms.get(key[1], _NO_TERMS)))
     if habits["extra"] and facts.orders:
         one = _invented(facts)
         told[one.kind, one.key] = [one] if one.since <= case.day else []
@@ -233,10 +254,11 @@ def _write(book: Book, day: date, theirs: _Rows) -> None:
             book.add(f"legacy/{one.kind}.csv", day.isoformat(), *one.cells(book.customer.market))
 
 
-def _write_truth(book: Book, day: date, today: _Rows, theirs: _Rows, errors: Mapping[_Key, str]) -> None:
+def _write_truth(book: Book, day: date, today: _Rows, theirs: _Rows, errors: Mapping[_Key, _Errors]) -> None:
     for key in sorted(today.keys() | theirs.keys()):
-        error = errors.get(key, "extra")
+        several = errors.get(key, ("extra",))
         for field in _fields(today.get(key, []), theirs.get(key, [])):
+            error = next((one for one in several if field in CHANGES.get(one, {field})), several[0])
             book.add("truth/parity.csv", day.isoformat(), *key, field, CLASSES[error], error)
 
 

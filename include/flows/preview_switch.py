@@ -1,0 +1,77 @@
+"""What a switch of writers would do, step by step, and what would refuse it; nothing is changed."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from include.flows.replay import By
+from include.flows.switch_writer import Patience, Writer, allowed, person_of, writers
+from include.ports import Rejected, Row, Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """A switch that somebody thinks of. `to`: who writes then."""
+
+    flows: Sequence[str]
+    to: Writer
+    by: By
+    patience: Patience
+    emergency: bool = False
+    hold_shadow: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """The flows as they are, what would happen, and why it would not."""
+
+    flows: Sequence[Row]
+    steps: Sequence[str]
+    would_be_refused: Sequence[str]
+
+
+def preview(store: Store, planned: Planned) -> Preview:
+    """Ask everything that the switch itself would ask, in the same words."""
+    rows = [row for row in writers(store) if row["flow"] in planned.flows]
+    return Preview(flows=rows, steps=_steps(planned, rows), would_be_refused=_refusals(store, planned))
+
+
+def _refusals(store: Store, planned: Planned) -> list[str]:
+    refused = _said(lambda: person_of(planned.by))
+    if planned.to == "ours":
+        # Who is nobody is no administrator either, and is told so by the first.
+        refused = refused or _said(lambda: _ask(store, planned))
+    return refused
+
+
+def _ask(store: Store, planned: Planned) -> None:
+    with store.transaction() as tx:
+        allowed(tx, person_of(planned.by), emergency=planned.emergency)
+
+
+def _said(check: Callable[[], object]) -> list[str]:
+    try:
+        check()
+    except Rejected as refused:
+        return [str(refused)]
+    return []
+
+
+def _steps(planned: Planned, rows: Sequence[Row]) -> list[str]:
+    patience, going = planned.patience, planned.to == "ours"
+    fate = "stay here and are not sent"
+    if going:
+        fate = "are parked if they were decided in shadow" if planned.hold_shadow else _SENT
+    first = (
+        [f"what is queued has {patience.drain_s:g} s to be sent"] if patience.drain_s and not going else []
+    )
+    return [
+        *first,
+        f"{', '.join(planned.flows)}: nobody writes any more; every send under an older token is refused",
+        f"the old path's last calls have {patience.settle_s:g} s" if going else "nothing more is sent",
+        f"calls under way have {patience.calls_s:g} s; those that do not end are uncertain, and looked for",
+        f"then {planned.to} writes, under a new token",
+        *(f"{row['flow']}: {row['queued']} waiting {fate}; {row['uncertain']} uncertain" for row in rows),
+    ]
+
+
+_SENT = "are sent, unless the old path caused them"
