@@ -6,8 +6,8 @@ what policy/quality.yaml blocks. **report** mails each recipient once, **edition
 
 On call
 - A day may be run again: the same inputs give the same run; a repeated report is folded. Playbook: `day_unpublished`.
-- A past day, as it was known then: `airflow backfill create --dag-id tie_out` with that day's midnight in
-  Singapore as both dates (`2026-06-30T00:00:00+08:00`). By hand: the last day over by the run's logical date.
+- Past days, as known then: `airflow backfill create --dag-id tie_out --max-active-runs 1`, with midnights in Singapore
+  as dates (`2026-06-30T00:00:00+08:00`), never backwards. By hand: the last day over by the run's logical date.
 - **sources_complete** keeps waiting: its message names the sources; see their extract DAGs. It asks for hours.
 - **check** or **quality** fails: a bug, not data. Keep the database as it is and page the platform's owner.
 - **publish** fails: its message names what failed. Mend the source first.
@@ -20,7 +20,7 @@ import logging
 
 from airflow.sdk import DAG, task
 
-from include import wiring, wiring_alerts, wiring_mail
+from include import wiring, wiring_alerts, wiring_days, wiring_mail
 
 log = logging.getLogger(__name__)
 
@@ -39,14 +39,12 @@ with DAG(
         complete = await_sources(wiring.sources(), wiring.store(), day_end=wiring.day_end())
         log.info("%s source entities are complete", complete)
 
-    @task(task_id="reconcile")
+    @task(task_id="reconcile", retries=20)
     def reconcile_day() -> None:
         from include.flows.reconcile import reconcile
 
-        known_by = wiring.day_end() if wiring.is_past() else None
-        log.info(
-            "%s", reconcile(wiring.store(), as_of=wiring.as_of(), policy=wiring.policy(), known_by=known_by)
-        )
+        wiring_days.earlier_days_first()
+        log.info("%s", reconcile(wiring.store(), policy=wiring.policy(), **wiring.day_as_known()))
 
     @task
     def check() -> None:
@@ -64,13 +62,13 @@ with DAG(
 
         log.info("%s", publish_run(wiring.store(), as_of=wiring.as_of()))
 
-    @task
+    @task(retries=20)
     def report() -> None:
         from include.flows.report_day import report_day
 
         log.info("%s", report_day(**wiring_mail.telling()))
 
-    @task
+    @task(retries=20)
     def editions() -> None:
         from include.flows.report_period import report_periods
 

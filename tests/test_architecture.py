@@ -50,6 +50,7 @@ ALLOWED: dict[str, set[str]] = {
         "include.wiring_files",
         "include.wiring_vault",
     },
+    "include.wiring_days": {"include.ports", "include.wiring"},
     "include.wiring_doctor": PURE
     | {
         "include.wiring_environment",
@@ -220,6 +221,7 @@ ALLOWED: dict[str, set[str]] = {
         "include.wiring",
         "include.wiring_alerts",
         "include.wiring_audit",
+        "include.wiring_days",
         "include.wiring_effects",
         "include.wiring_entities",
         "include.wiring_files",
@@ -240,6 +242,7 @@ AIRFLOW_IN = {
     "include.wiring",
     "include.wiring_alerts",
     "include.wiring_audit",
+    "include.wiring_days",
     "include.wiring_doctor",
     "include.wiring_effects",
     "include.wiring_entities",

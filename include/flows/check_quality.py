@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from include.domain.entities import ENTITIES
-from include.flows.measure_quality import end_of, measure
+from include.flows.measure_quality import MIRRORED, end_of, measure
 from include.policy import Policy
 from include.ports import Fatal, HeldInvoice, LockingStore, Mirror, Retryable, Row, Store, Transaction
 from include.validation.checkpoint import Judged, Snapshot, validate
@@ -86,11 +86,15 @@ class _Asked:
 
 @dataclass(frozen=True)
 class _Measured:
-    """Of how many parts of each measure anything could be told, what was not asked and why, and the systems read."""
+    """Of how many parts of each measure anything could be told, what was not asked and why, and the systems read.
+
+    `refused`: what the mirror said when it was asked and did not answer; empty when it did, or was not.
+    """
 
     judged: Mapping[str, int]
     unasked: Sequence[str]
     systems: frozenset[str]
+    refused: str = ""
 
 
 def _check(store: Store, database_url: str, run: Row, asked: _Asked) -> Checked:
@@ -117,12 +121,12 @@ def _check(store: Store, database_url: str, run: Row, asked: _Asked) -> Checked:
 
 
 def _measure(store: Store, run: Row, asked: _Asked) -> _Measured:
-    mirrored, unasked = _mirrored(asked, outdated=run["outdated"])
+    mirrored, unasked, refused = _mirrored(asked, outdated=run["outdated"])
     with store.transaction() as tx:
         read, later = _read(tx, run, asked)
         measure(tx, run, as_of=asked.as_of, policy=asked.policy, mirrored=mirrored, read=read)
         judged = {row["measure"]: row["judged"] for row in tx.rows("measures_judged", run_id=run["run_id"])}
-    return _Measured(judged, later + unasked, frozenset(system for system, _ in read))
+    return _Measured(judged, later + unasked, frozenset(system for system, _ in read), refused)
 
 
 @dataclass(frozen=True)
@@ -144,7 +148,7 @@ def _keep(store: Store, run: Row, asked: _Asked, measured: _Measured, found: _Fo
             raise Retryable(f"{asked.as_of} was reconciled anew while its data was judged")
         for verdicts_of_before in ("results", "pages", "check"):
             tx.run(f"forget_quality_{verdicts_of_before}", run_id=run_id)
-        rows = list(_rows(tx, run_id, found.judged, asked.policy, measured.judged))
+        rows = list(_rows(tx, run_id, found.judged, asked.policy, measured))
         tx.copy_in("recon.quality_results", _RESULTS, rows)
         kept = [(run_id, *page) for page in found.pages.items()]
         tx.copy_in("recon.quality_pages", ("run_id", "path", "body"), kept)
@@ -194,21 +198,21 @@ def _pairs(rows: Iterable[Row]) -> list[tuple[str, str]]:
     return [(row["system"], row["entity"]) for row in rows]
 
 
-def _mirrored(asked: _Asked, *, outdated: bool) -> tuple[Sequence[HeldInvoice] | None, list[str]]:
-    """What the mirror holds; None when it could not be asked: if it refuses us or is away we say so and stop no day.
+def _mirrored(asked: _Asked, *, outdated: bool) -> tuple[Sequence[HeldInvoice] | None, list[str], str]:
+    """What the mirror holds, else None with what was not asked, and what it said where it refuses us or is away.
 
-    Nor where the run is `outdated`: the mirror holds what came since.
+    That is told and stops no day. It is not asked where the run is `outdated`: the mirror holds what came since.
     """
     if asked.mirror is None:
-        return None, ["invoices in Salesforce (nothing says where they are)"]
+        return None, ["invoices in Salesforce (nothing says where they are)"], ""
     if outdated:
-        return None, ["invoices in Salesforce (of a past day: it holds what it holds by now)"]
+        return None, ["invoices in Salesforce (of a past day: it holds what it holds by now)"], ""
     agreement = asked.policy.quality.agreement
     since = asked.as_of - timedelta(days=agreement.window_days + agreement.told_ahead_days)
     try:
-        return asked.mirror.invoices(since=since), []
+        return asked.mirror.invoices(since=since), [], ""
     except (Fatal, Retryable) as stopped:
-        return None, [f"invoices in Salesforce ({stopped})"]
+        return None, [f"invoices in Salesforce ({stopped})"], str(stopped)
 
 
 def _held(loaded: Mapping[str, Any]) -> frozenset[str]:
@@ -217,13 +221,13 @@ def _held(loaded: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _rows(
-    tx: Transaction, run_id: UUID, judged: Sequence[Judged], policy: Policy, measured: Mapping[str, int]
+    tx: Transaction, run_id: UUID, judged: Sequence[Judged], policy: Policy, measured: _Measured
 ) -> Iterator[list[Any]]:
-    """The verdicts as they are kept; `measured` says of how many parts of each measure anything could be told."""
+    """The verdicts as they are kept."""
     for place, one in enumerate(judged):
         expected, rule = one.expected, policy.quality.kinds[one.expected.kind]
         observed = _observed(tx, run_id, one)
-        verdict = _verdict(one, policy, measured)
+        verdict = _verdict(one, policy, measured.judged)
         words = {
             "unexpected": f"{one.unexpected or 0:,}",
             "checked": f"{one.checked or 0:,}",
@@ -232,6 +236,9 @@ def _rows(
         sentence = expected.holds if verdict == "pass" else expected.broken.format(**words)
         if verdict == "unjudged":
             sentence, observed = f"Could not be judged: {expected.name}.", "too little to judge by"
+            if measured.refused and expected.limits and expected.limits.measure in MIRRORED:
+                # Somebody means it to be asked: that nobody may is theirs to mend, and no quiet day.
+                verdict, observed = "warn", f"Salesforce was asked: {measured.refused}"
         facts = [expected.suite, expected.name, place, verdict, sentence, observed, rule.owner]
         yield [run_id, *facts, one.checked, one.unexpected]
 
@@ -258,13 +265,16 @@ def _observed(tx: Transaction, run_id: UUID, one: Judged) -> str:
         more = (
             f" and {one.unexpected - len(off)} more" if one.unexpected and one.unexpected > len(off) else ""
         )
-        return (
-            "; ".join(f"{p['part']}: {_plain(p['observed'])} against {_plain(p['expected'])}" for p in off)
-            + more
-        )
+        return "; ".join(f"{part['part']}: {_off(limits.measure, part)}" for part in off) + more
     if one.unexpected is not None:
         return f"{one.unexpected:,} of {one.checked or 0:,}"
     return one.observed or "none"
+
+
+def _off(measure: str, part: Row) -> str:
+    if part["observed"] is None and measure.startswith("behind "):
+        return "never proven"
+    return f"{_plain(part['observed'])} against {_plain(part['expected'])}"
 
 
 def _plain(number: Any) -> str:

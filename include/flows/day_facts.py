@@ -35,7 +35,7 @@ from include.report import (
 
 QUARANTINED_SHOWN = 20
 HELD_FAMILY = "cash"
-"""The family of the codes that say why a payment was not applied; policy/breaks.yaml."""
+"""The family of the codes that say why a payment was not applied, or not all of it; policy/breaks.yaml."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +47,7 @@ class Day:
     worths: dict[str, list[Any]]
     compared_with: date | None
     link_to: str  # where breaks can be looked at, without their id; empty where nowhere
+    corrects: UUID | None = None  # the earlier run of the day that finance was mailed of
 
     @property
     def run_id(self) -> UUID:
@@ -72,13 +73,23 @@ def look_at_day(
     see_run(tx, run)
     opening = run["opening_run_id"]
     tx.run("create_day_breaks", run_id=run["run_id"], opening=opening, published_at=run["published_at"])
-    place_breaks(tx, scopes)
+    prepare_breaks(tx, policy, scopes)
     compared = tx.rows("run_by_id", run_id=opening)[0]["as_of"] if opening else None
-    return Day(run=run, policy=policy, worths=_worths(tx), compared_with=compared, link_to=link_to)
+    before = tx.rows("told_before", run_id=run["run_id"])
+    return Day(
+        run=run,
+        policy=policy,
+        worths=_worths(tx),
+        compared_with=compared,
+        link_to=link_to,
+        corrects=before[0]["run_id"] if before else None,
+    )
 
 
-def place_breaks(tx: Transaction, scopes: Sequence[Scope]) -> None:
-    """Say whose the breaks of the day are, where a scope asks for it."""
+def prepare_breaks(tx: Transaction, policy: Policy, scopes: Sequence[Scope]) -> None:
+    """Say of the breaks of the day which hold a payment and, where a scope asks for it, whose they are."""
+    held = [code for code, one in policy.breaks.codes.items() if one.family == HELD_FAMILY]
+    tx.run("hold_day_breaks", held_codes=held)
     if any(scope.countries is not None for scope in scopes):
         tx.run("place_day_breaks")
 
@@ -133,6 +144,8 @@ def facts_of(
         unrated=_unrated(day, breaks),
         rest_proven=all(one.proven for one in totals),
         restatement=restatement,
+        corrects=day.corrects,
+        breaks_attached_max=day.policy.reporting.breaks_attached_max,
         scope=scope,
         locale=locale,
     )
@@ -229,9 +242,7 @@ def _total(row: Row) -> ControlTotal:
 
 
 def _break_total(row: Row, rules: Breaks) -> BreakTotal:
-    code = rules.codes.get(row["code"])
-    held = code is not None and code.family == HELD_FAMILY
-    return BreakTotal(name=name_of(row["code"], rules), holds_payment=held, **row)
+    return BreakTotal(name=name_of(row["code"], rules), **row)
 
 
 def _open_break(row: Row, day: Day) -> OpenBreak:

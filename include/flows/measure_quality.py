@@ -10,6 +10,9 @@ from include.flows.snapshot import see_run
 from include.policy import Policy
 from include.ports import HeldInvoice, Row, Transaction
 
+MIRRORED = ("invoices, sum", "invoices, count")
+"""The measures of what the mirror holds."""
+
 _MONTHS_BACK = 6
 
 

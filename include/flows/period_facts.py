@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from include.domain.periods import Period
 from include.domain.recipients import HOME_LOCALE, Scope
-from include.flows.day_facts import HELD_FAMILY, Day, enter_scope, name_of
+from include.flows.day_facts import Day, enter_scope, name_of
 from include.policy import Policy
 from include.ports import Transaction
 from include.report.period_facts import (
@@ -25,9 +25,13 @@ def period_facts(
     policy, span = day.policy, {"since": period.since, "until": period.until}
     narrow = enter_scope(tx, scope)
     life = {**span, "zone": str(policy.calendars.entity.zone), "whole": scope.whole}
-    held = [code for code, one in policy.breaks.codes.items() if one.family == HELD_FAMILY]
-    days = tx.rows("period_days", held_codes=held, **span)
-    causes = tx.rows("period_causes", limit=policy.reporting.causes_shown, **life)
+    days = tx.rows("period_days", **span, **day.worths)
+    unfollowed = tx.rows("period_unfollowed", **span)[0]["days"]
+    most = policy.reporting.causes_shown
+    if unfollowed:
+        causes = tx.rows("period_causes_by_days", limit=most, **span)
+    else:
+        causes = tx.rows("period_causes", limit=most, **life)
     [deals] = tx.rows("period_deals", until_day=day.as_of, **span, **narrow)
     received = tx.rows("period_payments", run_id=day.run_id, **span, **narrow, **day.worths)
     return PeriodFacts(
@@ -39,6 +43,7 @@ def period_facts(
         told_with=day.as_of,
         days=[DayPoint(**{name: row[name] for name in row if name != "run_id"}) for row in days],
         causes=[Cause(name=name_of(row["code"], policy.breaks), **row) for row in causes],
+        unfollowed=unfollowed,
         resolved=[Resolved(**row) for row in tx.rows("period_resolved", **life)],
         received=[Received(**row) for row in received],
         deals=Deals(

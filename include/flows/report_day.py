@@ -8,6 +8,7 @@ where anything of the day is otherwise by now, also to who has its `daily` repor
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from uuid import UUID
 
 from include.domain.recipients import HOME_LOCALE, Recipient, Scope
@@ -79,22 +80,19 @@ class _Reports:
 
     def __init__(self, tx: Transaction, day: Day, restatement: Restatement | None) -> None:
         self._tx, self._day, self._restatement = tx, day, restatement
-        self._made: dict[tuple[Scope, str], Report] = {}
+        self.of = cache(self._of)
 
     @property
     def restated(self) -> bool:
         return self._restatement is not None
 
-    def of(self, scope: Scope, locale: str) -> Report:
+    def _of(self, scope: Scope, locale: str) -> Report:
         """As it is told now: with what was learnt since, where the day is told after the fact."""
-        if (scope, locale) not in self._made:
-            # How much was learnt since is known of the whole alone: who sees a part is told of what, in no figures.
-            shown = told = self._restatement
-            if told is not None and not scope.whole:
-                shown = Restatement(learnt=[(entity, None) for entity, _ in told.learnt], items=())
-            facts = facts_of(self._tx, self._day, scope=scope, locale=locale, restatement=shown)
-            self._made[scope, locale] = render_report(facts)
-        return self._made[scope, locale]
+        # How much was learnt since is known of the whole alone: who sees a part is told of what, in no figures.
+        shown = told = self._restatement
+        if told is not None and not scope.whole:
+            shown = Restatement(learnt=[(entity, None) for entity, _ in told.learnt], items=())
+        return render_report(facts_of(self._tx, self._day, scope=scope, locale=locale, restatement=shown))
 
     def as_known_then(self) -> Report:
         """The whole, in the locale of the house, without what was learnt since."""

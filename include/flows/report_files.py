@@ -19,7 +19,7 @@ _BREAKS = (
     Column("amount_sgd_minor", f"In {REPORTING_CURRENCY}", "money", 16, REPORTING_CURRENCY),
     Column("age_days", "Age in days", "count", 11), Column("owner", "Owner", width=13),
     Column("assignee", "Who has it", width=14), Column("state", "State", width=11),
-    Column("action", "Next", width=34), Column("evidence", "Evidence", width=60),
+    Column("action", "Next", width=34), Column("evidence", "Evidence", "said", 60),
     Column("recon", "Comparison", width=11), Column("break_id", "Break", width=38),
 )  # fmt: skip
 _MATCHES = (
@@ -93,9 +93,9 @@ def workbook_of(tx: Transaction, day: Day, facts: ReportFacts) -> bytes:
             "Matches",
             _MATCHES,
             tx.stream("workbook_matches", limit=most, **run, **narrow),
-            _cut(matches, most, day),
+            _note(facts.scope, _OF_COUNTRIES["matches"], _cut(matches, most, day)),
         ),
-        Sheet("Control totals", _TOTALS, _totals(facts)),
+        Sheet("Control totals", _TOTALS, _totals(facts), _note(facts.scope, _OF_COUNTRIES["totals"])),
         Sheet(
             "Ageing",
             _AGING,
@@ -105,6 +105,19 @@ def workbook_of(tx: Transaction, day: Day, facts: ReportFacts) -> bytes:
         Sheet("ARR bridge", _ARR, _arr(tx, day, facts.scope, narrow)),
     ]
     return build_workbook(sheets, title=f"Tie-out of {day.as_of}", as_of=day.as_of)
+
+
+_OF_COUNTRIES = {
+    "matches": "Money matched to invoices of these customers (R3); matches of customers, orders, payouts and revenue "
+    "are in the workbook of the whole.",
+    "totals": "Totals are proven for the whole and not country by country: what is quarantined or names no customer "
+    "has no country.",
+}
+"""What a sheet does not have where somebody answers for countries."""
+
+
+def _note(scope: Scope, of_countries: str, cut: str = "") -> str:
+    return " ".join(filter(None, (of_countries if scope.countries is not None else "", cut)))
 
 
 def _named(rows: Iterable[Mapping[str, Any]], day: Day) -> Iterator[dict[str, Any]]:

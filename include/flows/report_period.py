@@ -1,17 +1,18 @@
 """Tells finance what a week or a month came to, once it is over; keeps each edition and mails it once.
 
 Weeks run from Monday to Sunday and months from the first day to the last, so that nothing is in none of them. An
-edition goes out with the first day that is published at or after the period's last one.
+edition goes out with the first day at or after the period's last one that is published as it happens; one that is told
+after the fact keeps it, and mails it where policy says so.
 """
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 
 from include.domain.periods import Period, periods_over
 from include.domain.recipients import HOME_LOCALE, Recipient, Scope
-from include.flows.day_facts import look_at_day, place_breaks
+from include.flows.day_facts import look_at_day, prepare_breaks
 from include.flows.period_facts import period_facts
 from include.flows.report_day import stored
 from include.flows.report_files import Files
@@ -48,7 +49,7 @@ def report_periods(
     past: bool = False,
     link_to: str = "",
 ) -> list[Told]:
-    """Report the week and the month that are over and that no published day before this one could tell.
+    """Report the week and the month that are over and that no other day has mailed.
 
     `past`: the day is told after the fact. All that is due is kept before any of it is sent, and one that cannot be
     sent keeps no other waiting. Raises Fatal when no run of the day is published, and what sending raises, at the end.
@@ -56,7 +57,7 @@ def report_periods(
     mailed = recipients if not past or policy.reporting.mail_past_days else []
     kept = [
         _keep(store, period, as_of=as_of, recipients=mailed, policy=policy, link_to=link_to)
-        for period in _due(store, as_of)
+        for period in _due(store, as_of, past=past)
     ]
     told, stops = [], []
     for one in kept:
@@ -72,12 +73,12 @@ def report_periods(
     return told
 
 
-def _due(store: Store, as_of: date) -> list[Period]:
+def _due(store: Store, as_of: date, *, past: bool) -> list[Period]:
     due = []
     with store.transaction() as tx:
         for period in periods_over(as_of):
             span = {"since": period.since, "until": period.until}
-            [found] = tx.rows("edition_is_due", edition=period.edition, as_of=as_of, **span)
+            [found] = tx.rows("edition_is_due", edition=period.edition, as_of=as_of, past=past, **span)
             if found["due"]:
                 due.append(period)
     return due
@@ -93,17 +94,14 @@ def _keep(
     link_to: str,
 ) -> _Kept:
     """Render the edition for everybody who has none yet, each part of the books once in each locale, and keep it."""
-    made: dict[tuple[Scope, str], Report] = {}
     with store.transaction() as tx:
         day = look_at_day(tx, as_of=as_of, policy=policy, link_to=link_to)
         tx.run("add_period_breaks", since=period.since, until=period.until)
-        place_breaks(tx, [one.scope for one in recipients])
+        prepare_breaks(tx, policy, [one.scope for one in recipients])
 
+        @cache
         def of(scope: Scope, locale: str) -> Report:
-            with suppress(KeyError):
-                return made[scope, locale]
-            made[scope, locale] = render_period(period_facts(tx, day, period, scope=scope, locale=locale))
-            return made[scope, locale]
+            return render_period(period_facts(tx, day, period, scope=scope, locale=locale))
 
         span = {"since": period.since, "until": period.until}
         tx.run("keep_edition", edition=period.edition, **stored(day, of(Scope(), HOME_LOCALE)), **span)

@@ -21,18 +21,20 @@ class AppliedTotal:
 
 @dataclass(frozen=True, kw_only=True)
 class BreakTotal:
-    """All breaks of one code in one currency. `holds_payment`: each of them is a payment that was not applied.
+    """All breaks of one code in one currency. `held` of them are payments of which nothing was applied.
 
-    `settled` of them were accepted, such as written off within policy, and need nobody any more.
+    `held_minor` is what they leave of payments to a person, also of those that were applied in part. `settled` of them
+    were accepted, such as written off within policy, and need nobody any more.
     """
 
     code: str
     name: str
-    holds_payment: bool
     currency: str | None
     breaks: int
     amount_minor: int | None
     settled: int = 0
+    held: int = 0
+    held_minor: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,8 +179,9 @@ class ReportFacts:
     """One run, as far as `scope` goes. `top` and `quarantined` are the first of many; the totals count all.
 
     `compared_with` is the day the run opens with, None on a first day. `rest_proven`: so are the totals that are not
-    shown. `unrated`: currencies in which something is open and that no rate values. `not_asked`: what nothing is held
-    or shown of, so that no expectation of it could be asked.
+    shown. `corrects`: the earlier run of the day that finance was mailed of. `unrated`: currencies in which something
+    is open and that no rate values. `not_asked`: what nothing is held or shown of, so that no expectation of it could
+    be asked. `breaks_attached_max`: rows that the workbook has for breaks, 0 for any number.
     """
 
     run_id: UUID
@@ -200,5 +203,7 @@ class ReportFacts:
     unrated: Sequence[str] = ()
     rest_proven: bool = True
     restatement: Restatement | None = None
+    corrects: UUID | None = None
+    breaks_attached_max: int = 0
     scope: Scope = field(default_factory=Scope)
     locale: str = HOME_LOCALE

@@ -11,7 +11,10 @@ from include.domain.recipients import HOME_LOCALE, Scope
 
 @dataclass(frozen=True, kw_only=True)
 class DayPoint:
-    """One published day: its breaks, the critical ones, and the payments held, with their worth in SGD minor units."""
+    """One published day: its breaks, the critical ones, and the payments held.
+
+    `held_worth_minor` is what of payments is left to a person, in SGD minor units.
+    """
 
     as_of: date
     breaks: int
@@ -87,7 +90,10 @@ class Baseline:
 
 @dataclass(frozen=True, kw_only=True)
 class PeriodFacts:
-    """A `weekly` or `month_end` edition from `since` to `until`, told with the run of `told_with`, for one `scope`."""
+    """A `weekly` or `month_end` edition from `since` to `until`, told with the run of `told_with`, for one `scope`.
+
+    `unfollowed` of its days were told after later ones, so that nobody followed what became of their breaks.
+    """
 
     edition: str
     run_id: UUID
@@ -101,5 +107,6 @@ class PeriodFacts:
     received: Sequence[Received]
     deals: Deals
     baseline: Baseline
+    unfollowed: int = 0
     scope: Scope = field(default_factory=Scope)
     locale: str = HOME_LOCALE

@@ -26,7 +26,7 @@ def aging_chart(found: Sequence[AgingTotal], shown: Figures) -> Chart | None:
     if not rows:
         return None
     left = (
-        f" The first {BARS_SHOWN} of {len(rows)} currencies; all are in the table."
+        f" The first {BARS_SHOWN} of {len(rows)} currencies; the workbook has all."
         if len(rows) > BARS_SHOWN
         else ""
     )

@@ -12,6 +12,7 @@ from include.ports import Report
 from include.report import pictures, sections, sureness, words
 from include.report.facts import ReportFacts
 from include.report.figures import Figures
+from include.report.limits import CURRENCIES_SHOWN, left_out
 
 CURRENCIES_IN_SUBJECT = 2
 
@@ -58,22 +59,18 @@ def _view(facts: ReportFacts) -> View:
         "certificate": facts.certificate_sha256,
         "scope": scope_in_words(facts.scope),
         "proven": _proven(facts),
+        "corrects": facts.corrects,
         "restated": sections.restated(facts.restatement, shown),
         "totals": sections.totals(facts.totals, shown),
+        "totals_left": sections.totals_left(facts.totals, shown),
         "also_proven": sections.also_proven(facts.totals),
         "others": sections.others(facts.totals, shown),
         "compared_with": facts.compared_with,
         "changes": sections.changes(facts.changes, shown),
         "codes": sections.codes(facts.breaks, shown),
-        "sureness": sureness.sureness(facts, shown),
-        "coverage": sureness.coverage(facts, shown),
-        "ambiguous": sureness.ambiguous(facts.ambiguous, shown),
-        "taken_back": sureness.taken_back(facts.posted, shown),
-        "aging": sections.aging(facts.aging, shown),
-        "aging_chart": pictures.aging_chart(facts.aging, shown),
-        "buckets": list(words.BUCKETS.values()),
-        "arr": [sections.arr(month, shown) for month in facts.arr],
-        "arr_chart": pictures.arr_chart(facts.arr, shown),
+        **_sureness(facts, shown),
+        **_aging_and_arr(facts, shown),
+        "listed": _listed(facts, shown),
         "quality": verdicts,
         "unrated": ", ".join(facts.unrated),
         "quarantined": [words.line(evidence) for evidence in facts.quarantined],
@@ -87,6 +84,29 @@ def _view(facts: ReportFacts) -> View:
     return {**view, "subject": _subject(facts, view, shown)}
 
 
+def _sureness(facts: ReportFacts, shown: Figures) -> View:
+    return {
+        "sureness": sureness.sureness(facts, shown),
+        "coverage": sureness.coverage(facts, shown),
+        "coverage_left": left_out(len(sureness.decided_in(facts)), "payments"),
+        "ambiguous": sureness.ambiguous(facts.ambiguous, shown),
+        "taken_back": sureness.taken_back(facts.posted, shown),
+    }
+
+
+def _aging_and_arr(facts: ReportFacts, shown: Figures) -> View:
+    most_open = sections.most_open(facts.aging)
+    return {
+        "aging": sections.aging(most_open, shown),
+        "aging_left": left_out(len({one.currency for one in facts.aging}), "open invoices"),
+        "aging_chart": pictures.aging_chart(most_open, shown),
+        "buckets": list(words.BUCKETS.values()),
+        "arr": [sections.arr(month, shown) for month in facts.arr[:CURRENCIES_SHOWN]],
+        "arr_left": shown.number(max(0, len(facts.arr) - CURRENCIES_SHOWN)),
+        "arr_chart": pictures.arr_chart(facts.arr, shown),
+    }
+
+
 def _needs(facts: ReportFacts, shown: Figures) -> View:
     """What needs somebody, and what of the breaks needs nobody any more."""
     total = sum(one.breaks - one.settled for one in facts.breaks if one.code != "DQ01")
@@ -96,8 +116,16 @@ def _needs(facts: ReportFacts, shown: Figures) -> View:
         "needs_total": total,
         "needs_in_all": shown.number(total),
         "settled": shown.counted(settled, "break"),
-        "any_settled": settled > 0,
+        "settled_count": settled,
     }
+
+
+def _listed(facts: ReportFacts, shown: Figures) -> str:
+    """How much of the breaks the workbook has."""
+    most = facts.breaks_attached_max
+    if most and sum(one.breaks for one in facts.breaks) > most:
+        return f"the workbook lists the first {shown.number(most)} of all breaks"
+    return "the workbook lists all"
 
 
 def _proven(facts: ReportFacts) -> bool:
@@ -110,6 +138,8 @@ def _subject(facts: ReportFacts, view: View, shown: Figures) -> str:
     verdict = "ties" if view["proven"] else "does not tie"
     if facts.restatement:
         verdict += ", restated"
+    if facts.corrects:
+        verdict += ", corrected"
     parts = [
         f"{shown.counted(sureness.applied(facts), 'payment')} applied",
         f"{shown.number(sureness.held(facts))} held",

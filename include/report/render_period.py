@@ -34,6 +34,7 @@ def render_period(facts: PeriodFacts) -> Report:
         "trend_chart": _trend_chart(facts),
         "causes": [_cause(one, shown) for one in facts.causes],
         "worth_in": REPORTING_CURRENCY,
+        "unfollowed": facts.unfollowed,
         "resolved": [_resolved(one, shown) for one in facts.resolved],
         "received": [_received(one, shown) for one in facts.received],
         "all_received": _all_received(facts.received, shown),

@@ -16,21 +16,38 @@ from include.report.facts import (
     Restatement,
 )
 from include.report.figures import Figures
+from include.report.limits import CURRENCIES_SHOWN, LINES_SHOWN, TOTALS_SHOWN, first, listed
 
 COMPARED = "R3"
 ALWAYS_SHOWN = ("invoice", "payment")
 """Sides whose totals the mail always shows; the others' stand in the workbook while they are proven."""
 
-FIGURES_SHOWN = 12
-"""Restated figures in the mail's body."""
-
 View = dict[str, Any]
 
 
 def totals(found: Sequence[ControlTotal], shown: Figures) -> list[View]:
-    """The lines of "does it tie": what is owed and what was received, and whatever is not proven."""
+    """The lines of "does it tie": what is owed and what was received, and whatever is not proven, which comes first."""
+    lines = _tying(found)
+    shown_first = first(lines, TOTALS_SHOWN, lambda one: (one.proven, -one.loaded_count))
+    return [_total(one, shown) for one in shown_first]
+
+
+def totals_left(found: Sequence[ControlTotal], shown: Figures) -> str:
+    """What of the lines is in the workbook alone, in words; empty when all are shown."""
+    lines = _tying(found)
+    wrong = sum(not one.proven for one in lines)
+    left = len(lines) - TOTALS_SHOWN
+    if left <= 0:
+        return ""
+    proven = (
+        "all proven" if wrong <= TOTALS_SHOWN else f"{shown.number(wrong - TOTALS_SHOWN)} of them NOT PROVEN"
+    )
+    return f"{shown.counted(left, 'more line')}, {proven}"
+
+
+def _tying(found: Sequence[ControlTotal]) -> list[ControlTotal]:
     return [
-        _total(one, shown)
+        one
         for one in found
         if one.recon == COMPARED and (one.side in ALWAYS_SHOWN or not one.proven or one.quarantined_count)
     ]
@@ -94,11 +111,11 @@ def changes(found: Sequence[ChangeTotal], shown: Figures) -> list[View]:
         if totals:
             money = [
                 shown.money(one.amount_minor, one.currency)
-                for one in totals
+                for one in first(totals, len(totals), lambda one: -one.breaks)
                 if one.currency and one.amount_minor is not None
             ]
             count = sum(one.breaks for one in totals)
-            lines.append({"name": name, "count": shown.number(count), "money": money})
+            lines.append({"name": name, "count": shown.number(count), "money": listed(money, "currency")})
     return lines
 
 
@@ -126,17 +143,31 @@ def _break_amount(one: OpenBreak | BreakTotal, shown: Figures) -> str:
 
 
 def codes(breaks: Sequence[BreakTotal], shown: Figures) -> list[View]:
-    """A line per code: how many, and their money in every currency."""
+    """A line per code: how many, and their money in the currencies that have most of them."""
     names = {one.code: one.name for one in breaks}
     return [
-        {
-            "code": code,
-            "name": capital(name),
-            "count": shown.number(sum(one.breaks for one in breaks if one.code == code)),
-            "money": [amount for one in breaks if one.code == code and (amount := _break_amount(one, shown))],
-        }
-        for code, name in names.items()
+        _code(code, name, [one for one in breaks if one.code == code], shown) for code, name in names.items()
     ]
+
+
+def _code(code: str, name: str, breaks: Sequence[BreakTotal], shown: Figures) -> View:
+    most_first = sorted(breaks, key=lambda one: -one.breaks)
+    money = [amount for one in most_first if (amount := _break_amount(one, shown))]
+    return {
+        "code": code,
+        "name": capital(name),
+        "count": shown.number(sum(one.breaks for one in breaks)),
+        "money": listed(money, "currency"),
+    }
+
+
+def most_open(found: Sequence[AgingTotal]) -> list[AgingTotal]:
+    """Of the currencies with most open invoices."""
+    invoices: dict[str, int] = {}
+    for one in found:
+        invoices[one.currency] = invoices.get(one.currency, 0) + one.invoices
+    kept = first(list(invoices), CURRENCIES_SHOWN, lambda currency: -invoices[currency])
+    return [one for one in found if one.currency in kept]
 
 
 def aging(found: Sequence[AgingTotal], shown: Figures) -> list[View]:
@@ -191,8 +222,11 @@ def quality(found: Sequence[QualityVerdict], not_asked: Sequence[str] = ()) -> V
         "asked": len(found) - len(unjudged),
         "held": len(found) - len(unjudged) - len(wrong),
         "unjudged": len(unjudged),
-        "unjudged_names": "; ".join(words.line(one.expectation) for one in unjudged),
+        "unjudged_names": "; ".join(
+            listed([words.line(one.expectation) for one in unjudged], "other", LINES_SHOWN)
+        ),
         "not_asked": ", ".join(words.line(one.replace("_", " ")) for one in not_asked),
+        "wrong_left": max(0, len(wrong) - LINES_SHOWN),
         "wrong": [
             {
                 "verdict": one.verdict,
@@ -201,7 +235,7 @@ def quality(found: Sequence[QualityVerdict], not_asked: Sequence[str] = ()) -> V
                 "observed": words.line(one.observed) if one.observed not in one.sentence else "",
                 "owner": words.line(one.owner),
             }
-            for one in wrong
+            for one in wrong[:LINES_SHOWN]
         ],
     }
 
@@ -224,10 +258,11 @@ def restated(found: Restatement | None, shown: Figures) -> View | None:
                 "now": shown.money(one.now_minor, one.currency),
                 "moved": shown.money(one.now_minor - one.was_minor, one.currency),
             }
-            for one in found.items
+            for one in found.items[:LINES_SHOWN]
         ],
-        "figures": [_restated_figure(one, shown) for one in found.figures[:FIGURES_SHOWN]],
-        "figures_left": max(0, len(found.figures) - FIGURES_SHOWN),
+        "items_left": max(0, len(found.items) - LINES_SHOWN),
+        "figures": [_restated_figure(one, shown) for one in found.figures[:LINES_SHOWN]],
+        "figures_left": max(0, len(found.figures) - LINES_SHOWN),
     }
 
 

@@ -7,6 +7,7 @@ from include.domain.breaks import REPORTING_CURRENCY
 from include.report import words
 from include.report.facts import AmbiguousTotal, Posted, PostedTotal, ReportFacts
 from include.report.figures import Figures
+from include.report.limits import CURRENCIES_SHOWN, first
 
 View = dict[str, Any]
 
@@ -20,8 +21,8 @@ def applied(facts: ReportFacts) -> int:
 
 
 def held(facts: ReportFacts) -> int:
-    """Payments that were left to a person."""
-    return sum(total.breaks for total in facts.breaks if total.holds_payment)
+    """Payments that were left to a person: nothing of them was applied."""
+    return sum(total.held for total in facts.breaks)
 
 
 def sureness(facts: ReportFacts, shown: Figures) -> list[View]:
@@ -40,25 +41,38 @@ def sureness(facts: ReportFacts, shown: Figures) -> list[View]:
 
 
 def coverage(facts: ReportFacts, shown: Figures) -> list[View]:
-    """By currency: the share that the rules applied, by count and by value, of all payments applied or held."""
-    currencies = sorted(
-        {one.currency for one in facts.applied}
-        | {one.currency for one in facts.breaks if one.holds_payment and one.currency}
-    )
+    """By currency: the share that the rules applied, by count and by value, of all payments applied or held.
+
+    What is left of a payment that was applied in part is held money, and no held payment.
+    """
+    payments = decided_in(facts)
+    currencies = first(list(payments), CURRENCIES_SHOWN, lambda currency: -payments[currency])
     return [_coverage_of(facts, currency, shown) for currency in currencies]
+
+
+def decided_in(facts: ReportFacts) -> dict[str, int]:
+    """Currency -> payments applied or held in it, wherever there are any or something is left of one."""
+    applied_in = [(one.currency, one.payments) for one in facts.applied]
+    held_in = [
+        (one.currency, one.held) for one in facts.breaks if one.currency and (one.held or one.held_minor)
+    ]
+    counts: dict[str, int] = {}
+    for currency, payments in sorted(applied_in + held_in):
+        counts[currency] = counts.get(currency, 0) + payments
+    return counts
 
 
 def _coverage_of(facts: ReportFacts, currency: str, shown: Figures) -> View:
     decided = [one for one in facts.applied if one.currency == currency]
     ours = [one for one in decided if one.rule != BY_HAND]
-    waiting = [one for one in facts.breaks if one.holds_payment and one.currency == currency]
-    left_minor = sum(abs(one.amount_minor or 0) for one in waiting)
+    waiting = [one for one in facts.breaks if one.currency == currency]
+    left_minor = sum(one.held_minor for one in waiting)
     done_minor = sum(one.amount_minor for one in ours)
-    whole = sum(one.payments for one in decided) + sum(one.breaks for one in waiting)
+    whole = sum(one.payments for one in decided) + sum(one.held for one in waiting)
     whole_minor = sum(one.amount_minor for one in decided) + left_minor
     return {
         "currency": currency,
-        "by_count": shown.percent(sum(one.payments for one in ours), whole),
+        "by_count": shown.percent(sum(one.payments for one in ours), whole) if whole else "",
         "by_value": shown.percent(done_minor, whole_minor) if whole_minor > 0 else "",
         "applied": shown.amount(done_minor, currency),
         "held": shown.amount(left_minor, currency),

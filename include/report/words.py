@@ -1,5 +1,6 @@
 """Our words in plain finance language."""
 
+import re
 import unicodedata
 
 SHOWN_CHARACTERS = 240
@@ -67,14 +68,40 @@ AMBIGUITIES = {
 """Invoices a held payment could be for -> why it was held."""
 
 
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""Characters that Unicode calls letters or marks and that readers show as nothing, or not at all."""
+
+BLANK = "\N{BRAILLE PATTERN BLANK}"
+
+_R = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff"
+_RIGHT_TO_LEFT = re.compile(f"[{_R}](?:[^\\w]*[{_R}])*")
+"""Words written from right to left, without the figures and other words between them."""
+
+_ISOLATE, _END = "\N{FIRST STRONG ISOLATE}", "\N{POP DIRECTIONAL ISOLATE}"
+
+
 def line(text: str) -> str:
-    """Text from outside on one line, without characters that hide or reorder others, cut at SHOWN_CHARACTERS."""
+    """Text from outside on one line, without characters that hide or reorder others, cut at SHOWN_CHARACTERS.
+
+    What is written from right to left keeps to itself: figures after it stay in their order.
+    """
     shown = visible(text)
-    return shown if len(shown) <= SHOWN_CHARACTERS else shown[: SHOWN_CHARACTERS - 1] + "…"
+    return isolated(shown if len(shown) <= SHOWN_CHARACTERS else shown[: SHOWN_CHARACTERS - 1] + "…")
+
+
+def isolated(text: str) -> str:
+    """Text whose words from right to left turn nothing around them."""
+    if text.isascii():
+        return text
+    return _RIGHT_TO_LEFT.sub(lambda found: f"{_ISOLATE}{found[0]}{_END}", text)
 
 
 def visible(text: str) -> str:
     """Text from outside on one line, without characters that hide or reorder others."""
+    if not text.isascii():
+        text = _UNSEEN.sub("", text.replace(BLANK, " "))
     if not text.isprintable():
         text = "".join(" " if c.isspace() else c for c in text if _is_shown(c))
     return " ".join(text.split())

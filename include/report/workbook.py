@@ -14,7 +14,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from include.domain.money import exponent, major
-from include.report.words import visible
+from include.report.words import isolated, visible
 
 EXACT_BELOW = 10**15
 """A spreadsheet's numbers are exact up to fifteen digits; a larger amount is written as text."""
@@ -30,12 +30,15 @@ _QUIET = {
     "default_date_format": "yyyy-mm-dd",
 }
 
-Kind = Literal["text", "money", "count", "date", "flag"]
+Kind = Literal["text", "said", "money", "count", "date", "flag"]
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column. Money is in minor units of the column's currency, else of the one the row names under `currency`."""
+    """A column. Money is in minor units of the column's currency, else of the one the row names under `currency`.
+
+    What is `said` is prose, in which words from right to left turn no figures around; `text` stays as it is looked up.
+    """
 
     key: str
     title: str
@@ -102,10 +105,14 @@ class _Page:
         elif column.kind == "flag":
             self.page.write_boolean(number, place, bool(value))
         else:
-            self.page.write_string(number, place, visible(str(value))[:CHARACTERS_MAX], self._format("@"))
+            text = visible(str(value))[:CHARACTERS_MAX]
+            shown = isolated(text) if column.kind == "said" else text
+            self.page.write_string(number, place, shown[:CHARACTERS_MAX], self._format("@"))
 
     def _money(self, number: int, place: int, minor: int, currency: str | None) -> None:
         """Thousands grouped, the currency's decimals, and below zero in red with a minus sign."""
+        if not currency and not minor:
+            return  # nothing of no currency is nothing to say
         if not currency:
             self.page.write_string(number, place, f"{minor} (minor units)", self._format("@"))
             return

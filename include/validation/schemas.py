@@ -104,15 +104,28 @@ def _decimals(text: pd.Series) -> Any:
     return np.array([*numbers, None], dtype=object)[codes]
 
 
-def _after(later: str, earlier: str) -> pa.Check:
+def _after(later: str, earlier: str, *, or_equal: bool = False) -> pa.Check:
     """One day lies after another, where a row states both; what is no date has its own rule."""
 
     def holds(frame: pd.DataFrame) -> pd.Series:
         days = frame[[later, earlier]].apply(lambda text: text.where(_is_date(text, _DATE)))
-        wrong: pd.Series = (days[later] <= days[earlier]).fillna(value=False).astype(bool)
-        return ~wrong
+        wrong = days[later] < days[earlier] if or_equal else days[later] <= days[earlier]
+        found: pd.Series = wrong.fillna(value=False).astype(bool)
+        return ~found
 
-    return pa.Check(holds, error=f"{later}: not after {earlier}")
+    return pa.Check(holds, error=f"{later}: {'before' if or_equal else 'not after'} {earlier}")
+
+
+def _same_in_itself(rate: str, one: str, other: str) -> pa.Check:
+    """A currency is worth one of itself."""
+
+    def holds(frame: pd.DataFrame) -> pd.Series:
+        alike = (frame[one] == frame[other]).fillna(value=False)
+        worth_one = _each(frame[rate], lambda text: text.str.fullmatch(r"1(\.0+)?"))
+        right: pd.Series = ~alike.astype(bool) | worth_one
+        return right
+
+    return pa.Check(holds, error=f"{rate}: not 1 of a currency in itself")
 
 
 def _above_zero(name: str) -> pa.Check:
@@ -125,8 +138,9 @@ def _above_zero(name: str) -> pa.Check:
 
 _ROW_CHECKS: dict[str, tuple[pa.Check, ...]] = {
     "invoices": (_adds_up("gross", "net", "tax"), _no_more_than("open", "gross")),
+    "opportunities": (_after("last_day", "start_date", or_equal=True),),
     "subscriptions": (_after("end_date", "start_date"),),
-    "fx_rates": (_above_zero("rate"),),
+    "fx_rates": (_above_zero("rate"), _same_in_itself("rate", "from_currency", "to_currency")),
 }
 """What must hold between the columns of a row."""
 

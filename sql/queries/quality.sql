@@ -47,12 +47,13 @@ DELETE FROM recon.quality_measures WHERE run_id = %(run_id)s;
 
 -- name: measure_behind
 -- By how many minutes the newest proof of completeness that held of each source we read stops before the end of the day.
--- One that failed says nothing of how far; where none has held, nothing is known to be complete: behind since ever (1970).
+-- One that failed says nothing of how far; where none has held, nothing is known to be complete: no number, and behind since
+-- ever (1970).
 -- What is read no more is no longer promised.
 INSERT INTO recon.quality_measures
-SELECT %(run_id)s, 'behind ' || flow, entity, minutes, 0, minutes
+SELECT %(run_id)s, 'behind ' || flow, entity, CASE WHEN proven THEN minutes END, 0, minutes
 FROM (
-    SELECT DISTINCT ON (read.system, read.entity) read.system, read.entity,
+    SELECT DISTINCT ON (read.system, read.entity) read.system, read.entity, proven,
         CASE WHEN proven IS NOT TRUE THEN extract(epoch FROM %(day_end)s::timestamptz) / 60
             WHEN complete_until < %(day_end)s THEN extract(epoch FROM %(day_end)s - complete_until) / 60
             ELSE 0 END AS minutes
@@ -263,7 +264,8 @@ SELECT %(run_id)s, 'amounts', entity || ', ' || currency, round(exp(observed)::n
 FROM compared JOIN canonical.currencies USING (currency);
 
 -- name: measure_mix
--- The population stability index of currencies, and of payments' statuses, in hundredths.
+-- The population stability index of currencies, and of payments' statuses, in hundredths. It is told by the share, in percent,
+-- of the word that moved it most.
 WITH counted AS (
     SELECT entity, 'currencies' AS what, currency AS word, back = 0 AS now, facts FROM window_facts
     UNION ALL
@@ -277,13 +279,20 @@ WITH counted AS (
         sum(sum(facts) FILTER (WHERE now)) OVER (PARTITION BY entity, what) AS now_facts,
         sum(sum(facts) FILTER (WHERE NOT now)) OVER (PARTITION BY entity, what) AS before_facts
     FROM counted GROUP BY entity, what, word
+), moved AS (
+    SELECT *, CASE WHEN here > 0.001 THEN round(100 * here, 1) ELSE 0 END AS percent,
+        CASE WHEN before > 0.001 THEN round(100 * before, 1) ELSE 0 END AS percent_before, row_number() OVER (
+            PARTITION BY entity, what ORDER BY (here - before) * ln(here / before) DESC, word COLLATE "C"
+        ) AS place
+    FROM shares
 )
 INSERT INTO recon.quality_measures
-SELECT %(run_id)s, 'mix', entity || ', ' || what, count(*) FILTER (WHERE here > 0.001),
-    count(*) FILTER (WHERE before > 0.001),
+SELECT %(run_id)s, 'mix',
+    entity || ', ' || what || coalesce(', percent of ' || nullif(min(word) FILTER (WHERE place = 1), ''), ', percent of none'),
+    min(percent) FILTER (WHERE place = 1), min(percent_before) FILTER (WHERE place = 1),
     CASE WHEN least(coalesce(min(now_facts), 0), coalesce(min(before_facts), 0)) >= %(least_rows)s
         THEN 100 * sum((here - before) * ln(here / before)) END
-FROM shares GROUP BY entity, what;
+FROM moved GROUP BY entity, what;
 
 -- name: measure_blanks
 -- By how many percentage points the share of rows that do not say whom or what they belong to differs.

@@ -11,7 +11,7 @@ ORDER BY computed_at DESC LIMIT 1;
 -- The breaks of the run and of the one it opens with, as they stood when the run was published: people may have gone on.
 -- A past day is published long after: there, as they stood when something came that its run does not see.
 CREATE TEMP TABLE day_breaks ON COMMIT DROP AS
-SELECT found.*, known.state, known.assignee, NULL::text COLLATE "C" AS customer_id
+SELECT found.*, known.state, known.assignee, NULL::text COLLATE "C" AS customer_id, false AS holds, 0::bigint AS held_minor
 FROM recon.breaks AS found
 LEFT JOIN LATERAL (
     SELECT to_state AS state, event.assignee FROM recon.break_events AS event
@@ -24,15 +24,53 @@ LEFT JOIN LATERAL (
 ) AS known ON found.run_id = %(run_id)s
 WHERE found.run_id IN (%(run_id)s, %(opening)s::uuid);
 
+-- name: hold_day_breaks
+-- Which of them hold a payment: those that say why one is not applied, where nothing of it is; and what of a payment such a
+-- break leaves to a person, which is what was paid less what is posted, and not by how much it differs. To be run while the
+-- run's snapshot is seen.
+UPDATE day_breaks SET holds = left_over.holds, held_minor = left_over.minor FROM (
+    SELECT one.run_id, one.break_id, posted.minor IS NULL AS holds,
+        greatest(0, abs(coalesce(payment.amount_minor, one.amount_minor, 0)) - coalesce(posted.minor, 0)) AS minor
+    FROM day_breaks AS one
+    LEFT JOIN seen.payments AS payment ON payment.native_id = one.key
+    LEFT JOIN LATERAL (
+        SELECT sum(coalesce(paid_minor, match.amount_minor))::bigint AS minor FROM recon.matches AS match
+        WHERE match.run_id = one.run_id AND match.side_a_id = one.key AND match.recon = 'R3' AND match.state = 'posted'
+            AND match.side_a_type = 'payment'
+    ) AS posted ON true
+    WHERE one.recon = 'R3' AND one.code = ANY (%(held_codes)s)
+) AS left_over
+WHERE left_over.run_id = day_breaks.run_id AND left_over.break_id = day_breaks.break_id;
+
 -- name: place_day_breaks
--- Whose they are, where that can be told. To be run while the run's snapshot is seen.
+-- Whose they are, where that can be told: money that went back is whose payment it was, and a payment that names nobody is
+-- of whose invoice it settled. To be run while the run's snapshot is seen.
+WITH moved AS (
+    SELECT native_id, payment_id FROM seen.refunds
+    UNION ALL SELECT native_id, payment_id FROM seen.disputes
+    UNION ALL SELECT native_id, native_id FROM seen.payments
+), unread AS (  -- a row's break is named by its entity and id, or by its version too
+    SELECT key, min(customer_id) AS customer_id FROM (
+        SELECT entity || ' ' || native_id AS key, customer_id FROM seen.quarantine
+        UNION ALL SELECT entity || ' ' || native_id || ' (' || version || ')', customer_id FROM seen.quarantine
+    ) AS named
+    GROUP BY key HAVING min(customer_id) = max(customer_id)
+)
 UPDATE day_breaks SET customer_id = placed.customer_id FROM (
     SELECT one.run_id, one.break_id, coalesce(
-        payment.customer_id, invoice.customer_id, note.customer_id, placed_order.customer_id, subscription.customer_id,
-        customer.native_id, account.erp_customer_id, buyer.erp_customer_id
+        payment.customer_id, settled.customer_id, invoice.customer_id, note.customer_id, placed_order.customer_id,
+        subscription.customer_id, customer.native_id, account.erp_customer_id, buyer.erp_customer_id, unread.customer_id
     ) AS customer_id
     FROM day_breaks AS one
-    LEFT JOIN seen.payments AS payment ON one.recon IN ('R3', 'R4') AND payment.native_id = one.key
+    LEFT JOIN moved ON one.recon IN ('R3', 'R4') AND moved.native_id = one.key
+    LEFT JOIN seen.payments AS payment ON payment.native_id = moved.payment_id
+    LEFT JOIN LATERAL (
+        SELECT min(bought.customer_id) AS customer_id
+        FROM recon.matches AS match JOIN seen.invoices AS bought ON bought.native_id = match.side_b_id
+        WHERE match.run_id = one.run_id AND match.side_a_id = moved.payment_id AND match.recon = 'R3'
+            AND match.state = 'posted' AND match.side_a_type = 'payment' AND payment.customer_id IS NULL
+    ) AS settled ON true
+    LEFT JOIN unread ON one.recon = 'all' AND unread.key = one.key
     LEFT JOIN seen.invoices AS invoice ON one.recon IN ('R2', 'R3') AND invoice.native_id = one.key
     LEFT JOIN seen.credit_notes AS note ON one.recon = 'R3' AND note.native_id = one.key
     LEFT JOIN seen.orders AS placed_order ON one.recon = 'R2' AND placed_order.native_id = one.key
@@ -80,7 +118,8 @@ GROUP BY rule, currency ORDER BY rule, currency;
 
 -- name: report_breaks_by_code
 SELECT code, currency, count(*) AS breaks, sum(amount_minor)::bigint AS amount_minor,
-    count(*) FILTER (WHERE state IN ('ACCEPTED', 'RESOLVED')) AS settled
+    count(*) FILTER (WHERE state IN ('ACCEPTED', 'RESOLVED')) AS settled,
+    count(*) FILTER (WHERE holds) AS held, sum(held_minor)::bigint AS held_minor
 FROM scope_breaks WHERE run_id = %(run_id)s
 GROUP BY code, currency ORDER BY code, currency NULLS LAST;
 
@@ -297,6 +336,15 @@ FROM recon.open_invoices
 WHERE run_id = %(run_id)s AND (%(currencies)s::text[] IS NULL OR currency = ANY (%(currencies)s))
     AND (%(countries)s::text[] IS NULL OR customer_id IN (SELECT customer_id FROM scope_customers))
 ORDER BY days_past_due DESC, customer_id, invoice_id LIMIT %(limit)s;
+
+-- name: told_before
+-- The run of the day that finance was mailed of before this one was computed.
+SELECT mailings.run_id FROM recon.mailings
+JOIN recon.runs AS before USING (run_id)
+JOIN recon.runs AS now ON now.run_id = %(run_id)s
+WHERE before.as_of = now.as_of AND before.computed_at < now.computed_at AND edition IN ('daily', 'restated')
+    AND mailings.state = 'sent'
+ORDER BY sent_at DESC LIMIT 1;
 
 -- name: report_is_kept
 SELECT FROM recon.reports WHERE run_id = %(run_id)s;

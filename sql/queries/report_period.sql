@@ -1,20 +1,26 @@
 -- What a week or a month came to, up to a published day: trend, causes, how long things took, what needed nobody.
 
 -- name: edition_is_due
--- The first day published at or after the end of a period tells it, if any of its own days was published; a day that is
--- published later than that, though it lies before, tells nothing again. The day that began to tell it goes on, whatever was
--- published since: somebody may still wait for their mail.
-SELECT EXISTS (
-    SELECT FROM recon.editions
-    WHERE edition = %(edition)s AND editions.until = %(until)s AND as_of = %(as_of)s
-) OR EXISTS (SELECT FROM recon.runs WHERE state = 'published' AND as_of BETWEEN %(since)s AND %(until)s)
-    AND NOT EXISTS (
-        SELECT FROM recon.runs WHERE state = 'published' AND as_of >= %(until)s AND as_of < %(as_of)s
-    )
-    AND NOT EXISTS (
-        SELECT FROM recon.editions
-        WHERE edition = %(edition)s AND editions.until = %(until)s AND as_of <> %(as_of)s
-    ) AS due;
+-- Whether a day tells a period. One that is told as it happens tells it if any of the period's own days was published and no
+-- other day has mailed it: what a backfilled day merely kept has told nobody. One told after the fact keeps it for the console,
+-- if it is the first published at or after the period's end; published later than another, though it lies before, it tells
+-- nothing again. The day that began to tell goes on, whatever was published since: somebody may still wait for their mail.
+WITH told AS (
+    SELECT as_of = %(as_of)s AS here, EXISTS (
+        SELECT FROM recon.mailings
+        WHERE mailings.run_id = editions.run_id AND mailings.edition = editions.edition
+    ) AS mailed
+    FROM recon.editions WHERE edition = %(edition)s AND editions.until = %(until)s
+), asked AS (
+    SELECT EXISTS (SELECT FROM told WHERE here) AS begun, EXISTS (SELECT FROM told WHERE NOT here) AS told,
+        EXISTS (SELECT FROM told WHERE NOT here AND mailed) AS mailed,
+        EXISTS (SELECT FROM recon.runs WHERE state = 'published' AND as_of BETWEEN %(since)s AND %(until)s) AS known,
+        EXISTS (
+            SELECT FROM recon.runs WHERE state = 'published' AND as_of >= %(until)s AND as_of < %(as_of)s
+        ) AS late
+)
+SELECT CASE WHEN %(past)s THEN begun OR known AND NOT late AND NOT told ELSE (begun OR known) AND NOT mailed END AS due
+FROM asked;
 
 -- name: told_by_another_run
 -- Who has the edition of the period by mail already, from a run that a rerun of the day replaced.
@@ -25,7 +31,7 @@ WHERE edition = %(edition)s AND until = %(until)s AND run_id <> %(run_id)s AND s
 -- The breaks of the last published run of every day of the period, and of the one its first day opened with: what closed
 -- on that day is in no other. Those of the day itself are there.
 INSERT INTO day_breaks
-SELECT found.* , NULL, NULL, NULL
+SELECT found.*, NULL, NULL, NULL, false, 0
 FROM recon.breaks AS found
 JOIN (
     SELECT DISTINCT unnest(ARRAY[run_id, opening_run_id]) AS run_id FROM (
@@ -37,7 +43,7 @@ JOIN (
 WHERE run_id NOT IN (SELECT run_id FROM day_breaks);
 
 -- name: period_days
--- The last published run of every day of the period.
+-- The last published run of every day of the period; what was held is worth what it is when the period is told.
 SELECT as_of, run_id, breaks, critical, held, held_worth_minor
 FROM (
     SELECT DISTINCT ON (as_of) as_of, run_id FROM recon.runs
@@ -45,12 +51,46 @@ FROM (
     ORDER BY as_of, computed_at DESC
 ) AS days
 CROSS JOIN LATERAL (
-    SELECT count(*) AS breaks, count(*) FILTER (WHERE severity = 'S1') AS critical,
-        count(*) FILTER (WHERE code = ANY (%(held_codes)s)) AS held,
-        coalesce(sum(abs(amount_sgd_minor)) FILTER (WHERE code = ANY (%(held_codes)s)), 0)::bigint AS held_worth_minor
-    FROM scope_breaks AS shown WHERE shown.run_id = days.run_id
+    SELECT count(*) AS breaks, count(*) FILTER (WHERE severity = 'S1') AS critical, count(*) FILTER (WHERE holds) AS held,
+        coalesce(round(sum(held_minor * worth)), 0)::bigint AS held_worth_minor
+    FROM scope_breaks AS shown
+    LEFT JOIN unnest(%(rated)s::text[], %(worths)s::numeric[]) AS rate (currency, worth)
+        ON rate.currency = shown.currency
+    WHERE shown.run_id = days.run_id
 ) AS found
 ORDER BY as_of;
+
+-- name: period_unfollowed
+-- The published days of the period whose breaks nobody follows: they were told after a later day was.
+SELECT count(DISTINCT as_of) AS days FROM recon.runs
+WHERE state = 'published' AND as_of BETWEEN %(since)s AND %(until)s
+    AND NOT EXISTS (SELECT FROM recon.life_updates AS followed WHERE followed.as_of = runs.as_of);
+
+-- name: period_causes_by_days
+-- The same as period_causes, of days whose breaks nobody follows: what a day of the period has and the run that its first day
+-- opened with has not. Kind and worth are those of the last day that has it; what the last day has no more is closed.
+WITH days AS (
+    SELECT DISTINCT ON (as_of) as_of, run_id, opening_run_id FROM recon.runs
+    WHERE state = 'published' AND as_of BETWEEN %(since)s AND %(until)s
+    ORDER BY as_of, computed_at DESC
+), as_it_was AS (
+    SELECT DISTINCT ON (break_id) break_id, code, amount_sgd_minor,
+        as_of < max(as_of) OVER () OR state IN ('RESOLVED', 'ACCEPTED') IS TRUE AS closed
+    FROM days
+    LEFT JOIN scope_breaks USING (run_id)
+    ORDER BY break_id, as_of DESC
+)
+SELECT code, count(*) AS breaks, count(*) FILTER (WHERE closed) AS closed,
+    sum(abs(amount_sgd_minor))::bigint AS worth_minor
+FROM as_it_was
+WHERE break_id IS NOT NULL AND NOT EXISTS (
+    SELECT FROM scope_breaks AS before
+    WHERE before.break_id = as_it_was.break_id
+        AND before.run_id = (SELECT opening_run_id FROM days ORDER BY as_of LIMIT 1)
+)
+GROUP BY code
+ORDER BY sum(abs(amount_sgd_minor)) DESC NULLS LAST, count(*) DESC, code
+LIMIT %(limit)s;
 
 -- name: period_causes
 -- What was opened in the period, by kind, those of most value first; of a kind, what of it was closed when it ended. Kind,
@@ -117,8 +157,8 @@ LEFT JOIN unnest(%(rated)s::text[], %(worths)s::numeric[]) AS rate (currency, wo
 GROUP BY received.currency ORDER BY received.currency;
 
 -- name: period_deals
--- Deals won in the period, and the days from winning to the first invoice of their order. One without an invoice has
--- waited until the day that tells it: with these the mean is at least so much.
+-- Deals won in the period, and the days from winning to the first invoice of their order, whichever of the two names the
+-- other. One without an invoice has waited until the day that tells it: with these the mean is at least so much.
 SELECT count(*) AS won, count(first_on) AS invoiced,
     percentile_cont(0.5) WITHIN GROUP (ORDER BY greatest(0, first_on - close_date)) AS median_days,
     avg(greatest(0, first_on - close_date)) AS mean_days,
@@ -128,9 +168,15 @@ FROM (
     SELECT deal.native_id, deal.close_date, min(invoice.issue_date) AS first_on
     FROM seen.opportunities AS deal
     LEFT JOIN seen.accounts AS buyer ON buyer.native_id = deal.account_id
-    LEFT JOIN seen.orders AS placed ON placed.opportunity_id = deal.native_id
+    LEFT JOIN (
+        SELECT opportunity_id, native_id AS order_id FROM seen.orders WHERE opportunity_id IS NOT NULL
+        UNION ALL
+        SELECT names.native_id, named.native_id
+        FROM seen.opportunities AS names
+        JOIN seen.orders AS named ON named.native_id = names.erp_order_id AND named.opportunity_id IS NULL
+    ) AS placed ON placed.opportunity_id = deal.native_id
     LEFT JOIN seen.invoices AS invoice
-        ON invoice.order_id = placed.native_id AND coalesce(invoice.state, 'OPEN') NOT IN ('DRAFT', 'VOID')
+        ON invoice.order_id = placed.order_id AND coalesce(invoice.state, 'OPEN') NOT IN ('DRAFT', 'VOID')
     WHERE deal.is_won AND deal.close_date BETWEEN %(since)s AND %(until)s
         AND (%(currencies)s::text[] IS NULL OR deal.currency = ANY (%(currencies)s))
         AND (%(countries)s::text[] IS NULL OR buyer.erp_customer_id IN (SELECT customer_id FROM scope_customers))

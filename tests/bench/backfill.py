@@ -1,7 +1,8 @@
 """`airflow backfill create` itself, as a person types it, over past days of the running platform.
 
-Each day must be told as it was known then. An invoice of the middle day is voided in the ERP after that: the day before
-is told as it was, the middle one and the day after are kept as restated besides, with what of them is otherwise.
+Each day must be told as it was known then, and open with the day before it, though the command runs them at once. An
+invoice of the middle day is voided in the ERP after that: the day before is told as it was, the middle one and the day
+after are kept as restated besides, with what of them is otherwise.
 """
 
 import subprocess
@@ -40,7 +41,9 @@ SELECT runs.as_of, subject, batch_through, runs.state, (
     ) AS mails, EXISTS (
         SELECT FROM recon.editions
         WHERE editions.run_id = runs.run_id AND edition = 'restated' AND html LIKE '%%Invoices open%%'
-    ) AS restated
+    ) AS restated, (
+        SELECT opening.as_of FROM recon.runs AS opening WHERE opening.run_id = runs.opening_run_id
+    ) AS opens_with
 FROM recon.runs JOIN recon.reports USING (run_id)
 WHERE runs.as_of BETWEEN %(first)s AND %(last)s ORDER BY runs.as_of
 """
@@ -71,6 +74,8 @@ def backfill(stage: Stage) -> Path:
     days = [first + timedelta(days=n) for n in range(DAYS)]
     _expect([one["as_of"] for one in told] == days, f"reports of {[str(one['as_of']) for one in told]}")
     _expect(all(run["state"] == "success" for run in runs), f"runs that ended as {runs}")
+    opened = [one["opens_with"] for one in told[1:]]
+    _expect(opened == days[:-1], f"days that opened with {[str(day) for day in opened]}")
     for one in told:
         _expect(one["subject"].startswith(f"{one['as_of']} ties:"), one["subject"])
         _expect(one["loaded"] == one["known"] > 0, f"{one['loaded']} invoices told, {one['known']} known")

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, date, datetime
 from inspect import signature
 from pathlib import Path
@@ -15,7 +16,7 @@ from airflow.sdk import Connection, RetryAction
 from airflow.sdk.api.datamodels._generated import DagRunType
 from airflow.sdk.exceptions import AirflowSkipException
 
-from include import wiring, wiring_entities, wiring_files, wiring_mail
+from include import wiring, wiring_days, wiring_entities, wiring_files, wiring_mail
 from include.flows import check_completeness, land_records, pull_changes
 from include.flows.report_day import report_day
 from include.flows.report_period import report_periods
@@ -211,6 +212,29 @@ def test_only_a_backfill_tells_a_day_after_the_fact(
     assert wiring.is_past() is past
     known_by = datetime(2026, 6, 30, 16, tzinfo=UTC) if past else None
     assert wiring.day_as_known() == {"as_of": date(2026, 6, 30), "known_by": known_by}
+
+
+@pytest.mark.parametrize(
+    ("run_type", "earlier", "waits"),
+    [
+        ("backfill", {"running": "backfill__29"}, True),
+        ("backfill", {"queued": "backfill__28"}, True),
+        ("backfill", {"success": "backfill__29", "failed": "backfill__28"}, False),
+        ("scheduled", {"running": "backfill__29"}, False),
+    ],
+)
+def test_a_past_day_waits_for_the_days_before_it(
+    monkeypatch: pytest.MonkeyPatch, *, run_type: str, earlier: dict[str, str], waits: bool
+):
+    def previous(*, state: str) -> SimpleNamespace | None:
+        return SimpleNamespace(run_id=earlier[state]) if state in earlier else None
+
+    run = SimpleNamespace(run_type=DagRunType(run_type))
+    context = {"dag_run": run, "task_instance": SimpleNamespace(get_previous_dagrun=previous)}
+    for module in (wiring, wiring_days):
+        monkeypatch.setattr(module, "get_current_context", lambda: context)
+    with pytest.raises(Retryable, match="this day opens with it") if waits else nullcontext():
+        wiring_days.earlier_days_first()
 
 
 @pytest.mark.parametrize(

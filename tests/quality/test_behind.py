@@ -45,7 +45,8 @@ def test_a_proof_that_failed_does_not_say_how_far_a_source_is_complete(
             read_entities=["bank_lines", "failed_ever_since", "whole", "never_proven"],
         )
     with psycopg.connect(database_url) as connection:
-        found = connection.execute("SELECT part, deviation FROM recon.quality_measures").fetchall()
-    behind = {part: int(minutes) for part, minutes in found}
+        found = connection.execute("SELECT part, deviation, observed FROM recon.quality_measures").fetchall()
+    assert {part for part, _, observed in found if observed is None} == {"never_proven", "failed_ever_since"}
+    behind = {part: int(minutes) for part, minutes, _ in found}
     assert min(behind.pop(name) for name in ("never_proven", "failed_ever_since")) > 365 * 24 * 60
     assert behind == {"bank_lines": 60, "whole": 0}

@@ -158,6 +158,10 @@ def test_what_the_erp_has_no_more_is_told_of_what_salesforce_holds(books: Books)
     assert {name: float(number) for name, number in held} == {"invoices, count": 2, "invoices, sum": 16.29}
 
 
+def test_a_mix_that_moved_is_told_by_the_word_that_moved_most(books: Books) -> None:
+    assert "invoices, currencies, percent of JPY: " in books.bad["mix as before"]["observed"]
+
+
 def asked_of(mirror: Any) -> Any:
     from include.flows.check_quality import _Asked  # noqa: PLC0415
 
@@ -175,6 +179,7 @@ def test_a_mirror_that_refuses_us_or_is_away_is_told_and_stops_no_day(stop: type
     assert _mirrored(asked_of(Refusing()), outdated=False) == (
         None,
         ["invoices in Salesforce (Salesforce refused (400 INVALID_FIELD, 2026-02-23))"],
+        "Salesforce refused (400 INVALID_FIELD, 2026-02-23)",
     )
     assert _mirrored(asked_of(None), outdated=False)[0] is None
 
@@ -198,7 +203,26 @@ def test_of_a_past_day_the_mirror_is_not_asked_what_it_holds_by_now(books: Books
     assert _mirrored(asked_of(Never()), outdated=True) == (
         None,
         ["invoices in Salesforce (of a past day: it holds what it holds by now)"],
+        "",
     )
+
+
+@pytest.mark.parametrize(("refused", "verdict"), [("Salesforce: refused (403)", "warn"), ("", "unjudged")])
+def test_what_a_refusing_mirror_leaves_unjudged_is_its_owner_s_to_look_at(refused: str, verdict: str) -> None:
+    from include.flows.check_quality import _Measured, _rows  # noqa: PLC0415
+    from include.validation.checkpoint import Judged  # noqa: PLC0415
+    from include.validation.suites import Day, suites  # noqa: PLC0415
+
+    every = suites(POLICY.quality, POLICY.freshness, Day(AS_OF, frozenset(), POLICY.calendars.own, EVERY))
+    judged = [
+        Judged(one, met=True, checked=0, unexpected=0, observed=None)
+        for one in every
+        if one.name == "invoices, sum: ERP and Salesforce"
+    ]
+    nothing: Any = None
+    [row] = _rows(nothing, BAD, judged, POLICY, _Measured({}, [], frozenset(), refused))
+    assert row[4] == verdict
+    assert ("refused (403)" in row[6]) is bool(refused)
 
 
 def test_rows_that_came_make_up_for_none_that_are_gone(books: Books) -> None:
@@ -252,7 +276,7 @@ def test_no_transaction_is_open_while_others_are_asked_and_a_day_reconciled_anew
 
 
 def test_what_could_not_be_judged_is_neither_met_nor_broken(books: Books) -> None:
-    from include.flows.check_quality import _rows  # noqa: PLC0415
+    from include.flows.check_quality import _Measured, _rows  # noqa: PLC0415
     from include.flows.measure_quality import measure  # noqa: PLC0415
     from include.validation.checkpoint import Snapshot, validate  # noqa: PLC0415
     from include.validation.suites import Day, suites  # noqa: PLC0415
@@ -273,7 +297,9 @@ def test_what_could_not_be_judged_is_neither_met_nor_broken(books: Books) -> Non
         measured = {row["measure"]: row["judged"] for row in tx.rows("measures_judged", run_id=EARLY)}
     judged = validate(books.url, Snapshot(EARLY, early, 1, POLICY.sha256), asked).judged
     with store.transaction() as tx:
-        verdicts = {row[2]: row[4] for row in _rows(tx, EARLY, judged, POLICY, measured)}
+        rows = list(_rows(tx, EARLY, judged, POLICY, _Measured(measured, [], frozenset())))
+    verdicts = {row[2]: row[4] for row in rows}
+    assert [row[6] for row in rows if row[2] == "extract_erp is complete"] == ["invoices: never proven"]
     # Nothing was ever proven of the ERP, and nobody says that the others are read: that is no want of history.
     assert {name for name, verdict in verdicts.items() if verdict == "fail"} == {
         name for name in verdicts if name.endswith("is complete")

@@ -3,13 +3,16 @@
 `python -m tests.report.look docs/mail` writes those that are kept as documentation.
 """
 
+import base64
 import io
+import json
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from PIL import Image, ImageChops
 
@@ -61,6 +64,57 @@ def picture(chromium: str, html: str, width: int, scheme: int) -> Image.Image:
     ground = Image.new("RGB", whole.size, whole.getpixel((1, whole.height - 2)))
     _, _, _, bottom = ImageChops.difference(whole, ground).getbbox()
     return whole.crop((0, 0, whole.width, min(whole.height, bottom + 24)))
+
+
+LAID_OUT = """
+<script>
+const lines = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+while (walker.nextNode()) {
+  const node = walker.currentNode;
+  if (!node.data.trim() || node.parentElement.closest("script")) continue;
+  const range = document.createRange();
+  range.selectNodeContents(node);
+  for (const box of range.getClientRects()) if (box.width > 1 && box.height > 1) lines.push({node, box});
+}
+const said = ({node}) => node.data.trim().slice(0, 40), across = [], outside = [], left = [];
+for (let a = 0; a < lines.length; a++) {
+  const one = lines[a].box;
+  if (one.left < 0 || one.right > innerWidth + 1) outside.push(said(lines[a]));
+  for (let b = a + 1; b < lines.length; b++) {
+    const other = lines[b].box;
+    const wide = Math.min(one.right, other.right) - Math.max(one.left, other.left);
+    const high = Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top);
+    if (wide > 2 && high > 4) across.push(said(lines[a]) + " / " + said(lines[b]));
+  }
+}
+let figures = 0;
+for (const cell of document.querySelectorAll("td[align=right]")) {
+  const inside = lines.filter(({node}) =>
+    cell.contains(node) && !node.parentElement.closest(".label") && /[0-9]/.test(node.data));
+  if (!inside.length) continue;
+  const edge = cell.getBoundingClientRect().right - parseFloat(getComputedStyle(cell).paddingRight);
+  figures += 1;
+  if (Math.abs(Math.max(...inside.map(({box}) => box.right)) - edge) > 8) left.push(said(inside[0]));
+}
+document.body.innerHTML = "<pre>" + btoa(unescape(encodeURIComponent(JSON.stringify(
+  {lines: lines.length, figures, across, outside, left})))) + "</pre>";
+</script>
+"""
+"""Where a page's lines of text stand: which lie across each other, leave the page, or are figures not at the right."""
+
+
+def laid_out(chromium: str, html: str, width: int) -> dict[str, Any]:
+    """What LAID_OUT finds in a window of that width."""
+    with TemporaryDirectory() as folder:
+        page = Path(folder) / "page.html"
+        page.write_text(html.replace("</body>", f"{LAID_OUT}</body>"), encoding="utf-8")
+        command = [
+            chromium, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", f"--window-size={width},{TALL}",
+            f"--user-data-dir={folder}/profile", page.as_uri(),
+        ]  # fmt: skip
+        dumped = subprocess.run(command, check=True, capture_output=True, timeout=120, text=True).stdout
+    found: dict[str, Any] = json.loads(base64.b64decode(dumped.partition("<pre>")[2].partition("</pre>")[0]))
+    return found
 
 
 if __name__ == "__main__":

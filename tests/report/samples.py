@@ -100,23 +100,24 @@ BUSY = ReportFacts(
         BreakTotal(
             code="CA01",
             name="unapplied cash",
-            holds_payment=True,
             currency="SGD",
             breaks=18,
             amount_minor=6_497_355,
+            held=18,
+            held_minor=6_497_355,
         ),
         BreakTotal(
             code="CA16",
             name="ambiguous match",
-            holds_payment=True,
             currency="SGD",
             breaks=25,
             amount_minor=3_192_050,
+            held=25,
+            held_minor=3_192_050,
         ),
         BreakTotal(
             code="CA07",
             name="bank/correspondent fee",
-            holds_payment=False,
             currency="SGD",
             breaks=40,
             amount_minor=-61_210,
@@ -125,15 +126,15 @@ BUSY = ReportFacts(
         BreakTotal(
             code="CA01",
             name="unapplied cash",
-            holds_payment=True,
             currency="USD",
             breaks=38,
             amount_minor=1_000_000,
+            held=38,
+            held_minor=1_000_000,
         ),
         BreakTotal(
             code="PO01",
             name="payout not in bank",
-            holds_payment=False,
             currency="SGD",
             breaks=1,
             amount_minor=4_410_020,
@@ -141,7 +142,6 @@ BUSY = ReportFacts(
         BreakTotal(
             code="DQ01",
             name="row quarantined",
-            holds_payment=False,
             currency="USD",
             breaks=2,
             amount_minor=None,
@@ -300,31 +300,31 @@ QUIET = replace(
     unrated=[],
 )
 
+RESTATEMENT = Restatement(
+    learnt=[("payments", 3), ("invoices", 1)],
+    items=[
+        RestatedTotal(side="invoice", currency="SGD", why="late", items=3, was_minor=3_300_000, now_minor=0),
+        RestatedTotal(
+            side="payment", currency="SGD", why="withdrawn", items=1, was_minor=0, now_minor=-50_000
+        ),
+    ],
+    figures=[
+        RestatedFigure(
+            what="invoices open, 1-30",
+            currency="SGD",
+            was=240,
+            now=237,
+            was_minor=52_000_000,
+            now_minor=48_700_000,
+        ),
+        RestatedFigure(what="breaks DQ01", currency="", was=2, now=0, was_minor=0, now_minor=0),
+    ],
+)
+
 BROKEN = replace(
     BUSY,
     totals=[replace(BUSY.totals[0], matched_minor=1_702_310_900), *BUSY.totals[1:]],
-    restatement=Restatement(
-        learnt=[("payments", 3), ("invoices", 1)],
-        items=[
-            RestatedTotal(
-                side="invoice", currency="SGD", why="late", items=3, was_minor=3_300_000, now_minor=0
-            ),
-            RestatedTotal(
-                side="payment", currency="SGD", why="withdrawn", items=1, was_minor=0, now_minor=-50_000
-            ),
-        ],
-        figures=[
-            RestatedFigure(
-                what="invoices open, 1-30",
-                currency="SGD",
-                was=240,
-                now=237,
-                was_minor=52_000_000,
-                now_minor=48_700_000,
-            ),
-            RestatedFigure(what="breaks DQ01", currency="", was=2, now=0, was_minor=0, now_minor=0),
-        ],
-    ),
+    restatement=RESTATEMENT,
     scope=Scope(currencies=frozenset({"SGD", "USD", "JPY"})),
     locale="de_DE",
 )

@@ -24,3 +24,22 @@ def test_a_narrow_reader_sees_all_of_a_mail_in_the_scheme_it_asks_for(scheme: st
     assert shot.width == look.WIDTHS[0]
     assert 200 < shot.height < look.TALL
     assert (sum(ground) > 3 * 200) is (scheme == "light")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium here")
+@pytest.mark.parametrize("width", look.WIDTHS)
+def test_no_words_of_a_full_mail_lie_across_others_and_its_figures_stand_at_the_right(width: int):
+    found = look.laid_out(str(CHROMIUM), look.PAGES["restated"], width)
+    assert (found["across"], found["outside"], found["left"]) == ([], [], [])
+    assert found["lines"] > 300
+    assert found["figures"] > 80
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium here")
+def test_words_across_others_and_figures_at_the_left_are_found():
+    wrong = """<body><p style="position:absolute;top:5px">one line</p><p style="position:absolute;top:8px">another</p>
+    <table width="400" style="margin-top:90px"><tr>
+    <td align="right" style="text-align:left">1,000.00</td></tr></table></body>"""
+    found = look.laid_out(str(CHROMIUM), wrong, look.WIDTHS[0])
+    assert found["across"] == ["one line / another"]
+    assert found["left"] == ["1,000.00"]

@@ -16,6 +16,7 @@ from include.flows.report_period import report_periods
 from include.policy import load_policy
 from include.ports import Fatal, Rejected, Retryable
 from include.store.postgres import PostgresStore
+from tests.checks import assert_checks_hold
 from tests.flows.conftest import Live
 from tests.report.conftest import FINANCE, Mailbag, tell
 
@@ -191,6 +192,48 @@ def test_a_week_and_a_month_are_told_once_by_the_first_day_published_since(
     assert "2 days published" in week.text
     assert "with the run\nof 2026-08-03" in week.text
     assert set(week.attachments) == {"2026-08-02-weekly.xlsx", "2026-08-02-weekly.html"}
+
+
+def test_what_a_backfilled_day_merely_kept_is_mailed_by_the_first_day_told_as_it_happens(
+    store: PostgresStore, database_url: str, tmp_path: Path
+):
+    learn(store, tmp_path / "then", payments=PAID)
+    publish(store, FRIDAY)
+    sunday, monday = FRIDAY + timedelta(days=2), FRIDAY + timedelta(days=3)
+    publish(store, sunday)
+    assert told_of(store, Mailbag(), FRIDAY, past=True) == ["month_end 0"]
+    assert told_of(store, Mailbag(), sunday, past=True) == ["weekly 0"]
+    publish(store, monday)
+    bag = Mailbag()
+    assert told_of(store, bag, monday) == ["weekly 1", "month_end 1"]
+    publish(store, monday + timedelta(days=1))
+    assert told_of(store, bag, monday + timedelta(days=1)) == []
+    assert told_of(store, bag, sunday) == []  # by hand: it is mailed by now
+    assert told_of(store, bag, sunday, past=True) == ["weekly 0"]
+    assert len(bag.reports) == 2
+    assert_checks_hold(database_url)
+
+
+def test_an_edition_of_days_told_after_later_ones_says_what_broke_in_them(
+    store: PostgresStore, tmp_path: Path
+):
+    open_ever_since = PAID + "P0,C1,,SGD,2.00,2026-07-29,succeeded\n"
+    both = open_ever_since + "P1,C1,,SGD,7.00,2026-07-30,succeeded\n"
+    learn(store, tmp_path / "then", payments=both)
+    publish(store, FRIDAY + timedelta(days=3))  # as it happened; its breaks are followed since
+    for back in (2, 1, 0):
+        publish(store, FRIDAY - timedelta(days=back))
+    bag = Mailbag()
+    assert told_of(store, bag, FRIDAY, policy=aloud(), past=True) == ["month_end 1"]
+    (month,) = bag.reports
+    assert "2 new, 0 of them closed, SGD 9.00" in month.text
+    trend = [line.split() for line in month.text.splitlines() if line.startswith("2026-07-")]
+    assert trend == [
+        ["2026-07-29", "1", "0", "1", "2.00"],
+        *([f"2026-07-{day}", "2", "0", "2", "9.00"] for day in (30, 31)),
+    ]
+    assert "3 of these days were told after later ones" in month.text
+    assert "No break was closed" not in month.text
 
 
 def test_an_edition_that_cannot_be_sent_keeps_no_other_from_being_kept_and_sent(

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from include.domain.currencies import EXPONENTS
 from include.domain.proofs import ControlTotal
 from include.domain.recipients import Scope
 from include.report import (
@@ -49,7 +50,13 @@ UNAPPLIED = OpenBreak(
     evidence="names nothing",
 )
 HELD = BreakTotal(
-    code="CA01", name="unapplied cash", holds_payment=True, currency="JPY", breaks=7, amount_minor=1234567
+    code="CA01",
+    name="unapplied cash",
+    currency="JPY",
+    breaks=7,
+    amount_minor=1234567,
+    held=7,
+    held_minor=1234567,
 )
 BUSY = replace(
     QUIET,
@@ -180,6 +187,71 @@ def test_a_line_from_outside_cannot_add_lines_or_turn_text_around():
     assert len(line("x" * 1000)) == 240
 
 
+def test_figures_beside_words_from_right_to_left_stay_in_their_order():
+    hebrew = "\u05d0\u05d1\u05d2"
+    isolate, end = "\u2068", "\u2069"
+    assert line(f"{hebrew} 1,000.00 2,000.00 open") == f"{isolate}{hebrew}{end} 1,000.00 2,000.00 open"
+    assert (
+        line(f"{hebrew} {hebrew}, 7 {hebrew}") == f"{isolate}{hebrew} {hebrew}{end}, 7 {isolate}{hebrew}{end}"
+    )
+    assert line("ACME 1,000.00") == "ACME 1,000.00"
+    html = render_report(replace(BUSY, top=[replace(UNAPPLIED, key=hebrew, owner=hebrew)])).html
+    assert html.count(f"<bdi>{isolate}{hebrew}{end}</bdi>") == 2
+
+
+@pytest.mark.parametrize("unseen", "\u3164\u115f\u1160\u034f\u2800\ufe0f\uffa0\U000e0101\u00ad\u200b")
+def test_characters_that_show_as_nothing_do_not_arrive(unseen: str):
+    assert line(f"IN{unseen}V{unseen}").replace(" ", "") == "INV"
+    assert line(f"{unseen}{unseen}") == ""
+
+
+def test_a_mail_of_a_heavy_day_is_not_cut_off():
+    currencies = sorted(EXPONENTS)[:40]
+    busy, many = samples.BUSY, range(60)
+    heavy = replace(
+        busy,
+        totals=[
+            replace(one, currency=currency, loaded_count=number)
+            for one in (busy.totals[0], busy.totals[3])
+            for number, currency in enumerate(currencies)
+        ],
+        applied=[replace(one, currency=currency) for one in busy.applied for currency in currencies],
+        breaks=[
+            replace(busy.breaks[0], code=f"CA{number}", name="a kind of break", currency=currency, settled=0)
+            for number in many
+            for currency in currencies
+        ],
+        top=[replace(busy.top[3], evidence="x" * 300, assignee="mei.tan") for _ in range(10)],
+        aging=[replace(one, currency=currency) for one in busy.aging[:5] for currency in currencies],
+        changes=[replace(one, currency=currency) for one in busy.changes for currency in currencies],
+        arr=[replace(busy.arr[0], currency=currency) for currency in currencies],
+        quality=[busy.quality[0]] * 60 + [busy.quality[2]] * 100,
+        quarantined=["y" * 300] * 20,
+        restatement=replace(samples.RESTATEMENT, items=[*samples.RESTATEMENT.items] * 40),
+        breaks_attached_max=100_000,
+    )
+    report = render_report(heavy)
+    # Its pictures are parts of their own when it is mailed.
+    sent = re.sub(r'src="data:[^"]+"', 'src="cid:1.0"', report.html)
+    assert len(sent.encode()) < 100_000
+    for body in (report.text, words_of(report.html)):
+        assert "64 more lines, all proven; the workbook has them" in body
+        assert "Of 32 more currencies, with fewer open invoices, nothing is shown here." in body
+        assert "and 36 more currencies" in body
+    assert "; the workbook lists all" in report.text
+    cut = render_report(replace(heavy, breaks_attached_max=1_000)).text
+    assert "the workbook lists the first 1,000 of all breaks" in cut
+    assert "lists all" not in cut
+
+
+def test_of_more_totals_than_are_shown_those_that_are_not_proven_come_first():
+    fine = replace(QUIET.totals[0], loaded_count=9)
+    wrong = replace(fine, matched_minor=99, currency="THB", loaded_count=1)
+    report = render_report(replace(QUIET, totals=[fine] * 20 + [wrong]))
+    assert "Invoices THB: NOT PROVEN" in report.text
+    assert "5 more lines, all proven" in report.text
+
+
 def test_the_same_facts_give_the_same_bytes():
     assert render_report(BUSY) == render_report(BUSY)
 
@@ -264,6 +336,8 @@ def test_a_quiet_day_says_what_could_not_be_judged():
     quiet = render_report(samples.QUIET)
     assert "nothing needs anybody" in quiet.subject
     assert "1 of what is expected of the data could not be judged yet" in quiet.text
+    for body in (quiet.text, words_of(quiet.html)):
+        assert "nothing of it is held or shown to us: contacts, extract fx" in body
 
 
 def test_what_a_person_matched_is_decided_and_not_applied_by_rule():
@@ -271,7 +345,7 @@ def test_what_a_person_matched_is_decided_and_not_applied_by_rule():
         AppliedTotal(rule="P1", currency="JPY", payments=2, amount_minor=3000),
         AppliedTotal(rule="manual", currency="JPY", payments=1, amount_minor=1000),
     ]
-    held = replace(HELD, breaks=1, amount_minor=1000)
+    held = replace(HELD, breaks=1, amount_minor=1000, held=1, held_minor=1000)
     report = render_report(replace(QUIET, applied=applied, breaks=[held]))
     assert (
         "JPY 3,000 applied, 1,000 held: 50.0\N{NO-BREAK SPACE}% by count, 60.0\N{NO-BREAK SPACE}% by value"

@@ -1,6 +1,8 @@
+import io
 from datetime import date
 from typing import Any
 
+import openpyxl
 import psycopg
 import pytest
 
@@ -8,6 +10,8 @@ from include.connectors.mail.client import MailPostman
 from include.domain.recipients import Recipient, Scope
 from include.flows import report_files
 from include.flows.publish_run import publish_run
+from include.flows.reconcile import reconcile
+from include.policy import load_policy
 from include.ports import Fatal, Rejected, Retryable, Uncertain
 from include.store.postgres import PostgresStore
 from tests.connectors.smtp import Mailbox, parsed, serving
@@ -47,6 +51,19 @@ def test_a_run_is_sent_once_to_each_also_when_somebody_is_added(published: Postg
     assert tell(published, bag, FINANCE, LEAD).mailed == ("lead@example.com",)
     assert tell(published, bag, LEAD, FINANCE).mailed == ()
     assert bag.to == ["finance@example.com", "Lead@example.com"]
+
+
+def test_a_day_run_again_is_told_as_a_correction_of_what_was_mailed(published: PostgresStore):
+    bag = Mailbag()
+    first = tell(published, bag).run_id
+    reconcile(published, as_of=DAY, policy=load_policy().model_copy(update={"sha256": "0" * 64}))
+    publish_run(published, as_of=DAY)
+    assert tell(published, bag).mailed == (FINANCE.address,)
+    before, after = bag.reports
+    assert after.subject == before.subject.replace(" ties:", " ties, corrected:")
+    for body in (after.text, after.html):
+        assert f"{first}, which was mailed before" in body
+    assert "mailed before" not in before.text
 
 
 def test_of_two_tasks_at_once_one_sends_and_holds_nothing_open_while_it_does(
@@ -341,6 +358,11 @@ def test_whoever_answers_for_a_part_sees_that_part_in_her_own_figures(published:
     assert "(EUR) ties" in reports["eu@example.com"].subject
     assert "SGD 250,50" in reports["sg@example.com"].subject
     assert "33,00" in reports["sg@example.com"].text
+    # What a sheet does not have of countries, it says.
+    [book] = [file for name, file in reports["jp@example.com"].attachments.items() if name.endswith(".xlsx")]
+    sheets = openpyxl.load_workbook(io.BytesIO(book))
+    assert sheets["Matches"]["A1"].value.startswith("Money matched to invoices of these customers")
+    assert sheets["Control totals"]["A1"].value.startswith("Totals are proven for the whole")
 
 
 def test_figures_of_the_data_s_quality_are_told_to_who_sees_the_whole(

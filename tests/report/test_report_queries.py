@@ -7,6 +7,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from include.connectors.mail.client import compose
 from include.domain.recipients import Scope
@@ -142,6 +143,111 @@ def test_a_country_sees_the_breaks_of_its_customers_and_of_nobody_else(keep_brea
     assert list(seen.values()) == [["P-DE"], [], ["P-DE", "P-SG", "P-nobody's"]]
 
 
+def test_money_that_went_back_and_rows_nobody_could_read_are_their_customer_s(
+    keep_breaks: Any, database_url: str
+):
+    store = keep_breaks(
+        ("D-1", "CA14", "S2", "SGD", 100),  # of a payment that names nobody and settled I
+        ("R-1", "CA13", "S1", "SGD", 100),  # of a payment of DE
+        ("invoices I-9", "DQ01", "S1", "SGD", 100),
+        ("payments P-9", "DQ01", "S1", "SGD", 100),  # of nobody that can be read
+    )
+    with psycopg.connect(database_url) as connection:
+        connection.execute("INSERT INTO ops.batches DEFAULT VALUES")
+        connection.execute("UPDATE recon.breaks SET recon = 'all' WHERE code = 'DQ01'")
+        keep_rows(connection, "customers", native_id="DE", id="DE", name="DE", country="DE")
+        keep_rows(connection, "invoices", native_id="I", id="I", customer_id="DE", **INVOICE)
+        moved = {"currency": "SGD", "amount_minor": 1}
+        keep_rows(
+            connection, "disputes", native_id="D-1", id="D-1", payment_id="nameless", opened_on=SOON, **moved
+        )
+        keep_rows(
+            connection, "refunds", native_id="R-1", id="R-1", payment_id="hers", created_on=SOON, **moved
+        )
+        for entity, key, customer in (("invoices", "I-9", "DE"), ("payments", "P-9", None)):
+            connection.execute(
+                "INSERT INTO canonical.quarantine (system, entity, native_id, version, place, customer_id, failures, "
+                "quarantined_in) VALUES ('erp', %s, %s, '', '', %s, '{}', 1)",
+                (entity, key, customer),
+            )
+        for key in ("nameless", "hers"):
+            keep_payment(connection, key, "2025-12-20")
+        connection.execute("UPDATE canonical.payments SET customer_id = 'DE' WHERE native_id = 'hers'")
+        keep_match(connection, "nameless")
+    with store.transaction() as tx:
+        tx.run("see_snapshot", batch=1, rulings=0, as_of=date(2026, 1, 1), rules_sha256="")
+        tx.run("create_day_breaks", run_id=RUN, opening=None, published_at=None)
+        tx.run("place_day_breaks")
+        day_facts.enter_scope(tx, Scope(countries=frozenset({"DE"})))
+        found = tx.rows("workbook_breaks", run_id=RUN, limit=9)
+        tx.run("forget_matches", run_id=RUN)
+    assert sorted(row["key"] for row in found) == ["D-1", "R-1", "invoices I-9"]
+
+
+def test_a_payment_applied_in_part_is_applied_and_what_is_left_of_it_is_money_held(
+    keep_breaks: Any, database_url: str
+):
+    store = keep_breaks(
+        ("over", "CA04", "S2", "SGD", 149_000),
+        ("nothing", "CA01", "S2", "SGD", 500),
+        ("scaled up", "CA20", "S1", "SGD", 630),
+        ("scaled down", "CA20", "S1", "SGD", -630),
+        ("fee", "CA07", "S4", "SGD", 100),
+    )
+    with psycopg.connect(database_url) as connection:
+        connection.execute("INSERT INTO ops.batches DEFAULT VALUES")
+        for key, minor in (
+            ("over", 150_000),
+            ("nothing", 500),
+            ("scaled up", 700),
+            ("scaled down", 70),
+            ("fee", 900),
+        ):
+            keep_payment(connection, key, "2025-12-20", minor=minor)
+        keep_match(connection, "over")
+        keep_match(connection, "fee", minor=800)
+    with store.transaction() as tx:
+        tx.run("see_snapshot", batch=1, rulings=0, as_of=date(2026, 1, 1), rules_sha256="")
+        tx.run("create_day_breaks", run_id=RUN, opening=None, published_at=None)
+        day_facts.prepare_breaks(tx, load_policy(), [])
+        day_facts.enter_scope(tx, Scope())
+        found = tx.rows("report_breaks_by_code", run_id=RUN)
+        tx.run("forget_matches", run_id=RUN)
+    assert {row["code"]: (row["held"], row["held_minor"]) for row in found} == {
+        "CA01": (1, 500),
+        "CA04": (0, 149_000),
+        "CA07": (0, 0),
+        "CA20": (2, 770),
+    }
+
+
+@pytest.mark.parametrize(("by_order", "by_deal"), [(True, False), (False, True), (True, True)])
+def test_a_deal_is_invoiced_whichever_of_deal_and_order_names_the_other(
+    store: PostgresStore, database_url: str, *, by_order: bool, by_deal: bool
+):
+    with psycopg.connect(database_url) as connection:
+        connection.execute("INSERT INTO ops.batches DEFAULT VALUES")
+        deal = {"stage": "Won", "is_won": True, "currency": "SGD", "close_date": "2025-12-02"}
+        named = "O" if by_deal else None
+        keep_rows(connection, "opportunities", native_id="D", id="D", erp_order_id=named, **deal)
+        order = {
+            "number": "O",
+            "customer_id": "C",
+            "currency": "SGD",
+            "amount_minor": 1,
+            "order_date": "2025-12-03",
+        }
+        named = "D" if by_order else None
+        keep_rows(connection, "orders", native_id="O", id="O", opportunity_id=named, **order)
+        keep_rows(connection, "invoices", native_id="I", id="I", customer_id="C", order_id="O", **INVOICE)
+    with store.transaction() as tx:
+        tx.run("see_snapshot", batch=1, rulings=0, as_of=date(2026, 1, 1), rules_sha256="")
+        tx.run("create_scope_customers", countries=[])
+        span = {"since": date(2025, 12, 1), "until": date(2025, 12, 31), "until_day": date(2026, 1, 1)}
+        [found] = tx.rows("period_deals", **span, currencies=None, countries=None)
+    assert (found["won"], found["invoiced"], int(found["mean_days"])) == (1, 1, 3)
+
+
 def test_of_a_day_published_late_breaks_stand_as_before_later_facts_came(keep_breaks: Any, database_url: str):
     store = keep_breaks(("P1", "CA01", "S2", "EUR", 100))
     with psycopg.connect(database_url) as connection:
@@ -161,6 +267,22 @@ def test_of_a_day_published_late_breaks_stand_as_before_later_facts_came(keep_br
         tx.run("create_day_breaks", run_id=RUN, opening=None, published_at="2026-06-01 00:00Z")
         day_facts.enter_scope(tx, Scope())
         assert [row["state"] for row in tx.rows("workbook_breaks", run_id=RUN, limit=9)] == ["ASSIGNED"]
+
+
+SOON = "2025-12-30"
+INVOICE = {
+    "number": "I", "currency": "SGD", "gross_minor": 1, "issue_date": "2025-12-05", "due_date": SOON,
+    "number_key": "", "number_digits": [],
+}  # fmt: skip
+
+
+def keep_rows(connection: psycopg.Connection, entity: str, **facts: Any) -> None:
+    """Keep a row of an entity, known since the first batch."""
+    row = {"version": "", "place": "", "row_hash": "", "recorded_in": 1} | facts
+    columns = sql.SQL(", ").join(map(sql.Identifier, row))
+    values = sql.SQL(", ").join(map(sql.Placeholder, row))
+    insert = sql.SQL("INSERT INTO canonical.{} ({}) VALUES ({})")
+    connection.execute(insert.format(sql.Identifier(entity), columns, values), row)
 
 
 def keep_payment(connection: psycopg.Connection, key: str, paid_on: str, *, minor: int = 1000) -> None:

@@ -82,10 +82,20 @@ def test_text_from_outside_is_text_and_neither_formula_nor_link(text: str):
 
 def test_an_amount_of_no_currency_is_shown_in_its_own_units():
     assert opened(row(currency=None))["C2"].value == "123456 (minor units)"
+    assert opened(row(currency=None, amount_minor=0))["C2"].value is None
 
 
 def test_characters_that_hide_or_turn_text_do_not_arrive():
     assert opened(row(key="INV\u202e1-\u200bVNI\x00\x07 \u05d0"))["A2"].value == "INV1-VNI \u05d0"
+
+
+def test_prose_keeps_its_figures_in_their_order_and_a_key_stays_as_it_is_looked_up():
+    columns = (Column("key", "Key"), Column("evidence", "Evidence", "said"))
+    book = build_workbook(
+        [Sheet("Breaks", columns, [{"key": "\u05d0 7", "evidence": "\u05d0 7"}])], title="t", as_of=DAY
+    )
+    [key, evidence] = openpyxl.load_workbook(io.BytesIO(book))["Breaks"][2]
+    assert (key.value, evidence.value) == ("\u05d0 7", "\u2068\u05d0\u2069 7")
 
 
 def test_an_amount_that_a_spreadsheet_would_round_is_written_as_text():

@@ -26,6 +26,7 @@ GOOD = {
 AGREEING: dict[str, Row] = {
     "invoices": {"net": "60.00", "tax": "40.00"},
     "subscriptions": {"end_date": "2027-01-01"},
+    "fx_rates": {"to_currency": "USD"},
 }
 """What a good row of these needs besides, for its columns to agree."""
 
@@ -44,13 +45,16 @@ BAD = {
     "not net + tax": "101.00",
     "more than gross": "100.01",
     "not after start_date": "2026-01-01",
+    "before start_date": "2025-12-31",
     "not above zero": "0.00",
+    "not 1 of a currency in itself": "2",
     "required and empty": None,
 }
 """The rule -> a value that breaks it."""
 
 BESIDE: dict[str, Row] = {
     "an amount without a currency": {"currency": None},
+    "not 1 of a currency in itself": {"to_currency": "SGD"},
     "negative": {"net": None, "tax": None},  # or the columns would not agree either
 }
 """The rule -> what has to be so in other columns."""
