@@ -10,7 +10,7 @@ FROM pg_roles WHERE rolname = current_user;
 SELECT format('%%I.%%I', nspname, relname) AS name
 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
 JOIN (VALUES ('raw', 'tieout_ingest'), ('canonical', 'tieout_ingest'), ('recon', 'tieout_app'), ('ops', 'tieout_app'),
-        ('vault', 'tieout_ingest'))
+        ('vault', 'tieout_send'))
     AS kept (nspname, role) USING (nspname)
 LEFT JOIN pg_roles AS ours ON rolname = role AND pg_has_role(session_user, ours.oid, 'SET')
 CROSS JOIN LATERAL (SELECT coalesce(ours.oid, current_user::regrole::oid) AS oid) AS who
