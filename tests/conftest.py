@@ -26,7 +26,7 @@ settings.load_profile("tieout")
 ONE_MACHINE = ("e2e", "local", "dags", "console")
 """Folders whose tests start processes, take ports or set up Airflow: one worker runs them all, one after another."""
 
-ONE_DATABASE = ("quality",)
+ONE_DATABASE = ("quality", "simulation", "chaos")
 """Folders whose tests share what takes seconds to make: one worker runs them all, beside the others."""
 
 

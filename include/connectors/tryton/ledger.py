@@ -18,6 +18,7 @@ from include.ports import Rejected, Retryable, Uncertain
 KEY = "tieout_key"
 _SHOWN = ("number", "state")
 _STATED = (*_SHOWN, KEY, "party", "reference", "currency.code", "lines.quantity", "lines.unit_price")
+_UNCONFIRMED = ("draft", "quotation")
 STEPS_MAX = 10
 
 Step = Callable[[Record], Record]
@@ -40,9 +41,18 @@ class TrytonLedger:
         return Booked(native_id=str(found["id"]), number=str(found["code"] or ""), state="active")
 
     def order(self, new: NewOrder) -> Booked:
-        """The sale of this key, confirmed; Tryton processes it after that, at once or by its queue."""
+        """The sale of this key, confirmed; Tryton processes it after that, at once or by its queue.
+
+        One that an attempt began and never confirmed may be over what its deal no longer is: then it is written anew.
+        """
         found = self._once("sale.sale", (KEY, new.key), lambda: documents.sale(self._one, new), _STATED)
-        self._refuse_another(found, new)
+        try:
+            self._refuse_another(found, new)
+        except Rejected:
+            if found["state"] not in _UNCONFIRMED:
+                raise
+            found = self._rewritten(found, new)
+            self._refuse_another(found, new)
         steps = self._buttons("sale.sale", {"draft": "quote", "quotation": "confirm"}, _SHOWN)
         return _booked(self._advance("sale.sale", found, steps, _SHOWN))
 
@@ -169,6 +179,17 @@ class TrytonLedger:
             if record["state"] == state:
                 break
         raise Retryable(f"ERP {model}/{record['id']} stays in state {record['state']}")
+
+    def _rewritten(self, sale: Record, new: NewOrder) -> Record:
+        """A sale nobody confirmed, over what is asked for now."""
+        sale_id = sale["id"]
+        if sale["state"] == "quotation":
+            self._client.act("sale.sale", sale_id, "draft", fields=_SHOWN)
+        lines = self._one("sale.sale", [["id", "=", sale_id]], ("lines",))["lines"]
+        values = documents.sale(self._one, new)
+        values = {**values, "lines": [["delete", lines], *values["lines"]]}
+        self._client.change("sale.sale", sale_id, values, fields=_SHOWN)
+        return self._one("sale.sale", [["id", "=", sale_id]], _STATED)
 
     def _refuse_another(self, found: Record, new: NewOrder) -> None:
         """Raise Rejected when a sale is not for whom and over what is asked for."""

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -290,6 +291,28 @@ def test_an_attempt_that_ended_half_way_is_taken_on(erp: Erp):
     assert left["state"] == "draft"
     taken_on = erp.ledger().order(half)
     assert (taken_on.native_id, taken_on.state) == (str(left["id"]), sold.state)
+
+
+def test_an_order_that_was_never_confirmed_is_written_anew_when_its_deal_has_changed(erp: Erp):
+    new = order(erp)
+    stopped = erp.ledger()
+    press, pressed = stopped._client.act, []
+
+    def dies_before_confirming(model: str, record: Any, action: str, **options: Any) -> Any:
+        pressed.append(action)
+        if action == "confirm":
+            raise Retryable("the worker is gone")
+        return press(model, record, action, **options)
+
+    with pytest.raises(Retryable), patch.object(stopped._client, "act", dies_before_confirming):
+        stopped.order(new)
+    assert pressed == ["quote", "confirm"]
+    cheaper = replace(new, lines=[line("100.00")])
+    sold = erp.ledger().order(cheaper)
+    found = erp.ledger().order_placed(cheaper)
+    assert found is not None
+    assert (found.native_id, found.state) == (sold.native_id, sold.state)
+    assert sold.state not in ("draft", "quotation")
 
 
 def test_a_key_that_names_another_order_is_a_mistake(erp: Erp):

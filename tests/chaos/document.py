@@ -1,0 +1,150 @@
+"""docs/reliability.md, written from what the last runs found."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from include.local.home import PROJECT
+from tests.chaos.flows import FLOWS
+from tests.chaos.parts import KEPT, PARTS
+
+PLACE = PROJECT / "docs" / "reliability.md"
+Figures = Mapping[str, Any]
+
+HEAD = """# What goes wrong, and what becomes of it
+
+Written by `make chaos` from what it found; do not edit. Every table says when it was measured and how busy the machine
+was. Nothing is left out: what was not run is listed as not run, and what nothing finds is listed as not found.
+
+Promised is that after any of this each deal has one order, one invoice and one reference, each payment shows once,
+each message has ended, what Salesforce shows is what the payments platform and the ERP hold, the checks of `sql/checks`
+find nothing, and reading everything anew finds nothing that was missed.
+"""
+
+ELSEWHERE = """## Not in these tables
+
+Not run by `make chaos`: the death of scheduler, triggerer, dag processor and API server; an immediate stop of Postgres
+in the middle of a flow (its cells here are one transaction that cannot begin, one that is taken back, one whose commit
+is not confirmed); a full disk; two schedulers; a backfill beside the live run; rotation of refresh tokens, which no
+connection of ours uses. Hard deletes, merges, hidden and new fields change what is true instead of disturbing how it
+is found out: their tests are in `tests/connectors` and `tests/flows`.
+
+A list that is short and says so nowhere is let loose on reading alone, where counts are compared afterwards. An answer
+to a look-up that leaves out the one row there is cannot be told from the truth: an order whose customer the ERP says it
+does not have is parked, for a person to look at.
+
+How a seed is made: the real flows, the real Postgres (one connection, a savepoint for each transaction, rolled back
+after the seed) and the twin in this process take turns under one seeded scheduler with a virtual clock. Workers take
+turns between transactions and calls, never inside a transaction: locks that wait for each other are not part of it
+(the kill matrix and `tests/flows` have real processes and threads). Rows in a seed are good ones; validation is
+switched off for speed, and has tests of its own.
+"""
+
+
+def write_document() -> Path:
+    """Write it from what is kept; parts without figures say so."""
+    parts = [_part(name) for name in ("simulation", "mistakes", "matrix", "kills", "disorder")]
+    PLACE.write_text("\n".join([HEAD, *parts, ELSEWHERE]), encoding="utf-8")
+    return PLACE
+
+
+def _part(name: str) -> str:
+    path = KEPT / f"{name}.json"
+    title = {"matrix": "Fault matrix", "mistakes": "Planted mistakes", "kills": "Deaths"}.get(
+        name, name.capitalize()
+    )
+    assert name in PARTS
+    if not path.exists():
+        return f"## {title}\n\nNot run.\n"
+    figures = json.loads(path.read_text(encoding="utf-8"))
+    when = f"{figures['at']}, {figures['seconds']:,} s, load {figures['load']} on {figures['processors']} processors"
+    return f"## {title}\n\n*{when}*\n\n" + "\n".join(_TOLD[name](figures)) + "\n"
+
+
+def _simulation(figures: Figures) -> Iterator[str]:
+    rate = figures["seeds"] / max(1, figures["seconds"])
+    struck = sum(figures["struck"].values())
+    yield (
+        f"{figures['seeds']:,} seeds from {figures['first']} on, {figures['steps']:,} steps, {struck:,} faults, "
+        f"{rate:.2f} seeds a second: **{len(figures['failed'])} failed**."
+    )
+    yield from ("", "By who tells us what changed: " + _counts(figures["lanes"]) + ".")
+    yield from ("", "Faults that struck: " + _counts(figures["struck"]) + ".")
+    for case in figures["failed"]:
+        yield from ("", f"- seed {case['seed']}: {case['wrong'][0]}", f"  `{case['command']}`")
+
+
+def _mistakes(figures: Figures) -> Iterator[str]:
+    yield "A mistake is planted in the product, and seeds run until one that is right without it goes wrong with it."
+    yield "Faults strike two or six times as often as usual in these seeds, where no other lane makes up for it."
+    yield from ("", "| planted | seeds until found | by |", "|---|---:|---|")
+    for one in figures["mistakes"]:
+        found = one["tried"] if one["seed"] is not None else f"not in {one['tried']}"
+        yield f"| {one['plant']} | {found} | {_cell(one['by'] or one['why'] or 'nothing')} |"
+    for name in figures["not run"]:
+        yield f"| {name} | not run | |"
+
+
+def _matrix(figures: Figures) -> Iterator[str]:
+    table: Mapping[str, Mapping[str, Mapping[str, int]]] = figures["table"]
+    totals = Counter[str]()
+    for flows in table.values():
+        for words in flows.values():
+            totals.update(words)
+    yield (
+        f"{figures['cells']:,} cells: {totals['held']:,} ended as undisturbed, **{totals['wrong']:,} did not**, in "
+        f"{totals['never struck']:,} the flow never came by the fault, {figures['not run']:,} were not run."
+    )
+    yield from (
+        "",
+        "Cells that ended as undisturbed, by fault and flow; `·` where the flow never came by, `!` where not.",
+    )
+    yield from ("", "| fault | " + " | ".join(FLOWS) + " |", "|---|" + "---:|" * len(FLOWS))
+    for fault in sorted(table):
+        yield f"| {fault} | " + " | ".join(_square(table[fault].get(flow)) for flow in FLOWS) + " |"
+    yield from (f"\n- {one['cell']}: {_cell(one['wrong'])}" for one in figures["wrong"])
+
+
+def _square(words: Mapping[str, int] | None) -> str:
+    if not words:
+        return ""
+    if words.get("wrong"):
+        return f"! {words['wrong']}"
+    return str(words["held"]) if words.get("held") else "·"
+
+
+def _kills(figures: Figures) -> Iterator[str]:
+    yield "A process is killed (`kill -9`) before or after a commit or a call, and another starts 1 or 25 hours later."
+    yield from ("", "| recipe | deaths | run | not as undisturbed |", "|---|---:|---:|---:|")
+    for name, told in figures["recipes"].items():
+        yield f"| {name} | {told['cells']:,} | {told['run']:,} | {len(told['wrong'])} |"
+    for told in figures["recipes"].values():
+        yield from (f"\n- {_cell(one)}" for one in told["wrong"])
+
+
+def _disorder(figures: Figures) -> Iterator[str]:
+    repaired = sum(figures["repaired"].values())
+    yield (
+        f"{figures['events']:,} events about {figures['invoices']:,} invoices, told once and in order, and again "
+        f"{figures['delivered']:,} times and shuffled: {len(figures['different'])} tables differ, {repaired} messages "
+        "that only reading everything led to."
+    )
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items(), key=lambda one: -one[1]))
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "/").replace("\n", " ")[:200]
+
+
+_TOLD: Mapping[str, Callable[[Figures], Iterator[str]]] = {
+    "simulation": _simulation,
+    "mistakes": _mistakes,
+    "matrix": _matrix,
+    "kills": _kills,
+    "disorder": _disorder,
+}

@@ -1,0 +1,173 @@
+"""What chaos consists of: each part runs until its time is over and keeps what it found in var/chaos."""
+
+import json
+import os
+import random
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic
+from typing import Any
+
+from include.local.databases import DatabaseUrls
+from include.local.home import PROJECT
+from tests.chaos.cells import Verdict, cells
+from tests.chaos.grid import grid
+from tests.disorder.platforms import compare
+from tests.kills.desk import RECIPES
+from tests.kills.matrix import Matrix
+from tests.simulation.ground import ground
+from tests.simulation.hunt import catch, run_seeds, shrink
+from tests.simulation.planted import HARMLESS, PLANTED
+
+KEPT = PROJECT / "var" / "chaos"
+EXAMPLES = 5
+SEEDS_PER_MISTAKE = 400
+EVENTS_OF = 24
+"""Invoices of the part `disorder`."""
+
+
+@dataclass(frozen=True)
+class Time:
+    """`seed`: the first one; `seconds`: no seed, cell or mistake begins later than this after the part began.
+
+    `more`: mistakes that were found stay found; of the others the seeds are added up.
+    """
+
+    seed: int
+    seconds: float
+    more: bool = False
+
+    def over(self) -> float:
+        """When, on `monotonic`."""
+        return monotonic() + self.seconds
+
+
+def simulation(urls: DatabaseUrls, time: Time) -> dict[str, Any]:
+    """Seeds, one after another; what fails is made small."""
+    lanes, struck, cases = Counter[str](), Counter[str](), []
+    seeds, steps, stops, until = 0, 0, Counter[str](), time.over()
+    with TemporaryDirectory() as folder, ground(urls, Path(folder)) as place:
+        for found in run_seeds(place, range(time.seed, time.seed + 10_000_000), until=until):
+            seeds, steps, stops = seeds + 1, steps + found.steps, stops + found.stops
+            lanes[found.lane] += 1
+            struck.update(fault.rpartition("@")[2].partition(" ")[2] for fault in found.struck)
+            if found.wrong:
+                case = shrink(place, found)
+                cases.append({**asdict(case), "command": case.command})
+            _say(f"seed {found.seed}: {len(cases)} of {seeds} fail")
+    told = {"lanes": lanes, "struck": struck, "stops": stops, "failed": cases}
+    return {"first": time.seed, "seeds": seeds, "steps": steps, **told}
+
+
+def mistakes(urls: DatabaseUrls, time: Time) -> dict[str, Any]:
+    """Each planted mistake, until a seed finds it. What is left of the time is shared by those still to come."""
+    known, until = _known() if time.more else {}, time.over()
+    left = [name for name in PLANTED if known.get(name, {}).get("seed") is None]
+    with TemporaryDirectory() as folder, ground(urls, Path(folder)) as place:
+        for number, name in enumerate(left):
+            share = (until - monotonic()) / (len(left) - number)
+            if share <= 0:
+                break
+            seeds = range(time.seed, time.seed + SEEDS_PER_MISTAKE)
+            caught = catch(place, name, seeds, until=monotonic() + share)
+            before = known.get(name, {}).get("tried", 0)
+            known[name] = {**asdict(caught), "tried": before + caught.tried, "why": HARMLESS.get(name, "")}
+            _say(f"{name}: {'found' if caught.seed is not None else 'not found'} ({caught.tried})", end="\n")
+    found = [known[name] for name in PLANTED if name in known]
+    return {"first": time.seed, "mistakes": found, "not run": [name for name in PLANTED if name not in known]}
+
+
+def _known() -> dict[str, dict[str, Any]]:
+    path = KEPT / "mistakes.json"
+    kept = json.loads(path.read_text(encoding="utf-8"))["mistakes"] if path.exists() else []
+    return {one["plant"]: one for one in kept}
+
+
+def matrix(urls: DatabaseUrls, time: Time) -> dict[str, Any]:
+    """Every cell of the fault matrix, in an order that falls by the seed."""
+    left, until = cells(), time.over()
+    random.Random(time.seed).shuffle(left)  # noqa: S311 - a test's dice, no secret
+    table: defaultdict[str, defaultdict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
+    wrong, total = [], len(left)
+    with TemporaryDirectory() as folder, grid(urls, Path(folder)) as place:
+        while left and monotonic() < until:
+            verdict = place.verdict(left.pop())
+            table[verdict.cell.fault][verdict.cell.flow][_word(verdict)] += 1
+            if verdict.wrong:
+                wrong.append({"cell": str(verdict.cell), "wrong": verdict.wrong})
+            _say(f"cell {total - len(left)} of {total}: {len(wrong)} wrong")
+    return {"cells": total, "not run": len(left), "wrong": wrong, "table": table}
+
+
+def _word(verdict: Verdict) -> str:
+    return "wrong" if verdict.wrong else "held" if verdict.struck else "never struck"
+
+
+def kills(urls: DatabaseUrls, time: Time) -> dict[str, Any]:
+    """`kill -9` at every checkpoint of every recipe, started again after one and after 25 hours."""
+    until, recipes = time.over(), {}
+    with TemporaryDirectory() as folder, Matrix(urls, Path(folder)) as place:
+        deaths = [cell for recipe in RECIPES for cell in place.cells(recipe)]
+        random.Random(time.seed).shuffle(deaths)  # noqa: S311 - a test's dice, no secret
+        recipes = {name: {"cells": len(place.cells(name)), "run": 0, "wrong": []} for name in RECIPES}
+        for number, cell in enumerate(deaths, start=1):
+            if monotonic() > until:
+                break
+            told: dict[str, Any] = recipes[cell.recipe]
+            told["run"] += 1
+            if found := place.difference(cell):
+                told["wrong"].append(f"{cell}: {found}"[:600])
+            _say(f"death {number} of {len(deaths)}")
+    return {"recipes": recipes}
+
+
+def disorder(urls: DatabaseUrls, time: Time) -> dict[str, Any]:
+    """Every event twice and shuffled within five minutes, beside every event once and in order."""
+    with TemporaryDirectory() as folder:
+        found = compare(urls, Path(folder), invoices=EVENTS_OF, seed=time.seed)
+    told = {"invoices": found.invoices, "events": found.events, "delivered": found.delivered}
+    return {
+        **told,
+        "different": list(found.different),
+        "repaired": {k: len(v) for k, v in found.repaired.items()},
+    }
+
+
+PARTS: Mapping[str, tuple[Callable[[DatabaseUrls, Time], dict[str, Any]], float]] = {
+    "matrix": (matrix, 0.22),
+    "disorder": (disorder, 0.03),
+    "mistakes": (mistakes, 0.25),
+    "kills": (kills, 0.20),
+    "simulation": (simulation, 0.30),
+}
+"""Part -> what it does, and its share of the time."""
+
+
+def keep(part: str, figures: Mapping[str, Any], *, seconds: float) -> Path:
+    """Write down what a part found, when, and how busy the machine was."""
+    KEPT.mkdir(parents=True, exist_ok=True)
+    told = {"at": datetime.now(UTC).isoformat(timespec="minutes"), "seconds": round(seconds)}
+    told |= {"load": round(os.getloadavg()[1], 1), "processors": os.cpu_count()}
+    path = KEPT / f"{part}.json"
+    path.write_text(json.dumps({**told, **figures}, indent=1, default=str) + "\n", encoding="utf-8")
+    return path
+
+
+def failures(part: str, figures: Mapping[str, Any]) -> int:
+    """How much of a part did not end as promised."""
+    counts: Mapping[str, Callable[[], int]] = {
+        "simulation": lambda: len(figures["failed"]),
+        "mistakes": lambda: sum(one["seed"] is None and not one["why"] for one in figures["mistakes"]),
+        "matrix": lambda: len(figures["wrong"]),
+        "kills": lambda: sum(len(one["wrong"]) for one in figures["recipes"].values()),
+        "disorder": lambda: len(figures["different"]) + sum(figures["repaired"].values()),
+    }
+    return counts[part]()
+
+
+def _say(text: str, *, end: str = "") -> None:
+    print(f"\r{text:<78}", end=end, flush=True)

@@ -1,0 +1,49 @@
+"""One fault at one call of one flow: it ends as if nothing had happened. A sample: `make chaos` runs every cell."""
+
+from collections.abc import Iterator
+from unittest.mock import patch
+
+import pytest
+
+from include.domain.delivery import AFTER
+from include.local.databases import DatabaseUrls
+from tests.chaos.cells import EVENTS, WIRE, Cell, cells
+from tests.chaos.flows import FLOWS
+from tests.chaos.grid import Grid, grid
+
+
+@pytest.fixture(scope="module")
+def place(server_urls: DatabaseUrls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
+    with grid(server_urls, tmp_path_factory.mktemp("cells")) as place:
+        yield place
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        Cell("reset_after", "collect", "payments", 1),
+        Cell("partial_batch", "send mirror", "salesforce", 0),
+        Cell("answer to commit lost", "send order", "database", 2),
+        Cell("events in reverse", "webhook", "events", 0),
+    ],
+    ids=str,
+)
+def test_a_fault_changes_nothing_in_the_end(place: Grid, cell: Cell) -> None:
+    verdict = place.verdict(cell)
+    assert verdict.struck
+    assert verdict.wrong == ""
+
+
+def test_a_mistake_that_is_planted_shows_in_a_cell_and_nowhere_else(place: Grid) -> None:
+    place.expected("send order")
+    with patch.dict(AFTER, uncertain="confirmed"):  # a lost answer counts as done
+        assert place.verdict(Cell("reset_before", "send order", "erp", 999)).wrong == ""
+        lost = (place.verdict(Cell("reset_before", "send order", "erp", skip)).wrong for skip in range(4, 9))
+        assert any("sale.sale" in wrong for wrong in lost)
+
+
+def test_the_matrix_has_every_fault_and_every_flow() -> None:
+    every = cells()
+    assert len(every) == len(set(every)) >= 150
+    assert {cell.flow for cell in every} == set(FLOWS)
+    assert {*WIRE, *EVENTS} <= {cell.fault for cell in every}
