@@ -28,15 +28,15 @@ PARENT_MISSING = "REF_MISSING"
 class Taken:
     """A message we have until its lease is over.
 
-    `attempts`: calls so far that surely did nothing. `long_tried`: the first call was a day ago. `in_shadow`: it was
-    decided while another path wrote; without `may_send`, another path writes now, and it is only looked for.
+    `attempts`: calls so far that surely did nothing. `long_refused`: the target said no a day ago already. `in_shadow`:
+    it was decided while another path wrote; without `may_send`, another path writes now, and it is only looked for.
     """
 
     message_id: int
     fence: int
     attempts: int
     look_first: bool
-    long_tried: bool
+    long_refused: bool
     in_shadow: bool
     may_send: bool
     message: Message
@@ -79,7 +79,7 @@ def _taken(row: Row) -> Taken:
         name: row[name]
         for name in ("key", "kind", "target", "subject", "body", "based_on", "newest_only", "token")
     }
-    about = {name: row[name] for name in ("message_id", "fence", "attempts", "look_first", "long_tried")}
+    about = {name: row[name] for name in ("message_id", "fence", "attempts", "look_first", "long_refused")}
     about |= {"in_shadow": bool(row["in_shadow"]), "may_send": row["may_send"]}
     return Taken(message=Message(**says), **about)
 
@@ -158,7 +158,7 @@ def _after(one: Taken, outcome: Outcome, pace: Pace) -> tuple[State, str | None]
     """The state that follows, and why when it is parked. What may have happened is never given up on."""
     if outcome.result == "retryable" and one.attempts + 1 >= pace.attempts_max:
         return "parked", "MAX_ATTEMPTS"
-    if outcome.reason == PARENT_MISSING and not one.long_tried:
+    if outcome.reason == PARENT_MISSING and not one.long_refused:
         return "queued", None  # it may be on its way
     state = AFTER[outcome.result]
     return state, (outcome.reason or "TARGET_REJECTED") if state == "parked" else None

@@ -70,7 +70,10 @@ RETURNING message.message_id, key, message.kind, target, subject, body, based_on
     was <> 'queued' OR first_called_at < ops.clock() - %(keys_live)s::interval AS look_first,
     -- Decided while another path wrote, or just after, from what was read while it did.
     decided_at < held.since + interval '1 hour' AS in_shadow,
-    first_called_at < ops.clock() - interval '24 hours' AS long_tried;
+    first_called_at < ops.clock() - interval '24 hours' AND EXISTS (  -- told so: a target that was away told nothing
+        SELECT FROM delivery.attempts AS told
+        WHERE told.message_id = message.message_id AND outcome = 'rejected' AND called_at < ops.clock() - interval '24 hours'
+    ) AS long_refused;
 
 -- name: finish_messages
 -- Only by the last who took it. Gives back whose word counted.

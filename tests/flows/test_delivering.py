@@ -154,10 +154,11 @@ def test_a_row_refused_is_parked_and_the_others_go_on(office: Office) -> None:
     assert office.states() == {"A": "confirmed", "B": "parked", "C": "confirmed", "D": "parked"}
 
 
-def test_what_refers_to_something_not_there_yet_waits_for_it_for_a_day(office: Office) -> None:
-    def orphaned(_: Peer, messages: Sequence[Message]) -> dict[str, Outcome]:
-        return {message.key: Outcome(result="rejected", reason="REF_MISSING") for message in messages}
+def orphaned(_: Peer, messages: Sequence[Message]) -> dict[str, Outcome]:
+    return {message.key: Outcome(result="rejected", reason="REF_MISSING") for message in messages}
 
+
+def test_what_refers_to_something_not_there_yet_waits_for_it_for_a_day(office: Office) -> None:
     office.decide("A")
     states = []
     for hours in (1, 22, 2, 0):
@@ -165,6 +166,16 @@ def test_what_refers_to_something_not_there_yet_waits_for_it_for_a_day(office: O
         states.append(office.states()["A"])
         office.pass_time(timedelta(hours=hours))
     assert states == ["queued", "queued", "queued", "parked"]
+
+
+def test_a_day_the_target_was_away_for_is_no_day_of_waiting_for_what_is_referred_to(office: Office) -> None:
+    office.decide("A")
+    office.peer.away = True
+    office.deliver()
+    office.pass_time(timedelta(hours=25))
+    office.peer.away = False
+    office.deliver(orphaned)
+    assert office.states() == {"A": "queued"}
 
 
 def test_messages_about_one_thing_keep_their_order(office: Office) -> None:
