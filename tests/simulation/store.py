@@ -16,7 +16,7 @@ import psycopg
 from psycopg import sql
 
 from include.ports import Names, Row
-from include.store.postgres import _OPTIONS, PostgresTransaction, _adapted, _named_by_what_to_do
+from include.store.postgres import PostgresStore, PostgresTransaction, _adapted, _named_by_what_to_do
 from include.store.queries import query
 from tests.simulation.machine import Machine
 
@@ -27,8 +27,9 @@ _MADE = re.compile(r"CREATE TEMP TABLE (\w+)")
 
 def connect(url: str) -> Connection:
     """A connection as the store's, but that plans are kept: the same few tables are asked thousands of times."""
-    kept = _OPTIONS["options"].replace("force_custom_plan", "force_generic_plan")
-    return psycopg.connect(url, **{**_OPTIONS, "options": kept}, prepare_threshold=1)
+    options = PostgresStore(url)._options()
+    kept = options["options"].replace("force_custom_plan", "force_generic_plan")
+    return psycopg.connect(url, **{**options, "options": kept}, prepare_threshold=1)
 
 
 @dataclass
