@@ -91,11 +91,9 @@ class PostgresStore:
 
         Threads may share it, `most` of them at once; processes may not. A connection that broke meanwhile is replaced.
         """
-        with _named_by_what_to_do():
-            options = self._options()
         pool = ConnectionPool[Connection](
             self._url,
-            kwargs=options,
+            kwargs=self._options,  # asked as connections are made: the database may be away until then
             min_size=0,
             max_size=most,
             num_workers=1,

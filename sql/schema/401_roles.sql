@@ -57,6 +57,8 @@ IMMUTABLE LANGUAGE sql AS $$
             WHEN held = 'recon' AND tab IN ('break_lives', 'rulings') OR held = 'ops' AND tab = 'console_people'
                 THEN 'SELECT, INSERT, UPDATE'
             WHEN held = 'delivery' AND tab = 'outbox' THEN 'SELECT, UPDATE'
+            WHEN held = 'parity' AND tab = 'accepted_differences' THEN 'SELECT, INSERT, UPDATE'
+            WHEN held = 'parity' AND tab IN ('sign_offs', 'windows', 'window_days', 'window_metrics') THEN 'SELECT, INSERT'
             ELSE 'SELECT' END
         ELSE '' END
 $$;

@@ -41,7 +41,12 @@ with warnings.catch_warnings():
 
 DAY = date(2026, 6, 30)
 KEYS = new_keys()
-os.environ["AIRFLOW_CONN_TIEOUT_VAULT"] = json.dumps({"conn_type": "generic", "password": KEYS})
+
+
+@pytest.fixture(autouse=True)
+def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the vault. Tests beside these take away what they find of Airflow's settings."""
+    monkeypatch.setenv("AIRFLOW_CONN_TIEOUT_VAULT", json.dumps({"conn_type": "generic", "password": KEYS}))
 
 
 @pytest.fixture(scope="session")

@@ -9,14 +9,14 @@ from fastapi import Request
 
 from include.console.app import build_app
 from include.ports import Store
-from tests.console.people import somebody
+from tests.console.people import opening, somebody
 from tests.loopback import mounted
 
 
 @contextmanager
 def served(store: Callable[[], Store], *, whoever: str = "") -> Iterator[str]:
     """The address below which the console is; `whoever` asks where no cookie says who."""
-    console = build_app(store, store)
+    console = build_app(store, opening(store))
 
     def user(request: Request) -> Any:
         return somebody(request.cookies.get("me") or whoever)

@@ -23,7 +23,7 @@ def address(tied: PostgresStore, tied_url: str, monkeypatch: pytest.MonkeyPatch)
             "no headless Chromium is set up for this test; `make browser` does it where one is installed"
         )
     know_our_roles(monkeypatch)
-    compare_days(tied, tied_url)
+    compare_days(tied_url)
     with served(lambda: tied) as found:
         yield found
 

@@ -220,8 +220,8 @@ def test_every_airflow_command_of_the_playbooks_runs_where_the_platform_ran(home
         environment = airflow_environment(home=home, urls=urls, secrets=load_secrets(home), port=8080)
         done = subprocess.run(
             [sys.executable, "-c", IN_ONE_PROCESS],
-            input=json.dumps(list(commands.values())), capture_output=True, text=True, timeout=200, cwd=PROJECT,
-            env=environment, check=False,
+            input=json.dumps([["dags", "reserialize"], *commands.values()]), capture_output=True, text=True,
+            timeout=200, cwd=PROJECT, env=environment, check=False,
         )  # fmt: skip
         cleared = facts(urls.airflow, "SELECT max(clear_number) FROM dag_run WHERE run_type = 'backfill'")
     codes = json.loads(done.stdout.rpartition("codes ")[2]) if "codes " in done.stdout else {}

@@ -48,9 +48,14 @@ PEOPLE_ADD = {
         "recon.pairings",
         "recon.rulings",
     ),
+    *("parity.accepted_differences", "parity.sign_offs"),
+    *("parity.windows", "parity.window_days", "parity.window_metrics"),
     *("recon.control_limits", "recon.break_lives", "delivery.acts", "ops.console_people"),
 }
-PEOPLE_CHANGE = {"recon.break_lives", "recon.rulings", "ops.console_people", "delivery.outbox"}
+PEOPLE_CHANGE = {
+    *("recon.break_lives", "recon.rulings", "ops.console_people", "delivery.outbox"),
+    "parity.accepted_differences",
+}
 NOT_FOR_INGEST = {
     *("ops.switches", "ops.writers", "ops.promotions", "ops.radii", "ops.rule_sets", "ops.console_people"),
 }
