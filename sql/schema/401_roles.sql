@@ -58,7 +58,7 @@ IMMUTABLE LANGUAGE sql AS $$
                 THEN 'SELECT, INSERT, UPDATE'
             WHEN held = 'delivery' AND tab = 'outbox' THEN 'SELECT, UPDATE'
             WHEN held = 'parity' AND tab = 'accepted_differences' THEN 'SELECT, INSERT, UPDATE'
-            WHEN held = 'parity' AND tab IN ('sign_offs', 'windows', 'window_days', 'window_metrics') THEN 'SELECT, INSERT'
+            WHEN held = 'parity' AND tab = 'sign_offs' THEN 'SELECT, INSERT'
             ELSE 'SELECT' END
         ELSE '' END
 $$;

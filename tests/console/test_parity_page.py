@@ -109,10 +109,10 @@ def test_differences_are_accepted_by_two_people_and_the_days_signed_by_three(
     assert (again.status_code, "ben has approved it already" in again.text) == (422, True)
 
     assert "Something is in the way" in site.get("/parity", me="ben").text
-    as_judged = {"seen": judged(tied).content_sha256, "reason": "ok"}
+    as_judged = {"seen": judged(PostgresStore(tied.url)).content_sha256, "reason": "ok"}
     early = site.post("/parity/sign/controller", as_judged, me="ben")
     assert (early.status_code, "cannot be signed yet" in early.text) == (422, True)
-    green(tied)
+    green(PostgresStore(tied.url))
     shown = site.get("/parity", me="ben").text
     old = site.post("/parity/sign/controller", {"seen": "older", "reason": "looked"}, me="ben")
     assert (old.status_code, "judged anew since you looked" in old.text) == (409, True)

@@ -49,7 +49,6 @@ PEOPLE_ADD = {
         "recon.rulings",
     ),
     *("parity.accepted_differences", "parity.sign_offs"),
-    *("parity.windows", "parity.window_days", "parity.window_metrics"),
     *("recon.control_limits", "recon.break_lives", "delivery.acts", "ops.console_people"),
 }
 PEOPLE_CHANGE = {
