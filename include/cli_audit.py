@@ -214,9 +214,10 @@ def show(
 
     Example: tieout audit show --entity invoices/INV-1 --all
     """
-    query = "console_audit_all" if every else "console_audit"
     with store_here() as store, store.transaction() as tx:
-        rows = tx.rows(query, actor=actor, entity=entity, xid=None, id=None, limit=limit)
+        rows = tx.rows(
+            "console_audit", every=every, actor=actor, entity=entity, xid=None, id=None, limit=limit
+        )
     if as_json:
         print_json(rows)
         return

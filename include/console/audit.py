@@ -49,10 +49,10 @@ class Span(BaseModel):
 @router.get("/audit")
 def audit(request: Request, who: Someone, wanted: Annotated[Wanted, Query()]) -> HTMLResponse:
     xid, _, number = wanted.at.partition(".")
-    query = "console_audit_all" if wanted.who or wanted.actor.startswith("program:") else "console_audit"
     with store_of(request).transaction() as tx:
         rows = tx.rows(
-            query,
+            "console_audit",
+            every=bool(wanted.who) or wanted.actor.startswith("program:"),
             actor=wanted.actor.strip().lower() or None,
             entity=wanted.entity.strip() or None,
             xid=xid or None,

@@ -92,16 +92,10 @@ WHERE (xid, id) > coalesce(
     AND (%(entity)s::text IS NULL OR entity = %(entity)s);
 
 -- name: console_audit
--- What people, policy and runs did, newest first, from the last line on.
+-- Newest first, from the last line on: what people, policy and runs did, with `every` what programs did, too.
 SELECT xid::text AS xid, id, at, actor, act, entity, why, run_id, op_key FROM audit.events
-WHERE NOT starts_with(actor, 'program:') AND (%(actor)s::text IS NULL OR actor = %(actor)s)
+WHERE (%(every)s OR NOT starts_with(actor, 'program:')) AND (%(actor)s::text IS NULL OR actor = %(actor)s)
     AND (%(entity)s::text IS NULL OR entity = %(entity)s)
     AND (%(id)s::bigint IS NULL OR (xid, id) < (%(xid)s::text::xid8, %(id)s))
-ORDER BY xid DESC, id DESC LIMIT %(limit)s;
-
--- name: console_audit_all
--- The same of programs as well.
-SELECT xid::text AS xid, id, at, actor, act, entity, why, run_id, op_key FROM audit.events
-WHERE (%(actor)s::text IS NULL OR actor = %(actor)s) AND (%(entity)s::text IS NULL OR entity = %(entity)s)
-    AND (%(id)s::bigint IS NULL OR (xid, id) < (%(xid)s::text::xid8, %(id)s))
-ORDER BY xid DESC, id DESC LIMIT %(limit)s;
+ORDER BY events.xid DESC, events.id DESC  -- not by the text of that name above: '99' is behind '100'
+LIMIT %(limit)s;

@@ -170,3 +170,20 @@ def test_what_watches_each_table_can_read_it(database_url: str) -> None:
             }[happening]
             connection.execute(statement.encode())
     assert told(database_url) == []
+
+
+def test_the_newest_come_first_when_the_numbers_of_transactions_get_another_digit(
+    office: PostgresStore, database_url: str
+) -> None:
+    with psycopg.connect(database_url) as connection:
+        for xid, act in (("99999999", "older"), ("100000000", "newer")):
+            connection.execute(
+                "INSERT INTO audit.events (xid, actor, act, entity, why) VALUES (%s::text::xid8, 'ann', %s, 'e', 'w')",
+                (xid, act),
+            )
+    wanted = {"every": False, "actor": "ann", "entity": None}
+    with office.transaction() as tx:
+        rows = tx.rows("console_audit", **wanted, xid=None, id=None, limit=10)
+        after = tx.rows("console_audit", **wanted, xid=rows[0]["xid"], id=rows[0]["id"], limit=10)
+    assert [row["act"] for row in rows] == ["newer", "older"]
+    assert [row["act"] for row in after] == ["older"]

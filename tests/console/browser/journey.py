@@ -77,7 +77,8 @@ def write_off(chrome: Browser, address: str) -> dict[str, Any]:
     aud = opened(chrome, address, "aud")
     aud.goto(f"{address}/audit")
     told = [" ".join(row.split()) for row in aud.locator("tbody").first.locator("tr").all_inner_texts()]
-    seen["audit"] = [row for row in told if " ann break " in row or " ben break " in row][:2]
+    # After day, time and person: what was done to breaks, and not who looked at one.
+    seen["audit"] = [row for row in told if row.split(maxsplit=3)[3].startswith("break ")][:2]
     return seen
 
 
