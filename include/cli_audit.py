@@ -6,14 +6,14 @@ Works on the database of TIEOUT_DATABASE_URL, or on the embedded one; `key` and 
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from include.cli_breaks import print_json, print_table, store_here
+from include.cli_breaks import Json, print_json, print_table, store_here
 from include.local.home import Home, SetUpFailed
 from include.ports import Fatal, NothingUsable, Stop
 
@@ -25,7 +25,6 @@ UNUSABLE = 2
 
 audit_app = typer.Typer(no_args_is_help=True, help="The audit log: seal it, verify it, hand it out.")
 
-Json = Annotated[bool, typer.Option("--json", help="JSON instead of sentences.")]
 KeyFile = Annotated[
     Path | None,
     typer.Option(
@@ -112,7 +111,7 @@ def verify(
     Example: tieout audit verify --anchor /mnt/worm/seal.json --public-key 5f1c…
     """
     from include.flows.verify_audit import verify_audit
-    from include.signing import fingerprint, holds
+    from include.signing import holds
 
     try:
         kept, ours = [_anchor(path) for path in anchors or []], _public_keys(public_keys)
@@ -123,7 +122,7 @@ def verify(
     except (Stop, SetUpFailed, OSError) as problem:
         print(f"tieout: {problem}", file=sys.stderr)
         raise SystemExit(UNUSABLE) from None
-    prints = sorted(fingerprint(one) for one in verdict.keys if _is_hex(one))
+    prints = _fingerprints(verdict.keys)
     if as_json:
         facts: dict[str, Any] = {
             name: getattr(verdict, name) for name in ("holds", "seals", "rows", "unsealed")
@@ -183,10 +182,10 @@ def verify_export(
     Example: tieout audit verify-export june --public-key 5f1c…
     """
     from include.flows import export_audit as flow
-    from include.signing import fingerprint, holds
+    from include.signing import holds
 
     verdict = flow.verify_export(folder, holds=holds, public_keys=public_keys or ())
-    prints = sorted(fingerprint(one) for one in verdict.keys if _is_hex(one))
+    prints = _fingerprints(verdict.keys)
     if as_json:
         facts = {"holds": not verdict.found, "rows": verdict.rows, "seals": verdict.seals}
         print_json({**facts, "keys": prints, "found": list(verdict.found)})
@@ -268,6 +267,13 @@ def _anchor(path: Path) -> dict[str, Any]:
     except (KeyError, TypeError, ValueError) as error:
         raise NothingUsable(f"{path} is no anchor: {error}") from error
     return dict(facts)
+
+
+def _fingerprints(keys: Iterable[str]) -> list[str]:
+    """What people compare them by; a forged seal may name what is no key."""
+    from include.signing import fingerprint
+
+    return sorted(fingerprint(one) for one in keys if _is_hex(one))
 
 
 def _is_hex(text: str) -> bool:

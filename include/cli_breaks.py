@@ -45,7 +45,7 @@ Reason = Annotated[str, typer.Option(help="Why; kept in its history.")]
 Version = Annotated[
     int | None, typer.Option(help="The version you looked at; refused when it changed since.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table or sentence.")]
+Json = Annotated[bool, typer.Option("--json", help="JSON instead of tables and sentences.")]
 
 
 @breaks_app.command("list")

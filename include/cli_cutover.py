@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from include.cli_breaks import print_json, print_table, store_here
+from include.cli_breaks import Json, print_json, print_table, store_here
 from include.cli_cutover_show import flow_line, print_preview, print_switched, signed_line
 from include.ports import Rejected, Row
 
@@ -53,7 +53,6 @@ Settle = Annotated[
     int | None, typer.Option("--settle-seconds", min=0, help="For the old path's last calls to end.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")]
-Json = Annotated[bool, typer.Option("--json", help="JSON instead of tables and sentences.")]
 
 
 @cutover_app.callback()

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from include.cli_breaks import As, print_json, print_table, store_here
+from include.cli_breaks import As, Json, print_json, print_table, store_here
 from include.cli_parity_register import accept, drill
 from include.cli_parity_show import cause_line, difference_line, show_judged
 
@@ -25,7 +25,6 @@ MaybeDay = Annotated[
 ]
 Last = Annotated[datetime, typer.Option("--last", formats=["%Y-%m-%d"], help="The last of the days judged.")]
 Reason = Annotated[str, typer.Option(help="Why; kept for good.")]
-Json = Annotated[bool, typer.Option("--json", help="JSON instead of tables and sentences.")]
 
 
 class Signer(StrEnum):

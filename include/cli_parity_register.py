@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from include.cli_breaks import As, print_json, print_table, store_here
+from include.cli_breaks import As, Json, print_json, print_table, store_here
 from include.cli_parity_show import entry_line
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ Until = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The 
 Why = Annotated[str, typer.Option(help="Why it may stay.")]
 Approve = Annotated[int | None, typer.Option(help="Instead: approve this entry, as somebody else.")]
 End = Annotated[int | None, typer.Option(help="Instead: end this entry.")]
-Json = Annotated[bool, typer.Option("--json", help="JSON instead of tables and sentences.")]
 
 
 class Tried(StrEnum):

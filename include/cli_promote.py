@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from include.cli_breaks import print_json, print_table, store_here
+from include.cli_breaks import Json, print_json, print_table, store_here
 from include.cli_radius import radius
 from include.ports import Rejected
 from include.version import release
@@ -45,7 +45,6 @@ FromAirflow = Annotated[
     bool, typer.Option("--from-airflow", help="Let the doctor ask the connections of Airflow's database.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Ask every gate, and promote nothing.")]
-Json = Annotated[bool, typer.Option("--json", help="JSON instead of tables and sentences.")]
 
 
 @promote_app.callback()

@@ -323,10 +323,10 @@ def check_invariants() -> int:
     """Run every query of sql/checks; how many there are. Raises Fatal naming those that found something."""
     from airflow.providers.postgres.hooks.postgres import PostgresHook
 
-    from include.store.postgres import may_be
+    from include.store.postgres import role_option
 
     # That what stands for sealed values stands for some is asked of a table that only this role may read.
-    hook = PostgresHook("tieout_db", options=f"-c role={SEND}" if may_be(database_url(), SEND) else None)
+    hook = PostgresHook("tieout_db", options=role_option(database_url(), SEND) or None)
     checks = sorted((Path(__file__).parents[1] / "sql" / "checks").glob("*.sql"))
     broken = [check.stem for check in checks if hook.get_first(check.read_text(encoding="utf-8"))]
     if broken:

@@ -2,30 +2,24 @@
 # ruff: noqa: PLC0415  # looked up and imported inside tasks only, as in include/wiring.py
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowNotFoundException, AirflowSkipException
-from airflow.sdk.log import mask_secret
+from airflow.sdk.exceptions import AirflowSkipException
 
 from include import wiring
 from include.ports import Fatal, Store
 from include.signing import NoKey, Sign, signer_of
-from include.wiring_environment import named
+from include.wiring_environment import connection_or_none
 
-if TYPE_CHECKING:
-    from airflow.sdk import Connection
-
+CONNECTION = "audit_log"
 SEAL_EVERY_S = 2.0
 """How often the fast lane looks for what is to be sealed."""
 
 
 def signer() -> Sign | None:
     """What seals; None where nobody gave a key. Raises Fatal when what was given is none."""
-    found = _connection()
+    found = connection_or_none(CONNECTION)
     if found is None or not found.password:
         return None
-    mask_secret(found.password)
     try:
         return signer_of(found.password)
     except NoKey as problem:
@@ -71,15 +65,8 @@ def anchor_name(anchor: bytes) -> str:
 
 
 def _folder() -> Path | None:
-    found = _connection()
+    found = connection_or_none(CONNECTION)
     path = str(found.extra_dejson.get("path") or "") if found else ""
     if path and not Path(path).is_absolute():
         raise Fatal(f"connection audit_log: the path {path} is not absolute; workers start elsewhere")
     return Path(path) if path else None
-
-
-def _connection() -> "Connection | None":
-    try:
-        return BaseHook.get_connection(named("audit_log"))
-    except AirflowNotFoundException:
-        return None

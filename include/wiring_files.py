@@ -5,12 +5,11 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowNotFoundException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException
 
 from include import wiring_vault
 from include.ports import Fatal, Source
-from include.wiring_environment import named
+from include.wiring_environment import connection, connection_or_none
 
 if TYPE_CHECKING:
     from include.connectors.ecb.client import Place
@@ -62,10 +61,8 @@ def rates_place() -> "Place":
 
 def place_of(conn_id: str) -> str:
     """The folder or address a connection names; empty when it names none, or is not there."""
-    try:
-        return str(BaseHook.get_connection(named(conn_id)).extra_dejson.get("path") or "")
-    except AirflowNotFoundException:
-        return ""
+    found = connection_or_none(conn_id)
+    return str(found.extra_dejson.get("path") or "") if found else ""
 
 
 def _extra(conn_id: str) -> dict[str, Any]:
@@ -73,7 +70,7 @@ def _extra(conn_id: str) -> dict[str, Any]:
         raise AirflowSkipException(
             f"connection {conn_id} names no path in its extra, so nothing is read from it"
         )
-    return dict(BaseHook.get_connection(named(conn_id)).extra_dejson)
+    return dict(connection(conn_id).extra_dejson)
 
 
 def _folder(extra: dict[str, Any], conn_id: str) -> Path:

@@ -6,13 +6,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowNotFoundException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException
 
 from include import wiring
 from include.ports import Fatal, NothingUsable
 from include.wiring_asks import AskPerson, arguments, asked_by
-from include.wiring_environment import named
+from include.wiring_environment import connection_or_none
 
 if TYPE_CHECKING:
     from include.flows.asking import Answered
@@ -34,10 +33,8 @@ def old_path() -> "OldPath | TheirTable":
     from include.connectors.legacy.client import LegacyFolder
     from include.flows.tell_answers import TheirTable
 
-    try:
-        extra = BaseHook.get_connection(named(CONNECTION)).extra_dejson
-    except AirflowNotFoundException:
-        extra = {}
+    found = connection_or_none(CONNECTION)
+    extra = found.extra_dejson if found else {}
     if table := str(extra.get("table") or ""):
         return TheirTable(table)
     if not extra.get("path"):

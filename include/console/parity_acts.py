@@ -1,12 +1,13 @@
 """What people do about parity: accept differences for a while, and sign; through the flows of the command line."""
 
+from collections.abc import Callable
 from datetime import date
 from typing import cast
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 
-from include.console.access import Someone, requires
+from include.console.access import Person, Someone, requires
 from include.console.break_page import Refused
 from include.console.forms import Form, Sent
 from include.console.kept import rules
@@ -28,32 +29,31 @@ PARTS = 4
 @router.post("/parity/accept", dependencies=[Depends(requires(May.WORK))])
 def accept(request: Request, who: Someone, form: Sent) -> Response:
     """Propose that differences may stay, until a day and for a reason."""
-    try:
-        scope, why = _scope(form), _why(form)
-        register.propose(store_of(request), scope, why, maker=who.name, policy=rules())
-    except (Rejected, NotAllowed) as refused:
-        return page(request, who, refused=Refused("accept", str(refused), form), status=422)
-    return _done(request, "accepted_difference")
+
+    def act(store: Store) -> None:
+        register.propose(store, _scope(form), _why(form), maker=who.name, policy=rules())
+
+    return _done(request, who, form, "accept", act, told="accepted_difference")
 
 
 @router.post("/parity/accepted/{accepted_no}/approve", dependencies=[Depends(requires(May.APPROVE))])
 def approve(request: Request, who: Someone, form: Sent, accepted_no: Number) -> Response:
     """Approve what somebody else proposed."""
-    try:
-        register.approve(store_of(request), accepted_no, checker=who.name)
-    except (Rejected, NotAllowed) as refused:
-        return page(request, who, refused=Refused("approve", str(refused), form), status=422)
-    return _done(request, "approve")
+
+    def act(store: Store) -> None:
+        register.approve(store, accepted_no, checker=who.name)
+
+    return _done(request, who, form, "approve", act, told="approve")
 
 
 @router.post("/parity/accepted/{accepted_no}/end", dependencies=[Depends(requires(May.WORK))])
 def end(request: Request, who: Someone, form: Sent, accepted_no: Number) -> Response:
     """End an entry before its day: what it let stay counts again."""
-    try:
-        register.end(store_of(request), accepted_no, person=who.name)
-    except (Rejected, NotAllowed) as refused:
-        return page(request, who, refused=Refused("end", str(refused), form), status=422)
-    return _done(request, "ended_difference")
+
+    def act(store: Store) -> None:
+        register.end(store, accepted_no, person=who.name)
+
+    return _done(request, who, form, "end", act, told="ended_difference")
 
 
 @router.post("/parity/sign/{role}", dependencies=[Depends(requires(May.READ))])
@@ -63,18 +63,24 @@ def sign_for(request: Request, who: Someone, form: Sent, role: str) -> Response:
         raise HTTPException(404, f"nobody signs for {role!r}")
     if missing := who.needs(May(MAY_SIGN[cast("Role", role)])):
         raise HTTPException(403, missing)
+
+    def act(store: Store) -> None:
+        window_no, reason = _window_seen(store, form), form.one("reason")
+        sign(store, window_no, role=cast("Role", role), person=who.name, reason=reason)
+
+    return _done(request, who, form, "sign", act, told="sign")
+
+
+def _done(
+    request: Request, who: Person, form: Form, action: str, act: Callable[[Store], None], *, told: str
+) -> Response:
+    """Do it and show parity again; or say why not, with what was refused still on the page."""
     try:
-        window_no, reason = _window_seen(store_of(request), form), form.one("reason")
-        sign(store_of(request), window_no, role=cast("Role", role), person=who.name, reason=reason)
-    except Conflict as changed:
-        return page(request, who, refused=Refused("sign", str(changed), form), status=409)
-    except (Rejected, NotAllowed) as refused:
-        return page(request, who, refused=Refused("sign", str(refused), form), status=422)
-    return _done(request, "sign")
-
-
-def _done(request: Request, what: str) -> Response:
-    return RedirectResponse(f"{request.scope.get('root_path', '')}/parity?done={what}", status_code=303)
+        act(store_of(request))
+    except (Rejected, NotAllowed) as why:
+        status = 409 if isinstance(why, Conflict) else 422
+        return page(request, who, refused=Refused(action, str(why), form), status=status)
+    return RedirectResponse(f"{request.scope.get('root_path', '')}/parity?done={told}", status_code=303)
 
 
 def _scope(form: Form) -> register.Scope:

@@ -73,7 +73,7 @@ class PostgresStore:
         """How connections are opened: nobody can work before they are who they should be."""
         program = re.sub(r"[^\w.-]", "_", self._who.program)
         named = f" -c tieout.actor={program}" if program else ""
-        role = f" -c role={self._who.role}" if self._who.role and may_be(self._url, self._who.role) else ""
+        role = f" {role_option(self._url, self._who.role)}" if self._who.role else ""
         return {
             "connect_timeout": CONNECT_TIMEOUT_S,
             "row_factory": dict_row,
@@ -134,11 +134,17 @@ def url_as(url: str, role: str) -> str:
     Raises Retryable, Fatal when the database cannot be asked.
     """
     with _named_by_what_to_do():
-        if not may_be(url, role):
-            return url
+        option = role_option(url, role)
+    if not option:
+        return url
     parts = urlsplit(url)
-    query_ = "&".join(filter(None, [parts.query, f"options={quote(f'-c role={role}')}"]))
+    query_ = "&".join(filter(None, [parts.query, f"options={quote(option)}"]))
     return parts._replace(query=query_).geturl()
+
+
+def role_option(url: str, role: str) -> str:
+    """With which option a connection works under a role of ours; "" where the login may not be that."""
+    return f"-c role={role}" if may_be(url, role) else ""
 
 
 @cache

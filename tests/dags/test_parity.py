@@ -15,7 +15,7 @@ import pytest
 from airflow.providers.standard.operators import hitl
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowSkipException, TaskAwaitingInput
 
-from include import wiring, wiring_parity
+from include import wiring, wiring_environment, wiring_parity
 from include.connectors.legacy.client import LegacyFolder
 from include.flows.sign_parity import ask_signatures, sign
 from include.flows.tell_answers import TheirTable
@@ -60,8 +60,8 @@ def store(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[PostgresStore]:
 
 
 def connected(monkeypatch: pytest.MonkeyPatch, **extra: str) -> None:
-    connection = SimpleNamespace(extra_dejson=extra)
-    monkeypatch.setattr(wiring_parity.BaseHook, "get_connection", lambda _: connection)
+    connection = SimpleNamespace(login=None, password=None, extra_dejson=extra)
+    monkeypatch.setattr(wiring_environment.BaseHook, "get_connection", lambda _: connection)
 
 
 def running(monkeypatch: pytest.MonkeyPatch, day: date, *, past: bool = False) -> None:
@@ -75,7 +75,7 @@ def test_the_old_path_is_a_folder_or_a_table_and_without_one_nothing_is_compared
     def absent(_: str) -> None:
         raise AirflowNotFoundException
 
-    monkeypatch.setattr(wiring_parity.BaseHook, "get_connection", absent)
+    monkeypatch.setattr(wiring_environment.BaseHook, "get_connection", absent)
     with pytest.raises(AirflowSkipException):
         wiring_parity.old_path()
     connected(monkeypatch, path=str(tmp_path))

@@ -56,6 +56,24 @@ class Days:
         )
         return [(f"{row['action']} by {row['actor_id']}", row["to_state"]) for row in rows]
 
+    def match_of(self, item: str) -> str:
+        """What a payment or payout is matched in, by the newest run."""
+        rows = self.rows(
+            "SELECT match_id FROM recon.matches JOIN recon.runs USING (run_id) WHERE side_a_id = %s "
+            "AND matches.state = 'posted' ORDER BY as_of DESC, computed_at DESC LIMIT 1",
+            item,
+        )
+        return str(rows[0]["match_id"])
+
+    def evidence(self, key: str) -> str:
+        """What the newest run says of a break."""
+        rows = self.rows(
+            "SELECT evidence FROM recon.breaks JOIN recon.runs USING (run_id) WHERE key = %s "
+            "ORDER BY as_of DESC, computed_at DESC LIMIT 1",
+            key,
+        )
+        return str(rows[0]["evidence"])
+
     def break_id(self, key: str) -> UUID:
         found: UUID = self.lives()[key]["break_id"]
         return found

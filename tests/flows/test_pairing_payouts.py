@@ -43,22 +43,6 @@ class Desk(Days):
         )
         return {(row["rule"], row["side_a_id"], row["side_b_id"], row["amount_minor"]) for row in rows}
 
-    def match_of(self, payout: str) -> str:
-        rows = self.rows(
-            "SELECT match_id FROM recon.matches JOIN recon.runs USING (run_id) WHERE side_a_id = %s "
-            "AND matches.state = 'posted' ORDER BY as_of DESC, computed_at DESC LIMIT 1",
-            payout,
-        )
-        return str(rows[0]["match_id"])
-
-    def evidence(self, key: str) -> str:
-        rows = self.rows(
-            "SELECT evidence FROM recon.breaks JOIN recon.runs USING (run_id) WHERE key = %s "
-            "ORDER BY as_of DESC, computed_at DESC LIMIT 1",
-            key,
-        )
-        return str(rows[0]["evidence"])
-
 
 @pytest.fixture
 def desk(store: PostgresStore, database_url: str, draw: Draw) -> Desk:
