@@ -1,7 +1,6 @@
 """Working on breaks and messages in the console: by its forms, with four eyes, and never over somebody else's work."""
 
 import re
-import time
 import zipfile
 from collections.abc import Iterator
 from io import BytesIO
@@ -15,10 +14,11 @@ from include.console import break_page as shown
 from include.domain.side_by_side import Record
 from include.flows.explain_break import Explained
 from include.flows.export_audit import verify_export
-from include.flows.seal_audit import seal_audit, sealed_until
+from include.flows.seal_audit import seal_audit
 from include.signing import holds, signer_of
 from include.store.postgres import PostgresStore
 from tests.console.people import Site, know_our_roles
+from tests.store.waiting import nobody_before
 
 
 @pytest.fixture
@@ -224,11 +224,8 @@ def test_what_was_decided_is_handed_out_with_its_proof(
     one = next(untouched)
     act(site, one, "comment", "ann")
     sign = signer_of("1" * 64)
-    for _ in range(100):  # rows wait for whoever began before them, also in other databases of the server
-        seal_audit(PostgresStore(tied_url), sign=sign)
-        if not sealed_until(PostgresStore(tied_url))["unsealed"]:
-            break
-        time.sleep(0.2)
+    nobody_before(tied_url)
+    seal_audit(PostgresStore(tied_url), sign=sign)
     assert "are sealed, by seal" in site.get(f"/audit?entity=breaks/{one}", me="aud").text
     answer = site.get(f"/audit/export.zip?entity=breaks/{one}&actor=ann", me="aud")
     assert answer.headers["content-type"] == "application/zip"

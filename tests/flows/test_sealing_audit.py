@@ -21,6 +21,7 @@ from include.local.scratch import scratch_database
 from include.ports import NothingUsable, Rejected
 from include.signing import holds, signer_of
 from include.store.postgres import PostgresStore
+from tests.store.waiting import nobody_before
 
 SEED, OTHER = "1" * 64, "2" * 64
 SIGN = signer_of(SEED)
@@ -53,6 +54,7 @@ def url(server_urls: DatabaseUrls) -> Iterator[str]:
         write(url, *(("ann", "breaks/1", why) for why in STRANGE))
         for number in range(4):
             write(url, ("ben", "breaks/2", f"again {number}"), ("program:lane", "invoices/1", "sent"))
+        nobody_before(url)
         seal_audit(PostgresStore(url), sign=SIGN, rows_max=5)
         yield url
 
@@ -227,6 +229,7 @@ def test_nothing_is_sealed_before_what_may_still_come_before_it(url: str) -> Non
         slow.rollback()  # the other tests know how many rows there are
     with attacker(url) as connection:
         assert verified(connection).unsealed == 1
+    nobody_before(url)
     assert seal_audit(store, sign=SIGN) == 1
     assert seal_audit(store, sign=SIGN) == 0
     with psycopg.connect(url) as connection:

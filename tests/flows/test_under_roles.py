@@ -29,6 +29,7 @@ from include.store.postgres import As, PostgresStore
 from tests.checks import assert_checks_hold
 from tests.flows.conftest import Draw
 from tests.flows.peers import Peer
+from tests.store.waiting import nobody_before
 
 DAY = date(2026, 2, 1)
 
@@ -55,6 +56,7 @@ def test_a_day_from_its_sources_to_its_effects_and_its_audit_under_the_roles(
     _decide(as_role(database_url, "console"), database_url)
     _deliver(app, as_role(database_url, "send"), as_role(database_url, "console"))
     sign = signer_of("1" * 64)
+    nobody_before(database_url)
     assert seal_audit(as_role(database_url, "send"), sign=sign) > 5
     auditor = as_role(database_url, "auditor")
     assert verify_audit(auditor, holds=holds, public_keys=[sign(b"")[0]]).found == []
