@@ -22,6 +22,7 @@ from include.cli_doctor import doctor
 from include.cli_keys import keys_app, shred
 from include.cli_parity import parity_app
 from include.cli_promote import promote_app
+from include.cli_recovery import recovery_app
 from include.cli_salesforce import salesforce_app
 from include.cli_webhooks import webhooks_app
 from include.local.home import Home, SetUpFailed
@@ -49,6 +50,7 @@ app.add_typer(promote_app, name="promote")
 app.command()(replay)
 app.command()(shred)
 app.command()(doctor)
+app.add_typer(recovery_app, name="recovery")
 app.add_typer(salesforce_app, name="salesforce")
 app.add_typer(webhooks_app, name="webhooks")
 

@@ -76,7 +76,7 @@ def _here() -> Answer:
 def _database() -> Sequence[Check]:
     from include.store import checks
 
-    return checks.checks(wiring.database_url(), now=_now)
+    return checks.checks(wiring.database_url(), now=_now, doubt=wiring.policy().delivery.pace.doubt)
 
 
 def _salesforce() -> Sequence[Check]:

@@ -174,6 +174,7 @@ ALLOWED: dict[str, set[str]] = {
     "include.cli_audit": PURE
     | {"include.cli_breaks", "include.flows", "include.local", "include.ports", "include.signing"},
     "include.cli_alerts": {"include.cli_breaks", "include.flows", "include.policy"},
+    "include.cli_recovery": {"include.cli_breaks", "include.flows", "include.policy", "include.ports"},
     "include.cli_pairs": INSIDE | {"include.flows", "include.cli_breaks"},
     "include.cli_parity_register": {
         "include.cli_breaks",
@@ -206,6 +207,7 @@ ALLOWED: dict[str, set[str]] = {
         "include.cli_keys",
         "include.cli_webhooks",
         "include.cli_promote",
+        "include.cli_recovery",
         "include.cli_salesforce",
         "include.local",
         "include.offline",

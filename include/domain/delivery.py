@@ -88,6 +88,7 @@ class Pace:
     longest_wait: timedelta
     attempts_max: int
     keys_live: timedelta  # how long the target knows a key again; after that, look before sending
+    doubt: timedelta  # how long after a restore of our database nothing is sent unlooked for
 
     def wait(self, *, attempts: int, key: str) -> timedelta:
         """Before the next attempt: twice as long each time, spread by half, and the same for the same message."""

@@ -1,7 +1,8 @@
 """Delivers effects: takes what is due, looks where it may have happened, sends the rest, writes down what came of each.
 
 At least once on the wire, once in effect: a call whose answer was lost leaves its message *uncertain*, and an uncertain
-message is looked for at the target before it is sent again.
+message is looked for at the target before it is sent again. So is every message for some days after the database was
+restored or a standby took over: what was sent last may be unknown here.
 """
 
 from collections import Counter
@@ -63,6 +64,7 @@ def deliver_outbox(store: Store, target: Target, *, pace: Pace, rounds: int = RO
 
 def _take(store: Store, target: Target, pace: Pace) -> list[Taken]:
     with store.transaction() as tx:
+        tx.run("notice_history")
         tx.run("walk_in_order")
         rows = tx.rows(
             "take_messages",
@@ -70,6 +72,7 @@ def _take(store: Store, target: Target, pace: Pace) -> list[Taken]:
             most=target.most,
             lease=pace.lease,
             keys_live=pace.keys_live,
+            doubt=pace.doubt,
         )
     return sorted(map(_taken, rows), key=lambda one: one.message_id)
 

@@ -22,6 +22,7 @@ class Patience(Strict):
     longest_wait_seconds: PositiveInt
     attempts_max: PositiveInt
     keys_live_hours: PositiveInt
+    doubt_days: PositiveInt
 
 
 class Delivery(Strict):
@@ -40,6 +41,7 @@ class Delivery(Strict):
             longest_wait=timedelta(seconds=told.longest_wait_seconds),
             attempts_max=told.attempts_max,
             keys_live=timedelta(hours=told.keys_live_hours),
+            doubt=timedelta(days=told.doubt_days),
         )
 
 

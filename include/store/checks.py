@@ -1,7 +1,7 @@
 """What `tieout doctor` asks the database."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -30,11 +30,15 @@ _SEAL = (
 )
 UNSEALED_S_MAX = 7200
 """Two rounds of the dag keep_audit."""
+_RESTORED = "docs/recovery.md says what to look at after a restore"
 _LESS = "let the tables be owned by another role, and connect as one that is no superuser"
 
 
-def checks(url: str, *, now: Callable[[], datetime]) -> Sequence[Check]:
-    """Connection, version, migrations, permissions, clock, and whether somebody looked for alerts lately."""
+def checks(url: str, *, now: Callable[[], datetime], doubt: timedelta) -> Sequence[Check]:
+    """Connection, version, migrations, permissions, clock, and whether somebody looked for alerts lately.
+
+    `doubt`: how long a restore of the database leaves effects in doubt.
+    """
     return [
         Check("connection", lambda: _connection(url), _REACH),
         Check("version", lambda: _version(url), "bring Postgres to a supported version"),
@@ -44,6 +48,7 @@ def checks(url: str, *, now: Callable[[], datetime]) -> Sequence[Check]:
         Check("permissions", lambda: _permissions(url), _GRANT),
         Check("roles", lambda: _roles(url), _MIGRATE),
         Check("audit log", lambda: _sealing(url), _SEAL),
+        Check("history", lambda: _history(url, doubt), _RESTORED),
         Check("clock", lambda: skew(_facts(url)["at"], now())),
         Check("watch", lambda: _watching(url), _WATCH),
     ]
@@ -134,6 +139,19 @@ def _rows(url: str, name: str, *, role: str = "", **params: Any) -> list[Row]:
         if any(word in reason for word in _REFUSED):
             raise Fatal(f"Postgres: {reason}") from None
         raise Retryable(f"Postgres: {reason}") from None
+
+
+def _history(url: str, doubt: timedelta) -> Answer:
+    try:
+        newest = _rows(url, "histories", role=APP, doubt=doubt)[:1]
+    except psycopg.errors.UndefinedTable:
+        return Answer(Verdict.SKIP, "not asked: the schema is not the newest")
+    if newest and newest[0]["in_doubt"]:
+        until = f"{newest[0]['doubted_until']:%Y-%m-%d %H:%M} UTC"
+        return warn(
+            f"{newest[0]['reason']}: effects are looked for before they are sent until {until}", _RESTORED
+        )
+    return ok("the database is where it was")
 
 
 def _watching(url: str) -> Answer:

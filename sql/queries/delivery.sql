@@ -67,7 +67,9 @@ FROM due LEFT JOIN ops.flow_kinds USING (kind) LEFT JOIN ops.writers AS held USI
 WHERE message.message_id = due.message_id
 RETURNING message.message_id, key, message.kind, target, subject, body, based_on, newest_only, fence, attempts,
     coalesce(held.writer, 'ours') = 'ours' AS may_send, message.token,
-    was <> 'queued' OR first_called_at < ops.clock() - %(keys_live)s::interval AS look_first,
+    was <> 'queued' OR first_called_at < ops.clock() - %(keys_live)s::interval
+        -- Decided before a restore, or again after it: what came of it then is not known here.
+        OR decided_at < (SELECT max(since) FROM ops.histories WHERE doubted) + %(doubt)s::interval AS look_first,
     -- Decided while another path wrote, or just after, from what was read while it did.
     decided_at < held.since + interval '1 hour' AS in_shadow,
     first_called_at < ops.clock() - interval '24 hours' AND EXISTS (  -- told so: a target that was away told nothing

@@ -11,6 +11,7 @@ from tests.bench.places import keep
 from tests.bench.steps import Bench
 from tests.cutover.rehearsal import rehearse
 from tests.disorder.platforms import compare
+from tests.kills import restores
 from tests.kills.desk import RECIPES
 from tests.kills.matrix import Matrix
 from tests.kills.planted import PLANTED
@@ -21,7 +22,9 @@ DEALS, PLANTED_DEALS, GAP_S = 400, 60, 0.1
 
 
 def kills(bench: Bench) -> Path:
-    """Kill at every checkpoint of every recipe; then plant each mistake and kill at random until it is found."""
+    """Kill at every checkpoint of every recipe; plant each mistake and kill at random until it is found; then put our
+    database back to every commit of every recipe.
+    """
     started, recipes, planted = monotonic(), {}, {}
     with TemporaryDirectory() as folder, Matrix(bench.urls, Path(folder)) as matrix:
         for recipe in RECIPES:
@@ -35,7 +38,11 @@ def kills(bench: Bench) -> Path:
             print(f"{mistake} … ", end="", flush=True)
             planted[mistake] = _found_after(matrix, mistake, seed=bench.seed)
             print(f"found after {planted[mistake]['cells']}; ", end="", flush=True)
-    figures: dict[str, Any] = {"recipes": recipes, "planted": planted}
+        put_back = [loss for recipe in RECIPES for loss in restores.losses(matrix, recipe)]
+        print(f"{len(put_back)} restores … ", end="", flush=True)
+        wrong = [f"{loss}: {found}" for loss in put_back if (found := restores.difference(matrix, loss))]
+    restored = {"losses": len(put_back), "wrong": len(wrong), "examples": wrong[:EXAMPLES]}
+    figures: dict[str, Any] = {"recipes": recipes, "planted": planted, "restored": restored}
     return keep("kills", {"seed": bench.seed, **figures, "seconds": monotonic() - started})
 
 

@@ -112,9 +112,11 @@ def _writes(kept: Kept) -> Iterator[Line]:
 def _kills(kept: Kept) -> Iterator[Line]:
     what = "killed (-9) at every checkpoint of each recipe, and started again"
     required, found_all = "each effect there once, nothing lost", "mistakes planted, found by killing"
+    put_back = "our database put back to every commit of each recipe, 1 h and 25 h later"
     if missing := why_not(kept, "kills"):
         yield Line(what, required, missing, None)
         yield Line(found_all, "all", missing, None)
+        yield Line(put_back, required, missing, None)
         return
     recipes, planted = kept["kills"]["recipes"].values(), kept["kills"]["planted"]
     cells, wrong = (sum(recipe[name] for recipe in recipes) for name in ("cells", "wrong"))
@@ -124,6 +126,12 @@ def _kills(kept: Kept) -> Iterator[Line]:
     yield Line(what, required, f"{wrong} wrong of {cells} deaths (checkpoints: {names})", wrong == 0)
     after = ", ".join(f"{name}: {one['cells'] or 'never'}" for name, one in planted.items())
     yield Line(found_all, "all", f"after deaths: {after}", all(one["cells"] for one in planted.values()))
+    restored = kept["kills"].get("restored")
+    if not restored:
+        yield Line(put_back, required, "not measured yet", None)
+        return
+    words = f"{restored['wrong']} wrong of {restored['losses']} restores"
+    yield Line(put_back, required, words, restored["wrong"] == 0)
 
 
 def _disorder(kept: Kept) -> Iterator[Line]:

@@ -40,6 +40,7 @@ PACE = Pace(
     longest_wait=timedelta(minutes=10),
     attempts_max=5,
     keys_live=timedelta(hours=23),
+    doubt=timedelta(days=7),
 )
 
 

@@ -257,6 +257,7 @@ def test_a_decision_that_fails_costs_its_object_alone(
         longest_wait=timedelta(),
         attempts_max=3,
         keys_live=timedelta(1),
+        doubt=timedelta(7),
     )
     drain = Drain(desk.store, {"stripe": desk.platform}, broken, pace)
     assert drain_inbox(drain, rounds=1) == {state: 1, "done": 1}

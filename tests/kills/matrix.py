@@ -99,7 +99,7 @@ class Matrix:
 
     def difference(self, cell: Cell, *, planted: str = "") -> str:
         """What is otherwise after a death than without one; empty when nothing is."""
-        with self._place() as place:
+        with self.place() as place:
             job = Job(
                 recipe=cell.recipe,
                 url=place.url,
@@ -116,13 +116,13 @@ class Matrix:
                 assert_checks_hold(place.url)
             except AssertionError as broken:
                 return str(broken)
-            return _difference(
+            return difference_of(
                 self.expected(cell.recipe), final_state(Desk(PostgresStore(place.url), place.ports))
             )
 
     def _undisturbed(self, recipe: str) -> tuple[list[str], dict[str, Any]]:
         if recipe not in self._known:
-            with self._place() as place:
+            with self.place() as place:
                 names = self._process(Job(recipe=recipe, url=place.url, ports=astuple(place.ports)))
                 assert names, f"{recipe} was killed by something else"
                 assert_checks_hold(place.url)
@@ -145,7 +145,7 @@ class Matrix:
         return names
 
     @contextmanager
-    def _place(self) -> Iterator[Place]:
+    def place(self) -> Iterator[Place]:
         """The database as it was when nothing had been decided yet, and a twin that nobody has written to."""
         _forget_decisions(self._url)
         with self._twin() as (ports, clock):
@@ -184,7 +184,7 @@ def _wait_until_alone(url: str) -> None:
             sleep(0.005)
 
 
-def _difference(expected: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+def difference_of(expected: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     return "; ".join(
         f"{name}: {found.get(name)} and not {expected.get(name)}"
         for name in sorted(expected.keys() | found.keys())

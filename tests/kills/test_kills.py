@@ -1,8 +1,9 @@
 """A process that runs a recipe is killed in the middle; the next one ends with every effect there exactly once.
 
-A sample: `python -m tests.bench run --only kills` kills at every checkpoint.
+A sample: `python -m tests.bench run --only kills` kills at every checkpoint, and puts back to every commit.
 """
 
+import random
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from include.local.databases import DatabaseUrls
 from tests.kills.desk import RECIPES
 from tests.kills.matrix import Cell, Matrix
+from tests.kills.restores import Loss, difference, losses
 from tests.kills.world import BILLED, OWNER, REFUSED, WON
 
 SEED = 20260701
@@ -78,3 +80,17 @@ def test_a_mistake_that_is_planted_is_found(
 ) -> None:
     at = matrix.checkpoints(recipe).index(place) + 1
     assert matrix.difference(Cell(recipe, at, hours), planted=planted)
+
+
+# --- the database is put back while other systems keep what they were told
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_put_back_to_any_commit_it_ends_as_if_nothing_had_been_lost(matrix: Matrix, recipe: str) -> None:
+    sample = random.Random(SEED).sample(losses(matrix, recipe), CELLS.get(recipe, 1))  # noqa: S311
+    found = {str(loss): difference(matrix, loss) for loss in sample}
+    assert {loss: difference for loss, difference in found.items() if difference} == {}
+
+
+def test_put_back_unnoticed_a_card_is_charged_twice_once_keys_are_forgotten(matrix: Matrix) -> None:
+    assert "charges" in difference(matrix, Loss("payment_failure", 0, 25), noted=False)
