@@ -1,0 +1,194 @@
+"""The whole platform, as `make demo` starts it, while one of its processes is killed in the middle of the day.
+
+After each death the day must end by itself as the day of an undisturbed platform: published once, proven, with the same
+outputs, mailed once, and nothing left running.
+"""
+
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import mkdtemp
+from time import monotonic, sleep
+from typing import Any
+
+import psycopg
+
+from include.local.cluster import find_cluster
+from include.local.databases import DatabaseUrls
+from include.local.home import PROJECT, Home
+from include.local.postgres import _postmaster, server
+from include.local.processes import Process, all_pids, children
+from include.twin.generate import generate_world
+from tests.checks import assert_checks_hold
+from tests.local.conftest import command_line, processes_of
+
+SIZE = 40
+"""Invoices of the day."""
+MOMENTS = (2, 20, 45)
+"""Tasks that have succeeded before the death: while sources are read, while the day is reconciled, near its end."""
+POLL_S = 0.2
+PATIENCE_S = 900
+
+_RUNNING_TASK = re.compile(r"airflow worker -- [0-9a-f]{8}-")
+SUCCEEDED = "SELECT count(*) FROM task_instance WHERE state = 'success'"
+ENDED = {
+    "runs": "SELECT as_of::text, state, certificate -> 'outputs' FROM recon.runs",
+    "unproven": "SELECT count(*) FROM ops.proofs WHERE NOT proven",
+    "rows": "SELECT system, entity, count(DISTINCT native_id) FROM raw.records GROUP BY 1, 2 ORDER BY 1, 2",
+    "mailings": "SELECT kind, recipient, state FROM recon.mailings ORDER BY 1, 2",
+    "messages": "SELECT key, state FROM delivery.outbox ORDER BY 1",
+}
+"""What the day comes to, in our tables."""
+
+
+@dataclass(frozen=True)
+class Death:
+    """Of whom, and after how many tasks."""
+
+    victim: str
+    after: int
+
+    def __str__(self) -> str:
+        return f"{self.victim} killed once {self.after} tasks have succeeded"
+
+
+def _guarded(home: Home, name: str) -> list[Process]:
+    guard = Process.read(home.run / "guards" / f"{name}.pid")
+    return children(guard.pid) if guard else []
+
+
+def _task(home: Home) -> list[Process]:
+    """A task that runs: a descendant of the scheduler's."""
+    ours = {one.pid for one in _guarded(home, "scheduler")}
+    tasks = (pid for pid in all_pids() if _RUNNING_TASK.match(command_line(pid)) and _ancestors(pid) & ours)
+    return [process for pid in tasks if (process := Process.find(pid))][:1]
+
+
+def _ancestors(pid: int) -> set[int]:
+    seen: set[int] = set()
+    while pid > 1 and pid not in seen:
+        seen.add(pid)
+        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return seen
+
+
+def _database(home: Home) -> list[Process]:
+    found = _postmaster(find_cluster(home).data)
+    return [found.process] if found else []
+
+
+VICTIMS: Mapping[str, Callable[[Home], list[Process]]] = {
+    "the scheduler": lambda home: _guarded(home, "scheduler"),
+    "the triggerer": lambda home: _guarded(home, "triggerer"),
+    "the dag processor": lambda home: _guarded(home, "dag-processor"),
+    "the API server": lambda home: _guarded(home, "api-server"),
+    "a running task": _task,
+    "Postgres": _database,
+    "the twin, which is all other systems": lambda home: _guarded(home, "twin"),
+}
+"""Name -> its processes in a home."""
+
+
+def deaths(seed: int) -> list[Death]:
+    """All there are, in an order that falls by the seed."""
+    every = [Death(victim, after) for victim in VICTIMS for after in MOMENTS]
+    random.Random(seed).shuffle(every)  # noqa: S311 - a test's dice, no secret
+    return every
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a day came to. `wrong`: what of it is otherwise than undisturbed, or what kept it from its end."""
+
+    struck: bool
+    seconds: float
+    state: Mapping[str, Any]
+    wrong: str = ""
+
+
+def day(death: Death | None, expected: Mapping[str, Any] | None) -> Ended:
+    """A day of a new platform, from nothing to its mail, with a death in it."""
+    with _home() as home:
+        began = monotonic()
+        world = generate_world(out=home.root / "small-world", seed=3, size=SIZE, profile="default").path
+        with ExitStack() as stack:
+            urls = stack.enter_context(server(home))
+            demo = subprocess.Popen(
+                [sys.executable, "-m", "include.cli", "demo", "--world", str(world)],
+                cwd=PROJECT,
+                env=os.environ | {"TIEOUT_HOME": str(home.root)},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+            struck = bool(death) and _strike(death, home, urls, demo)
+            said, _ = demo.communicate(timeout=PATIENCE_S)
+        if demo.returncode:
+            return Ended(
+                struck, monotonic() - began, {}, f"it ended with {demo.returncode}: {said.decode()[-400:]}"
+            )
+        state = _state(home)
+        return Ended(struck, monotonic() - began, state, _difference(expected or state, state))
+
+
+def _strike(death: Death, home: Home, urls: DatabaseUrls, demo: "subprocess.Popen[bytes]") -> bool:
+    """Kill the victim once so many tasks have succeeded; whether the day was still under way."""
+    while demo.poll() is None:
+        if _succeeded(urls) >= death.after and (victims := VICTIMS[death.victim](home)):
+            for victim in victims:
+                victim.send(signal.SIGKILL)
+            return True
+        sleep(POLL_S)
+    return False
+
+
+def _succeeded(urls: DatabaseUrls) -> int:
+    try:
+        with psycopg.connect(urls.airflow, connect_timeout=5) as connection:
+            row = connection.execute(SUCCEEDED).fetchone()
+    except psycopg.Error:  # no tables yet
+        return 0
+    return int(row[0]) if row else 0
+
+
+def _state(home: Home) -> dict[str, Any]:
+    left = [command_line(pid) for pid in processes_of(home)]
+    with server(home) as urls, psycopg.connect(urls.app) as connection:
+        state: dict[str, Any] = {
+            name: connection.execute(query.encode()).fetchall() for name, query in ENDED.items()
+        }
+        try:
+            assert_checks_hold(urls.app)
+        except AssertionError as broken:
+            state["checks"] = str(broken)
+        else:
+            state["checks"] = ""
+    state["mails"] = len(list(home.mailbox.glob("*.eml")))
+    state["left running"] = left
+    return state
+
+
+def _difference(expected: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    return "; ".join(
+        f"{name}: {found[name]} and not {expected[name]}"[:400]
+        for name in expected
+        if found[name] != expected[name]
+    )
+
+
+@contextmanager
+def _home() -> Iterator[Home]:
+    """A home that Postgres' own user can pass through."""
+    folder = Path(mkdtemp(prefix="tieout-chaos-"))
+    folder.chmod(0o755)
+    try:
+        yield Home(folder / "var")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
