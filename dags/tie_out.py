@@ -1,16 +1,15 @@
 """Ties out one business day (Asia/Singapore): reconciles, publishes, and mails the report to finance.
 
-**sources_complete** waits until every source is proven complete through the day; **reconcile** sees facts up to it.
-**check** runs sql/checks, **quality** judges the data. **publish** refuses a day that cannot prove every cent or broke
-what policy/quality.yaml blocks. **report** mails each recipient once, **editions** the week and month that are over.
+**sources_complete** waits until every source is proven complete through the day, **earlier_days** for what a past one
+opens with. **check** runs sql/checks; **publish** refuses a day that is not proven, or not as good as policy asks.
 
 On call
 - A day may be run again: the same inputs give the same run; a repeated report is folded. Playbook: `day_unpublished`.
-- Past days, as known then: `airflow backfill create --dag-id tie_out --max-active-runs 1`, with midnights in Singapore
-  as dates (`2026-06-30T00:00:00+08:00`), never backwards. By hand: the last day over by the run's logical date.
+- Past days, as known then: `airflow backfill create --dag-id tie_out`, with midnights in Singapore as dates
+  (`2026-06-30T00:00:00+08:00`), never backwards. By hand: the last day over by the run's logical date.
 - **sources_complete** keeps waiting: its message names the sources; see their extract DAGs. It asks for hours.
 - **check** or **quality** fails: a bug, not data. Keep the database as it is and page the platform's owner.
-- **publish** fails: its message names what failed. Mend the source first.
+- **publish** or **earlier_days** fails: its message names what failed, or the day before that did. Mend that first.
 - **report** or **editions** fails: its message says how many got no mail, and why. Clear it: nobody is mailed twice.
 """
 
@@ -39,11 +38,12 @@ with DAG(
         complete = await_sources(wiring.sources(), wiring.store(), day_end=wiring.day_end())
         log.info("%s source entities are complete", complete)
 
-    @task(task_id="reconcile", retries=20)
+    in_its_turn = wiring_days.InItsTurn(task_id="earlier_days")
+
+    @task(task_id="reconcile")
     def reconcile_day() -> None:
         from include.flows.reconcile import reconcile
 
-        wiring_days.earlier_days_first()
         log.info("%s", reconcile(wiring.store(), policy=wiring.policy(), **wiring.day_as_known()))
 
     @task
@@ -72,7 +72,9 @@ with DAG(
     def editions() -> None:
         from include.flows.report_period import report_periods
 
-        told = report_periods(**wiring_mail.telling())
-        log.info("%s", told or "no week or month is to be told with this day")
+        log.info(
+            "%s", report_periods(**wiring_mail.telling()) or "no week or month is to be told with this day"
+        )
 
-    sources_complete() >> reconcile_day() >> check() >> quality() >> publish() >> [report(), editions()]
+    ready = sources_complete() >> in_its_turn
+    ready >> reconcile_day() >> check() >> quality() >> publish() >> [report(), editions()]

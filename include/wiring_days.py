@@ -1,21 +1,60 @@
-"""Airflow to the order of days: a day opens with the last one published, so that earlier ones come first."""
+"""Airflow to the order of days: which runs of earlier days a past one has to wait for."""
+# ruff: noqa: PLC0415  # imported inside tasks only, as in include/wiring.py
 
-from airflow.sdk import get_current_context
+import logging
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseSensorOperator, get_current_context
 
 from include import wiring
-from include.ports import Retryable
 
-_AT_WORK = ("queued", "running")
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow.sdk import Context
+
+    from include.flows.await_earlier_days import EarlierRun
+
+log = logging.getLogger(__name__)
+
+_STATES = ("failed", "queued", "running")
 
 
-def earlier_days_first() -> None:
-    """Raises Retryable while a past day is to be told and the run of an earlier day is still to end.
+class InItsTurn(BaseSensorOperator):
+    """Waits until the day may be computed: without a worker's place meanwhile, and its tries are for faults alone."""
 
-    A backfill runs several days at once, whatever `max_active_runs` of the DAG says.
+    def __init__(self, **settings: Any) -> None:
+        waiting = {"poke_interval": timedelta(minutes=1), "timeout": timedelta(days=7)}
+        super().__init__(mode="reschedule", **waiting | settings)
+
+    def poke(self, context: "Context") -> bool:  # noqa: ARG002  # Airflow's signature
+        """Whether it may now."""
+        return earlier_days_first()
+
+
+def earlier_days_first() -> bool:
+    """Whether the running task's day may be computed: a day that is told as it happens may, a past one in its turn.
+
+    A backfill runs several days at once, whatever `max_active_runs` of the DAG says. Raises Fatal, and Retryable when
+    the database is away.
     """
     if not wiring.is_past():
-        return
+        return True
+    from include.flows.await_earlier_days import earlier_days_are_published
+
+    waits = earlier_days_are_published(wiring.store(), as_of=wiring.as_of(), earlier=list(_earlier()))
+    if waits:
+        log.info("%s", waits)
+    return not waits
+
+
+def _earlier() -> "Iterator[EarlierRun]":
+    """The last run before the running task's, in each state in which its day may still have to be published."""
+    from include.flows.await_earlier_days import EarlierRun
+
     task = get_current_context()["task_instance"]
-    for state in _AT_WORK:
-        if earlier := task.get_previous_dagrun(state=state):
-            raise Retryable(f"run {earlier.run_id} of an earlier day is {state}; this day opens with it")
+    for state in _STATES:
+        if run := task.get_previous_dagrun(state=state):
+            day = wiring.business_day(interval_start=run.data_interval_start, run_after=run.run_after)
+            yield EarlierRun(run.run_id, day, run.start_date, failed=state == "failed")

@@ -50,7 +50,7 @@ ALLOWED: dict[str, set[str]] = {
         "include.wiring_files",
         "include.wiring_vault",
     },
-    "include.wiring_days": {"include.ports", "include.wiring"},
+    "include.wiring_days": {"include.flows", "include.wiring"},
     "include.wiring_doctor": PURE
     | {
         "include.wiring_environment",

@@ -50,7 +50,8 @@ def apply_cash(tx: Transaction, seen: Seen, policy: Policy) -> Iterator[Break]:
     yield from unseen_payments(tx)
     yield from _unposted_payments(tx)
     tx.run("keep_cash_matches", run_id=seen.run_id)
-    tx.run("keep_customer_balances", run_id=seen.run_id)
+    for kept in ("customer_balances", "unapplied_payments"):
+        tx.run(f"keep_{kept}", run_id=seen.run_id)
 
 
 def _fill_pools(tx: Transaction) -> None:

@@ -34,8 +34,8 @@ from include.report import (
 )
 
 QUARANTINED_SHOWN = 20
-HELD_FAMILY = "cash"
-"""The family of the codes that say why a payment was not applied, or not all of it; policy/breaks.yaml."""
+NOT_OF_PAYMENTS = ("CA12", "CA13", "CA14", "CA15")
+"""The codes of R3 that are about a credit note, a refund, a dispute or an invoice."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ class Day:
     worths: dict[str, list[Any]]
     compared_with: date | None
     link_to: str  # where breaks can be looked at, without their id; empty where nowhere
-    corrects: UUID | None = None  # the earlier run of the day that finance was mailed of
+    corrects: UUID | None = None  # the earlier run of the day, with other figures, that finance was mailed of
 
     @property
     def run_id(self) -> UUID:
@@ -57,6 +57,11 @@ class Day:
     def as_of(self) -> date:
         found: date = self.run["as_of"]
         return found
+
+    @property
+    def figures(self) -> str:
+        """What names the run's figures: equal for runs that came to the same."""
+        return str(self.run["figures"])
 
 
 def look_at_day(
@@ -72,10 +77,10 @@ def look_at_day(
     run = runs[0]
     see_run(tx, run)
     opening = run["opening_run_id"]
-    tx.run("create_day_breaks", run_id=run["run_id"], opening=opening, published_at=run["published_at"])
-    prepare_breaks(tx, policy, scopes)
+    lay_out_breaks(tx, run)
+    prepare_breaks(tx, scopes)
     compared = tx.rows("run_by_id", run_id=opening)[0]["as_of"] if opening else None
-    before = tx.rows("told_before", run_id=run["run_id"])
+    before = tx.rows("told_before", run_id=run["run_id"], figures=run["figures"])
     return Day(
         run=run,
         policy=policy,
@@ -86,10 +91,19 @@ def look_at_day(
     )
 
 
-def prepare_breaks(tx: Transaction, policy: Policy, scopes: Sequence[Scope]) -> None:
+def lay_out_breaks(tx: Transaction, run: Row) -> None:
+    """Lay the breaks of a run, and of the one it opens with, into tables of the transaction.
+
+    `run`: run_id, opening_run_id, published_at.
+    """
+    of_run = {"run_id": run["run_id"], "opening": run["opening_run_id"]}
+    tx.run("create_day_breaks", published_at=run["published_at"], **of_run)
+    tx.run("create_break_places")
+
+
+def prepare_breaks(tx: Transaction, scopes: Sequence[Scope]) -> None:
     """Say of the breaks of the day which hold a payment and, where a scope asks for it, whose they are."""
-    held = [code for code, one in policy.breaks.codes.items() if one.family == HELD_FAMILY]
-    tx.run("hold_day_breaks", held_codes=held)
+    tx.run("hold_day_breaks", of_others=list(NOT_OF_PAYMENTS))
     if any(scope.countries is not None for scope in scopes):
         tx.run("place_day_breaks")
 

@@ -1,9 +1,11 @@
 """What a week or a month came to, as the run that tells it saw it, for one part of the books."""
 
+from dataclasses import asdict
 from decimal import Decimal
 
+from include.domain.canonical_json import sha256
 from include.domain.periods import Period
-from include.domain.recipients import HOME_LOCALE, Scope
+from include.domain.recipients import Scope
 from include.flows.day_facts import Day, enter_scope, name_of
 from include.policy import Policy
 from include.ports import Transaction
@@ -18,9 +20,7 @@ from include.report.period_facts import (
 )
 
 
-def period_facts(
-    tx: Transaction, day: Day, period: Period, *, scope: Scope, locale: str = HOME_LOCALE
-) -> PeriodFacts:
+def period_facts(tx: Transaction, day: Day, period: Period, *, scope: Scope) -> PeriodFacts:
     """The figures of a period. To be asked with the breaks of its days among those of the day (add_period_breaks)."""
     policy, span = day.policy, {"since": period.since, "until": period.until}
     narrow = enter_scope(tx, scope)
@@ -41,7 +41,7 @@ def period_facts(
         since=period.since,
         until=period.until,
         told_with=day.as_of,
-        days=[DayPoint(**{name: row[name] for name in row if name != "run_id"}) for row in days],
+        days=[DayPoint(**row) for row in days],
         causes=[Cause(name=name_of(row["code"], policy.breaks), **row) for row in causes],
         unfollowed=unfollowed,
         resolved=[Resolved(**row) for row in tx.rows("period_resolved", **life)],
@@ -56,8 +56,17 @@ def period_facts(
         ),
         baseline=_baseline(policy),
         scope=scope,
-        locale=locale,
     )
+
+
+def figures_of(facts: PeriodFacts) -> str:
+    """What names the figures of an edition: equal where everything it tells is, whichever run and words tell it."""
+    told = asdict(facts)
+    for passing in ("run_id", "certificate_sha256", "told_with", "corrects", "scope", "locale"):
+        del told[passing]
+    for cause in told["causes"]:
+        del cause["name"]
+    return sha256(told)
 
 
 def _baseline(policy: Policy) -> Baseline:

@@ -70,6 +70,7 @@ _RESULTS = (
     "totals",
     "open_invoices",
     "customer_balances",
+    "unapplied_payments",
     "arr_bridge",
     "arr_reported",
 )

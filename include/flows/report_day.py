@@ -15,7 +15,8 @@ from include.domain.recipients import HOME_LOCALE, Recipient, Scope
 from include.flows.day_facts import Day, facts_of, learnt_since, look_at_day
 from include.flows.report_files import Files
 from include.flows.restate_day import restated_figures
-from include.flows.send_mailings import Mails, keep_mailings, send_mailings
+from include.flows.send_mailings import keep_mailings, send_mailings
+from include.flows.tellings import Mails, last_words, mails_of
 from include.policy import Policy
 from include.ports import LockingStore, Postman, Rejected, Report, Store, Transaction
 from include.report import Restatement
@@ -41,7 +42,7 @@ def report_day(
     past: bool = False,
     link_to: str = "",
 ) -> Reported:
-    """Report the newest published run of a day; of a run, each recipient is mailed once.
+    """Report the newest published run of a day; each recipient is mailed once, and again only for other figures.
 
     `past`: the day is told after the fact. `link_to`: where breaks are looked at, without their id. The report is
     committed before anything is sent, so that it can be read while the mail server is away. A crash after the hand-over
@@ -54,25 +55,35 @@ def report_day(
         day = look_at_day(tx, as_of=as_of, policy=policy, scopes=scopes, link_to=link_to)
         restatement = learnt_since(tx, day, figures) if past else None
         reports = _Reports(tx, day, restatement)
-        mails = Mails(day.run_id, "restated" if restatement else "daily")
+        mails = mails_of(tx, Mails(day.run_id, "restated" if restatement else "daily", day.as_of))
         _keep(tx, day, reports, past=past)
+        words = last_words(tx, mails)
+        have = [
+            one for one in recipients if one.mailbox in words and words[one.mailbox].figures == day.figures
+        ]
         if mailed:
-            keep_mailings(tx, mails, recipients, reports.of)
+            waiting = [one for one in recipients if one not in have]
+            keep_mailings(tx, mails, waiting, lambda one: (reports.of(one.scope, one.locale), day.figures))
     if not mailed:
         return Reported(day.run_id, mails.edition, ())
     try:
         sent = send_mailings(store, postman, mails, recipients=recipients, attach=Files(day).of)
     except Rejected:
-        _mark_sent(store, day, recipients)
+        _mark_sent(store, mails, recipients, have=have)
         raise
-    _mark_sent(store, day, recipients)
+    _mark_sent(store, mails, recipients, have=have)
     return Reported(day.run_id, mails.edition, tuple(sent))
 
 
-def _mark_sent(store: Store, day: Day, recipients: Sequence[Recipient]) -> None:
-    """Note that the report went out, when it has to all of these whom the server takes."""
+def _mark_sent(
+    store: Store, mails: Mails, recipients: Sequence[Recipient], *, have: Sequence[Recipient]
+) -> None:
+    """Note that the report went out, when it has to all of these whom the server takes; who has its figures, has it."""
+    having = [one.address for one in have] if mails.edition == "daily" else []
+    mailboxes = [one.mailbox for one in recipients]
     with store.transaction() as tx:
-        tx.run("report_is_sent", run_id=day.run_id, recipients=[one.mailbox for one in recipients])
+        of_run = {"run_id": mails.run_id, "telling": mails.telling}
+        tx.run("report_is_sent", recipients=mailboxes, having=having, **of_run)
 
 
 class _Reports:

@@ -2,23 +2,27 @@
 
 Weeks run from Monday to Sunday and months from the first day to the last, so that nothing is in none of them. An
 edition goes out with the first day at or after the period's last one that is published as it happens; one that is told
-after the fact keeps it, and mails it where policy says so.
+after the fact keeps it, and mails it where policy says so. Where that day is run again and a figure is another, it goes
+out as corrected.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
+from uuid import UUID
 
 from include.domain.periods import Period, periods_over
 from include.domain.recipients import HOME_LOCALE, Recipient, Scope
-from include.flows.day_facts import look_at_day, prepare_breaks
-from include.flows.period_facts import period_facts
+from include.flows.day_facts import Day, look_at_day, prepare_breaks
+from include.flows.period_facts import figures_of, period_facts
 from include.flows.report_day import stored
 from include.flows.report_files import Files
-from include.flows.send_mailings import Mails, keep_mailings, send_mailings
+from include.flows.send_mailings import keep_mailings, send_mailings
+from include.flows.tellings import Mails, Word, last_words, mails_of
 from include.policy import Policy
-from include.ports import LockingStore, Postman, Rejected, Report, Retryable, Store
+from include.ports import LockingStore, Postman, Rejected, Report, Retryable, Store, Transaction
+from include.report.period_facts import PeriodFacts
 from include.report.render_period import render_period
 
 
@@ -97,16 +101,43 @@ def _keep(
     with store.transaction() as tx:
         day = look_at_day(tx, as_of=as_of, policy=policy, link_to=link_to)
         tx.run("add_period_breaks", since=period.since, until=period.until)
-        prepare_breaks(tx, policy, [one.scope for one in recipients])
-
-        @cache
-        def of(scope: Scope, locale: str) -> Report:
-            return render_period(period_facts(tx, day, period, scope=scope, locale=locale))
-
+        prepare_breaks(tx, [one.scope for one in recipients])
         span = {"since": period.since, "until": period.until}
-        tx.run("keep_edition", edition=period.edition, **stored(day, of(Scope(), HOME_LOCALE)), **span)
-        mails = Mails(day.run_id, period.edition)
-        told = tx.rows("told_by_another_run", until=period.until, **mails.params)
-        has = {row["recipient"] for row in told}
-        keep_mailings(tx, mails, [one for one in recipients if one.mailbox not in has], of)
+        editions = _Editions(tx, day, period)
+        whole = editions.of(Scope(), HOME_LOCALE)
+        tx.run("keep_edition", edition=period.edition, **stored(day, whole), **span)
+        mails = mails_of(tx, Mails(day.run_id, period.edition, period.until))
+        words = last_words(tx, mails)
+        waiting = [one for one in recipients if editions.are_news(one, words.get(one.mailbox))]
+        if any(one.mailbox in words and words[one.mailbox].run_id == day.run_id for one in waiting):
+            mails = replace(mails, telling=mails.telling + 1)  # a day of the period became another since
+        keep_mailings(tx, mails, waiting, lambda one: editions.written(one, words.get(one.mailbox)))
     return _Kept(period, mails, Files(day, edition=period.edition.replace("_", "-"), of_day=period.until))
+
+
+class _Editions:
+    """The edition of a period for each part of the books: its figures are found once, and rendered once a locale."""
+
+    def __init__(self, tx: Transaction, day: Day, period: Period) -> None:
+        self._tx, self._day, self._period = tx, day, period
+        self._facts = cache(self._facts_of)
+        self.of = cache(self._of)
+
+    def _facts_of(self, scope: Scope) -> PeriodFacts:
+        return period_facts(self._tx, self._day, self._period, scope=scope)
+
+    def _of(self, scope: Scope, locale: str, corrects: UUID | None = None) -> Report:
+        return render_period(replace(self._facts(scope), locale=locale, corrects=corrects))
+
+    def are_news(self, one: Recipient, word: Word | None) -> bool:
+        """Whether somebody has no mail of the period yet, or one of the same part of the books with other figures."""
+        if word is None:
+            return True
+        if word.scope != one.scope or word.figures is None:
+            return False
+        return word.figures != figures_of(self._facts(one.scope))
+
+    def written(self, one: Recipient, word: Word | None) -> tuple[Report, str]:
+        """Their mail, and what names its figures."""
+        report = self.of(one.scope, one.locale, word and word.run_id)
+        return report, figures_of(self._facts(one.scope))

@@ -1,12 +1,11 @@
 """Sends the mails of one edition of a run: each recipient gets theirs once, whatever happens to the others."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
-from uuid import UUID
 
 from include.domain.recipients import Recipient, Scope
+from include.flows.tellings import Mails, scope_of, stated
 from include.ports import (
     Fatal,
     LockingStore,
@@ -42,39 +41,28 @@ _ENDS: dict[type[Stop], tuple[str, str]] = {
 """What stopped a mail -> the state it is left in, and how its try is recorded."""
 
 
-@dataclass(frozen=True)
-class Mails:
-    """Which mails: of this run, in this edition."""
-
-    run_id: UUID
-    edition: str
-
-    @property
-    def params(self) -> dict[str, Any]:
-        return {"run_id": self.run_id, "edition": self.edition}
+Write = Callable[[Recipient], tuple[Report, str]]
+"""Recipient -> the mail they get, and what names its figures."""
 
 
-def keep_mailings(
-    tx: Transaction,
-    mails: Mails,
-    recipients: Sequence[Recipient],
-    render: Callable[[Scope, str], Report],
-) -> None:
+def keep_mailings(tx: Transaction, mails: Mails, recipients: Iterable[Recipient], write: Write) -> None:
     """Render and keep the mail of everybody who has none yet, and anew where an unsent one is of another scope."""
     kept = {row["recipient"]: row for row in tx.rows("mailings_kept", **mails.params)}
     for one in recipients:
         if one.mailbox in kept and not _is_outdated(kept[one.mailbox], one):
             continue
-        report = render(one.scope, one.locale)
+        report, figures = write(one)
         tx.run(
             "keep_mailing",
             recipient=one.mailbox,
             address=one.address,
-            scope=_stated(one.scope),
+            scope=stated(one.scope),
             locale=one.locale,
             subject=report.subject,
             html=report.html,
             plain=report.text,
+            told_of=mails.told_of,
+            figures=figures,
             **mails.params,
         )
 
@@ -191,9 +179,9 @@ def _handed_over(postman: Postman, report: Report, address: str) -> Stop | None:
 
 def _report(tx: Transaction, kept: Row, mail: _Mail) -> Report:
     """The mail as it was kept, not as today's code would render it."""
-    files = mail.attach(tx, _scope(kept["scope"]), kept["html"])
+    files = mail.attach(tx, scope_of(kept["scope"]), kept["html"])
     return Report(
-        key=f"{mail.mails.run_id}/{mail.mails.edition}/{mail.mailbox}",
+        key=f"{mail.mails.key}/{mail.mailbox}",
         as_of=kept["kept_at"].date(),
         subject=kept["subject"],
         html=kept["html"],
@@ -216,19 +204,4 @@ def _raise(stops: Sequence[Stop], *, left: int, of: int) -> None:
 
 
 def _is_outdated(kept: Row, now: Recipient) -> bool:
-    return kept["state"] != "sent" and (_scope(kept["scope"]), kept["locale"]) != (now.scope, now.locale)
-
-
-def _stated(scope: Scope) -> dict[str, list[str] | None]:
-    return {
-        "currencies": sorted(scope.currencies) if scope.currencies is not None else None,
-        "countries": sorted(scope.countries) if scope.countries is not None else None,
-    }
-
-
-def _scope(stated: dict[str, list[str] | None]) -> Scope:
-    currencies, countries = stated["currencies"], stated["countries"]
-    return Scope(
-        currencies=None if currencies is None else frozenset(currencies),
-        countries=None if countries is None else frozenset(countries),
-    )
+    return kept["state"] != "sent" and (scope_of(kept["scope"]), kept["locale"]) != (now.scope, now.locale)

@@ -1,6 +1,6 @@
 """How much of a day its mail shows: readers' programs cut off what is longer than some 100 KB."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 One = TypeVar("One")
@@ -31,6 +31,11 @@ def listed(texts: Sequence[str], noun: str, most: int = AMOUNTS_SHOWN) -> list[s
         return list(texts)
     plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
     return [*texts[:most], f"and {left} more {noun if left == 1 else plural}"]
+
+
+def named(currencies: Iterable[str]) -> str:
+    """Currencies in a sentence; of many the first, and how many more."""
+    return ", ".join(listed(list(currencies), "currency", LINES_SHOWN))
 
 
 def left_out(currencies: int, of_what: str) -> str:

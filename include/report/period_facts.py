@@ -93,6 +93,7 @@ class PeriodFacts:
     """A `weekly` or `month_end` edition from `since` to `until`, told with the run of `told_with`, for one `scope`.
 
     `unfollowed` of its days were told after later ones, so that nobody followed what became of their breaks.
+    `corrects`: the run whose edition the reader was mailed, with other figures.
     """
 
     edition: str
@@ -108,5 +109,6 @@ class PeriodFacts:
     deals: Deals
     baseline: Baseline
     unfollowed: int = 0
+    corrects: UUID | None = None
     scope: Scope = field(default_factory=Scope)
     locale: str = HOME_LOCALE

@@ -12,7 +12,7 @@ from include.ports import Report
 from include.report import pictures, sections, sureness, words
 from include.report.facts import ReportFacts
 from include.report.figures import Figures
-from include.report.limits import CURRENCIES_SHOWN, left_out
+from include.report.limits import CURRENCIES_SHOWN, left_out, named
 
 CURRENCIES_IN_SUBJECT = 2
 
@@ -72,7 +72,7 @@ def _view(facts: ReportFacts) -> View:
         **_aging_and_arr(facts, shown),
         "listed": _listed(facts, shown),
         "quality": verdicts,
-        "unrated": ", ".join(facts.unrated),
+        "unrated": named(facts.unrated),
         "quarantined": [words.line(evidence) for evidence in facts.quarantined],
         "quarantined_total": quarantined,
         "quarantined_in_all": shown.number(quarantined),

@@ -9,6 +9,7 @@ from include.ports import Report
 from include.report import words
 from include.report.charts import Chart, trend
 from include.report.figures import Figures
+from include.report.limits import CURRENCIES_SHOWN, first, left_out, named
 from include.report.period_facts import Cause, Deals, PeriodFacts, Received, Resolved
 from include.report.render import fill, scope_in_words
 from include.report.sections import capital
@@ -36,10 +37,15 @@ def render_period(facts: PeriodFacts) -> Report:
         "worth_in": REPORTING_CURRENCY,
         "unfollowed": facts.unfollowed,
         "resolved": [_resolved(one, shown) for one in facts.resolved],
-        "received": [_received(one, shown) for one in facts.received],
+        "received": [
+            _received(one, shown)
+            for one in first(facts.received, CURRENCIES_SHOWN, lambda one: -one.received)
+        ],
+        "received_left": left_out(len(facts.received), "payments"),
         "all_received": _all_received(facts.received, shown),
         "scope": scope_in_words(facts.scope),
         "told_with": facts.told_with,
+        "corrects": facts.corrects,
         "work": _work(facts, shown),
         "deals": _deals(facts.deals, facts, shown),
         "baseline": facts.baseline,
@@ -66,7 +72,8 @@ def _subject(facts: PeriodFacts, view: View, shown: Figures) -> str:
     if view["work"]:
         parts.append(f"{view['work']['saved_hours']} hours of work avoided")
     part = f" ({view['scope']})" if view["scope"] else ""
-    return f"{NAMES[facts.edition]} to {facts.until}{part}: {', '.join(parts)}"
+    corrected = ", corrected" if facts.corrects else ""
+    return f"{NAMES[facts.edition]} to {facts.until}{part}{corrected}: {', '.join(parts)}"
 
 
 def _sums(received: Sequence[Received]) -> tuple[int, int]:
@@ -149,7 +156,7 @@ def _all_received(received: Sequence[Received], shown: Figures) -> View | None:
         "received_money": shown.money(worth, REPORTING_CURRENCY) if worth else words.NOTHING,
         "applied_money": shown.money(applied_worth, REPORTING_CURRENCY) if worth else words.NOTHING,
         "by_value": shown.percent(applied_worth, worth) if worth > 0 else words.NOTHING,
-        "unrated": ", ".join(one.currency for one in received if one.received_worth_minor is None),
+        "unrated": named(one.currency for one in received if one.received_worth_minor is None),
     }
 
 

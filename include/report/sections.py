@@ -16,7 +16,7 @@ from include.report.facts import (
     Restatement,
 )
 from include.report.figures import Figures
-from include.report.limits import CURRENCIES_SHOWN, LINES_SHOWN, TOTALS_SHOWN, first, listed
+from include.report.limits import CURRENCIES_SHOWN, LINES_SHOWN, TOTALS_SHOWN, first, listed, named
 
 COMPARED = "R3"
 ALWAYS_SHOWN = ("invoice", "payment")
@@ -210,7 +210,7 @@ def arr(one: ArrMonth, shown: Figures) -> View:
         "month": f"{one.month:%Y-%m}",
         "currency": one.currency,
         "lines": lines,
-        "left_out": ", ".join(one.left_out),
+        "left_out": named(one.left_out),
     }
 
 

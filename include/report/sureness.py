@@ -7,7 +7,7 @@ from include.domain.breaks import REPORTING_CURRENCY
 from include.report import words
 from include.report.facts import AmbiguousTotal, Posted, PostedTotal, ReportFacts
 from include.report.figures import Figures
-from include.report.limits import CURRENCIES_SHOWN, first
+from include.report.limits import CURRENCIES_SHOWN, first, left_out, listed, named
 
 View = dict[str, Any]
 
@@ -88,14 +88,19 @@ def ambiguous(found: Sequence[AmbiguousTotal], shown: Figures) -> list[View]:
             {
                 "count": shown.counted(sum(one.payments for one in totals), "payment"),
                 "why": words.AMBIGUITIES[candidates],
-                "money": [
-                    shown.money(one.amount_minor, one.currency)
-                    for one in totals
-                    if one.currency and one.amount_minor is not None
-                ],
+                "money": listed(_money_of(totals, shown), "currency"),
             }
         )
     return lines
+
+
+def _money_of(totals: Sequence[AmbiguousTotal], shown: Figures) -> list[str]:
+    """By currency, those with most payments first."""
+    return [
+        shown.money(one.amount_minor, one.currency)
+        for one in sorted(totals, key=lambda one: -one.payments)
+        if one.currency and one.amount_minor is not None
+    ]
 
 
 def taken_back(found: Posted | None, shown: Figures) -> View | None:
@@ -108,15 +113,21 @@ def taken_back(found: Posted | None, shown: Figures) -> View | None:
     payments, back = (sum(getattr(one, name) for one in found.totals) for name in ("payments", "taken_back"))
     worths = [(one.worth_minor, one.taken_back_worth_minor) for one in found.totals]
     worth = sum(whole or 0 for whole, _ in worths)
+    touched = [one for one in found.totals if one.taken_back]
     return {
         "days": shown.number(found.days),
         "payments": shown.counted(payments, "payment"),
         "back": shown.number(back),
+        "one": back == 1,
         "share": _share(back, payments, shown),
         "by_value": _share(sum(part or 0 for _, part in worths), worth, shown) if worth > 0 else "",
         "value_in": REPORTING_CURRENCY,
-        "unrated": ", ".join(one.currency for one in found.totals if one.worth_minor is None),
-        "currencies": [_taken_back_of(one, shown) for one in found.totals if one.taken_back],
+        "unrated": named(one.currency for one in found.totals if one.worth_minor is None),
+        "currencies": [
+            _taken_back_of(one, shown)
+            for one in first(touched, CURRENCIES_SHOWN, lambda one: -one.taken_back)
+        ],
+        "left": left_out(len(touched), "payments taken back"),
     }
 
 

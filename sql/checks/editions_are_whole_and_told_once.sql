@@ -6,11 +6,14 @@ WHERE edition = 'weekly' AND since IS NOT NULL AND (extract(isodow FROM since) <
     )
 UNION ALL
 SELECT edition, until FROM (
-    SELECT edition, until, as_of, EXISTS (
-        SELECT FROM recon.mailings
+    SELECT edition, until, as_of, told.mailed, told.tried
+    FROM recon.editions
+    CROSS JOIN LATERAL (
+        SELECT count(*) FILTER (WHERE state IN ('sent', 'called', 'uncertain')) > 0 AS mailed, count(*) > 0 AS tried
+        FROM recon.mailings
         WHERE mailings.run_id = editions.run_id AND mailings.edition = editions.edition
-    ) AS mailed
-    FROM recon.editions WHERE until IS NOT NULL
+    ) AS told
+    WHERE until IS NOT NULL
 ) AS told
 GROUP BY edition, until
-HAVING count(DISTINCT as_of) FILTER (WHERE mailed) > 1 OR count(DISTINCT as_of) FILTER (WHERE NOT mailed) > 1
+HAVING count(DISTINCT as_of) FILTER (WHERE mailed) > 1 OR count(DISTINCT as_of) FILTER (WHERE NOT tried) > 1

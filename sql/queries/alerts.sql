@@ -253,10 +253,16 @@ WHERE allowed > 0 AND used * 100 >= allowed * %(budget_percent)s
     AND noted_at > %(now)s - make_interval(hours => %(budget_hours)s);
 
 -- name: fact_mail_failed
+-- Who was told the same day or period later, by another run or with another day, waits no longer.
 SELECT edition AS about, min(kept_at) AS since, count(*) AS count, 'tie_out' AS dag_id
-FROM recon.mailings
+FROM recon.mailings AS waits
 WHERE state <> 'sent' AND kept_at > %(now)s - make_interval(days => %(mail_days)s)
     AND (state IN ('refused', 'uncertain') OR kept_at <= %(now)s - make_interval(mins => %(mail_minutes)s))
+    AND NOT EXISTS (
+        SELECT FROM recon.mailings AS later
+        WHERE (later.told_of, later.edition, later.recipient) = (waits.told_of, waits.edition, waits.recipient)
+            AND later.state = 'sent' AND later.kept_at > waits.kept_at
+    )
 GROUP BY edition;
 
 -- name: fact_webhook_refused

@@ -948,6 +948,18 @@ SELECT %(run_id)s, customer_id, currency, sum(owed), sum(unapplied) FROM (
 GROUP BY customer_id, currency
 HAVING sum(owed) <> 0 OR sum(unapplied) <> 0;
 
+-- name: keep_unapplied_payments
+-- What of each payment is left to a person, once what went back is taken off.
+INSERT INTO recon.unapplied_payments
+SELECT %(run_id)s, unapplied.payment_id, unapplied.currency, unapplied.minor - coalesce(cash_returned.amount_minor, 0), in_part
+FROM (
+    SELECT payment_id, currency, amount_minor AS minor, false AS in_part FROM pool_payments
+    UNION ALL
+    SELECT payment_id, currency, left_minor, true FROM on_account
+) AS unapplied
+LEFT JOIN cash_returned ON cash_returned.payment_id = unapplied.payment_id
+WHERE unapplied.minor > coalesce(cash_returned.amount_minor, 0);
+
 -- name: decided_invoices
 -- The three fates of what was loaded, each from where it is decided, so that a hole between them shows.
 SELECT currency, 'matched' AS fate,

@@ -47,6 +47,16 @@ WHERE run_id = CASE WHEN EXISTS (SELECT FROM recon.runs WHERE as_of = %(as_of)s 
     )
 END;
 
+-- name: newest_published_before
+SELECT max(as_of) AS as_of FROM recon.runs WHERE as_of < %(as_of)s AND state = 'published';
+
+-- name: is_published_since
+-- Whether a published run of the day was computed since then; never, where nobody began.
+SELECT EXISTS (
+    SELECT FROM recon.runs
+    WHERE as_of = %(as_of)s AND state = 'published' AND computed_at >= %(since)s::timestamptz
+) AS published;
+
 -- name: see_snapshot
 -- From here to the end of the transaction the views of schema `seen` show this snapshot.
 SELECT set_config('tieout.batch', %(batch)s::text, true), set_config('tieout.as_of', %(as_of)s::text, true),
@@ -149,6 +159,9 @@ DELETE FROM recon.control_totals WHERE run_id = %(run_id)s;
 
 -- name: forget_customer_balances
 DELETE FROM recon.customer_balances WHERE run_id = %(run_id)s;
+
+-- name: forget_unapplied_payments
+DELETE FROM recon.unapplied_payments WHERE run_id = %(run_id)s;
 
 -- name: forget_open_invoices
 DELETE FROM recon.open_invoices WHERE run_id = %(run_id)s;

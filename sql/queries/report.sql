@@ -3,7 +3,8 @@
 -- name: report_run
 -- A day reconciled anew has several published runs; the last one computed is what holds.
 SELECT run_id, as_of, batch_through, rulings_through, rules_sha256, opening_run_id, published_at,
-    certificate ->> 'certificate_sha256' AS certificate_sha256
+    certificate ->> 'certificate_sha256' AS certificate_sha256,
+    encode(sha256(convert_to(coalesce(certificate -> 'outputs', to_jsonb(run_id))::text, 'UTF8')), 'hex') AS figures
 FROM recon.runs WHERE as_of = %(as_of)s AND state = 'published'
 ORDER BY computed_at DESC LIMIT 1;
 
@@ -11,7 +12,7 @@ ORDER BY computed_at DESC LIMIT 1;
 -- The breaks of the run and of the one it opens with, as they stood when the run was published: people may have gone on.
 -- A past day is published long after: there, as they stood when something came that its run does not see.
 CREATE TEMP TABLE day_breaks ON COMMIT DROP AS
-SELECT found.*, known.state, known.assignee, NULL::text COLLATE "C" AS customer_id, false AS holds, 0::bigint AS held_minor
+SELECT found.*, known.state, known.assignee, false AS holds, 0::bigint AS held_minor
 FROM recon.breaks AS found
 LEFT JOIN LATERAL (
     SELECT to_state AS state, event.assignee FROM recon.break_events AS event
@@ -25,27 +26,29 @@ LEFT JOIN LATERAL (
 WHERE found.run_id IN (%(run_id)s, %(opening)s::uuid);
 
 -- name: hold_day_breaks
--- Which of them hold a payment: those that say why one is not applied, where nothing of it is; and what of a payment such a
--- break leaves to a person, which is what was paid less what is posted, and not by how much it differs. To be run while the
--- run's snapshot is seen.
-UPDATE day_breaks SET holds = left_over.holds, held_minor = left_over.minor FROM (
-    SELECT one.run_id, one.break_id, posted.minor IS NULL AS holds,
-        greatest(0, abs(coalesce(payment.amount_minor, one.amount_minor, 0)) - coalesce(posted.minor, 0)) AS minor
-    FROM day_breaks AS one
-    LEFT JOIN seen.payments AS payment ON payment.native_id = one.key
-    LEFT JOIN LATERAL (
-        SELECT sum(coalesce(paid_minor, match.amount_minor))::bigint AS minor FROM recon.matches AS match
-        WHERE match.run_id = one.run_id AND match.side_a_id = one.key AND match.recon = 'R3' AND match.state = 'posted'
-            AND match.side_a_type = 'payment'
-    ) AS posted ON true
-    WHERE one.recon = 'R3' AND one.code = ANY (%(held_codes)s)
-) AS left_over
-WHERE left_over.run_id = day_breaks.run_id AND left_over.break_id = day_breaks.break_id;
+-- Which of them hold a payment: nothing of it is applied, whatever the break says of it; and how much of a payment each leaves
+-- to a person, which is what its run found left and not by how much it differs. A break of another thing may have a payment's
+-- id for its key.
+UPDATE day_breaks SET holds = NOT in_part, held_minor = left_minor
+FROM recon.unapplied_payments AS unapplied
+WHERE unapplied.run_id = day_breaks.run_id AND unapplied.payment_id = day_breaks.key
+    AND day_breaks.recon = 'R3' AND NOT day_breaks.code = ANY (%(of_others)s);
+
+-- name: create_break_places
+-- Whose breaks are; one may be several customers'.
+CREATE TEMP TABLE break_places (
+    run_id uuid NOT NULL, break_id uuid NOT NULL, customer_id text COLLATE "C" NOT NULL
+) ON COMMIT DROP;
 
 -- name: place_day_breaks
 -- Whose they are, where that can be told: money that went back is whose payment it was, and a payment that names nobody is
--- of whose invoice it settled. To be run while the run's snapshot is seen.
-WITH moved AS (
+-- of everybody whose invoices it settled. What has a word that nobody maps is named by its kind and id. To be run while the
+-- run's snapshot is seen.
+WITH named AS (
+    SELECT run_id, break_id, key, recon, CASE WHEN code = 'DQ05' THEN split_part(key, ' ', 1) ELSE '' END AS kind,
+        CASE WHEN code = 'DQ05' THEN substr(key, strpos(key, ' ') + 1) ELSE key END COLLATE "C" AS id
+    FROM day_breaks
+), moved AS (
     SELECT native_id, payment_id FROM seen.refunds
     UNION ALL SELECT native_id, payment_id FROM seen.disputes
     UNION ALL SELECT native_id, native_id FROM seen.payments
@@ -53,34 +56,39 @@ WITH moved AS (
     SELECT key, min(customer_id) AS customer_id FROM (
         SELECT entity || ' ' || native_id AS key, customer_id FROM seen.quarantine
         UNION ALL SELECT entity || ' ' || native_id || ' (' || version || ')', customer_id FROM seen.quarantine
-    ) AS named
+    ) AS stated
     GROUP BY key HAVING min(customer_id) = max(customer_id)
-)
-UPDATE day_breaks SET customer_id = placed.customer_id FROM (
+), placed AS (
     SELECT one.run_id, one.break_id, coalesce(
         payment.customer_id, settled.customer_id, invoice.customer_id, note.customer_id, placed_order.customer_id,
         subscription.customer_id, customer.native_id, account.erp_customer_id, buyer.erp_customer_id, unread.customer_id
     ) AS customer_id
-    FROM day_breaks AS one
-    LEFT JOIN moved ON one.recon IN ('R3', 'R4') AND moved.native_id = one.key
+    FROM named AS one
+    LEFT JOIN moved
+        ON (one.recon IN ('R3', 'R4') OR one.kind IN ('payment', 'refund', 'dispute')) AND moved.native_id = one.id
     LEFT JOIN seen.payments AS payment ON payment.native_id = moved.payment_id
     LEFT JOIN LATERAL (
-        SELECT min(bought.customer_id) AS customer_id
+        SELECT bought.customer_id
         FROM recon.matches AS match JOIN seen.invoices AS bought ON bought.native_id = match.side_b_id
         WHERE match.run_id = one.run_id AND match.side_a_id = moved.payment_id AND match.recon = 'R3'
             AND match.state = 'posted' AND match.side_a_type = 'payment' AND payment.customer_id IS NULL
     ) AS settled ON true
     LEFT JOIN unread ON one.recon = 'all' AND unread.key = one.key
-    LEFT JOIN seen.invoices AS invoice ON one.recon IN ('R2', 'R3') AND invoice.native_id = one.key
-    LEFT JOIN seen.credit_notes AS note ON one.recon = 'R3' AND note.native_id = one.key
-    LEFT JOIN seen.orders AS placed_order ON one.recon = 'R2' AND placed_order.native_id = one.key
-    LEFT JOIN seen.subscriptions AS subscription ON one.recon = 'R5' AND subscription.native_id = one.key
-    LEFT JOIN seen.customers AS customer ON one.recon = 'R1' AND customer.native_id = one.key
-    LEFT JOIN seen.accounts AS account ON one.recon = 'R1' AND account.native_id = one.key
-    LEFT JOIN seen.opportunities AS deal ON one.recon = 'R2' AND deal.native_id = one.key
+    LEFT JOIN seen.invoices AS invoice
+        ON (one.recon IN ('R2', 'R3') OR one.kind = 'invoice') AND invoice.native_id = one.id
+    LEFT JOIN seen.credit_notes AS note ON one.recon = 'R3' AND note.native_id = one.id
+    LEFT JOIN seen.orders AS placed_order
+        ON (one.recon = 'R2' OR one.kind = 'order') AND placed_order.native_id = one.id
+    LEFT JOIN seen.amendments AS step ON one.kind = 'amendment' AND step.native_id = one.id
+    LEFT JOIN seen.subscriptions AS subscription
+        ON (one.recon = 'R5' OR one.kind IN ('subscription', 'amendment'))
+        AND subscription.native_id = coalesce(step.subscription_id, one.id)
+    LEFT JOIN seen.customers AS customer ON one.recon = 'R1' AND customer.native_id = one.id
+    LEFT JOIN seen.accounts AS account ON one.recon = 'R1' AND account.native_id = one.id
+    LEFT JOIN seen.opportunities AS deal ON one.recon = 'R2' AND deal.native_id = one.id
     LEFT JOIN seen.accounts AS buyer ON buyer.native_id = deal.account_id
-) AS placed
-WHERE placed.run_id = day_breaks.run_id AND placed.break_id = day_breaks.break_id;
+)
+INSERT INTO break_places SELECT DISTINCT run_id, break_id, customer_id FROM placed WHERE customer_id IS NOT NULL;
 
 -- name: create_scope_customers
 -- The customers of the countries somebody answers for; asked only where countries are named.
@@ -92,7 +100,9 @@ SELECT native_id AS customer_id FROM seen.customers WHERE country = ANY (%(count
 CREATE TEMP TABLE scope_breaks ON COMMIT DROP AS
 SELECT * FROM day_breaks
 WHERE (%(currencies)s::text[] IS NULL OR currency = ANY (%(currencies)s))
-    AND (%(countries)s::text[] IS NULL OR customer_id IN (SELECT customer_id FROM scope_customers));
+    AND (%(countries)s::text[] IS NULL OR (run_id, break_id) IN (
+        SELECT run_id, break_id FROM break_places JOIN scope_customers USING (customer_id)
+    ));
 
 -- name: drop_scope
 DROP TABLE IF EXISTS pg_temp.scope_customers, pg_temp.scope_breaks;
@@ -207,6 +217,18 @@ WITH told AS (
         )
 ), undone AS (
     SELECT payment_id, max(minor) AS minor FROM back GROUP BY payment_id
+), bought AS (  -- what payments that name nobody settle, or had settled
+    SELECT side_a_id AS payment_id, side_b_id AS invoice_id FROM recon.matches
+    WHERE run_id = %(run_id)s AND recon = 'R3' AND state = 'posted' AND side_a_type = 'payment'
+    UNION ALL
+    SELECT item_id, side_b_id
+    FROM recon.restatements AS restated
+    JOIN recon.matches AS before ON before.run_id = previous_run_id AND before.recon = 'R3' AND before.state = 'posted'
+        AND before.side_a_type = 'payment' AND before.side_a_id = item_id
+    WHERE restated.side = 'payment' AND restated.why = 'unmatched' AND item_id IN (SELECT payment_id FROM undone)
+    UNION ALL
+    SELECT item_id, unnest(invoice_ids) FROM recon.pairings
+    WHERE kind = 'unmatch' AND item_type = 'payment' AND item_id IN (SELECT payment_id FROM undone)
 ), told_of AS (
     SELECT payment.currency, undone.payment_id IS NOT NULL AS undone,
         least(abs(payment.amount_minor), coalesce(undone.minor, 0)) AS undone_minor,
@@ -217,7 +239,12 @@ WITH told AS (
     WHERE payment.paid_on > %(as_of)s::date - %(days)s::int
         AND (posted.payment_id IS NOT NULL OR undone.payment_id IS NOT NULL)
         AND (%(currencies)s::text[] IS NULL OR payment.currency = ANY (%(currencies)s))
-        AND (%(countries)s::text[] IS NULL OR payment.customer_id IN (SELECT customer_id FROM scope_customers))
+        AND (%(countries)s::text[] IS NULL OR CASE
+            WHEN payment.customer_id IS NOT NULL THEN payment.customer_id IN (SELECT customer_id FROM scope_customers)
+            ELSE payment.native_id IN (
+                SELECT payment_id FROM bought JOIN seen.invoices AS invoice ON invoice.native_id = bought.invoice_id
+                JOIN scope_customers ON scope_customers.customer_id = invoice.customer_id
+            ) END)
 )
 SELECT told_of.currency::text, count(*) AS payments, sum(minor)::bigint AS amount_minor,
     count(*) FILTER (WHERE undone) AS taken_back, sum(undone_minor)::bigint AS taken_back_minor,
@@ -229,15 +256,15 @@ GROUP BY told_of.currency ORDER BY told_of.currency;
 
 -- name: report_ambiguous
 -- How many invoices each payment held as ambiguous could be for; none when its candidates were settled by others.
-SELECT least(candidates, 2) AS candidates, currency, count(*) AS payments, sum(amount_minor)::bigint AS amount_minor
+SELECT least(candidates, 2) AS candidates, currency, count(*) AS payments, sum(held_minor)::bigint AS amount_minor
 FROM (
-    SELECT held.key, held.currency, held.amount_minor, count(matches.side_b_id) AS candidates
+    SELECT held.key, held.currency, held.held_minor, count(matches.side_b_id) AS candidates
     FROM scope_breaks AS held
     LEFT JOIN recon.matches
         ON matches.run_id = held.run_id AND matches.recon = 'R3' AND matches.state = 'suggested'
         AND matches.side_a_id = held.key
     WHERE held.run_id = %(run_id)s AND held.code = 'CA16'
-    GROUP BY held.key, held.currency, held.amount_minor
+    GROUP BY held.key, held.currency, held.held_minor
 ) AS held
 GROUP BY 1, 2 ORDER BY 1 DESC, 2;
 
@@ -338,13 +365,31 @@ WHERE run_id = %(run_id)s AND (%(currencies)s::text[] IS NULL OR currency = ANY 
 ORDER BY days_past_due DESC, customer_id, invoice_id LIMIT %(limit)s;
 
 -- name: told_before
--- The run of the day that finance was mailed of before this one was computed.
+-- The run of the day, with other figures, that finance was mailed of before this one was computed.
 SELECT mailings.run_id FROM recon.mailings
 JOIN recon.runs AS before USING (run_id)
 JOIN recon.runs AS now ON now.run_id = %(run_id)s
-WHERE before.as_of = now.as_of AND before.computed_at < now.computed_at AND edition IN ('daily', 'restated')
-    AND mailings.state = 'sent'
+WHERE told_of = now.as_of AND before.computed_at < now.computed_at AND edition IN ('daily', 'restated')
+    AND mailings.state = 'sent' AND figures <> %(figures)s
 ORDER BY sent_at DESC LIMIT 1;
+
+-- name: telling_of
+-- The last telling of a run's edition, or the one after it where another run was mailed since.
+WITH mine AS (
+    SELECT telling, max(sent_at) AS sent_at FROM recon.mailings
+    WHERE run_id = %(run_id)s AND edition = %(edition)s GROUP BY telling ORDER BY telling DESC LIMIT 1
+), others AS (
+    SELECT max(sent_at) AS sent_at FROM recon.mailings
+    WHERE told_of = %(told_of)s AND edition = ANY (%(editions)s) AND run_id <> %(run_id)s
+)
+SELECT coalesce((SELECT telling FROM mine), 1)
+    + CASE WHEN (SELECT sent_at FROM mine) < (SELECT sent_at FROM others) THEN 1 ELSE 0 END AS telling;
+
+-- name: last_words
+-- The last mail that each has of a day or a period.
+SELECT DISTINCT ON (recipient) recipient, run_id, scope, figures FROM recon.mailings
+WHERE told_of = %(told_of)s AND edition = ANY (%(editions)s) AND state = 'sent'
+ORDER BY recipient, sent_at DESC, telling DESC;
 
 -- name: report_is_kept
 SELECT FROM recon.reports WHERE run_id = %(run_id)s;
@@ -356,16 +401,23 @@ VALUES (%(run_id)s, %(as_of)s, %(subject)s, %(html)s, %(plain)s, '{}')
 ON CONFLICT (run_id) DO NOTHING;
 
 -- name: report_is_sent
--- When somebody has the day's report and nobody waits who is still to get it and whose address is taken.
+-- When somebody has the day's report, of this run or (`having`) of one with its figures, and nobody waits who is still to get
+-- it and whose address is taken.
 UPDATE recon.reports SET sent_at = coalesce(sent_at, clock_timestamp()), recipients = (
-    SELECT array_agg(address ORDER BY address) FROM recon.mailings
-    WHERE run_id = %(run_id)s AND edition = 'daily' AND state = 'sent'
+    SELECT array_agg(address ORDER BY address) FROM (
+        SELECT address FROM recon.mailings
+        WHERE run_id = %(run_id)s AND edition = 'daily' AND telling = %(telling)s AND state = 'sent'
+        UNION SELECT unnest(%(having)s::text[])
+    ) AS told
 )
 WHERE run_id = %(run_id)s
-    AND EXISTS (SELECT FROM recon.mailings WHERE run_id = %(run_id)s AND edition = 'daily' AND state = 'sent')
+    AND (cardinality(%(having)s::text[]) > 0 OR EXISTS (
+        SELECT FROM recon.mailings
+        WHERE run_id = %(run_id)s AND edition = 'daily' AND telling = %(telling)s AND state = 'sent'
+    ))
     AND NOT EXISTS (
         SELECT FROM recon.mailings
-        WHERE run_id = %(run_id)s AND edition = 'daily' AND state NOT IN ('sent', 'refused')
+        WHERE run_id = %(run_id)s AND edition = 'daily' AND telling = %(telling)s AND state NOT IN ('sent', 'refused')
             AND recipient = ANY (%(recipients)s)
     );
 
@@ -407,21 +459,26 @@ WHERE editions.edition = 'restated';
 DELETE FROM recon.editions WHERE run_id = %(run_id)s AND edition = 'restated';
 
 -- name: editions_of_day
-SELECT edition, subject, html, kept_at FROM recon.editions WHERE as_of = %(as_of)s ORDER BY edition, kept_at DESC;
+SELECT edition, subject, html, kept_at FROM recon.editions JOIN recon.runs USING (run_id)
+WHERE editions.as_of = %(as_of)s ORDER BY edition, computed_at DESC, kept_at DESC;
 
 -- name: keep_mailing
 -- What somebody was told stays as it was told. What waits is told anew only where they answer for another part now.
-INSERT INTO recon.mailings AS kept (run_id, edition, recipient, address, scope, locale, subject, html, plain)
-VALUES (
-    %(run_id)s, %(edition)s, %(recipient)s, %(address)s, %(scope)s, %(locale)s, %(subject)s, %(html)s, %(plain)s
+INSERT INTO recon.mailings AS kept (
+    run_id, edition, recipient, telling, address, scope, locale, subject, html, plain, told_of, figures
 )
-ON CONFLICT (run_id, edition, recipient) DO UPDATE
+VALUES (
+    %(run_id)s, %(edition)s, %(recipient)s, %(telling)s, %(address)s, %(scope)s, %(locale)s, %(subject)s, %(html)s,
+    %(plain)s, %(told_of)s, %(figures)s
+)
+ON CONFLICT (run_id, edition, recipient, telling) DO UPDATE
 SET address = excluded.address, scope = excluded.scope, locale = excluded.locale, subject = excluded.subject,
-    html = excluded.html, plain = excluded.plain
+    html = excluded.html, plain = excluded.plain, figures = excluded.figures
 WHERE kept.state <> 'sent' AND (kept.scope, kept.locale) <> (excluded.scope, excluded.locale);
 
 -- name: mailings_kept
-SELECT recipient, scope, locale, state FROM recon.mailings WHERE run_id = %(run_id)s AND edition = %(edition)s;
+SELECT recipient, scope, locale, state FROM recon.mailings
+WHERE run_id = %(run_id)s AND edition = %(edition)s AND telling = %(telling)s;
 
 -- name: mailings_to_send
 -- Those with the fewest tries first: a server that is slow with one keeps nobody else waiting for good. `lost`: how often
@@ -429,29 +486,30 @@ SELECT recipient, scope, locale, state FROM recon.mailings WHERE run_id = %(run_
 SELECT recipient, attempts, attempts - (
         SELECT count(*) FROM recon.mail_attempts AS tried
         WHERE tried.run_id = mailings.run_id AND tried.edition = mailings.edition
-            AND tried.recipient = mailings.recipient AND outcome <> 'uncertain'
+            AND tried.recipient = mailings.recipient AND tried.telling = mailings.telling AND outcome <> 'uncertain'
     ) AS lost
 FROM recon.mailings
-WHERE run_id = %(run_id)s AND edition = %(edition)s AND state <> 'sent' AND recipient = ANY (%(recipients)s)
+WHERE run_id = %(run_id)s AND edition = %(edition)s AND telling = %(telling)s AND state <> 'sent'
+    AND recipient = ANY (%(recipients)s)
 ORDER BY attempts, recipient;
 
 -- name: mailing_to_send
 SELECT address, scope, html, subject, plain, kept_at FROM recon.mailings
-WHERE run_id = %(run_id)s AND edition = %(edition)s AND recipient = %(recipient)s;
+WHERE run_id = %(run_id)s AND edition = %(edition)s AND telling = %(telling)s AND recipient = %(recipient)s;
 
 -- name: begin_mailing
 -- Committed before the server is called: who dies in between leaves a trace. Of two who saw as many tries, one begins.
 UPDATE recon.mailings SET state = 'called', attempts = attempts + 1
-WHERE run_id = %(run_id)s AND edition = %(edition)s AND recipient = %(recipient)s AND state <> 'sent'
-    AND attempts = %(seen)s;
+WHERE run_id = %(run_id)s AND edition = %(edition)s AND telling = %(telling)s AND recipient = %(recipient)s
+    AND state <> 'sent' AND attempts = %(seen)s;
 
 -- name: end_mailing
 -- Whoever was thought dead, and tried again for, has sent it all the same when it was taken.
 UPDATE recon.mailings SET state = %(state)s, detail = %(detail)s,
     sent_at = CASE WHEN %(state)s = 'sent' THEN ops.clock() END
-WHERE run_id = %(run_id)s AND edition = %(edition)s AND recipient = %(recipient)s AND state <> 'sent'
-    AND (attempts = %(attempt)s OR %(state)s = 'sent');
+WHERE run_id = %(run_id)s AND edition = %(edition)s AND telling = %(telling)s AND recipient = %(recipient)s
+    AND state <> 'sent' AND (attempts = %(attempt)s OR %(state)s = 'sent');
 
 -- name: record_mail_attempt
-INSERT INTO recon.mail_attempts (run_id, edition, recipient, attempt, outcome, detail)
-VALUES (%(run_id)s, %(edition)s, %(recipient)s, %(attempt)s, %(outcome)s, %(detail)s);
+INSERT INTO recon.mail_attempts (run_id, edition, recipient, telling, attempt, outcome, detail)
+VALUES (%(run_id)s, %(edition)s, %(recipient)s, %(telling)s, %(attempt)s, %(outcome)s, %(detail)s);

@@ -2,13 +2,15 @@
 
 -- name: edition_is_due
 -- Whether a day tells a period. One that is told as it happens tells it if any of the period's own days was published and no
--- other day has mailed it: what a backfilled day merely kept has told nobody. One told after the fact keeps it for the console,
--- if it is the first published at or after the period's end; published later than another, though it lies before, it tells
--- nothing again. The day that began to tell goes on, whatever was published since: somebody may still wait for their mail.
+-- other day has mailed it: what a backfilled day merely kept, or no server took on an earlier one, has told nobody. One told
+-- after the fact keeps it for the console, if it is the first published at or after the period's end; published later than
+-- another, though it lies before, it tells nothing again. The day that began to tell goes on, whatever was published since:
+-- somebody may still wait for their mail.
 WITH told AS (
     SELECT as_of = %(as_of)s AS here, EXISTS (
         SELECT FROM recon.mailings
         WHERE mailings.run_id = editions.run_id AND mailings.edition = editions.edition
+            AND (state IN ('sent', 'called', 'uncertain') OR editions.as_of > %(as_of)s)
     ) AS mailed
     FROM recon.editions WHERE edition = %(edition)s AND editions.until = %(until)s
 ), asked AS (
@@ -22,16 +24,11 @@ WITH told AS (
 SELECT CASE WHEN %(past)s THEN begun OR known AND NOT late AND NOT told ELSE (begun OR known) AND NOT mailed END AS due
 FROM asked;
 
--- name: told_by_another_run
--- Who has the edition of the period by mail already, from a run that a rerun of the day replaced.
-SELECT DISTINCT recipient FROM recon.mailings JOIN recon.editions USING (run_id, edition)
-WHERE edition = %(edition)s AND until = %(until)s AND run_id <> %(run_id)s AND state = 'sent';
-
 -- name: add_period_breaks
 -- The breaks of the last published run of every day of the period, and of the one its first day opened with: what closed
 -- on that day is in no other. Those of the day itself are there.
 INSERT INTO day_breaks
-SELECT found.*, NULL, NULL, NULL, false, 0
+SELECT found.*, NULL, NULL, false, 0
 FROM recon.breaks AS found
 JOIN (
     SELECT DISTINCT unnest(ARRAY[run_id, opening_run_id]) AS run_id FROM (
@@ -44,7 +41,7 @@ WHERE run_id NOT IN (SELECT run_id FROM day_breaks);
 
 -- name: period_days
 -- The last published run of every day of the period; what was held is worth what it is when the period is told.
-SELECT as_of, run_id, breaks, critical, held, held_worth_minor
+SELECT as_of, breaks, critical, held, held_worth_minor
 FROM (
     SELECT DISTINCT ON (as_of) as_of, run_id FROM recon.runs
     WHERE state = 'published' AND as_of BETWEEN %(since)s AND %(until)s
@@ -113,7 +110,8 @@ ORDER BY sum(abs(amount_sgd_minor)) DESC NULLS LAST, count(*) DESC, code
 LIMIT %(limit)s;
 
 -- name: period_resolved
--- How long what was closed in the period had been open, in days, by who owned it. A run closes on its day, people on theirs.
+-- How long what was closed in the period, and still is at its end, had been open, in days, by who owned it. A run closes on
+-- its day, people on theirs.
 SELECT owner, count(*) AS breaks, percentile_disc(0.5) WITHIN GROUP (ORDER BY days) AS median_days,
     percentile_disc(0.9) WITHIN GROUP (ORDER BY days) AS most_days, count(*) FILTER (WHERE by_policy) AS by_policy
 FROM (
@@ -127,6 +125,13 @@ FROM (
     ) AS dated
     WHERE event.to_state IN ('RESOLVED', 'ACCEPTED') AND event.from_state NOT IN ('RESOLVED', 'ACCEPTED')
         AND closed_on BETWEEN %(since)s AND %(until)s
+        AND NOT EXISTS (
+            SELECT FROM recon.break_events AS later
+            LEFT JOIN recon.runs AS later_run ON later_run.run_id = later.run_id
+            WHERE later.break_id = event.break_id AND later.version > event.version
+                AND later.to_state NOT IN ('RESOLVED', 'ACCEPTED')
+                AND coalesce(later_run.as_of, (later.happened_at AT TIME ZONE %(zone)s)::date) <= %(until)s
+        )
         AND (%(whole)s OR life.break_id IN (SELECT break_id FROM scope_breaks))
     ORDER BY life.break_id, event.version DESC
 ) AS closings
@@ -134,7 +139,8 @@ GROUP BY owner ORDER BY count(*) DESC, owner;
 
 -- name: period_payments
 -- The payments received in the period; those of which the rules applied every cent, and what they applied of all of them; the
--- worth of both in the reporting currency where a rate is known. To be run while the run's snapshot is seen.
+-- worth of both in the reporting currency where a rate is known. One that names nobody is of everybody whose invoices it
+-- settled. To be run while the run's snapshot is seen.
 WITH applied AS (
     SELECT side_a_id AS payment_id, sum(coalesce(paid_minor, amount_minor)) AS minor FROM recon.matches
     WHERE run_id = %(run_id)s AND recon = 'R3' AND state = 'posted' AND side_a_type = 'payment' AND rule <> 'manual'
@@ -146,7 +152,15 @@ WITH applied AS (
     WHERE paid_on BETWEEN %(since)s AND %(until)s AND amount_minor > 0
         AND coalesce(state, 'SUCCEEDED') IN ('SUCCEEDED', 'UNKNOWN')
         AND (%(currencies)s::text[] IS NULL OR payment.currency = ANY (%(currencies)s))
-        AND (%(countries)s::text[] IS NULL OR customer_id IN (SELECT customer_id FROM scope_customers))
+        AND (%(countries)s::text[] IS NULL OR CASE
+            WHEN payment.customer_id IS NOT NULL THEN payment.customer_id IN (SELECT customer_id FROM scope_customers)
+            ELSE payment.native_id IN (
+                SELECT side_a_id FROM recon.matches AS settles
+                JOIN seen.invoices AS invoice ON invoice.native_id = side_b_id
+                JOIN scope_customers ON scope_customers.customer_id = invoice.customer_id
+                WHERE settles.run_id = %(run_id)s AND settles.recon = 'R3' AND settles.state = 'posted'
+                    AND side_a_type = 'payment'
+            ) END)
 )
 SELECT received.currency, count(*) AS received, sum(minor)::bigint AS received_minor,
     count(*) FILTER (WHERE applied_minor = minor) AS applied, sum(applied_minor)::bigint AS applied_minor,

@@ -11,6 +11,7 @@ from typing import Any
 
 from include.local.postgres import server
 from tests.bench import audit, effects, latency, latency_load, mail, parity, steps
+from tests.bench.backfill import DAYS as BACKFILLED_DAYS
 from tests.bench.backfill import backfill
 from tests.bench.console import measured as measured_console
 from tests.bench.landed import forget_outdated
@@ -78,8 +79,8 @@ def console(bench: steps.Bench, *, matches: int, breaks: int) -> Any:
 
 
 def backfilled(bench: steps.Bench) -> Any:
-    """Past days by Airflow's own command."""
-    return backfill(bench.stage())
+    """Past days by Airflow's own command; `--samples` says how many."""
+    return backfill(bench.stage(), many=bench.samples or BACKFILLED_DAYS)
 
 
 def planned(largest: int) -> Iterator[Step]:

@@ -21,7 +21,7 @@ IDS = {
 }
 RELAYED = {"fast_lane"}
 AT_ONCE = {"fast_lane": 2, "approve_breaks": 16, "sign_parity": 16, "compare_parity": 4}
-PATIENT = {"tie_out": {"sources_complete", "reconcile", "report", "editions"}, "compare_parity": {"due"}}
+PATIENT = {"tie_out": {"sources_complete", "report", "editions"}, "compare_parity": {"due"}}
 """What waits for others, or for a mail server that is away, for hours."""
 POOLS = {"tieout_extract", "tieout_reconcile", "tieout_fast", "tieout_watch", "tieout_ask"}
 ASKING = {"get", "get_connection", "get_conn", "get_uri"}
@@ -78,7 +78,8 @@ def test_an_extraction_lands_what_it_pulled_and_then_proves_it(bag: Any, dag_id:
 def test_a_day_is_reported_only_when_complete_reconciled_checked_and_published(bag: Any):
     tasks = {task.task_id: task.downstream_task_ids for task in bag.dags["tie_out"].tasks}
     assert tasks == {
-        "sources_complete": {"reconcile"},
+        "sources_complete": {"earlier_days"},
+        "earlier_days": {"reconcile"},
         "reconcile": {"check"},
         "check": {"quality"},
         "quality": {"publish"},
@@ -86,6 +87,18 @@ def test_a_day_is_reported_only_when_complete_reconciled_checked_and_published(b
         "report": set(),
         "editions": set(),
     }
+
+
+def test_a_day_is_computed_in_its_turn_and_waits_for_it_without_a_worker(
+    bag: Any, monkeypatch: pytest.MonkeyPatch
+):
+    from include import wiring_days  # noqa: PLC0415  # as above
+
+    task = bag.dags["tie_out"].get_task("earlier_days")
+    assert task.reschedule
+    for turn in (True, False):
+        monkeypatch.setattr(wiring_days, "earlier_days_first", lambda turn=turn: turn)
+        assert task.poke({}) is turn
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Callable
-from contextlib import nullcontext
 from datetime import UTC, date, datetime
 from inspect import signature
 from pathlib import Path
@@ -17,7 +16,7 @@ from airflow.sdk.api.datamodels._generated import DagRunType
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include import wiring, wiring_days, wiring_entities, wiring_files, wiring_mail
-from include.flows import check_completeness, land_records, pull_changes
+from include.flows import await_earlier_days, check_completeness, land_records, pull_changes
 from include.flows.report_day import report_day
 from include.flows.report_period import report_periods
 from include.ports import Fatal, Rejected, Report, Retryable, Source, Store, Uncertain
@@ -215,26 +214,49 @@ def test_only_a_backfill_tells_a_day_after_the_fact(
 
 
 @pytest.mark.parametrize(
-    ("run_type", "earlier", "waits"),
+    ("run_type", "earlier", "asked", "goes_on"),
     [
-        ("backfill", {"running": "backfill__29"}, True),
-        ("backfill", {"queued": "backfill__28"}, True),
-        ("backfill", {"success": "backfill__29", "failed": "backfill__28"}, False),
-        ("scheduled", {"running": "backfill__29"}, False),
+        ("backfill", {"running": 29, "failed": 28}, {("29", False), ("28", True)}, False),
+        ("backfill", {"queued": 29}, {("29", False)}, False),
+        ("backfill", {"success": 29}, set(), True),
+        ("scheduled", {"running": 29}, None, True),
     ],
 )
-def test_a_past_day_waits_for_the_days_before_it(
-    monkeypatch: pytest.MonkeyPatch, *, run_type: str, earlier: dict[str, str], waits: bool
+def test_a_past_day_asks_of_the_days_before_it_whether_it_may_go_on(
+    monkeypatch: pytest.MonkeyPatch, *, run_type: str, earlier: dict[str, int], asked: Any, goes_on: bool
 ):
-    def previous(*, state: str) -> SimpleNamespace | None:
-        return SimpleNamespace(run_id=earlier[state]) if state in earlier else None
+    def run(day: int) -> SimpleNamespace:
+        start = datetime(2026, 6, day - 1, 16, tzinfo=UTC)
+        return SimpleNamespace(
+            run_id=str(day),
+            data_interval_start=start,
+            run_after=start,
+            start_date=start,
+            run_type=DagRunType(run_type),
+        )
 
-    run = SimpleNamespace(run_type=DagRunType(run_type))
-    context = {"dag_run": run, "task_instance": SimpleNamespace(get_previous_dagrun=previous)}
+    def previous(*, state: str) -> SimpleNamespace | None:
+        return run(earlier[state]) if state in earlier else None
+
+    found: list[Any] = []
+
+    def published(_store: Any, *, as_of: date, earlier: list[Any]) -> str:
+        assert as_of == date(2026, 6, 30)
+        found.append({(one.name, one.failed) for one in earlier})
+        assert all(one.as_of.day == int(one.name) for one in earlier)
+        return "the day before" if any(not one.failed for one in earlier) else ""
+
+    context = {
+        "dag_run": run(30),
+        "data_interval_start": run(30).data_interval_start,
+        "task_instance": SimpleNamespace(get_previous_dagrun=previous),
+    }
     for module in (wiring, wiring_days):
         monkeypatch.setattr(module, "get_current_context", lambda: context)
-    with pytest.raises(Retryable, match="this day opens with it") if waits else nullcontext():
-        wiring_days.earlier_days_first()
+    monkeypatch.setattr(wiring, "store", lambda: None)
+    monkeypatch.setattr(await_earlier_days, "earlier_days_are_published", published)
+    assert wiring_days.earlier_days_first() is goes_on
+    assert found == ([] if asked is None else [asked])
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from include.ports import Fatal
 from include.store.postgres import PostgresStore
 from include.twin.generate import generate_world
 from tests.flows.conftest import Draw, Live, load
+from tests.report.held import told
 
 EVE, DAY = date(2026, 3, 30), date(2026, 3, 31)
 
@@ -304,7 +305,9 @@ def test_a_generated_world_is_proven_day_after_day(
         for day in (date(2026, 5, 31), date(2026, 6, 15), date(2026, 6, 30)):
             found = proofs(store, day)
             assert [str(proof) for proof in found.values() if not proof.holds] == []
-            publish_run(store, as_of=day)
+            of_payments = told(store, publish_run(store, as_of=day).run_id)
+            assert of_payments.held_minor == of_payments.open_minor
+            assert of_payments.held
         assert {proof for proof, _, _ in found} == {
             "loaded",
             "decided",

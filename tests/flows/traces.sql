@@ -59,8 +59,8 @@ INSERT INTO delivery.key_conflicts (key, body, body_sha256) VALUES ('k1', '{"n":
 INSERT INTO ops.api_budgets VALUES ('salesforce', 80, 100, ops.clock());
 
 -- trace: mail_failed daily
-INSERT INTO recon.mailings (run_id, edition, recipient, address, scope, locale, subject, html, plain, state)
-    SELECT run_id, 'daily', 'jane@example.com', 'jane@example.com', '{}', 'en_SG', 's', 'h', 'p', 'refused'
+INSERT INTO recon.mailings (run_id, edition, recipient, address, scope, locale, subject, html, plain, told_of, state)
+    SELECT run_id, 'daily', 'jane@example.com', 'jane@example.com', '{}', 'en_SG', 's', 'h', 'p', as_of, 'refused'
     FROM recon.runs WHERE state = 'published' LIMIT 1;
 
 -- trace: webhook_refused payments

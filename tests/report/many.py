@@ -15,6 +15,12 @@ FROM generate_series(1, %s) AS n
 """
 
 
+HELD = """
+INSERT INTO recon.unapplied_payments SELECT run_id, key, currency, abs(amount_minor), false FROM recon.breaks
+WHERE run_id = %s AND amount_minor <> 0
+"""
+
+
 def keep_many_breaks(connection: psycopg.Connection, run_id: UUID, breaks: int) -> None:
     """Keep a run of 2026-01-01 that is published, with that many breaks in four currencies."""
     certificate = '{"certificate_sha256": "c0ffee", "inputs": {"unproven_sources": {"count": 0}}}'
@@ -24,6 +30,7 @@ def keep_many_breaks(connection: psycopg.Connection, run_id: UUID, breaks: int) 
         (run_id, certificate),
     )
     connection.execute(BREAKS, (run_id, breaks))
+    connection.execute(HELD, (run_id,))
 
 
 FULL = (

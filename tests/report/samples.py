@@ -1,5 +1,6 @@
 """Reports to look at: a day that ties with work to do, one that does not tie, a quiet one, a week."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -287,6 +288,15 @@ BUSY = ReportFacts(
     ),
     unrated=["TWD"],
 )
+
+
+def many_posted(currencies: Sequence[str]) -> Posted:
+    """Of each currency some payments, and one that was taken back."""
+    [one, _] = BUSY.posted.totals if BUSY.posted else ()
+    return Posted(
+        days=90, totals=[replace(one, currency=currency, worth_minor=None) for currency in currencies]
+    )
+
 
 QUIET = replace(
     BUSY,

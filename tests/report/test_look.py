@@ -36,6 +36,14 @@ def test_no_words_of_a_full_mail_lie_across_others_and_its_figures_stand_at_the_
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no chromium here")
+@pytest.mark.parametrize("page", ["week", "month"])
+def test_no_words_of_a_week_or_a_month_lie_across_others_on_a_narrow_page(page: str):
+    found = look.laid_out(str(CHROMIUM), look.PAGES[page], look.WIDTHS[0])
+    assert (found["across"], found["outside"], found["left"]) == ([], [], [])
+    assert found["figures"] > 40
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium here")
 def test_words_across_others_and_figures_at_the_left_are_found():
     wrong = """<body><p style="position:absolute;top:5px">one line</p><p style="position:absolute;top:8px">another</p>
     <table width="400" style="margin-top:90px"><tr>

@@ -284,6 +284,75 @@ def test_an_edition_that_waits_is_sent_though_an_earlier_day_is_published_meanwh
     assert weekly == [FINANCE.address, added.address]
 
 
+def test_a_month_told_wrongly_is_corrected_for_who_has_it_and_the_last_word_holds(
+    store: PostgresStore, tmp_path: Path
+):
+    learn(store, tmp_path / "then", payments=LATE + "P2,C1,,SGD,7.00,2026-07-31,succeeded\n")
+    euros = Recipient(address="eu@example.com", scope=Scope(currencies=frozenset({"EUR"})))
+    policy, bag = load_policy(), Mailbag()
+    other = policy.model_copy(
+        update={"sha256": "0" * 64, "matching": policy.matching | {"R3": policy.matching["R3"][:1]}}
+    )
+    again = policy.model_copy(update={"sha256": "1" * 64})
+
+    def told_by(rules: Any) -> list[str]:
+        reconcile(store, as_of=FRIDAY, policy=rules)
+        publish_run(store, as_of=FRIDAY)
+        return told_of(store, bag, FRIDAY, recipients=[FINANCE, euros], policy=rules)
+
+    assert told_by(policy) == ["month_end 2"]
+    assert told_by(again) == ["month_end 0"]  # the same figures
+    # Nothing is applied any more: what there is in euros, nothing, is as it was.
+    assert told_by(other) == ["month_end 1"]
+    assert told_of(store, bag, FRIDAY, recipients=[FINANCE, euros], policy=other) == ["month_end 0"]
+    assert told_by(policy) == ["month_end 1"]
+    assert [report.subject.partition(" of ")[0] for report in bag.reports if "EUR" not in report.subject] == [
+        "Month to 2026-07-31: 50.0\N{NO-BREAK SPACE}%",
+        "Month to 2026-07-31, corrected: 0.0\N{NO-BREAK SPACE}%",
+        "Month to 2026-07-31, corrected: 50.0\N{NO-BREAK SPACE}%",
+    ]
+    assert "This corrects the edition that was mailed before" in bag.reports[-1].text
+
+
+def test_a_month_is_corrected_once_a_day_of_it_became_another(store: PostgresStore, tmp_path: Path):
+    learn(store, tmp_path / "then", payments=LATE)
+    publish(store, FRIDAY)
+    bag = Mailbag()
+    assert told_of(store, bag, FRIDAY) == ["month_end 1"]
+    publish(store, FRIDAY - timedelta(days=1))  # late, and so one day more of the trend
+    assert told_of(store, bag, FRIDAY) == ["month_end 1"]
+    assert told_of(store, bag, FRIDAY) == ["month_end 0"]
+    assert bag.reports[-1].subject.startswith("Month to 2026-07-31, corrected:")
+
+
+def mails_failed(store: PostgresStore) -> dict[str, int]:
+    """Of which editions alerts are raised, and for how many mails."""
+    asked = {"now": datetime.now(UTC), "mail_days": 7, "mail_minutes": 30}
+    with store.transaction() as tx:
+        return {row["about"]: row["count"] for row in tx.rows("fact_mail_failed", **asked)}
+
+
+def test_an_edition_that_no_server_took_goes_out_with_the_next_day(
+    store: PostgresStore, database_url: str, tmp_path: Path
+):
+    learn(store, tmp_path / "then", payments=PAID)
+    publish(store, FRIDAY)
+
+    def refuse(_to: str) -> None:
+        raise Rejected("mail: refused the sender (554)")
+
+    with pytest.raises(Rejected, match="554"):
+        told_of(store, Mailbag(refuse), FRIDAY)
+    assert mails_failed(store) == {"month_end": 1}
+    saturday = FRIDAY + timedelta(days=1)
+    publish(store, saturday)
+    bag = Mailbag()
+    assert told_of(store, bag, saturday) == ["month_end 1"]
+    assert told_of(store, bag, FRIDAY) == []
+    assert mails_failed(store) == {}
+    assert_checks_hold(database_url)
+
+
 def test_whoever_answers_for_a_part_gets_the_edition_of_that_part(store: PostgresStore, tmp_path: Path):
     learn(store, tmp_path / "then", payments=LATE)
     publish(store, FRIDAY)

@@ -1,9 +1,11 @@
+import re
 from dataclasses import replace
 from datetime import date, timedelta
 from itertools import pairwise
 
 import pytest
 
+from include.domain.currencies import EXPONENTS
 from include.domain.periods import Period, periods_over
 from include.report.period_facts import Deals
 from include.report.render_period import render_period
@@ -69,3 +71,25 @@ def test_a_period_in_which_nothing_happened_says_so():
     for words in ("No day was published", "Nothing new broke", "No break was closed", "No deal was won"):
         assert words in report.text
         assert words in report.html
+
+
+def test_an_edition_of_many_currencies_is_not_cut_off():
+    currencies = sorted(EXPONENTS)[:120]
+    received = [
+        replace(MONTH.received[0], currency=currency, received_worth_minor=None, received=1_000 - place)
+        for place, currency in enumerate(currencies)
+    ]
+    report = render_period(replace(MONTH, received=received))
+    # Its picture is a part of its own when it is mailed.
+    assert len(re.sub(r'src="data:[^"]+"', 'src="cid:1.0"', report.html).encode()) < 60_000
+    for body in (report.text, report.html):
+        assert "Of 112 more currencies, with fewer payments, nothing is shown here." in body
+        assert "and 108 more currencies" in " ".join(body.split())
+        assert sum(f"{currency}:" in report.text for currency in currencies) == 8
+
+
+def test_work_that_nobody_could_follow_is_said_to_be_missing():
+    for unfollowed in (0, 2):
+        report = render_period(replace(MONTH, unfollowed=unfollowed))
+        for body in (report.text, report.html):
+            assert ("At least so much" in body) is bool(unfollowed)

@@ -206,7 +206,7 @@ def test_characters_that_show_as_nothing_do_not_arrive(unseen: str):
 
 
 def test_a_mail_of_a_heavy_day_is_not_cut_off():
-    currencies = sorted(EXPONENTS)[:40]
+    currencies = sorted(EXPONENTS)[:120]
     busy, many = samples.BUSY, range(60)
     heavy = replace(
         busy,
@@ -227,17 +227,22 @@ def test_a_mail_of_a_heavy_day_is_not_cut_off():
         arr=[replace(busy.arr[0], currency=currency) for currency in currencies],
         quality=[busy.quality[0]] * 60 + [busy.quality[2]] * 100,
         quarantined=["y" * 300] * 20,
+        ambiguous=[replace(one, currency=currency) for one in busy.ambiguous for currency in currencies],
+        posted=samples.many_posted(currencies),
+        unrated=currencies,
         restatement=replace(samples.RESTATEMENT, items=[*samples.RESTATEMENT.items] * 40),
-        breaks_attached_max=100_000,
+        breaks_attached_max=1_000_000,
     )
     report = render_report(heavy)
     # Its pictures are parts of their own when it is mailed.
     sent = re.sub(r'src="data:[^"]+"', 'src="cid:1.0"', report.html)
     assert len(sent.encode()) < 100_000
     for body in (report.text, words_of(report.html)):
-        assert "64 more lines, all proven; the workbook has them" in body
-        assert "Of 32 more currencies, with fewer open invoices, nothing is shown here." in body
-        assert "and 36 more currencies" in body
+        assert "224 more lines, all proven; the workbook has them" in body
+        assert "Of 112 more currencies, with fewer open invoices, nothing is shown here." in body
+        assert "Of 112 more currencies, with fewer payments taken back, nothing is shown here." in body
+        assert "and 116 more currencies" in body
+        assert "and 108 more currencies: its breaks" in body
     assert "; the workbook lists all" in report.text
     cut = render_report(replace(heavy, breaks_attached_max=1_000)).text
     assert "the workbook lists the first 1,000 of all breaks" in cut

@@ -53,17 +53,63 @@ def test_a_run_is_sent_once_to_each_also_when_somebody_is_added(published: Postg
     assert bag.to == ["finance@example.com", "Lead@example.com"]
 
 
+def run_again(store: PostgresStore, *, rules: str, owner: str = "AR") -> None:
+    """Run and publish the day by rules of that hash, by which unapplied cash is somebody's."""
+    policy = load_policy()
+    unapplied = policy.breaks.codes["CA01"].model_copy(update={"owner": owner})
+    breaks = policy.breaks.model_copy(update={"codes": policy.breaks.codes | {"CA01": unapplied}})
+    reconcile(store, as_of=DAY, policy=policy.model_copy(update={"sha256": rules * 64, "breaks": breaks}))
+    publish_run(store, as_of=DAY)
+
+
 def test_a_day_run_again_is_told_as_a_correction_of_what_was_mailed(published: PostgresStore):
     bag = Mailbag()
     first = tell(published, bag).run_id
-    reconcile(published, as_of=DAY, policy=load_policy().model_copy(update={"sha256": "0" * 64}))
-    publish_run(published, as_of=DAY)
+    run_again(published, rules="b", owner="Payments")
     assert tell(published, bag).mailed == (FINANCE.address,)
     before, after = bag.reports
     assert after.subject == before.subject.replace(" ties:", " ties, corrected:")
     for body in (after.text, after.html):
         assert f"{first}, which was mailed before" in body
     assert "mailed before" not in before.text
+
+
+def test_a_day_run_again_that_comes_to_the_same_is_mailed_to_nobody_who_has_it(published: PostgresStore):
+    bag = Mailbag()
+    tell(published, bag)
+    run_again(published, rules="b")
+    assert tell(published, bag).mailed == ()
+    with published.transaction() as tx:
+        [shown] = tx.rows("list_reports", limit=9)
+    assert shown["sent_at"]
+    # Who was added has it for the first time: to them it corrects nothing.
+    assert tell(published, bag, FINANCE, LEAD).mailed == ("lead@example.com",)
+    assert ["corrected" in report.subject for report in bag.reports] == [False, False]
+
+
+def test_whoever_was_told_otherwise_meanwhile_is_told_again_so_that_the_last_word_holds(
+    published: PostgresStore,
+):
+    bag = Mailbag()
+    run_again(published, rules="a")
+    tell(published, bag, FINANCE, LEAD)
+    run_again(published, rules="b", owner="Payments")
+    second = tell(published, bag, FINANCE).run_id
+    run_again(published, rules="a")
+    refused: list[str] = []
+
+    def refuse_once(to: str) -> None:
+        if not refused:
+            refused.append(to)
+            raise Retryable("mail: did not answer")
+
+    with pytest.raises(Retryable, match="did not answer"):
+        tell(published, Mailbag(refuse_once), FINANCE, LEAD)
+    assert tell(published, bag, FINANCE, LEAD).mailed == (FINANCE.address,)  # Lead has this already
+    assert tell(published, bag, FINANCE, LEAD).mailed == ()
+    assert ["corrected" in report.subject for report in bag.reports] == [False, False, True, True]
+    assert f"{second}, which was mailed before" in bag.reports[-1].text
+    assert len({report.key for report in bag.reports}) == 4
 
 
 def test_of_two_tasks_at_once_one_sends_and_holds_nothing_open_while_it_does(

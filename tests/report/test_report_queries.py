@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,7 @@ from include.flows import day_facts
 from include.policy import load_policy
 from include.ports import Row
 from include.store.postgres import PostgresStore
+from include.store.queries import query
 from tests.report.conftest import Mailbag, tell
 from tests.report.many import keep_many_breaks
 
@@ -40,10 +42,15 @@ def keep_breaks(store: PostgresStore, database_url: str) -> Any:
     return keep
 
 
+def lay_out(tx: Any, published_at: str | None = None) -> None:
+    """The breaks of the run."""
+    day_facts.lay_out_breaks(tx, {"run_id": RUN, "opening_run_id": None, "published_at": published_at})
+
+
 def worst_first(store: PostgresStore, rates: dict[str, Decimal]) -> list[str]:
     with store.transaction() as tx:
         worths = {"rated": list(rates), "worths": list(rates.values())}
-        tx.run("create_day_breaks", run_id=RUN, opening=None, published_at=None)
+        lay_out(tx)
         day_facts.enter_scope(tx, Scope())
         return [row["key"] for row in tx.rows("report_top_breaks", run_id=RUN, limit=10, **worths)]
 
@@ -133,7 +140,7 @@ def test_a_country_sees_the_breaks_of_its_customers_and_of_nobody_else(keep_brea
             )
     with store.transaction() as tx:
         tx.run("see_snapshot", batch=1, rulings=0, as_of=date(2026, 1, 1), rules_sha256="")
-        tx.run("create_day_breaks", run_id=RUN, opening=None, published_at=None)
+        lay_out(tx)
         tx.run("place_day_breaks")
         seen = {}
         for scope in (Scope(countries=frozenset({"DE"})), Scope(currencies=frozenset({"USD"})), Scope()):
@@ -176,7 +183,7 @@ def test_money_that_went_back_and_rows_nobody_could_read_are_their_customer_s(
         keep_match(connection, "nameless")
     with store.transaction() as tx:
         tx.run("see_snapshot", batch=1, rulings=0, as_of=date(2026, 1, 1), rules_sha256="")
-        tx.run("create_day_breaks", run_id=RUN, opening=None, published_at=None)
+        lay_out(tx)
         tx.run("place_day_breaks")
         day_facts.enter_scope(tx, Scope(countries=frozenset({"DE"})))
         found = tx.rows("workbook_breaks", run_id=RUN, limit=9)
@@ -184,41 +191,77 @@ def test_money_that_went_back_and_rows_nobody_could_read_are_their_customer_s(
     assert sorted(row["key"] for row in found) == ["D-1", "R-1", "invoices I-9"]
 
 
-def test_a_payment_applied_in_part_is_applied_and_what_is_left_of_it_is_money_held(
+def of_country(tx: Any, country: str) -> list[str]:
+    """Keys of the breaks that whoever answers for a country sees."""
+    day_facts.enter_scope(tx, Scope(countries=frozenset({country})))
+    return sorted(row["key"] for row in tx.rows("workbook_breaks", run_id=RUN, limit=9))
+
+
+def test_a_break_is_seen_by_all_whose_it_is_also_where_it_is_of_a_word_nobody_maps(
     keep_breaks: Any, database_url: str
 ):
     store = keep_breaks(
-        ("over", "CA04", "S2", "SGD", 149_000),
-        ("nothing", "CA01", "S2", "SGD", 500),
-        ("scaled up", "CA20", "S1", "SGD", 630),
-        ("scaled down", "CA20", "S1", "SGD", -630),
-        ("fee", "CA07", "S4", "SGD", 100),
+        ("nameless", "CA04", "S2", "SGD", 100),  # settled an invoice of DE and one of SG
+        ("invoice I", "DQ05", "S2", None, None),
+        ("amendment step", "DQ05", "S2", None, None),
+        ("refund R", "DQ05", "S2", None, None),
+        ("fx THB", "DQ05", "S2", None, None),
     )
     with psycopg.connect(database_url) as connection:
         connection.execute("INSERT INTO ops.batches DEFAULT VALUES")
-        for key, minor in (
-            ("over", 150_000),
-            ("nothing", 500),
-            ("scaled up", 700),
-            ("scaled down", 70),
-            ("fee", 900),
-        ):
-            keep_payment(connection, key, "2025-12-20", minor=minor)
-        keep_match(connection, "over")
-        keep_match(connection, "fee", minor=800)
+        connection.execute("UPDATE recon.breaks SET recon = 'all' WHERE code = 'DQ05'")
+        for country, invoice in (("DE", "I"), ("SG", "J")):
+            keep_rows(connection, "customers", native_id=country, id=country, name=country, country=country)
+            keep_rows(connection, "invoices", native_id=invoice, id=invoice, customer_id=country, **INVOICE)
+            keep_match(connection, "nameless", rule=country, minor=450, invoice=invoice)
+        keep_payment(connection, "nameless", "2025-12-20")
+        life = {"currency": "SGD", "quantity": 1, "unit_price": 1, "interval": "month", "start_date": SOON}
+        keep_rows(connection, "subscriptions", native_id="S", id="S", customer_id="SG", **life)
+        step = {"subscription_id": "S", "sequence": 1, "type": "?", "effective_date": SOON}
+        keep_rows(connection, "amendments", native_id="step", id="step", **step)
+        moved = {"currency": "SGD", "amount_minor": 1, "created_on": SOON}
+        keep_rows(connection, "refunds", native_id="R", id="R", payment_id="nameless", **moved)
     with store.transaction() as tx:
         tx.run("see_snapshot", batch=1, rulings=0, as_of=date(2026, 1, 1), rules_sha256="")
-        tx.run("create_day_breaks", run_id=RUN, opening=None, published_at=None)
-        day_facts.prepare_breaks(tx, load_policy(), [])
-        day_facts.enter_scope(tx, Scope())
-        found = tx.rows("report_breaks_by_code", run_id=RUN)
+        lay_out(tx)
+        tx.run("place_day_breaks")
+        seen = {country: of_country(tx, country) for country in ("DE", "SG")}
         tx.run("forget_matches", run_id=RUN)
-    assert {row["code"]: (row["held"], row["held_minor"]) for row in found} == {
-        "CA01": (1, 500),
-        "CA04": (0, 149_000),
-        "CA07": (0, 0),
-        "CA20": (2, 770),
+    assert seen == {
+        "DE": ["invoice I", "nameless", "refund R"],
+        "SG": ["amendment step", "nameless", "refund R"],
     }
+
+
+@pytest.mark.parametrize(("country", "counted"), [("DE", 1), ("SG", 0)])
+def test_a_payment_that_names_nobody_is_of_the_country_whose_invoice_it_settles_or_had_settled(
+    keep_breaks: Any, database_url: str, country: str, counted: int
+):
+    store, before = keep_breaks(), UUID(int=2)
+    with psycopg.connect(database_url) as connection:
+        connection.execute("INSERT INTO ops.batches DEFAULT VALUES")
+        connection.execute("UPDATE recon.runs SET state = 'published', certificate = '{}'")
+        connection.execute(
+            "INSERT INTO recon.runs VALUES (%s, '2025-12-31', 0, 0, '', '', 'published', '{}')", (before,)
+        )
+        for one in ("DE", "SG"):
+            keep_rows(connection, "customers", native_id=one, id=one, name=one, country=one)
+        keep_rows(connection, "invoices", native_id="I", id="I", customer_id="DE", **INVOICE)
+        for key in ("settles", "had settled", "held"):
+            keep_payment(connection, key, "2025-12-20")
+        keep_match(connection, "settles")
+        keep_match(connection, "had settled", run=before)
+        restate(connection, "had settled", before=before)
+    part = {"currencies": None, "countries": [country], "rated": ["SGD"], "worths": [Decimal(1)]}
+    with store.transaction() as tx:
+        tx.run("see_snapshot", batch=1, rulings=0, as_of=date(2026, 1, 1), rules_sha256="")
+        tx.run("create_scope_customers", countries=[country])
+        span = {"since": date(2025, 12, 1), "until": date(2025, 12, 31)}
+        received = tx.rows("period_payments", run_id=RUN, **span, **part)
+        posted = tx.rows("report_taken_back", **TAKEN_BACK | part)
+        tx.run("forget_matches", run_id=RUN)
+    assert [(row["received"], row["applied"]) for row in received] == [(1, 1)] * counted
+    assert [(row["payments"], row["taken_back"]) for row in posted] == [(2, 1)] * counted
 
 
 @pytest.mark.parametrize(("by_order", "by_deal"), [(True, False), (False, True), (True, True)])
@@ -264,9 +307,40 @@ def test_of_a_day_published_late_breaks_stand_as_before_later_facts_came(keep_br
                 (UUID(int=0), version, f"2026-01-02 {at}", before, state),
             )
     with store.transaction() as tx:
-        tx.run("create_day_breaks", run_id=RUN, opening=None, published_at="2026-06-01 00:00Z")
+        lay_out(tx, published_at="2026-06-01 00:00Z")
         day_facts.enter_scope(tx, Scope())
         assert [row["state"] for row in tx.rows("workbook_breaks", run_id=RUN, limit=9)] == ["ASSIGNED"]
+
+
+def test_a_break_that_was_closed_and_opened_again_in_the_period_is_not_closed(
+    keep_breaks: Any, database_url: str
+):
+    keep_breaks()
+    life = "OPEN", "RESOLVED", "OPEN", "RESOLVED", "OPEN"
+    with psycopg.connect(database_url) as connection:
+        connection.execute("SET session_replication_role = replica")
+        # A step a day: of one break the second is the last, of another the fifth, which opens it once more.
+        for number, steps in ((1, life[:2]), (2, life[:3]), (3, life[:4]), (4, life)):
+            connection.execute(
+                "INSERT INTO recon.break_lives (break_id, recon, family, code, key, severity, owner, since_on, "
+                "first_seen_run, first_seen_on, last_seen_run, last_seen_on, state, version) VALUES "
+                "(%s, 'R3', 'cash', 'CA01', 'P', 'S2', 'AR', %s, %s, %s, %s, %s, 'OPEN', 1)",
+                (UUID(int=number), SOON, RUN, date(2025, 12, 1), RUN, date(2025, 12, 1)),
+            )
+            for version, (before, after) in enumerate(pairwise(("NEW", *steps)), 1):
+                connection.execute(
+                    "INSERT INTO recon.break_events (break_id, version, action, actor, happened_at, reason, "
+                    "from_state, to_state, severity, code) VALUES (%s, %s, 'x', 'mei', %s, 'x', %s, %s, 'S2', 'CA01')",
+                    (UUID(int=number), version, f"2025-12-{version:02} 12:00Z", before, after),
+                )
+        span = {"since": date(2025, 12, 1), "zone": "Asia/Singapore", "whole": True}
+        asked = query("period_resolved").replace("(SELECT break_id FROM scope_breaks)", "(NULL)")
+        closed = [
+            connection.execute(asked.encode(), span | {"until": date(2025, 12, until)}).fetchone()
+            for until in (2, 3, 4, 5)
+        ]
+        connection.rollback()
+    assert [row and (row[1], row[2]) for row in closed] == [(4, 1), (1, 1), (3, 3), (2, 1)]
 
 
 SOON = "2025-12-30"
@@ -295,14 +369,20 @@ def keep_payment(connection: psycopg.Connection, key: str, paid_on: str, *, mino
 
 
 def keep_match(
-    connection: psycopg.Connection, key: str, *, rule: str = "P1", minor: int = 1000, run: UUID = RUN
+    connection: psycopg.Connection,
+    key: str,
+    *,
+    rule: str = "P1",
+    minor: int = 1000,
+    run: UUID = RUN,
+    invoice: str = "I",
 ) -> None:
     connection.execute(
         "INSERT INTO recon.matches (run_id, match_id, recon, rule, side_a_type, side_a_id, side_b_type, side_b_id, "
         "currency, amount_minor, residual_minor, residual_reason, state, paid_currency, paid_minor) VALUES "
-        "(%(run)s, %(k)s || %(rule)s, 'R3', %(rule)s, 'payment', %(k)s, 'invoice', 'I', 'SGD', %(minor)s, 0, '', "
-        "'posted', 'SGD', %(minor)s)",
-        {"run": run, "k": key, "rule": rule, "minor": minor},
+        "(%(run)s, %(k)s || %(rule)s, 'R3', %(rule)s, 'payment', %(k)s, 'invoice', %(invoice)s, 'SGD', %(minor)s, 0, "
+        "'', 'posted', 'SGD', %(minor)s)",
+        {"run": run, "k": key, "rule": rule, "minor": minor, "invoice": invoice},
     )
 
 

@@ -1,5 +1,6 @@
 """The schema: built in one go or step by step it is the same, forward-only, and it agrees with the entity table."""
 
+import hashlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,6 +68,61 @@ def test_from_nothing_and_step_by_step_is_the_same_schema(server_urls: DatabaseU
             assert migrate(stepwise, through=name) == [name]
         assert described(at_once) == described(stepwise)
         assert migrate(stepwise) == []
+
+
+def test_what_was_held_and_mailed_before_is_known_by_what_is_left_and_by_its_day_and_figures(
+    server_urls: DatabaseUrls,
+) -> None:
+    run, cents = "00000000-0000-0000-0000-000000000001", {"wrong": 1000, "in part": 1000, "back": -500}
+    with empty_database(server_urls) as url:
+        migrate(url, through="432_coverage_after_cutover.sql")
+        with psycopg.connect(url) as connection:
+            connection.execute("INSERT INTO ops.batches DEFAULT VALUES")
+            connection.execute(
+                "INSERT INTO recon.runs (run_id, as_of, batch_through, proof_through, rules_sha256, code_sha256, "
+                "state, certificate) VALUES (%s, '2026-01-01', 1, 0, '', '', 'published', '{\"outputs\": {}}')",
+                (run,),
+            )
+            for key, minor in cents.items():
+                connection.execute(
+                    "INSERT INTO canonical.payments (native_id, version, place, row_hash, recorded_in, id, currency, "
+                    "amount_minor, paid_on, reference_tokens, reference_keys, names_a_document) "
+                    "VALUES (%(k)s, '', '', '', 1, %(k)s, 'SGD', %(minor)s, '2025-12-01', '{}', '{}', false)",
+                    {"k": key, "minor": minor},
+                )
+                code = "CA06" if key == "wrong" else "CA01"
+                connection.execute(
+                    "INSERT INTO recon.breaks VALUES "
+                    "(%s, gen_random_uuid(), 'R3', %s, %s, 'SGD', 1, 'S2', 0, '', '', '')",
+                    (run, code, key),
+                )
+            connection.execute(
+                "INSERT INTO canonical.refunds (native_id, version, place, row_hash, recorded_in, id, payment_id, "
+                "currency, amount_minor, created_on) "
+                "VALUES ('r', '', '', '', 1, 'r', 'wrong', 'SGD', 300, '2025-12-02')"
+            )
+            connection.execute(
+                "INSERT INTO recon.matches (run_id, match_id, recon, rule, side_a_type, side_a_id, side_b_type, "
+                "side_b_id, currency, amount_minor, residual_minor, residual_reason, state, paid_currency, paid_minor) "
+                "VALUES (%s, 'm', 'R3', 'P1', 'payment', 'in part', 'invoice', 'I', 'SGD', 600, 0, '', 'posted', "
+                "'SGD', 600)",
+                (run,),
+            )
+            connection.execute(
+                "INSERT INTO recon.mailings (run_id, edition, recipient, address, scope, locale, subject, html, plain, "
+                "state, sent_at) VALUES (%s, 'daily', 'a', 'a', '{}', '', '', '', '', 'sent', now())",
+                (run,),
+            )
+        migrate(url)
+        with psycopg.connect(url) as connection:
+            left = connection.execute(
+                "SELECT payment_id, left_minor, in_part FROM recon.unapplied_payments ORDER BY payment_id"
+            ).fetchall()
+            mailed = connection.execute(
+                "SELECT told_of::text, telling, figures FROM recon.mailings"
+            ).fetchall()
+    assert left == [("in part", 400, True), ("wrong", 700, False)]
+    assert mailed == [("2026-01-01", 1, hashlib.sha256(b"{}").hexdigest())]
 
 
 def test_a_failing_migration_leaves_the_database_as_it_was(server_urls: DatabaseUrls, tmp_path: Path) -> None:
