@@ -15,7 +15,8 @@ from include.ports import Fatal, Herald
 from include.wiring_environment import connection_or_none, named
 
 if TYPE_CHECKING:
-    from include.domain.alerts import Channel, Words
+    from include.domain.alert_words import Words
+    from include.domain.alerts import Channel
 
 PING_TIMEOUT_S = 10
 SLACK = "https://hooks.slack.com/services"
@@ -131,7 +132,7 @@ def recipients() -> list[str]:
 
 def words() -> "Words":
     """How alerts are worded: money as everywhere, and links below Airflow's own address (`[api] base_url`)."""
-    from include.domain.alerts import Words
+    from include.domain.alert_words import Words
     from include.flows.gather_facts import moment, money
 
     address = str(conf.get("api", "base_url", fallback="") or "").rstrip("/")

@@ -32,13 +32,23 @@ class Walk:
     def since(self) -> datetime | None:
         return self.after - self.overlap if self.after else None
 
-    def page(self, records: Sequence[RawRecord], *, at: tuple[str, str] | None) -> Page:
-        """The page with these records; `at` is its last (stamp, id), None when the walk is over."""
+    @property
+    def words(self) -> str:
+        """The window and the place in it, for a person."""
+        begin = f"from {self.since.isoformat()} " if self.since else ""
+        place = f", after {self.at[0]} {self.at[1]}" if self.at else ""
+        return f"{begin}up to {self.until.isoformat()}{place}"
+
+    def page(self, records: Sequence[RawRecord], *, at: tuple[str, str] | None, request: str) -> Page:
+        """The page with these records; `at` is its last (stamp, id), None when the walk is over.
+
+        `request`: the call that gave it.
+        """
         cursor = {"until": self.until.isoformat()}
         if at:
             cursor |= {"stamp": at[0], "id": at[1]}
             cursor |= {"after": self.after.isoformat()} if self.after else {}
-        return Page(records=records, next_cursor=cursor, has_more=at is not None)
+        return Page(records=records, next_cursor=cursor, has_more=at is not None, request=request)
 
 
 def walk_from(cursor: Cursor | None, *, overlap: timedelta, horizon: Callable[[], datetime]) -> Walk:

@@ -1,6 +1,6 @@
 """Who may do what in the console: Airflow's login, and permissions of its auth manager on the resource "Tie-out"."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -8,19 +8,23 @@ from airflow.api_fastapi import app as airflow
 from airflow.api_fastapi.core_api import security
 from fastapi import Depends, HTTPException
 
-from include.console.permissions import RESOURCE, May, refusal
+from include.console.permissions import ACTING, RESOURCE, May, refusal
+from include.domain.break_life import NotAllowed, identity
 
 
 @dataclass(frozen=True)
 class Person:
-    """Who asks: the login, which history keeps, and what it may do."""
+    """Who asks: the login, which history keeps, and what it may do. `nobody`: why history could not say who it is."""
 
     name: str
     may: frozenset[May]
+    nobody: str = ""
 
     def needs(self, permission: May) -> str:
         """Why this person may not; empty when they may."""
-        return "" if permission in self.may else refusal(permission)
+        if permission in self.may:
+            return ""
+        return self.nobody if self.nobody and permission in ACTING else refusal(permission)
 
 
 def person(user: Annotated[Any, Depends(security.get_user)]) -> Person:
@@ -31,7 +35,16 @@ def person(user: Annotated[Any, Depends(security.get_user)]) -> Person:
         for permission in May
         if manager.is_authorized_custom_view(method=permission.value, resource_name=RESOURCE, user=user)
     }
-    return Person(user.get_name(), frozenset(allowed))
+    return named(user.get_name(), allowed)
+
+
+def named(name: str, allowed: Collection[May]) -> Person:
+    """Somebody of this login. Who acts must have a name that history can keep: whoever has none may look."""
+    try:
+        identity(name)
+    except NotAllowed as nobody:
+        return Person(name, frozenset(allowed) - ACTING, f"{nobody}: history could not say who you are")
+    return Person(name, frozenset(allowed))
 
 
 Someone = Annotated[Person, Depends(person)]

@@ -31,11 +31,13 @@ def ageing(request: Request, who: Someone, currency: str = "", first: Number = 0
         totals = _by_currency(of_run(tx, "console_aging", run_id))
         chosen = currency.strip().upper() or _busiest(totals)
         owing = of_run(tx, "console_owing", run_id, currency=chosen, limit=CUSTOMERS_SHOWN, first=first)
+        owing_count = of_run(tx, "console_count_owing", run_id, currency=chosen)[0]["customers"]
         waiting = tx.rows("desk_ageing", today=today_here(tx))
     view: dict[str, Any] = {
         "run": runs[0] if runs else None,
         "totals": totals,
         "owing": owing,
+        "owing_count": owing_count,
         "chosen": chosen,
         "first": first,
         "size": CUSTOMERS_SHOWN,

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
@@ -31,28 +31,41 @@ STEPS = (
 
 @router.get("/arr")
 def arr(request: Request, who: Someone, month: date | Literal[""] = "", first: Number = 0) -> HTMLResponse:
+    """The newest month, or the one that is asked for by any of its days."""
+    wanted = month.replace(day=1) if month else None
     with store_of(request).transaction() as tx:
         runs = tx.rows("console_run")
         run_id = runs[0]["run_id"] if runs else None
-        months = of_run(tx, "console_arr", run_id, limit=MONTHS_SHOWN)
-        chosen = next((row for row in months if row["month"] == month), months[0] if months else None)
+        months = of_run(tx, "console_arr", run_id, month=wanted, limit=MONTHS_SHOWN)
+        chosen = _chosen(months, wanted)
+        of_month = {"run_id": run_id, "month": chosen["month"]} if chosen else {}
         movers = (
-            of_run(tx, "console_arr_movers", run_id, month=chosen["month"], limit=MOVERS_SHOWN, first=first)
-            if chosen
-            else []
+            of_run(tx, "console_arr_movers", **of_month, limit=MOVERS_SHOWN, first=first) if chosen else []
         )
+        moved = of_run(tx, "console_count_movers", **of_month)[0]["customers"] if chosen else 0
     view: dict[str, Any] = {
         "run": runs[0] if runs else None,
         "months": months,
         "chosen": chosen,
         "movers": movers,
+        "moved": moved,
         "first": first,
         "size": MOVERS_SHOWN,
     }
     view |= {"bridge": _bridge(chosen) if chosen else None, "steps": STEPS}
     view |= {"floor": charts.floor(chosen["opening_minor"], _steps(chosen)) if chosen else 0}
-    view |= {"trend": _trend(months)}
+    view |= {"trend": _trend(months[:MONTHS_SHOWN])}
     return render(request, who, "arr.html", **view)
+
+
+def _chosen(months: list[Row], wanted: date | None) -> Row | None:
+    """The month that is asked for, or the newest; 404 where the newest published day reports no such month."""
+    if not months or wanted is None:
+        return months[0] if months else None
+    found = [row for row in months if row["month"] == wanted]
+    if not found:
+        raise HTTPException(404, f"the newest published day reports no recurring revenue of {wanted:%Y-%m}")
+    return found[0]
 
 
 def _bridge(row: Row) -> Markup:

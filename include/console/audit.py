@@ -24,8 +24,14 @@ router = APIRouter(dependencies=[Depends(requires(May.AUDIT))])
 
 SHOWN = 50
 RUNS_SHOWN = 10
+COUNTED_MAX = 10_000
+"""Rows that wait for a seal; more are not counted: without a key all do."""
 EXPORTED_MAX = 50_000
 """Rows handed out at once by a page; `tieout audit export` has no such limit."""
+
+
+Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(9000, 1, 1))]
+"""A day that has a day before and after it."""
 
 
 class Wanted(BaseModel):
@@ -34,7 +40,7 @@ class Wanted(BaseModel):
     actor: str = Field("", max_length=200)
     entity: str = Field("", max_length=500)
     who: str = Field("", pattern="^(all)?$")
-    at: str = Field("", pattern=r"^(\d{1,19}\.\d{1,18})?$")
+    at: str = Field("", pattern=r"^([0-9]{1,19}\.[0-9]{1,18})?$")
 
 
 class Span(BaseModel):
@@ -42,18 +48,19 @@ class Span(BaseModel):
 
     actor: str = Field("", max_length=200)
     entity: str = Field("", max_length=500)
-    since: date | Literal[""] = ""
-    until: date | Literal[""] = ""
+    since: Day | Literal[""] = ""
+    until: Day | Literal[""] = ""
 
 
 @router.get("/audit")
 def audit(request: Request, who: Someone, wanted: Annotated[Wanted, Query()]) -> HTMLResponse:
     xid, _, number = wanted.at.partition(".")
+    actor = wanted.actor.strip().lower()
     with store_of(request).transaction() as tx:
         rows = tx.rows(
             "console_audit",
-            every=bool(wanted.who) or wanted.actor.startswith("program:"),
-            actor=wanted.actor.strip().lower() or None,
+            every=bool(wanted.who or actor),  # who is asked for by name is shown, also a program
+            actor=actor or None,
             entity=wanted.entity.strip() or None,
             xid=xid or None,
             id=int(number) if number else None,
@@ -63,7 +70,8 @@ def audit(request: Request, who: Someone, wanted: Annotated[Wanted, Query()]) ->
     last = rows[SHOWN - 1] if len(rows) > SHOWN else None
     given = wanted.model_dump(mode="json", exclude_defaults=True)
     view: dict[str, Any] = {"rows": rows[:SHOWN], "last": last, "runs": runs, "given": given}
-    view["sealed"] = sealed_until(store_of(request))
+    view["sealed"] = sealed_until(store_of(request), count_max=COUNTED_MAX + 1)
+    view["counted"] = COUNTED_MAX
     return render(request, who, "audit.html", wanted=wanted, **view)
 
 

@@ -19,16 +19,19 @@ from include.console.words import DECIDING
 from include.domain.break_life import CLOSED, Life, NotAllowed, checkers_needed
 from include.domain.break_offers import Offer, offers, proposals
 from include.domain.entities import ENTITIES
-from include.domain.side_by_side import Record, amount_of, side_by_side
+from include.domain.side_by_side import Record, side_by_side
 from include.flows.explain_break import PAYLOADS_MAX, Explained, explain_break, lineage
 from include.flows.resolve_break import life_now
 from include.flows.show_breaks import Shown, show_break
 from include.flows.show_rulings import Pairable, decisions_about, pairable
-from include.ports import Rejected, Row, Store
+from include.flows.weigh_candidates import make_up, weigh_candidates
+from include.ports import Rejected, Store
 
 router = APIRouter()
 
 PAYLOADS_SHOWN = 100
+ANY_BREAK = "working_a_break"
+"""The playbook of a break whose code has none of its own."""
 PEOPLE_OFFERED = 200
 """To give a break to; whoever is known beyond them may be typed."""
 
@@ -95,7 +98,7 @@ def break_page(
     explained = replace(
         explained, records=opened_records(opening_store_of(request), explained.records, who, purpose=purpose)
     )
-    together = _make_up(found["key"], explained)
+    key, together = found["key"], make_up(found["key"], explained)
     code, links = found["code"], wiring_links.record_links()
     view: dict[str, Any] = {
         "one": found,
@@ -105,12 +108,12 @@ def break_page(
         "explained": explained,
         "lines": side_by_side(visible(explained.records, who), say=say_money, parts=together),
         "records": [_shown(one, who, links) for one in explained.records],
-        "candidates": [_candidate(row, life, explained, together=together) for row in explained.candidates],
+        "candidates": weigh_candidates(explained, rules(), key=key, say=say_money),
         "pairs": pairs,
         "match_eyes": eyes_for_match(life),
         "decisions": decisions,
         "people": people,
-        "playbook": code if PLAYBOOKS.has(code) else "",
+        "playbook": code if PLAYBOOKS.has(code) else ANY_BREAK,
         **possible,
     }
     return render(request, who, "break.html", status=status, **view)
@@ -121,11 +124,6 @@ def eyes_for_match(life: Life) -> int:
     limits = rules().lives.four_eyes
     worth = {"amount_minor": life.amount_minor, "amount_sgd_minor": life.amount_sgd_minor}
     return checkers_needed("manual_match", **worth, limits=limits)
-
-
-def _candidate(row: Row, life: Life, explained: Explained, *, together: bool) -> Row:
-    other = row["side_b_id"] if row["side_a_id"] == life.key else row["side_a_id"]
-    return row | {"other": other, "why": _why_not(row, explained, together=together)}
 
 
 def _pairs(store: Store, life: Life, explained: Explained) -> Pairable | None:
@@ -181,26 +179,3 @@ def _shown(one: Record, who: Person, links: wiring_links.Links) -> dict[str, Any
         if value not in (None, "", []) and name not in internal
     }
     return {"record": one, "facts": facts, "link": links(one.system, one.entity, one.native_id)}
-
-
-def _make_up(key: str, explained: Explained) -> bool:
-    """Whether the candidates are one set: several, whose amounts together are exactly the item's."""
-    own = next((amount_of(one) for one in explained.records if one.native_id == key), None)
-    if own is None or len(explained.candidates) < 2:  # noqa: PLR2004 - a set has two at least
-        return False
-    amounts = [(row["currency"], row["amount_minor"]) for row in explained.candidates]
-    together = sum(minor or 0 for _, minor in amounts)
-    return {currency for currency, _ in amounts} == {own.currency} and together == own.minor
-
-
-def _why_not(row: dict[str, Any], explained: Explained, *, together: bool) -> str:
-    """Why a candidate was not posted."""
-    if row["taken_by"]:
-        return f"{row['taken_by']} has settled it already"
-    if row["rivals"]:
-        others = "1 other item" if row["rivals"] == 1 else f"{row['rivals']} other items"
-        return f"{others} could be for it as well"
-    if len(explained.candidates) > 1:
-        count = len(explained.candidates)
-        return f"one of a set of {count} that together make it up" if together else f"one of {count} that fit"
-    return "it fits, but nothing names it, and other items explain the same money"

@@ -42,7 +42,7 @@ class Wanted(BaseModel):
     code: str = ""
     currency: str = ""
     q: str = ""
-    older: Literal["", "7", "30", "90"] = ""  # than so many days
+    older: Literal["", "7", "30", "90"] = ""  # than so many days, as Ageing has it
     after: UUID | Literal[""] = ""
 
     def filters(self, *, me: str, today: date) -> dict[str, Any]:
@@ -59,7 +59,7 @@ class Wanted(BaseModel):
             "currency": self.currency or None,
             "q": self.q.strip().lower() or None,
             "since": None,
-            "until": today - timedelta(days=int(self.older)) if self.older else None,
+            "until": today - timedelta(days=int(self.older) + 1) if self.older else None,
         }
 
 

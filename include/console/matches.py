@@ -12,11 +12,11 @@ from include.console.forms import Form, Sent
 from include.console.kept import of_run, rules
 from include.console.permissions import May
 from include.console.personal import opened_records, visible
-from include.console.render import Number, Page, opening_store_of, render, say_money, store_of
+from include.console.render import Number, Page, Sharing, opening_store_of, render, say_money, store_of
 from include.console.words import OF_TYPE
 from include.domain.break_life import BY_HAND, CASH
 from include.domain.side_by_side import Record, side_by_side
-from include.flows.pair_by_hand import unmatch
+from include.flows.pair_by_hand import offer_unmatch, unmatch
 from include.flows.resolve_break import By, Conflict
 from include.flows.show_rulings import Decision, decisions_about, decisions_pending
 from include.ports import Rejected, Row, Transaction
@@ -48,7 +48,8 @@ def matches(request: Request, who: Someone, wanted: Annotated[Wanted, Query()]) 
         runs = tx.rows("console_run")
         rules = of_run(tx, "console_rules", runs[0]["run_id"]) if runs else []
         found = _page(tx, wanted, runs[0]["run_id"]) if runs else []
-        pending = decisions_pending(tx)
+        asked_for = wanted.q.strip()
+        decided = decisions_about(tx, asked_for) if asked_for else decisions_pending(tx)
     last = found[SHOWN - 1] if len(found) > SHOWN else None
     more = SEPARATOR.join((last["match_id"], last["side_a_id"], last["side_b_id"])) if last else ""
     view: dict[str, Any] = {
@@ -56,7 +57,7 @@ def matches(request: Request, who: Someone, wanted: Annotated[Wanted, Query()]) 
         "rules": rules,
         "rows": found[:SHOWN],
         "more": more,
-        "pending": pending,
+        "decided_by_hand": decided,
     }
     given = wanted.model_dump(exclude_defaults=True)
     return render(request, who, "matches.html", wanted=wanted, given=given, **view)
@@ -100,13 +101,13 @@ def _match_page(
     """The page from its `first` record on."""
     with store_of(request).transaction() as tx:
         runs = tx.rows("console_run")
-        legs = (
-            tx.rows("console_match", run_id=runs[0]["run_id"], match=match_id, limit=LEGS_MAX) if runs else []
-        )
+        legs = _legs(tx, runs[0]["run_id"], match_id) if runs else []
         if not legs:
             raise HTTPException(404, f"the newest published run has no match {match_id}")
         records = _records(tx, legs)
         decisions = _decisions(tx, legs)
+        may_part = _parted_here(legs[0])
+        parting = offer_unmatch(Sharing(tx), match_id, policy=rules()) if may_part else None
     beside = records[first : first + RECORDS_SHOWN]
     opened = opened_records(opening_store_of(request), beside, who, purpose=f"match {match_id}")
     lines = side_by_side(visible(opened, who), say=say_money, parts=len(legs) > 1)
@@ -119,11 +120,18 @@ def _match_page(
         "lines": lines,
         "run": runs[0],
         "decisions": decisions,
-        "may_part": _parted_here(legs[0]),
+        "parting": parting,
         "refused": refused,
-        "unmatch_refused": who.needs(May.WORK) or _at_work(decisions),
     }
+    if parting:
+        view["unmatch_refused"] = who.needs(May.WORK) or _at_work(decisions) or parting.refused
     return render(request, who, "match.html", status=status, **view)
+
+
+def _legs(tx: Transaction, run_id: Any, match_id: str) -> list[Row]:
+    """What it joins. A credit note matched by hand is no row of a run's matches: it goes by its own id."""
+    legs = tx.rows("console_match", run_id=run_id, match=match_id, limit=LEGS_MAX)
+    return legs or tx.rows("console_ruled_credit_note", run_id=run_id, item=match_id)
 
 
 def _decisions(tx: Transaction, legs: list[Row]) -> list[Decision]:

@@ -38,6 +38,9 @@ ROLES: Mapping[str, frozenset[May]] = {
 
 SIGNING = frozenset({May.SIGN_CONTROLLER, May.SIGN_REVOPS, May.SIGN_IT})
 
+ACTING = SIGNING | {May.WORK, May.APPROVE, May.DELIVER}
+"""What history keeps a name for."""
+
 SAID: Mapping[May, str] = {
     May.READ: "read the console",
     May.WORK: "work on breaks",

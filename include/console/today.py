@@ -24,6 +24,7 @@ CASH = ("payment", "invoice")
 @router.get("/")
 def today(request: Request, who: Someone) -> HTMLResponse:
     policy = rules()
+    promised = {flow.system: flow.behind_minutes for flow in policy.freshness.flows.values()}
     with store_of(request).transaction() as tx:
         runs = tx.rows("console_run")
         view: dict[str, Any] = {
@@ -32,12 +33,13 @@ def today(request: Request, who: Someone) -> HTMLResponse:
             "attempt": next(iter(tx.rows("console_newest_attempt")), None),
             "desks": tx.rows("console_desks"),
             "sources": tx.rows("console_freshness", zone=policy.calendars.entity.zone.key),
-            "promised": {flow.system: flow.behind_minutes for flow in policy.freshness.flows.values()},
+            "promised": promised,
             "queues": tx.rows("delivery_queue"),
             "latency": tx.rows("console_latency")[0],
             "alerts": show_alerts(Sharing(tx), policy),
             **(_tied(tx, runs[0]) if runs else {"ties": None, "currencies": [], "proofs": [], "others": []}),
         }
+    view["never_read"] = sorted(promised.keys() - {row["system"] for row in view["sources"]})
     return render(request, who, "today.html", **view)
 
 

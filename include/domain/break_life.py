@@ -192,7 +192,7 @@ def resolve(life: Life, *, actor: str) -> Move:
     if (
         life.state == "APPROVED"
         and proposal
-        and life.recon == CASH
+        and life.recon in BY_HAND
         and proposal.kind in PAIRING - {"withdraw"}
     ):
         raise NotAllowed(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from include.domain.break_life import identity
+from include.flows.resolve_break import Conflict
 from include.policy import Policy
 from include.ports import Rejected, Row, Store, Transaction
 
@@ -65,18 +66,21 @@ def _refuse(tx: Transaction, scope: Scope, why: Why, today: date, policy: Policy
 
 
 def approve(store: Store, accepted_no: int, *, checker: str) -> None:
-    """Approve what somebody else proposed. Raises Rejected when it is not to be approved, or not by them."""
+    """Approve what somebody else proposed. Raises Rejected when it is not to be approved, or not by them.
+
+    Conflict when somebody was quicker.
+    """
     with store.transaction() as tx:
         entry = _entry(tx, accepted_no)
         if entry["checker"]:
-            raise Rejected(f"{entry['checker']} has approved it already")
+            raise Conflict(f"{entry['checker']} has approved it already")
         if identity(entry["maker"]) == identity(checker):
             raise Rejected("whoever proposed it does not approve it")
         tx.run("approve_accepted", accepted_no=accepted_no, checker=checker)
 
 
 def end(store: Store, accepted_no: int, *, person: str) -> None:
-    """End an entry, approved or not. Raises Rejected when it is over already."""
+    """End an entry, approved or not. Raises Conflict when it is over already."""
     identity(person)
     with store.transaction() as tx:
         _entry(tx, accepted_no)
@@ -84,11 +88,11 @@ def end(store: Store, accepted_no: int, *, person: str) -> None:
 
 
 def _entry(tx: Transaction, accepted_no: int) -> Row:
-    found = [row for row in tx.rows("parity_register") if row["accepted_no"] == accepted_no]
+    found = tx.rows("claim_accepted", accepted_no=accepted_no)
     if not found:
         raise Rejected(f"the register has no entry {accepted_no}")
     if found[0]["ended_at"]:
-        raise Rejected(f"entry {accepted_no} has ended")
+        raise Conflict(f"entry {accepted_no} has ended: {found[0]['ended_by']} ended it")
     return found[0]
 
 

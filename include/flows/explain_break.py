@@ -16,7 +16,7 @@ PAYLOADS_MAX = 5
 
 @dataclass(frozen=True)
 class Explained:
-    """`records`: the break's own first; `not_shown` others are not among them.
+    """`records`: the break's own first; `unshown` are the others that stand behind it, too many to be compared.
 
     `matched`: what the run that last saw it matched its item with.
     """
@@ -25,7 +25,7 @@ class Explained:
     candidates: list[Row] = field(default_factory=list)
     matched: list[Row] = field(default_factory=list)
     run: Row | None = None
-    not_shown: int = 0
+    unshown: list[Record] = field(default_factory=list)
 
 
 def explain_break(store: Store, break_id: UUID) -> Explained:
@@ -43,7 +43,7 @@ def explain_break(store: Store, break_id: UUID) -> Explained:
         beside = _others([*candidates, *matched], key) or _named_by(own)
         related = [one for one in _records(tx, beside) if one.native_id != key]
         records = [*own, *related[:RELATED_MAX]]
-        return Explained(records, candidates, matched, run, len(related) - len(related[:RELATED_MAX]))
+        return Explained(records, candidates, matched, run, related[RELATED_MAX:])
 
 
 def lineage(store: Store, *, entity: str, native_id: str, limit: int = PAYLOADS_MAX) -> list[Row]:

@@ -60,7 +60,8 @@ def export_audit(store: Store, wanted: Wanted, *, out: Path, rows_max: int | Non
     ):
         table = csv.writer(log, lineterminator="\r\n")
         table.writerow([*COLUMNS, "seal"])
-        found = tx.rows("audit_wanted", **vars(wanted))
+        most = None if rows_max is None else rows_max + 1
+        found = tx.rows("audit_wanted", **vars(wanted), most=most)
         _refuse_many(found, rows_max)
         for some in (found[place : place + SEALS_AT_ONCE] for place in range(0, len(found), SEALS_AT_ONCE)):
             for proof, chosen in _read(tx, some):
@@ -69,7 +70,7 @@ def export_audit(store: Store, wanted: Wanted, *, out: Path, rows_max: int | Non
                     [*(marked(event[name]) for name in COLUMNS), proof["seal"]] for event in chosen
                 )
                 rows, seals = rows + len(chosen), seals + 1
-        [waiting] = tx.rows("audit_wanted_unsealed", **vars(wanted))
+        [waiting] = tx.rows("audit_wanted_unsealed", **vars(wanted), most=most)
     done = Exported(rows, seals, waiting["rows"])
     _write_manifest(out, wanted, done, until)
     return done
@@ -79,7 +80,7 @@ def _refuse_many(found: Sequence[Row], rows_max: int | None) -> None:
     count = sum(len(row["ids"]) for row in found)
     if rows_max is not None and count > rows_max:
         raise Rejected(
-            f"{count} rows fit, and a page hands out {rows_max}: ask for less, or use tieout audit export"
+            f"more than {rows_max:,} rows fit, which is what a page hands out: ask for less, or use tieout audit export"
         )
 
 

@@ -4,12 +4,15 @@ All of it is read from what work leaves behind: a task that was killed has no la
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from include.domain.alerts import OF_BREAKS, SENTENCES, UNREAD, Fact
+from include.domain.alert_words import SENTENCES
+from include.domain.alerts import OF_BREAKS, UNREAD, Fact
 from include.domain.currencies import EXPONENTS
 from include.policy import Policy
 from include.ports import Row, Stop, Transaction
@@ -18,7 +21,7 @@ from include.report.figures import Figures
 log = logging.getLogger(__name__)
 
 WATCH = "watch"
-BY_THEIR_WORD = ("collect", "approve_breaks", "sign_parity")
+BY_THEIR_WORD = ("collect", "approve_breaks", "sign_parity", "keep_audit")
 """Flows whose work may rightly leave nothing: that they ended well is what they leave."""
 
 MONEY = (
@@ -116,7 +119,9 @@ def _unpublished_days(tx: Transaction, policy: Policy, now: datetime) -> Iterato
     count = len(missing) + max(0, (last_due - published).days)
     if not count:
         return
+    after = [published + timedelta(days=one + 1) for one in range((last_due - published).days)]
     first = missing[0] if missing else published + timedelta(days=1)
+    paid = tx.rows("money_of_days", days=[*missing, *after])
     due_at = datetime.combine(first + timedelta(days=1), policy.alerts.day_due, tzinfo=zone)
     run: str = tx.rows("run_of_day", as_of=first)[0]["dag_run"]
     due = f"{policy.alerts.day_due:%H:%M} {zone.key}"
@@ -126,6 +131,7 @@ def _unpublished_days(tx: Transaction, policy: Policy, now: datetime) -> Iterato
         since=due_at.astimezone(now.tzinfo),
         severity=policy.alerts.facts["day_unpublished"].severity,
         count=count,
+        amounts={row["currency"]: row["minor"] for row in paid},
         dag_id="tie_out",
         dag_run=run,
         detail={"day": f"{first}", "due": due if run else f"{due} (no run of it has begun)"},
@@ -166,12 +172,23 @@ def _fact(kind: str, row: Row, policy: Policy, words: Mapping[str, str]) -> Fact
         newest_at=row.get("newest_at"),
         severity=row.get("severity") or rule.severity,
         count=row["count"],
-        amounts={currency: int(minor) for currency, minor in (row.get("amounts") or {}).items()},
+        amounts={currency: int(minor) for currency, minor in (row.get("amounts") or {}).items()}
+        or _apart(row.get("gaps") or ()),
         ids=tuple(row.get("ids") or ()),
         dag_id=row.get("dag_id") or "",
         dag_run=row.get("dag_run") or "",
         detail=dict(words) | {name: _said(value) for name, value in (row.get("detail") or {}).items()},
     )
+
+
+def _apart(gaps: Iterable[Sequence[Mapping[str, str]]]) -> dict[str, int]:
+    """Currency -> minor units by which two statements of sums in major units differ, all pairs together."""
+    found: Counter[str] = Counter()
+    for there, here in gaps:
+        for currency in (there.keys() | here.keys()) & EXPONENTS.keys():
+            apart = abs(Decimal(there.get(currency, "0")) - Decimal(here.get(currency, "0")))
+            found[currency] += int(apart.scaleb(EXPONENTS[currency]))
+    return {currency: minor for currency, minor in found.items() if minor}
 
 
 def _said(value: Any) -> str:

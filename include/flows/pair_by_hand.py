@@ -73,13 +73,7 @@ def unmatch(store: Store, subject: str, by: By, *, policy: Policy, run_id: str =
         run = look_at_newest_day(tx)
         if run_id and run_id != str(run["run_id"]):
             raise Conflict(f"{run['as_of']} was published anew since you looked: look at the match again")
-        wanted = {"run_id": run["run_id"], "subject": subject}
-        legs = tx.rows("legs_to_part", **wanted) or tx.rows("payout_legs_to_part", **wanted)
-        if not legs:
-            raise Rejected(
-                f"the newest published day, {run['as_of']}, posts no match of cash or payouts called {subject}; "
-                "what only an earlier day posted is closed"
-            )
+        legs = _legs(tx, run, subject)
         life_id = _question(tx, run, legs, by, policy)
         joined = {leg["invoice_id"]: leg["amount_minor"] for leg in legs}
 
@@ -89,6 +83,30 @@ def unmatch(store: Store, subject: str, by: By, *, policy: Policy, run_id: str =
             return move
 
         return act_in(tx, life_id, By(actor=by.actor, reason=by.reason), decide)
+
+
+@dataclass(frozen=True)
+class Parting:
+    """Whether a posted match may be parted now: `refused` says why not. `eyes`: how many others must approve it."""
+
+    refused: str
+    eyes: int
+
+
+def offer_unmatch(store: Store, subject: str, *, policy: Policy) -> Parting:
+    """What `unmatch` would say, before anybody tries."""
+    with store.transaction() as tx:
+        try:
+            run = look_at_newest_day(tx)
+            legs = _legs(tx, run, subject)
+            life_id, _ = _life_of(legs, policy)
+            rows = tx.rows("life_state", break_id=life_id)
+            break_life.question(rows[0]["state"] if rows else "NEW")
+            refuse_unless_posted(tx, run, _as_pairing(legs))
+        except (Rejected, NotAllowed) as why:
+            return Parting(str(why), 0)
+        limits, worth = policy.lives.four_eyes, _worth(tx, legs)
+        return Parting("", break_life.checkers_needed("unmatch", **worth, limits=limits))
 
 
 def withdraw(store: Store, break_id: UUID, by: By, *, policy: Policy) -> Acted:
@@ -177,14 +195,35 @@ def _keep(
     )
 
 
+def _legs(tx: Transaction, run: Row, subject: str) -> list[Row]:
+    wanted = {"run_id": run["run_id"], "subject": subject}
+    legs = tx.rows("legs_to_part", **wanted) or tx.rows("payout_legs_to_part", **wanted)
+    if not legs:
+        raise Rejected(
+            f"the newest published day, {run['as_of']}, posts no match of cash or payouts called {subject}; "
+            "what only an earlier day posted is closed"
+        )
+    return legs
+
+
+def _life_of(legs: Sequence[Row], policy: Policy) -> tuple[UUID, dict[str, Any]]:
+    """The break in which a posted match is questioned: its id, and what it is about."""
+    of_payouts, family = legs[0]["item_type"] in SIDES, policy.breaks.codes[QUESTIONED].family
+    recon, key = break_life.PAYOUTS if of_payouts else break_life.CASH, legs[0]["item_id"]
+    owner = policy.breaks.codes[MISSING if of_payouts else QUESTIONED].owner
+    about = {"recon": recon, "family": family, "key": key}
+    return id_of(**about), about | {"owner": owner}
+
+
+def _worth(tx: Transaction, legs: Sequence[Row]) -> dict[str, int | None]:
+    total, currency = sum(leg["amount_minor"] for leg in legs), legs[0]["currency"]
+    sgd = in_reporting_currency(total, currency=currency, rates=rates_of_the_day(tx))
+    return {"amount_minor": total, "amount_sgd_minor": sgd}
+
+
 def _question(tx: Transaction, run: Row, legs: Sequence[Row], by: By, policy: Policy) -> UUID:
     """Open the break of a posted match, with what the match is worth."""
-    code, key = policy.breaks.codes[QUESTIONED], legs[0]["item_id"]
-    of_payouts = legs[0]["item_type"] in SIDES
-    recon = break_life.PAYOUTS if of_payouts else break_life.CASH
-    owner = policy.breaks.codes[MISSING if of_payouts else QUESTIONED].owner
-    total, currency = sum(leg["amount_minor"] for leg in legs), legs[0]["currency"]
-    life_id = id_of(recon=recon, family=code.family, key=key)
+    life_id, about = _life_of(legs, policy)
     tx.run("claim_question", break_id=life_id)
     rows = tx.rows("claim_life", break_id=life_id)
     before = rows[0] if rows else None
@@ -192,21 +231,19 @@ def _question(tx: Transaction, run: Row, legs: Sequence[Row], by: By, policy: Po
         actor = break_life.identity(by.actor)
         state = break_life.question(before["state"] if before else "NEW")
     except NotAllowed as refused:
-        raise Rejected(f"{key}: {refused}") from None
+        raise Rejected(f"{about['key']}: {refused}") from None
     if not by.reason.strip():
         raise Rejected("a reason is missing: history without one explains nothing")
     facts: dict[str, Any] = {
         "break_id": life_id,
         "version": before["version"] + 1 if before else 1,
-        "severity": code.severity,
+        "severity": policy.breaks.codes[QUESTIONED].severity,
         "code": QUESTIONED,
-        "currency": currency,
-        "amount_minor": total,
-        "amount_sgd_minor": in_reporting_currency(total, currency=currency, rates=rates_of_the_day(tx)),
+        "currency": legs[0]["currency"],
+        **_worth(tx, legs),
     }
     refuse_unless_posted(tx, run, _as_pairing(legs))
     tx.run("record_question", **facts, actor=actor, reason=by.reason, from_state=state)
-    about = {"recon": recon, "family": code.family, "key": key, "owner": owner}
     tx.run("question_life", **facts, **about, run_id=run["run_id"], as_of=run["as_of"])
     return life_id
 

@@ -24,6 +24,9 @@ from include.ports import (
     Transaction,
 )
 
+REQUEST_MAX = 2000
+"""Characters kept of the call that gave a page."""
+
 PAGES_MAX = 100_000
 """A source that never stops saying has_more is broken; this is where we stop believing it."""
 
@@ -129,6 +132,7 @@ def keep_page(
         cursor_to=dict(page.next_cursor),
         asked_at=asked_at,
         records=len(page.records),
+        request=_storable(page.request)[:REQUEST_MAX],
     )
     tx.run("create_incoming_records")
     keys = (pull["pull_id"], source.system, entity)
@@ -155,6 +159,10 @@ def _stored(record: RawRecord) -> tuple[str | bool, ...]:
     clean = _UNSTORABLE.sub(lambda bad: f"{bad[1] or ''}\\\\u{ord(bad[2]) if bad[2] else 0:04x}", text)
     damage = record.damage or ("" if clean == text else _unstorable(record))
     return record.native_id, record.version, clean, record.place, damage.replace("\0", "\\0"), record.gone
+
+
+def _storable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode().replace("\0", "\\0")
 
 
 def _is_storable(text: str) -> bool:

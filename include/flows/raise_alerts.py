@@ -9,6 +9,7 @@ from typing import Any
 
 from include.domain.alerts import Alert, Fact, Says, Told, changes
 from include.flows.gather_facts import WATCH, gather_facts, lasts
+from include.flows.keep_limits import keep_limits
 from include.policy import Policy
 from include.ports import Row, Store, Transaction
 
@@ -16,11 +17,13 @@ from include.ports import Row, Store, Transaction
 def raise_alerts(store: Store, policy: Policy, *, now: datetime | None = None) -> Counter[str]:
     """How many alerts were raised, were seen again, ended. `now`: by default the database's own.
 
-    Leaves a beat: without one, nobody watches. Who comes while another looks leaves it to them.
+    Leaves a beat, without which nobody watches, and the limits that proposals are judged by. Who comes while another
+    looks leaves it to them.
     """
     with store.transaction() as tx:
         now = now or clock_of(tx)
         tx.run("beat", flow=WATCH, now=now)
+        keep_limits(tx, policy)
     with store.transaction() as tx:
         if not tx.rows("lock_alerts")[0]["mine"]:
             return Counter()

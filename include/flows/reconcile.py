@@ -24,6 +24,7 @@ from include.flows.check_orders import check_orders
 from include.flows.check_rates import check_rates
 from include.flows.day_rates import rates_of_the_day
 from include.flows.flag_late import flag_late
+from include.flows.keep_limits import keep_limits
 from include.flows.match_identities import match_identities
 from include.flows.prove_run import proofs_of, prove_run
 from include.flows.recalculate_arr import recalculate_arr
@@ -171,6 +172,7 @@ def _open(tx: Transaction, seen: Seen, proof_through: int, policy: Policy) -> No
         code_sha256=code_sha256(),
         opening_run_id=seen.opening and seen.opening["run_id"],
     )
+    keep_limits(tx, policy)
     for results in _RESULTS:
         tx.run(f"forget_{results}", run_id=seen.run_id)
 

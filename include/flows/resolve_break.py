@@ -11,6 +11,7 @@ from uuid import UUID
 from include.domain import break_life
 from include.domain.break_life import PENDING, Kind, Life, Move, NotAllowed, Proposal, State, identity
 from include.flows.grant_ruling import end_ruling, grant_ruling
+from include.flows.keep_limits import refuse_other_limits
 from include.policy import Policy
 from include.ports import Rejected, Row, Store, Transaction
 
@@ -121,18 +122,13 @@ def propose(store: Store, break_id: UUID, by: By, *, kind: Kind, policy: Policy)
 
 
 def keep_proposal(tx: Transaction, life: Life, by: By, *, kind: Kind, policy: Policy) -> Move:
-    """Keep what is proposed, about the amounts the break has now. Raises NotAllowed."""
+    """Keep what is proposed, about the amounts the break has now. Raises NotAllowed, Rejected."""
     limits = policy.lives.four_eyes
     needed = break_life.checkers_needed(
         kind, amount_minor=life.amount_minor, amount_sgd_minor=life.amount_sgd_minor, limits=limits
     )
     move = break_life.propose(life, maker=identity(by.actor), needed=needed)
-    tx.run(
-        "keep_limits",
-        rules_sha256=policy.sha256,
-        manual_match=limits.manual_match_sgd_minor,
-        two_checkers=limits.two_checkers_sgd_minor,
-    )
+    refuse_other_limits(tx, policy)
     tx.run(
         "keep_proposal",
         break_id=life.break_id,

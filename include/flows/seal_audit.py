@@ -87,9 +87,12 @@ def anchor(store: Store) -> bytes | None:
     return f"{dumps({'format': FORMAT, **Seal.of(row).facts(), **proof})}\n".encode()
 
 
-def sealed_until(store: Store) -> Row:
-    """How far the log is sealed: the newest seal (its number 0 before the first), and rows that wait."""
+def sealed_until(store: Store, *, count_max: int | None = None) -> Row:
+    """How far the log is sealed: the newest seal (its number 0 before the first), and rows that wait.
+
+    `count_max`: how many of these are counted at most; by default all.
+    """
     with store.transaction() as tx:
         [last] = tx.rows("newest_seal") or [FIRST | {"sealed_at": None}]
-        [waiting] = tx.rows("audit_unsealed", xid=last["through_xid"], id=last["through_id"])
+        [waiting] = tx.rows("audit_unsealed", xid=last["through_xid"], id=last["through_id"], most=count_max)
     return {**last, "unsealed": waiting["rows"], "oldest_s": waiting["oldest_s"]}

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from include.domain.alerts import OF_BREAKS, OF_MESSAGES, Alert, playbook_of, sentence
+from include.domain.alert_words import priced, sentence
+from include.domain.alerts import OF_BREAKS, OF_MESSAGES, Alert, playbook_of
 from include.flows.gather_facts import WATCH, money
 from include.flows.raise_alerts import alert_of, clock_of
 from include.policy import Policy
@@ -58,7 +59,7 @@ def _shown(alert: Alert, policy: Policy) -> Mapping[str, Any]:
         "over_at": alert.over_at,
         "mended": alert.mended,
         "count": fact.count,
-        "money": ", ".join(money(minor, currency) for currency, minor in sorted(fact.amounts.items())),
+        "money": priced(fact, money),
         "breaks": list(fact.ids) if fact.kind in OF_BREAKS else [],
         "messages": list(fact.ids) if fact.kind in OF_MESSAGES else [],
         "dag_id": fact.dag_id,

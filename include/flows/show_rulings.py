@@ -23,7 +23,7 @@ Stage = Literal["waits", "pending", "done", "over"]
 class Decision:
     """A match by hand, an unmatch or a withdrawal. `parts`: invoice_id, number and minor of each; `where` in words.
 
-    `of`: how many decisions were asked for.
+    `of`: how many decisions were asked for. `parted_by_its_id`: it stands, and is in no run's matches.
     """
 
     break_id: UUID
@@ -37,6 +37,7 @@ class Decision:
     stage: Stage
     where: str
     of: int
+    parted_by_its_id: bool
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,8 @@ def _decision(row: Row) -> Decision:
         stage=stage,
         where=where,
         of=row["decisions"],
+        parted_by_its_id=stage == "done"
+        and (row["kind"], row["item_type"]) == ("manual_match", "credit_note"),
     )
 
 

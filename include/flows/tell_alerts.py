@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from include.domain.alerts import Alert, AlertRule, Bulletin, Channel, Entry, Says, Words, to_say
+from include.domain.alert_words import Words
+from include.domain.alerts import Alert, AlertRule, Bulletin, Channel, Entry, Says, to_say
 from include.flows.raise_alerts import alert_of, clock_of
 from include.policy import Policy
 from include.ports import Fatal, Herald, Partly, Retryable, Row, Stop, Store, Transaction, Uncertain

@@ -74,7 +74,7 @@ def verify_audit(
             for count, found in hands.map(partial(_of_rows, store), _together(rows)):
                 verdict.rows += count
                 verdict.found += found
-        [waiting] = tx.rows("audit_unsealed", xid=before["through_xid"], id=before["through_id"])
+        [waiting] = tx.rows("audit_unsealed", xid=before["through_xid"], id=before["through_id"], most=None)
     verdict.unsealed, verdict.newest = waiting["rows"], before if before["seal"] else None
     verdict.found += _cut_off(before["seal"], kept)
     return verdict

@@ -5,7 +5,8 @@ from decimal import Decimal
 
 from pydantic import Field, PositiveInt, field_validator
 
-from include.domain.alerts import SENTENCES, AlertRule, Channel, Growth
+from include.domain.alert_words import SENTENCES
+from include.domain.alerts import AlertRule, Channel, Growth
 from include.domain.breaks import Level
 from include.policy.strict import Strict
 

@@ -33,11 +33,16 @@ class RawRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """One page of an object's changes. Storing `records` and `next_cursor` is one transaction."""
+    """One page of an object's changes. Storing `records` and `next_cursor` is one transaction.
+
+    `request`: the call that gave it, in the system's own words as far as a person needs them to ask again: object or
+    endpoint, window and place. It holds no secret, and of rows no more than stamps and ids.
+    """
 
     records: Sequence[RawRecord]
     next_cursor: Cursor
     has_more: bool
+    request: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

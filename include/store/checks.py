@@ -111,7 +111,7 @@ def _sealing(url: str) -> Answer:
         place = (
             {"xid": last[0]["through_xid"], "id": last[0]["through_id"]} if last else {"xid": "0", "id": 0}
         )
-        [waiting] = _rows(url, "audit_unsealed", role=APP, **place)
+        [waiting] = _rows(url, "audit_unsealed", role=APP, **place, most=None)
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
         return Answer(Verdict.SKIP, "not asked: the schema is not the newest")
     if waiting["oldest_s"] > UNSEALED_S_MAX:

@@ -5,7 +5,7 @@ transaction. What can be compared without it (`index`) goes along under `BESIDE`
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -177,7 +177,7 @@ class SealedSource:
         page = self._source.fetch_page(entity, cursor)
         seen: set[str] = set()
         records = [self._seal.record(entity, record, seen) for record in page.records]
-        return Page(records=records, next_cursor=page.next_cursor, has_more=page.has_more)
+        return replace(page, records=records)
 
     def totals(self, entity: str, *, after: Cursor | None, until: Cursor) -> SourceTotals:
         """As the source's; the amounts are its own, and the versions those of sealed records."""

@@ -51,6 +51,11 @@ SELECT 'compare_parity', (
 UNION ALL
 SELECT dag_id, max(succeeded_at) FROM ops.task_ends WHERE dag_id = ANY (%(by_their_word)s) GROUP BY dag_id;
 
+-- name: money_of_days
+-- What was paid on these days, by currency.
+SELECT currency, sum(abs(amount_minor))::bigint AS minor FROM canonical.payments
+WHERE superseded_in IS NULL AND paid_on = ANY (%(days)s::date[]) GROUP BY currency;
+
 -- name: published_lately
 -- The newest and the first of them, and those in between that are missing among the last days.
 WITH days AS (SELECT min(as_of) AS first_on, max(as_of) AS last_on FROM recon.runs WHERE state = 'published')
@@ -111,6 +116,12 @@ FROM refused HAVING count(*) > 0;
 -- name: fact_quality_blocks
 SELECT 'tie_out' AS about, min(checked_at) AS since, count(*) AS count, 'tie_out' AS dag_id,
     (SELECT dag_run FROM ops.day_runs WHERE as_of = min(newest.as_of) ORDER BY began_at DESC LIMIT 1) AS dag_run,
+    (
+        SELECT jsonb_object_agg(currency, minor) FROM (
+            SELECT currency, sum(abs(amount_minor)) AS minor FROM canonical.payments
+            WHERE superseded_in IS NULL AND paid_on = ANY (array_agg(newest.as_of)) GROUP BY currency
+        ) AS paid
+    ) AS amounts,
     jsonb_build_object(
         'day', string_agg(DISTINCT as_of::text, ', '), 'owners', string_agg(DISTINCT owner, ', ')
     ) AS detail
@@ -120,12 +131,14 @@ WHERE verdict = 'fail' AND state <> 'published'
 HAVING count(*) > 0;
 
 -- name: fact_source_unproven
--- What a source says it holds is not what arrived, for longer than it takes to read it once more.
+-- What a source says it holds is not what arrived, for longer than it takes to read it once more. `gaps`: what it says it
+-- holds and what arrived, by currency, in major units.
 SELECT cursors.system AS about, min(unproven.since) AS since, count(*) AS count, 'extract_' || cursors.system AS dag_id,
+    jsonb_agg(jsonb_build_array(newest.source_amounts, newest.held_amounts)) AS gaps,
     jsonb_build_object('entities', string_agg(cursors.entity, ', ' ORDER BY cursors.entity)) AS detail
 FROM ops.cursors
 CROSS JOIN LATERAL (
-    SELECT proven FROM ops.proofs
+    SELECT proven, source_amounts, held_amounts FROM ops.proofs
     WHERE proofs.system = cursors.system AND proofs.entity = cursors.entity ORDER BY proof_id DESC LIMIT 1
 ) AS newest
 CROSS JOIN LATERAL (
@@ -181,9 +194,10 @@ FROM fresh LEFT JOIN money USING (system)
 GROUP BY system, money.amounts HAVING count(*) >= %(quarantined_rows)s;
 
 -- name: fact_breaks_late
--- Open breaks whose first deadline has passed: those opened no later than the moment given for their severity.
+-- Open breaks whose first deadline has passed: those opened no later than the moment given for their severity. The run is
+-- the one that found them last.
 WITH late AS (
-    SELECT break_id, code, severity, currency, amount_minor, value_rank, opened_at FROM recon.break_lives
+    SELECT break_id, code, severity, currency, amount_minor, value_rank, opened_at, last_seen_on FROM recon.break_lives
     WHERE is_open AND (
         (severity = 'S1' AND opened_at <= %(s1_opened_by)s) OR (severity = 'S2' AND opened_at <= %(s2_opened_by)s)
     )
@@ -196,12 +210,15 @@ money AS (
 )
 SELECT code AS about, min(severity) AS severity, min(opened_at) AS since, count(*) AS count,
     coalesce(money.amounts, '{}') AS amounts,
-    (array_agg(break_id::text ORDER BY value_rank, break_id))[1:%(shown_max)s] AS ids, 'tie_out' AS dag_id
+    (array_agg(break_id::text ORDER BY value_rank, break_id))[1:%(shown_max)s] AS ids, 'tie_out' AS dag_id,
+    (
+        SELECT dag_run FROM ops.day_runs WHERE as_of = max(late.last_seen_on) ORDER BY began_at DESC, dag_run LIMIT 1
+    ) AS dag_run
 FROM late LEFT JOIN money USING (code) GROUP BY code, money.amounts;
 
 -- name: fact_breaks_large
 WITH large AS (
-    SELECT break_id, code, severity, currency, amount_minor, value_rank, opened_at FROM recon.break_lives
+    SELECT break_id, code, severity, currency, amount_minor, value_rank, opened_at, last_seen_on FROM recon.break_lives
     WHERE is_open AND value_rank <= -%(large_sgd_minor)s::bigint
 ),
 money AS (
@@ -212,19 +229,24 @@ money AS (
 )
 SELECT code AS about, min(severity) AS severity, min(opened_at) AS since, max(opened_at) AS newest_at, count(*) AS count,
     coalesce(money.amounts, '{}') AS amounts,
-    (array_agg(break_id::text ORDER BY value_rank, break_id))[1:%(shown_max)s] AS ids, 'tie_out' AS dag_id
+    (array_agg(break_id::text ORDER BY value_rank, break_id))[1:%(shown_max)s] AS ids, 'tie_out' AS dag_id,
+    (
+        SELECT dag_run FROM ops.day_runs WHERE as_of = max(large.last_seen_on) ORDER BY began_at DESC, dag_run LIMIT 1
+    ) AS dag_run
 FROM large LEFT JOIN money USING (code) GROUP BY code, money.amounts;
 
 -- name: fact_messages_parked
 -- By why they are parked; what a person holds back is their affair.
 SELECT reason AS about, min(finished_at) AS since, count(*) AS count, 'fast_lane' AS dag_id,
     (array_agg(message_id::text ORDER BY message_id))[1:%(shown_max)s] AS ids,
+    delivery.worth_of(array_agg(DISTINCT subject)) AS amounts,
     jsonb_build_object('targets', string_agg(DISTINCT target, ', ')) AS detail
 FROM delivery.outbox WHERE state = 'parked' AND reason <> 'HELD_BACK' GROUP BY reason;
 
 -- name: fact_messages_uncertain
 SELECT target AS about, min(coalesce(first_called_at, decided_at)) AS since, count(*) AS count, 'fast_lane' AS dag_id,
-    (array_agg(message_id::text ORDER BY message_id))[1:%(shown_max)s] AS ids
+    (array_agg(message_id::text ORDER BY message_id))[1:%(shown_max)s] AS ids,
+    delivery.worth_of(array_agg(DISTINCT subject)) AS amounts
 FROM delivery.outbox
 WHERE state = 'uncertain' AND coalesce(first_called_at, decided_at) <= %(now)s - make_interval(mins => %(uncertain_minutes)s)
 GROUP BY target;
@@ -233,7 +255,8 @@ GROUP BY target;
 -- What should have gone out long ago: the target is away, or whoever takes messages there stands still. What another path
 -- writes does not wait for us; what nobody writes, because a switch was interrupted, does.
 SELECT target AS about, min(greatest(decided_at, since)) AS since, count(*) AS count, 'fast_lane' AS dag_id,
-    (array_agg(message_id::text ORDER BY message_id))[1:%(shown_max)s] AS ids
+    (array_agg(message_id::text ORDER BY message_id))[1:%(shown_max)s] AS ids,
+    delivery.worth_of(array_agg(DISTINCT subject)) AS amounts
 FROM delivery.outbox LEFT JOIN ops.flow_kinds USING (kind) LEFT JOIN ops.writers USING (flow)
 WHERE state IN ('queued', 'called') AND coalesce(writer, 'ours') <> 'theirs'
     AND greatest(decided_at, since) <= %(now)s - make_interval(mins => %(waiting_minutes)s)
@@ -241,7 +264,10 @@ GROUP BY target;
 
 -- name: fact_key_conflict
 -- A conflict is history and stays; it is news for some days.
-SELECT 'delivery' AS about, min(found_at) AS since, count(*) AS count, 'fast_lane' AS dag_id
+SELECT 'delivery' AS about, min(found_at) AS since, count(*) AS count, 'fast_lane' AS dag_id,
+    delivery.worth_of(array_agg(DISTINCT (
+        SELECT subject FROM delivery.outbox WHERE outbox.key = key_conflicts.key ORDER BY revision DESC LIMIT 1
+    ))) AS amounts
 FROM delivery.key_conflicts WHERE found_at > %(now)s - make_interval(days => %(conflict_days)s) HAVING count(*) > 0;
 
 -- name: fact_api_budget_low
@@ -253,17 +279,29 @@ WHERE allowed > 0 AND used * 100 >= allowed * %(budget_percent)s
     AND noted_at > %(now)s - make_interval(hours => %(budget_hours)s);
 
 -- name: fact_mail_failed
--- Who was told the same day or period later, by another run or with another day, waits no longer.
-SELECT edition AS about, min(kept_at) AS since, count(*) AS count, 'tie_out' AS dag_id
-FROM recon.mailings AS waits
-WHERE state <> 'sent' AND kept_at > %(now)s - make_interval(days => %(mail_days)s)
-    AND (state IN ('refused', 'uncertain') OR kept_at <= %(now)s - make_interval(mins => %(mail_minutes)s))
-    AND NOT EXISTS (
-        SELECT FROM recon.mailings AS later
-        WHERE (later.told_of, later.edition, later.recipient) = (waits.told_of, waits.edition, waits.recipient)
-            AND later.state = 'sent' AND later.kept_at > waits.kept_at
-    )
-GROUP BY edition;
+-- Who was told the same day or period later, by another run or with another day, waits no longer. For how much money there are differences in the newest of the days that were not told.
+WITH failed AS (
+    SELECT edition, run_id, as_of, kept_at FROM recon.mailings AS waits JOIN recon.runs USING (run_id)
+    WHERE waits.state <> 'sent' AND kept_at > %(now)s - make_interval(days => %(mail_days)s)
+        AND (waits.state IN ('refused', 'uncertain') OR kept_at <= %(now)s - make_interval(mins => %(mail_minutes)s))
+        AND NOT EXISTS (
+            SELECT FROM recon.mailings AS later
+            WHERE (later.told_of, later.edition, later.recipient) = (waits.told_of, waits.edition, waits.recipient)
+                AND later.state = 'sent' AND later.kept_at > waits.kept_at
+        )
+),
+newest AS (SELECT DISTINCT ON (edition) edition, run_id, as_of FROM failed ORDER BY edition, as_of DESC, kept_at DESC)
+SELECT edition AS about, min(kept_at) AS since, count(*) AS count, 'tie_out' AS dag_id,
+    (
+        SELECT dag_run FROM ops.day_runs WHERE day_runs.as_of = max(newest.as_of) ORDER BY began_at DESC, dag_run LIMIT 1
+    ) AS dag_run,
+    (
+        SELECT jsonb_object_agg(currency, minor) FROM (
+            SELECT currency, sum(abs(amount_minor)) AS minor FROM recon.breaks
+            WHERE breaks.run_id = newest.run_id AND currency IS NOT NULL AND amount_minor IS NOT NULL GROUP BY currency
+        ) AS untold
+    ) AS amounts
+FROM failed JOIN newest USING (edition) GROUP BY edition, newest.run_id;
 
 -- name: fact_webhook_refused
 -- Whatever knocks is refused, and nothing has been kept since.

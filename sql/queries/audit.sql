@@ -65,31 +65,43 @@ SELECT seal, after_xid::text AS after_xid, after_id, through_xid::text AS throug
 FROM audit.seals WHERE seal = ANY (%(seals)s::bigint[]) ORDER BY seal;
 
 -- name: audit_unsealed
--- Rows that no seal covers yet, and the age of the oldest.
+-- Rows that no seal covers yet, counted up to so many (NULL: all), and the age of the oldest.
 SELECT count(*) AS rows, coalesce(extract(epoch FROM clock_timestamp() - min(at)), 0)::int AS oldest_s
-FROM audit.events
-WHERE (xid, id) > (%(xid)s::text::xid8, %(id)s::bigint);
+FROM (
+    SELECT at FROM audit.events WHERE (xid, id) > (%(xid)s::text::xid8, %(id)s::bigint)
+    ORDER BY xid, id LIMIT %(most)s::bigint
+) AS waiting;
 
 -- name: audit_wanted
--- Sealed rows that fit, by the seal that covers them.
-SELECT seals.seal, array_agg(events.id ORDER BY events.xid, events.id) AS ids
-FROM audit.seals
-JOIN audit.events ON (events.xid, events.id) > (after_xid, after_id) AND (events.xid, events.id) <= (through_xid, through_id)
-WHERE (%(since)s::timestamptz IS NULL OR at >= %(since)s) AND (%(until)s::timestamptz IS NULL OR at < %(until)s)
-    AND (%(actor)s::text IS NULL OR actor = %(actor)s) AND (%(act)s::text IS NULL OR act LIKE %(act)s || '%%')
-    AND (%(entity)s::text IS NULL OR entity = %(entity)s)
-GROUP BY seals.seal ORDER BY seals.seal;
+-- Sealed rows that fit, the oldest first and up to so many (NULL: all), by the seal that covers them.
+WITH wanted AS MATERIALIZED (
+    SELECT xid, id FROM audit.events
+    WHERE (xid, id) <= (SELECT through_xid, through_id FROM audit.seals ORDER BY through_xid DESC, through_id DESC LIMIT 1)
+        AND (%(since)s::timestamptz IS NULL OR at >= %(since)s) AND (%(until)s::timestamptz IS NULL OR at < %(until)s)
+        AND (%(actor)s::text IS NULL OR actor = %(actor)s) AND (%(act)s::text IS NULL OR act LIKE %(act)s || '%%')
+        AND (%(entity)s::text IS NULL OR entity = %(entity)s)
+    ORDER BY events.xid, events.id LIMIT %(most)s::bigint
+)
+SELECT covering.seal, array_agg(wanted.id ORDER BY wanted.xid, wanted.id) AS ids
+FROM wanted CROSS JOIN LATERAL (
+    SELECT seal FROM audit.seals WHERE (through_xid, through_id) >= (wanted.xid, wanted.id)
+    ORDER BY through_xid, through_id LIMIT 1
+) AS covering
+GROUP BY covering.seal ORDER BY covering.seal;
 
 -- name: audit_wanted_unsealed
--- How many rows fit that no seal covers yet: they are not handed out.
-SELECT count(*) AS rows FROM audit.events
-WHERE (xid, id) > coalesce(
-        (SELECT (through_xid, through_id) FROM (SELECT through_xid, through_id FROM audit.seals ORDER BY seal DESC LIMIT 1) AS last),
-        ('0'::xid8, 0::bigint)
-    )
-    AND (%(since)s::timestamptz IS NULL OR at >= %(since)s) AND (%(until)s::timestamptz IS NULL OR at < %(until)s)
-    AND (%(actor)s::text IS NULL OR actor = %(actor)s) AND (%(act)s::text IS NULL OR act LIKE %(act)s || '%%')
-    AND (%(entity)s::text IS NULL OR entity = %(entity)s);
+-- How many rows fit that no seal covers yet, counted up to so many (NULL: all): they are not handed out.
+SELECT count(*) AS rows FROM (
+    SELECT FROM audit.events
+    WHERE (xid, id) > coalesce(
+            (SELECT (through_xid, through_id) FROM (SELECT through_xid, through_id FROM audit.seals ORDER BY seal DESC LIMIT 1) AS last),
+            ('0'::xid8, 0::bigint)
+        )
+        AND (%(since)s::timestamptz IS NULL OR at >= %(since)s) AND (%(until)s::timestamptz IS NULL OR at < %(until)s)
+        AND (%(actor)s::text IS NULL OR actor = %(actor)s) AND (%(act)s::text IS NULL OR act LIKE %(act)s || '%%')
+        AND (%(entity)s::text IS NULL OR entity = %(entity)s)
+    LIMIT %(most)s::bigint
+) AS waiting;
 
 -- name: console_audit
 -- Newest first, from the last line on: what people, policy and runs did, with `every` what programs did, too.

@@ -132,6 +132,15 @@ SELECT match_id, recon, rule, side_a_type, side_a_id, side_b_type, side_b_id, cu
 FROM recon.matches WHERE run_id = %(run_id)s AND match_id = %(match)s
 ORDER BY side_a_id, side_b_id LIMIT %(limit)s;
 
+-- name: console_ruled_credit_note
+-- What a credit note was matched with by hand, as a match; `pending` until a run has carried it out.
+SELECT item_id AS match_id, 'R3' AS recon, 'manual' AS rule, item_type AS side_a_type, item_id AS side_a_id,
+    'invoice' AS side_b_type, invoice_ids[1] AS side_b_id, currency, amounts_minor[1] AS amount_minor,
+    currency AS paid_currency, amounts_minor[1] AS paid_minor, 0 AS residual_minor, '' AS residual_reason,
+    CASE WHEN ruling_no <= rulings_through THEN 'posted' ELSE 'pending' END AS state, 1 AS legs
+FROM recon.standing_pairings JOIN recon.runs ON run_id = %(run_id)s
+WHERE kind = 'manual_match' AND item_type = 'credit_note' AND item_id = %(item)s;
+
 -- name: console_records
 SELECT entity, native_id, version, place, recorded_in, facts FROM canonical.newest WHERE native_id = ANY (%(ids)s);
 
@@ -139,7 +148,7 @@ SELECT entity, native_id, version, place, recorded_in, facts FROM canonical.newe
 -- How a record came here: the payload as received, the page it came on, and the batch that read it.
 SELECT raw.records.seq, records.system, records.entity, records.native_id, records.version, records.place, records.damage,
     records.received_at, records.gone, records.payload, pulls.pull_id, pulls.pulled_at, pulls.records AS page_records,
-    pulls.cursor_from, pulls.cursor_to, pulls.landed_in, batches.recorded_at, count(*) OVER () AS payloads
+    pulls.cursor_from, pulls.cursor_to, pulls.request, pulls.landed_in, batches.recorded_at, count(*) OVER () AS payloads
 FROM ops.cursors
 JOIN raw.records ON records.system = cursors.system AND records.entity = cursors.entity
 JOIN ops.pulls ON pulls.pull_id = records.pull_id
@@ -174,23 +183,36 @@ SELECT type, currency, count(*) AS items, sum(gross_minor)::bigint AS gross_mino
 FROM canonical.payout_items WHERE payout_id = %(payout_id)s AND superseded_in IS NULL
 GROUP BY type, currency ORDER BY type, currency;
 
+-- name: console_count_owing
+SELECT count(DISTINCT customer_id) AS customers FROM recon.open_invoices
+WHERE run_id = %(run_id)s AND currency = %(currency)s;
+
 -- name: console_owing
 -- Who owes most of what is overdue, in one currency.
 SELECT customer_id, count(*) AS invoices, sum(open_minor)::bigint AS open_minor,
     coalesce(sum(open_minor) FILTER (WHERE days_past_due > 0), 0)::bigint AS overdue_minor,
-    max(days_past_due) AS days_past_due, count(*) OVER () AS customers
+    max(days_past_due) AS days_past_due
 FROM recon.open_invoices WHERE run_id = %(run_id)s AND currency = %(currency)s
 GROUP BY customer_id ORDER BY overdue_minor DESC, open_minor DESC, customer_id LIMIT %(limit)s OFFSET %(first)s;
 
 -- name: console_arr
+-- The newest months, and of how many; the one that is asked for is among them, however old it is.
 SELECT month, currency, opening_minor, new_minor, expansion_minor, contraction_minor, churn_minor, reactivation_minor,
-    fx_minor, closing_minor, residual_minor, gross_retention, net_retention, left_out
-FROM recon.arr_reported WHERE run_id = %(run_id)s ORDER BY month DESC LIMIT %(limit)s;
+    fx_minor, closing_minor, residual_minor, gross_retention, net_retention, left_out, months
+FROM (
+    SELECT *, count(*) OVER () AS months, row_number() OVER (ORDER BY month DESC) AS place
+    FROM recon.arr_reported WHERE run_id = %(run_id)s
+) AS reported
+WHERE place <= %(limit)s OR month = %(month)s::date ORDER BY month DESC;
+
+-- name: console_count_movers
+SELECT count(*) AS customers FROM recon.arr_bridge
+WHERE run_id = %(run_id)s AND month = %(month)s AND closing_minor <> opening_minor;
 
 -- name: console_arr_movers
 -- Whose recurring revenue moved most in a month; money of several currencies is not added up.
 SELECT customer_id, currency, opening_minor, new_minor, expansion_minor, contraction_minor, churn_minor,
-    reactivation_minor, closing_minor, count(*) OVER () AS customers
+    reactivation_minor, closing_minor
 FROM recon.arr_bridge
 WHERE run_id = %(run_id)s AND month = %(month)s AND closing_minor <> opening_minor
 ORDER BY abs(closing_minor - opening_minor) DESC, customer_id, currency LIMIT %(limit)s OFFSET %(first)s;

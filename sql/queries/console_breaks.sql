@@ -47,24 +47,39 @@ SELECT last_seen_run AS run_id, runs.as_of, runs.rules_sha256
 FROM recon.break_lives JOIN recon.runs ON runs.run_id = last_seen_run WHERE break_id = %(break_id)s;
 
 -- name: candidates_of
--- What a break's item could be matched with, and what else speaks for each: others that could, or who has it already.
-SELECT candidate.rule, candidate.side_a_type, candidate.side_a_id, candidate.side_b_type, candidate.side_b_id,
-    candidate.currency, candidate.amount_minor, candidate.residual_minor, candidate.residual_reason,
-    (
-        SELECT count(*) FROM recon.matches AS rival
-        WHERE rival.side_b_id = candidate.side_b_id AND rival.run_id = candidate.run_id AND rival.state = 'suggested'
-            AND rival.side_a_id <> candidate.side_a_id
-    ) AS rivals,
-    (
-        SELECT min(side_a_id) FROM recon.matches AS taken
-        WHERE taken.side_b_id = candidate.side_b_id AND taken.run_id = candidate.run_id
-            AND taken.recon = candidate.recon AND taken.state = 'posted'
-    ) AS taken_by,
-    count(*) OVER () AS candidates
-FROM recon.matches AS candidate
-WHERE candidate.run_id = %(run_id)s AND candidate.recon = %(recon)s AND candidate.state = 'suggested'
-    AND (candidate.side_a_id = %(key)s OR candidate.side_b_id = %(key)s)
-ORDER BY candidate.side_a_id, candidate.side_b_id LIMIT %(limit)s;
+-- What a break's item could be matched with, and what else speaks for each: how many others could, or who has it already.
+-- A payout holds many payments, so that of those none has it instead; what it states of a payment is what counts there.
+WITH candidate AS (
+    SELECT run_id, recon, rule, side_a_type, side_a_id, side_b_type, side_b_id, currency, amount_minor, residual_minor,
+        residual_reason, side_a_id = %(key)s AS of_a,
+        count(*) OVER () AS candidates, count(*) OVER (PARTITION BY side_a_type, side_b_type) AS several,
+        (sum(amount_minor) OVER ())::bigint AS together_minor,
+        min(currency) OVER () = max(currency) OVER () AS one_currency
+    FROM recon.matches
+    WHERE run_id = %(run_id)s AND recon = %(recon)s AND state = 'suggested'
+        AND (side_a_id = %(key)s OR side_b_id = %(key)s)
+    ORDER BY side_a_id, side_b_id LIMIT %(limit)s
+)
+SELECT candidate.*, coalesce(others.rivals, 0) AS rivals, others.taken_by,
+    CASE WHEN rule = 'P0' AND side_a_type = 'payment' THEN (
+        SELECT sum(gross_minor)::bigint FROM canonical.payout_items AS item
+        WHERE item.payout_id = side_b_id AND item.payment_id = side_a_id AND superseded_in IS NULL AND gross_minor > 0
+    ) END AS stated_minor
+FROM candidate
+LEFT JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE state = 'suggested') AS rivals, min(side_a_id) FILTER (WHERE state = 'posted') AS taken_by
+    FROM recon.matches AS other
+    WHERE of_a AND rule <> 'P0' AND other.side_b_id = candidate.side_b_id AND other.run_id = candidate.run_id
+        AND other.recon = candidate.recon AND other.side_b_type = candidate.side_b_type
+        AND other.side_a_id <> candidate.side_a_id
+    UNION ALL
+    SELECT count(*) FILTER (WHERE state = 'suggested'), min(side_b_id) FILTER (WHERE state = 'posted')
+    FROM recon.matches AS other
+    WHERE NOT of_a AND other.side_a_id = candidate.side_a_id AND other.run_id = candidate.run_id
+        AND other.recon = candidate.recon AND other.side_b_type = candidate.side_b_type
+        AND other.side_b_id <> candidate.side_b_id
+) AS others ON others.rivals > 0 OR others.taken_by IS NOT NULL
+ORDER BY side_a_id, side_b_id;
 
 -- name: proposals_of
 SELECT proposal_no, kind, reason, maker_id AS maker, checkers_needed, proposed_at,

@@ -13,8 +13,8 @@ WHERE system = %(system)s AND entity = %(entity)s AND position = %(seen)s;
 
 -- name: open_pull
 -- `asked_at`: when the page was asked for, which is as new as it is sure to be.
-INSERT INTO ops.pulls (system, entity, cursor_from, cursor_to, records, pulled_at)
-VALUES (%(system)s, %(entity)s, %(cursor_from)s, %(cursor_to)s, %(records)s, %(asked_at)s)
+INSERT INTO ops.pulls (system, entity, cursor_from, cursor_to, records, request, pulled_at)
+VALUES (%(system)s, %(entity)s, %(cursor_from)s, %(cursor_to)s, %(records)s, %(request)s, %(asked_at)s)
 RETURNING pull_id;
 
 -- name: database_clock

@@ -378,6 +378,10 @@ VALUES (
     %(kind)s, %(field)s, %(kind_of)s, %(cause)s, %(key)s, %(owner)s, %(reason)s, %(maker)s, %(made_on)s, %(expires_on)s
 ) RETURNING accepted_no;
 
+-- name: claim_accepted
+-- Whoever else wants to act on the entry waits here, and then sees what became of it.
+SELECT maker, checker, ended_at, ended_by FROM parity.accepted_differences WHERE accepted_no = %(accepted_no)s FOR UPDATE;
+
 -- name: approve_accepted
 UPDATE parity.accepted_differences SET checker = %(checker)s, approved_at = clock_timestamp()
 WHERE accepted_no = %(accepted_no)s AND checker IS NULL AND ended_at IS NULL;
@@ -419,8 +423,12 @@ SELECT days.day, days.edition, judged, verdict_sha256, ours_count, theirs_count,
     differences_count AS differences, source,
     doubled_count, (
         SELECT count(*) FROM parity.differences AS difference
-        WHERE difference.day = days.day AND difference.edition = days.edition
-            AND parity.accepted_in(win.accepted, difference) IS NOT NULL
+        WHERE difference.day = days.day AND difference.edition = days.edition AND EXISTS (
+            SELECT FROM parity.accepted_differences AS entry
+            WHERE entry.accepted_no = ANY (win.accepted) AND entry.kind = difference.kind
+                AND entry.field = difference.field AND entry.class = difference.class AND entry.cause = difference.cause
+                AND (entry.key IS NULL OR entry.key = difference.key) AND difference.day <= entry.expires_on
+        )
     ) AS accepted
 FROM parity.windows AS win JOIN parity.window_days AS days USING (window_no)
 JOIN parity.days AS compared USING (day, edition)

@@ -447,18 +447,20 @@ DELETE FROM recon.quality_pages WHERE run_id NOT IN (
 SELECT expectation, sentence FROM recon.quality_results WHERE run_id = %(run_id)s AND verdict = 'fail' ORDER BY place;
 
 -- name: checked_days
--- One line a day: the newest checked run of it.
-SELECT DISTINCT ON (as_of)
-    as_of, run_id, state, checked_at, checking_s, rendering_s, not_held,
-    (SELECT count(*) FROM recon.quality_results AS found WHERE found.run_id = runs.run_id AND verdict = 'pass') AS pass,
-    (SELECT count(*) FROM recon.quality_results AS found WHERE found.run_id = runs.run_id AND verdict = 'warn') AS warn,
-    (SELECT count(*) FROM recon.quality_results AS found WHERE found.run_id = runs.run_id AND verdict = 'fail') AS fail,
-    (SELECT count(*) FROM recon.quality_results AS found WHERE found.run_id = runs.run_id AND verdict = 'unjudged')
-        AS unjudged
-FROM recon.runs JOIN recon.quality_checks USING (run_id)
-WHERE %(as_of)s::date IS NULL OR as_of = %(as_of)s
-ORDER BY as_of DESC, computed_at DESC
-LIMIT %(limit)s;
+-- One line a day, the newest days first: the newest checked run of it. Only of these the verdicts are counted.
+WITH newest AS (
+    SELECT DISTINCT ON (as_of) as_of, run_id, state FROM recon.runs
+    WHERE (%(as_of)s::date IS NULL OR as_of = %(as_of)s)
+        AND EXISTS (SELECT FROM recon.quality_checks WHERE quality_checks.run_id = runs.run_id)
+    ORDER BY as_of DESC, computed_at DESC LIMIT %(limit)s
+)
+SELECT as_of, run_id, state, checked_at, checking_s, rendering_s, not_held, pass, warn, fail, unjudged
+FROM newest JOIN recon.quality_checks USING (run_id) CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE verdict = 'pass') AS pass, count(*) FILTER (WHERE verdict = 'warn') AS warn,
+        count(*) FILTER (WHERE verdict = 'fail') AS fail, count(*) FILTER (WHERE verdict = 'unjudged') AS unjudged
+    FROM recon.quality_results AS found WHERE found.run_id = newest.run_id
+) AS counted
+ORDER BY as_of DESC;
 
 -- name: quality_page
 SELECT body FROM recon.quality_pages WHERE run_id = %(run_id)s AND path = %(path)s;

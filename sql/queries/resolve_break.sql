@@ -48,6 +48,9 @@ LEFT JOIN recon.break_approvals AS approval USING (break_id, proposal_no)
 WHERE break_id = %(break_id)s AND proposal_no = %(number)s
 GROUP BY proposal_no, kind, maker, proposal.checkers_needed;
 
+-- name: limits_in_force
+SELECT rules_sha256 FROM recon.limits_in_force WHERE rules_sha256 = %(rules_sha256)s;
+
 -- name: keep_limits
 INSERT INTO recon.control_limits (rules_sha256, manual_match_sgd_minor, two_checkers_sgd_minor)
 VALUES (%(rules_sha256)s, %(manual_match)s, %(two_checkers)s)

@@ -16,10 +16,15 @@ from typing import Any
 import psycopg
 import requests
 
+from include.flows.keep_limits import keep_limits
+from include.flows.seal_audit import seal_audit
 from include.local.databases import DatabaseUrls
 from include.local.home import PROJECT
 from include.local.scratch import scratch_database
+from include.policy import load_policy
+from include.signing import signer_of
 from include.store.postgres import PostgresStore
+from tests.bench.console_acts import ACTS, WHO, compare_days, forms
 from tests.loopback import mounted
 
 ROWS = Path(__file__).with_name("console_rows.sql")
@@ -37,10 +42,14 @@ PAGES = (
     "/breaks?q=abc",
     "/breaks?by=code",
     "/breaks?by=owner",
+    "/breaks?show=closed",
+    "/breaks?show=closed&sort=oldest",
     "/breaks?after={break_id}",
     "/breaks/{break_id}",
     "/matches",
     "/matches?recon=R3&state=suggested",
+    "/matches?recon=R5&state=suggested",
+    "/matches?rule=R5~S1&state=suggested",
     "/matches?rule=R3~P8",
     "/matches?q=I{number}",
     "/matches?after={match_id}",
@@ -58,20 +67,31 @@ PAGES = (
     "/matches?rule=R3~manual",
     "/records/invoices/I{number}",
     "/parity",
+    "/parity/2026-06-30",
+    "/parity/2026-06-30?kind=invoices&cause=nowhere",
     "/ageing?first=25",
     "/audit",
+    "/audit?who=all",
+    "/audit?actor=ann",
+    "/audit?actor=nobody",
+    "/audit?entity=breaks/{break_id}",
     "/reports",
+    "/reports/2026-06-30",
     "/quality",
+    "/quality/2026-06-30",
     "/alerts",
+    "/alerts?over=500",
     "/playbooks",
     "/playbooks/CA01",
     "/training/finance",
 )
-DOWNLOADS = ("/reports/2026-06-30/breaks.csv", "/reports/2026-06-30/matches.csv")
+DOWNLOADS = (
+    "/reports/2026-06-30/breaks.csv",
+    "/reports/2026-06-30/matches.csv",
+    "/audit/export.zip?actor=dee",
+    "/audit/export.zip?entity=breaks/{break_id}",
+)
 """Files, each as large as its day; asked for once or twice."""
-ACTS = ("comment", "bulk", "match", "unmatch", "assign", "hold")
-"""What is posted, each time about something else."""
-BULK = 50
 
 
 def measured(urls: DatabaseUrls, *, matches: int, breaks: int) -> dict[str, Any]:
@@ -84,7 +104,7 @@ def measured(urls: DatabaseUrls, *, matches: int, breaks: int) -> dict[str, Any]
         known = _known(url)
         with _served(url) as address:
             pages = {page: _asked(address + page.format(**known)) for page in PAGES}
-            downloads = {page: _asked(address + page, times=3) for page in DOWNLOADS}
+            downloads = {page: _asked(address + page.format(**known), times=3) for page in DOWNLOADS}
             acts = {act: _posted(address, url, act) for act in ACTS}
             paint = _painted(
                 [address + page.format(**known) for page in ("/", "/breaks", "/breaks/{break_id}")]
@@ -99,6 +119,11 @@ def _fill(url: str, *, matches: int, breaks: int) -> float:
         for statement in ROWS.read_text(encoding="utf-8").split(";\n"):
             if statement.strip():
                 psycopg.ClientCursor(connection).execute(statement, {"matches": matches, "breaks": breaks})  # type: ignore[arg-type]
+    store = PostgresStore(url)
+    with store.transaction() as tx:
+        keep_limits(tx, load_policy())
+    compare_days(url)
+    seal_audit(store, sign=signer_of("1" * 64))
     return time.monotonic() - started
 
 
@@ -130,7 +155,7 @@ def _served(url: str) -> Iterator[str]:
     manager = SimpleNamespace(is_authorized_custom_view=lambda **_: True)
     access.airflow.get_auth_manager = lambda: manager  # type: ignore[assignment]
     console = build_app(lambda: PostgresStore(url), lambda: PostgresStore(url))
-    console.dependency_overrides[security.get_user] = lambda: SimpleNamespace(get_name=lambda: "bench")
+    console.dependency_overrides[security.get_user] = lambda: SimpleNamespace(get_name=lambda: WHO)
     with mounted(console) as address:
         yield address
 
@@ -165,14 +190,14 @@ def _percentiles(took: list[float]) -> dict[str, float]:
 
 
 def _posted(address: str, url: str, act: str) -> dict[str, float]:
-    """Forms as our pages send them, one after another."""
+    """Forms as our pages send them, one after another; two that are not counted go first."""
     from include.console.forms import token_for
 
     origin = "/".join(address.split("/")[:3])
     took = []
     with requests.Session() as session:
-        for number, (path, fields) in enumerate(_forms(url, act)):
-            sent = fields | {"token": token_for("bench"), "reason": "the bench"}
+        for number, (path, fields) in enumerate(forms(url, act, count=ASKED + 2)):
+            sent = {"reason": "the bench"} | fields | {"token": token_for(WHO)}
             started = time.monotonic()
             answer = session.post(
                 address + path, sent, headers={"origin": origin}, timeout=60, allow_redirects=False
@@ -182,44 +207,6 @@ def _posted(address: str, url: str, act: str) -> dict[str, float]:
             if answer.status_code not in (200, 303):
                 raise RuntimeError(f"{act}: {path} answered {answer.status_code}: {answer.text[-600:]}")
     return _percentiles(took)
-
-
-def _forms(url: str, act: str) -> list[tuple[str, dict[str, Any]]]:
-    """Where to post what, ASKED + 2 times, each about breaks, matches or messages of their own."""
-    many = (ASKED + 2) * (BULK if act == "bulk" else 1)
-    place = ACTS.index(act) * (ASKED + 2) * BULK
-    with psycopg.connect(url) as connection:
-        if act == "hold":
-            queued = "SELECT message_id FROM delivery.outbox WHERE state = 'queued' ORDER BY 1 LIMIT %s"
-            messages = connection.execute(queued, [many]).fetchall()
-            return [("/delivery/hold", {"chosen": str(one)}) for (one,) in messages]
-        if act == "unmatch":
-            posted = (
-                "SELECT match_id FROM recon.matches WHERE recon = 'R4' AND state = 'posted' "
-                "ORDER BY match_id LIMIT %s"
-            )
-            run = connection.execute("SELECT md5('run0')::uuid").fetchone() or [""]
-            matches = connection.execute(posted, [many]).fetchall()
-            return [(f"/matches/{one}/unmatch", {"seen": str(run[0])}) for (one,) in matches]
-        if act == "match":
-            missing = (
-                "SELECT break_id, version, 'bl_' || substr(key, 4) FROM recon.break_lives WHERE code = 'PO01' "
-                "AND state = 'OPEN' ORDER BY break_id LIMIT %s"
-            )
-            found = connection.execute(missing, [many]).fetchall()
-            return [
-                (f"/breaks/{one}/match", {"seen": str(seen), "invoice": line}) for one, seen, line in found
-            ]
-        open_ = (
-            "SELECT break_id, version FROM recon.break_lives WHERE state = 'OPEN' AND recon = 'R3' "
-            "ORDER BY break_id OFFSET %s LIMIT %s"
-        )
-        breaks = connection.execute(open_, [place, many]).fetchall()
-    if act != "bulk":
-        return [(f"/breaks/{one}/{act}", {"seen": str(seen)}) for one, seen in breaks]
-    chosen = [f"{one}:{seen}" for one, seen in breaks]
-    parts = [chosen[start : start + BULK] for start in range(0, len(chosen), BULK)]
-    return [("/breaks/bulk", {"chosen": part, "action": "comment"}) for part in parts]
 
 
 def _painted(addresses: Sequence[str]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ INSERT INTO ops.batches DEFAULT VALUES;
 INSERT INTO recon.runs (run_id, as_of, batch_through, proof_through, rules_sha256, code_sha256, state, certificate, published_at)
 SELECT md5('run' || n)::uuid, date '2026-06-30' - n, 1, 0, 'rules', 'code', 'published',
     jsonb_build_object('certificate_sha256', md5('c' || n) || md5('d' || n)), now() - n * interval '1 day'
-FROM generate_series(0, 1) AS n;
+FROM generate_series(0, 399) AS n;
 
 INSERT INTO recon.matches (run_id, match_id, recon, rule, side_a_type, side_a_id, side_b_type, side_b_id, currency, amount_minor, residual_minor, residual_reason, state)
 SELECT md5('run0')::uuid, 'R3-' || left(md5('m' || n), 16), 'R3',
@@ -134,6 +134,53 @@ INSERT INTO raw.records (pull_id, system, entity, native_id, version, payload, p
 SELECT 1 + n / 1000 %% greatest(1, %(matches)s / 5000), 'erp', 'invoices', 'I' || n, '1',
     jsonb_build_object('number', 'INV-' || n, 'party', 'C' || n %% 5000), 'invoices, id ' || n, ''
 FROM generate_series(1, %(matches)s / 5) AS n;
+
+-- Subscriptions are posted but for ten.
+INSERT INTO recon.matches (run_id, match_id, recon, rule, side_a_type, side_a_id, side_b_type, side_b_id, currency, amount_minor, residual_minor, residual_reason, state)
+SELECT md5('run0')::uuid, 'R5-' || left(md5('s' || n), 16), 'R5', 'S1', 'subscription', 'sub_' || n, 'opportunity', 'opp_' || n, 'SGD', 1000, 0, '',
+    CASE WHEN n <= 10 THEN 'suggested' ELSE 'posted' END
+FROM generate_series(1, %(matches)s / 10) AS n;
+
+-- Closed breaks, as many as open ones: found, and gone again.
+INSERT INTO recon.break_events (break_id, version, action, actor, reason, from_state, to_state, severity, code, currency, amount_minor, amount_sgd_minor, run_id)
+SELECT md5('z' || n)::uuid, 1, 'opened', 'run', 'found', 'NEW', 'OPEN', 'S' || 1 + n %% 4, 'CA01', 'SGD', n %% 99991, n %% 99991, md5('run1')::uuid
+FROM generate_series(1, %(breaks)s) AS n;
+
+INSERT INTO recon.break_events (break_id, version, action, actor, reason, from_state, to_state, severity, code, currency, amount_minor, amount_sgd_minor, run_id)
+SELECT md5('z' || n)::uuid, 2, 'vanished', 'run', 'no longer found', 'OPEN', 'RESOLVED', 'S' || 1 + n %% 4, 'CA01', 'SGD', n %% 99991, n %% 99991, md5('run0')::uuid
+FROM generate_series(1, %(breaks)s) AS n;
+
+INSERT INTO recon.break_lives (break_id, recon, family, code, key, currency, amount_minor, amount_sgd_minor, severity, owner, since_on, first_seen_run, first_seen_on, last_seen_run, last_seen_on, state, version)
+SELECT md5('z' || n)::uuid, 'R3', 'cash', 'CA01', 'pz_' || left(md5('p' || n), 16), 'SGD', n %% 99991, n %% 99991, 'S' || 1 + n %% 4, 'AR',
+    date '2026-06-29' - n %% 400, md5('run1')::uuid, '2026-06-29', md5('run1')::uuid, '2026-06-29', 'RESOLVED', 2
+FROM generate_series(1, %(breaks)s) AS n;
+
+-- Each day's data was checked, by as many expectations as a platform has.
+INSERT INTO recon.quality_checks (run_id, checking_s, rendering_s, not_held) SELECT run_id, 20, 10, '{}' FROM recon.runs;
+
+INSERT INTO recon.quality_results (run_id, suite, expectation, place, verdict, sentence, observed, owner)
+SELECT run_id, 'suite', 'expectation ' || n, n, CASE WHEN n %% 30 = 0 THEN 'warn' ELSE 'pass' END, 'what was expected ' || n, n::text, 'AR'
+FROM recon.runs CROSS JOIN generate_series(1, 150) AS n;
+
+-- Fourteen compared days, the last of them with a thousand differences.
+INSERT INTO parity.days (day, edition, run_id, source, ours_count, theirs_count, quarantined_count, read_count, pairs_count, doubled_count, differences_count, ours_sha256, theirs_sha256, certificate_sha256, rules_sha256, verdict_sha256)
+SELECT date '2026-06-30' - n, 1, md5('run0')::uuid, 'legacy', 5000, 5000, 0, 5000, 5000, 0, CASE WHEN n = 0 THEN 1000 ELSE 1 END, 'o', 't', 'c', 'r', 'v' || n
+FROM generate_series(0, 13) AS n;
+
+INSERT INTO parity.kinds SELECT day, 1, kind, 1000, 1000, 1000
+FROM parity.days CROSS JOIN unnest(ARRAY['orders', 'invoices', 'statuses', 'arr', 'matches']) AS kind;
+
+INSERT INTO parity.differences (day, edition, kind, key, seq, field, ours, theirs, currency, ours_minor, theirs_minor, class, cause, evidence)
+SELECT day, 1, 'invoices', 'INV-' || n, 1, 'amount', '100', '101', 'SGD', 100, 101, 'rounding', 'minor_unit', '{"off": 1}'
+FROM parity.days CROSS JOIN LATERAL generate_series(1, differences_count) AS n;
+
+-- Alerts that last, and many that ended.
+INSERT INTO ops.beats (flow, first_at, beat_at) VALUES ('watch', now(), now());
+
+INSERT INTO ops.alerts (kind, about, severity, since, newest_at, count, amounts, ids, dag_id, dag_run, detail, raised_at, seen_at, over_at, mended)
+SELECT 'breaks_late', 'CA' || n, 'S' || 1 + n %% 3, now(), NULL, n, '{"SGD": 100}', '{}', 'tie_out', '', '{"name": "a break"}', now(), now(),
+    CASE WHEN n > 30 THEN now() END, CASE WHEN n > 30 THEN true END
+FROM generate_series(1, 2000) AS n;
 
 INSERT INTO recon.reports (run_id, as_of, subject, html, plain, recipients)
 VALUES (md5('run0')::uuid, '2026-06-30', '2026-06-30 ties', '<p>the report</p>', 'the report', '{}');

@@ -108,6 +108,19 @@ def test_small_pages_skip_and_repeat_nothing(live: Start, read: Read, case: Case
     assert set(source.totals(case.entity, after=None, until=cursor).keys) == keys(records)
 
 
+ASKED = {
+    "accounts": ("queryAll", "FROM Account WHERE SystemModstamp <="),
+    "invoices": ("/rest/model/account.invoice", "up to 20"),
+    "payments": ("/v1/charges?", "created[lte]="),
+}
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.entity in ASKED])
+def test_a_page_says_by_which_call_it_came(live: Start, case: Case):
+    request = live(WORLD).of(case.system).fetch_page(case.entity, None).request
+    assert [words for words in ASKED[case.entity] if words not in request] == []
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_a_quiet_source_has_nothing_more(live: Start, read: Read, case: Case):
     twin = live(WORLD)

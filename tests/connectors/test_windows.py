@@ -20,14 +20,14 @@ def test_the_first_walk_has_no_lower_end():
 
 
 def test_the_next_walk_begins_an_overlap_before_the_last_one_ended():
-    last = walk_from(None, overlap=OVERLAP, horizon=at_noon).page([], at=None)
+    last = walk_from(None, overlap=OVERLAP, horizon=at_noon).page([], at=None, request="")
     walk = walk_from(last.next_cursor, overlap=OVERLAP, horizon=lambda: NOON + timedelta(hours=1))
     assert (walk.since, walk.until) == (NOON - OVERLAP, NOON + timedelta(hours=1))
 
 
 def test_a_walk_resumes_where_its_last_page_ended_up_to_the_same_horizon():
     first = walk_from({"until": "2026-01-01T00:00:00+00:00"}, overlap=OVERLAP, horizon=at_noon)
-    page = first.page([], at=("2026-01-02T00:00:00+00:00", "x"))
+    page = first.page([], at=("2026-01-02T00:00:00+00:00", "x"), request="")
     assert page.has_more
     resumed = walk_from(page.next_cursor, overlap=OVERLAP, horizon=never)
     assert resumed == walk_from(page.next_cursor, overlap=OVERLAP, horizon=never)
@@ -47,7 +47,7 @@ def test_a_source_whose_clock_went_back_takes_the_cursor_with_it_so_that_nothing
 def test_a_window_is_what_the_walks_between_its_cursors_read():
     after = {"until": "2026-01-01T00:00:00+00:00"}
     walk = walk_from(after, overlap=OVERLAP, horizon=at_noon)
-    assert window(after=after, until=walk.page([], at=None).next_cursor, overlap=OVERLAP) == walk
+    assert window(after=after, until=walk.page([], at=None, request="").next_cursor, overlap=OVERLAP) == walk
 
 
 def test_keys_stated_twice_are_told_apart():

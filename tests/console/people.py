@@ -25,6 +25,10 @@ PEOPLE = {
     "rev": "Tie-out RevOps",
     "adm": "Tie-out Admin",
     "aud": "Tie-out Auditor",
+    "view": "Viewer",
+    "user": "User",
+    "oper": "Op",
+    "root": "Admin",
     "nobody": "",
 }
 

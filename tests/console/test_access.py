@@ -12,8 +12,8 @@ from include.store.postgres import PostgresStore
 from tests.console.people import PEOPLE, Site, know_our_roles
 
 NOBODY = UUID(int=0)
-READERS = "vic ann ben rev adm aud"
-WORKERS = "ann ben rev"
+READERS = "vic ann ben rev adm aud view user oper root"
+WORKERS = "ann ben rev root"
 TABLE: dict[tuple[str, str], str] = {
     ("GET", "/"): READERS,
     ("GET", "/breaks"): READERS,
@@ -42,19 +42,21 @@ TABLE: dict[tuple[str, str], str] = {
     ("GET", "/parity"): READERS,
     ("GET", "/parity/{day}"): READERS,
     ("GET", "/static/{name}"): READERS,
-    ("GET", "/records/{entity}/{native_id:path}"): "ann ben rev adm aud",
-    ("GET", "/audit"): "ben adm aud",
-    ("GET", "/audit/export.zip"): "ben adm aud",
+    ("GET", "/records/{entity}/{native_id:path}"): "ann ben rev adm aud oper root",
+    ("GET", "/audit"): "ben adm aud root",
+    ("GET", "/audit/export.zip"): "ben adm aud root",
     ("POST", "/breaks/bulk"): WORKERS,
     ("POST", "/breaks/{break_id}/{action}"): WORKERS,  # action: see ACTIONS
     ("POST", "/matches/{match_id}/unmatch"): WORKERS,
-    ("POST", "/delivery/{action}"): "adm",
+    ("POST", "/delivery/{action}"): "adm oper root",
     ("POST", "/parity/accept"): WORKERS,
-    ("POST", "/parity/accepted/{accepted_no}/approve"): "ben",
+    ("POST", "/parity/accepted/{accepted_no}/approve"): "ben root",
     ("POST", "/parity/accepted/{accepted_no}/end"): WORKERS,
-    ("POST", "/parity/sign/{role}"): "ben",  # role: see SIGNERS
+    ("POST", "/parity/sign/{role}"): "ben root",  # role: see SIGNERS
 }
 """Method and route -> who may. A route without a row fails."""
+
+FIRST = {"recon": "R3", "rule": "P1", "match": "", "a": "", "b": "", "state": "posted", "limit": 1}
 
 ACTIONS = {
     "assign": WORKERS,
@@ -62,12 +64,12 @@ ACTIONS = {
     "propose": WORKERS,
     "match": WORKERS,
     "withdraw": WORKERS,
-    "approve": "ben",
+    "approve": "ben root",
     "reject": WORKERS,
     "resolve": WORKERS,
     "accept": WORKERS,
 }
-SIGNERS = {"revops": "rev", "it": "adm"}
+SIGNERS = {"revops": "rev root", "it": "adm root"}
 FILLED = {
     "accepted_no": 999,
     "role": "controller",
@@ -126,6 +128,24 @@ def test_a_route_answers_those_of_its_row_and_refuses_the_others(
     may = {who for who, status in answers.items() if status != 403}
     assert may == set(allowed.split())
     assert ask("") == 401
+
+
+def test_whom_history_could_not_name_is_told_so_wherever_there_is_a_form_and_finds_none(
+    tied: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    know_our_roles(monkeypatch)
+    monkeypatch.setitem(PEOPLE, "Ann Lee", "Admin")
+    site = Site(lambda: tied)
+    with tied.transaction() as tx:
+        run = tx.rows("console_run")[0]
+        [leg] = tx.rows("console_matches_by_rule", **FIRST, run_id=run["run_id"])
+        life = tx.rows("list_lives", states=["OPEN"], owner=None, assignee=None, recon=None, limit=1)[0]
+    for path in ("/breaks", f"/breaks/{life['break_id']}", f"/matches/{leg['match_id']}", "/delivery"):
+        page = site.get(path, me="Ann Lee").text
+        assert ('method="post"' in page, "history could not say who you are" in page) == (False, True), path
+        assert 'method="post"' in site.get(path, me="root").text, path
+    refused = site.post("/delivery/hold", {"chosen": "1", "reason": "x"}, me="Ann Lee")
+    assert (refused.status_code, "history could not say who you are" in refused.text) == (403, True)
 
 
 @pytest.mark.parametrize("path", ["/reports/not-a-day", "/breaks/not-an-id", "/breaks?sort=nothing"])

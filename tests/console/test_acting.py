@@ -189,17 +189,26 @@ def test_a_message_is_not_held_without_a_reason(site: Site) -> None:
 def test_candidates_that_together_make_up_the_item_are_said_to_be_one_set(
     site: Site, monkeypatch: pytest.MonkeyPatch, untouched: Iterator[str]
 ) -> None:
-    def candidate(number: int, minor: int) -> dict[str, Any]:
-        facts = {"rule": "P3", "side_a_id": "pay-1", "side_b_id": f"I{number}", "currency": "USD"}
-        return facts | {"amount_minor": minor, "taken_by": None, "rivals": 0, "candidates": 2}
+    def candidate(number: int, minor: int, together: int) -> dict[str, Any]:
+        sides = {
+            "side_a_id": "pay-1",
+            "side_a_type": "payment",
+            "side_b_id": f"I{number}",
+            "side_b_type": "invoice",
+        }
+        counts = {"candidates": 24, "several": 24, "rivals": 0, "taken_by": None, "of_a": True}
+        of_all = {"together_minor": together, "one_currency": True, "stated_minor": None, "residual_minor": 0}
+        return (
+            {"recon": "R3", "rule": "P4", "currency": "USD", "amount_minor": minor} | sides | counts | of_all
+        )
 
     def record(entity: str, native_id: str, field: str, minor: int) -> Record:
         return Record(entity, native_id, "1", "a file", {field: minor, "currency": "USD"})
 
-    def page(*minors: int) -> str:
-        rows = [candidate(number, minor) for number, minor in enumerate(minors)]
+    def page(together: int) -> str:
+        rows = [candidate(number, 1000000, together) for number in range(2)]
         found = [record("invoices", row["side_b_id"], "gross_minor", row["amount_minor"]) for row in rows]
-        records = [record("payments", "pay-1", "amount_minor", 1646900), *found]
+        records = [record("payments", "pay-1", "amount_minor", 24000000), *found]
         monkeypatch.setattr(shown, "explain_break", lambda *_: Explained(records, rows))
         return site.get(f"/breaks/{one}", me="vic").text
 
@@ -210,11 +219,11 @@ def test_candidates_that_together_make_up_the_item_are_said_to_be_one_set(
         return found | {"key": "pay-1"}, history
 
     monkeypatch.setattr(shown, "show_break", as_payment)
-    together, apart = page(1000000, 646900), page(1000000, 646901)
-    assert "one of a set of 2 that together make it up" in together
+    together, apart = page(24000000), page(24000001)  # of all 24, of which the page has two
+    assert "one of a set of 24 that together make it up" in together
     assert 'amount <span class="mark s2">differs' not in together
-    assert "<td>USD 16,469.00</td>" in together
-    assert "one of 2 that fit" in apart
+    assert "<td>USD 240,000.00</td>" in together
+    assert "one of 24 that fit" in apart
     assert 'amount <span class="mark s2">differs' in apart
 
 

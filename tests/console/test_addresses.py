@@ -3,14 +3,20 @@
 from datetime import UTC, date, datetime
 from typing import Any
 
+import psycopg
 import pytest
+from psycopg.rows import dict_row
 
 from include.console import render
-from include.store.postgres import PostgresStore
+from include.console.breaks import Wanted
+from include.store.postgres import PostgresStore, PostgresTransaction
 from tests.console.people import Site, know_our_roles
 from tests.console.test_access import FILLED, TABLE
 
-NASTY = ("9" * 30, "-1", "\x00", "\U0001f9fe" * 200, "~~~~", "0001-01-01T00:00:00+14:00")
+NASTY = (
+    *("9" * 30, "-1", "\x00", "\U0001f9fe" * 200, "~~~~", "0001-01-01T00:00:00+14:00"),
+    *("0001-01-01", "9999-12-31", "\u0661.\u0661"),
+)
 
 
 @pytest.fixture
@@ -61,6 +67,54 @@ def test_a_number_no_message_can_have_is_named_as_what_is_wrong(site: Site) -> N
     assert "less than" in answer.text
     form = {"chosen": ["9" * 30], "reason": "a test"}
     assert site.post("/delivery/hold", form, me="adm").headers["location"].endswith("done=unchosen")
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "said"),
+    [
+        ("/arr?month=1999-01-31", 404, "reports no recurring revenue of 1999-01"),
+        ("/arr?month=2026-05-31", 200, "ARR bridge of May 2026"),
+        ("/arr?first=9999", 200, "and none after the first 9,999"),
+        ("/ageing?first=9999", 200, "and none after the first 9,999"),
+        ("/ageing?currency=XXX", 200, "Nobody owes anything in XXX"),
+        ("/matches/{match}?first=50", 200, "and none after the first 50"),
+        ("/audit?at=\u0661.\u0661", 422, "At is"),
+        ("/audit/export.zip?until=9999-12-31", 422, "less than or equal to 9000-01-01"),
+        ("/audit?actor=%20{program}", 200, '<th scope="row">program:'),
+    ],
+)
+def test_what_an_address_names_and_is_not_there_is_said_and_not_passed_over(
+    site: Site, tied_url: str, path: str, status: int, said: str
+) -> None:
+    with psycopg.connect(tied_url) as connection:
+        [match] = connection.execute(
+            "SELECT match_id FROM recon.matches WHERE recon = 'R3' AND state = 'posted' LIMIT 1"
+        ).fetchone() or [""]
+        [program] = connection.execute(
+            "SELECT initcap(actor) FROM audit.events WHERE starts_with(actor, 'program:') LIMIT 1"
+        ).fetchone() or [""]
+    answer = site.get(path.format(match=match, program=program), me="aud")
+    assert (answer.status_code, said in answer.text) == (status, True)
+
+
+def test_over_so_many_days_is_the_same_on_the_desk_and_in_ageing(tied_url: str) -> None:
+    """What is known for exactly so many days is not over them."""
+    spread = (
+        "UPDATE recon.break_lives SET since_on = %s::date - (ARRAY[7, 8, 30, 31, 90, 91])[place %% 6 + 1] "
+        "FROM (SELECT break_id, row_number() OVER (ORDER BY break_id) AS place FROM recon.break_lives WHERE is_open) "
+        "AS numbered WHERE numbered.break_id = break_lives.break_id"
+    )
+    with psycopg.connect(tied_url, row_factory=dict_row) as connection:
+        tx = PostgresTransaction(connection)
+        today = render.today_here(tx)
+        connection.execute(spread, (today,))
+        aged = tx.rows("desk_ageing", today=today)
+        for days, bucket in ((7, 2), (30, 3), (90, 4)):
+            wanted = Wanted(older=str(days), by="recon").filters(me="ann", today=today)
+            groups = tx.rows_for("desk_groups", names={"by": "recon"}, **wanted, limit=99)
+            over = sum(row["breaks"] for row in aged if row["bucket"] >= bucket)
+            assert sum(one["breaks"] for one in groups) == over > 0
+        connection.rollback()
 
 
 def test_the_console_counts_days_as_the_entity_does() -> None:

@@ -188,6 +188,7 @@ def test_every_kind_of_break_has_a_page(site: Site, tied_url: str) -> None:
         page = site.get(f"/breaks/{break_id}", me="ann")
         assert page.status_code == 200
         assert "Side by side" in page.text
+        assert re.search(r'href="/tieout/playbooks/\w+">playbook', page.text)
 
 
 def test_a_held_payment_is_shown_beside_what_it_could_be_for_with_the_fact_that_would_decide(
@@ -199,7 +200,9 @@ def test_a_held_payment_is_shown_beside_what_it_could_be_for_with_the_fact_that_
     assert "Why it was not posted" in page
     assert "ERP invoice" in page
     [payload, *_] = links(page, "/records")
-    assert "payments.csv, line" in site.get(payload, me="ann").text
+    received = site.get(payload, me="ann").text
+    assert "payments.csv, line" in received
+    assert "<code>payments/payments.csv, up to 50,000 rows after line 1</code>" in received
 
 
 def test_who_may_not_trace_sees_neither_payloads_nor_personal_data(site: Site, tied_url: str) -> None:
@@ -343,11 +346,14 @@ def test_today_says_in_words_whether_each_source_keeps_its_promise(
             "INSERT INTO recon.runs VALUES (gen_random_uuid(), '2026-06-30', 0, 0, '', '', 'refused')"
         )
     page = Site(lambda: store).get("/", me="vic").text
-    rows = {name: re.search(rf'<th scope="row">{name}</th>.*', page) for name in ("erp", "bank", "fx")}
+    named = ("erp", "bank", "fx", "salesforce", "payments")
+    rows = {name: re.search(rf'<th scope="row">{name}</th>.*', page) for name in named}
     said = {name: re.sub("<[^>]+>", "", row[0]) if row else "" for name, row in rows.items()}
     assert re.search(r"the end of [0-9-]{10}: met$", said["erp"])
     assert re.search(r"not met things \d+ d behind$", said["bank"])
     assert said["fx"].endswith("not met no proof of things yet")
+    for promised in ("salesforce", "payments"):
+        assert said[promised].endswith("the end of each day: not met never read")
     assert "a proof or an expectation failed" in page
     assert 'href="/tieout/quality/2026-06-30"' in page
 

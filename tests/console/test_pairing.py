@@ -8,6 +8,8 @@ import pytest
 
 from include.store.postgres import PostgresStore
 from tests.console.people import Site, know_our_roles
+from tests.flows.conftest import Draw, draw  # noqa: F401 - a fixture
+from tests.flows.lives import Days
 
 
 @pytest.fixture
@@ -62,7 +64,9 @@ def test_a_posted_match_is_questioned_on_its_page_and_by_one_person_only(site: S
     )
     path = f"/matches/{match}"
     assert "it takes the role" in site.get(path, me="vic").text
-    assert f'name="seen" value="{run}"' in site.get(path, me="ann").text
+    offered = site.get(path, me="ann").text
+    assert f'name="seen" value="{run}"' in offered
+    assert "1 other person must approve it. The next reconciliation then parts them" in offered
     stale = site.post(f"{path}/unmatch", {"seen": "an older run", "reason": 'not "ours"'}, me="ann")
     assert (stale.status_code, "was published anew since you looked" in stale.text) == (409, True)
     assert 'value="not &#34;ours&#34;"' in stale.text
@@ -80,4 +84,38 @@ def test_a_posted_match_is_questioned_on_its_page_and_by_one_person_only(site: S
     assert (again.status_code, f"{payment}: it is questioned already, and PROPOSED" in again.text) == (
         422,
         True,
+    )
+
+
+def test_a_credit_note_matched_by_hand_is_parted_on_a_page_of_its_own(
+    store: PostgresStore,
+    database_url: str,
+    draw: Draw,  # noqa: F811 - the same fixture
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    know_our_roles(monkeypatch)
+    site, days = Site(lambda: store), Days(store, database_url, draw)
+    days.load(
+        invoices="1 INV-1 C1 2026-01-01 2026-01-31 SGD 300.00",
+        credit_notes="N CN-1 C1 - 2026-01-20 SGD -120.00",
+    )
+    days.publish("2026-02-02")
+    assert site.get("/matches/N", me="ann").status_code == 404
+    path = f"/breaks/{days.break_id('N')}"
+    form = {"seen": "1", "invoice": "1", "reason": "as the note says"}
+    assert site.post(f"{path}/match", form, me="ann").status_code == 303
+    assert site.post(f"{path}/approve", {"seen": "2", "reason": "agreed"}, me="ben").status_code == 303
+    waiting = site.get("/matches/N", me="ann").text
+    assert ("Why it is to be matched" in waiting, "Propose to unmatch" in waiting) == (True, False)
+    days.publish("2026-02-03")
+    for where in (path, "/matches?q=N"):
+        assert '<a href="/tieout/matches/N">N</a>' in site.get(where, me="ann").text
+    page = site.get("/matches/N", me="ann").text
+    assert "a person matched them" in page
+    seen = re.search(r'name="seen" value="([0-9a-f-]+)"', page)
+    assert seen
+    parted = site.post("/matches/N/unmatch", {"seen": seen[1], "reason": "it is for another"}, me="ann")
+    assert parted.status_code == 303
+    assert (
+        "ann proposed to unmatch it" in site.get(parted.headers["location"][len("/tieout") :], me="ben").text
     )

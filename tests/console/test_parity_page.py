@@ -106,7 +106,7 @@ def test_differences_are_accepted_by_two_people_and_the_days_signed_by_three(
     )
     assert site.post(f"{entry}/approve", {}, me="ben").status_code == 303
     again = site.post(f"{entry}/approve", {}, me="cat")
-    assert (again.status_code, "ben has approved it already" in again.text) == (422, True)
+    assert (again.status_code, "ben has approved it already" in again.text) == (409, True)
 
     assert "Something is in the way" in site.get("/parity", me="ben").text
     as_judged = {"seen": judged(PostgresStore(tied.url)).content_sha256, "reason": "ok"}

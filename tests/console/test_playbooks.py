@@ -6,6 +6,8 @@ So can what docs/training tells them.
 import importlib.util
 import re
 import shlex
+import subprocess
+import sys
 from typing import Any
 
 import psycopg
@@ -15,7 +17,7 @@ from airflow.cli.cli_parser import get_parser
 
 from include import cli
 from include.console.playbooks import PLAYBOOKS, html_of
-from include.domain.alerts import SENTENCES
+from include.domain.alert_words import SENTENCES
 from include.local.home import PROJECT
 from include.policy import load_policy
 from include.store.postgres import PostgresStore
@@ -71,7 +73,9 @@ def test_a_playbook_names_what_it_is_about_and_says_all_that_is_asked_of_it(name
         if len(body.strip()) < LEAST.get(title, 20)
     }
     assert short == set()
-    assert "```sql" in parts[2::2][SECTIONS.index("First five minutes")] + parts[2::2][2]
+    bodies = dict(zip(parts[1::2], parts[2::2], strict=True))
+    for asked in ("First five minutes", "Which cause"):  # what is so, and what tells its causes apart
+        assert "```sql" in bodies[asked], asked
 
 
 @pytest.mark.parametrize("name", PLAYBOOKS.names())
@@ -126,10 +130,13 @@ def make(words: list[str]) -> None:
 
 
 def module(words: list[str]) -> None:
-    """It is a module of this house, or pytest for tests there are."""
+    """It is a module of this house that takes these words, or pytest for tests there are."""
     flag, name, *rest = words
     assert flag == "-m"
     assert importlib.util.find_spec(name)
+    if "--help" in rest:
+        asked = subprocess.run([sys.executable, *words], cwd=PROJECT, capture_output=True, check=False)
+        assert (asked.returncode, asked.stderr) == (0, b"")
     assert all((PROJECT / word).exists() for word in rest if name == "pytest" and not word.startswith("-"))
 
 

@@ -9,18 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.domain.alerts import (
+from include.domain.alert_words import (
     ENTRIES_MAX,
+    MONEY_IS,
     SENTENCES,
+    UNPRICED,
+    Words,
+    sentence,
+)
+from include.domain.alerts import (
     Alert,
     AlertRule,
     Fact,
     Growth,
     Told,
-    Words,
     changes,
     playbook_of,
-    sentence,
     to_say,
 )
 from include.policy import load_policy
@@ -186,6 +190,16 @@ def test_an_entry_says_what_since_when_how_much_and_where_to_look() -> None:
         "break b1b1b1b1": f"https://airflow.example/tieout/breaks/{'b1' * 16}",
         "run": "https://airflow.example/dags/tie_out/runs/a%2Bb",
     }
+
+
+def test_how_bad_it_is_in_money_says_of_what_or_that_nobody_knows() -> None:
+    parked = replace(late(amounts={"SGD": 500}), kind="messages_parked")
+    assert (
+        words().entry("raised", alert(parked), RULE).facts["money"]
+        == "SGD 500 (of the records they are about)"
+    )
+    assert words().entry("raised", alert(late()), RULE).facts["money"] == UNPRICED
+    assert MONEY_IS.keys() <= SENTENCES.keys()
 
 
 def test_where_nobody_knows_the_address_the_playbook_is_a_file() -> None:

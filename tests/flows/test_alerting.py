@@ -12,7 +12,8 @@ import pytest
 
 from include import cli
 from include.connectors.slack.client import body_of
-from include.domain.alerts import Bulletin, Channel, Words
+from include.domain.alert_words import Words
+from include.domain.alerts import Bulletin, Channel
 from include.flows.gather_facts import moment, money
 from include.flows.raise_alerts import raise_alerts
 from include.flows.tell_alerts import UNCERTAIN_MAX, Mute, tell_alerts
@@ -40,7 +41,7 @@ TRACES: dict[str, str] = dict(
     for part in (Path(__file__).parent / "traces.sql").read_text(encoding="utf-8").split("-- trace: ")[1:]
 )
 """Kind and what it is about -> the statements that leave its trace."""
-WELL = TRACES.pop("all is well")
+WELL, WORKED = TRACES.pop("all is well"), TRACES.pop("every watched flow has worked")
 
 
 @dataclass
@@ -135,6 +136,7 @@ def test_where_all_is_well_nothing_is_told_and_a_beat_is_left(watch: Watch) -> N
     assert watch.look(slack) == {"slack": "nothing to say"}
     assert watch.alerts == set()
     assert watch.rows("SELECT flow, beat_at FROM ops.beats") == [("watch", watch.now)]
+    assert watch.rows("SELECT rules_sha256 FROM recon.limits_in_force") == [(POLICY.sha256,)]
 
 
 def test_every_fact_is_found_by_its_trace_and_told_without_anybodys_name(
@@ -145,20 +147,40 @@ def test_every_fact_is_found_by_its_trace_and_told_without_anybodys_name(
     reference = "Jane_Doe_DE89370400440532013000"
     days.load(payments=f"P C1 {reference} SGD 60000.00 2026-03-01\nQ C1 {reference} USD 7000.00 2026-03-01")
     days.publish("2026-03-31")
-    watch.run("".join(TRACES.values()))
+    watch.run("".join(TRACES.values()) + WORKED)
+    watch.run("INSERT INTO ops.day_runs VALUES ('2026-03-31', 'scheduled__1')")
     slack = Told()
     watch.look(slack)
+    assert [one for one in watch.alerts if one.startswith("flow_late")] == []
     watch.now += timedelta(days=4)
     watch.run("UPDATE ops.api_budgets SET noted_at = noted_at + interval '4 days'")
     watch.look(slack)
     unmended = watch.rows("SELECT kind FROM ops.alerts WHERE NOT mended")
     assert unmended == [("key_conflict",)], "history stays, and nobody says that it is mended"
-    late = {f"flow_late {flow}" for flow, watched in POLICY.alerts.flows.items() if not watched.optional}
+    late = {f"flow_late {flow}" for flow in POLICY.alerts.flows}
     found = {"day_unpublished tie_out", "breaks_late CA01", "breaks_large CA01"}
     assert watch.alerts == TRACES.keys() | late | found
     large = next(one for one in slack.heard[0].entries if "worth SGD" in one.what)
     assert large.what == "1 open break CA01 (unapplied cash) is worth SGD 50,000.00 or more"
-    assert large.facts["money"] == "SGD 60,000.00"
+    assert (large.facts["money"], large.facts["run"]) == ("SGD 60,000.00", "tie_out scheduled__1")
+    amounts = dict(watch.rows("SELECT kind, amounts FROM ops.alerts WHERE amounts <> '{}'"))
+    mail, both = {"SGD": 60000_00, "USD": 7000_00}, {"SGD": 1200}
+    assert amounts == {
+        "breaks_late": mail,
+        "breaks_large": {"SGD": 60000_00},
+        "mail_failed": mail,
+        "messages_parked": {"SGD": 60000_00},
+        "messages_uncertain": {"USD": 7000_00},
+        "key_conflict": {"SGD": 60000_00},
+        "source_unproven": {"SGD": 149_50},
+        "quarantine_growing": both,
+        "run_refused": {"SGD": 250},
+        "quality_blocks": mail,
+    }
+    waiting = next(
+        one for one in slack.heard[0].entries if "wait and do not" in one.what or "waits and" in one.what
+    )
+    assert waiting.facts["money"] == "no amount known"
     assert f"break {days.break_id('P').hex[:8]}" in large.links
     everything = f"{slack.heard} {[body_of(one) for one in slack.heard]}" + str(
         watch.rows(

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from include.flows.pair_by_hand import Part, match, unmatch, withdraw
+from include.flows.pair_by_hand import Part, Parting, match, offer_unmatch, unmatch, withdraw
 from include.flows.resolve_break import Acted, By, Conflict, approve, propose, reject, resolve
 from include.flows.show_rulings import decisions_about, decisions_pending
 from include.policy import load_policy
@@ -133,6 +133,20 @@ def test_a_withdrawal_ends_the_parting_it_names_and_no_other(desk: Desk) -> None
     desk.approve(withdraw(desk.store, open_break(desk, "CA01"), by("cho"), policy=POLICY))
     partings = "SELECT ended_why FROM recon.rulings WHERE kind = 'unmatch' ORDER BY ruling_no"
     assert [row["ended_why"] for row in desk.rows(partings)] == [None, "withdrawn"]
+
+
+def test_what_a_match_is_worth_says_how_many_must_approve_its_parting(desk: Desk) -> None:
+    large = "5 INV-5 C1 2026-01-01 2026-01-31 SGD 60000.00"
+    desk.load(invoices=f"{INVOICES}\n{large}", payments=f"{CLEAR}\nZ C1 INV-5 SGD 60000.00 2026-02-01")
+    desk.publish("2026-02-02")
+    assert offer_unmatch(desk.store, desk.match_of("Q"), policy=POLICY) == Parting("", 1)
+    assert offer_unmatch(desk.store, desk.match_of("Z"), policy=POLICY) == Parting("", 2)
+    # Somebody is at work on its break with something else.
+    questioned = desk.unmatch(desk.match_of("Z"))
+    reject(desk.store, questioned.break_id, by("ben"))
+    propose(desk.store, questioned.break_id, by("cho"), kind="write_off", policy=POLICY)
+    refused = offer_unmatch(desk.store, desk.match_of("Z"), policy=POLICY).refused
+    assert refused == "it is questioned already, and PROPOSED: decide that first"
 
 
 def restated(desk: Desk, run: object) -> list[dict[str, object]]:
@@ -276,7 +290,18 @@ def test_a_credit_note_that_names_no_invoice_is_for_the_one_people_say(desk: Des
         "WHERE invoice_id = '1' AND as_of = %s"
     )
     assert (desk.rows(owed, "2026-02-03")[0]["open_minor"], desk.states()["N"]) == (180_00, "RESOLVED")
-    desk.approve(desk.unmatch("N"))
+    # It is in no match of a run: it goes by its own id.
+    with desk.store.transaction() as tx:
+        assert [(one.stage, one.parted_by_its_id) for one in decisions_about(tx, "N")] == [("done", True)]
+    assert offer_unmatch(desk.store, "N", policy=POLICY) == Parting("", 1)
+    questioned = desk.unmatch("N")
+    assert offer_unmatch(desk.store, "N", policy=POLICY).refused.startswith(
+        "it is questioned already, and PROPOSED"
+    )
+    desk.approve(questioned)
+    assert offer_unmatch(desk.store, "N", policy=POLICY).refused.startswith(
+        "the newest published day, 2026-02-03"
+    )
     desk.publish("2026-02-04")
     assert desk.rows(owed, "2026-02-04")[0]["open_minor"] == 300_00
     assert {

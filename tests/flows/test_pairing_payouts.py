@@ -3,7 +3,7 @@
 import pytest
 
 from include.flows.pair_by_hand import Part, match, unmatch, withdraw
-from include.flows.resolve_break import Acted, By, approve, life_now, propose, reject
+from include.flows.resolve_break import Acted, By, approve, life_now, propose, reject, resolve
 from include.flows.show_rulings import decisions_about, decisions_pending, pairable
 from include.policy import load_policy
 from include.ports import Rejected
@@ -64,6 +64,8 @@ def test_a_payout_is_the_line_two_people_say_and_no_rule_takes_either(desk: Desk
     with pytest.raises(Rejected, match="ann proposed it, and somebody else must check it"):
         desk.approve(proposed, by_="ANN")
     desk.approve(proposed)
+    with pytest.raises(Rejected, match="the next reconciliation carries out what was approved"):
+        resolve(desk.store, proposed.break_id, by("ann"))
     # What is promised is nobody else's, and both sides say where it is.
     with pytest.raises(Rejected, match="payout PO-0001 is matched by hand already, by ann"):
         desk.match("B1", "PO-0001")
@@ -154,6 +156,8 @@ def test_what_was_parted_is_not_paired_again_until_that_is_withdrawn(desk: Desk)
     desk.publish("2026-03-11")
     assert (len(desk.posted()), desk.states()["PO-0001"]) == (1, "PROPOSED")
     desk.approve(questioned)
+    with pytest.raises(Rejected, match="the next reconciliation carries out what was approved"):
+        resolve(desk.store, questioned.break_id, by("ann"))
     desk.publish("2026-03-12")
     assert desk.posted() == set()
     assert certificate == desk.rows("SELECT certificate FROM recon.runs WHERE as_of = '2026-03-10'")

@@ -60,6 +60,15 @@ class Desk:
         return assign(self.days.store, self.id, by(actor), to=to)
 
 
+def test_a_proposal_by_limits_that_nobody_kept_is_refused_with_who_keeps_them(days: Days) -> None:
+    desk = Desk(days, amount="60.00")
+    other = POLICY.model_copy(update={"sha256": "f" * 64})
+    with pytest.raises(
+        Rejected, match="the limits of the rules ffffffffffff are not in force: the dag watch"
+    ):
+        propose(days.store, desk.id, by("ann"), kind="write_off", policy=other)
+
+
 def test_a_break_is_worked_on_by_whoever_has_it_and_closed_with_a_reason(days: Days) -> None:
     desk = Desk(days, amount="60.00")
     with pytest.raises(

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, nullcontext
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from include.flows import accept_difference as register
 from include.flows.judge_parity import Judged, judge_parity
 from include.flows.pack_parity import parity_pack
 from include.flows.parity_latencies import latencies
+from include.flows.resolve_break import Conflict
 from include.flows.sign_parity import answer, ask_signatures, look, sign
 from include.local.databases import DatabaseUrls
 from include.local.scratch import scratch_database
@@ -208,8 +210,21 @@ def test_an_entry_of_the_register_needs_a_second_person_an_end_and_a_difference(
             connection.execute(
                 f"UPDATE parity.accepted_differences {change} WHERE accepted_no = %s", (number,)
             )
+    # Of two who approve at once the later one is told who was quicker.
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(url) as quicker:
+        quicker.execute(
+            "UPDATE parity.accepted_differences SET checker = 'ben', approved_at = clock_timestamp() "
+            "WHERE accepted_no = %s",
+            (number,),
+        )
+        later = pool.submit(register.approve, store, number, checker="cat")
+        wait([later], timeout=0.5)
+        assert not later.done()
+        quicker.commit()
+        with pytest.raises(Conflict, match="ben has approved it already"):
+            later.result(timeout=10)
     register.end(store, number, person="ann")
-    with pytest.raises(Rejected, match="has ended"):
+    with pytest.raises(Conflict, match=f"entry {number} has ended: ann ended it"):
         register.approve(store, number, checker="ben")
 
 

@@ -7,6 +7,14 @@ INSERT INTO recon.proofs (run_id, proof, recon, side, currency, measure, expecte
     example) SELECT run_id, 'decided', 'R3', 'payment', 'SGD', 'minor', 100, 350, 1, 'Jane Doe' FROM
     recon.runs WHERE state = 'refused';
 
+-- trace: quality_blocks tie_out
+INSERT INTO recon.runs (run_id, as_of, batch_through, proof_through, rules_sha256, code_sha256, state,
+    computed_at) VALUES ('00000000-0000-0000-0000-000000000002', '2026-03-01', 0, 0, 'r', 'c', 'refused', ops.clock() - interval '9 hours');
+INSERT INTO recon.quality_checks (run_id, checking_s, rendering_s, not_held) VALUES
+    ('00000000-0000-0000-0000-000000000002', 1, 1, '{}');
+INSERT INTO recon.quality_results (run_id, suite, expectation, place, verdict, sentence, observed, owner) VALUES
+    ('00000000-0000-0000-0000-000000000002', 's', 'e', 1, 'fail', 'Jane Doe', 'Jane Doe', 'AR');
+
 -- trace: rollback_due control_totals
 INSERT INTO ops.switches (flow, token, writer, act, actor, reason, emergency) VALUES
     ('subscriptions', 2, 'ours', 'go', 'jane', 'Jane Doe says so', true);
@@ -21,8 +29,8 @@ INSERT INTO recon.breaks (run_id, break_id, recon, code, key, severity, age_days
 -- trace: source_unproven erp
 INSERT INTO ops.cursors (system, entity, position) VALUES ('erp', 'invoices', '{}');
 INSERT INTO ops.proofs (system, entity, cursor_until, source_count, held_count, missing, source_amounts,
-    held_amounts, proven, complete_until, checked_at) VALUES ('erp', 'invoices', '{}', 2, 1, '{Jane}', '{}',
-    '{}', false, now(), ops.clock() - interval '3 hours');
+    held_amounts, proven, complete_until, checked_at) VALUES ('erp', 'invoices', '{}', 2, 1, '{Jane}',
+    '{"SGD": "250", "JPY": "70"}', '{"SGD": "100.5", "JPY": "70"}', false, now(), ops.clock() - interval '3 hours');
 
 -- trace: fields_vanished salesforce
 INSERT INTO ops.shapes (system, entity, fields, vanished, added, retyped) VALUES ('salesforce', 'accounts',
@@ -40,17 +48,17 @@ WITH b AS (INSERT INTO ops.batches DEFAULT VALUES RETURNING batch) INSERT INTO c
 
 -- trace: messages_parked TARGET_REJECTED
 INSERT INTO delivery.outbox (key, kind, target, subject, body, body_sha256, newest_only, state, reason,
-    detail, finished_at) VALUES ('k1', 'order', 'erp', 'deals/1', '{"name": "Jane Doe"}', 's', false,
+    detail, finished_at) VALUES ('k1', 'order', 'erp', 'payments/P', '{"name": "Jane Doe"}', 's', false,
     'parked', 'TARGET_REJECTED', 'Jane Doe +65 123', ops.clock());
 
 -- trace: messages_uncertain erp
 INSERT INTO delivery.outbox (key, kind, target, subject, body, body_sha256, newest_only, state,
-    first_called_at, decided_at) VALUES ('k2', 'order', 'erp', 'deals/2', '{}', 's', false, 'uncertain',
+    first_called_at, decided_at) VALUES ('k2', 'order', 'erp', 'payments/Q', '{}', 's', false, 'uncertain',
     ops.clock() - interval '3 hours', ops.clock() - interval '3 hours');
 
 -- trace: messages_waiting salesforce
 INSERT INTO delivery.outbox (key, kind, target, subject, body, body_sha256, newest_only, decided_at) VALUES
-    ('k3', 'task', 'salesforce', 'deals/3', '{}', 's', false, ops.clock() - interval '3 hours');
+    ('k3', 'task', 'salesforce', 'tasks/unknown', '{}', 's', false, ops.clock() - interval '3 hours');
 
 -- trace: key_conflict delivery
 INSERT INTO delivery.key_conflicts (key, body, body_sha256) VALUES ('k1', '{"n": "Jane"}', 't');
@@ -76,6 +84,22 @@ INSERT INTO ops.alert_channels (channel, failures, failing_since, next_at, detai
 -- trace: flow_failed extract_erp
 INSERT INTO ops.task_failures (dag_id, task_id, run, map_index, run_at, failed_at, error) VALUES ('extract_erp',
     'pull', 'scheduled__2026', -1, ops.clock(), ops.clock(), 'Away');
+
+-- trace: every watched flow has worked
+INSERT INTO delivery.lanes (began_at) VALUES (ops.clock());
+INSERT INTO ops.task_ends (dag_id, task_id, succeeded_at)
+    SELECT dag, 'all', ops.clock() FROM unnest('{collect,approve_breaks,sign_parity,keep_audit}'::text[]) AS dag;
+INSERT INTO ops.sweeps (system, entity, listed_count, gone_count, repaired_count, refreshed_count) VALUES
+    ('erp', 'customers', 1, 0, 0, 0);
+INSERT INTO ops.cursors (system, entity, position) SELECT system, 'watched', '{}' FROM
+    unnest('{salesforce,erp,payments,bank,fx}'::text[]) AS system;
+INSERT INTO ops.proofs (system, entity, cursor_until, source_count, held_count, missing, source_amounts,
+    held_amounts, proven, complete_until, checked_at) SELECT system, 'watched', '{}', 1, 1, '{}', '{}', '{}',
+    true, now(), ops.clock() FROM unnest('{salesforce,erp,payments,bank,fx}'::text[]) AS system;
+INSERT INTO parity.days (day, edition, run_id, source, ours_count, theirs_count, quarantined_count, read_count,
+    pairs_count, doubled_count, differences_count, ours_sha256, theirs_sha256, certificate_sha256, rules_sha256,
+    verdict_sha256, compared_at) SELECT as_of, 1, run_id, 'a folder', 0, 0, 0, 0, 0, 0, 0, '', '', '', '', '', ops.clock()
+    FROM recon.runs WHERE state = 'published' LIMIT 1;
 
 -- trace: all is well
 INSERT INTO delivery.lanes (began_at) VALUES (ops.clock() + interval '300 days');

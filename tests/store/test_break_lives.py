@@ -187,6 +187,53 @@ def test_a_maker_by_another_spelling_is_the_same_maker(db: Connection, maker: st
         approval(db, checker="ann")
 
 
+LAX = {"manual_match_sgd_minor": 10**15, "two_checkers_sgd_minor": 10**15}
+
+
+def test_a_proposal_is_judged_by_limits_in_force_and_not_by_others_that_were_ever_kept(
+    database_url: str,
+) -> None:
+    with psycopg.connect(database_url) as connection:
+        insert(connection, "control_limits", rules_sha256="lax", **LAX)
+        opened(connection)
+        lax = {"rules_sha256": "lax", "kind": "manual_match", "checkers_needed": 0, **LAX}
+        with refused(connection, errors.CheckViolation, "the limits of the rules lax are not in force"):
+            proposal(connection, **lax)
+        insert(
+            connection, "control_limits", rules_sha256="new", **LAX
+        )  # of a policy no run has worked by yet
+        proposal(connection, **lax | {"rules_sha256": "new"})
+        connection.rollback()
+
+
+def test_the_desk_may_not_write_the_limits_it_is_judged_by(db: Connection) -> None:
+    db.execute("SET ROLE tieout_console")
+    with refused(db, errors.InsufficientPrivilege, "control_limits"):
+        insert(db, "control_limits", rules_sha256="x", **LAX)
+    db.execute("RESET ROLE")
+
+
+@pytest.mark.parametrize("kind", ["manual_match", "unmatch", "withdraw"])
+def test_what_a_run_carries_out_nobody_calls_done_and_a_withdrawal_has_done_its_work(
+    db: Connection, kind: str
+) -> None:
+    pending = PENDING | {"kind": kind}
+    proposal(db, kind=kind)
+    event(db, 2, "proposed", "OPEN>PROPOSED", proposal_after=1, kind=kind, checkers_needed=1)
+    about = {"item_type": "payout", "item_id": "P", "currency": FACTS["currency"], "match_id": None}
+    worth = abs(int(str(FACTS["amount_minor"])))
+    joined = {"break_minor": FACTS["amount_minor"], "invoice_ids": ["B1"], "amounts_minor": [worth]}
+    insert(db, "pairings", break_id=BREAK, proposal_no=1, kind=kind, **about, **joined)
+    approval(db)
+    event(db, 3, "approved", "PROPOSED>APPROVED", actor="ben", approval=1, **pending)
+    over = pending | {"proposal_after": 0}
+    if kind == "withdraw":
+        event(db, 4, "resolved", "APPROVED>RESOLVED", **over)
+    else:
+        with refused(db, errors.CheckViolation, "the next reconciliation carries out what was approved"):
+            event(db, 4, "resolved", "APPROVED>RESOLVED", **over)
+
+
 def test_an_approval_cannot_name_another_maker_than_the_proposals(db: Connection) -> None:
     proposed(db)
     with pytest.raises(errors.ForeignKeyViolation, match="maker_is_the_proposals"):

@@ -49,7 +49,7 @@ PEOPLE_ADD = {
         "recon.rulings",
     ),
     *("parity.accepted_differences", "parity.sign_offs"),
-    *("recon.control_limits", "recon.break_lives", "delivery.acts", "ops.console_people"),
+    *("recon.break_lives", "delivery.acts", "ops.console_people"),
 }
 PEOPLE_CHANGE = {
     *("recon.break_lives", "recon.rulings", "ops.console_people", "delivery.outbox"),

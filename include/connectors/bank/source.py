@@ -48,13 +48,13 @@ class BankSource:
         position = {file.name: held[file.name] for file in files if file.name in held}
         records: dict[tuple[str, str], RawRecord] = {}
         waiting = [file for file in files if held.get(file.name) != file.stamp]
-        read = 0
-        while waiting and read < self._files_per_page and len(records) < RECORDS_PER_PAGE:
+        read: list[str] = []
+        while waiting and len(read) < self._files_per_page and len(records) < RECORDS_PER_PAGE:
             file = waiting.pop(0)
             content = self._folder.read(file)
             if content is None:
                 continue
-            read += 1
+            read.append(file.name)
             position[file.name] = file.stamp
             for record in self._records(file, content):
                 records.setdefault((record.native_id, record.version), record)
@@ -62,6 +62,7 @@ class BankSource:
             records=list(records.values()),
             next_cursor={READ_SO_FAR: f"{len(position)} files", **position},
             has_more=bool(waiting),
+            request=", ".join(read),
         )
 
     def totals(self, entity: str, *, after: Cursor | None, until: Cursor) -> SourceTotals:

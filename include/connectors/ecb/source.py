@@ -43,6 +43,7 @@ class EcbSource:
         position = {one.name: held[one.name] for one in documents if one.name in held}
         at = held.get(READ_SO_FAR, "").split("\n")
         records: list[RawRecord] = []
+        asked: list[str] = []
         for document in documents:
             if held.get(document.name) == document.stamp:
                 continue
@@ -50,14 +51,19 @@ class EcbSource:
             content = self._place.content(document)
             if content is None:
                 continue
+            asked.append(f"{document.name} after rate {start}")
             for read, record in self._records(document, content, after=start):
                 if len(records) == self._page:
                     place = f"{document.name}\n{document.stamp}\n{start}"
-                    return Page(records=records, next_cursor={**position, READ_SO_FAR: place}, has_more=True)
+                    following = {**position, READ_SO_FAR: place}
+                    return Page(
+                        records=records, next_cursor=following, has_more=True, request=", ".join(asked)
+                    )
                 records.append(record)
                 start = read
             position[document.name] = document.stamp
-        return Page(records=records, next_cursor={**position, READ_SO_FAR: ""}, has_more=False)
+        over = {**position, READ_SO_FAR: ""}
+        return Page(records=records, next_cursor=over, has_more=False, request=", ".join(asked))
 
     def totals(self, entity: str, *, after: Cursor | None, until: Cursor) -> SourceTotals:  # noqa: ARG002
         """What the documents read between two cursors state, read once more. Raises Retryable, Fatal."""

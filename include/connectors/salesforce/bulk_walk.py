@@ -62,11 +62,16 @@ def next_page(
     seen = int(cursor["seen"]) + len(rows)
     if not results.locator and seen != int(job["numberRecordsProcessed"]):
         return _restart(cursor)
-    records = _records(rows, record)
+    records, asked = _records(rows, record), _asked(path, cursor)
     if not results.locator:
-        return Page(records=records, next_cursor={"until": cursor["until"]}, has_more=False)
+        return Page(records=records, next_cursor={"until": cursor["until"]}, has_more=False, request=asked)
     following = {**cursor, "locator": results.locator, "seen": str(seen)}
-    return Page(records=records, next_cursor=following, has_more=True)
+    return Page(records=records, next_cursor=following, has_more=True, request=asked)
+
+
+def _asked(path: str, cursor: Cursor) -> str:
+    place = f", locator {cursor['locator']}" if "locator" in cursor else ""
+    return f"{path}/results up to {cursor['until']}{place}"
 
 
 def _restart(cursor: Cursor) -> Page:

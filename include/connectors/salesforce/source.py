@@ -137,12 +137,17 @@ class SalesforceSource:
     def _by_rest(self, entity: str, walk: Walk) -> Page:
         rows = self._rows(entity, walk, with_deleted=True)
         more = len(rows) == self._page_rows
-        return walk.page(_records(rows), at=(rows[-1][STAMP], rows[-1]["Id"] or "") if more else None)
+        asked = f"queryAll: SELECT … {_from(entity, walk)} {self._paging}"
+        at = (rows[-1][STAMP], rows[-1]["Id"] or "") if more else None
+        return walk.page(_records(rows), at=at, request=asked)
 
     def _rows(self, entity: str, walk: Walk, *, with_deleted: bool) -> list[Record]:
-        paging = f"ORDER BY {STAMP}, Id LIMIT {self._page_rows}"
-        soql = f"SELECT {self._columns(entity)} {_from(entity, walk)} {paging}"
+        soql = f"SELECT {self._columns(entity)} {_from(entity, walk)} {self._paging}"
         return self._client.query(soql, with_deleted=with_deleted)
+
+    @property
+    def _paging(self) -> str:
+        return f"ORDER BY {STAMP}, Id LIMIT {self._page_rows}"
 
     def _in_bulk(self, entity: str, walk: Walk, cursor: Cursor | None) -> Page:
         soql = f"SELECT {self._columns(entity)} {_from(entity, replace(walk, at=None))}"

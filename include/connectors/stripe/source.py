@@ -87,7 +87,7 @@ class StripeSource:
             at = (f"{number}:{listed[-1]['created']}", str(listed[-1]["id"]))
         elif number + 1 < len(stretches):
             at = (f"{number + 1}:0", "")
-        return walk.page(list(records.values()), at=at)
+        return walk.page(list(records.values()), at=at, request=_asked(stretch, after, len(lists)))
 
     def column(self, entity: str, field: str) -> str:  # noqa: ARG002 - the protocol's
         """Our names: they are close enough to its own."""
@@ -181,6 +181,14 @@ class StripeSource:
         return RawRecord(
             native_id=native_id, version=sha256(row), payload=payload, place=place, damage=damage
         )
+
+
+def _asked(stretch: Stretch, after: Position | None, lists: int) -> str:
+    created = "&".join(
+        f"created[{end}]={at}" for end, at in sorted(stretch.params.get("created", {}).items())
+    )
+    begin = f"&starting_after={after.id}" if after else ""
+    return f"/v1/{stretch.collection}?{created}{begin}, {lists} lists"
 
 
 def _place(walk: Walk) -> tuple[int, Position | None]:

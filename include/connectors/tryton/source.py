@@ -45,7 +45,8 @@ class TrytonSource:
         model = READINGS[entity].model
         walk = walk_from(cursor, overlap=OVERLAP, horizon=lambda: self._client.server_now(model) - SETTLE)
         rows = self._read(entity, walk, paths(entity))
-        return walk.page(self._records(model, rows), at=self._position(rows))
+        asked = f"{self._client.path(model)}: {self._page_rows} by {STAMP}, id; {STAMP} {walk.words}"
+        return walk.page(self._records(model, rows), at=self._position(rows), request=asked)
 
     def column(self, entity: str, field: str) -> str:
         """Tryton's name of the field, or the path to it."""

@@ -39,6 +39,7 @@ class WorldSource:
             records=[record for _, record in read],
             next_cursor={"line": str(end.line), "offset": str(end.offset)},
             has_more=len(read) == self._page_rows,
+            request=f"{FILES[entity]}, up to {self._page_rows:,} rows after line {start.line if start else 1}",
         )
 
     def totals(self, entity: str, *, after: Cursor | None, until: Cursor) -> SourceTotals:

@@ -1,7 +1,7 @@
 """Two people at work in a real browser: one finds the largest break and proposes a write-off, another approves.
 
-Prints what they saw as JSON, with what axe finds on every page, in turns on a light desk and a dark phone; with `all`
-on both: `journey.py ADDRESS [all]`.
+Prints what they saw as JSON, with what axe finds on every page: each at both sizes and in both themes, in turns on a
+light desk and a dark phone, and on a dark desk and a light phone; with `all` on all four: `journey.py ADDRESS [all]`.
 """
 
 import json
@@ -41,7 +41,9 @@ DETAILS = {
 """Lists -> what leads from their first line to a page of its own."""
 SERIOUS = {"serious", "critical"}
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-SCREENS = (("light", 1280), ("dark", 390))
+DESK, PHONE = 1280, 390
+PAIRS = ((("light", DESK), ("dark", PHONE)), (("dark", DESK), ("light", PHONE)))
+"""Either pair has both sizes and both themes; pages take one of them in turns."""
 
 
 def opened(chrome: Browser, address: str, me: str, *, scheme: str = "light", width: int = 1280) -> Page:
@@ -93,26 +95,31 @@ def details(page: Page, address: str) -> list[str]:
     return found
 
 
-def found_by_axe(chrome: Browser, address: str, broken: str, *, on_both: bool) -> list[str]:
+def found_by_axe(chrome: Browser, address: str, broken: str, *, on_all: bool) -> list[str]:
     """Every serious finding, and every page wider than its screen."""
-    found, axe = [], Axe()
-    for turn, (scheme, width) in enumerate(SCREENS):
-        page = opened(chrome, address, "ben", scheme=scheme, width=width)
-        pages = [f"/breaks/{broken}", *PAGES, *details(page, address)]
-        for path in pages if on_both else pages[turn :: len(SCREENS)]:
-            page.goto(address + path)
-            wide = page.evaluate("document.documentElement.scrollWidth")
-            if wide > width:
-                found.append(f"{path} {scheme} {width}: {wide} wide")
-            for one in axe.run(page, options=RULES).response["violations"]:
-                if one["impact"] in SERIOUS:
-                    nodes = "; ".join(node["html"][:120] for node in one["nodes"][:3])
-                    found.append(f"{path} {scheme} {width}: {one['id']}: {nodes}")
+    found: list[str] = []
+    pages = [f"/breaks/{broken}", *PAGES, *details(opened(chrome, address, "ben"), address)]
+    for turn, pair in enumerate(PAIRS):
+        for scheme, width in pair:
+            page = opened(chrome, address, "ben", scheme=scheme, width=width)
+            for path in pages if on_all else pages[turn :: len(PAIRS)]:
+                page.goto(address + path)
+                found += [f"{path} {scheme} {width}: {one}" for one in wrong_with(page, width)]
+    return found
+
+
+def wrong_with(page: Page, width: int) -> list[str]:
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    found = [f"{wide} wide"] if wide > width else []
+    for one in Axe().run(page, options=RULES).response["violations"]:
+        if one["impact"] in SERIOUS:
+            nodes = "; ".join(node["html"][:120] for node in one["nodes"][:3])
+            found.append(f"{one['id']}: {nodes}")
     return found
 
 
 with browser() as chrome:
     seen = write_off(chrome, sys.argv[1])
     seen["details"] = len(details(opened(chrome, sys.argv[1], "ben"), sys.argv[1]))
-    seen["findings"] = found_by_axe(chrome, sys.argv[1], seen["break"], on_both=sys.argv[2:] == ["all"])
+    seen["findings"] = found_by_axe(chrome, sys.argv[1], seen["break"], on_all=sys.argv[2:] == ["all"])
 print(json.dumps(seen))

@@ -1,0 +1,174 @@
+"""Alerts in words: what happened, how bad it is in money, since when, in which run, and where to look."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import quote
+
+from include.domain.alerts import (
+    ENDS,
+    OF_BREAKS,
+    OF_MESSAGES,
+    UNREAD,
+    Alert,
+    AlertRule,
+    Bulletin,
+    Entry,
+    Fact,
+    Says,
+    playbook_of,
+)
+
+ENTRIES_MAX = 20
+"""Alerts told one by one in one message; the rest is counted."""
+
+SENTENCES: Mapping[str, str] = {
+    "day_unpublished": "{day} is not published and was due by {due}; {count} days wait",
+    "run_refused": "the run of {day} was refused: {count} proofs do not hold",
+    "quality_blocks": "{day} is not published: {count} expectations of its data are not met; for {owners}",
+    "key_conflict": "{count} keys were decided twice with different content; only the first of each was sent",
+    "fields_vanished": "the source {about} no longer shows us {count} fields of {entities}; reading them has stopped",
+    "rollback_due": "going back is due: {what} ({count}); ours by cutover: {flows}",
+    "flow_late": "the dag {about} has not done its work; last: {last}",
+    "source_unproven": "what {about} says it holds is not what arrived: {entities}",
+    "breaks_late": "{count} open breaks {about} ({name}) are past their service level",
+    "breaks_large": "{count} open breaks {about} ({name}) are each worth {limit} or more",
+    "messages_uncertain": "{count} messages to {about} may have happened; nobody knows yet",
+    "messages_waiting": "{count} messages to {about} wait and do not go out",
+    "mail_failed": "{count} mails of the {about} report have not reached their recipient",
+    UNREAD: "nobody can see whether {about} is so: reading it failed ({error})",
+    "channel_failing": "alerts do not get out by {about}: {count} tries failed in a row",
+    "flow_failed": "the dag {about} failed: {tasks} ({error})",
+    "messages_parked": "{count} messages are parked: {about}, at {targets}",
+    "api_budget_low": "{used} of {allowed} API calls {about} allows a day are used",
+    "rows_repaired": "sweeps of {about} repaired {count} rows that reading had missed: {entities}",
+    "quarantine_growing": "{count} rows of {about} came into quarantine and are still there: {entities}",
+    "webhook_refused": "every delivery to the webhook of {about} is refused: {count} so far",
+    "webhook_unfed": "the source {about} has sent no webhook, while {count} events happened there",
+}
+"""Kind -> what happened, filled with the alert's facts. A kind without a sentence is none."""
+
+MONEY_IS: Mapping[str, str] = {
+    "day_unpublished": "paid on these days",
+    "quality_blocks": "paid on these days",
+    "run_refused": "by which its proofs are out",
+    "source_unproven": "by which what arrived is out",
+    "messages_uncertain": "of the records they are about",
+    "messages_waiting": "of the records they are about",
+    "messages_parked": "of the records they are about",
+    "key_conflict": "of the records they are about",
+    "mail_failed": "of the differences in the newest of them",
+}
+"""Kind -> what its amounts are, where that is not what it counts."""
+UNPRICED = "no amount known"
+
+_HEADS: Mapping[Says, str] = {
+    "raised": "",
+    "worse": "Worse: ",
+    "again": "Still: ",
+    "over": "Over: ",
+    "unwatched": "No longer watched, and not known to be mended: ",
+}
+_ORDER: Mapping[Says, int] = {"raised": 1, "worse": 0, "again": 2, "unwatched": 3, "over": 4}
+
+
+@dataclass(frozen=True)
+class Words:
+    """What the words of an alert need from outside: how money and moments are written, and where pages are.
+
+    `address`: of Airflow, below which the console is; empty where nobody knows it.
+    """
+
+    money: Callable[[int, str], str]
+    moment: Callable[[datetime], str]
+    address: str = ""
+
+    def entry(self, says: Says, alert: Alert, rule: AlertRule) -> Entry:
+        """An alert in words."""
+        fact = alert.fact
+        facts = {"since": f"{self.moment(fact.since)} UTC"}
+        facts["money"] = priced(fact, self.money)
+        if fact.dag_run:
+            facts["run"] = f"{fact.dag_id} {fact.dag_run}"
+        if says in ENDS and alert.over_at:
+            facts["over" if says == "over" else "watched until"] = f"{self.moment(alert.over_at)} UTC"
+        if says != "over" and fact.ids and not self.address:
+            facts["largest" if fact.kind in OF_BREAKS else "ids"] = ", ".join(fact.ids)
+        return Entry(
+            severity=fact.severity,
+            what=f"{_HEADS[says]}{sentence(fact)}",
+            facts=facts,
+            links=self._links(fact, playbook_of(fact, rule)),
+        )
+
+    def bulletin(self, said: Sequence[tuple[Says, Alert, AlertRule]], *, key: str, now: datetime) -> Bulletin:
+        """One message of all that is to be said, the worst first."""
+        ordered = sorted(said, key=lambda one: (one[0] in ENDS, one[1].fact.severity, _ORDER[one[0]]))
+        entries = [self.entry(*one) for one in ordered[:ENTRIES_MAX]]
+        if left := ordered[ENTRIES_MAX:]:
+            where = {"all of them": f"{self.address}/tieout/alerts"} if self.address else {}
+            worst = min(alert.fact.severity for _, alert, _ in left)
+            entries.append(Entry(severity=worst, what=f"And {len(left)} more", facts={}, links=where))
+        return Bulletin(key=key, subject=subject(ordered), entries=entries, written_at=now)
+
+    def _links(self, fact: Fact, playbook: str) -> dict[str, str]:
+        if not self.address:
+            return {"playbook": f"docs/playbooks/{playbook}.md"}
+        console = f"{self.address}/tieout"
+        links = {"playbook": f"{console}/playbooks/{playbook}"}
+        if fact.kind in OF_BREAKS:
+            links |= {f"break {one[:8]}": f"{console}/breaks/{one}" for one in fact.ids}
+        if fact.kind in OF_MESSAGES:
+            links |= {f"message {one}": f"{console}/delivery/{one}" for one in fact.ids}
+        if fact.dag_id:
+            run = f"/runs/{quote(fact.dag_run, safe='')}" if fact.dag_run else ""
+            links["run" if run else "dag"] = f"{self.address}/dags/{fact.dag_id}{run}"
+        return links
+
+
+def priced(fact: Fact, money: Callable[[int, str], str]) -> str:
+    """How bad it is in money, and which money that is; in words where nobody knows."""
+    if not fact.amounts:
+        return UNPRICED
+    amounts = ", ".join(money(minor, currency) for currency, minor in sorted(fact.amounts.items()))
+    return f"{amounts} ({MONEY_IS[fact.kind]})" if fact.kind in MONEY_IS else amounts
+
+
+def sentence(fact: Fact) -> str:
+    """What happened, in one sentence of numbers and words of ours."""
+    filled = {**fact.detail, "about": fact.about, "count": f"{fact.count:,}"}
+    # Alerts are kept for longer than kinds and their details: of an old one less may be known.
+    said = SENTENCES.get(fact.kind, f"{fact.kind} of {{about}}").format_map(defaultdict(lambda: "?", filled))
+    if fact.count == 1:
+        for plural, single in _SINGULARS:
+            said = said.replace(plural, single)
+    return said[:1].upper() + said[1:]
+
+
+def subject(said: Sequence[tuple[Says, Alert, AlertRule]]) -> str:
+    """The message in one line: the worst of it, and how many more."""
+    says, alert, _ = said[0]
+    more = f" (+{len(said) - 1})" if len(said) > 1 else ""
+    return f"[{alert.fact.severity}] {_HEADS[says]}{sentence(alert.fact)}{more}"
+
+
+_SINGULARS: Sequence[tuple[str, str]] = (
+    ("; 1 days wait", ""),
+    ("1 proofs do", "1 proof does"),
+    ("1 expectations of its data are", "1 expectation of its data is"),
+    ("1 keys were", "1 key was"),
+    ("1 fields", "1 field"),
+    ("1 open breaks ", "1 open break "),
+    ("1 messages to", "1 message to"),
+    ("1 messages are", "1 message is"),
+    ("1 mails of", "1 mail of"),
+    ("report have not reached their", "report has not reached its"),
+    (" wait and do not go out", " waits and does not go out"),
+    (" are past their service level", " is past its service level"),
+    (" are each worth", " is worth"),
+    ("1 tries failed in a row", "1 try failed"),
+    ("1 rows", "1 row"),
+    ("came into quarantine and are", "came into quarantine and is"),
+    ("1 events", "1 event"),
+)

@@ -1,0 +1,34 @@
+"""What a break's page says of each candidate is true of the reconciliation and the rule it comes from."""
+
+from include.flows.explain_break import explain_break
+from include.flows.weigh_candidates import weigh_candidates
+from include.policy import load_policy
+from include.store.postgres import PostgresStore
+from tests.flows.conftest import Draw
+from tests.flows.lives import Days
+
+
+def test_each_candidate_says_what_kept_it_from_being_posted(
+    store: PostgresStore, database_url: str, draw: Draw
+) -> None:
+    days = Days(store, database_url, draw)
+    days.load(
+        opportunities="X Won true true 1200.00 SGD 2026-01-05 O",
+        orders="O SO-1 C1 2026-01-06 SGD 1200.00 confirmed X",
+        invoices="I INV-1 C2 2026-01-10 2026-02-09 SGD 1308.00 posted O 1200.00 108.00",
+        payments="P - - SGD 109.00 2026-03-02 succeeded",
+        payouts="PO-0001 SGD 109.00 2026-03-06 paid\nPO-0002 SGD 109.00 2026-03-13 paid\n"
+        "PO-0003 SGD 120.00 2026-03-06 paid",
+        payout_items="PO-0001 P charge SGD 109.00 0.00 109.00\nPO-0002 P charge SGD 109.00 0.00 109.00",
+        bank_lines="B1 A 2026-03-06 SGD 100.00 PO-0003",
+    )
+    days.publish("2026-03-20")
+
+    def why(code: str, key: str) -> dict[str, str]:
+        [row] = days.rows("SELECT break_id FROM recon.break_lives WHERE code = %s AND key = %s", code, key)
+        found = weigh_candidates(explain_break(store, row["break_id"]), load_policy(), key=key, say=str)
+        return {one["other"]: one["why"] for one in found}
+
+    assert why("OR14", "I") == {"O": "the invoice bills C2, and the order is C1's"}
+    assert why("PO03", "PO-0001") == {"P": "2 payouts hold it"}
+    assert why("PO01", "PO-0003") == {"B1": "the line names it, and is 20.00 SGD less than it"}
