@@ -11,13 +11,16 @@ import typer
 
 from include.cli_breaks import As, Json, print_json, print_table, store_here
 from include.local.home import Home
-from include.ports import NothingUsable
+from include.ports import NothingUsable, SealedValue
 
 if TYPE_CHECKING:
     from include.vault.keys import Keyring
 
 OPENS = "tieout_send"
 """The role that may read what is sealed, and keeps its keys."""
+
+KEEPS_TOKENS = "tieout_broker"
+"""The role that keeps tokens, which are sealed too."""
 
 keys_app = typer.Typer(no_args_is_help=True, help="The keys that seal personal data.")
 
@@ -44,12 +47,18 @@ def rotate(*, as_json: Json = False) -> None:
 
     Example: tieout keys rotate
     """
-    from include.flows.wrap_anew import wrap_anew
+    from include.flows.wrap_anew import wrap_anew, wrap_tokens_anew
     from include.vault.envelope import unwrap, wrap
 
-    ring = _keyring()
+    ring = keyring_here()
+
+    def anew(value: SealedValue) -> bytes:
+        return wrap(ring, unwrap(ring, value), value.token)
+
     with store_here(OPENS) as store:
-        done = wrap_anew(store, lambda value: wrap(ring, unwrap(ring, value), value.token), kid=ring.kid)
+        done = wrap_anew(store, anew, kid=ring.kid)
+    with store_here(KEEPS_TOKENS) as store:
+        done += wrap_tokens_anew(store, anew, kid=ring.kid)
     if as_json:
         print_json({"kid": ring.kid, "wrapped": done})
         return
@@ -72,7 +81,8 @@ def list_command(*, as_json: Json = False) -> None:
     print_table([("key", "values"), *((kid, f"{count:,}") for kid, count in held.items())])
 
 
-def _keyring() -> "Keyring":
+def keyring_here() -> "Keyring":
+    """The keys of TIEOUT_VAULT_KEYS, else of the platform here. Raises Fatal when they are none."""
     from include.local.secrets import load_secrets
     from include.vault.keys import read_keyring
 

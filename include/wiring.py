@@ -24,13 +24,12 @@ from airflow.sdk import (
 
 from include import wiring_vault
 from include.ports import Fatal, Rejected, Retryable, Source, Store, Uncertain
-from include.wiring_environment import connection, keep_out_of_logs, named
+from include.wiring_environment import connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from airflow.sdk import Context
-    from simple_salesforce.api import Salesforce
 
     from include.connectors.salesforce.client import SalesforceClient
     from include.connectors.salesforce.mirror import SalesforceMirror
@@ -113,7 +112,8 @@ def dag_settings(*, pool: str) -> dict[str, Any]:
 
 
 APP, INGEST, SEND, CONSOLE = "tieout_app", "tieout_ingest", "tieout_send", "tieout_console"
-"""Roles of the database (sql/schema/401_roles.sql)."""
+BROKER = "tieout_broker"
+"""Roles of the database (sql/schema/401_roles.sql, 441_broker.sql)."""
 
 
 def store(role: str = APP) -> "PostgresStore":
@@ -177,23 +177,10 @@ def salesforce_client() -> "SalesforceClient":
 
 
 def salesforce_clients() -> "Callable[[], SalesforceClient]":
-    """Makes clients that share one login, each for a thread of its own."""
-    from airflow.providers.salesforce.hooks.salesforce import SalesforceHook
+    """Makes clients that share one token with all workers, each for a thread of its own."""
+    from include import wiring_tokens
 
-    from include.connectors.salesforce.client import SalesforceClient, guarded_session
-    from include.connectors.salesforce.session import OneLogin
-
-    address = str(connection("salesforce_api").extra_dejson.get("instance_url") or "")
-    address = address if address.startswith("http://") else ""
-
-    def log_in() -> "Salesforce":
-        connection("salesforce_api")  # what the hook reads by itself is kept out of logs
-        logged_in = SalesforceHook(named("salesforce_api"), session=guarded_session(address)).get_conn()
-        keep_out_of_logs(logged_in.session_id)
-        return logged_in
-
-    login = OneLogin(log_in, address=address)
-    return lambda: SalesforceClient(login.connector())
+    return wiring_tokens.salesforce_clients()
 
 
 def mirror() -> "SalesforceMirror":

@@ -3,10 +3,11 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from include import wiring, wiring_alerts, wiring_files, wiring_mail, wiring_vault
+from include import wiring, wiring_alerts, wiring_files, wiring_mail, wiring_tokens, wiring_vault
 from include.domain.diagnosis import Answer, Check, System, Verdict, fail, ok, warn
 from include.ports import Fatal, Row, Stop
 from include.wiring_environment import connection
@@ -82,7 +83,10 @@ def _database() -> Sequence[Check]:
 def _salesforce() -> Sequence[Check]:
     from include.connectors.salesforce import checks
 
-    return checks.checks(wiring.salesforce_client(), now=_now)
+    asked = [*checks.checks(wiring.salesforce_client(), now=_now), *wiring_tokens.checks()]
+    # The token lies in our database: that this does not answer is told once, as its own.
+    away = _unless_away(lambda: ok("" if wiring_tokens.salesforce_broker().state() else "none yet"))()
+    return [replace(one, ask=lambda: away) for one in asked] if away.verdict is Verdict.SKIP else asked
 
 
 def _erp() -> Sequence[Check]:

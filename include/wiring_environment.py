@@ -2,6 +2,7 @@
 # ruff: noqa: PLC0415  # looked up and imported inside tasks only, as in include/wiring.py
 
 import base64
+import logging
 import os
 import re
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from urllib.parse import quote, quote_plus
 
 from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
-from airflow.sdk.log import mask_secret
+from airflow.sdk.log import mask_logs, mask_secret
 
 from include.ports import Fatal
 
@@ -51,6 +52,29 @@ def keep_out_of_logs(secret: str) -> None:
     encoded = base64.b64encode(secret.encode()).decode()
     for form in {secret, quote(secret, safe=""), quote_plus(secret), encoded, encoded.rstrip("=")}:
         mask_secret(form)
+    for handler in (*logging.root.handlers, logging.lastResort):
+        if handler and type(handler) in _PLAIN and _HIDING not in handler.filters:
+            handler.addFilter(_HIDING)
+
+
+class _Hiding(logging.Filter):
+    """Hides the same where no task of Airflow's runs, as on the command line: there logging prints by itself."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        said = record.getMessage()
+        if record.exc_info:
+            # Whoever formats it next would take the exception itself, as it is.
+            said = f"{said}\n{logging.Formatter().formatException(record.exc_info)}"
+        record.msg, record.args, record.exc_info, record.exc_text = _hidden(said), None, None, None
+        return True
+
+
+def _hidden(text: str) -> str:
+    return str(mask_logs(None, "", {"text": text})["text"])
+
+
+_HIDING = _Hiding()
+_PLAIN = (logging.StreamHandler, logging.FileHandler, type(logging.lastResort))
 
 
 def _secrets(found: Connection) -> Iterator[str]:

@@ -53,7 +53,7 @@ def _known(name: str) -> Connection | None:
 
 def _org(connection: Connection) -> str:
     extra = connection.extra_dejson
-    domain = extra.get("domain") or ""
+    domain = (extra.get("domain") or "").removesuffix(".my")
     return str(extra.get("instance_url") or (f"https://{domain}.my.salesforce.com" if domain else ""))
 
 

@@ -12,6 +12,7 @@ from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowException
 
 from include.ports import Fatal, Retryable
+from include.wiring_environment import keep_out_of_logs
 
 _PORTS = {"tls": 465, "starttls": 587, "none": 25}
 
@@ -41,6 +42,12 @@ class FinanceMail(SmtpHook):
         client, self._smtp_client = self._smtp_client, None
         if client is not None:
             client.close()
+
+    def _get_oauth2_token(self) -> str:
+        """The hook's own, kept out of logs."""
+        token: str = super()._get_oauth2_token()
+        keep_out_of_logs(token)
+        return token
 
     @property
     def place(self) -> str:

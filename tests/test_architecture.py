@@ -48,7 +48,13 @@ ALLOWED: dict[str, set[str]] = {
         "include.ports",
         "include.vault",
         "include.wiring_files",
+        "include.wiring_tokens",
         "include.wiring_vault",
+    },
+    "include.wiring_tokens": PURE
+    | {
+        *("include.connectors", "include.flows", "include.ports", "include.wiring"),
+        *("include.wiring_environment", "include.wiring_vault"),
     },
     "include.wiring_days": {"include.flows", "include.wiring"},
     "include.wiring_doctor": PURE
@@ -61,6 +67,7 @@ ALLOWED: dict[str, set[str]] = {
         "include.wiring_alerts",
         "include.wiring_files",
         "include.wiring_mail",
+        "include.wiring_tokens",
         "include.wiring_vault",
     },
     "include.wiring_entities": {"include.flows", "include.ports", "include.wiring"},
@@ -106,7 +113,7 @@ ALLOWED: dict[str, set[str]] = {
         "include.wiring",
         "include.wiring_smtp",
     },
-    "include.wiring_smtp": {"include.ports"},
+    "include.wiring_smtp": {"include.ports", "include.wiring_environment"},
     "include.wiring_effects": {
         "include.wiring_environment",
         "include.connectors",
@@ -233,7 +240,10 @@ ALLOWED: dict[str, set[str]] = {
         "include.wiring_parity",
         "include.flows",
     },
-    "include.cli_salesforce": {"include.connectors", "include.ports"},
+    "include.cli_salesforce": {
+        *("include.cli_breaks", "include.cli_keys", "include.connectors", "include.flows", "include.ports"),
+        "include.vault",
+    },
     "plugins": {"include.console", "include.flows"},
 }
 
@@ -259,6 +269,7 @@ AIRFLOW_IN = {
     "include.wiring_smtp",
     "include.wiring_environment",
     "include.wiring_vault",
+    "include.wiring_tokens",
     "include.console",
 }
 IMPURE = {"os", "time", "random", "secrets", "socket", "subprocess", "requests", "psycopg", "uuid.uuid4"}

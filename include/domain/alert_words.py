@@ -28,6 +28,7 @@ SENTENCES: Mapping[str, str] = {
     "run_refused": "the run of {day} was refused: {count} proofs do not hold",
     "quality_blocks": "{day} is not published: {count} expectations of its data are not met; for {owners}",
     "key_conflict": "{count} keys were decided twice with different content; only the first of each was sent",
+    "token_lost": "the {about} gives us no token any more: {why}",
     "fields_vanished": "the source {about} no longer shows us {count} fields of {entities}; reading them has stopped",
     "rollback_due": "going back is due: {what} ({count}); ours by cutover: {flows}",
     "flow_late": "the dag {about} has not done its work; last: {last}",

@@ -30,6 +30,15 @@ def wrap_anew(store: Store, wrap: Wrap, *, kid: str) -> int:
         done += len(held)
 
 
+def wrap_tokens_anew(store: Store, wrap: Wrap, *, kid: str) -> int:
+    """The same for the tokens of systems, which are few. Raises what `wrap` does."""
+    with store.transaction() as tx:
+        held = [SealedValue(**row) for row in tx.rows("tokens_sealed_by_others", kid=kid)]
+        for value in held:
+            tx.run("wrap_token_anew", kid=kid, token=value.token, wrapped_key=wrap(value))
+    return len(held)
+
+
 def wrapped_by(store: Store) -> dict[str, int]:
     """How many values each key wraps."""
     with store.transaction() as tx:

@@ -5,10 +5,11 @@ Stop
 ├── Rejected    the outside system refused this one record; park it and go on
 ├── Uncertain   the call was sent and its answer lost; look before sending again
 ├── Fatal       credentials, schema or configuration are wrong; stop and page someone
+│   └── SignInAgain  what we were let in with is void; a person signs in as the message says
 └── NothingUsable  the input holds no row that can be used; give another
 """
 
-from include.ports.sealed import SealedValue
+from include.ports.sealed import Safe, SealedValue
 from include.ports.sources import (
     Cursor,
     Described,
@@ -34,12 +35,14 @@ from include.ports.stops import (
     Partly,
     Rejected,
     Retryable,
+    SignInAgain,
     Stop,
     Throttled,
     Uncertain,
 )
-from include.ports.stores import LockingStore, Names, Row, Store, Transaction
+from include.ports.stores import LockingStore, Names, QueueingStore, Row, Store, Transaction
 from include.ports.targets import Herald, OldPath, Postman, Report, Shared, Target, ToldRow, Written
+from include.ports.tokens import Granted, Login, Token, Tokens
 
 __all__ = [
     "Away",
@@ -47,9 +50,11 @@ __all__ = [
     "Described",
     "Fatal",
     "Glance",
+    "Granted",
     "HeldInvoice",
     "Herald",
     "LockingStore",
+    "Login",
     "Lookup",
     "Mirror",
     "Names",
@@ -60,14 +65,17 @@ __all__ = [
     "PartsLookup",
     "Personal",
     "Postman",
+    "QueueingStore",
     "RawRecord",
     "Rejected",
     "Report",
     "Retryable",
     "Row",
+    "Safe",
     "SealedValue",
     "Shared",
     "Sign",
+    "SignInAgain",
     "Source",
     "SourceTotals",
     "Stop",
@@ -75,6 +83,8 @@ __all__ = [
     "Swept",
     "Target",
     "Throttled",
+    "Token",
+    "Tokens",
     "ToldRow",
     "Transaction",
     "Translated",

@@ -1,6 +1,6 @@
 """Personal data as it is kept: sealed, with what stands for it everywhere else."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 
 class SealedValue(NamedTuple):
@@ -15,3 +15,13 @@ class SealedValue(NamedTuple):
     kid: str
     wrapped_key: bytes | None
     envelope: bytes
+
+
+class Safe(Protocol):
+    """What seals and opens."""
+
+    def seal(self, text: str, *, token: str, field: str, subject: str) -> SealedValue:
+        """A value sealed: it opens only as what it was sealed as. Raises Fatal without keys."""
+
+    def unseal(self, value: SealedValue) -> str:
+        """A value in clear. Raises Rejected when it is not as it was sealed, Fatal without its key."""

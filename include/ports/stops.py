@@ -45,5 +45,9 @@ class Fatal(Stop):
     """Credentials, schema or configuration are wrong; stop and page someone."""
 
 
+class SignInAgain(Fatal):
+    """What we were let in with is void, and nothing but a person makes another: they sign in as the message says."""
+
+
 class NothingUsable(Stop):
     """The input holds no row that can be used; give another."""

@@ -54,3 +54,14 @@ class LockingStore(Store, Protocol):
 
         Holds a connection and no transaction. Raises Retryable when the database is away.
         """
+
+
+class QueueingStore(Store, Protocol):
+    """A store in which one waits for the other."""
+
+    def in_turn(self, name: str, *, patience_s: int) -> AbstractContextManager[Store]:
+        """The same store, once nobody else is inside of the same name; who is inside and dies leaves at once.
+
+        What is done in it is done over the connection that holds the turn: without the one there is not the other.
+        Raises Retryable when the turn does not come in time, or the database is away.
+        """

@@ -127,6 +127,27 @@ class PostgresStore:
                 [row] = PostgresTransaction(connection).rows("stand_alone", what=name)
             yield bool(row["alone"])
 
+    @contextmanager
+    def in_turn(self, name: str, *, patience_s: int) -> Iterator["PostgresStore"]:
+        """The same store, once nobody else is inside of the same name; who is inside and dies leaves at once.
+
+        One connection holds the turn and does all that is done in it. Raises Retryable when the turn does not come in
+        time, and what `transaction` does.
+        """
+        with _named_by_what_to_do():
+            options = self._options(f"{_IDLE} -c lock_timeout={patience_s}s") | {"keepalives_idle": 30}
+            connection = psycopg.connect(self._url, autocommit=True, **options)
+        with closing(connection):
+            with _named_by_what_to_do():
+                PostgresTransaction(connection).rows("stand_in_line", what=name)
+            yield PostgresStore(self._url, lambda: _inside(connection), who=self._who)
+
+
+@contextmanager
+def _inside(connection: Connection) -> Iterator[Connection]:
+    with connection.transaction():
+        yield connection
+
 
 def url_as(url: str, role: str) -> str:
     """The same database under a role of ours, for who takes but a URL; as it was where the login may not be that.

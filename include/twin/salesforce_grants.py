@@ -1,9 +1,12 @@
 """Salesforce's OAuth: clients, sessions and refresh tokens that change with every use."""
 
+import hashlib
 import hmac
 import secrets
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import jwt
 
@@ -26,7 +29,8 @@ class GrantRefused(Exception):
 class Grants:
     """`public_key`: PEM, of the certificate of the connected app; without one no assertion is believed.
 
-    A refresh token works once. One that was used before is a stolen one: then the whole grant is revoked.
+    A refresh token works once. One that was used before is a stolen one: then the whole grant is revoked; unless that
+    was less than `grace_s` seconds ago: then the same answer is given again, as other platforms than Salesforce do.
     """
 
     client_id: str
@@ -37,7 +41,10 @@ class Grants:
     """Access token -> the grant it came from."""
     refresh_tokens: dict[str, str] = field(default_factory=dict)
     spent: dict[str, str] = field(default_factory=dict)
-    codes: set[str] = field(default_factory=set)
+    codes: dict[str, str] = field(default_factory=dict)
+    """Authorization code -> the challenge it was asked for with, if any."""
+    grace_s: int = 0
+    answered: dict[str, tuple[datetime, dict[str, str]]] = field(default_factory=dict)
     logins: int = 0
 
     def answer(self, form: Mapping[str, str], client: tuple[str, str]) -> dict[str, str]:
@@ -53,9 +60,11 @@ class Grants:
                     raise GrantRefused("invalid_grant", "authentication failure")
                 return self._session("password")
             case "authorization_code":
-                if form.get("code") not in self.codes:
+                challenge = self.codes.pop(form.get("code", ""), None)
+                if challenge is None:
                     raise GrantRefused("invalid_grant", "invalid authorization code")
-                self.codes.discard(form["code"])
+                if challenge and not _same(_challenge(form.get("code_verifier", "")), challenge):
+                    raise GrantRefused("invalid_grant", "invalid code verifier")
                 return self._renewable(f"grant-{secrets.token_hex(8)}")
             case "refresh_token":
                 return self._refresh(form.get("refresh_token", ""))
@@ -64,10 +73,10 @@ class Grants:
                 return self._session("assertion")
         raise GrantRefused("unsupported_grant_type", "grant type not supported")
 
-    def code(self) -> str:
-        """An authorization code, as after a user said yes."""
+    def code(self, challenge: str = "") -> str:
+        """An authorization code, as after a user said yes. `challenge`: of PKCE, S256."""
         code = f"aPrx{secrets.token_urlsafe(24)}"
-        self.codes.add(code)
+        self.codes[code] = challenge
         return code
 
     def expire_sessions(self) -> None:
@@ -75,13 +84,18 @@ class Grants:
         self.sessions.clear()
 
     def _refresh(self, token: str) -> dict[str, str]:
+        at, before = self.answered.get(token, (None, {}))
+        if at and (self.clock() - at).total_seconds() < self.grace_s:
+            return dict(before)
         if grant := self.spent.get(token):
             self.refresh_tokens = {held: of for held, of in self.refresh_tokens.items() if of != grant}
             self.sessions = {held: of for held, of in self.sessions.items() if of != grant}
         if token not in self.refresh_tokens:
             raise GrantRefused("invalid_grant", "expired access/refresh token")
         grant = self.spent[token] = self.refresh_tokens.pop(token)
-        return self._renewable(grant)
+        answer = self._renewable(grant)
+        self.answered[token] = (self.clock(), answer)
+        return dict(answer)
 
     def _renewable(self, grant: str) -> dict[str, str]:
         refresh_token = f"5Aep{secrets.token_urlsafe(48)}"
@@ -117,6 +131,10 @@ class Grants:
             raise GrantRefused("invalid_client_id", "client identifier invalid")
         if expired:
             raise GrantRefused("invalid_grant", "assertion expired")
+
+
+def _challenge(verifier: str) -> str:
+    return urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
 
 
 def _same(given: str, right: str) -> bool:

@@ -42,7 +42,8 @@ def authorize(request: Request) -> Response:
     asked = request.query_params
     if asked.get("client_id") != org_of(request).grants.client_id or "redirect_uri" not in asked:
         raise Refused(400, "invalid_client_id", "client identifier invalid")
-    answer = {"code": org_of(request).grants.code()} | ({"state": asked["state"]} if "state" in asked else {})
+    code = org_of(request).grants.code(asked.get("code_challenge", ""))
+    answer = {"code": code} | ({"state": asked["state"]} if "state" in asked else {})
     return RedirectResponse(f"{asked['redirect_uri']}?{urlencode(answer)}", status_code=302)
 
 
@@ -51,6 +52,7 @@ async def revoke(request: Request) -> Response:
     given = request.query_params.get("token") or "".join(form.get("token", []))
     org_of(request).grants.sessions.pop(given, None)
     org_of(request).grants.refresh_tokens.pop(given, None)
+    org_of(request).grants.answered.clear()
     return Response()
 
 

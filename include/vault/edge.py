@@ -49,6 +49,10 @@ class Vault:
         """What compares; raises Fatal as `keys`."""
         return Index(self.keys.index)
 
+    def seal(self, text: str, *, token: str, field: str, subject: str) -> SealedValue:
+        """A value sealed, which opens only as what it was sealed as. Raises Fatal as `keys`."""
+        return seal(self.keys, Secret(token, field, subject, text))
+
     def unseal(self, value: SealedValue) -> str:
         """A value in clear. Raises Rejected when it is not as it was sealed, or was destroyed; Fatal."""
         return unseal(self.keys, value)

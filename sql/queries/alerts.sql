@@ -151,6 +151,11 @@ CROSS JOIN LATERAL (
 WHERE NOT newest.proven AND unproven.since <= %(now)s - make_interval(mins => %(unproven_minutes)s)
 GROUP BY cursors.system;
 
+-- name: fact_token_lost
+-- Until a token comes: by itself, once what keeps it away is mended, or by a person's sign-in.
+SELECT system AS about, stopped_at AS since, 1::bigint AS count, jsonb_build_object('why', stopped_why) AS detail
+FROM vault.token_states WHERE stopped_at IS NOT NULL;
+
 -- name: fact_fields_vanished
 SELECT newest.system AS about, min(seen_at) AS since, sum(cardinality(vanished))::bigint AS count,
     'extract_' || newest.system AS dag_id,
@@ -279,7 +284,8 @@ WHERE allowed > 0 AND used * 100 >= allowed * %(budget_percent)s
     AND noted_at > %(now)s - make_interval(hours => %(budget_hours)s);
 
 -- name: fact_mail_failed
--- Who was told the same day or period later, by another run or with another day, waits no longer. For how much money there are differences in the newest of the days that were not told.
+-- For how much money there are differences in the newest of the days that were not told. Who was told the same day or
+-- period later, by another run or with another day, waits no longer.
 WITH failed AS (
     SELECT edition, run_id, as_of, kept_at FROM recon.mailings AS waits JOIN recon.runs USING (run_id)
     WHERE waits.state <> 'sent' AND kept_at > %(now)s - make_interval(days => %(mail_days)s)

@@ -12,7 +12,9 @@ FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
 JOIN (VALUES ('raw', 'tieout_ingest'), ('canonical', 'tieout_ingest'), ('recon', 'tieout_app'), ('ops', 'tieout_app'),
         ('vault', 'tieout_send'))
     AS kept (nspname, role) USING (nspname)
-LEFT JOIN pg_roles AS ours ON rolname = role AND pg_has_role(session_user, ours.oid, 'SET')
+LEFT JOIN pg_roles AS ours
+    ON rolname = CASE WHEN (nspname, relname) = ('vault', 'tokens') THEN 'tieout_broker' ELSE role END
+    AND pg_has_role(session_user, ours.oid, 'SET')
 CROSS JOIN LATERAL (SELECT coalesce(ours.oid, current_user::regrole::oid) AS oid) AS who
 WHERE relkind IN ('r', 'p') AND NOT (
     has_schema_privilege(who.oid, relnamespace, 'USAGE')

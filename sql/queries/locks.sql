@@ -3,3 +3,7 @@
 -- name: stand_alone
 -- Whether nobody else holds what this name is for; if so, it is held until the connection ends.
 SELECT pg_try_advisory_lock(hashtextextended(%(what)s, 0)) AS alone;
+
+-- name: stand_in_line
+-- Until nobody else holds it; then it is held until the connection ends.
+SELECT pg_advisory_lock(hashtextextended(%(what)s, 0));

@@ -11,7 +11,8 @@ SELECT ops.grant_roles() AS note;
 -- who may change what is history.
 WITH ours AS (
     SELECT name, oid FROM unnest(ARRAY[
-        'tieout_owner', 'tieout_ingest', 'tieout_app', 'tieout_send', 'tieout_console', 'tieout_auditor'
+        'tieout_owner', 'tieout_ingest', 'tieout_app', 'tieout_send', 'tieout_console', 'tieout_auditor',
+        'tieout_broker'
     ]) AS name LEFT JOIN pg_roles ON rolname = name
 ), tables AS (
     SELECT format('%%I.%%I', nspname, relname) AS name, nspname, relowner, pg_class.oid, relacl

@@ -20,8 +20,12 @@ SELECT token, field, subject, kid, wrapped_key, envelope FROM vault.sealed WHERE
 INSERT INTO vault.openings (actor, purpose, opened) VALUES (%(actor)s, %(purpose)s, %(opened)s);
 
 -- name: sealed_by
--- How much each key wraps, destroyed values aside.
-SELECT kid, count(*) AS held FROM vault.sealed WHERE wrapped_key IS NOT NULL GROUP BY kid ORDER BY kid;
+-- How much each key wraps, tokens among it, destroyed values aside.
+SELECT kid, count(*) AS held FROM (
+    SELECT kid FROM vault.sealed WHERE wrapped_key IS NOT NULL
+    UNION ALL
+    SELECT kid FROM vault.token_states WHERE kid IS NOT NULL
+) AS wrapped GROUP BY kid ORDER BY kid;
 
 -- name: in_clear
 -- Rows that landed before their source was sealed.

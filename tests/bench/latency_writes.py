@@ -18,7 +18,6 @@ from simple_salesforce.api import Salesforce
 from include.connectors.salesforce.client import SalesforceClient, guarded_session
 from include.connectors.salesforce.effects import ROWS as ROW_OF
 from include.connectors.salesforce.effects import SalesforceEffects
-from include.connectors.salesforce.session import OneLogin
 from include.connectors.salesforce.translate import TARGETS
 from include.connectors.salesforce.writer import COLLECTION_ROWS_MAX, SalesforceWriter
 from include.domain.delivery import Message
@@ -75,19 +74,14 @@ def _row(number: int, run: str) -> dict[str, Any]:
     }
 
 
-def _logins(port: int) -> OneLogin:
-    address = f"http://127.0.0.1:{port}"
-
-    def log_in() -> Salesforce:
-        session = guarded_session(address)
-        return Salesforce(consumer_key=KEY, consumer_secret=KEY, domain="twin.my", session=session)
-
-    return OneLogin(log_in, address=address)
+def _log_in(port: int) -> Salesforce:
+    session = guarded_session(f"http://127.0.0.1:{port}")
+    return Salesforce(consumer_key=KEY, consumer_secret=KEY, domain="twin.my", session=session)
 
 
 def _bare(port: int, count: int, run: str) -> float:
     """Prepared bytes over kept connections, nothing read but the status."""
-    salesforce = _logins(port).connector()()
+    salesforce = _log_in(port)
     target = TARGETS["invoices"]
     path = f"{salesforce.base_url}composite/sobjects/{target.sobject}/{target.key}"
     bodies = []
@@ -95,7 +89,7 @@ def _bare(port: int, count: int, run: str) -> float:
         numbers = range(start, min(start + COLLECTION_ROWS_MAX, count))
         rows = [{"attributes": {"type": target.sobject}, **_row(number, run)} for number in numbers]
         bodies.append(json.dumps({"allOrNone": False, "records": rows}).encode())
-    hands = [_logins(port).connector()() for _ in range(HANDS)]
+    hands = [_log_in(port) for _ in range(HANDS)]
 
     def send(hand: int) -> None:
         for body in bodies[hand::HANDS]:
@@ -111,10 +105,8 @@ def _bare(port: int, count: int, run: str) -> float:
 def _ours(bench: Bench, port: int, count: int, run: str) -> float:
     with scratch_database(bench.urls) as url:
         _queue(PostgresStore(url), count, run)
-        login, pace = _logins(port), load_policy().delivery.pace
-        effects = [
-            SalesforceEffects(SalesforceWriter(SalesforceClient(login.connector()))) for _ in range(HANDS)
-        ]
+        pace, connect = load_policy().delivery.pace, partial(_log_in, port)
+        effects = [SalesforceEffects(SalesforceWriter(SalesforceClient(connect))) for _ in range(HANDS)]
 
         with PostgresStore(url).keeping() as store, ThreadPoolExecutor(HANDS) as pool:
             began = monotonic()
@@ -138,7 +130,7 @@ def _queue(store: PostgresStore, count: int, run: str) -> None:
 
 
 def _one_by_one(port: int, count: int, run: str) -> float:
-    salesforce, target = _logins(port).connector()(), TARGETS["invoices"]
+    salesforce, target = _log_in(port), TARGETS["invoices"]
     path = f"{salesforce.base_url}sobjects/{target.sobject}/{target.key}"
     began = monotonic()
     for number in range(count):

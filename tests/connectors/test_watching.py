@@ -5,11 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-from simple_salesforce.api import Salesforce
 
 from include.connectors.salesforce import watch as watch_module
-from include.connectors.salesforce.client import SalesforceClient, guarded_session
-from include.connectors.salesforce.session import OneLogin
+from include.connectors.salesforce.client import SalesforceClient
 from include.connectors.salesforce.watch import SalesforceWatch
 from include.connectors.stripe.client import StripePayments
 from include.connectors.stripe.watch import StripeWatch
@@ -154,28 +152,6 @@ def test_glances_take_no_more_than_their_share_of_the_days_calls(crm: Salesforce
     assert 86_400 / watch.every_s <= 15_000 * 0.3
     crm.budget.note(used=80_000, limit=100_000)
     assert watch.every_s == pytest.approx(5.76)
-
-
-def test_clients_of_a_process_share_one_login_and_the_next_one_too(place: Live) -> None:
-    address, logins = place.url("salesforce"), []
-
-    def log_in() -> Salesforce:
-        logins.append(1)
-        secrets = {
-            "consumer_key": KEYS.salesforce_client_id,
-            "consumer_secret": KEYS.salesforce_client_secret,
-        }
-        return Salesforce(**secrets, domain="twin.my", session=guarded_session(address))
-
-    login = OneLogin(log_in, address=address)
-    clients = [SalesforceClient(login.connector()) for _ in range(3)]
-    for client in clients:
-        client.limits()
-    assert len(logins) == 1
-    for client in clients:
-        client._salesforce = None  # its session is over
-        client.limits()
-    assert len(logins) == 2
 
 
 class Told:

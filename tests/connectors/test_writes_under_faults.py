@@ -1,14 +1,18 @@
 """Writing to a Salesforce whose answers fail, and logging in to it: every row accounted for, nothing made twice."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from include.connectors.salesforce.client import SalesforceClient
-from include.connectors.salesforce.oauth import renewing
+from include.connectors.salesforce.oauth import sharing
 from include.connectors.salesforce.writer import SalesforceWriter
-from include.ports import Away, Fatal, Rejected, Retryable, Stop, Uncertain, Written
-from tests.connectors.conftest import KEYS, Live, Start
+from include.flows.renew_token import BREATH, TokenBroker
+from include.local.databases import DatabaseUrls
+from include.ports import Away, Granted, Rejected, Retryable, SignInAgain, Stop, Uncertain, Written
+from tests.connectors.conftest import Live, Start
 from tests.connectors.faulty import ACCOUNTS, ROWS, WORLD, arm, injected
-from tests.connectors.grants import Safe, granted
+from tests.connectors.grants import Office, granted, office
 
 COLLECTIONS = "*/composite/sobjects/*"
 TOKEN = "*/oauth2/token"  # a path
@@ -124,55 +128,86 @@ def test_a_bulk_job_whose_answer_is_lost_is_uncertain_once_it_was_handed_in(
 
 # --- refresh tokens
 
-
-def worker(twin: Live, safe: Safe) -> SalesforceClient:
-    return SalesforceClient(
-        renewing(
-            safe,
-            token_url="https://login.salesforce.com/services/oauth2/token",  # an address
-            client_id=KEYS.salesforce_client_id,
-            client_secret=KEYS.salesforce_client_secret,
-            address=twin.url("salesforce"),
-        )
-    )
+BREATH_S = int(BREATH.total_seconds()) + 1
 
 
-def test_sessions_that_end_again_and_again_are_renewed_each_by_the_next_refresh_token(live: Start):
+@pytest.fixture(scope="module")
+def desk(server_urls: DatabaseUrls) -> Iterator[Office]:
+    with office(server_urls) as made:
+        yield made
+
+
+def broker_of(twin: Live, desk: Office) -> TokenBroker:
+    """Of a person who just signed in."""
+    desk.empty()
+    place = desk.at(twin.url("salesforce"))
+    broker = place.broker(place.login("refresh token"))
+    broker.sign_in(granted(place.address), by="ann@firm.example")
+    return broker
+
+
+def worker(twin: Live, broker: TokenBroker) -> SalesforceClient:
+    return SalesforceClient(sharing(broker, address=twin.url("salesforce")))
+
+
+def generation(broker: TokenBroker) -> int:
+    return int((broker.state() or {})["generation"])
+
+
+def test_sessions_that_end_again_and_again_are_renewed_each_by_the_next_refresh_token(
+    live: Start, desk: Office
+):
     twin = live(WORLD)
-    safe = granted(twin.url("salesforce"))
-    client = worker(twin, safe)
+    broker = broker_of(twin, desk)
+    client = worker(twin, broker)
     for walked in range(4):  # each query is asked twice: refused, and with the new session
         arm(twin, "token_expiry", "salesforce", path="*/query*", skip=2 * walked)
     assert [client.count("FROM Account") for _ in range(4)] == [ROWS] * 4
-    assert len(set(safe.kept)) == 5  # the log-in, and one renewal for each session that ended
+    assert generation(broker) == 5  # the sign-in, and one renewal for each session that ended
     assert [one["kind"] for one in injected(twin)] == ["token_expiry"] * 4
 
 
-def test_a_refresh_token_somebody_else_used_stops_and_asks_for_a_new_login(live: Start):
+def test_a_refresh_token_somebody_else_used_stops_and_asks_for_a_new_login(live: Start, desk: Office):
     twin = live(WORLD)
-    safe = granted(twin.url("salesforce"))
+    broker = broker_of(twin, desk)
     arm(twin, "refresh_rotation", "salesforce", path=TOKEN)
-    with pytest.raises(Fatal, match=r"refused the refresh token \(invalid_grant\); log in again"):
-        worker(twin, safe).count("FROM Account")
-    assert safe.kept == []
+    with pytest.raises(SignInAgain, match=r"\(invalid_grant\): it was used elsewhere"):
+        broker.token(refused=1)
+    assert generation(broker) == 1
 
 
 @pytest.mark.parametrize("kind", ["reset_before", "unavailable", "truncated_json"])
-def test_a_renewal_that_fails_is_tried_again_later(live: Start, kind: str):
+def test_a_renewal_that_fails_is_tried_again_later(live: Start, desk: Office, kind: str):
     twin = live(WORLD)
-    safe = granted(twin.url("salesforce"))
+    broker = broker_of(twin, desk)
     arm(twin, kind, "salesforce", path=TOKEN)
-    with pytest.raises(Retryable, match="did not renew the session"):
-        worker(twin, safe).count("FROM Account")
+    with pytest.raises(Away, match="trying again later"):
+        broker.token(refused=1)
+    with pytest.raises(Away, match="a moment ago"):
+        broker.token(refused=1)
+    desk.later(BREATH_S)
     if kind != "truncated_json":  # that answer held the next token
-        assert worker(twin, safe).count("FROM Account") == ROWS
+        assert broker.token(refused=1).generation == 2
 
 
-def test_a_renewal_whose_answer_is_lost_with_the_next_token_ends_in_a_new_login(live: Start):
+def test_a_renewal_whose_answer_is_lost_with_the_next_token_ends_in_a_new_login(live: Start, desk: Office):
     twin = live(WORLD)
-    safe = granted(twin.url("salesforce"))
+    broker = broker_of(twin, desk)
     arm(twin, "reset_after", "salesforce", path=TOKEN)
-    with pytest.raises(Retryable):
-        worker(twin, safe).count("FROM Account")
-    with pytest.raises(Fatal, match="log in again"):
-        worker(twin, safe).count("FROM Account")
+    with pytest.raises(Away):
+        broker.token(refused=1)
+    desk.later(BREATH_S)
+    with pytest.raises(SignInAgain, match="did not come to keep it"):
+        broker.token(refused=1)
+
+
+def test_a_system_that_is_not_reached_was_not_asked(desk: Office):
+    desk.empty()
+    place = desk.at("http://127.0.0.1:1")
+    broker = place.broker(place.login("refresh token"))
+    broker.sign_in(Granted("a" * 20, "https://twin.my.salesforce.com", "r" * 20), by="ann@firm.example")
+    for again in (1, 2):
+        with pytest.raises(Away, match="was not reached"):
+            broker.token(refused=1)
+        desk.later(again * BREATH_S)
+    assert desk.rows("SELECT asks, asking_since FROM vault.token_states") == [(0, None)]

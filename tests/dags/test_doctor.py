@@ -42,7 +42,7 @@ TABLES = {
     f"006000000000001AAA,,,Closed Won,,,,,{DAY},,,,,O1,,,",
 }
 ROLE = "tieout_doctor_test"
-OUR_ROLES = "tieout_ingest, tieout_app, tieout_send, tieout_console, tieout_auditor"
+OUR_ROLES = "tieout_ingest, tieout_app, tieout_send, tieout_console, tieout_auditor, tieout_broker"
 
 Bad = set[tuple[str, str, str]]
 
@@ -312,6 +312,16 @@ WRONG: dict[str, tuple[Callable[..., Any], Bad, str]] = {
         {("fail", "Salesforce", "connection")},
         "invalid_client",
     ),
+    "the key that signs is none": (
+        lambda c, _: c.change("salesforce_api", login="i", extra={"private_key": "the-secret is no key"}),
+        {("fail", "Salesforce", "connection")},
+        "no RSA key in PEM",
+    ),
+    "nobody signed in for the refresh token": (
+        lambda c, _: c.change("salesforce_api", extra={"flow": "refresh_token"}),
+        {("fail", "Salesforce", "connection")},
+        "nobody has signed in to salesforce as it is connected here: tieout salesforce login",
+    ),
     "the API version is retired": (
         lambda _, m: m.setattr(salesforce, "API_VERSIONS", range(20, 30)),
         {("fail", "Salesforce", "API version")},
@@ -451,6 +461,19 @@ def test_one_thing_wrong_is_named_and_nothing_else(
     assert words in said(found)
     for secret in (KEYS.salesforce_client_secret, KEYS.erp_key, KEYS.payments_key, ":test@"):
         assert secret not in str(found)
+
+
+def test_a_token_that_cannot_be_renewed_is_named_while_the_one_held_still_works(
+    findings: Callable[..., list[Finding]], monkeypatch: pytest.MonkeyPatch
+):
+    assert bad(findings()) == set()
+    found = json.loads(os.environ["AIRFLOW_CONN_SALESFORCE_API"])
+    found["extra"]["consumer_secret"] = "changed-since"
+    monkeypatch.setenv("AIRFLOW_CONN_SALESFORCE_API", json.dumps(found))
+    asked = [system for system in systems(airflow="") if system.name == "Salesforce"]
+    later = diagnose(asked)
+    assert bad(later) == {("fail", "Salesforce", "token")}
+    assert "invalid_client" in said(later)
 
 
 def test_an_unrestricted_key_is_a_warning(

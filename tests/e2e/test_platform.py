@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
+from typing import cast
 
 import psycopg
 import pytest
@@ -21,7 +22,10 @@ from include.local.airflow_env import airflow_environment
 from include.local.home import PROJECT, Home
 from include.local.postgres import server
 from include.local.secrets import load_secrets
+from include.ports import SealedValue
 from include.twin.generate import generate_world
+from include.vault.envelope import unseal
+from include.vault.keys import read_keyring
 from tests.canaries import Canaries
 from tests.checks import assert_checks_hold
 from tests.local.conftest import command_line, processes_of
@@ -142,13 +146,33 @@ def test_the_main_job_ties_out_a_day_mails_it_once_and_leaves_nothing_running(
         assert facts(urls.airflow, failed) == [(0,)]
 
 
-def test_nothing_personal_is_in_clear_in_any_database_log_mail_or_page(home: Home, world: Path) -> None:
+def token_of(home: Home, url: str) -> str:
+    """The token that the run logged in to Salesforce with: all tasks shared it."""
+    [(generation, kid, wrapped_key, envelope)] = facts(
+        url, "SELECT generation, kid, wrapped_key, envelope FROM vault.tokens WHERE system = 'salesforce'"
+    )
+    value = SealedValue(
+        token="oauth2:salesforce",
+        field="token",
+        subject=f"generations/{generation}",
+        kid=str(kid),
+        wrapped_key=cast("bytes", wrapped_key),
+        envelope=cast("bytes", envelope),
+    )
+    token = str(json.loads(unseal(read_keyring(load_secrets(home).vault_keys), value))["access_token"])
+    assert len(token) > 20
+    return token
+
+
+def test_nothing_personal_and_no_token_is_in_clear_in_any_database_log_mail_or_page(
+    home: Home, world: Path
+) -> None:
     """After the main job: our database and Airflow's (XCom, rendered templates, logs), logs, mails unpacked."""
-    canaries = Canaries(CANARIES)
-    assert canaries.in_bytes(
-        (world / "salesforce" / "Contact.csv").read_bytes()
-    )  # they were there to be found
     with server(home) as urls:
+        canaries = Canaries((*CANARIES, token_of(home, urls.app)))
+        assert canaries.in_bytes(
+            (world / "salesforce" / "Contact.csv").read_bytes()
+        )  # they were there to be found
         sealed = facts(urls.app, "SELECT field, count(*) FROM vault.sealed GROUP BY field")
         assert {"first_name", "last_name", "phone", "email", "payer_text", "card"} <= {
             str(name) for name, _ in sealed

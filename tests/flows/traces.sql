@@ -36,6 +36,10 @@ INSERT INTO ops.proofs (system, entity, cursor_until, source_count, held_count, 
 INSERT INTO ops.shapes (system, entity, fields, vanished, added, retyped) VALUES ('salesforce', 'accounts',
     '{}', '{Name}', '{}', '{}');
 
+-- trace: token_lost salesforce
+INSERT INTO vault.tokens (system, flow, login_sha256, asked_by, stopped_at, stopped_why, needs_person) VALUES
+    ('salesforce', 'refresh token', 'l', 'Jane Doe', ops.clock(), 'refused', true);
+
 -- trace: rows_repaired payments
 INSERT INTO ops.sweeps (system, entity, listed_count, gone_count, repaired_count, refreshed_count) VALUES
     ('payments', 'payments', 9, 0, 2, 0);

@@ -13,7 +13,7 @@ from include.ports import Fatal
 from include.store.migrate import migrate
 from include.store.postgres import As, PostgresStore, may_be
 
-ROLES = ("tieout_ingest", "tieout_app", "tieout_send", "tieout_console", "tieout_auditor")
+ROLES = ("tieout_ingest", "tieout_app", "tieout_send", "tieout_console", "tieout_auditor", "tieout_broker")
 VERBS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE")
 
 TRY = """
@@ -93,6 +93,8 @@ def tried(url: str, role: str) -> set[tuple[str, str]]:
 def may_do(role: str, verb: str, table: str, *, history: bool) -> bool:
     """What the roles are for, said once more."""
     schema = table.partition(".")[0]
+    if role == "tieout_broker" or table == "vault.tokens":
+        return (role, table) == ("tieout_broker", "vault.tokens") and verb in {"SELECT", "INSERT", "UPDATE"}
     if schema == "vault":
         return _may_unseal(role, verb, table) and not (history and verb in {"UPDATE", "DELETE"})
     if verb == "SELECT":
@@ -157,6 +159,18 @@ def test_nobody_changes_what_was_received_or_adds_to_the_audit_log(url: str, rol
     assert not {one for one in found if one[1].startswith("raw.") and one[0] not in {"SELECT", "INSERT"}}
     assert not {one for one in found if one[1] == "audit.events" and one[0] != "SELECT"}
     assert not {one for one in found if one[1] == "audit.seals" and one[0] not in {"SELECT", "INSERT"}}
+
+
+def test_what_became_of_tokens_is_seen_by_who_may_see_none(url: str) -> None:
+    for role in ROLES:
+        with psycopg.connect(url) as connection:
+            connection.execute(f"SET ROLE {role}".encode())
+            if role == "tieout_broker":
+                with pytest.raises(errors.InsufficientPrivilege):
+                    connection.execute("SELECT FROM vault.sealed")
+                continue
+            seen = connection.execute("SELECT * FROM vault.token_states").description or []
+            assert not {"envelope", "wrapped_key"} & {column.name for column in seen}
 
 
 def test_a_role_makes_no_tables_and_does_not_log_in(url: str) -> None:

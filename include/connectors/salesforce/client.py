@@ -1,7 +1,7 @@
-"""Salesforce over HTTP: simple-salesforce logs in, everything else is asked here, with limits.
+"""Salesforce over HTTP: simple-salesforce holds a session, everything is asked here, with limits.
 
 Bare, that library logs in again and again on a lasting 401, drops headers on a retry, waits for ever, takes bulk
-results that were cut off and follows a next page to wherever it points; so only its login is used.
+results that were cut off and follows a next page to wherever it points; so it only says where and by which token.
 """
 
 import json
@@ -12,13 +12,12 @@ from typing import Any, NamedTuple
 
 import requests
 from simple_salesforce.api import Salesforce
-from simple_salesforce.exceptions import SalesforceAuthenticationFailed
 from simple_salesforce.format import format_soql
-from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from include.connectors.salesforce.budget import Budget
+from include.connectors.salesforce.login import log_in
 from include.connectors.salesforce.refusals import call_refused, is_refusal
-from include.connectors.salesforce.session import guarded_session
+from include.connectors.salesforce.session import guarded_session, never_left
 from include.connectors.wire import TIMEOUT_S, read_json, server_date
 from include.ports import Away, Fatal, Retryable, Uncertain
 
@@ -31,7 +30,7 @@ REPLICATION_WINDOW = timedelta(minutes=10)
 
 _NEXT_PAGE = re.compile(r"/services/data/v\d+\.\d/(query(?:All)?/[A-Za-z0-9-]+)")
 _USAGE = re.compile(r"api-usage=(\d+)/(\d+)")
-_OK, _UNAUTHORIZED, _SERVER_ERROR = 200, 401, 500
+_UNAUTHORIZED, _SERVER_ERROR = 401, 500
 
 Record = Mapping[str, Any]
 
@@ -45,7 +44,7 @@ class Description(NamedTuple):
 
 
 class SalesforceClient:
-    """One organisation. `connect` logs in anew, over a `guarded_session`."""
+    """One organisation. `connect` gives a session over a `guarded_session`, and a newer one when asked again."""
 
     def __init__(self, connect: Callable[[], Salesforce]) -> None:
         self._connect = connect
@@ -55,7 +54,7 @@ class SalesforceClient:
 
     def log_in(self) -> None:
         """Log in, unless that was done. Raises Retryable, Fatal."""
-        self._salesforce = self._salesforce or self._log_in()
+        self._salesforce = self._salesforce or log_in(self._connect)
 
     @property
     def version(self) -> str:
@@ -135,7 +134,7 @@ class SalesforceClient:
     def _send(self, method: str, path: str, *, sure: bool, **content: Any) -> requests.Response:
         if self._shut_out:
             raise Fatal("Salesforce refuses every new session; check the user and its permissions")
-        salesforce = self._salesforce = self._salesforce or self._log_in()
+        salesforce = self._salesforce = self._salesforce or log_in(self._connect)
         content["headers"] = {**salesforce.headers, **content.get("headers", {})}
         if "json" in content:
             content["data"] = json.dumps(content.pop("json"), default=str).encode()
@@ -145,34 +144,11 @@ class SalesforceClient:
             )
         except requests.RequestException as error:
             name = type(error).__name__
-            if sure or _never_left(error):
+            if sure or never_left(error):
                 raise Away(f"Salesforce did not answer ({name})") from None
             raise Uncertain(
                 f"Salesforce's answer to a write was lost ({name}); look before sending again"
             ) from None
-
-    def _log_in(self) -> Salesforce:
-        try:
-            return self._connect()
-        except SalesforceAuthenticationFailed as refused:
-            # Its message may hold the whole answer; its code is enough.
-            raise _login_stop(refused.code) from None
-        except requests.RequestException as error:
-            raise Away(f"Salesforce did not answer the login ({type(error).__name__})") from None
-        except AttributeError:
-            raise Away("Salesforce's answer to the login names no instance; trying again later") from None
-        except TypeError:
-            raise Fatal(
-                "Salesforce: the connection lacks a login; give consumer_key, consumer_secret and domain"
-            ) from None
-
-
-def _never_left(error: requests.RequestException) -> bool:
-    """Whether no byte of the request can have reached Salesforce."""
-    if isinstance(error, requests.ConnectTimeout):
-        return True
-    cause = error.args[0] if error.args else None
-    return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
 
 
 def _next_page(url: Any) -> str:
@@ -181,10 +157,3 @@ def _next_page(url: Any) -> str:
     if not found:
         raise Fatal("Salesforce: the next page points somewhere else than to its query; not followed")
     return found[1]
-
-
-def _login_stop(code: Any) -> Retryable | Fatal:
-    if isinstance(code, int) and (code >= _SERVER_ERROR or code == _OK):
-        return Away(f"Salesforce could not log us in ({code}); trying again later")
-    word = code if re.fullmatch(r"[A-Za-z_ :.]{1,60}", str(code)) else "refused"
-    return Fatal(f"Salesforce refused the login ({word}); check the salesforce_api connection")

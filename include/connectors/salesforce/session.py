@@ -1,13 +1,11 @@
 """The one way out to Salesforce: to its hosts alone, never after a redirect, never for ever."""
 
-from collections.abc import Callable
-from threading import Lock
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from simple_salesforce.api import Salesforce
+from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from include.connectors.wire import RETRIES, TIMEOUT_S
 from include.ports import Fatal
@@ -36,32 +34,12 @@ def guarded(session: _Session, address: str = "") -> _Session:
     return session
 
 
-class OneLogin:
-    """One login for all clients of a process; whoever finds it over logs in anew, once for all of them."""
-
-    def __init__(self, log_in: Callable[[], Salesforce], *, address: str = "") -> None:
-        self._log_in, self._address = log_in, address
-        self._lock = Lock()
-        self._current: Salesforce | None = None
-
-    def connector(self) -> Callable[[], Salesforce]:
-        """What one `SalesforceClient` connects with, over connections of its own. Raises as the login does."""
-        used: set[str] = set()
-
-        def connect() -> Salesforce:
-            with self._lock:
-                if self._current is None or self._current.session_id in used:
-                    self._current = self._log_in()
-                current = self._current
-            used.add(str(current.session_id))
-            return Salesforce(
-                session_id=current.session_id,
-                instance=current.sf_instance,
-                session=guarded_session(self._address),
-                version=current.sf_version,
-            )
-
-        return connect
+def never_left(error: requests.RequestException) -> bool:
+    """Whether no byte of the request can have reached Salesforce."""
+    if isinstance(error, requests.ConnectTimeout):
+        return True
+    cause = error.args[0] if error.args else None
+    return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
 
 
 class _Guard(HTTPAdapter):
