@@ -10,13 +10,14 @@ export UV_SYSTEM_CERTS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo up down erp erp-down counterparts browser supply test bench chaos lint lock clean
+.PHONY: help setup demo up down erp erp-down counterparts browser supply test bench chaos fuzz lint lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 	@echo "  make demo takes WORLD=folder (a folder of CSV files) and AS_OF=yyyy-mm-dd"
 	@echo "  make bench takes SEED=number, SCALE=10k, 100k, 1m or 10m, and MINUTES=number"
 	@echo "  make chaos takes SEED=number and MINUTES=number (60)"
+	@echo "  make fuzz takes EXAMPLES=number (1000)"
 
 setup: .venv/ready ## create .venv from requirements.lock
 
@@ -84,6 +85,9 @@ test: lint var/contract/ready var/browser/ready ## check style and types, then r
 bench: .venv/ready var/bench/venv/ready ## measure precision, time and memory, and write docs/benchmarks.md
 	@exec $(BIN)/python -m tests.bench run $(if $(SEED),--seed $(SEED)) $(if $(SCALE),--scale $(SCALE)) \
 	  $(if $(MINUTES),--minutes $(MINUTES))
+
+fuzz: .venv/ready ## answer, write files and knock at random
+	@exec $(BIN)/python -m tests.fuzz $(EXAMPLES)
 
 chaos: .venv/ready ## let go wrong what may, and write docs/reliability.md
 	@exec $(BIN)/python -m tests.chaos run $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))

@@ -6,13 +6,12 @@ limits ask, a controller's role), which the database keeps. What is decided in t
 
 On call
 - A task that waits is not stuck: it has no worker. It is over when somebody decides.
-- An answer that was refused is in the task's log and result, and the next run asks again, saying why.
+- An answer that was refused is in the task's log, and the next run asks again, saying why.
 - A question that nobody answered for two hours ends as `unanswered`; a later run asks it again.
 - A run may be marked failed or cleared at any time: its questions are asked again.
 """
 
 import logging
-from typing import Any
 
 from airflow.sdk import DAG, task
 
@@ -30,7 +29,7 @@ with DAG(
 ):
 
     @task(task_id="questions")
-    def find_questions() -> list[dict[str, Any]]:
+    def find_questions() -> list[dict[str, int]]:
         found = questions()
         log.info("%s proposals wait for a checker whom nobody asked", len(found))
         return found

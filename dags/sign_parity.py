@@ -8,12 +8,11 @@ signed by `tieout parity sign` as well, which ends the task within minutes.
 On call
 - A task that waits is not stuck: it has no worker. It is over when somebody signs, or a day comes to another result.
 - No task comes: something is in the way; `tieout parity judge --last DAY` names it.
-- An answer that was refused is in the task's log and result, and the next run asks again, saying why. Who declines is
+- An answer that was refused is in the task's log, and the next run asks again, saying why. Who declines is
   not asked again about the same days.
 """
 
 import logging
-from typing import Any
 
 from airflow.sdk import DAG, task
 
@@ -31,7 +30,7 @@ with DAG(
 ):
 
     @task(task_id="questions")
-    def find_questions() -> list[dict[str, Any]]:
+    def find_questions() -> list[dict[str, int]]:
         found = questions()
         log.info("%s signatures are missing that nobody was asked for", len(found))
         return found

@@ -14,7 +14,7 @@ from rich.console import Console
 from include import cli_pairs  # noqa: F401 - adds to the commands below
 from include.cli_alerts import alerts_app
 from include.cli_audit import audit_app
-from include.cli_breaks import breaks_app
+from include.cli_breaks import breaks_app, on_terminal
 from include.cli_certificate import certificate_app
 from include.cli_cutover import cutover_app
 from include.cli_delivery import delivery_app, replay
@@ -162,7 +162,7 @@ def reconcile_command(
 
 def _show_warnings(warnings: list[str]) -> None:
     for warning in warnings[:WARNINGS_SHOWN]:
-        print(warning, file=sys.stderr)
+        print(on_terminal(warning), file=sys.stderr)
     if len(warnings) > WARNINGS_SHOWN:
         print(f"… and {len(warnings) - WARNINGS_SHOWN:,} more; breaks.csv lists every one", file=sys.stderr)
 
@@ -272,7 +272,7 @@ def main() -> None:
 
 
 def _stop(problem: Exception, code: int) -> NoReturn:
-    print(f"tieout: {problem}", file=sys.stderr)
+    print("\n".join(map(on_terminal, f"tieout: {problem}".split("\n"))), file=sys.stderr)
     raise SystemExit(code)
 
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from include.domain.shown import json_on_terminal
+from include.domain.shown import on_terminal as on_terminal  # noqa: PLC0414 - for other commands, too
 from include.local.home import Home
 
 if TYPE_CHECKING:
@@ -96,7 +98,7 @@ def show(break_: Break, *, as_json: Json = False) -> None:
         return
     for name, value in found.items():
         if value is not None:
-            print(f"{name.replace('_', ' '):18} {_text(value)}")
+            print(f"{name.replace('_', ' '):18} {on_terminal(_text(value))}")
     print()
     print_table(
         [
@@ -284,14 +286,16 @@ def _line(one: dict[str, Any]) -> tuple[str, ...]:
 
 def print_table(rows: Sequence[tuple[str, ...]]) -> None:
     """Rows below their header, each column as wide as its widest cell."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
+    shown = [tuple(on_terminal(cell) for cell in row) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    for row in shown:
         print("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def print_json(value: object) -> None:
     """Dates and ids as text."""
-    print(json.dumps(value, default=_text, ensure_ascii=False, indent=1))
+    told = json.dumps(value, default=_text, ensure_ascii=False, indent=1)
+    print(json_on_terminal(told))
 
 
 def _text(value: object) -> str:

@@ -68,7 +68,11 @@ def _waiting(row: Row) -> tuple[str, ...]:
 
 def _parked(row: Row) -> tuple[str, ...]:
     told = tuple(str(row[name]) for name in ("target", "kind", "subject", "reason", "mended_by"))
-    return row["key"][:SHORT_KEY], *told, (row["detail"] or "")[:SHOWN_DETAIL]
+    return row["key"][:SHORT_KEY], *told, _short(row["detail"] or "")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= SHOWN_DETAIL else f"{text[: SHOWN_DETAIL - 1]}…"
 
 
 def _conflict(row: Row) -> tuple[str, ...]:

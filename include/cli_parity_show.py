@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from include.cli_breaks import print_json, print_table
+from include.cli_breaks import on_terminal, print_json, print_table
 
 if TYPE_CHECKING:
     from include.flows.judge_parity import Judged
@@ -25,7 +25,7 @@ def show_judged(seen: "Judged", *, as_json: bool) -> None:
         figures.setdefault(row["day"], {})[row["metric"]] = row
     print_table([("day", *names), *(_figures(day, figures[day], names) for day in sorted(figures))])
     for one in seen.signed:
-        print(f"signed as {one['role']} by {one['person']}: {one['reason']}")
+        print(f"signed as {one['role']} by {one['person']}: {on_terminal(one['reason'])}")
     for obstacle in seen.obstacles:
         print(f"in the way: {obstacle}")
     if not seen.obstacles and len(seen.signed) < ROLES:

@@ -2,13 +2,13 @@
 # ruff: noqa: PLC0415  # every parse of the DAG would pay for what only a task needs
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from include import wiring
-from include.wiring_asks import AskPerson, arguments, asked_by
+from include.wiring_asks import AskedBy, AskPerson, arguments, asked_by
 
 if TYPE_CHECKING:
-    from include.flows.asking import Answered
+    from include.flows.asking import Answered, Ask
 
 APPROVE, SEND_BACK = "Approve", "Send back"
 LOOK_AGAIN = timedelta(minutes=5)
@@ -18,8 +18,15 @@ LOOK_AGAIN = timedelta(minutes=5)
 class AskApproval(AskPerson):
     """Waits until a proposal is answered here, or decided in the console."""
 
+    path = "/breaks/"
     choices = (APPROVE, SEND_BACK)
     look_again = LOOK_AGAIN
+
+    def asked(self, by: AskedBy) -> "Ask | None":
+        """What is proposed, by whom and why."""
+        from include.flows.ask_approvals import asked
+
+        return asked(wiring.store(), self.ask_no, **by)
 
     def over(self) -> "Answered | None":
         """Whether it was decided in the console, lapsed, or waited for too long."""
@@ -34,8 +41,8 @@ class AskApproval(AskPerson):
         return answer(wiring.store(), self.ask_no, actor=actor, approves=agrees, reason=reason)
 
 
-def questions() -> list[dict[str, Any]]:
+def questions() -> list[dict[str, int]]:
     """What this run of the DAG asks: the arguments of its tasks."""
     from include.flows.ask_approvals import ask_approvals
 
-    return arguments(ask_approvals(wiring.store(), **asked_by("/breaks/")))
+    return arguments(ask_approvals(wiring.store(), **asked_by(AskApproval.path)))

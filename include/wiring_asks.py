@@ -21,11 +21,14 @@ log = logging.getLogger(__name__)
 class AskPerson(HITLOperator):
     """Waits until somebody answers, or the question is over elsewhere. A kind of question says what is to be chosen.
 
-    An answer is written under the name of whoever gave it. What the database refuses ends the task too, with the
-    reason, and the next run asks again: a task of Airflow can be answered once.
+    What is asked is read from the database when the task begins: between tasks goes its number alone. An answer is
+    written under the name of whoever gave it. What the database refuses ends the task too, with the reason in its log,
+    and the next run asks again: a task of Airflow can be answered once.
     """
 
     template_fields: ClassVar[Sequence[str]] = ()  # type: ignore[misc]  # what people wrote is no template
+    path: ClassVar[str]
+    """Of the console's page about what is asked, below /tieout."""
     choices: ClassVar[tuple[str, str]]
     """To agree, and not to."""
     look_again: ClassVar[timedelta]
@@ -33,12 +36,17 @@ class AskPerson(HITLOperator):
 
     def __init__(self, *, ask_no: int, **kwargs: Any) -> None:
         super().__init__(
+            subject=f"question {ask_no}",
             options=list(self.choices),
             params={"reason": Param("looked at it", source="task", type="string", minLength=1, title="Why")},
             response_timeout=self.look_again,
             **kwargs,
         )
         self.ask_no = ask_no
+
+    def asked(self, by: "AskedBy") -> "Ask | None":
+        """The question as the run asks it; None when it is over."""
+        raise NotImplementedError
 
     def over(self) -> "Answered | None":
         """What became of the question elsewhere; None while it waits."""
@@ -48,7 +56,16 @@ class AskPerson(HITLOperator):
         """Write what somebody answered."""
         raise NotImplementedError
 
-    def execute_complete(self, context: "Context", event: dict[str, Any]) -> dict[str, str]:
+    def execute(self, context: "Context") -> Any:
+        """Ask, and wait without a worker."""
+        ask = self.asked(_asked_by(self.path, context["dag_run"]))
+        if ask is None:
+            over = self.over()
+            return _told(over) if over else self._wait_on()
+        self.subject, self.body = ask.subject, ask.body
+        return super().execute(context)
+
+    def execute_complete(self, context: "Context", event: dict[str, Any]) -> str:
         """After an answer, or when it is time to look whether it was decided elsewhere."""
         if event.get("error_type") == "timeout":
             over = self.over()
@@ -72,19 +89,23 @@ class AskedBy(TypedDict):
 
 def asked_by(path: str) -> AskedBy:
     """Which run asks, and where in the console (below /tieout) one may look; no address where Airflow has none."""
+    return _asked_by(path, get_current_context()["dag_run"])
+
+
+def _asked_by(path: str, run: Any) -> AskedBy:
     from airflow.configuration import conf
 
-    run = get_current_context()["dag_run"]
     base = conf.get("api", "base_url", fallback="").rstrip("/")
     return {"asked_in": f"{run.dag_id}/{run.run_id}", "link_to": f"{base}/tieout{path}" if base else ""}
 
 
-def arguments(asks: "Iterable[Ask]") -> list[dict[str, Any]]:
+def arguments(asks: "Iterable[Ask]") -> list[dict[str, int]]:
     """Those of one task for each question."""
-    return [{"ask_no": one.ask_no, "subject": one.subject, "body": one.body} for one in asks]
+    return [{"ask_no": one.ask_no} for one in asks]
 
 
-def _told(answered: "Answered") -> dict[str, str]:
+def _told(answered: "Answered") -> str:
+    """What became of it, in one word; who and why stand in the log."""
     level = logging.WARNING if answered.outcome == "refused" else logging.INFO
     log.log(level, "%s: %s", answered.outcome, answered.words)
-    return {"outcome": answered.outcome, "words": answered.words}
+    return answered.outcome.replace(" ", "_")

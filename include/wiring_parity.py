@@ -4,17 +4,17 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowSkipException
 
 from include import wiring
 from include.ports import Fatal, NothingUsable
-from include.wiring_asks import AskPerson, arguments, asked_by
+from include.wiring_asks import AskedBy, AskPerson, arguments, asked_by
 from include.wiring_environment import connection_or_none
 
 if TYPE_CHECKING:
-    from include.flows.asking import Answered
+    from include.flows.asking import Answered, Ask
     from include.flows.compare_parity import Compared
     from include.flows.tell_answers import TheirTable
     from include.ports import OldPath
@@ -91,8 +91,15 @@ def judge() -> str:
 class AskSignature(AskPerson):
     """Waits until somebody signs or declines here, or it was signed elsewhere."""
 
+    path = "/parity"
     choices = (SIGN, DECLINE)
     look_again = LOOK_AGAIN
+
+    def asked(self, by: AskedBy) -> "Ask | None":
+        """Which days are to be signed, and as whom."""
+        from include.flows.sign_parity import asked
+
+        return asked(wiring.store(), self.ask_no, **by)
 
     def over(self) -> "Answered | None":
         """Whether it was signed elsewhere, or the days were judged anew."""
@@ -107,8 +114,8 @@ class AskSignature(AskPerson):
         return answer(wiring.store(), self.ask_no, actor=actor, signs=agrees, reason=reason)
 
 
-def questions() -> list[dict[str, Any]]:
+def questions() -> list[dict[str, int]]:
     """The signatures that this run of the DAG asks for: the arguments of its tasks."""
     from include.flows.sign_parity import ask_signatures
 
-    return arguments(ask_signatures(wiring.store(), policy=wiring.policy(), **asked_by("/parity")))
+    return arguments(ask_signatures(wiring.store(), policy=wiring.policy(), **asked_by(AskSignature.path)))

@@ -114,6 +114,7 @@ ALLOWED: dict[str, set[str]] = {
         "include.wiring_smtp",
     },
     "include.wiring_smtp": {"include.ports", "include.wiring_environment"},
+    "include.wiring_xcom": {"include.ports"},
     "include.wiring_effects": {
         "include.wiring_environment",
         "include.connectors",
@@ -270,6 +271,7 @@ AIRFLOW_IN = {
     "include.wiring_environment",
     "include.wiring_vault",
     "include.wiring_tokens",
+    "include.wiring_xcom",
     "include.console",
 }
 IMPURE = {"os", "time", "random", "secrets", "socket", "subprocess", "requests", "psycopg", "uuid.uuid4"}

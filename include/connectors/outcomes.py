@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from include.domain.delivery import Message, Outcome
+from include.domain.shown import cut
 from include.ports import Away, Fatal, Rejected, Retryable, Uncertain
 
 DETAIL_CHARS = 500
@@ -20,7 +21,7 @@ def one_by_one(messages: Sequence[Message], act: Callable[[Message], Outcome]) -
         except (Rejected, Retryable, Uncertain) as stop:
             told[message.key] = stopped(stop)
         except Fatal as wrong:
-            told[message.key] = Outcome(result="uncertain", detail=str(wrong)[:DETAIL_CHARS], stops=True)
+            told[message.key] = Outcome(result="uncertain", detail=cut(str(wrong), DETAIL_CHARS), stops=True)
             return told | {later.key: stopped(wrong) for later in messages[place + 1 :]}
     return told
 
@@ -34,7 +35,7 @@ def unknown_kind(message: Message, *, system: str) -> Rejected:
 
 def stopped(stop: Rejected | Retryable | Uncertain | Fatal) -> Outcome:
     """Refused for good, worth another try, perhaps done, or not sent because nothing can be. One away is no attempt."""
-    detail = str(stop)[:DETAIL_CHARS]
+    detail = cut(str(stop), DETAIL_CHARS)
     match stop:
         case Rejected():
             return Outcome(result="rejected", reason=stop.reason, detail=detail)

@@ -8,10 +8,12 @@ meanwhile belongs to the next walk.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from include.ports import Cursor, Page, RawRecord
+from include.connectors.wire import usable
+from include.domain.canonical_json import sha256
+from include.ports import Cursor, Page, RawRecord, Retryable
 
 BEGINNING = "1970-01-01T00:00:00+00:00"
 
@@ -42,13 +44,21 @@ class Walk:
     def page(self, records: Sequence[RawRecord], *, at: tuple[str, str] | None, request: str) -> Page:
         """The page with these records; `at` is its last (stamp, id), None when the walk is over.
 
-        `request`: the call that gave it.
+        `request`: the call that gave it. Raises Retryable as `onward`.
         """
+        if at:
+            self.onward(at)
         cursor = {"until": self.until.isoformat()}
         if at:
             cursor |= {"stamp": at[0], "id": at[1]}
             cursor |= {"after": self.after.isoformat()} if self.after else {}
         return Page(records=records, next_cursor=cursor, has_more=at is not None, request=request)
+
+    def onward(self, at: tuple[str, str]) -> "Walk":
+        """The same walk behind (stamp, id). Raises Retryable when that is where it stood: it would never end."""
+        if at == self.at:
+            raise Retryable("the pages do not move on: the source does not obey what was asked for")
+        return replace(self, at=at)
 
 
 def walk_from(cursor: Cursor | None, *, overlap: timedelta, horizon: Callable[[], datetime]) -> Walk:
@@ -81,9 +91,13 @@ def complete_until(cursor: Cursor) -> datetime:
 
 
 def numbered(keys: Iterable[Key]) -> Iterator[Key]:
-    """The keys, repeats told apart: a system that states a key twice has two rows; neither may be lost."""
+    """The keys, repeats told apart: a system that states a key twice has two rows; neither may be lost.
+
+    A version no index could hold goes by its hash.
+    """
     seen: Counter[Key] = Counter()
-    for native_id, version in keys:
+    for native_id, stated in keys:
+        version = stated if usable(stated) else sha256(stated)
         seen[native_id, version] += 1
         count = seen[native_id, version]
         yield native_id, version if count == 1 else f"{version}#{count}"

@@ -1,13 +1,16 @@
 """What the connectors share about HTTP and JSON: limits, exact numbers, the server's clock, record keys."""
 
 import json
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+import requests
+from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
 from include.domain.canonical_json import sha256
@@ -27,21 +30,79 @@ RETRIES = Retry(
     respect_retry_after_header=False,  # a long wait belongs to the scheduler, not to a sleeping worker
 )
 
+_PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+
+NO_RETRIES = Retry(0, read=False)
+"""For who asks again by itself."""
+
 ID_BYTES_MAX = 1_000
 """Longer ids are no ids, and no index would hold them."""
 
 
 DIGITS_MAX = 1_000
-"""A number of more digits stays in its exponent form."""
+"""A number of more digits stays as it was written, as text."""
+
+DEPTH_MAX = 64
+"""Lists in records in lists: no system nests deeper, and whoever reads them goes down step by step."""
+
+ANSWER_BYTES_MAX = 2**28
+"""Of one answer, unpacked: more than any page is, and what a machine can hold."""
+
+_NESTED = (dict, list)
+
+
+class Bounded(HTTPAdapter):
+    """A way out whose answers end: with what goes beyond ANSWER_BYTES_MAX."""
+
+    def __init__(self, retries: Retry = RETRIES) -> None:
+        super().__init__(max_retries=retries)
+
+    def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
+        response: requests.Response = super().build_response(req, resp)
+        response.raw = _UpTo(resp)
+        return response
+
+
+def bounded_session(retries: Retry = RETRIES) -> requests.Session:
+    """A session whose answers end."""
+    session = requests.Session()
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, Bounded(retries))
+    return session
+
+
+class _UpTo:
+    """An answer's bytes as they come, unpacked, up to so many."""
+
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._raw, name)
+
+    def stream(self, *args: Any, **named: Any) -> Iterator[bytes]:
+        room = ANSWER_BYTES_MAX
+        for piece in self._raw.stream(*args, **named):
+            room -= len(piece)
+            if room < 0:
+                self._raw.close()
+                raise TooLong(f"an answer of more than {ANSWER_BYTES_MAX:,} bytes")
+            yield piece
+
+
+class TooLong(requests.RequestException):
+    """An answer that does not end."""
 
 
 def read_json(text: str | bytes, *, place: str) -> Any:
     """The JSON, every number exact. Raises Retryable when it is none: a proxy's or a maintenance page."""
     try:
         text = text.decode() if isinstance(text, bytes) else text
-        value = json.loads(text, parse_float=_exact, parse_constant=str)
+        value = _loaded(text)
     except (ValueError, RecursionError):
         raise Away(f"{place}: the answer is not JSON; the service may be down for maintenance") from None
+    if _too_deep(value):
+        raise Away(f"{place}: the answer is nested deeper than {DEPTH_MAX} levels, which no record is")
     return _encodable(value) if "\\u" in text else value
 
 
@@ -99,6 +160,27 @@ def plain(text: str) -> str:
     return f"{number:f}" if number.is_finite() and abs(number.adjusted()) <= DIGITS_MAX else text
 
 
+def _loaded(text: str) -> Any:
+    try:
+        return json.loads(text, parse_float=exact, parse_constant=str)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # an integer of thousands of digits, which no program reads as one
+        return json.loads(text, parse_float=exact, parse_constant=str, parse_int=_whole)
+
+
+def _too_deep(value: Any) -> bool:
+    level = [value] if type(value) in _NESTED else []
+    for _ in range(DEPTH_MAX):
+        level = [
+            inner
+            for one in level
+            for inner in (one.values() if type(one) is dict else one)
+            if type(inner) in _NESTED
+        ]
+    return bool(level)
+
+
 def _encodable(value: Any) -> Any:
     """Half a character (a lone surrogate), which JSON can say and UTF-8 cannot, is written out as its escape."""
     match value:
@@ -111,7 +193,14 @@ def _encodable(value: Any) -> Any:
     return value
 
 
-def _exact(text: str) -> Decimal:
-    """12.0 is 12: the zeros are the wire's, not the value's."""
-    whole, point, fraction = plain(text).partition(".")
+def exact(text: str) -> Decimal | str:
+    """12.0 is 12: the zeros are the wire's, not the value's. What is no number anybody means stays text."""
+    written = plain(text)
+    if not _PLAIN.fullmatch(written):
+        return text
+    whole, point, fraction = written.partition(".")
     return Decimal(f"{whole}.{fraction.rstrip('0')}".rstrip(".") if point else whole)
+
+
+def _whole(text: str) -> int | str:
+    return int(text) if len(text) <= DIGITS_MAX else text

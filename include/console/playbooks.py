@@ -15,7 +15,7 @@ from include.console.access import Person, Someone
 from include.console.render import render
 
 router = APIRouter()
-_NAME = re.compile(r"\w+")
+_NAME = re.compile(r"\w{1,60}", re.ASCII)
 _PAGE = re.compile(r"(\.\./playbooks/)?\w+\.md")
 
 

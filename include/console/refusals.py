@@ -12,6 +12,7 @@ from markupsafe import Markup
 from starlette.exceptions import HTTPException
 
 from include.console.render import STATIC, sentence, template
+from include.domain.shown import cut
 
 LOGIN = "/api/v2/auth/login"
 NOT_LOGGED_IN = 401
@@ -42,7 +43,7 @@ def refused(request: Request, error: Exception) -> HTMLResponse:
 def _unknown(error: RequestValidationError) -> str:
     """What of the address or the form is no such thing, and why."""
     first = error.errors()[0]
-    given = str(first.get("input", ""))[:GIVEN_SHOWN]
+    given = cut(str(first.get("input", "")), GIVEN_SHOWN)
     name = [*first["loc"], ""][1]
     return f"{name} is {given!r} in the address, which the console does not know: {first['msg'].lower()}"
 

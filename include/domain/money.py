@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from include.domain.currencies import EXPONENTS
+from include.domain.shown import cut
 
 AMOUNT = re.compile(r"(-?)([0-9]{1,15})(?:\.([0-9]{1,10}))?")
 """A decimal amount as WORLD files and systems write it: no grouping, no exponent, no sign but minus."""
@@ -46,7 +47,7 @@ def to_minor(text: str, *, currency: str) -> int:
     decimals = exponent(currency)
     parts = AMOUNT.fullmatch(text)
     if parts is None:
-        raise InexactAmount(f"{text[:40]!r} is not a plain decimal number")
+        raise InexactAmount(f"{cut(text, 40)!r} is not a plain decimal number")
     sign, whole, fraction = parts[1], parts[2], (parts[3] or "").rstrip("0")
     if len(fraction) > decimals:
         raise InexactAmount(f"{text} has more decimals than {currency} has ({decimals})")

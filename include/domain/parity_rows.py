@@ -9,6 +9,7 @@ from include.domain.currencies import EXPONENTS
 from include.domain.money import InexactAmount, UnknownCurrency, to_minor
 from include.domain.parity import Told
 from include.domain.parity_replays import as_text, normalised
+from include.domain.shown import cut
 
 KEY_LENGTH_MAX = 500
 
@@ -46,7 +47,7 @@ def read(cells: Mapping[str, str], *, statuses: Mapping[str, str]) -> tuple[str,
 
 def _currency(text: str) -> str | None:
     if text and text not in EXPONENTS:
-        raise Unreadable("currency", f"{text[:40]!r} is not an active ISO 4217 currency")
+        raise Unreadable("currency", f"{cut(text, 40)!r} is not an active ISO 4217 currency")
     return text or None
 
 
@@ -65,7 +66,7 @@ def _read(name: str, text: str, parse: Callable[[str], Any]) -> Any:
     try:
         return parse(text.strip())
     except ValueError:
-        raise Unreadable(name, f"{text[:40]!r} is no date or instant of ISO 8601") from None
+        raise Unreadable(name, f"{cut(text, 40)!r} is no date or instant of ISO 8601") from None
 
 
 def _instant(text: str) -> datetime:

@@ -9,6 +9,7 @@ from typing import Any
 from include.domain.breaks import Break, Level
 from include.domain.money import Money
 from include.domain.payouts import Conversion
+from include.domain.shown import cut
 
 Facts = Mapping[str, Any]
 
@@ -89,7 +90,7 @@ def unexplained(row: Facts, *, unread: int) -> Break:
     if row["names"]:
         evidence = f"{amount} on {row['value_date']} names {row['names']}, which should not be this line"
     if row["reference"]:
-        evidence += f"; its reference is {row['reference'][:80]!r}"
+        evidence += f"; its reference is {cut(row['reference'], 80)!r}"
     evidence += _unread(unread, "payments, refunds and payouts")
     money = {"currency": row["currency"], "amount_minor": row["amount_minor"]}
     return _break("PO02", row["line_id"], evidence, **money, since=row["value_date"])

@@ -10,6 +10,7 @@ from include.domain.business_days import Calendar
 from include.domain.contracts import FixedFee
 from include.domain.fx import convert, rates_to
 from include.domain.money import Money
+from include.domain.shown import cut
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +70,7 @@ def judge(payout: Payout, *, fixed_fee: FixedFee | None) -> Iterator[Finding]:
         net = Money(payout.net_minor, payout.currency)
         yield Finding("PO07", net.minor, f"the payout takes money instead of bringing it: {net}")
     if payout.strange_types:
-        words = ", ".join(repr(word[:40]) for word in payout.strange_types[:5])
+        words = ", ".join(repr(cut(word, 40)) for word in payout.strange_types[:5])
         evidence = (
             f"payout {payout.payout_id} has items of type {words}, which policy/payouts.yaml does not map"
         )

@@ -6,6 +6,7 @@ from typing import Any
 
 from include.domain.cash import Held
 from include.domain.money import Money
+from include.domain.shown import cut
 
 CANDIDATES_SHOWN = 5
 
@@ -51,7 +52,8 @@ def _by_rules(payment: Mapping[str, Any]) -> Finding:
         return _named_but_unposted(payment, payment["named"])
     if payment["names_a_document"]:
         return Finding(
-            "CA01", f"the reference {payment['reference']!r:.80} names no invoice of this customer we know"
+            "CA01",
+            f"the reference {cut(repr(payment['reference']), 80)} names no invoice of this customer we know",
         )
     if payment["customer_id"] is None:
         return Finding("CA02", "no customer and no reference; ask the payer or the bank")

@@ -28,6 +28,13 @@ def ask_approvals(store: Store, *, asked_in: str, link_to: str = "") -> list[Ask
         return [_ask(row, link_to) for row in tx.rows("asks_of", asked_in=asked_in)]
 
 
+def asked(store: Store, ask_no: int, *, asked_in: str, link_to: str = "") -> Ask | None:
+    """One question as its run asks it; None when it is over, or another run's."""
+    with store.transaction() as tx:
+        rows = [row for row in tx.rows("asks_of", asked_in=asked_in) if row["ask_no"] == ask_no]
+    return _ask(rows[0], link_to) if rows else None
+
+
 def look(store: Store, ask_no: int) -> Answered | None:
     """Whether the question is over: somebody decided it elsewhere, or nobody did for long; None while it waits."""
     ask, over = _looked_at(store, ask_no)

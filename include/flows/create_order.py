@@ -13,6 +13,7 @@ from typing import Any
 from include.domain.closed_won import Check, WonDeal, passes, revenue_flags
 from include.domain.delivery import Message, key_of
 from include.domain.money import major
+from include.domain.shown import cut
 from include.flows.bill_schedule import bill_schedule, period_text, planned
 from include.flows.gate_deal import gate_deal, won_deal
 from include.flows.guard_stale import invoice_version, order_version
@@ -191,7 +192,7 @@ def _task(tx: Transaction, deal: Row, checks: Sequence[Check], state: str) -> Pu
             body={
                 "opportunity_id": deal["opportunity_id"],
                 "owner_id": deal["owner_id"],
-                "title": title[:255],
+                "title": cut(title, 255),
                 "failed": names,
                 "proof": "\n".join(f"{check.name}: {check.evidence}" for check in failed),
             },

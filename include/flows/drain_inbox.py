@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 from include.domain.canonical_json import sha256
 from include.domain.delivery import Pace
 from include.domain.entities import ENTITIES
+from include.domain.shown import cut
 from include.flows.write_rows import typed
 from include.ports import (
     Fatal,
@@ -189,7 +190,7 @@ def _stopped(thing: Thing, wrong: Exception) -> _Answer:
 
 
 def _dead(never: Rejected) -> _Answer:
-    return _Answer("dead", str(never)[:500])
+    return _Answer("dead", cut(str(never), 500))
 
 
 def _decide(drain: Drain, sights: Sequence[_Sight]) -> None:

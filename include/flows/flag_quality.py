@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from include.domain.breaks import Break
 from include.domain.entities import ENTITIES, Kind
+from include.domain.shown import cut
 from include.ports import Row, Transaction
 from include.validation.rows import Failure
 
@@ -32,9 +33,8 @@ def unknown_statuses(tx: Transaction) -> Iterator[Break]:
         if entity.of_kind(Kind.STATUS):
             for row in tx.rows_for("unknown_statuses_of", names={"table": f"seen.{entity.name}"}):
                 key = f"{entity.side} {row['native_id']}"
-                evidence = (
-                    f"{key} has the status {row['status']!r:.80}, which policy/statuses.yaml does not map"
-                )
+                word = cut(repr(row["status"]), 80)
+                evidence = f"{key} has the status {word}, which policy/statuses.yaml does not map"
                 yield Break(recon="all", code="DQ05", key=key, evidence=evidence)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from include.domain.delivery import Message, Outcome, Result
+from include.domain.shown import cut
 from include.ports import Fatal, Retryable, Shared, Store, Target, Uncertain
 
 DETAIL_CHARS = 500
@@ -84,7 +85,7 @@ def _keys(messages: Sequence[Message]) -> list[str]:
 
 def outcome_of(result: Result, error: Exception) -> Outcome:
     """What an error made of a message, with its words."""
-    return Outcome(result=result, detail=str(error)[:DETAIL_CHARS])
+    return Outcome(result=result, detail=cut(str(error), DETAIL_CHARS))
 
 
 def standing_at(target: Target, messages: Sequence[Message]) -> Mapping[str, str]:

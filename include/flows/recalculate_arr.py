@@ -17,6 +17,7 @@ from include.domain.arr import Price
 from include.domain.arr_bridge import BridgeRow, bridge, movements
 from include.domain.billing_links import BilledOrder, Bills, Schedule, Sold, sold_by
 from include.domain.breaks import Break
+from include.domain.shown import cut
 from include.domain.subscription_review import Case, OnRecord, said_on_the_day
 from include.domain.subscriptions import (
     AMENDMENT_TYPES,
@@ -235,7 +236,7 @@ def _breaks(one: _Read, billed: Bills, policy: Policy) -> Iterator[Break]:
     row = one.row
     for amendment in one.unknown:
         key = f"amendment {amendment.amendment_id}"
-        said = f"{key} is of the type {amendment.type!r:.80}, which we do not know"
+        said = f"{key} is of the type {cut(repr(amendment.type), 80)}, which we do not know"
         yield Break(recon="all", code="DQ05", key=key, evidence=said)
     if not one.judged:
         return

@@ -61,6 +61,13 @@ def ask_signatures(
         return [_ask(row, seen, link_to) for row in tx.rows("sign_asks_of", asked_in=asked_in)]
 
 
+def asked(store: Store, ask_no: int, *, asked_in: str, link_to: str = "") -> Ask | None:
+    """One question as its run asks it; None when it is over, or another run's."""
+    with store.transaction() as tx:
+        rows = [row for row in tx.rows("sign_asks_of", asked_in=asked_in) if row["ask_no"] == ask_no]
+        return _ask(rows[0], judged(tx, rows[0]["window_no"]), link_to) if rows else None
+
+
 def _to_sign(store: Store, last: date | None, policy: Policy) -> Judged | None:
     if last is None:
         with store.transaction() as tx:

@@ -22,6 +22,8 @@ EXACT_BELOW = 10**15
 CHARACTERS_MAX = 32_767
 """Of a cell; the program that reads it refuses longer ones."""
 
+CUT = "… (cut: longer than a cell can be)"
+
 _QUIET = {
     "constant_memory": True,
     "strings_to_formulas": False,
@@ -105,9 +107,11 @@ class _Page:
         elif column.kind == "flag":
             self.page.write_boolean(number, place, bool(value))
         else:
-            text = visible(str(value))[:CHARACTERS_MAX]
+            text = visible(str(value))
             shown = isolated(text) if column.kind == "said" else text
-            self.page.write_string(number, place, shown[:CHARACTERS_MAX], self._format("@"))
+            if len(shown) > CHARACTERS_MAX:
+                shown = f"{shown[: CHARACTERS_MAX - len(CUT)]}{CUT}"
+            self.page.write_string(number, place, shown, self._format("@"))
 
     def _money(self, number: int, place: int, minor: int, currency: str | None) -> None:
         """Thousands grouped, the currency's decimals, and below zero in red with a minus sign."""

@@ -28,6 +28,8 @@ _RETRYABLE_CLASSES = ("08", "40", "53", "55", "57")
 _UNSTORABLE = {"22021", "22P05"}
 """SQLSTATEs of text that no column can hold, such as a NUL."""
 
+_UNHELD = "Postgres cannot hold a character of it"
+
 _ABSENT = {"3F000", "42P01", "42703"}
 """SQLSTATEs of a missing schema, table or column."""
 
@@ -184,13 +186,13 @@ def _named_by_what_to_do() -> Iterator[None]:
     """Turns psycopg's errors into ours."""
     try:
         yield
+    except UnicodeEncodeError as error:  # half a character, which no encoding has
+        raise ports.Rejected(_UNHELD, reason="MALFORMED_PAYLOAD") from error
     except psycopg.Error as error:
         if isinstance(error, psycopg.OperationalError) or (error.sqlstate or "")[:2] in _RETRYABLE_CLASSES:
             raise ports.Retryable(f"Postgres: {error}") from error
         if error.sqlstate in _UNSTORABLE or (isinstance(error, psycopg.DataError) and not error.sqlstate):
-            raise ports.Rejected(
-                "Postgres cannot hold a character of it", reason="MALFORMED_PAYLOAD"
-            ) from error
+            raise ports.Rejected(_UNHELD, reason="MALFORMED_PAYLOAD") from error
         if error.sqlstate in _ABSENT:
             raise ports.Fatal(
                 f"the database lacks what it should have ({str(error).splitlines()[0]}); "

@@ -18,8 +18,9 @@ UNION
 SELECT crm_account_id FROM seen.customers WHERE length(crm_account_id) = 15;
 
 -- name: create_read_names
+-- Names may be longer than an index can hold. Each is there once, because it was asked for so.
 CREATE TEMP TABLE read_names (
-    name text COLLATE "C" PRIMARY KEY,
+    name text COLLATE "C" NOT NULL,
     key text COLLATE "C" NOT NULL,
     legal_form text[] NOT NULL,
     hint text
@@ -31,14 +32,14 @@ UNION
 SELECT name FROM seen.customers;
 
 -- name: create_read_numbers
+-- As with names.
 CREATE TEMP TABLE read_numbers (
     country text COLLATE "C" NOT NULL,
     written text COLLATE "C" NOT NULL,
     scheme text COLLATE "C" NOT NULL,
     number text COLLATE "C" NOT NULL,
     entity text COLLATE "C" NOT NULL,
-    strong boolean NOT NULL,
-    PRIMARY KEY (country, written)
+    strong boolean NOT NULL
 ) ON COMMIT DROP;
 
 -- name: numbers_to_read
@@ -134,7 +135,7 @@ SELECT side, id, lower(host) FROM (
     SELECT 'customer', native_id, substring(email FROM '@([^@[:space:]>]+)[[:space:]]*>?[[:space:]]*$')
     FROM seen.customers
 ) AS named
-WHERE host IS NOT NULL
+WHERE length(host) <= 253 -- what is longer is no host (RFC 1035)
 ON CONFLICT DO NOTHING;
 
 -- name: create_read_hosts

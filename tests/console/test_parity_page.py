@@ -11,7 +11,9 @@ from include.flows.judge_parity import judge_parity
 from include.policy import load_policy
 from include.store.postgres import PostgresStore
 from tests.console.people import Site, know_our_roles
+from tests.console.test_naughty import CONSOLE, assert_inert
 from tests.flows.test_signing_parity import LAST, compared, green, judged, today
+from tests.naughty import RUN, UNSTORABLE, flat
 
 DAYS = [LAST - timedelta(days=back) for back in range(14)]
 MANY = date(2026, 5, 4)
@@ -81,6 +83,26 @@ def test_a_day_is_paged_quickly_filtered_and_escaped(site: Site):
     none = site.get(f"/parity/{MANY}?kind=orders", me="vic").text
     assert "Nothing differs that fits" in none
     assert site.get("/parity/2020-01-01", me="vic").status_code == 404
+
+
+def test_who_owns_a_difference_and_why_is_shown_to_the_letter_or_refused(
+    site: Site, tied: PostgresStore
+) -> None:
+    form = {
+        "which": "invoices~due_date~logic~rolls_to_business_day",
+        "until": f"{today(tied) + timedelta(days=30)}",
+    }
+    for name, text in [*list(RUN.items())[::3], *UNSTORABLE.items()]:
+        given = text.encode(errors="replace").decode()
+        answer = site.post("/parity/accept", form | {"owner": given, "reason": given}, me="ann")
+        if name in {"a NUL", "too long"}:
+            assert answer.status_code == {"a NUL": 422, "too long": 413}[name]
+            continue
+        assert answer.status_code == 303, name
+        page = site.get("/parity", me="ben").text
+        assert assert_inert(page, ours=CONSOLE).text.count(flat(given)) >= 2, name
+        [number] = set(re.findall(r"/parity/accepted/(\d+)/end", page))
+        assert site.post(f"/parity/accepted/{number}/end", {}, me="ann").status_code == 303
 
 
 def test_differences_are_accepted_by_two_people_and_the_days_signed_by_three(

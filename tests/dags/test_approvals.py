@@ -17,6 +17,7 @@ from include.flows.resolve_break import By, propose, reject
 from include.policy import load_policy
 from include.store.postgres import PostgresStore
 from include.wiring_approvals import APPROVE, LOOK_AGAIN, SEND_BACK, AskApproval
+from include.wiring_asks import arguments
 from tests.flows.conftest import Draw
 from tests.flows.conftest import draw as draw  # noqa: PLC0414 - a fixture
 from tests.flows.lives import Days
@@ -47,29 +48,36 @@ def test_a_task_waits_writes_the_answer_given_and_ends_when_the_console_was_quic
     asked: list[dict[str, Any]] = []
     monkeypatch.setattr(wiring, "store", lambda *_: store)
     monkeypatch.setattr(hitl, "upsert_hitl_detail", lambda **detail: asked.append(detail))
-    asks = {ask.subject.split()[2].rstrip(","): ask for ask in ask_approvals(store, asked_in="one")}
-    tasks = {
-        key: AskApproval(task_id=f"ask-{key}", ask_no=one.ask_no, subject=one.subject, body=one.body)
-        for key, one in asks.items()
-    }
+    asks = {ask.subject.split()[2].rstrip(","): ask for ask in ask_approvals(store, asked_in="asks/one")}
+    assert arguments(asks.values()) == [
+        {"ask_no": one.ask_no} for one in asks.values()
+    ]  # and no word of anybody
+    tasks = {key: AskApproval(task_id=f"ask-{key}", ask_no=one.ask_no) for key, one in asks.items()}
 
-    context: Any = {"task_instance": SimpleNamespace(id="a-task")}
+    context: Any = {
+        "task_instance": SimpleNamespace(id="a-task"),
+        "dag_run": SimpleNamespace(dag_id="asks", run_id="one"),
+    }
     with pytest.raises(TaskAwaitingInput) as parked:
         tasks["P"].execute(context)
     assert (parked.value.timeout, parked.value.method_name) == (LOOK_AGAIN, "execute_complete")
     assert timedelta(0) < LOOK_AGAIN <= timedelta(minutes=5)
-    assert (asked[0]["options"], asked[0]["subject"]) == ([APPROVE, SEND_BACK], asks["P"].subject)
+    assert asked[0]["options"] == [APPROVE, SEND_BACK]
+    assert (asked[0]["subject"], asked[0]["body"].partition("\n\n[The break")[0]) == (
+        asks["P"].subject,
+        asks["P"].body,
+    )
     assert list(asked[0]["params"]) == ["reason"]
     assert tasks["P"].template_fields == ()  # what people wrote is no template
     with pytest.raises(TaskAwaitingInput):
         tasks["P"].execute_complete(context, TIMED_OUT)
 
     outcomes = {
-        "P": tasks["P"].execute_complete(context, answered("ben", APPROVE))["outcome"],
-        "Q": tasks["Q"].execute_complete(context, answered("ann", APPROVE))["outcome"],
+        "P": tasks["P"].execute_complete(context, answered("ben", APPROVE)),
+        "Q": tasks["Q"].execute_complete(context, answered("ann", APPROVE)),
     }
     reject(store, days.break_id("R"), By(actor="ben", reason="in the console"))
-    outcomes["R"] = tasks["R"].execute_complete(context, TIMED_OUT)["outcome"]
+    outcomes["R"] = tasks["R"].execute_complete(context, TIMED_OUT)
     assert outcomes == {"P": "approved", "Q": "refused", "R": "elsewhere"}
     assert days.states() == {"P": "APPROVED", "Q": "PROPOSED", "R": "ASSIGNED"}
     assert days.history("P")[-1] == ("approved by ben", "APPROVED")

@@ -125,16 +125,17 @@ def test_a_task_waits_signs_for_who_answered_and_ends_when_it_was_signed_elsewhe
     with store.transaction() as tx:
         tx.run("note_person", person="ben", may=["can_sign_controller"])
         tx.run("note_person", person="rita", may=["can_sign_revops"])
-    asks = ask_signatures(store, policy=load_policy(), asked_in="one", last=LAST)
+    asks = ask_signatures(store, policy=load_policy(), asked_in="asks/one", last=LAST)
     tasks = {
-        ask.subject.split()[-1].rstrip("?"): AskSignature(
-            task_id=f"ask-{ask.ask_no}", ask_no=ask.ask_no, subject=ask.subject, body=ask.body
-        )
+        ask.subject.split()[-1].rstrip("?"): AskSignature(task_id=f"ask-{ask.ask_no}", ask_no=ask.ask_no)
         for ask in asks
     }
     assert sorted(tasks) == ["controller", "it", "revops"]
 
-    context: Any = {"task_instance": SimpleNamespace(id="a-task")}
+    context: Any = {
+        "task_instance": SimpleNamespace(id="a-task"),
+        "dag_run": SimpleNamespace(dag_id="asks", run_id="one"),
+    }
     with pytest.raises(TaskAwaitingInput) as parked:
         tasks["controller"].execute(context)
     assert (parked.value.timeout, parked.value.method_name) == (LOOK_AGAIN, "execute_complete")
@@ -144,11 +145,11 @@ def test_a_task_waits_signs_for_who_answered_and_ends_when_it_was_signed_elsewhe
         tasks["controller"].execute_complete(context, TIMED_OUT)
 
     outcomes = {
-        "controller": tasks["controller"].execute_complete(context, answered("ben", SIGN))["outcome"],
-        "revops": tasks["revops"].execute_complete(context, answered("rita", DECLINE))["outcome"],
+        "controller": tasks["controller"].execute_complete(context, answered("ben", SIGN)),
+        "revops": tasks["revops"].execute_complete(context, answered("rita", DECLINE)),
     }
     sign(store, seen.window_no, role="it", person="joe", reason="by the command line")
-    outcomes["it"] = tasks["it"].execute_complete(context, TIMED_OUT)["outcome"]
+    outcomes["it"] = tasks["it"].execute_complete(context, TIMED_OUT)
     assert outcomes == {"controller": "signed", "revops": "declined", "it": "elsewhere"}
     again = ask_signatures(store, policy=load_policy(), asked_in="two")
     assert again == [], "what some signed goes on, and who declined is not asked about it again"

@@ -58,7 +58,9 @@ def test_what_little_fits_is_looked_up_and_not_searched_for(database_url: str) -
     assert "matches_suggested_by_rule on matches" in by_rule, by_rule
     assert "Sort" not in suggested + by_rule, "in the order of the index"
     assert re.search(r"events_by_actor on events.*\n +Index Cond: \(actor = 'ann'", by_actor), by_actor
-    assert re.search(r"events_by_entity on events.*\n +Index Cond: \(entity = 'breaks/1'", by_entity), by_entity
+    assert re.search(r"events_by_entity on events.*\n +Index Cond: \(entity = 'breaks/1'", by_entity), (
+        by_entity
+    )
     assert "events_by_entity on events" in handed_out, handed_out
     assert "seals_by_end on seals" in handed_out, handed_out
     assert "payout_items_of_payout on payout_items" in items, items

@@ -17,9 +17,13 @@ from include.connectors.bank.translate import (
     mt940_statement,
 )
 from include.connectors.safe_xml import RefusedXml, local_name, read_xml
+from include.domain.shown import cut
 
 _REFUSALS = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 """What mt-940 raises over text that is no MT940: it has no error class of its own."""
+
+DEPTH_MAX = 30
+"""Elements within elements below the message; CAMT.053 has some fifteen. Each is two levels of what is kept."""
 
 _BLOCK = re.compile(r"(?m)^(?=:20:)")
 _FIELD = re.compile(r"(?m)^:[0-9]{2}[A-Z]?:")
@@ -59,15 +63,25 @@ def _read_camt(data: bytes) -> Iterator[Statement]:
     elif NOT_A_STATEMENT[kind]:
         yield Statement(refused=NOT_A_STATEMENT[kind])
     else:
-        found = [statement for message in root for statement in camt_statements(_node(message))]
+        try:
+            messages = [_node(message) for message in root]
+        except RefusedXml as refused:
+            yield Statement(refused=str(refused))
+            return
+        found = [statement for message in messages for statement in camt_statements(message)]
         yield from found or [Statement(refused="holds no statement")]
 
 
-def _node(element: Any) -> Any:
-    """An element as JSON: its text, or its children by local name in lists, attributes after an @."""
+def _node(element: Any, depth: int = 0) -> Any:
+    """An element as JSON: its text, or its children by local name in lists, attributes after an @.
+
+    Raises RefusedXml.
+    """
+    if depth > DEPTH_MAX:
+        raise RefusedXml(f"nests elements deeper than {DEPTH_MAX} levels, which no statement does")
     node: dict[str, Any] = {f"@{local_name(name)}": value for name, value in element.attrib.items()}
     for child in element:
-        node.setdefault(local_name(child.tag), []).append(_node(child))
+        node.setdefault(local_name(child.tag), []).append(_node(child, depth + 1))
     text = (element.text or "").strip()
     if not node:
         return text
@@ -109,7 +123,7 @@ def _unreadable(block: str) -> str:
         if line.startswith(":61:") and not re.match(
             r":61:[0-9]{6}([0-9]{4}|\s{4})?R?[DC][A-Z]?[0-9]+,[0-9]*", line
         ):
-            return f"line {number} of it starts {line[:24]!r}, which is no entry line"
+            return f"line {number} of it starts {cut(line, 24)!r}, which is no entry line"
     return "a field does not have its form"
 
 

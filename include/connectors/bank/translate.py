@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from include.domain.money import AMOUNT
+from include.domain.shown import cut
 from include.domain.statements import Balances
 from include.ports import Translated
 
@@ -141,11 +142,11 @@ def _camt_entry(node: Node, account_currency: str) -> Entry:
     mark = _first(node, "CdtDbtInd")
     damage = ""
     if status not in _BOOKED:
-        damage = f"status {status!r:.40}: not booked; it comes again once it is"
+        damage = f"status {cut(repr(status), 40)}: not booked; it comes again once it is"
     elif mark not in ("CRDT", "DBIT"):
-        damage = f"CdtDbtInd {mark!r:.40} is neither CRDT nor DBIT"
+        damage = f"CdtDbtInd {cut(repr(mark), 40)} is neither CRDT nor DBIT"
     elif not AMOUNT.fullmatch(_signed(node) or ""):
-        damage = f"amount {_first(node, 'Amt')!r:.40} is not an unsigned decimal number"
+        damage = f"amount {cut(repr(_first(node, 'Amt')), 40)} is not an unsigned decimal number"
     return Entry(
         payload={"camt": node, "account_currency": account_currency},
         reference=_first(node, "AcctSvcrRef"),
@@ -233,7 +234,7 @@ def _mt940_entry(entry: Mapping[str, Any]) -> Entry:
     return Entry(
         payload={"mt940": entry},
         reference=_meaning(entry.get("bank_reference")),
-        damage="" if known else f":61: is marked {mark!r:.40}, which is neither C, D, RC nor RD",
+        damage="" if known else f":61: is marked {cut(repr(mark), 40)}, which is neither C, D, RC nor RD",
     )
 
 
@@ -251,15 +252,18 @@ def _mt940_words(entry: Mapping[str, Any]) -> dict[str, str | None]:
 
 
 def _joined(texts: Iterable[str]) -> str | None:
-    """The different texts that say something, one line, as many whole ones as fit."""
+    """The different texts that say something, one line, as many whole ones as fit; … stands for the others."""
     kept: dict[str, None] = {}
-    room = REFERENCE_MAX
+    room, cut = REFERENCE_MAX, False
     for text in texts:
         said = _meaning(text)
-        if said and said not in kept and len(said) < room:
-            kept[said] = None
-            room -= len(said) + 2
-    return "; ".join(kept) or None
+        if said and said not in kept:
+            if len(said) < room:
+                kept[said] = None
+                room -= len(said) + 2
+            else:
+                cut = True
+    return "; ".join([*kept, *["…"] * cut]) or None
 
 
 def _meaning(text: str | None) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from include.connectors.ecb.client import Document, Place
 from include.connectors.ecb.translate import Unreadable, column, quotes, translate
 from include.connectors.folder import Content, WatchedFile
+from include.connectors.wire import record_key
 from include.domain.canonical_json import sha256
 from include.domain.entities import ENTITIES
 from include.ports import Cursor, Page, RawRecord, SourceTotals, Translated
@@ -18,6 +19,7 @@ READ_SO_FAR = "/"
 """A key of every cursor that no document can be named: the one being read, its stamp and how many rates of it."""
 
 _KEY = ENTITIES["fx_rates"].key
+_DAY_SHOWN = 40
 
 
 class EcbSource:
@@ -103,22 +105,24 @@ class EcbSource:
                 payload = quote._asdict()
                 row = translate(payload)
                 if (row["rate_date"] or "") >= self._since:
-                    key = "/".join(row[name] or "" for name in _KEY)
-                    yield (
-                        found,
-                        RawRecord(
-                            native_id=key,
-                            version=sha256(payload),
-                            payload=payload,
-                            place=f"{place}, {quote.day}",
-                        ),
-                    )
+                    yield found, _record(payload, row, f"{place}, {quote.day[:_DAY_SHOWN]}")
         except Unreadable as unreadable:
             reason = str(unreadable)
         if reason or not found:
             said = reason or "states no rate"
             said += f"; what stands before it ({found} rates) is used" if found else ""
             yield found, _refused(document, content, place, said)
+
+
+def _record(payload: Mapping[str, Any], row: Translated, place: str) -> RawRecord:
+    native_id, damage = record_key("/".join(row[name] or "" for name in _KEY), payload)
+    return RawRecord(
+        native_id=native_id,
+        version=sha256(payload),
+        payload=payload,
+        place=place.replace("\0", ""),
+        damage=damage,
+    )
 
 
 def _refused(document: Document | WatchedFile, content: Content, place: str, reason: str) -> RawRecord:

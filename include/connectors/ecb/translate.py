@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from include.connectors.ecb.client import Format
 from include.connectors.safe_xml import RefusedXml, local_name, read_xml
+from include.domain.shown import cut
 from include.domain.target_days import FEED
 from include.ports import Translated
 
@@ -71,7 +72,7 @@ def _of_csv(data: bytes) -> Iterator[Quote]:
         if not header or header[0].lower() != "date":
             raise Unreadable("its first line does not begin with Date, so it is no list of the ECB's")
         if odd := [name for name in header[1:] if name and not _CURRENCY.fullmatch(name)]:
-            raise Unreadable(f"the column {odd[0]!r:.20} is no currency")
+            raise Unreadable(f"the column {cut(repr(odd[0]), 20)} is no currency")
         if len(set(filter(None, header))) < len([*filter(None, header)]):
             raise Unreadable("a currency has two columns")
         for cells in rows:

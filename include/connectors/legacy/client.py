@@ -6,6 +6,7 @@ from pathlib import Path
 
 from include.connectors.legacy.translate import FILES, translate
 from include.connectors.world.reader import read_header, read_records
+from include.domain.shown import cut
 from include.ports import NothingUsable, ToldRow
 
 DAY = "day"
@@ -66,7 +67,7 @@ class LegacyFolder:
 
 
 def _no_day(cell: str) -> str:
-    return f"{cell[:40]!r} is no day" if cell.strip() else "it does not say of which day it is"
+    return f"{cut(cell, 40)!r} is no day" if cell.strip() else "it does not say of which day it is"
 
 
 def _day(text: str) -> date | None:

@@ -9,11 +9,11 @@ import io
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
 from include.connectors.salesforce.client import SalesforceClient
-from include.connectors.wire import read_json
+from include.connectors.shapes import an_object
+from include.connectors.wire import exact, read_json
 from include.ports import Fatal, Retryable
 
 POLLS_MAX = 60
@@ -35,7 +35,12 @@ class Results(NamedTuple):
 def start_query(client: SalesforceClient, soql: str, *, with_deleted: bool) -> str:
     """The id of a new query job. Raises Retryable, Fatal."""
     asked = {"operation": "queryAll" if with_deleted else "query", "query": soql}
-    return job_id(read_json(client.call("POST", JOBS, json=asked).text, place="Salesforce")["id"])
+    return job_id(made_job(client.call("POST", JOBS, json=asked).text))
+
+
+def made_job(text: str) -> Any:
+    """The id in the answer about a new job, whatever it is. Raises Retryable when it is no such answer."""
+    return an_object(read_json(text, place="Salesforce"), place="Salesforce", having=("id",))["id"]
 
 
 def wait_for(
@@ -45,9 +50,9 @@ def wait_for(
     wait_s = POLL_S_FIRST
     for _ in range(POLLS_MAX):
         job, _ = client.get(path)
-        if job["state"] == "JobComplete":
+        if job.get("state") == "JobComplete":
             return dict(job)
-        if job["state"] in {"Failed", "Aborted"}:
+        if job.get("state") in ("Failed", "Aborted"):
             raise Fatal(
                 f"Salesforce's bulk job {path} ended as {job['state']}; its reason is in its Setup pages"
             )
@@ -97,13 +102,7 @@ def _value(text: str, kind: str) -> Any:
         return {"true": True, "false": False}.get(text, text)
     if kind == "datetime":
         return f"{text[:-1]}+0000" if text.endswith("Z") else text
-    if kind in _NUMBERS:
-        try:
-            number = Decimal(text)
-        except InvalidOperation:
-            return text
-        return Decimal(f"{number.normalize():f}") if number.is_finite() else text  # 9000, not 9E+3
-    return text
+    return exact(text) if kind in _NUMBERS else text
 
 
 def job_id(native_id: Any) -> str:

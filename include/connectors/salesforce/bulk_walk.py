@@ -10,6 +10,7 @@ from typing import Any
 from include.connectors.salesforce import bulk
 from include.connectors.salesforce.client import Record, SalesforceClient
 from include.connectors.salesforce.translate import STAMP
+from include.connectors.shapes import objects
 from include.connectors.windows import BEGINNING, Walk, numbered
 from include.ports import Cursor, Fatal, Page, RawRecord
 
@@ -60,7 +61,7 @@ def next_page(
     results = bulk.read_page(client, cursor["job"], locator=cursor.get("locator", ""), rows_max=PAGE_ROWS)
     rows = [bulk.typed(row, types) for row in results.rows]
     seen = int(cursor["seen"]) + len(rows)
-    if not results.locator and seen != int(job["numberRecordsProcessed"]):
+    if not results.locator and str(seen) != str(job.get("numberRecordsProcessed")):
         return _restart(cursor)
     records, asked = _records(rows, record), _asked(path, cursor)
     if not results.locator:
@@ -85,5 +86,6 @@ def _restart(cursor: Cursor) -> Page:
 
 
 def _records(rows: list[dict[str, Any]], record: ToRecord) -> list[RawRecord]:
-    keys = numbered((row["Id"] or "", str(row[STAMP])) for row in rows)
+    known = objects(rows, place="Salesforce's bulk job", having=("Id", STAMP))
+    keys = numbered((row["Id"] or "", str(row[STAMP])) for row in known)
     return [record(row, version) for row, (_, version) in zip(rows, keys, strict=True)]

@@ -18,6 +18,7 @@ from include.connectors.salesforce.budget import Budget
 from include.connectors.salesforce.login import log_in
 from include.connectors.salesforce.refusals import call_refused, is_refusal
 from include.connectors.salesforce.session import guarded_session, never_left
+from include.connectors.shapes import a_count, an_object, objects
 from include.connectors.wire import TIMEOUT_S, read_json, server_date
 from include.ports import Away, Fatal, Retryable, Uncertain
 
@@ -64,8 +65,9 @@ class SalesforceClient:
     def describe(self, sobject: str) -> Description:
         """Raises Retryable, Fatal."""
         body, headers = self.get(f"sobjects/{sobject}/describe")
-        types = {str(field["name"]): str(field.get("type", "")) for field in body["fields"]}
-        calculated = frozenset(str(field["name"]) for field in body["fields"] if field.get("calculated"))
+        fields = objects(body.get("fields"), place="Salesforce describe", having=("name",))
+        types = {str(field["name"]): str(field.get("type", "")) for field in fields}
+        calculated = frozenset(str(field["name"]) for field in fields if field.get("calculated"))
         return Description(types, calculated, server_date(headers, place="Salesforce"))
 
     def horizon(self, sobject: str, *, now: datetime) -> datetime:
@@ -77,36 +79,41 @@ class SalesforceClient:
         try:
             body, _ = self.get(f"sobjects/{sobject}/updated/", start=start, end=format_soql("{}", now))
             return min(now, datetime.fromisoformat(body["latestDateCovered"]))
-        except (Fatal, LookupError, TypeError, ValueError):
+        except (Fatal, LookupError, OverflowError, TypeError, ValueError):
             return now - SETTLE
 
     def query(self, soql: str, *, with_deleted: bool = False) -> list[Record]:
         """All rows, checked against the count Salesforce states. Raises Retryable, Fatal."""
         page, _ = self.get("queryAll" if with_deleted else "query", q=soql)
-        records = list(page["records"])
-        while not page["done"]:
+        stated = a_count(page.get("totalSize"), place="Salesforce")
+        records = _rows(page)
+        while page.get("done") is not True and 0 < len(records) <= stated:
             page, _ = self.get(_next_page(page.get("nextRecordsUrl")))
-            records += page["records"]
-        if len(records) != page["totalSize"]:
-            raise Retryable(
-                f"Salesforce stated {page['totalSize']:,} rows and gave {len(records):,}; try again"
-            )
+            if not (more := _rows(page)):
+                break  # it says there is more and gives nothing: it would do so for ever
+            records += more
+        if len(records) != stated:
+            raise Retryable(f"Salesforce stated {stated:,} rows and gave {len(records):,}; try again")
         return records
 
     def count(self, rest: str, *, with_deleted: bool = False) -> int:
         """How many rows there are: `rest` follows SELECT COUNT(). Raises Retryable, Fatal."""
         page, _ = self.get("queryAll" if with_deleted else "query", q=f"SELECT COUNT() {rest}")
-        return int(page["totalSize"])
+        return a_count(page.get("totalSize"), place="Salesforce")
 
     def limits(self) -> Mapping[str, int]:
         """What is left of each of the organisation's limits. Raises Retryable, Fatal."""
         body, _ = self.get("limits")
-        return {name: int(left["Remaining"]) for name, left in body.items() if "Remaining" in left}
+        return {
+            name: a_count(left["Remaining"], place="Salesforce limits")
+            for name, left in body.items()
+            if isinstance(left, dict) and "Remaining" in left
+        }
 
-    def get(self, path: str, **params: str) -> tuple[Any, Mapping[str, str]]:
-        """The JSON of an answer, and its headers. Raises Retryable, Fatal."""
+    def get(self, path: str, **params: str) -> tuple[Record, Mapping[str, str]]:
+        """The record an answer is, and its headers. Raises Retryable, Fatal."""
         response = self.call("GET", path, params=params)
-        return read_json(response.text, place="Salesforce"), response.headers
+        return an_object(read_json(response.text, place="Salesforce"), place="Salesforce"), response.headers
 
     def call(self, method: str, path: str, *, sure: bool = True, **content: Any) -> requests.Response:
         """One call below the base address, with one new login when the session is over.
@@ -149,6 +156,10 @@ class SalesforceClient:
             raise Uncertain(
                 f"Salesforce's answer to a write was lost ({name}); look before sending again"
             ) from None
+
+
+def _rows(page: Record) -> list[Record]:
+    return list(objects(page.get("records"), place="Salesforce"))
 
 
 def _next_page(url: Any) -> str:

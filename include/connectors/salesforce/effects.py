@@ -7,6 +7,7 @@ from typing import Any
 from include.connectors.outcomes import DETAIL_CHARS, stopped, unknown_kind
 from include.connectors.salesforce.writer import COLLECTION_ROWS_MAX, SalesforceWriter
 from include.domain.delivery import Message, Outcome
+from include.domain.shown import cut
 from include.ports import Fatal, Rejected, Retryable, Translated, Written
 
 Body = Mapping[str, Any]
@@ -51,7 +52,7 @@ def _renewed(body: Body) -> Translated:
 
 def _task(body: Body) -> Translated:
     return {
-        "subject": body["title"][:_SUBJECT_CHARS],
+        "subject": cut(body["title"], _SUBJECT_CHARS),
         "what_id": body.get("opportunity_id") or body.get("account_id"),
         "owner_id": body.get("owner_id"),
         "priority": "High",
@@ -142,7 +143,9 @@ class SalesforceEffects:
         try:
             rows = self._rows(entity, messages)
         except (Retryable, Fatal) as stop:  # only looked so far
-            unsent = Outcome(result="unsent", detail=str(stop)[:DETAIL_CHARS], stops=isinstance(stop, Fatal))
+            unsent = Outcome(
+                result="unsent", detail=cut(str(stop), DETAIL_CHARS), stops=isinstance(stop, Fatal)
+            )
             return dict.fromkeys((message.key for message in messages), unsent)
         client = _client(message for message in messages if message.key in rows)
         written = self._writer.upsert(entity, list(rows.values()), client=client) if rows else []

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from datetime import date
-from decimal import Decimal
 
 from simple_salesforce.format import format_soql
 
 from include.connectors.salesforce.client import SalesforceClient
 from include.connectors.salesforce.translate import TARGETS
+from include.connectors.shapes import a_number, objects
 from include.ports import Fatal, HeldInvoice
 
 PAGE_ROWS = 10_000
@@ -38,9 +38,11 @@ class SalesforceMirror:
             beyond = format_soql("{:literal} > {}", key, last) if last else f"{key} != null"
             recent = f"CreatedDate >= {since:%Y-%m-%d}T00:00:00Z"
             page = f"FROM {target.sobject} WHERE {beyond} AND {recent} ORDER BY {key} LIMIT {self._page_rows}"
-            rows = self._client.query(f"SELECT {key}, {currency}, {gross} {page}")
+            asked = self._client.query(f"SELECT {key}, {currency}, {gross} {page}")
+            rows = objects(asked, place="Salesforce", having=(key, currency, gross))
             for row in rows:
-                yield HeldInvoice(str(row[key]), str(row[currency] or ""), Decimal(row[gross] or 0))
+                amount = a_number(row[gross] or 0, place="Salesforce")
+                yield HeldInvoice(str(row[key]), str(row[currency] or ""), amount)
             if len(rows) < self._page_rows:
                 return
             last = str(rows[-1][key])

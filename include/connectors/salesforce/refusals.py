@@ -111,7 +111,7 @@ def row_refused(errors: Sequence[Mapping[str, Any]]) -> Retryable | Rejected | U
     if not errors:
         return Uncertain("Salesforce says no and not why; look at the record")
     codes = [_telling_code(error) for error in errors]
-    fields = sorted({str(name) for error in errors for name in error.get("fields") or () if _is_name(name)})
+    fields = sorted({name for error in errors for name in _fields(error) if _is_name(name)})
     named = ", ".join(codes) + (f" on {', '.join(fields)}" if fields else "")
     if ROW_RETRYABLE_CODES.issuperset(codes):
         stop = Away if ROW_AWAY_CODES.issuperset(codes) else Retryable
@@ -126,6 +126,11 @@ def _telling_code(error: Mapping[str, Any]) -> str:
         inside = [found for found in _CODE.findall(str(error.get("message"))) if found != code]
         code = inside[0] if inside and inside[0] in ROW_RETRYABLE_CODES | PARKED_CODES.keys() else code
     return code if _CODE.fullmatch(code) else "an unknown code"
+
+
+def _fields(error: Mapping[str, Any]) -> Sequence[Any]:
+    named = error.get("fields")
+    return named if isinstance(named, list) else ()
 
 
 def _is_name(text: Any) -> bool:

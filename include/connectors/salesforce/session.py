@@ -4,10 +4,9 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
-from include.connectors.wire import RETRIES, TIMEOUT_S
+from include.connectors.wire import TIMEOUT_S, Bounded
 from include.ports import Fatal
 
 _Session = TypeVar("_Session", bound=requests.Session)
@@ -42,9 +41,9 @@ def never_left(error: requests.RequestException) -> bool:
     return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
 
 
-class _Guard(HTTPAdapter):
+class _Guard(Bounded):
     def __init__(self, address: str) -> None:
-        super().__init__(max_retries=RETRIES)
+        super().__init__()
         self._address = address.rstrip("/")
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:

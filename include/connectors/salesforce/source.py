@@ -22,6 +22,7 @@ from include.connectors.salesforce.translate import (
     personal,
     translate,
 )
+from include.connectors.shapes import a_number, an_instant, objects
 from include.connectors.windows import Walk, complete_until, numbered, walk_from, window
 from include.connectors.wire import as_text, record_key, usable
 from include.ports import Cursor, Fatal, Page, RawRecord, Retryable, SourceTotals, Translated
@@ -83,7 +84,8 @@ class SalesforceSource:
     def totals(self, entity: str, *, after: Cursor | None, until: Cursor) -> SourceTotals:
         """The window's ids and stamps alone, and Salesforce's own sums. Raises Retryable, Fatal."""
         inside = f"{_from(entity, window(after=after, until=until, overlap=OVERLAP))} AND Id != null"
-        rows = self._client.query(f"SELECT Id, {STAMP} {inside} ORDER BY {STAMP}, Id", with_deleted=True)
+        asked = f"SELECT Id, {STAMP} {inside} ORDER BY {STAMP}, Id"
+        rows = _stamped(self._client.query(asked, with_deleted=True))
         keys = ((row["Id"], row[STAMP]) for row in rows if usable(row["Id"]))
         return SourceTotals(keys=frozenset(numbered(keys)), amounts=self._sums(entity, inside))
 
@@ -113,7 +115,7 @@ class SalesforceSource:
             yield from _records(rows)
             if len(rows) < self._page_rows:
                 break
-            settled = replace(settled, at=(rows[-1][STAMP], rows[-1]["Id"] or ""))
+            settled = settled.onward(_place_of(rows[-1]))
         counted = self._client.count(_from(entity, replace(settled, at=None)))
         if seen < counted:
             raise Retryable(f"Salesforce counts {counted:,} rows of {entity} and listed {seen:,}; try again")
@@ -121,7 +123,8 @@ class SalesforceSource:
     def rows(self, entity: str, native_ids: Sequence[str]) -> list[RawRecord]:
         """The rows of these ids as they now are, deleted ones as gone. Raises Retryable, Fatal."""
         named = format_soql("FROM {:literal} WHERE Id IN {}", SOBJECTS[entity], list(native_ids))
-        return _records(self._client.query(f"SELECT {self._columns(entity)} {named}", with_deleted=True))
+        asked = f"SELECT {self._columns(entity)} {named}"
+        return _records(_stamped(self._client.query(asked, with_deleted=True)))
 
     def look_at(self, entity: str, native_id: str) -> RawRecord | None:
         """One record as it now is; None when there is none any more. Raises Retryable, Fatal."""
@@ -132,18 +135,18 @@ class SalesforceSource:
         named = format_soql(
             "FROM {:literal} WHERE {:literal} = {}", SOBJECTS[entity], self.column(entity, of), native_id
         )
-        return _records(self._client.query(f"SELECT {self._columns(entity)} {named}", with_deleted=False))
+        asked = f"SELECT {self._columns(entity)} {named}"
+        return _records(_stamped(self._client.query(asked, with_deleted=False)))
 
     def _by_rest(self, entity: str, walk: Walk) -> Page:
         rows = self._rows(entity, walk, with_deleted=True)
         more = len(rows) == self._page_rows
         asked = f"queryAll: SELECT … {_from(entity, walk)} {self._paging}"
-        at = (rows[-1][STAMP], rows[-1]["Id"] or "") if more else None
-        return walk.page(_records(rows), at=at, request=asked)
+        return walk.page(_records(rows), at=_place_of(rows[-1]) if more else None, request=asked)
 
     def _rows(self, entity: str, walk: Walk, *, with_deleted: bool) -> list[Record]:
         soql = f"SELECT {self._columns(entity)} {_from(entity, walk)} {self._paging}"
-        return self._client.query(soql, with_deleted=with_deleted)
+        return _stamped(self._client.query(soql, with_deleted=with_deleted))
 
     @property
     def _paging(self) -> str:
@@ -177,8 +180,10 @@ class SalesforceSource:
         total = f"SUM({amount}) total {inside}"
         grouped = f"{CURRENCY}, {total} GROUP BY {CURRENCY}" if CURRENCY in fields else total
         rows = self._client.query(f"SELECT {grouped}", with_deleted=True)
-        stated = [row for row in rows if row["total"] is not None]
-        return {as_text(row.get(CURRENCY)) or "": Decimal(row["total"]) for row in stated}
+        stated = [row for row in rows if row.get("total") is not None]
+        return {
+            as_text(row.get(CURRENCY)) or "": a_number(row["total"], place="Salesforce") for row in stated
+        }
 
     def _horizon(self, entity: str) -> datetime:
         return self._client.horizon(SOBJECTS[entity], now=self._describe(entity).at)
@@ -226,8 +231,20 @@ def _beyond(stamp: str, native_id: str) -> str:
     return f"({STAMP} > {at} OR ({STAMP} = {at} AND {later_id}))"
 
 
+def _stamped(rows: list[Record]) -> list[Record]:
+    """The rows, which must have what every one is known by."""
+    return objects(rows, place="Salesforce", having=("Id", STAMP))
+
+
+def _place_of(row: Record) -> tuple[str, str]:
+    """Where a row stands in the order of pages."""
+    stamp = as_text(row[STAMP]) or ""
+    an_instant(stamp, place="Salesforce")
+    return stamp, as_text(row["Id"]) or ""
+
+
 def _records(rows: Sequence[Record]) -> list[RawRecord]:
-    keys = numbered((row["Id"] or "", row[STAMP]) for row in rows)
+    keys = numbered((as_text(row["Id"]) or "", as_text(row[STAMP]) or "") for row in rows)
     return [_record(row, version) for row, (_, version) in zip(rows, keys, strict=True)]
 
 
@@ -235,12 +252,14 @@ def _record(row: Record, version: str) -> RawRecord:
     payload = {name: value for name, value in row.items() if name != "attributes"}
     gone = payload.pop(DELETED, False) is True
     native_id, damage = record_key(row["Id"], payload)
-    place = "a row without an address" if damage else str(row["attributes"]["url"])
+    attributes = row.get("attributes")
+    address = attributes.get("url") if isinstance(attributes, dict) and not damage else None
+    place = address if usable(address) else "a row without an address"
     return RawRecord(
         native_id=native_id,
         version=version,
         payload=payload,
-        place=place,
+        place=str(place),
         damage=damage,
         gone=gone and not damage,
     )

@@ -13,6 +13,7 @@ from simple_salesforce.format import format_soql
 
 from include.connectors.salesforce.client import SETTLE, Record, SalesforceClient
 from include.connectors.salesforce.translate import SOBJECTS, STAMP
+from include.connectors.shapes import an_instant, an_object, objects
 from include.connectors.wire import read_json, server_date, usable
 from include.ports import Cursor, Glance, Retryable, Sign
 
@@ -85,25 +86,30 @@ class SalesforceWatch:
         while True:
             wanted = format_soql(f"{STAMP} >= {{}}{after} ORDER BY {STAMP}, Id LIMIT {ROWS}", since)
             response = self._client.call("GET", "queryAll", params={"q": f"SELECT {COLUMNS} WHERE {wanted}"})
-            page = read_json(response.text, place="Salesforce")
+            page = an_object(read_json(response.text, place="Salesforce"), place="Salesforce")
             began = began or server_date(response.headers, place="Salesforce")
-            if not page["done"]:
+            if page.get("done") is not True:
                 raise Retryable("Salesforce gave part of what changed; trying again")
-            rows += page["records"]
-            if len(page["records"]) < ROWS:
+            found = objects(page.get("records"), place="Salesforce", having=("Id", STAMP))
+            rows += found
+            if len(found) < ROWS:
                 return rows, began
-            after = _beyond(rows[-1])
+            beyond = _beyond(rows[-1])
+            if beyond == after:
+                raise Retryable("Salesforce gives the same page again and again; trying again later")
+            after = beyond
 
 
 def _beyond(last: Record) -> str:
     """What follows a row in the order of pages, in words that `format_soql` leaves alone."""
-    stamp = format_soql("{}", datetime.fromisoformat(last[STAMP]))
+    stamp = format_soql("{}", an_instant(last[STAMP], place="Salesforce"))
     return format_soql(f" AND ({STAMP} > {stamp} OR ({STAMP} = {stamp} AND Id > {{}}))", last["Id"])
 
 
 def _sign(row: Record, now: datetime) -> Sign:
     stamp = str(row[STAMP])
-    version = f"{stamp} so far" if now - datetime.fromisoformat(stamp) < RUNNING else stamp
+    at = an_instant(stamp, place="Salesforce")
+    version = f"{stamp} so far" if now - at < RUNNING else stamp
     won = row.get("IsWon") is True
     return Sign(
         event_id=f"{row['Id']} {version}",
@@ -111,6 +117,6 @@ def _sign(row: Record, now: datetime) -> Sign:
         native_id=str(row["Id"]),
         kind="won" if won else "changed",
         sequence=version,
-        occurred_at=datetime.fromisoformat(stamp),
+        occurred_at=at,
         only_known=not won,
     )

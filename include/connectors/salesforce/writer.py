@@ -12,6 +12,7 @@ from include.connectors.salesforce import bulk
 from include.connectors.salesforce.client import SalesforceClient
 from include.connectors.salesforce.refusals import row_refused
 from include.connectors.salesforce.translate import TARGETS, Target
+from include.connectors.shapes import a_count, objects
 from include.connectors.wire import read_json
 from include.ports import Fatal, Rejected, Retryable, Translated, Uncertain, Written
 
@@ -51,7 +52,8 @@ class SalesforceWriter:
             part = list(keys[start : start + COLLECTION_ROWS_MAX])
             inside = format_soql("FROM {:literal} WHERE {:literal} IN {}", target.sobject, target.key, part)
             spelt = {key.casefold(): key for key in part}
-            for row in self._client.query(f"SELECT Id, {target.key} {inside}"):
+            asked = f"SELECT Id, {target.key} {inside}"
+            for row in objects(self._client.query(asked), place="Salesforce", having=("Id", target.key)):
                 key = spelt.get(str(row[target.key]).casefold())
                 if key is not None:
                     found[key] = str(row["Id"])
@@ -72,7 +74,8 @@ class SalesforceWriter:
                 "FROM {:literal} WHERE {:literal} IN {} AND {:literal} = null",
                 *(target.sobject, names[0], part, target.key),
             )
-            for row in self._client.query(f"SELECT Id, {', '.join(names)} {inside}"):
+            asked = f"SELECT Id, {', '.join(names)} {inside}"
+            for row in objects(self._client.query(asked), place="Salesforce", having=("Id", *names)):
                 found.setdefault(_spelt(row[name] for name in names), str(row["Id"]))
         return [found.get(_spelt(row.get(name) for name in by)) if row.get(by[0]) else None for row in rows]
 
@@ -93,6 +96,7 @@ class SalesforceWriter:
         typed = [{"attributes": {"type": target.sobject}, **row} for row in rows]
         path = f"composite/sobjects/{target.sobject}/{target.key}"
         keys = [str(row[target.key]) for row in rows]
+        response = None
         try:
             response = self._client.call(
                 "PATCH", path, sure=False, json={"allOrNone": False, "records": typed}, headers=_named(client)
@@ -102,9 +106,8 @@ class SalesforceWriter:
             return [Written(key=key, stop=refused) for key in keys]
         except (Retryable, Uncertain) as stop:
             # An answer cut off in the middle is no answer: the rows may be saved.
-            kept = (
-                stop if isinstance(stop, Uncertain) or "not JSON" not in str(stop) else Uncertain(str(stop))
-            )
+            unread = isinstance(stop, Retryable) and response is not None
+            kept = Uncertain(str(stop)) if unread else stop
             return [Written(key=key, stop=kept) for key in keys]
         if not isinstance(answers, list) or len(answers) != len(rows):
             lost = Uncertain(
@@ -123,8 +126,8 @@ class SalesforceWriter:
         }
         keys = [str(row[target.key]) for row in rows]
         try:
-            made = read_json(self._client.call("POST", INGEST, json=asked).text, place="Salesforce")
-            path = f"{INGEST}/{bulk.job_id(made['id'])}"
+            made = bulk.made_job(self._client.call("POST", INGEST, json=asked).text)
+            path = f"{INGEST}/{bulk.job_id(made)}"
             names = list(dict.fromkeys(name for row in rows for name in row))
             taken = {"Content-Type": "text/csv; charset=UTF-8"}
             self._client.call("PUT", f"{path}/batches", data=bulk.write_csv(names, rows), headers=taken)
@@ -133,16 +136,22 @@ class SalesforceWriter:
         try:
             self._client.call("PATCH", path, sure=False, json={"state": "UploadComplete"})
             job = bulk.wait_for(self._client, path)
-            return self._outcomes(target, path, keys, stated=int(job.get("numberRecordsProcessed", 0)))
+            stated = a_count(job.get("numberRecordsProcessed", 0), place="Salesforce's bulk job")
+            return self._outcomes(target, path, keys, stated=stated)
         except (Retryable, Uncertain) as stop:
             lost = Uncertain(f"bulk job {path} was handed in and its outcome is not known ({stop})")
             return [Written(key=key, stop=lost) for key in keys]
 
     def _outcomes(self, target: Target, path: str, keys: Sequence[str], *, stated: int) -> list[Written]:
         """By the lists of rows saved, failed and never looked at; a row in none of them is uncertain."""
+        told = {"successfulResults": ("sf__Id", "sf__Created"), "failedResults": ("sf__Error",)}
         saved, failed, left = (
-            bulk.read_csv(self._client.call("GET", f"{path}/{which}").text)
-            for which in ("successfulResults", "failedResults", "unprocessedrecords")
+            objects(
+                bulk.read_csv(self._client.call("GET", f"{path}/{which}").text),
+                place="Salesforce's bulk job",
+                having=(target.key, *told.get(which, ())),
+            )
+            for which in (*told, "unprocessedrecords")
         )
         if len(saved) + len(failed) != stated:
             raise Retryable(f"it processed {stated:,} rows and lists {len(saved) + len(failed):,}")
@@ -206,7 +215,9 @@ def _outcome(key: str, answer: Any) -> Written:
         )
     if answer.get("success") is True:
         return Written(key=key, native_id=str(answer.get("id")), created=answer.get("created") is True)
-    return Written(key=key, stop=row_refused(answer.get("errors") or []))
+    errors = answer.get("errors")
+    told = [one for one in errors if isinstance(one, Mapping)] if isinstance(errors, list) else []
+    return Written(key=key, stop=row_refused(told))
 
 
 def _bulk_refusal(text: str) -> Retryable | Rejected | Uncertain:

@@ -1,6 +1,8 @@
 """Alerts by an incoming webhook of Slack's, or of anything that takes the same: one message a bulletin."""
 
 import http.client
+import re
+from collections.abc import Sequence
 from typing import Any
 from urllib.error import URLError
 
@@ -15,6 +17,10 @@ TIMEOUT_S = 10
 
 TEXT_MAX = 2_900
 """Characters of one section; Slack takes 3,000."""
+
+_CUT = "… (cut: longer than a message may be)"
+_NOT_WHOLE = re.compile(r"&[a-z]{0,3}$")
+"""What is left of an escape that was cut through."""
 
 _OK, _BAD_REQUEST, _THROTTLED, _UNAVAILABLE, _SERVER_ERROR = 200, 400, 429, 503, 500
 _MARKS = {"S1": ":red_circle:", "S2": ":large_orange_circle:"}
@@ -59,18 +65,27 @@ def body_of(bulletin: Bulletin) -> dict[str, Any]:
 
 
 def _entry(one: Entry) -> str:
-    lines = [f"{_MARKS.get(one.severity, _OTHER_MARK)} *{one.severity}* {_escaped(one.what)}"]
-    lines += [f"{name}: {_escaped(value)}" for name, value in one.facts.items()]
-    links = " · ".join(_link(name, address) for name, address in one.links.items())
-    while len(lines) > 1 and len("\n".join([*lines, links])) > TEXT_MAX:
-        lines.pop()  # whole lines: half a link or half an escape is no message to Slack
-    what = lines[0][: TEXT_MAX - len(links) - bool(links)]
-    return "\n".join(filter(None, [what, *lines[1:], links]))
+    """As much as fits, in whole lines and links: half a link or half an escape is no message to Slack."""
+    what = f"{_MARKS.get(one.severity, _OTHER_MARK)} *{one.severity}* {_escaped(one.what)}"
+    facts = [f"{_escaped(name)}: {_escaped(value)}" for name, value in one.facts.items()]
+    links = [_link(name, address) for name, address in one.links.items()]
+    if len(_together(what, facts, links)) <= TEXT_MAX:
+        return _together(what, facts, links)
+    while facts and len(_together(what, [*facts, _CUT], links)) > TEXT_MAX:
+        facts.pop()
+    while links and len(_together("", [*facts, _CUT], links)) > TEXT_MAX // 2:
+        links.pop()
+    room = TEXT_MAX - len(_together("", [*facts, _CUT], links)) - 1
+    return _together(_NOT_WHOLE.sub("", what[:room]), [*facts, _CUT], links)
+
+
+def _together(what: str, lines: Sequence[str], links: Sequence[str]) -> str:
+    return "\n".join(filter(None, [what, *lines, " · ".join(links)]))
 
 
 def _link(name: str, address: str) -> str:
     if not address.startswith(("http://", "https://")):
-        return f"{name}: {_escaped(address)}"
+        return f"{_escaped(name)}: {_escaped(address)}"
     return f"<{_escaped(address)}|{_escaped(name)}>"
 
 

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 import stripe
 
+from include.connectors.shapes import a_moment, an_object, objects
 from include.connectors.stripe.errors import Vanished, stop_of
-from include.connectors.wire import TIMEOUT_S, read_json, server_date
+from include.connectors.wire import NO_RETRIES, TIMEOUT_S, bounded_session, read_json, server_date
 from include.domain.canonical_json import sha256
-from include.ports import Fatal, Retryable
+from include.ports import Fatal, Retryable, Uncertain
 
 API_VERSION = "2026-10-28.endive"
 NETWORK_RETRIES_MAX = 2
@@ -62,7 +63,9 @@ class StripePayments:
 
     def __init__(self, key: str, *, address: str = "", list_rows: int = LIST_ROWS) -> None:
         self._list_rows = list_rows
-        self._http = _Whole(timeout=TIMEOUT_S)
+        session = bounded_session(NO_RETRIES)  # the SDK has its own
+        session.max_redirects = 0  # the SDK would follow them to wherever they point
+        self._http = _Whole(timeout=TIMEOUT_S, session=session)
         self.unrestricted = key.startswith("sk_")
         """Whether the key may do everything; a restricted one begins with rk_."""
         self._stripe = stripe.StripeClient(
@@ -105,8 +108,7 @@ class StripePayments:
             self._service(collection).retrieve(object_id, params)
         except stripe.StripeError as error:
             raise stop_of(place, error) from None
-        found: Object = read_json(self._http.body, place=place)
-        return found
+        return an_object(read_json(self._http.body, place=place), place=place, having=("id",))
 
     def create(self, collection: str, params: Mapping[str, Any], *, key: str) -> Object:
         """Create an object once: the same key and params again give the same object (for a day, as Stripe keeps keys).
@@ -116,11 +118,15 @@ class StripePayments:
         """
         place = f"payments {collection}"
         try:
-            answer = self._service(collection).create(dict(params), {"idempotency_key": key}).last_response
+            answer = self._service(collection).create(dict(params), {"idempotency_key": key})
+            body = answer.last_response.body
+            return an_object(read_json(body, place=place), place=place, having=("id",))
         except stripe.StripeError as error:
             raise stop_of(place, error, writing=True) from None
-        made: Object = read_json(answer.body, place=place)
-        return made
+        except (Retryable, AttributeError, LookupError, TypeError, ValueError) as unread:
+            # The SDK makes objects of the answer, whatever it is.
+            name = type(unread).__name__
+            raise Uncertain(f"{place}: the answer is no object ({name}); it may have been done") from None
 
     def _page(self, collection: str, params: Mapping[str, Any], after: Position | None) -> Listed:
         if after is None:
@@ -134,7 +140,7 @@ class StripePayments:
     def _onward(self, collection: str, listed: Listed, after: Position | None) -> Position:
         if not listed.objects:
             raise Retryable(f"payments {collection}: an empty page says there is more; trying again later")
-        last = Position(listed.objects[-1]["created"], listed.objects[-1]["id"])
+        last = position_of(collection, listed.objects[-1])
         if after and last == after:
             raise Fatal(f"payments {collection}: the pages do not move on; starting_after is not obeyed")
         return last
@@ -146,12 +152,20 @@ class StripePayments:
             answer = self._stripe.raw_request("get", f"/v1/{collection}", **params)
         except stripe.StripeError as error:
             raise stop_of(place, error) from None
-        body = read_json(self._http.body, place=place)
+        body = an_object(read_json(self._http.body, place=place), place=place, having=("data",))
+        found = objects(body["data"], place=place, having=("id",))
         version = str(answer.headers.get("Stripe-Version", ""))
-        return Listed(body["data"], body["has_more"], server_date(answer.headers, place=place), version)
+        more = body.get("has_more") is True
+        return Listed(found, more, server_date(answer.headers, place=place), version)
 
     def _service(self, collection: str) -> Any:
         return getattr(self._stripe.v1, collection)
+
+
+def position_of(collection: str, listed: Object) -> Position:
+    """Where an object stands in its list. Raises Retryable when it does not say when it was created."""
+    at = a_moment(listed.get("created"), place=f"payments {collection}")
+    return Position(int(at.timestamp()), str(listed["id"]))
 
 
 def write_key(act: str, *facts: str) -> str:

@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from include.connectors.outcomes import one_by_one, unknown_kind
+from include.connectors.shapes import a_count
 from include.connectors.stripe.client import StripePayments
 from include.connectors.stripe.errors import Declined
 from include.connectors.stripe.translate import units_of
 from include.domain.delivery import Message, Outcome
+from include.domain.shown import cut
 from include.ports import Rejected
 
 MESSAGES_MAX = 20
@@ -39,7 +41,7 @@ class StripeEffects:
             return None  # without the charge there was nothing to try again
         wanted = {"customer": customer} if customer else {}
         intents = self._client.objects("payment_intents", **wanted)
-        made = (intent for intent in intents if (intent.get("metadata") or {}).get(KEY) == message.key)
+        made = (intent for intent in intents if _metadata(intent).get(KEY) == message.key)
         return next((str(intent["id"]) for intent in made), None)
 
     def _one(self, message: Message) -> Outcome:
@@ -49,18 +51,19 @@ class StripeEffects:
             intent = self._client.create("payment_intents", self._again(message), key=message.key)
         except Declined as declined:
             # The attempt was made; what came of it is the next event, and counts as one failure more.
-            return Outcome(result="confirmed", detail=str(declined)[:500])
+            return Outcome(result="confirmed", detail=cut(str(declined), 500))
         return Outcome(result="confirmed", remote_id=str(intent["id"]))
 
     def _again(self, message: Message) -> dict[str, Any]:
         """The same amount or what is left of it, from the same card for the same invoice, the payer not at hand."""
         charge = self._charge(message)
         currency = str(message.body["currency"])
-        if str(charge["currency"]).upper() != currency:
+        if str(charge.get("currency")).upper() != currency:
             raise Rejected(f"it was tried in another currency than {currency}", reason="VALIDATION_BUSINESS")
-        told = {**(charge.get("metadata") or {}), "invoice_id": message.body["invoice_id"], KEY: message.key}
+        amount = a_count(charge.get("amount"), place="payments charges")
+        told = {**_metadata(charge), "invoice_id": message.body["invoice_id"], KEY: message.key}
         params = {
-            "amount": min(charge["amount"], units_of(str(message.body["open"]), currency)),
+            "amount": min(amount, units_of(str(message.body["open"]), currency)),
             "currency": charge["currency"],
             "customer": charge.get("customer"),
             "payment_method": charge.get("payment_method"),
@@ -74,3 +77,8 @@ class StripeEffects:
     def _charge(self, message: Message) -> Mapping[str, Any]:
         """The attempt that failed; amounts are asked for, never remembered."""
         return self._client.object("charges", str(message.body["payment_id"]))
+
+
+def _metadata(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    told = found.get("metadata")
+    return told if isinstance(told, dict) else {}

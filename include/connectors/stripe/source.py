@@ -12,7 +12,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any
 
-from include.connectors.stripe.client import Object, Position, StripePayments
+from include.connectors.stripe.client import Object, Position, StripePayments, position_of
 from include.connectors.stripe.translate import (
     COLLECTIONS,
     PERSONAL,
@@ -84,7 +84,8 @@ class StripeSource:
         }
         at = None
         if lists[-1].has_more:
-            at = (f"{number}:{listed[-1]['created']}", str(listed[-1]["id"]))
+            last = position_of(stretch.collection, listed[-1])
+            at = (f"{number}:{last.created}", last.id)
         elif number + 1 < len(stretches):
             at = (f"{number + 1}:0", "")
         return walk.page(list(records.values()), at=at, request=_asked(stretch, after, len(lists)))
@@ -170,7 +171,7 @@ class StripeSource:
         if not usable(payout["id"]) or not payout.get("automatic", True):
             return
         for item in self._client.objects("balance_transactions", payout=payout["id"]):
-            if item["type"] != "payout":  # the payout's own line, which takes the sum of the others away
+            if item.get("type") != "payout":  # the payout's own line, which takes the sum of the others away
                 yield {**item, "payout": payout["id"]}
 
     def _record(self, entity: str, payload: Object) -> RawRecord:

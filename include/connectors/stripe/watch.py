@@ -5,9 +5,10 @@ read again by the next deep glance, with an overlap, and beside them refunds and
 may have been lost.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from include.connectors.shapes import a_moment
 from include.connectors.stripe.client import Object, StripePayments
 from include.connectors.stripe.lookup import ENTITY_OF
 from include.connectors.wire import usable
@@ -76,7 +77,9 @@ def _created(since: datetime) -> dict[str, Any]:
 
 def _of_event(event: Object) -> Sign | None:
     """None for an event about anything else, which nothing here follows from."""
-    about = (event.get("data") or {}).get("object") or {}
+    data = event.get("data")
+    about = data.get("object") if isinstance(data, dict) else None
+    about = about if isinstance(about, dict) else {}
     entity = ENTITY_OF.get(f"{str(about.get('object')).replace('.', '_')}s")
     if entity is None or not usable(event.get("id")) or not usable(about.get("id")):
         return None
@@ -91,5 +94,5 @@ def _sign(of: Object, entity: str, native_id: str, *, kind: str, sequence: str) 
         native_id=native_id,
         kind=kind,
         sequence=sequence,
-        occurred_at=datetime.fromtimestamp(int(of["created"]), UTC),
+        occurred_at=a_moment(of.get("created"), place="payments events"),
     )

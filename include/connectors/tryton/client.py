@@ -14,11 +14,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 
+from include.connectors.shapes import a_count, an_object, objects
 from include.connectors.tryton.refusals import refused_reading, refused_writing, unanswered
-from include.connectors.wire import RETRIES, TIMEOUT_S, read_json, server_date
-from include.ports import Away, Fatal, Retryable
+from include.connectors.wire import TIMEOUT_S, bounded_session, read_json, server_date
+from include.ports import Away, Fatal, Retryable, Uncertain
 
 _REDIRECT, _BROKEN = 300, 500
 
@@ -34,9 +34,7 @@ class TrytonClient:
     def __init__(self, address: str, *, key: str, company: int | str | None = None) -> None:
         self.address = address.rstrip("/")
         self._named_company = company
-        self._session = requests.Session()
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(max_retries=RETRIES))
+        self._session = bounded_session()
         self._session.headers["Authorization"] = f"Bearer {key}"
 
     def path(self, model: str) -> str:
@@ -53,7 +51,7 @@ class TrytonClient:
             raise Fatal(
                 f"the ERP has {len(found)} companies this user may see; name one in the extra of erp_api: company"
             )
-        return int(found[0]["id"])
+        return a_count(found[0]["id"], place="ERP company.company")
 
     def server_now(self, model: str) -> datetime:
         """The server's clock, UTC. Raises Retryable, Fatal."""
@@ -65,7 +63,8 @@ class TrytonClient:
         base = parts._replace(path=f"{parts.path.rpartition('/')[0]}/rpc/").geturl()
         question = {"id": 1, "method": "common.server.version", "params": []}
         try:
-            response = requests.post(base, json=question, timeout=TIMEOUT_S, allow_redirects=False)
+            with bounded_session() as stranger:  # without our key
+                response = stranger.post(base, json=question, timeout=TIMEOUT_S, allow_redirects=False)
         except requests.RequestException as error:
             raise Retryable(f"ERP /rpc/ did not answer ({type(error).__name__})") from None
         if not response.ok:
@@ -88,7 +87,7 @@ class TrytonClient:
         }
         records = self._records(self._get(model, query), model)
         asked = {name.partition(".")[0] for name in fields}
-        if records and (hidden := asked - set(records[0])):
+        if hidden := {name for record in records for name in asked - record.keys()}:
             raise Fatal(
                 f"ERP {model}: answers leave out {', '.join(sorted(hidden))}; let the key's user read them"
             )
@@ -96,17 +95,37 @@ class TrytonClient:
 
     def create(self, model: str, values: Record, *, fields: Sequence[str]) -> Record:
         """A new record, as far as asked for. Raises Rejected, Retryable, Uncertain, Fatal."""
-        return self._write("POST", model, values, fields)
+        return self._written("POST", model, values, fields)
 
     def change(self, model: str, record: Any, values: Record, *, fields: Sequence[str]) -> Record:
         """Change a record. Raises Rejected, Retryable, Uncertain, Fatal."""
-        return self._write("PUT", f"{model}/{record}", values, fields)
+        return self._written("PUT", f"{model}/{record}", values, fields)
 
     def act(self, model: str, record: Any, action: str, *, fields: Sequence[str]) -> Record:
-        """Press a button of a record: quote, confirm, post. Raises Rejected, Retryable, Uncertain, Fatal."""
-        return self._write("POST", f"{model}/{record}/{action}", {}, fields)
+        """Press a button of a record: quote, confirm, post. The record, empty where the answer does not show it.
 
-    def _write(self, method: str, place: str, values: Record, fields: Sequence[str]) -> Record:
+        Raises Rejected, Retryable, Uncertain, Fatal.
+        """
+        place = f"{model}/{record}/{action}"
+        response = self._write("POST", place, {}, fields)
+        try:
+            return self._shown(response, place, fields)
+        except Retryable:
+            return {}
+
+    def _written(self, method: str, place: str, values: Record, fields: Sequence[str]) -> Record:
+        response = self._write(method, place, values, fields)
+        try:
+            return self._shown(response, place, fields)
+        except Retryable as unread:
+            raise Uncertain(f"{unread}; it may have been done all the same") from None
+
+    def _shown(self, response: requests.Response, place: str, fields: Sequence[str]) -> Record:
+        asked = dict.fromkeys(name.partition(".")[0] for name in fields)
+        shown = read_json(response.text, place=f"ERP {place}")
+        return an_object(shown, place=f"ERP {place}", having=["id", *asked])
+
+    def _write(self, method: str, place: str, values: Record, fields: Sequence[str]) -> requests.Response:
         headers = self._context_header()  # asked for before anything is sent, so that what fails is known
         try:
             response = self._session.request(
@@ -122,8 +141,7 @@ class TrytonClient:
             raise unanswered(error, place=place) from None
         if response.status_code >= _REDIRECT:
             raise refused_writing(response, place=place)
-        written = read_json(response.text or "{}", place=f"ERP {place}")
-        return written if isinstance(written, dict) else {}
+        return response
 
     def _get(
         self, model: str, query: Mapping[str, Any], *, context: Mapping[str, Any] | None = None
@@ -147,10 +165,13 @@ class TrytonClient:
         names = sorted({name.partition(".")[0] for name in asked})
         try:
             response = self._session.post(
-                f"{self.path(model)}/fields_get", json={"fields_names": names}, timeout=TIMEOUT_S
+                f"{self.path(model)}/fields_get",
+                json={"fields_names": names},
+                timeout=TIMEOUT_S,
+                allow_redirects=False,
             )
-            known = response.json()
-        except (requests.RequestException, ValueError):
+            known = read_json(response.text, place=f"ERP {model}")
+        except (requests.RequestException, Retryable):
             return
         if response.ok and isinstance(known, dict) and (unknown := set(names) - set(known)):
             raise Fatal(
@@ -159,10 +180,7 @@ class TrytonClient:
             )
 
     def _records(self, response: requests.Response, model: str) -> list[Record]:
-        records = read_json(response.text, place=f"ERP {model}")
-        if not isinstance(records, list):
-            raise Retryable(f"ERP {model}: the answer is not a list of records")
-        return records
+        return objects(read_json(response.text, place=f"ERP {model}"), place=f"ERP {model}", having=("id",))
 
     def _context_header(self) -> dict[str, str]:
         # Without active_test a search leaves out what was deactivated, as if it had been deleted.

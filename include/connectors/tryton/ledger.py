@@ -4,9 +4,12 @@ What is made carries its key in a field the database keeps unique (include/tryto
 second one. A record found by its key is taken on from the state the last attempt left it in.
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from typing import Any
+from functools import wraps
+from traceback import extract_tb
+from typing import Any, ParamSpec, TypeVar
 
 from include.connectors.tryton import documents
 from include.connectors.tryton.client import Record, TrytonClient
@@ -21,7 +24,32 @@ _STATED = (*_SHOWN, KEY, "party", "reference", "currency.code", "lines.quantity"
 _UNCONFIRMED = ("draft", "quotation")
 STEPS_MAX = 10
 
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+log = logging.getLogger(__name__)
+
 Step = Callable[[Record], Record]
+
+
+def _or_uncertain(act: Callable[_P, _T]) -> Callable[_P, _T]:
+    """An act of which the ERP shows what no record is: it may be done, and somebody must look."""
+
+    @wraps(act)
+    def acted(*args: _P.args, **named: _P.kwargs) -> _T:
+        try:
+            return act(*args, **named)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as odd:
+            # Where, and nothing of what: an answer may quote anybody.
+            at = extract_tb(odd.__traceback__)[-1]
+            log.warning(
+                "the ERP's answer to %s could not be read: line %s of %s", act.__name__, at.lineno, at.name
+            )
+            raise Uncertain(
+                f"ERP: what it shows of {act.__name__.replace('_', ' ')} is not what its API promises "
+                f"({type(odd).__name__}); it may have been done all the same"
+            ) from None
+
+    return acted
 
 
 class TrytonLedger:
@@ -30,6 +58,7 @@ class TrytonLedger:
     def __init__(self, client: TrytonClient, wizards: TrytonWizards) -> None:
         self._client, self._wizards = client, wizards
 
+    @_or_uncertain
     def customer(self, new: NewCustomer) -> Booked:
         """The party of a CRM account; one merged into another counts as that one."""
         fields = ("code", "replaced_by")
@@ -40,6 +69,7 @@ class TrytonLedger:
             found = self._one("party.party", [["id", "=", found["replaced_by"]]], fields)
         return Booked(native_id=str(found["id"]), number=str(found["code"] or ""), state="active")
 
+    @_or_uncertain
     def order(self, new: NewOrder) -> Booked:
         """The sale of this key, confirmed; Tryton processes it after that, at once or by its queue.
 
@@ -56,6 +86,7 @@ class TrytonLedger:
         steps = self._buttons("sale.sale", {"draft": "quote", "quotation": "confirm"}, _SHOWN)
         return _booked(self._advance("sale.sale", found, steps, _SHOWN))
 
+    @_or_uncertain
     def order_placed(self, new: NewOrder) -> Booked | None:
         """The sale of this key as it stands. Raises Rejected when it is not what is asked for."""
         found = self._find("sale.sale", [[KEY, "=", new.key]], _STATED)
@@ -64,12 +95,14 @@ class TrytonLedger:
         self._refuse_another(found, new)
         return _booked(found)
 
+    @_or_uncertain
     def order_of(self, opportunity_id: str) -> Booked | None:
         """The first sale that names the opportunity and is not cancelled."""
         domain = [["reference", "=", opportunity_id], ["state", "!=", "cancelled"]]
         found = self._find("sale.sale", domain, (*_SHOWN, KEY))
         return _booked(found) if found else None
 
+    @_or_uncertain
     def invoice(self, order_id: str, *, issued_on: date) -> Sequence[Booked]:
         """The invoices of a sale, those in draft dated and posted."""
         sale = self._one("sale.sale", [["id", "=", native(order_id)]], ("state", "invoices"))
@@ -77,6 +110,7 @@ class TrytonLedger:
             raise Retryable(f"ERP sale.sale/{order_id} ({sale['state']}) has no invoice yet")
         return [_booked(self._post(one, issued_on)) for one in sale["invoices"]]
 
+    @_or_uncertain
     def invoice_line(self, order_id: str, *, line: int, key: str, issued_on: date) -> Booked:
         """The invoice of one line: our module's button `bill` makes it, once; then it has its key, and is posted."""
         sale = self._one("sale.sale", [["id", "=", native(order_id)]], ("state", "invoice_method", "lines"))
@@ -102,6 +136,7 @@ class TrytonLedger:
             found = self._client.change("account.invoice", invoice_id, {KEY: key}, fields=(*_SHOWN, KEY))
         return _booked(self._post(invoice_id, issued_on))
 
+    @_or_uncertain
     def payment(self, new: NewPayment) -> Booked:
         """The payment of this key: submitted, processed by the wizard, and marked as succeeded."""
         fields = (*_SHOWN, "amount")
@@ -114,6 +149,7 @@ class TrytonLedger:
         steps["submitted"] = lambda record: self._process(record, fields)
         return _booked(self._advance("account.payment", found, steps, fields))
 
+    @_or_uncertain
     def credit_note(self, new: NewCreditNote) -> Booked:
         """An invoice below zero whose lines name those of the invoice it takes back."""
         found = self._once(
@@ -170,7 +206,8 @@ class TrytonLedger:
             if state not in steps:
                 return self._one(model, [["id", "=", record["id"]]], fields)
             try:
-                record = steps[state](record)
+                after = steps[state](record)
+                record = after or self._one(model, [["id", "=", record["id"]]], fields)
             except (Rejected, Uncertain):
                 # The step may be taken: by another worker, or by us with the answer lost.
                 record = self._one(model, [["id", "=", record["id"]]], fields)

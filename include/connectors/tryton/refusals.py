@@ -1,11 +1,12 @@
 """What Tryton refuses, named by what to do next."""
 
-import json
 import re
 
 import requests
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
+from include.connectors.wire import read_json
+from include.domain.shown import cut
 from include.ports import Away, Fatal, Rejected, Retryable, Stop, Uncertain
 
 RETRYABLE_STATUSES = frozenset({408, 429})
@@ -79,7 +80,7 @@ def unanswered(error: requests.RequestException, *, place: str) -> Stop:
 def message_text(message: str) -> str:
     """Tryton's message without what may be a person's name: of what it quotes, numbers and its own words stay."""
     shown = _QUOTED.sub(lambda quoted: quoted[0] if _may_be_shown(quoted[1]) else '"…"', message)
-    return shown[:MESSAGE_CHARS_MAX].strip()
+    return cut(shown.strip(), MESSAGE_CHARS_MAX)
 
 
 def _may_be_shown(quoted: str) -> bool:
@@ -88,7 +89,7 @@ def _may_be_shown(quoted: str) -> bool:
 
 def _rule(response: requests.Response) -> str:
     try:
-        body = json.loads(response.text)
-    except ValueError:
+        body = read_json(response.text, place="ERP")
+    except Retryable:
         return ""
     return str(body.get("message") or "") if isinstance(body, dict) else ""

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from include.connectors.shapes import an_id, an_instant
 from include.connectors.tryton.client import Record, TrytonClient
 from include.connectors.tryton.translate import (
     READINGS,
@@ -46,7 +46,7 @@ class TrytonSource:
         walk = walk_from(cursor, overlap=OVERLAP, horizon=lambda: self._client.server_now(model) - SETTLE)
         rows = self._read(entity, walk, paths(entity))
         asked = f"{self._client.path(model)}: {self._page_rows} by {STAMP}, id; {STAMP} {walk.words}"
-        return walk.page(self._records(model, rows), at=self._position(rows), request=asked)
+        return walk.page(self._records(model, rows), at=self._position(entity, rows), request=asked)
 
     def column(self, entity: str, field: str) -> str:
         """Tryton's name of the field, or the path to it."""
@@ -76,8 +76,8 @@ class TrytonSource:
         while walk:
             rows = self._read(entity, walk, names)
             yield from rows
-            at = self._position(rows)
-            walk = replace(walk, at=at) if at else None
+            at = self._position(entity, rows)
+            walk = walk.onward(at) if at else None
 
     def _read(self, entity: str, walk: Walk, names: Sequence[str]) -> list[Record]:
         reading = READINGS[entity]
@@ -90,11 +90,13 @@ class TrytonSource:
             size=self._page_rows,
         )
 
-    def _position(self, rows: Sequence[Record]) -> tuple[str, str] | None:
+    def _position(self, entity: str, rows: Sequence[Record]) -> tuple[str, str] | None:
         """Where the next page begins; None when this one was the last."""
         if len(rows) < self._page_rows:
             return None
-        return value_text(rows[-1][STAMP]) or "", json.dumps(rows[-1]["id"])
+        last, place = rows[-1], f"ERP {READINGS[entity].model}"
+        at = an_instant(value_text(last[STAMP]), place=place)
+        return at.isoformat(), json.dumps(an_id(last["id"], place=place))
 
     def _records(self, model: str, rows: Sequence[Record]) -> list[RawRecord]:
         return [

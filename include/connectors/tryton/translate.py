@@ -211,7 +211,7 @@ def value_text(value: Any) -> str | None:
                 return date(**parts).isoformat()
             case "datetime":
                 return datetime(**parts, tzinfo=UTC).isoformat()
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         pass
     return as_text(value)
 

@@ -10,10 +10,12 @@ from typing import Any
 import requests
 
 from include.connectors.tryton.refusals import message_text, refused_writing, unanswered
-from include.connectors.wire import TIMEOUT_S, read_json
+from include.connectors.wire import TIMEOUT_S, bounded_session, read_json
 from include.ports import Away, Fatal, Rejected, Retryable, Stop, Uncertain
 
 _UNAUTHORIZED, _FORBIDDEN, _REDIRECT = 401, 403, 300
+_CREATED = 3
+"""What a new wizard is told by: its number, where it begins and where it ends."""
 _BUSINESS_RULES = frozenset({"UserError", "UserWarning"})
 
 
@@ -22,7 +24,7 @@ class TrytonWizards:
 
     def __init__(self, address: str, *, user: str, password: str) -> None:
         self._address, self._user, self._password = f"{address.rstrip('/')}/rpc/", user, password
-        self._session = requests.Session()
+        self._session = bounded_session()
         self._calls = 0
 
     def run(self, name: str, *, model: str, records: Sequence[int], company: int) -> None:
@@ -36,7 +38,12 @@ class TrytonWizards:
             "active_id": records[0],
             "active_ids": list(records),
         }
-        number, state, _end = self._call(f"wizard.{name}.create", context)
+        made = self._call(f"wizard.{name}.create", context)
+        if not isinstance(made, list) or len(made) != _CREATED:
+            raise Uncertain(
+                f"ERP wizard.{name}.create answered with no wizard; it may have begun all the same"
+            )
+        number, state, _end = made
         try:
             self._call(f"wizard.{name}.execute", number, {}, state, context)
         finally:
@@ -60,7 +67,8 @@ class TrytonWizards:
             raise Away(f"{lost}; a login may be repeated") from None
         if response.status_code == _UNAUTHORIZED:
             raise Fatal("the ERP refused the login; check user and user_password in the extra of erp_api")
-        user_id, token, *_ = self._result(response, "common.db.login") or [None, None]
+        told = self._result(response, "common.db.login")
+        user_id, token, *_ = [*told, None, None] if isinstance(told, list) else [None, None]
         if not token:
             raise Fatal("the ERP asks more than a password at login; let its user use a password alone")
         session = base64.b64encode(f"{self._user}:{user_id}:{token}".encode()).decode()

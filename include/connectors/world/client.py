@@ -1,7 +1,6 @@
 """A world folder as a source: every file one object, read in pages; the cursor is a place in the file."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +8,12 @@ from include.connectors.wire import sums
 from include.connectors.world.reader import CsvRecord, Position, read_header, read_records
 from include.connectors.world.translate import CELLS, FILES, columns, key_columns, personal, translate
 from include.domain.entities import ENTITIES
+from include.domain.shown import cut
 from include.ports import Cursor, NothingUsable, Page, RawRecord, SourceTotals, Translated
 
 PAGE_ROWS = 50_000
+PAGE_BYTES = 2**27
+"""Of the file, which bounds what a page takes of memory where its rows are long."""
 KEY_BYTES_MAX = 1_000
 """Longer keys are no keys (and no index would hold them); such a row goes by its line."""
 
@@ -33,14 +35,16 @@ class WorldSource:
     def fetch_page(self, entity: str, cursor: Cursor | None) -> Page:
         """The next rows of the entity's file; none when there is no such file."""
         start = Position(int(cursor["line"]), int(cursor["offset"])) if cursor else None
-        read = list(islice(self._records(entity, start), self._page_rows))
-        end = read[-1][0] if read else start or Position(0, 0)
-        return Page(
-            records=[record for _, record in read],
-            next_cursor={"line": str(end.line), "offset": str(end.offset)},
-            has_more=len(read) == self._page_rows,
-            request=f"{FILES[entity]}, up to {self._page_rows:,} rows after line {start.line if start else 1}",
-        )
+        asked = f"{FILES[entity]}, up to {self._page_rows:,} rows after line {start.line if start else 1}"
+        begin = end = start or Position(0, 0)
+        records: list[RawRecord] = []
+        for end, record in self._records(entity, start):
+            records.append(record)
+            if len(records) == self._page_rows or end.offset - begin.offset >= PAGE_BYTES:
+                break
+        else:
+            return _page(records, end, has_more=False, request=asked)
+        return _page(records, end, has_more=True, request=asked)
 
     def totals(self, entity: str, *, after: Cursor | None, until: Cursor) -> SourceTotals:
         """What the file holds between two cursors, by a second reading: its keys, and what adds up per currency."""
@@ -86,9 +90,9 @@ class WorldSource:
         required = {field.name for field in ENTITIES[entity].fields if field.required}
         for name in sorted(set(header)):
             if header.count(name) > 1:
-                yield f"{FILES[entity]}, line 1: column {name!r:.80} stands twice; the last one is used"
+                yield f"{FILES[entity]}, line 1: column {cut(repr(name), 80)} stands twice; the last one is used"
             if name not in known:
-                yield f"{FILES[entity]}, line 1: unknown column {name!r:.80}; kept as received and not used"
+                yield f"{FILES[entity]}, line 1: unknown column {cut(repr(name), 80)}; kept as received and not used"
         for name in known:
             if name not in header and known[name] in required:
                 yield f"{FILES[entity]}, line 1: required column {name!r} is missing; no row can be used"
@@ -119,6 +123,11 @@ class WorldSource:
             place=f"{FILES[entity]}, {line}",
             damage=_damage(header, record),
         )
+
+
+def _page(records: Sequence[RawRecord], end: Position, *, has_more: bool, request: str) -> Page:
+    position = {"line": str(end.line), "offset": str(end.offset)}
+    return Page(records=records, next_cursor=position, has_more=has_more, request=request)
 
 
 def _damage(header: Sequence[str], record: CsvRecord) -> str:

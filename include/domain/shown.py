@@ -1,0 +1,24 @@
+"""Texts where room is short, or where some of their characters would do something."""
+
+import re
+
+_STEERING = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+)
+
+
+def cut(text: str, most: int) -> str:
+    """The text, or as many characters as fit with … in place of the rest: nobody must take a part for the whole."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def on_terminal(text: str) -> str:
+    """Text from outside on one line: what would steer a terminal, or turn text around, is written out."""
+    return _STEERING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def json_on_terminal(text: str) -> str:
+    """The same for JSON, which stays JSON and keeps its lines."""
+    return "\n".join(
+        _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", line) for line in text.split("\n")
+    )

@@ -1,0 +1,561 @@
+"""Texts made to run, to hide or to break, in every field that a system or a person can set, as far as each goes.
+
+One world has all of them in all its fields. It is read, tied out, published, mailed, shown, handed out and listed; then
+people write the same texts wherever they may write. Each is there literally, or visibly cut, or quarantined with a
+reason; none runs, and none is gone without a word.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+from zipfile import ZipFile
+
+import openpyxl
+import psycopg
+import pytest
+from psycopg import sql
+from typer.testing import CliRunner
+
+from include.cli import app
+from include.connectors.mail.alerts import report_of
+from include.connectors.mail.client import compose
+from include.connectors.slack.client import TEXT_MAX, body_of
+from include.domain.alerts import Bulletin, Entry
+from include.domain.entities import ENTITIES, Kind
+from include.flows.export_audit import verify_export
+from include.flows.resolve_break import By, comment
+from include.flows.seal_audit import seal_audit
+from include.local.databases import DatabaseUrls
+from include.local.scratch import scratch_database
+from include.offline import reconcile_world
+from include.ports import Rejected, Report
+from include.report.spreadsheets import for_spreadsheets, unmarked
+from include.report.words import line, visible
+from include.signing import holds, signer_of
+from include.store.postgres import As, PostgresStore
+from include.vault.edge import Vault
+from include.vault.keys import read_keyring
+from tests.checks import assert_checks_hold
+from tests.console.conftest import DAY, KEYS
+from tests.console.people import Site, know_our_roles
+from tests.naughty import ALL, KEPT, RUN, SHOWN, TAG, UNSTORABLE, flat
+from tests.report.conftest import FINANCE, Mailbag, tell
+from tests.store.waiting import nobody_before
+
+TEXTS = list(ALL.values())
+KEYS_MAX = 255
+ROWS: dict[str, Callable[[str, str], dict[str, str]]] = {
+    "salesforce/Account.csv": lambda n, s: {
+        "Id": f"A{n}", "Name": s, "Website": s, "BillingCountryCode": s, "TaxId__c": s,
+        "ERP_Customer_Id__c": f"C{n}",
+    },
+    "salesforce/Contact.csv": lambda n, s: {
+        "Id": f"P{n}", "AccountId": f"A{n}", "FirstName": s, "LastName": s, "Email": s, "Phone": s,
+    },
+    "salesforce/Opportunity.csv": lambda n, s: {
+        "Id": f"O{n}", "AccountId": f"A{n}", "Name": s, "StageName": s, "IsClosed": "true", "IsWon": "true",
+        "Amount": "10.00", "CurrencyIsoCode": "SGD", "CloseDate": "2026-06-01", "Type": s, "Approval_Level__c": s,
+        "Product__c": s, "PO_Number__c": s, "Revenue_Flags__c": s, "Renewal_Key__c": s,
+    },
+    "erp/customers.csv": lambda n, s: {
+        "id": f"C{n}", "name": s, "country": s, "currency": "SGD", "tax_id": s, "email": s, "crm_account_id": f"A{n}",
+    },
+    "erp/orders.csv": lambda n, s: {
+        "id": f"S{n}", "number": s, "customer_id": f"C{n}", "order_date": "2026-06-01", "currency": "SGD",
+        "amount": "10.00", "status": "done", "opportunity_id": f"O{n}",
+    },
+    "erp/invoices.csv": lambda n, s: {
+        "id": f"I{n}", "number": s, "customer_id": f"C{n}", "issue_date": "2026-05-01", "due_date": "2026-05-31",
+        "currency": "SGD", "gross": "10.00", "status": "posted", "order_id": f"S{n}",
+    },
+    "erp/credit_notes.csv": lambda n, s: {
+        "id": f"K{n}", "number": s, "customer_id": f"C{n}", "issue_date": "2026-05-02", "currency": "SGD",
+        "gross": "1.00",
+    },
+    "erp/amendments.csv": lambda n, s: {
+        "id": f"M{n}", "subscription_id": f"U{n}", "sequence": "1", "type": s, "effective_date": "2026-05-01",
+    },
+    "payments/payments.csv": lambda n, s: {
+        "id": s[:KEYS_MAX + 1] or "-", "customer_id": f"C{n}", "payer_text": s, "reference": s, "currency": "SGD",
+        "amount": f"{1000 + int(n)}.00", "paid_on": "2026-06-01", "status": "succeeded",
+    },
+    "payments/attempts.csv": lambda n, s: {
+        "id": f"E{n}", "payment_id": f"R{n}", "attempt_no": "1", "outcome": s, "decline_code": s,
+        "occurred_at": "2026-06-01T00:00:00Z", "network_code": s, "advice_code": s, "scheme": s, "card": s,
+    },
+    "payments/payout_items.csv": lambda n, s: {
+        "payout_id": f"T{n}", "payment_id": f"R{n}", "type": s, "currency": "SGD", "gross": "1.00", "net": "1.00",
+    },
+    "bank/lines.csv": lambda n, s: {
+        "id": f"B{n}", "account": s, "value_date": "2026-06-02", "currency": "SGD", "amount": "5.00", "reference": s,
+        "payer_text": s,
+    },
+}  # fmt: skip
+"""File -> a row with a text in every field that holds text; a payment's id is the text itself."""
+
+TOLD = {
+    "accounts": ("name", "website", "country", "tax_id"),
+    "opportunities": (
+        "name",
+        "stage",
+        "type",
+        "approval_level",
+        "product",
+        "po_number",
+        "revenue_flags",
+        "renewal_key",
+    ),
+    "customers": ("name", "country", "tax_id"),
+    "orders": ("number",),
+    "invoices": ("number",),
+    "credit_notes": ("number",),
+    "amendments": ("type",),
+    "payments": ("reference",),
+    "attempts": ("outcome", "decline_code", "network_code", "advice_code", "scheme"),
+    "payout_items": ("type",),
+    "bank_lines": ("reference",),
+}
+
+
+def write_world(folder: Path) -> Path:
+    for name, row in ROWS.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rows = [row(str(number), text) for number, text in enumerate(TEXTS)]
+        with path.open("w", encoding="utf-8", errors="surrogatepass", newline="") as file:
+            table = csv.DictWriter(file, list(rows[0]), quoting=csv.QUOTE_ALL, lineterminator="\n")
+            table.writeheader()
+            table.writerows(rows)
+    return folder
+
+
+@dataclass(frozen=True)
+class Tied:
+    """The world tied out: its database, its result files, and what was said while it was read."""
+
+    url: str
+    out: Path
+    said: list[str]
+    reports: list[Report] = field(default_factory=list)
+
+    def rows(self, query: str, **named: sql.Identifier) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.url) as connection:
+            return connection.execute(sql.SQL(query).format(**named)).fetchall()  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def naughty(server_urls: DatabaseUrls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tied]:
+    folder = tmp_path_factory.mktemp("naughty")
+    world, out = write_world(folder / "world"), folder / "out"
+    with scratch_database(server_urls, strategy="FILE_COPY") as url:
+        tied = Tied(url, out, [])
+        vault = Vault(lambda: read_keyring(KEYS))
+        reconcile_world(world, as_of=DAY, out=out, database_url=url, vault=vault, warn=tied.said.append)
+        bag = Mailbag()
+        tell(PostgresStore(url), bag, FINANCE, as_of=DAY, link_to="https://airflow.example/tieout/breaks/")
+        tied.reports.extend(bag.reports)
+        yield tied
+        assert_checks_hold(url)
+
+
+@pytest.fixture
+def site(naughty: Tied, monkeypatch: pytest.MonkeyPatch) -> Site:
+    know_our_roles(monkeypatch)
+    return Site(lambda: PostgresStore(naughty.url, who=As("tieout_console", "test")))
+
+
+class Page(HTMLParser):
+    """What a browser would see of a page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.pieces: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.pieces.append(data)
+
+    @property
+    def text(self) -> str:
+        return flat("".join(self.pieces))
+
+    def values(self, name: str) -> list[str]:
+        return [flat(attributes.get(name) or "") for _, attributes in self.tags]
+
+
+LINKS = ("href", "src", "action", "formaction", "data", "srcset", "poster", "background", "xlink:href")
+INERT = {
+    "script",
+    "iframe",
+    "object",
+    "embed",
+    "base",
+    "meta",
+    "link",
+    "style",
+    "svg",
+    "math",
+    "template",
+    "frame",
+}
+
+
+def assert_inert(html: str, *, ours: set[str]) -> Page:
+    """No element, attribute or link of the page comes from a text. `ours`: those of its own among what could run."""
+    page = Page(html)
+    assert {tag for tag, _ in page.tags} & INERT <= ours
+    for tag, attributes in page.tags:
+        assert TAG not in tag
+        assert not any(name.startswith("on") or TAG in name for name in attributes), (tag, attributes)
+        for name in LINKS:
+            address = urlsplit((attributes.get(name) or "").strip())
+            assert address.scheme in {"", "https", "http", "cid"} or (name, address.scheme) == (
+                "src",
+                "data",
+            ), attributes
+            assert address.netloc in {"", "airflow.example"}, attributes
+            if address.scheme == "data":
+                assert address.path.startswith("image/png;base64,")
+    return page
+
+
+def test_each_text_is_kept_to_the_letter_or_quarantined_with_a_reason(naughty: Tied) -> None:
+    quarantined = {(entity, place): reasons for entity, place, reasons in naughty.rows(
+        "SELECT entity, place, failures FROM canonical.quarantine"
+    )}  # fmt: skip
+    for entity, names in TOLD.items():
+        columns = sql.SQL(", ").join(map(sql.Identifier, names))
+        kept = {
+            int(place.rpartition(" ")[2]): told
+            for place, *told in naughty.rows(
+                "SELECT place, {columns} FROM {table}",
+                table=sql.Identifier("canonical", entity),
+                columns=columns,  # type: ignore[arg-type]
+            )
+        }
+        refused = {int(place.rpartition(" ")[2]) for of, place in quarantined if of == entity}
+        at = 2
+        for name, text in ALL.items():
+            if at in kept:
+                assert kept[at] == [text] * len(names), (entity, name)
+            else:
+                assert at in refused, (entity, name)
+            assert (at in refused) == (name in UNSTORABLE or _no_id(entity, text)), (
+                entity,
+                name,
+                quarantined,
+            )
+            at += 1 + text.encode(errors="surrogatepass").count(b"\n") * _texts_in(entity)
+    assert all(reasons["failures"] for reasons in quarantined.values())
+
+
+def _texts_in(entity: str) -> int:
+    """How many cells of a row hold the text, each of which may span lines."""
+    file = next(name for name in ROWS if _entity_of(name) == entity)
+    return sum(TAG in cell for cell in ROWS[file]("1", TAG).values())
+
+
+def _entity_of(file: str) -> str:
+    from include.connectors.world.translate import FILES  # noqa: PLC0415
+
+    return next(entity for entity, name in FILES.items() if name == file)
+
+
+def _no_id(entity: str, text: str) -> bool:
+    """Whether the text stands where an id must be and is none."""
+    return entity == "payments" and len(text) > KEYS_MAX
+
+
+def test_what_is_personal_is_sealed_and_opens_to_the_letter(naughty: Tied) -> None:
+    from include.flows.open_sealed import open_sealed  # noqa: PLC0415
+
+    tokens = [token for (token,) in naughty.rows("SELECT token FROM vault.sealed")]
+    vault = Vault(lambda: read_keyring(KEYS))
+    opened = open_sealed(PostgresStore(naughty.url), vault.unseal, tokens, actor="ann", purpose="a test")
+    blank = {text for text in KEPT.values() if not text.strip()}
+    assert set(opened.values()) >= set(KEPT.values()) - blank
+
+
+def keys_of_breaks(naughty: Tied) -> set[str]:
+    return {key for (key,) in naughty.rows("SELECT key FROM recon.break_lives")}
+
+
+def test_results_hold_each_text_as_it_came_and_for_spreadsheets_none_that_runs(naughty: Tied) -> None:
+    content = (naughty.out / "breaks.csv").read_bytes()
+    told = {row["key"] for row in csv.DictReader(io.StringIO(content.decode(), newline=""))}
+    ids = {text for text in KEPT.values() if len(text) <= KEYS_MAX}
+    assert ids <= told
+    for path in naughty.out.glob("*.csv"):
+        for row in csv.reader(io.StringIO(for_spreadsheets(path.read_bytes()).decode(), newline="")):
+            for cell in row:
+                start = cell.lstrip(" \u3000")[:1]
+                assert start not in set("=+@|%\t\r\n\uff1d\uff0b\uff20") or cell in told, cell
+                assert start != "-" or cell[1:2].isdigit(), cell
+
+
+def test_the_mail_shows_texts_and_runs_none(naughty: Tied) -> None:
+    (report,) = naughty.reports
+    page = assert_inert(report.html, ours={"meta", "style"})
+    shown = [text for text in keys_of_breaks(naughty) if flat(line(text)) in page.text]
+    assert len(shown) >= 5, "those that need somebody first are in the mail"
+    message = compose(report, sender="tie@example.com", to=["finance@example.com"])
+    parsed = message_from_bytes(message.as_bytes(), policy=policy.default)
+    assert set(map(str.lower, parsed.keys())) == {
+        "from", "to", "subject", "date", "message-id", "auto-submitted", "mime-version", "content-type",
+    }  # fmt: skip
+    assert [parsed[name] for name in ("To", "Bcc")] == ["finance@example.com", None]
+    plain = parsed.get_body(("plain",))
+    assert plain is not None
+    assert "\x1b" not in plain.get_content()
+    assert [one for one in ("\u202e", "\u2066", "\u200b") if one in plain.get_content()] == []
+    assert "49" not in {word.strip() for word in plain.get_content().split() if "7*7" in word}
+
+
+def test_the_workbook_has_texts_in_cells_of_text(naughty: Tied) -> None:
+    (report,) = naughty.reports
+    [name] = [name for name in report.attachments if name.endswith(".xlsx")] or [""]
+    book = openpyxl.load_workbook(io.BytesIO(report.attachments[name]))
+    for sheet in book:
+        for row in sheet.iter_rows():
+            for cell in row:
+                assert cell.data_type != "f", cell.value
+                assert cell.hyperlink is None
+    keys = {str(row[3].value) for row in book["Breaks"].iter_rows(min_row=2)}
+    ids = {visible(text) for text in KEPT.values() if len(text) <= KEYS_MAX} - {""}
+    assert ids <= keys
+
+
+PATHS = (
+    "/", "/breaks", "/breaks?sort=key", "/breaks?by=owner", "/matches", "/matches?state=suggested", "/payouts",
+    "/ageing", "/arr", "/delivery", "/reports", f"/reports/{DAY}", "/quality", "/parity", "/audit", "/alerts",
+)  # fmt: skip
+CONSOLE = {"script", "link", "meta", "svg", "iframe", "style"}
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_page_of_the_console_shows_texts_and_runs_none(site: Site, path: str) -> None:
+    answer = site.get(path, me="ben")
+    assert answer.status_code == 200
+    page = assert_inert(answer.text, ours=CONSOLE)
+    assert {
+        source for tag, attributes in page.tags if tag == "script" if (source := attributes.get("src"))
+    } <= {source for source in page.values("src") if source.startswith("/tieout/static/")}
+    assert not any(tag == "script" and not attributes.get("src") for tag, attributes in page.tags)
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+def breaks_with(naughty: Tied, some: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """The break of each payment whose id is such a text."""
+    found = dict(naughty.rows("SELECT key, min(break_id::text) FROM recon.break_lives GROUP BY key"))
+    for text in some.values():
+        if text in found:
+            yield text, found[text]
+
+
+def test_the_page_of_a_break_shows_its_text_to_the_letter(naughty: Tied, site: Site) -> None:
+    seen, some = 0, RUN | dict(list(SHOWN.items())[:12])
+    for text, break_id in breaks_with(naughty, some):
+        answer = site.get(f"/breaks/{break_id}", me="ann")
+        assert answer.status_code == 200, text
+        assert flat(text) in assert_inert(answer.text, ours=CONSOLE).text, text
+        seen += 1
+    assert seen == len(some)
+
+
+ADDRESSES = (
+    "/breaks?q={}", "/breaks?owner={}", "/breaks?assignee={}", "/breaks?code={}", "/breaks?currency={}",
+    "/matches?q={}", "/payouts?q={}", "/audit?actor={}", "/audit?entity={}", "/records/payments/{}", "/records/{}/x",
+    "/payouts/{}", "/matches/{}", "/playbooks/{}", "/static/{}", "/breaks/{}", "/reports/{}", "/delivery?subject={}",
+    "/breaks?done={}",
+)  # fmt: skip
+
+
+def some_for(place: str, places: Sequence[str]) -> dict[str, str]:
+    """Of all texts those whose turn it is at one of many places, and those that no database holds at each."""
+    at = list(places).index(place)
+    return {name: text for n, (name, text) in enumerate(ALL.items()) if n % len(places) == at} | UNSTORABLE
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_an_address_may_hold_anything(site: Site, address: str) -> None:
+    for name, text in some_for(address, ADDRESSES).items():
+        given = quote(text[:4_000].encode(errors="surrogatepass"), safe="")
+        answer = site.get(address.format(given), me="adm")
+        assert answer.status_code in {200, 303, 307, 404, 422}, (name, answer.status_code)
+        if answer.headers.get("content-type", "").startswith("text/html"):
+            assert_inert(answer.text, ours=CONSOLE)
+
+
+def test_what_people_write_is_kept_and_shown_to_the_letter_or_refused_with_a_word(
+    naughty: Tied, site: Site
+) -> None:
+    _, break_id = next(breaks_with(naughty, {"one": RUN["a path"]}))
+    for name, written in ALL.items():
+        text = written if name != "half a character" else "a%ED%A0%BD"
+        answer = site.post(
+            f"/breaks/{break_id}/comment", {"seen": str(version(naughty, break_id)), "reason": text}, me="ann"
+        )
+        if name == "a NUL" or not text.strip():
+            assert answer.status_code in {400, 422}, name
+        else:
+            assert answer.status_code == 303, (name, answer.text[-300:])
+    history = [reason for (reason,) in naughty.rows(
+        f"SELECT reason FROM recon.break_events WHERE break_id = '{break_id}' AND action = 'commented'"
+    )]  # fmt: skip
+    written = [*KEPT.values(), UNSTORABLE["too long"], "a%ED%A0%BD"]
+    assert set(history) == {text.strip() for text in written if text.strip()}
+    page = assert_inert(site.get(f"/breaks/{break_id}", me="ann").text, ours=CONSOLE)
+    for text in history:
+        assert flat(text) in page.text, text
+    audit = assert_inert(site.get("/audit", me="aud").text, ours=CONSOLE)
+    assert sum(flat(text) in audit.text for text in history) >= 20, "the newest of them"
+
+
+def storable_by_a_browser(text: str) -> str:
+    """A form cannot say half a character."""
+    return text.encode(errors="replace").decode()
+
+
+def version(naughty: Tied, break_id: str) -> int:
+    [(found,)] = naughty.rows(f"SELECT version FROM recon.break_lives WHERE break_id = '{break_id}'")
+    return int(found)
+
+
+FORMS: dict[str, dict[str, Any]] = {
+    "/breaks/{}/assign": {"reason": "why"}, "/breaks/{}/propose": {"kind": "accept"},
+    "/breaks/{}/match": {"reason": "why"},
+    "/breaks/bulk": {"action": "comment"}, "/parity/accept": {}, "/parity/sign/controller": {}, "/delivery/replay": {},
+}  # fmt: skip
+FIELDS = ("to", "kind", "reason", "invoice", "other", "other_amount", "chosen", "action", "key", "cause", "owner",
+          "until", "field", "class", "window", "subject", "back", "day", "seen", "expires_on", "edition",
+          "content")  # fmt: skip
+
+
+@pytest.mark.parametrize("path", FORMS)
+def test_a_form_may_say_anything(naughty: Tied, site: Site, path: str) -> None:
+    _, break_id = next(breaks_with(naughty, {"one": RUN["a script"]}))
+    for name, text in some_for(path, tuple(FORMS)).items():
+        given = storable_by_a_browser(text)
+        fields = {**dict.fromkeys(FIELDS, given), "seen": str(version(naughty, break_id)), **FORMS[path]}
+        answer = site.post(path.format(break_id), fields, me="adm" if "delivery" in path else "ben")
+        assert answer.status_code in {200, 303, 400, 404, 409, 413, 422}, (
+            name,
+            answer.status_code,
+            answer.text[:200],
+        )
+        location = answer.headers.get("location", "")
+        assert urlsplit(location).netloc == ""
+        assert not location.startswith("//")
+        if answer.headers.get("content-type", "").startswith("text/html"):
+            assert_inert(answer.text, ours=CONSOLE)
+
+
+def test_an_export_of_the_audit_log_gives_back_each_text_and_holds(
+    naughty: Tied, site: Site, tmp_path: Path
+) -> None:
+    store = PostgresStore(naughty.url)
+    _, break_id = next(breaks_with(naughty, {"one": RUN["a formula"]}))
+    for text in KEPT.values():
+        if text.strip():
+            comment(store, break_id, By(actor="cat", reason=text))  # type: ignore[arg-type]
+    with pytest.raises(Rejected):
+        comment(store, break_id, By(actor="cat", reason="a\0b"))  # type: ignore[arg-type]
+    nobody_before(naughty.url)
+    seal_audit(store, sign=signer_of("1" * 64))
+    packed = ZipFile(io.BytesIO(site.get("/audit/export.zip?actor=cat", me="aud").content))
+    packed.extractall(tmp_path)
+    table = csv.DictReader(io.StringIO((tmp_path / "events.csv").read_bytes().decode(), newline=""))
+    whys = [row["why"] for row in table]
+    assert {unmarked(why) for why in whys} >= {text for text in KEPT.values() if text.strip()}
+    assert not [why for why in whys if why.lstrip(" ")[:1] in set("=+@|%\t\r\n")]
+    assert verify_export(tmp_path, holds=holds).found == ()
+
+
+def test_the_command_line_shows_texts_and_steers_no_terminal(
+    naughty: Tied, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIEOUT_DATABASE_URL", naughty.url)
+    steering = set(map(chr, [*range(9), 11, 12, *range(14, 32), *range(127, 160), 0x202E, 0x2066]))
+
+    def tieout(*words: str) -> str:
+        done = CliRunner().invoke(app, words)
+        shown = done.output if done.exception is None else f"{done.output}{done.exception}"
+        assert not steering & set(done.output), words
+        return shown
+
+    listed = tieout("breaks", "list", "--limit", "500")
+    assert RUN["a script"] in listed
+    assert r"\x1b]0;" in listed
+    as_json = json.loads(tieout("breaks", "list", "--limit", "500", "--json"))
+    assert {one["key"] for one in as_json} >= {text for text in KEPT.values() if len(text) <= KEYS_MAX}
+    for _, break_id in breaks_with(naughty, {"a": RUN["a steered terminal"], "b": RUN["a header"]}):
+        tieout("breaks", "show", break_id)
+    tieout("audit", "show", "--limit", "200")
+    tieout("audit", "show", "--limit", "200", "--json")
+    for name in ("a steered terminal", "a query", "turned around"):
+        tieout("breaks", "show", ALL[name])
+        tieout("delivery", "list", "--subject", ALL[name])
+
+
+def test_what_was_said_while_reading_names_places_and_no_text_that_steers(naughty: Tied) -> None:
+    said = "\n".join(naughty.said)
+    assert "longer than 10,000 characters" in said
+    assert not {"\x1b", "\u202e"} & set(said)
+    assert max(map(len, naughty.said)) < 2_000
+
+
+NOW = datetime(2026, 6, 30, tzinfo=UTC)
+
+
+def told(text: str) -> Bulletin:
+    one = Entry(
+        severity="S1",
+        what=text,
+        facts={"since": text, "ids": text},
+        links={"page": f"https://x.example/{quote(text, errors='replace')}", text: text},
+    )
+    return Bulletin(key="k", subject=text, entries=[one], written_at=NOW)
+
+
+@pytest.mark.parametrize("text", ALL.values(), ids=ALL)
+def test_an_alert_made_of_it_mentions_nobody_and_links_nowhere(text: str) -> None:
+    body = body_of(told(text))
+    for said in (body["text"], *(block["text"]["text"] for block in body["blocks"] if "text" in block)):
+        links = [piece.partition(">")[0] for piece in said.split("<")[1:]]
+        assert all(link.startswith("https://x.example/") for link in links)
+    section = body["blocks"][0]["text"]["text"]
+    assert len(section) <= TEXT_MAX + 100
+    assert "cut" in section or flat(
+        text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    ) in flat(section)
+
+
+@pytest.mark.parametrize("text", KEPT.values(), ids=KEPT)
+def test_a_mail_made_of_it_has_one_subject_and_shows_it(text: str) -> None:
+    report = report_of(told(text), "lead@example.com")
+    page = assert_inert(report.html.replace("https://x.example/", "https://airflow.example/"), ours=set())
+    assert flat(text) in page.text
+    parsed = message_from_bytes(
+        compose(report, sender="a@example.com", to=["b@example.com"]).as_bytes(), policy=policy.default
+    )
+    assert parsed["Bcc"] is None
+    assert flat(str(parsed["Subject"])).startswith("Tie-out")
+
+
+def test_every_field_of_text_of_an_entity_is_tried() -> None:
+    for entity, names in TOLD.items():
+        tried = {field.name for field in ENTITIES[entity].fields if field.kind is Kind.TEXT and not field.pii}
+        assert tried == set(names), entity

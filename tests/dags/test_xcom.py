@@ -1,0 +1,102 @@
+"""Between tasks go numbers, days and single words: whatever else a task returns, Airflow is not given it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import pytest
+import yaml
+from airflow.sdk.log import mask_secret
+
+from include.local.airflow_env import airflow_environment
+from include.local.databases import DatabaseUrls
+from include.local.home import Home
+from include.local.secrets import load_secrets
+from include.ports import Fatal
+from include.wiring_xcom import BACKEND, PlainXCom
+from tests.dags.conftest import PROJECT
+
+WHERE: dict[str, Any] = {"key": "return_value", "dag_id": "tie_out", "task_id": "report"}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        7,
+        True,
+        ["2026-06-30", "2026-07-01"],
+        [{"ask_no": 1}, {"ask_no": 2}],
+        "sent_back",
+        str(UUID(int=7)),
+        "2026-06-30T00:00:00+00:00",
+        "manual__2026-06-30T04:15:00.123456+00:00",
+    ],
+)
+def test_numbers_days_and_words_of_ours_are_kept_as_they_are(value: Any) -> None:
+    assert PlainXCom.serialize_value(value, **WHERE) == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "Zuleika Quixano",
+        "Zuleika",
+        "zuleika.q@canary.example",
+        "+6581234567",
+        "DE44500105175407324931",
+        "ann proposes to write it off",
+        "{{ conn.salesforce_api.password }}",
+        {"email": 1},
+        {"payer_text": None},
+        {"access_token": 1},
+        {"Name": 1},
+        {"words": "refused: no role"},
+        [{"ask_no": 1, "body": "who wrote what"}],
+        [[[[[[1]]]]]],
+        list(range(10_001)),
+        b"bytes",
+        1.5,
+        {1: 2},
+    ],
+    ids=str,
+)
+def test_what_may_be_personal_or_secret_is_refused_and_not_quoted(value: Any) -> None:
+    with pytest.raises(Fatal, match=r"tie_out\.report hands over") as refused:
+        PlainXCom.serialize_value(value, **WHERE)
+    assert "canary" not in str(refused.value)
+    assert "Zuleika" not in str(refused.value)
+
+
+def test_a_word_that_is_a_secret_by_now_is_refused() -> None:
+    assert PlainXCom.serialize_value("correcthorsebattery", **WHERE) == "correcthorsebattery"
+    mask_secret("correcthorsebattery")
+    with pytest.raises(Fatal, match="a secret"):
+        PlainXCom.serialize_value("correcthorsebattery", **WHERE)
+
+
+def test_airflow_takes_it_for_its_own_wherever_it_runs(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    urls = DatabaseUrls.on(urlsplit("postgresql://nobody@nowhere"), "tieout")
+    here = airflow_environment(home=home, urls=urls, secrets=load_secrets(home), port=1)
+    compose = yaml.safe_load((PROJECT / "docker-compose.yaml").read_text())["x-airflow"]["environment"]
+    assert {one["AIRFLOW__CORE__XCOM_BACKEND"] for one in (here, compose)} == {BACKEND}
+    found = subprocess.run(
+        [sys.executable, "-c", "from airflow.sdk.execution_time.xcom import XCom; print(XCom.__name__)"],
+        cwd=PROJECT,
+        env=os.environ | {"PYTHONPATH": str(PROJECT), "AIRFLOW__CORE__XCOM_BACKEND": BACKEND},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert found.stdout.strip() == "PlainXCom"
+
+
+def test_what_is_kept_is_json() -> None:
+    assert json.loads(json.dumps(PlainXCom.serialize_value([{"ask_no": 1}], **WHERE))) == [{"ask_no": 1}]

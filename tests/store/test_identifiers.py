@@ -1,0 +1,28 @@
+"""What fills a statement's braces is a name and nothing else; what is bound to it is a value and nothing else."""
+
+import pytest
+
+from include.ports import Fatal, Rejected
+from include.store.postgres import PostgresStore
+from tests.naughty import ALL, RUN
+
+
+@pytest.mark.parametrize("names", [{"table": "canonical.{}"}, {"table": "{}.accounts"}, {"table": "{}"}])
+def test_a_name_that_is_none_of_ours_is_refused_and_runs_nothing(
+    store: PostgresStore, names: dict[str, str]
+) -> None:
+    for text in RUN.values():
+        given = {name: place.format(text.replace(".", "")) for name, place in names.items()}
+        with pytest.raises(Fatal), store.transaction() as tx:
+            tx.run_for("analyse_landed", names=given)
+    with store.transaction() as tx:
+        tx.run_for("analyse_landed", names={"table": "canonical.accounts"})
+
+
+def test_a_text_is_a_value_whatever_it_says(store: PostgresStore) -> None:
+    for name, text in ALL.items():
+        try:
+            with store.transaction() as tx:
+                assert tx.rows("read_cursor", system=text, entity=text) == []
+        except Rejected:
+            assert name in {"a NUL", "half a character"}
