@@ -213,7 +213,7 @@ def test_the_desk_may_not_write_the_limits_it_is_judged_by(db: Connection) -> No
     db.execute("RESET ROLE")
 
 
-@pytest.mark.parametrize("kind", ["manual_match", "unmatch", "withdraw"])
+@pytest.mark.parametrize("kind", ["unmatch", "withdraw"])
 def test_what_a_run_carries_out_nobody_calls_done_and_a_withdrawal_has_done_its_work(
     db: Connection, kind: str
 ) -> None:
