@@ -10,9 +10,7 @@ import io
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from email import message_from_bytes, policy
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -25,12 +23,11 @@ from psycopg import sql
 from typer.testing import CliRunner
 
 from include.cli import app
-from include.connectors.mail.alerts import report_of
 from include.connectors.mail.client import compose
-from include.connectors.slack.client import TEXT_MAX, body_of
-from include.domain.alerts import Bulletin, Entry
+from include.connectors.world.translate import FILES
 from include.domain.entities import ENTITIES, Kind
 from include.flows.export_audit import verify_export
+from include.flows.open_sealed import open_sealed
 from include.flows.resolve_break import By, comment
 from include.flows.seal_audit import seal_audit
 from include.local.databases import DatabaseUrls
@@ -46,6 +43,7 @@ from include.vault.keys import read_keyring
 from tests.checks import assert_checks_hold
 from tests.console.conftest import DAY, KEYS
 from tests.console.people import Site, know_our_roles
+from tests.inert import CONSOLE, assert_inert
 from tests.naughty import ALL, KEPT, RUN, SHOWN, TAG, UNSTORABLE, flat
 from tests.report.conftest import FINANCE, Mailbag, tell
 from tests.store.waiting import nobody_before
@@ -172,66 +170,6 @@ def site(naughty: Tied, monkeypatch: pytest.MonkeyPatch) -> Site:
     return Site(lambda: PostgresStore(naughty.url, who=As("tieout_console", "test")))
 
 
-class Page(HTMLParser):
-    """What a browser would see of a page."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.pieces: list[str] = []
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.pieces.append(data)
-
-    @property
-    def text(self) -> str:
-        return flat("".join(self.pieces))
-
-    def values(self, name: str) -> list[str]:
-        return [flat(attributes.get(name) or "") for _, attributes in self.tags]
-
-
-LINKS = ("href", "src", "action", "formaction", "data", "srcset", "poster", "background", "xlink:href")
-INERT = {
-    "script",
-    "iframe",
-    "object",
-    "embed",
-    "base",
-    "meta",
-    "link",
-    "style",
-    "svg",
-    "math",
-    "template",
-    "frame",
-}
-
-
-def assert_inert(html: str, *, ours: set[str]) -> Page:
-    """No element, attribute or link of the page comes from a text. `ours`: those of its own among what could run."""
-    page = Page(html)
-    assert {tag for tag, _ in page.tags} & INERT <= ours
-    for tag, attributes in page.tags:
-        assert TAG not in tag
-        assert not any(name.startswith("on") or TAG in name for name in attributes), (tag, attributes)
-        for name in LINKS:
-            address = urlsplit((attributes.get(name) or "").strip())
-            assert address.scheme in {"", "https", "http", "cid"} or (name, address.scheme) == (
-                "src",
-                "data",
-            ), attributes
-            assert address.netloc in {"", "airflow.example"}, attributes
-            if address.scheme == "data":
-                assert address.path.startswith("image/png;base64,")
-    return page
-
-
 def test_each_text_is_kept_to_the_letter_or_quarantined_with_a_reason(naughty: Tied) -> None:
     quarantined = {(entity, place): reasons for entity, place, reasons in naughty.rows(
         "SELECT entity, place, failures FROM canonical.quarantine"
@@ -264,14 +202,7 @@ def test_each_text_is_kept_to_the_letter_or_quarantined_with_a_reason(naughty: T
 
 def _texts_in(entity: str) -> int:
     """How many cells of a row hold the text, each of which may span lines."""
-    file = next(name for name in ROWS if _entity_of(name) == entity)
-    return sum(TAG in cell for cell in ROWS[file]("1", TAG).values())
-
-
-def _entity_of(file: str) -> str:
-    from include.connectors.world.translate import FILES  # noqa: PLC0415
-
-    return next(entity for entity, name in FILES.items() if name == file)
+    return sum(TAG in cell for cell in ROWS[FILES[entity]]("1", TAG).values())
 
 
 def _no_id(entity: str, text: str) -> bool:
@@ -280,8 +211,6 @@ def _no_id(entity: str, text: str) -> bool:
 
 
 def test_what_is_personal_is_sealed_and_opens_to_the_letter(naughty: Tied) -> None:
-    from include.flows.open_sealed import open_sealed  # noqa: PLC0415
-
     tokens = [token for (token,) in naughty.rows("SELECT token FROM vault.sealed")]
     vault = Vault(lambda: read_keyring(KEYS))
     opened = open_sealed(PostgresStore(naughty.url), vault.unseal, tokens, actor="ann", purpose="a test")
@@ -342,7 +271,6 @@ PATHS = (
     "/", "/breaks", "/breaks?sort=key", "/breaks?by=owner", "/matches", "/matches?state=suggested", "/payouts",
     "/ageing", "/arr", "/delivery", "/reports", f"/reports/{DAY}", "/quality", "/parity", "/audit", "/alerts",
 )  # fmt: skip
-CONSOLE = {"script", "link", "meta", "svg", "iframe", "style"}
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -515,44 +443,6 @@ def test_what_was_said_while_reading_names_places_and_no_text_that_steers(naught
     assert "longer than 10,000 characters" in said
     assert not {"\x1b", "\u202e"} & set(said)
     assert max(map(len, naughty.said)) < 2_000
-
-
-NOW = datetime(2026, 6, 30, tzinfo=UTC)
-
-
-def told(text: str) -> Bulletin:
-    one = Entry(
-        severity="S1",
-        what=text,
-        facts={"since": text, "ids": text},
-        links={"page": f"https://x.example/{quote(text, errors='replace')}", text: text},
-    )
-    return Bulletin(key="k", subject=text, entries=[one], written_at=NOW)
-
-
-@pytest.mark.parametrize("text", ALL.values(), ids=ALL)
-def test_an_alert_made_of_it_mentions_nobody_and_links_nowhere(text: str) -> None:
-    body = body_of(told(text))
-    for said in (body["text"], *(block["text"]["text"] for block in body["blocks"] if "text" in block)):
-        links = [piece.partition(">")[0] for piece in said.split("<")[1:]]
-        assert all(link.startswith("https://x.example/") for link in links)
-    section = body["blocks"][0]["text"]["text"]
-    assert len(section) <= TEXT_MAX + 100
-    assert "cut" in section or flat(
-        text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    ) in flat(section)
-
-
-@pytest.mark.parametrize("text", KEPT.values(), ids=KEPT)
-def test_a_mail_made_of_it_has_one_subject_and_shows_it(text: str) -> None:
-    report = report_of(told(text), "lead@example.com")
-    page = assert_inert(report.html.replace("https://x.example/", "https://airflow.example/"), ours=set())
-    assert flat(text) in page.text
-    parsed = message_from_bytes(
-        compose(report, sender="a@example.com", to=["b@example.com"]).as_bytes(), policy=policy.default
-    )
-    assert parsed["Bcc"] is None
-    assert flat(str(parsed["Subject"])).startswith("Tie-out")
 
 
 def test_every_field_of_text_of_an_entity_is_tried() -> None:

@@ -11,8 +11,8 @@ from include.flows.judge_parity import judge_parity
 from include.policy import load_policy
 from include.store.postgres import PostgresStore
 from tests.console.people import Site, know_our_roles
-from tests.console.test_naughty import CONSOLE, assert_inert
 from tests.flows.test_signing_parity import LAST, compared, green, judged, today
+from tests.inert import CONSOLE, assert_inert
 from tests.naughty import RUN, UNSTORABLE, flat
 
 DAYS = [LAST - timedelta(days=back) for back in range(14)]
