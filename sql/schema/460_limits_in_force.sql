@@ -44,7 +44,7 @@ FOR EACH ROW WHEN (new.action = 'resolved' AND new.from_state = 'APPROVED')
 EXECUTE FUNCTION recon.refuse_undone();
 
 -- The same as in 401_roles.sql, but that the desk adds no limits.
-CREATE OR REPLACE FUNCTION ops.privileges(role text, held name, tab name, changes boolean, removals boolean) RETURNS text
+CREATE OR REPLACE FUNCTION ops.privileges_of_workers(role text, held name, tab name, changes boolean, removals boolean) RETURNS text
 IMMUTABLE LANGUAGE sql AS $$
     SELECT CASE
         -- Sealed values: who receives seals them, who sends opens them and keeps their keys, nobody else sees any.

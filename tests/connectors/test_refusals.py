@@ -8,7 +8,7 @@ import requests
 import stripe
 
 from include.connectors.outcomes import stopped
-from include.connectors.salesforce.client import _login_stop
+from include.connectors.salesforce.login import _login_stop
 from include.connectors.salesforce.refusals import TooLarge, call_refused, row_refused
 from include.connectors.stripe.errors import Declined, stop_of
 from include.policy import load_policy

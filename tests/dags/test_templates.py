@@ -20,7 +20,13 @@ def test_no_task_renders_a_template_or_runs_a_shell(dags: dict[str, Any]) -> Non
     for dag in dags.values():
         for task in dag.tasks:
             kind = type(task).__name__
-            assert kind in {"_PythonDecoratedOperator", "MappedOperator", "AskApproval", "AskSignature"}, kind
+            assert kind in {
+                "_PythonDecoratedOperator",
+                "MappedOperator",
+                "AskApproval",
+                "AskSignature",
+                "InItsTurn",
+            }, kind
             for name in task.template_fields:
                 value = getattr(task, name, None)
                 assert not value or name in {"op_args", "op_kwargs"}, (task.task_id, name)

@@ -48,7 +48,7 @@ def test_an_effect_is_told_when_it_is_decided_and_when_it_ended(
 ) -> None:
     put(office, "A")
     deliver_outbox(office, Peer(), pace=load_policy().delivery.pace)
-    decided, confirmed = told(database_url)
+    decided, confirmed = told(database_url, "message %")
     assert [decided["act"], confirmed["act"]] == ["message decided", "message confirmed"]
     assert {decided["actor"], confirmed["actor"]} == {"program:lane"}
     assert {decided["entity"], confirmed["entity"]} == {"deals/A"}
