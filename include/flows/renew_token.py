@@ -206,8 +206,6 @@ class TokenBroker:
         try:
             opened = self._opened(held)
         except Rejected:
-            if self.login.by_refresh_token:
-                raise
             log.warning("the token held of %s is not as it was sealed; asking for another", self.login.system)
             return None
         return Token(opened["access_token"], opened["address"], held["generation"])
@@ -215,8 +213,12 @@ class TokenBroker:
     def _opened(self, held: Row) -> Mapping[str, str]:
         names = _names(self.login.system, held["generation"])
         parts = {name: held[name] for name in ("kid", "wrapped_key", "envelope")}
-        value = SealedValue(**(names | parts))
-        opened: Mapping[str, str] = json.loads(self.safe.unseal(value))
+        try:
+            opened: Mapping[str, str] = json.loads(self.safe.unseal(SealedValue(**(names | parts))))
+        except Rejected as broken:
+            if not self.login.by_refresh_token:
+                raise  # another one is to be had
+            raise SignInAgain(f"{broken}. Sign in again: {self.login.sign_in}") from None
         for name in ("access_token", "refresh_token"):
             if opened[name]:
                 self.tell(opened[name])

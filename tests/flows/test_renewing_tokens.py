@@ -10,7 +10,7 @@ import pytest
 from include.flows import renew_token
 from include.flows.renew_token import BREATH, EARLY, IDLE, SURELY_OVER, TokenBroker
 from include.local.databases import DatabaseUrls
-from include.ports import Away, Fatal, Granted, Retryable, Token, Uncertain
+from include.ports import Away, Fatal, Granted, Retryable, SignInAgain, Token, Uncertain
 from include.store.postgres import As, PostgresStore
 from tests.connectors.grants import BROKER, Office, Place, office
 
@@ -176,6 +176,19 @@ def test_of_two_who_asked_the_one_whose_turn_was_taken_keeps_nothing_and_uses_no
     with pytest.raises(Away, match="somebody else's was"):
         broker.token(refused=1)
     assert broker.token(refused=1) == others[0]
+
+
+@pytest.mark.parametrize("refused", [0, 1])
+def test_a_refresh_token_that_is_not_as_it_was_sealed_asks_for_a_person_and_parks_nothing(
+    place: Place, desk: Office, refused: int
+) -> None:
+    broker = System(by_refresh_token=True).signed_in(place)
+    desk.rows(
+        "SELECT set_config('session_replication_role', 'replica', true);"
+        "UPDATE vault.tokens SET envelope = set_byte(envelope, 30, 255 - get_byte(envelope, 30))"
+    )
+    with pytest.raises(SignInAgain, match=r"not as it was sealed there\. Sign in again: tieout other login"):
+        broker.token(refused=refused)
 
 
 def test_who_waits_too_long_for_a_turn_is_told_to_come_again(
