@@ -57,7 +57,7 @@ def _crowded(one: Candidate, _say: Say) -> str:
     if one.rivals:
         return f"{_many(one.rivals, 'other item')} could be for it as well"
     if one.several > 1 and one.together:
-        return f"one of a set of {one.several} that together make it up"
+        return f"one of a set of {one.several} that together make it up; {SEE}"
     return f"one of {one.several} that fit" if one.several > 1 else ""
 
 

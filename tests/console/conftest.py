@@ -45,8 +45,18 @@ KEYS = new_keys()
 
 @pytest.fixture(autouse=True)
 def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of the vault. Tests beside these take away what they find of Airflow's settings."""
-    monkeypatch.setenv("AIRFLOW_CONN_TIEOUT_VAULT", json.dumps({"conn_type": "generic", "password": KEYS}))
+    """Tests beside these take away what they find of Airflow's settings."""
+    give_keys(monkeypatch)
+
+
+def give_keys(patch: pytest.MonkeyPatch) -> None:
+    """Let the vault be opened."""
+    patch.setenv("AIRFLOW_CONN_TIEOUT_VAULT", json.dumps({"conn_type": "generic", "password": KEYS}))
+
+
+def vault_of_tests() -> Vault:
+    """What seals, with the same keys."""
+    return Vault(lambda: read_keyring(KEYS))
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +65,7 @@ def tied_url(server_urls: DatabaseUrls, tmp_path_factory: pytest.TempPathFactory
     folder = tmp_path_factory.mktemp("console")
     generate_world(out=folder / "world", seed=7, size=60, profile="default")
     with scratch_database(server_urls, strategy="FILE_COPY") as url:
-        vault = Vault(lambda: read_keyring(KEYS))
+        vault = vault_of_tests()
         reconcile_world(folder / "world", as_of=DAY, out=folder / "out", database_url=url, vault=vault)
         with PostgresStore(url).transaction() as tx:
             for number in range(3):

@@ -32,12 +32,14 @@ MESSAGES = 12
 
 def main(folder: Path) -> None:
     """Reconcile the world of `make demo`, serve it to played people, and take the pictures of a folder."""
-    from tests.console import conftest  # noqa: F401, PLC0415 - sets Airflow up before anything imports it
+    from tests.console import conftest  # noqa: PLC0415 - sets Airflow up before anything imports it
     from tests.console.people import PEOPLE, know_our_roles  # noqa: PLC0415
     from tests.console.serving import served  # noqa: PLC0415
     from tests.console.test_journey import PYTHON  # noqa: PLC0415
 
-    know_our_roles(pytest.MonkeyPatch())
+    patch = pytest.MonkeyPatch()
+    know_our_roles(patch)
+    conftest.give_keys(patch)
     PEOPLE.update(USERS)
     script = Path(__file__).parent / "browser" / "pictures.py"
     with (
@@ -47,7 +49,9 @@ def main(folder: Path) -> None:
     ):
         world = Path(made) / "world"
         generate_world(out=world, seed=7, size=1000, profile="default")
-        reconcile_world(world, as_of=DAY, out=Path(made) / "out", database_url=url)
+        reconcile_world(
+            world, as_of=DAY, out=Path(made) / "out", database_url=url, vault=conftest.vault_of_tests()
+        )
         with served(lambda: PostgresStore(url)) as address:
             for name in SETS[folder.name]:
                 if name == "operations":

@@ -110,6 +110,7 @@ def test_a_payout_that_a_line_names_says_in_what_they_differ(
         ("R3 P4", {"taken_by": "INV-2", "of_a": False}, "it is matched with INV-2 already"),
         ("R3 P4", {"rivals": 2, "several": 4}, "2 other items could be for it as well"),
         ("R3 P4", {"several": 20}, "one of 20 that fit"),
+        ("R3 P4", {"several": 5, "together": True}, f"one of a set of 5 that together make it up; {SEE}"),
         (
             "R3 P7",
             {"rivals": 1},
