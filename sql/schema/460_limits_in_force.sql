@@ -43,43 +43,13 @@ CREATE TRIGGER runs_carry_out_what_is_paired BEFORE INSERT ON recon.break_events
 FOR EACH ROW WHEN (new.action = 'resolved' AND new.from_state = 'APPROVED')
 EXECUTE FUNCTION recon.refuse_undone();
 
--- The same as in 401_roles.sql, but that the desk adds no limits.
-CREATE OR REPLACE FUNCTION ops.privileges_of_workers(role text, held name, tab name, changes boolean, removals boolean) RETURNS text
+-- The desk adds no limits; all else is as it was.
+ALTER FUNCTION ops.privileges(text, name, name, boolean, boolean) RENAME TO privileges_but_for_limits;
+
+CREATE FUNCTION ops.privileges(role text, held name, tab name, changes boolean, removals boolean) RETURNS text
 IMMUTABLE LANGUAGE sql AS $$
-    SELECT CASE
-        -- Sealed values: who receives seals them, who sends opens them and keeps their keys, nobody else sees any.
-        WHEN held = 'vault' THEN CASE
-            WHEN role = 'tieout_send' THEN concat_ws(', ', 'SELECT', 'INSERT', CASE WHEN changes THEN 'UPDATE' END)
-            WHEN role = 'tieout_ingest' THEN CASE WHEN tab = 'erasures' THEN 'SELECT' ELSE 'SELECT, INSERT' END
-            WHEN tab = 'sealed' THEN ''
-            ELSE 'SELECT' END
-        WHEN held = 'audit' AND tab = 'seals' AND role = 'tieout_app' THEN 'SELECT, INSERT'
-        WHEN held = 'audit' OR role = 'tieout_auditor' THEN 'SELECT'
-        WHEN role = 'tieout_send' THEN CASE WHEN held = 'delivery' AND tab = 'attempts' THEN 'SELECT, INSERT' ELSE 'SELECT' END
-        WHEN role = 'tieout_ingest' THEN CASE
-            WHEN held = 'raw' THEN 'SELECT, INSERT'
-            WHEN held = 'canonical' THEN 'SELECT, INSERT, UPDATE'
-            WHEN held = 'ops' AND tab NOT IN ('switches', 'writers', 'promotions', 'radii', 'rule_sets', 'console_people')
-                THEN concat_ws(', ', 'SELECT', 'INSERT', CASE WHEN changes THEN 'UPDATE' END,
-                    CASE WHEN tab IN ('cursors', 'task_failures') THEN 'DELETE' END)
-            WHEN held = 'delivery' AND tab = 'inbox' THEN 'SELECT, INSERT, UPDATE'
-            ELSE 'SELECT' END
-        WHEN role = 'tieout_app' THEN CASE
-            WHEN held IN ('raw', 'canonical') OR held = 'delivery' AND tab = 'attempts' THEN 'SELECT'
-            WHEN held IN ('ops', 'recon', 'delivery', 'parity')
-                THEN concat_ws(', ', 'SELECT', 'INSERT', CASE WHEN changes THEN 'UPDATE' END,
-                    CASE WHEN removals AND (held = 'recon' OR tab = 'task_failures') THEN 'DELETE' END)
-            ELSE 'SELECT' END
-        WHEN role = 'tieout_console' THEN CASE
-            WHEN held = 'recon' AND tab IN ('break_events', 'break_proposals', 'break_approvals', 'pairings')
-                OR held = 'delivery' AND tab = 'acts' THEN 'SELECT, INSERT'
-            WHEN held = 'recon' AND tab IN ('break_lives', 'rulings') OR held = 'ops' AND tab = 'console_people'
-                THEN 'SELECT, INSERT, UPDATE'
-            WHEN held = 'delivery' AND tab = 'outbox' THEN 'SELECT, UPDATE'
-            WHEN held = 'parity' AND tab = 'accepted_differences' THEN 'SELECT, INSERT, UPDATE'
-            WHEN held = 'parity' AND tab = 'sign_offs' THEN 'SELECT, INSERT'
-            ELSE 'SELECT' END
-        ELSE '' END
+    SELECT CASE WHEN role = 'tieout_console' AND held = 'recon' AND tab = 'control_limits' THEN 'SELECT'
+        ELSE ops.privileges_but_for_limits(role, held, tab, changes => changes, removals => removals) END
 $$;
 
 DO $$
