@@ -55,6 +55,7 @@ $$;
 DO $$
 BEGIN
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'tieout_console') THEN
-        REVOKE INSERT ON recon.control_limits FROM tieout_console;
+        REVOKE ALL ON recon.control_limits FROM tieout_console;
+        GRANT SELECT ON recon.control_limits TO tieout_console;
     END IF;
 END $$;
