@@ -146,9 +146,10 @@ def ping() -> str:
         return "nobody outside expects a sign of life"
     import requests
 
-    asked = {"timeout": PING_TIMEOUT_S, "allow_redirects": False, "stream": True}  # what it says is not read
     try:
-        with requests.get(wiring.address_of(connection), **asked) as answer:
+        address = wiring.address_of(connection)
+        # A stream: what it says is not read.
+        with requests.get(address, timeout=PING_TIMEOUT_S, allow_redirects=False, stream=True) as answer:
             return f"told: {answer.status_code}"
     except (requests.RequestException, Fatal) as error:
         log.warning("the outside was not told that we live (%s)", type(error).__name__)
