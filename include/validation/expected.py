@@ -76,19 +76,13 @@ def stated(entity: str, column: str, percent: int) -> Expected:
 def unique(entity: str, *columns: str, kind: Kind) -> Expected:
     """No two rows share the column's value, or those of several columns."""
     words = " and ".join(say(column) for column in columns)
-    test = (
-        gxe.ExpectColumnValuesToBeUnique(column=columns[0])
-        if len(columns) == 1
-        else gxe.ExpectCompoundColumnsToBeUnique(
-            column_list=list(columns), ignore_row_if="any_value_is_missing"
-        )
-    )
+    query = no_rows("shares_with_another").format(batch="{batch}", columns=", ".join(columns))
     return Expected(
         entity,
         entity,
         f"{entity}.{'+'.join(columns)} is unique",
         kind,
-        test,
+        NoRows(unexpected_rows_query=query),
         f"No two {say(entity)} share their {words}.",
         f"{{unexpected}} of {{checked}} {say(entity)} share their {words} with another.",
     )

@@ -143,8 +143,6 @@ def _statements(expected: Sequence[Any]) -> Iterator[str]:
         relation, test = f"seen.{one.relation}", one.test
         if test.expectation_type == "no_rows":
             yield f"SELECT count(*) FROM ({test.unexpected_rows_query.format(batch=relation)}) AS found"
-        elif test.expectation_type.endswith("_unique"):
-            yield _repeated(relation, ", ".join(getattr(test, "column_list", None) or [test.column]))
         else:
             together[relation].append(_FIGURES[test.expectation_type](test))
     for relation, figures in together.items():
@@ -164,7 +162,3 @@ _FIGURES: dict[str, Callable[[Any], str]] = {
 
 def _counted(condition: str) -> str:
     return f"count(*) FILTER (WHERE {condition})"
-
-
-def _repeated(relation: str, columns: str) -> str:
-    return f"SELECT count(*) FROM (SELECT FROM {relation} GROUP BY {columns} HAVING count(*) > 1) AS found"
