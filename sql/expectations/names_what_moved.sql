@@ -7,6 +7,6 @@ WHERE day.payment_id IS NOT NULL AND NOT EXISTS (
         UNION ALL SELECT native_id, recorded_in, superseded_in FROM canonical.refunds
         UNION ALL SELECT native_id, recorded_in, superseded_in FROM canonical.disputes
     ) AS held
-    WHERE held.native_id = day.payment_id AND held.recorded_in <= current_setting('tieout.batch')::bigint
-        AND (held.superseded_in IS NULL OR held.superseded_in > current_setting('tieout.batch')::bigint)
+    WHERE held.native_id = day.payment_id AND held.recorded_in <= (SELECT current_setting('tieout.batch')::bigint)
+        AND (held.superseded_in IS NULL OR held.superseded_in > (SELECT current_setting('tieout.batch')::bigint))
 )
