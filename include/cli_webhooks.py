@@ -48,4 +48,5 @@ def serve(
     sys.setswitchinterval(SWITCH_S)
     outside = FastAPI(openapi_url=None)
     outside.mount(PREFIX, build_hooks(open_door))
-    uvicorn.run(outside, host=host, port=port, log_level="warning", access_log=False)
+    # Logs as Airflow's settings say, the server's own lines too.
+    uvicorn.run(outside, host=host, port=port, log_level="warning", log_config=None, access_log=False)

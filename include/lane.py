@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from threading import Event, Lock, Thread
 from time import monotonic
@@ -70,8 +71,8 @@ class Lane:
 
         A worker whose call never returns is left behind: what it had taken is free again when its lease is over.
         """
-        threads = [
-            Thread(target=self._work, args=(worker, event), name=worker.part, daemon=True)
+        threads = [  # each in a copy of our context: what lines of the log are told to carry, theirs carry too
+            Thread(target=copy_context().run, args=(self._work, worker, event), name=worker.part, daemon=True)
             for worker, (_, event) in zip(self.workers, self._woken, strict=True)
         ]
         for thread in threads:

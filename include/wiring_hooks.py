@@ -1,6 +1,7 @@
 """Airflow to the webhooks' door: its connections become the endpoint's secrets and the place where hints are kept."""
 # ruff: noqa: PLC0415  # imported once something knocks, as in include/wiring.py
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -8,7 +9,7 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from include import wiring
+from include import telemetry, wiring
 from include.ports import Fatal, Store
 from include.wiring_environment import connection
 
@@ -39,6 +40,7 @@ class Door:
         from include.flows import drain_inbox, poll_hints  # noqa: F401
 
         with ExitStack() as stack:
+            telemetry.begin(f"webhooks/{os.getpid()}")
             store = stack.enter_context(wiring.kept_store(wiring.INGEST))
             return cls(
                 **_endpoint(), database=wiring.database_url(), store=store, close=stack.pop_all().close
@@ -85,12 +87,15 @@ class Door:
     def keep(self, hints: "Sequence[Hint]", *, note: bool = True) -> set[str]:
         """Keep them all, durably; the ids of those that were news. `note`: that the door works. Raises Retryable."""
         from include.flows.poll_hints import keep_hints
+        from include.flows.tell_steps import tell_received
 
+        began_at = datetime.now(UTC)
         with self.store.transaction() as tx:
             news = keep_hints(tx, hints)
             if note:
                 tx.run("note_webhook_kept", source="payments")
-            return news
+        tell_received(hints, news, began_at=began_at)
+        return news
 
     def note_refused(self, count: int) -> None:
         """That so many deliveries were refused at the door. Raises Retryable."""

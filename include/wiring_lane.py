@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import CronTriggerTimetable, ExceptionRetryPolicy, RetryAction, RetryRule
 
-from include import wiring, wiring_audit, wiring_effects, wiring_vault
+from include import telemetry, wiring, wiring_audit, wiring_effects, wiring_vault
 from include.lane import Due, Lane, Wake, Worker
 from include.ports import (
     Fatal,
@@ -50,6 +50,9 @@ TARGETS = (CRM, ERP, "payments")
 LOOKERS = HANDS = 2
 """Who answer hints, and who deliver to the CRM: while one waits for an answer the other writes down what came of it."""
 
+SHOW_EVERY_S = 30.0
+"""How often figures are read for who watches from outside, where anybody does."""
+
 FOLLOW_S, FOLLOW_AT_ONCE, FOLLOW_PATIENCE_S = 0.5, 50, 5.0
 """What landed is told by the handful, and gives way for some seconds to what is live."""
 
@@ -73,7 +76,12 @@ def run_fast_lane(*, seconds: float) -> Counter[str]:
         # All is at hand: whoever works until now may stop.
         with store.transaction() as tx:
             number = int(tx.rows("begin_lane")[0]["lane_id"])
-        lane.run(partial(_due, store, number), seconds=seconds)
+        # Two runs overlap, never three: by turns they count under one name and the other.
+        telemetry.begin(f"fast_lane/{number % 2}")
+        try:
+            lane.run(partial(_due, store, number), seconds=seconds)
+        finally:
+            telemetry.end()
     if lane.stops:
         raise next((stop for stop in lane.stops.values() if isinstance(stop, Fatal)), *lane.stops.values())
     return lane.done
@@ -93,11 +101,20 @@ def _workers(store: Store) -> Iterator[Worker]:
         yield Worker(
             part="audit", act=_sealing(store, sign), pause_s=lambda: wiring_audit.SEAL_EVERY_S, steady=True
         )
+    if telemetry.wanted():
+        yield Worker(part="figures", act=_showing(store), pause_s=lambda: SHOW_EVERY_S, steady=True)
     yield Worker(part="landed", act=Follower(store, policy, seller).follow, pause_s=lambda: FOLLOW_S)
 
 
 def _sealing(store: Store, sign: "Sign") -> Callable[[Wake], Counter[str]]:
     return lambda _wake: Counter({"audit rows sealed": wiring_audit.seal(store, sign)})
+
+
+def _showing(store: Store) -> Callable[[Wake], Counter[str]]:
+    from include.flows.tell_steps import show_figures
+    from include.telemetry import otlp  # noqa: F401 - half a second, while the run before is still at work
+
+    return lambda _wake: Counter({"figures shown": show_figures(store)})
 
 
 def _begin_as_here(store: Store) -> None:
@@ -152,7 +169,8 @@ def _drain(store: Store, policy: "Policy", clients: Clients, seller: SellerOf) -
     def decide(tx: Transaction, looks: Sequence["Looked"]) -> None:
         if deals := [one.native_id for one in looks if one.source == CRM]:
             today = wiring_effects.business_today()
-            decide_deals(tx, policy, seller(), today=today, opportunities=deals)
+            hints = {one.native_id: one.hint_id for one in looks if one.source == CRM}
+            decide_deals(tx, policy, seller(), today=today, opportunities=deals, hints=hints)
         decide_payment_status(tx, [one for one in looks if one.source != CRM], policy)
 
     client = wiring.payments_client()

@@ -16,6 +16,9 @@ EXAMPLE = (ROOT / ".env.example").read_text()
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE)["services"]
 OURS = {name: service for name, service in SERVICES.items() if service["image"] == "tieout"}
 ENDING = {"init", "settings"}
+WATCHING = {"collector", "prometheus", "jaeger", "grafana"}
+WITHOUT_A_SHELL = {"collector", "jaeger"}
+"""Images that hold one program, and nothing that could ask it how it is."""
 AIRFLOW_PARTS = {"api-server", "scheduler", "dag-processor", "triggerer"}
 SECRET = re.compile(r"PASSWORD|SECRET|KEY|TOKEN")
 
@@ -36,17 +39,18 @@ def python_of(service: str) -> str:
 
 
 def mounts(service: dict[str, Any]) -> dict[str, str]:
-    return dict(volume.split(":")[:2] for volume in service["volumes"])
+    return dict(volume.split(":")[:2] for volume in service.get("volumes", []))
 
 
 def test_there_is_a_database_airflow_with_its_four_parts_the_webhooks_door_and_the_twin():
-    assert set(SERVICES) == {"postgres", "twin", "webhooks"} | ENDING | AIRFLOW_PARTS
+    assert set(SERVICES) == {"postgres", "twin", "webhooks"} | ENDING | AIRFLOW_PARTS | WATCHING
     assert SERVICES["twin"]["profiles"] == ["demo"]
+    assert {name for name, one in SERVICES.items() if one.get("profiles") == ["observability"]} == WATCHING
     for part in AIRFLOW_PARTS:
         assert SERVICES[part]["command"] == ["airflow", part]
 
 
-@pytest.mark.parametrize("name", sorted(set(SERVICES) - ENDING))
+@pytest.mark.parametrize("name", sorted(set(SERVICES) - ENDING - WITHOUT_A_SHELL))
 def test_every_service_that_stays_has_a_health_check(name: str):
     assert set(SERVICES[name]["healthcheck"]) >= {"test", "interval", "timeout", "retries"}
 
@@ -117,7 +121,7 @@ def test_every_placeholder_of_the_airflow_settings_is_filled():
 def test_no_secret_stands_in_a_container_file():
     assert [name for name, value in example().items() if SECRET.search(name) and value] == []
     for service in SERVICES.values():
-        for name, value in service["environment"].items():
+        for name, value in service.get("environment", {}).items():
             if SECRET.search(name):
                 assert re.fullmatch(r"\$\{\w+(:\?[^}]*|-)\}", value), name
     assert not re.search(r"(?:PASSWORD|SECRET|KEY)=\S", DOCKERFILE)
@@ -148,3 +152,38 @@ def test_the_python_in_a_command_imports_what_exists(service: str):
     for node in imports:
         module = importlib.import_module(str(node.module))
         assert all(hasattr(module, alias.name) for alias in node.names)
+
+
+def grafana(name: str) -> dict[str, Any]:
+    """A file of those who watch, read as they read it."""
+    found: dict[str, Any] = yaml.safe_load((ROOT / "docs/grafana" / name).read_text())
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(WATCHING))
+def test_who_watches_is_of_one_version_and_finds_its_files(name: str):
+    assert re.search(r":v?\d+\.\d+\.\d+$", SERVICES[name]["image"])
+    for source in mounts(SERVICES[name]):
+        assert not source.startswith("./") or (ROOT / source).is_file()
+
+
+def test_what_is_told_reaches_who_keeps_it():
+    collector = grafana("collector.yaml")
+    for pipeline in collector["service"]["pipelines"].values():
+        for part in ("receivers", "processors", "exporters"):
+            assert set(pipeline[part]) <= collector[part].keys()
+    for exporter in collector["exporters"].values():
+        host = re.sub(r"^https?://", "", exporter["endpoint"]).partition(":")[0]
+        assert host in WATCHING
+    assert "--web.enable-otlp-receiver" in SERVICES["prometheus"]["command"]
+    assert SERVICES["scheduler"]["environment"]["OTEL_EXPORTER_OTLP_PROTOCOL"] == "http/protobuf"
+
+
+def test_grafana_finds_its_sources_and_the_dashboard():
+    sources = grafana("datasources.yaml")["datasources"]
+    asked = {re.sub(r"^\w+://", "", one["url"]).partition(":")[0] for one in sources}
+    assert asked == {"prometheus", "jaeger", "postgres"}
+    [folder] = {one["options"]["path"] for one in grafana("dashboards.yaml")["providers"]}
+    assert f"{folder}/tieout.json" in mounts(SERVICES["grafana"]).values()
+    kinds = {one["query"] for one in grafana("tieout.json")["templating"]["list"]}
+    assert kinds <= {one["type"] for one in sources}

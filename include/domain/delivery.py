@@ -45,7 +45,8 @@ class Message:
     `subject` is what it is about (`invoices/INV-1`): messages about one subject reach a target in the order they were
     decided in. `newest_only` messages say how something is, so that a newer one replaces those still waiting.
     `based_on` is the version of the target's record the decision saw, where it matters. `token` is that of its flow's
-    writer when it was taken to be sent; None until then.
+    writer when it was taken to be sent; None until then. `hint_id`: the hint it was decided for, where there was
+    one.
     """
 
     key: str
@@ -56,6 +57,7 @@ class Message:
     newest_only: bool = False
     based_on: str | None = None
     token: int | None = None
+    hint_id: int | None = None
 
     @property
     def body_sha256(self) -> str:

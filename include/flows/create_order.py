@@ -5,7 +5,7 @@ won again, or ordered by hand meanwhile is simply another state of things.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -69,18 +69,26 @@ def decide_deals(
     *,
     today: date,
     opportunities: Sequence[str],
+    hints: Mapping[str, int | None] | None = None,
 ) -> Counter[str]:
-    """As `create_order`, inside a transaction that is under way and has locked these deals."""
-    done = _decide_some(tx, policy, billing, today=today, opportunities=opportunities)
+    """As `create_order`, inside a transaction that is under way and has locked these deals. `hints`: who asked."""
+    done = _decide_some(tx, policy, billing, today=today, opportunities=opportunities, hints=hints)
     return done + bill_schedule(tx, policy, today=today, opportunities=opportunities)
 
 
 def _decide_some(
-    tx: Transaction, policy: Policy, billing: Billing, *, today: date, opportunities: Sequence[str]
+    tx: Transaction,
+    policy: Policy,
+    billing: Billing,
+    *,
+    today: date,
+    opportunities: Sequence[str],
+    hints: Mapping[str, int | None] | None = None,
 ) -> Counter[str]:
     done: Counter[str] = Counter()
     for deal in _missing(tx, policy, opportunities):
-        done.update(_decide(tx, deal, policy, billing, today))
+        because = {"hint_id": (hints or {}).get(deal["opportunity_id"])}
+        done.update(_decide(tx, deal | because, policy, billing, today))
     return done
 
 
@@ -145,12 +153,15 @@ def _order(deal: Row, won: WonDeal, policy: Policy, billing: Billing) -> Message
         subject=_deal(deal),
         based_on=order_version(deal),
         body=body,
+        hint_id=deal["hint_id"],
     )
 
 
 def _reference(deal: Row) -> Message:
     body = {"opportunity_id": deal["opportunity_id"], "order_id": deal["order_id"]}
-    return Message(key="", kind="order_reference", target=CRM, subject=_deal(deal), body=body)
+    return Message(
+        key="", kind="order_reference", target=CRM, subject=_deal(deal), body=body, hint_id=deal["hint_id"]
+    )
 
 
 def _flag(tx: Transaction, deal: Row, flags: Sequence[str]) -> list[str]:
@@ -159,7 +170,7 @@ def _flag(tx: Transaction, deal: Row, flags: Sequence[str]) -> list[str]:
     if not flags and not was_said(tx, **about):
         return []
     body = {"opportunity_id": deal["opportunity_id"], "flags": "; ".join(flags)}
-    return _new(say(tx, Message(key="", body=body, **about)), "revenue flags")
+    return _new(say(tx, Message(key="", body=body, hint_id=deal["hint_id"], **about)), "revenue flags")
 
 
 def _invoice(deal: Row) -> Message:
@@ -171,6 +182,7 @@ def _invoice(deal: Row) -> Message:
         subject=f"orders/{deal['order_id']}",
         based_on=invoice_version(deal),
         body={"order_id": deal["order_id"], "opportunity_id": deal["opportunity_id"], "period_start": start},
+        hint_id=deal["hint_id"],
     )
 
 
@@ -189,6 +201,7 @@ def _task(tx: Transaction, deal: Row, checks: Sequence[Check], state: str) -> Pu
             target=CRM,
             subject=f"tasks/{deal['opportunity_id']}",
             based_on=state,
+            hint_id=deal["hint_id"],
             body={
                 "opportunity_id": deal["opportunity_id"],
                 "owner_id": deal["owner_id"],

@@ -57,13 +57,30 @@ def decide_payment_status(tx: Transaction, looks: Sequence[Looked], policy: Poli
     _lock(tx, "invoices", invoice_ids)
     stood = list(_standings(tx, "invoices_with_their_deals", words, invoices=invoice_ids))
     invoices = {str(invoice["invoice_id"]): invoice for invoice, _ in stood}
+    because = _hints(looks, about)
     told = [
-        _message("invoice_status", f"invoices/{invoice['invoice_id']}", _told(invoice, now))
+        _message("invoice_status", f"invoices/{invoice_id}", _told(invoice, now), because.get(invoice_id))
         for invoice, now in stood
+        for invoice_id in [str(invoice["invoice_id"])]
     ]
     say_all(tx, [*told, *_activities(tx, looks, about, invoices, words)])
-    _tell_deals(tx, sorted({invoice["opportunity_id"] for invoice, _ in stood} - {None}), policy)
+    deals = {
+        invoice["opportunity_id"]: because.get(invoice_id)
+        for invoice_id, invoice in invoices.items()
+        if invoice["opportunity_id"] is not None
+    }
+    _tell_deals(tx, dict(sorted(deals.items())), policy)
     return len(stood)
+
+
+def _hints(looks: Sequence[Looked], about: Mapping[Thing, Sequence[str]]) -> dict[str, int]:
+    """The first hint by which each invoice is told anew; none of what landed."""
+    found: dict[str, int] = {}
+    for one in looks:
+        for invoice_id in about.get((one.entity, one.native_id), ()):
+            if one.hint_id is not None:
+                found[invoice_id] = min(one.hint_id, found.get(invoice_id, one.hint_id))
+    return found
 
 
 def _invoices_about(tx: Transaction, looks: Sequence[Looked]) -> dict[Thing, list[str]]:
@@ -74,7 +91,9 @@ def _invoices_about(tx: Transaction, looks: Sequence[Looked]) -> dict[Thing, lis
     return found
 
 
-def _tell_deals(tx: Transaction, deals: Sequence[str], policy: Policy) -> None:
+def _tell_deals(tx: Transaction, because: Mapping[str, int | None], policy: Policy) -> None:
+    """`because`: the hint by which each deal is told anew."""
+    deals = list(because)
     if not deals:
         return
     _lock(tx, "opportunities", deals)
@@ -85,7 +104,12 @@ def _tell_deals(tx: Transaction, deals: Sequence[str], policy: Policy) -> None:
     say_all(
         tx,
         [
-            _message("deal_status", f"opportunities/{deal}", {"opportunity_id": deal, "status": status})
+            _message(
+                "deal_status",
+                f"opportunities/{deal}",
+                {"opportunity_id": deal, "status": status},
+                because[deal],
+            )
             for deal, status in told.items()
         ],
     )
@@ -105,13 +129,19 @@ def _activities(
 
     Of one that was seen before its payment nobody could say which invoice it is about.
     """
-    payments = [one.native_id for one in looks if one.entity == PAYMENTS]
-    rows = tx.rows("returns_of_payments", payments=payments) if payments else []
+    asked = {one.native_id: one.hint_id for one in looks if one.entity == PAYMENTS}
+    rows = tx.rows("returns_of_payments", payments=list(asked)) if asked else []
     told: dict[str, Message] = {}
     seen = [(one, about.get((one.entity, one.native_id), ())) for one in looks]
     returned = [
         (
-            Looked(source=PAYMENTS, entity=row["entity"], native_id=row["native_id"], facts=row),
+            Looked(
+                source=PAYMENTS,
+                entity=row["entity"],
+                native_id=row["native_id"],
+                facts=row,
+                hint_id=asked[row["payment_id"]],
+            ),
             about.get((PAYMENTS, row["payment_id"]), ()),
         )
         for row in rows
@@ -120,7 +150,7 @@ def _activities(
         for invoice_id in invoice_ids:
             if one.facts and one.entity in TYPES and invoice_id in invoices:
                 body = _activity(one, invoices[invoice_id], words)
-                told[body["id"]] = _message("payment_activity", f"activities/{body['id']}", body)
+                told[body["id"]] = _message("payment_activity", f"activities/{body['id']}", body, one.hint_id)
     return list(told.values())
 
 
@@ -258,5 +288,5 @@ def _lock(tx: Transaction, entity: str, native_ids: Sequence[str]) -> None:
     tx.rows("lock_objects", **about, native_ids=list(native_ids))
 
 
-def _message(kind: str, subject: str, body: dict[str, Any]) -> Message:
-    return Message(key="", kind=kind, target=TARGET, subject=subject, body=body)
+def _message(kind: str, subject: str, body: dict[str, Any], hint_id: int | None) -> Message:
+    return Message(key="", kind=kind, target=TARGET, subject=subject, body=body, hint_id=hint_id)

@@ -8,11 +8,12 @@ restored or a standby took over: what was sent last may be unknown here.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from include.domain.delivery import AFTER, Message, Outcome, Pace, State
 from include.flows.decide_again import decide_again
 from include.flows.guard_writer import outcome_of, outcomes_of, standing_at
+from include.flows.tell_steps import tell_delivered
 from include.ports import Fatal, Retryable, Row, Store, Target, Uncertain
 
 ROUNDS_MAX = 10_000
@@ -55,8 +56,10 @@ def deliver_outbox(store: Store, target: Target, *, pace: Pace, rounds: int = RO
         taken = _take(store, target, pace)
         if not taken:
             return done
+        began_at = datetime.now(UTC)
         outcomes, stop = _call(target, taken)
         done.update(_finish(store, taken, outcomes, pace))
+        tell_delivered(store, taken, outcomes, began_at=began_at)
         if stop:
             raise stop
     return done

@@ -6,6 +6,7 @@ Hints come twice, late, out of order or not at all; it makes no difference, for 
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, NamedTuple
@@ -14,6 +15,7 @@ from include.domain.canonical_json import sha256
 from include.domain.delivery import Pace
 from include.domain.entities import ENTITIES
 from include.domain.shown import cut
+from include.flows.tell_steps import tell_looked_at
 from include.flows.write_rows import typed
 from include.ports import (
     Fatal,
@@ -25,6 +27,7 @@ from include.ports import (
     Transaction,
     Translated,
 )
+from include.telemetry import about
 from include.validation.rows import failures_of
 
 HINTS_AT_ONCE = 50
@@ -48,12 +51,13 @@ class Hint:
 
 @dataclass(frozen=True, kw_only=True)
 class Looked:
-    """An object as it was when we looked; no facts when it is gone."""
+    """An object as it was when we looked; no facts when it is gone. `hint_id`: the first hint that asked for it."""
 
     source: str
     entity: str
     native_id: str
     facts: Mapping[str, Any]
+    hint_id: int | None = None
 
 
 Decide = Callable[[Transaction, Sequence[Looked]], None]
@@ -95,8 +99,11 @@ def drain_inbox(drain: Drain, *, rounds: int = ROUNDS_MAX) -> Counter[str]:
             hints = tx.rows("take_hints", **wanted)
         if not hints:
             return done
-        answers = _answers(drain, [_look(drain, thing, told) for thing, told in _by_thing(hints)])
+        sights = [_look(drain, thing, told) for thing, told in _by_thing(hints)]
+        answers = _answers(drain, sights)
         done.update(answer.state for answer in answers)
+        for sight, answer in zip(sights, answers, strict=True):
+            tell_looked_at(sight.hints, answer.state, began_at=sight.look["looked_at"])
         if stop := next((answer.stop for answer in answers if answer.stop), None):
             raise stop
     return done
@@ -133,12 +140,19 @@ def _look(drain: Drain, thing: Thing, hints: Sequence[Row]) -> _Sight:
     with drain.store.transaction() as tx:
         look = tx.rows("next_look")[0]
     lookup = drain.lookups[source]
-    try:
-        record = lookup.look_at(entity, native_id)
-        row = lookup.translate(entity, record.payload) if record else None
-    except Exception as wrong:  # noqa: BLE001 - what is no Stop is told as a fault of ours
-        return _Sight(thing, hints, look, _stopped(thing, wrong))
+    with _about(thing, hints):
+        try:
+            record = lookup.look_at(entity, native_id)
+            row = lookup.translate(entity, record.payload) if record else None
+        except Exception as wrong:  # noqa: BLE001 - what is no Stop is told as a fault of ours
+            return _Sight(thing, hints, look, _stopped(thing, wrong))
     return _Sight(thing, hints, look, _Answer("done"), row, record.place if record else "")
+
+
+def _about(thing: Thing, hints: Sequence[Row]) -> AbstractContextManager[None]:
+    """Lines of the log inside say which event it was about, the first where there were more."""
+    source, entity, native_id = thing
+    return about(system=source, entity=entity, native_id=native_id, event_id=hints[0]["event_id"])
 
 
 def _answers(drain: Drain, sights: Sequence[_Sight]) -> list[_Answer]:
@@ -174,7 +188,8 @@ def _decided(drain: Drain, sights: Sequence[_Sight]) -> dict[Thing, _Answer]:
         _decide(drain, sights)
     except Exception as error:  # noqa: BLE001 - it was rolled back; whose fault it is shows of each alone
         if len(sights) == 1:
-            return {sights[0].thing: _stopped(sights[0].thing, error)}
+            with _about(sights[0].thing, sights[0].hints):
+                return {sights[0].thing: _stopped(sights[0].thing, error)}
         return {thing: answer for one in sights for thing, answer in _decided(drain, [one]).items()}
     return {sight.thing: sight.answer for sight in sights}
 
@@ -208,7 +223,8 @@ def _looked(sight: _Sight) -> Looked:
     source, entity, native_id = sight.thing
     # The hash by which the same row is known once it has landed, and by which a decision is known to be stale.
     facts = typed(ENTITIES[entity], row) | {"row_hash": sha256(row)} if (row := sight.row) is not None else {}
-    return Looked(source=source, entity=entity, native_id=native_id, facts=facts)
+    first = int(sight.hints[0]["hint_id"])
+    return Looked(source=source, entity=entity, native_id=native_id, facts=facts, hint_id=first)
 
 
 def _finish(tx: Transaction, answered: Sequence[tuple[Row, _Answer]], pace: Pace) -> None:

@@ -4,9 +4,11 @@ With every webhook lost this finds the same objects a second or two later; with 
 """
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from include.flows.drain_inbox import Hint
 from include.flows.pull_changes import read_cursor
+from include.flows.tell_steps import tell_received
 from include.ports import Sign, Store, Transaction, Watch
 
 MOST_NEW = 200
@@ -20,7 +22,7 @@ def poll_hints(watch: Watch, store: Store) -> int:
     """
     cursor = read_cursor(store, system=watch.system, entity=watch.name)
     glance = watch.glance(cursor)
-    hints = [_hint(watch.system, sign) for sign in glance.signs]
+    hints, began_at = [_hint(watch.system, sign) for sign in glance.signs], datetime.now(UTC)
     with store.transaction() as tx:
         news = keep_hints(
             tx,
@@ -38,6 +40,7 @@ def poll_hints(watch: Watch, store: Store) -> int:
         )
         if news:  # what its webhook, where it has one, did not tell
             tx.run("note_glanced", source=watch.system, count=len(news))
+    tell_received(hints, news, began_at=began_at)
     return len(news)
 
 

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from include.domain.delivery import Message, State, key_of
 from include.ports import Retryable, Row, Transaction
+from include.telemetry import about
 
 TRIES_MAX = 3
 SAID_AT_ONCE = 1_000
@@ -57,7 +58,8 @@ def _put(tx: Transaction, message: Message) -> Put | None:
         queued = _queue(tx, [message], revision=known["revision"] + 1 if known else 1)
         return Put(what, "queued", None) if queued else None
     if what == "conflict":
-        log.error("S1: key %s says something else of the same facts; nothing is sent", message.key)
+        with about(message_key=message.key):
+            log.error("S1: key %s says something else of the same facts; nothing is sent", message.key)
         tx.run("keep_key_conflict", key=message.key, body=dict(message.body), body_sha256=message.body_sha256)
     return Put(what, known["state"], known["remote_id"]) if known else Put(what, "queued", None)
 

@@ -7,12 +7,18 @@ SELECT message_id, key, revision, kind, target, subject, body, body_sha256, base
 FROM delivery.outbox WHERE key = %(key)s ORDER BY revision DESC LIMIT 1;
 
 -- name: put_messages
--- Many at once. Gives back those that nobody else had put there.
-INSERT INTO delivery.outbox (key, revision, kind, target, subject, body, body_sha256, based_on, newest_only)
-SELECT key, %(revision)s, kind, target, subject, body, body_sha256, based_on, newest_only
+-- Many at once. Gives back those that nobody else had put there. What follows from an
+-- order at once, its reference and its invoice, follows from the order's hint; a period's invoice follows from the calendar.
+INSERT INTO delivery.outbox (key, revision, kind, target, subject, body, body_sha256, based_on, newest_only, hint_id)
+SELECT key, %(revision)s, kind, target, subject, body, body_sha256, based_on, newest_only,
+    CASE WHEN hint_id IS NULL AND kind IN ('order_reference', 'invoice') AND NOT body ? 'line' THEN (
+        SELECT placed.hint_id FROM delivery.outbox AS placed
+        WHERE placed.subject = 'opportunities/' || (told.body ->> 'opportunity_id') AND placed.kind = 'order'
+        ORDER BY placed.message_id DESC LIMIT 1
+    ) ELSE hint_id END
 FROM jsonb_to_recordset(%(told)s::jsonb -> 'messages') AS told (
     place int, key text, kind text, target text, subject text, body jsonb, body_sha256 text, based_on text,
-    newest_only boolean
+    newest_only boolean, hint_id bigint
 )
 ORDER BY place
 ON CONFLICT DO NOTHING
@@ -89,6 +95,13 @@ FROM unnest(
 ) AS done (message_id, fence, state, remote_id, reason, detail, wait, failures)
 WHERE message.message_id = done.message_id AND message.fence = done.fence AND message.state = 'called'
 RETURNING message.message_id;
+
+-- name: told_messages
+-- Messages as they are by now, each with the event it was decided for, where there was one.
+SELECT message_id, outbox.fence, revision, outbox.state, outbox.reason, decided_at, outbox.finished_at, source, event_id,
+    received_at
+FROM delivery.outbox LEFT JOIN delivery.inbox USING (hint_id)
+WHERE message_id = ANY (%(messages)s::bigint[]);
 
 -- name: keep_attempts
 INSERT INTO delivery.attempts (message_id, fence, outcome, remote_id, detail, token)

@@ -13,7 +13,7 @@ UPDATE delivery.inbox AS hint
 SET state = 'taken', fence = fence + 1, attempts = attempts + 1, next_at = ops.clock() + %(lease)s
 FROM due
 WHERE hint.hint_id = due.hint_id
-RETURNING hint.hint_id, hint.fence, hint.source, hint.entity, hint.native_id, hint.attempts;
+RETURNING hint.hint_id, hint.fence, hint.source, hint.event_id, hint.entity, hint.native_id, hint.attempts;
 
 -- name: lock_object
 SELECT pg_advisory_xact_lock(hashtextextended(%(source)s || '/' || %(entity)s || '/' || %(native_id)s, 0));

@@ -7,12 +7,15 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import psycopg
 import pytest
 import requests
 import stripe
 
+from include.domain.trace_ids import Event as TraceEvent
+from include.domain.trace_ids import received
 from include.flows.drain_inbox import Hint
 from include.local.processes import wait_for
 from include.wiring_hooks import Door
@@ -48,7 +51,7 @@ def test_a_database_that_moved_is_found_by_the_next_look_at_the_connections(
     new.close()
 
 
-def test_the_door_keeps_what_is_signed_once_and_refuses_the_rest(database_url: str) -> None:
+def test_the_door_keeps_what_is_signed_once_and_refuses_the_rest(database_url: str, tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -60,7 +63,12 @@ def test_the_door_keeps_what_is_signed_once_and_refuses_the_rest(database_url: s
     charge = {"id": "ch_1", "object": "charge"}
     event = {"id": "evt_1", "object": "event", "type": "charge.succeeded", "livemode": False}
     body = json.dumps(event | {"created": int(time.time()), "data": {"object": charge}})
-    with subprocess.Popen(command, cwd=PROJECT, env=os.environ | connections) as door:
+    told = {"AIRFLOW__LOGGING__JSON_LOGS": "True", "TIEOUT_LOG_STEPS": "on"}
+    log = (tmp_path / "log").open("wb")
+    with (
+        log,
+        subprocess.Popen(command, cwd=PROJECT, env=os.environ | connections | told, stdout=log) as door,
+    ):
         try:
             assert wait_for(lambda: listens(port), timeout_s=STARTS_WITHIN_S)
             address = f"http://127.0.0.1:{port}/tieout-hooks/payments"
@@ -77,3 +85,8 @@ def test_the_door_keeps_what_is_signed_once_and_refuses_the_rest(database_url: s
     assert {answer.status_code for answer in answers[2:]} == {400}
     with psycopg.connect(database_url) as connection:
         assert connection.execute("SELECT native_id FROM delivery.inbox").fetchall() == [("ch_1",)]
+    [line] = [
+        json.loads(text) for text in (tmp_path / "log").read_text().splitlines() if "tieout.steps" in text
+    ]
+    assert (line["event"], line["event_id"], line["native_id"]) == ("received", "evt_1", "ch_1")
+    assert line["trace_id"] == f"{received(TraceEvent('payments', 'evt_1')).trace:032x}"
