@@ -41,16 +41,28 @@ def list_command(
     Example: tieout delivery list --subject opportunities/0065g00000ABCDEAA1
     """
     from include.flows.replay import Wanted, conflicts, parked, queues, repairs
+    from include.flows.spare_systems import spared
     from include.policy import load_policy
 
     wanted = Wanted(key=key, subject=subject, since=_utc(since), until=_utc(until))
     with store_here() as store:
         waiting, found = queues(store), parked(store, wanted, load_policy())
-        twofold, swept = conflicts(store), repairs(store)
+        twofold, swept, alone = conflicts(store), repairs(store), spared(store)
     if as_json:
-        print_json({"waiting": waiting, "parked": found, "key_conflicts": twofold, "swept": swept})
+        print_json(
+            {
+                "waiting": waiting,
+                "parked": found,
+                "key_conflicts": twofold,
+                "swept": swept,
+                "left_alone": alone,
+            }
+        )
         return
     print_table([("system", "state", "messages", "oldest (UTC)"), *map(_waiting, waiting)])
+    if alone:
+        print()
+        print_table([("left alone", "of", "until (UTC)", "waits", "why"), *map(_alone, alone)])
     repaired = sum(row["repaired"] for row in swept)
     print(f"\nsweeps of the last day: {sum(row['sweeps'] for row in swept)}, rows they repaired: {repaired}")
     if found:
@@ -64,6 +76,11 @@ def list_command(
 
 def _waiting(row: Row) -> tuple[str, ...]:
     return row["target"], row["state"], str(row["messages"]), f"{row['oldest']:%Y-%m-%d %H:%M}"
+
+
+def _alone(row: Row) -> tuple[str, ...]:
+    until = f"{row['until']:%H:%M:%S}" if row["until"] else "its next day"
+    return row["system"], row["part"], until, ", ".join(row["puts_off"]), row["detail"][:SHOWN_DETAIL]
 
 
 def _parked(row: Row) -> tuple[str, ...]:

@@ -5,9 +5,11 @@ import logging
 from collections.abc import Callable, Collection
 
 from include import wiring
-from include.ports import Fatal, Retryable, Source, Stop, Store
+from include.ports import Away, Fatal, Retryable, Source, Stop, Store
 
 COMPLAINTS_SHOWN = 20
+AWAY_MAX = 2
+"""Entities in a row of which a source said nothing at all; then it is not asked about the others."""
 
 log = logging.getLogger(__name__)
 
@@ -19,14 +21,23 @@ MONEY = frozenset(
 
 
 def each_entity(source: Source, act: Callable[[str], object], *, only: Collection[str] = ()) -> None:
-    """Do it for every entity (`only` some), also after one that stops; then raises what stopped, naming all of it."""
+    """Do it for every entity (`only` some), also after one that stops; then raises what stopped, naming all of it.
+
+    A source that is away is left alone: nobody waits for each of its entities in turn.
+    """
     stopped: dict[str, Stop] = {}
+    away = 0
     for entity in source.entities:
         if only and entity not in only:
             continue
+        if away == AWAY_MAX:
+            stopped[entity] = Retryable("not asked")
+            continue
         try:
             log.info("%s %s: %s", source.system, entity, act(entity))
+            away = 0
         except Stop as stop:
+            away = away + 1 if isinstance(stop, Away) else 0
             log.error("%s %s: %s", source.system, entity, stop)  # noqa: TRY400  # the message is the news, not the stack
             stopped[entity] = stop
     if stopped:
@@ -52,8 +63,11 @@ def note_budget(source: Source, db: Store) -> None:
     """Keep what the source last said of the day's calls, where it says that."""
     budget = getattr(source, "budget", None)
     if budget and budget.limit:
+        from include.flows.spare_systems import note_allowance
+
         with db.transaction() as tx:
-            tx.run("note_api_budget", system=source.system, used=budget.used, allowed=budget.limit)
+            pace = wiring.policy().delivery.pace
+            note_allowance(tx, source.system, used=budget.used, allowed=budget.limit, pace=pace)
 
 
 def prove(source: Source) -> None:

@@ -304,7 +304,7 @@ class Follower:
         done: Counter[str] = Counter()
         if newest != self.landed and _is_read_in(self.store):
             self.landed, self.more = newest, True
-        if self.more and not self._gives_way():
+        if self.more and not self._gives_way() and not self._is_full():
             done["landed"] += tell_landed(self.store, self.policy, most=FOLLOW_AT_ONCE)
             self.more = done["landed"] > 0
             wake(CRM)
@@ -324,6 +324,12 @@ class Follower:
         decided = create_order(self.store, self.policy, self.seller(), today=today)
         decided += collect_failed(self.store, self.policy, now=datetime.now(UTC))
         return _named(decided + tell_subscriptions(self.store, self.policy, today=today))
+
+    def _is_full(self) -> bool:
+        """Whether so much waits for the CRM that more would only wait as well: it is told later, as it then is."""
+        with self.store.transaction() as tx:
+            [row] = tx.rows("waits_for", target=CRM, most=self.policy.delivery.waiting_max)
+        return bool(row["is_full"])
 
     def _gives_way(self) -> bool:
         if CRM in _due(self.store, 0).parts:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from include.domain.delivery import Message, Outcome
 from include.domain.shown import cut
-from include.ports import Away, Fatal, Rejected, Retryable, Uncertain
+from include.ports import Away, Fatal, Full, Rejected, Retryable, Uncertain
 
 DETAIL_CHARS = 500
 
@@ -40,10 +40,10 @@ def stopped(stop: Rejected | Retryable | Uncertain | Fatal) -> Outcome:
         case Rejected():
             return Outcome(result="rejected", reason=stop.reason, detail=detail)
         case Away():
-            return Outcome(result="unsent", detail=detail)
+            return Outcome(result="unsent", detail=detail, away=not isinstance(stop, Full))
         case Retryable():
             return Outcome(result="retryable", detail=detail)
         case Uncertain():
-            return Outcome(result="uncertain", detail=detail)
+            return Outcome(result="uncertain", detail=detail, away=True)
         case Fatal():
             return Outcome(result="unsent", detail=detail, stops=True)

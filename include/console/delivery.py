@@ -85,6 +85,7 @@ def _page(
     """The page as it is now; where an act was refused, with what was chosen and typed for it."""
     with store_of(request).transaction() as tx:
         queues = tx.rows("delivery_queue")
+        spared = tx.rows("spared_systems")
         latency = tx.rows("console_latency")[0]
         rows = tx.rows(
             "console_messages",
@@ -98,6 +99,7 @@ def _page(
     more = rows[SHOWN - 1]["message_id"] if len(rows) > SHOWN else None
     view: dict[str, Any] = {
         "queues": queues,
+        "spared": spared,
         "latency": latency,
         "rows": rows[:SHOWN],
         "more": more,

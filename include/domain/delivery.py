@@ -4,7 +4,7 @@ A key comes from facts, never from chance (`key_of`), so that whoever decides ag
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
@@ -45,8 +45,8 @@ class Message:
     `subject` is what it is about (`invoices/INV-1`): messages about one subject reach a target in the order they were
     decided in. `newest_only` messages say how something is, so that a newer one replaces those still waiting.
     `based_on` is the version of the target's record the decision saw, where it matters. `token` is that of its flow's
-    writer when it was taken to be sent; None until then. `hint_id`: the hint it was decided for, where there was
-    one.
+    writer when it was taken to be sent, `fence` counts who took it; None until then. `hint_id`: the hint it was decided
+    for, where there was one.
     """
 
     key: str
@@ -58,6 +58,7 @@ class Message:
     based_on: str | None = None
     token: int | None = None
     hint_id: int | None = None
+    fence: int | None = None
 
     @property
     def body_sha256(self) -> str:
@@ -71,7 +72,8 @@ class Message:
 class Outcome:
     """What came of one message's call. `reason` is why it is parked, of delivery.park_reasons.
 
-    `stops`: what is wrong is wrong for every other message too, and a person must mend it.
+    `stops`: what is wrong is wrong for every other message too, and a person must mend it. `away`: the target as a
+    whole gave no answer, so that it says nothing of the message.
     """
 
     result: Result
@@ -79,6 +81,27 @@ class Outcome:
     reason: str | None = None
     detail: str | None = None
     stops: bool = False
+    away: bool = False
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """How many calls of a day a system counts, and how many it allows."""
+
+    used: int
+    allowed: int
+
+
+ANSWERS = frozenset[Result]({"confirmed", "found", "rejected", "retryable"})
+"""Results that only a target that answers gives."""
+
+
+def silence_of(outcomes: Iterable[Outcome]) -> str | None:
+    """What was said when a round of calls got no answer at all; None when it got one, or nothing was called."""
+    told = list(outcomes)
+    if any(one.result in ANSWERS for one in told):
+        return None
+    return next((one.detail or one.result for one in told if one.away), None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +114,15 @@ class Pace:
     attempts_max: int
     keys_live: timedelta  # how long the target knows a key again; after that, look before sending
     doubt: timedelta  # how long after a restore of our database nothing is sent unlooked for
+    silences_max: int = 5  # so many rounds in a row without an answer, and a system is left alone
+    rest: timedelta = timedelta(seconds=15)  # for so long; then one call finds out whether it is back
+    can_wait: tuple[str, ...] = ()  # kinds of messages that wait for the next day when calls run short
+    short_percent: int = 100  # of a day's calls: from here on they run short
+
+    def puts_off(self, allowance: Allowance) -> tuple[str, ...]:
+        """The kinds that wait, because a system has few calls left that matter more elsewhere."""
+        short = allowance.allowed > 0 and allowance.used * 100 >= allowance.allowed * self.short_percent
+        return self.can_wait if short else ()
 
     def wait(self, *, attempts: int, key: str) -> timedelta:
         """Before the next attempt: twice as long each time, spread by half, and the same for the same message."""

@@ -48,8 +48,10 @@ def check_completeness(source: Source, store: Store, *, entity: str, whole: bool
     """Compare the window since the last proven cursor, or with `whole` everything, and record the outcome.
 
     An unproven window is not skipped: the next check starts from the same place, and after everything was compared and
-    differed, from the beginning. Raises Retryable, Fatal.
+    differed, from the beginning. Raises Retryable, also when somebody else proved it meanwhile, whose word then
+    stands; Fatal.
     """
+    seen = _newest(store, source.system, entity)
     until = read_cursor(store, system=source.system, entity=entity)
     if until is None:
         raise Retryable(f"{source.system} {entity} was never read; pull it first")
@@ -58,8 +60,10 @@ def check_completeness(source: Source, store: Store, *, entity: str, whole: bool
     proof = _compare(source, store, entity, totals)
     with store.transaction() as tx:
         tx.run("lock_landing")  # proofs are numbered in the order they commit, as batches are
-        tx.run(
+        recorded = tx.run(
             "record_proof",
+            seen=seen,
+            whole=whole,
             complete_until=source.complete_until(until) or FOREVER,
             system=source.system,
             entity=entity,
@@ -72,7 +76,14 @@ def check_completeness(source: Source, store: Store, *, entity: str, whole: bool
             held_amounts=proof.held_amounts,
             proven=proof.proven,
         )
+    if not recorded:
+        raise Retryable(f"{source.system} {entity}: somebody else proved it meanwhile; it is asked again")
     return proof
+
+
+def _newest(store: Store, system: str, entity: str) -> int:
+    with store.transaction() as tx:
+        return int(tx.rows("newest_proof", system=system, entity=entity)[0]["proof_id"])
 
 
 def _last_proven(store: Store, system: str, entity: str) -> Cursor | None:

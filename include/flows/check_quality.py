@@ -123,6 +123,7 @@ def _check(store: Store, database_url: str, run: Row, asked: _Asked) -> Checked:
 def _measure(store: Store, run: Row, asked: _Asked) -> _Measured:
     mirrored, unasked, refused = _mirrored(asked, outdated=run["outdated"])
     with store.transaction() as tx:
+        _still_ours(tx, run, asked)
         read, later = _read(tx, run, asked)
         measure(tx, run, as_of=asked.as_of, policy=asked.policy, mirrored=mirrored, read=read)
         judged = {row["measure"]: row["judged"] for row in tx.rows("measures_judged", run_id=run["run_id"])}
@@ -141,11 +142,10 @@ class _Found:
 
 
 def _keep(store: Store, run: Row, asked: _Asked, measured: _Measured, found: _Found) -> Counter[str]:
-    """Keep the verdicts in place of those of an earlier try; raises Retryable when they are of an older run by now."""
+    """Keep the verdicts in place of those of an earlier try."""
     run_id = run["run_id"]
     with store.transaction() as tx:
-        if _seen(_run_of(tx, asked.as_of)) != _seen(run):
-            raise Retryable(f"{asked.as_of} was reconciled anew while its data was judged")
+        _still_ours(tx, run, asked)
         for verdicts_of_before in ("results", "pages", "check"):
             tx.run(f"forget_quality_{verdicts_of_before}", run_id=run_id)
         rows = list(_rows(tx, run_id, found.judged, asked.policy, measured))
@@ -161,6 +161,16 @@ def _keep(store: Store, run: Row, asked: _Asked, measured: _Measured, found: _Fo
         )
         tx.run("forget_old_pages", days=asked.policy.quality.pages_days)
     return Counter(row[_RESULTS.index("verdict")] for row in rows)
+
+
+def _still_ours(tx: Transaction, run: Row, asked: _Asked) -> None:
+    """Raises Retryable when the day has another run by now, or verdicts of somebody who thought us dead."""
+    tx.run("lock_day", as_of=asked.as_of)
+    now = _run_of(tx, asked.as_of)
+    if _seen(now) != _seen(run):
+        raise Retryable(f"{asked.as_of} was reconciled anew while its data was judged")
+    if now["judged"]:
+        raise Retryable(f"somebody else judged the data of {asked.as_of} meanwhile; it will be found judged")
 
 
 def _seen(run: Row) -> tuple[Any, ...]:

@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from include.domain.delivery import AFTER, Message, Outcome, Pace, State
+from include.domain.delivery import AFTER, ANSWERS, Allowance, Message, Outcome, Pace, State, silence_of
 from include.flows.decide_again import decide_again
 from include.flows.guard_writer import outcome_of, outcomes_of, standing_at
+from include.flows.spare_systems import EFFECTS, may_call, note_allowance, note_call
 from include.flows.tell_steps import tell_delivered
-from include.ports import Fatal, Retryable, Row, Store, Target, Uncertain
+from include.ports import Budgeted, Fatal, Retryable, Row, Store, Target, Transaction, Uncertain
 
 ROUNDS_MAX = 10_000
 BY_ITS_KEY = "found by its key"
@@ -58,7 +59,8 @@ def deliver_outbox(store: Store, target: Target, *, pace: Pace, rounds: int = RO
             return done
         began_at = datetime.now(UTC)
         outcomes, stop = _call(target, taken)
-        done.update(_finish(store, taken, outcomes, pace))
+        allowance = target.allowance if isinstance(target, Budgeted) else None
+        done.update(_finish(store, taken, outcomes, pace, allowance))
         tell_delivered(store, taken, outcomes, began_at=began_at)
         if stop:
             raise stop
@@ -68,11 +70,14 @@ def deliver_outbox(store: Store, target: Target, *, pace: Pace, rounds: int = RO
 def _take(store: Store, target: Target, pace: Pace) -> list[Taken]:
     with store.transaction() as tx:
         tx.run("notice_history")
+        may = may_call(tx, [target.system], EFFECTS, pace).get(target.system)
+        if may is None:
+            return []
         tx.run("walk_in_order")
         rows = tx.rows(
             "take_messages",
             target=target.system,
-            most=target.most,
+            most=1 if may.probe else target.most,
             lease=pace.lease,
             keys_live=pace.keys_live,
             doubt=pace.doubt,
@@ -83,7 +88,7 @@ def _take(store: Store, target: Target, pace: Pace) -> list[Taken]:
 def _taken(row: Row) -> Taken:
     says = {
         name: row[name]
-        for name in ("key", "kind", "target", "subject", "body", "based_on", "newest_only", "token")
+        for name in ("key", "kind", "target", "subject", "body", "based_on", "newest_only", "token", "fence")
     }
     about = {name: row[name] for name in ("message_id", "fence", "attempts", "look_first", "long_refused")}
     about |= {"in_shadow": bool(row["in_shadow"]), "may_send": row["may_send"]}
@@ -132,9 +137,13 @@ def _send(target: Target, messages: Sequence[Message]) -> tuple[dict[str, Outcom
 
 
 def _finish(
-    store: Store, taken: Sequence[Taken], outcomes: Mapping[str, Outcome], pace: Pace
+    store: Store,
+    taken: Sequence[Taken],
+    outcomes: Mapping[str, Outcome],
+    pace: Pace,
+    allowance: Allowance | None = None,
 ) -> Counter[str]:
-    """Write down what came of each, where we are still the ones who have it."""
+    """Write down what came of each, where we are still the ones who have it, and whether the target answered."""
     states = {one.message.key: _after(one, outcomes[one.message.key], pace) for one in taken}
     told = [(one, outcomes[one.message.key]) for one in taken]
     ids = {
@@ -157,7 +166,19 @@ def _finish(
         tokens = [one.message.token for one in taken]
         tx.run("keep_attempts", **ids, outcomes=results, tokens=tokens)
         decide_again(tx, {one.message_id: one.message for one, outcome in told if outcome.result == "stale"})
+        if ours:  # who comes late says nothing of how the target is by now
+            _note(tx, taken[0].message.target, outcomes, pace, allowance)
     return Counter(results)
+
+
+def _note(
+    tx: Transaction, target: str, outcomes: Mapping[str, Outcome], pace: Pace, allowance: Allowance | None
+) -> None:
+    silence = silence_of(outcomes.values())
+    if silence is not None or any(one.result in ANSWERS for one in outcomes.values()):
+        note_call(tx, target, EFFECTS, pace, silence=silence)
+    if allowance:
+        note_allowance(tx, target, used=allowance.used, allowed=allowance.allowed, pace=pace)
 
 
 def _after(one: Taken, outcome: Outcome, pace: Pace) -> tuple[State, str | None]:

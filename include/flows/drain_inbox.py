@@ -15,9 +15,11 @@ from include.domain.canonical_json import sha256
 from include.domain.delivery import Pace
 from include.domain.entities import ENTITIES
 from include.domain.shown import cut
+from include.flows.spare_systems import LOOKS, May, may_call, note_call
 from include.flows.tell_steps import tell_looked_at
 from include.flows.write_rows import typed
 from include.ports import (
+    Away,
     Fatal,
     Lookup,
     Rejected,
@@ -32,6 +34,8 @@ from include.validation.rows import failures_of
 
 HINTS_AT_ONCE = 50
 ROUNDS_MAX = 100_000
+SILENT_MAX = 2
+"""Looks in a row that a source did not answer; then it is not asked about the rest of a round."""
 
 log = logging.getLogger(__name__)
 
@@ -95,15 +99,17 @@ def drain_inbox(drain: Drain, *, rounds: int = ROUNDS_MAX) -> Counter[str]:
     done: Counter[str] = Counter()
     for _ in range(rounds):
         with drain.store.transaction() as tx:
-            wanted = {"sources": sorted(drain.lookups), "most": HINTS_AT_ONCE, "lease": drain.pace.lease}
+            may = may_call(tx, sorted(drain.lookups), LOOKS, drain.pace)
+            wanted = {"sources": list(may), "most": HINTS_AT_ONCE, "lease": drain.pace.lease}
             hints = tx.rows("take_hints", **wanted)
         if not hints:
             return done
-        sights = [_look(drain, thing, told) for thing, told in _by_thing(hints)]
+        sights = _looks(drain, _by_thing(hints), may)
         answers = _answers(drain, sights)
         done.update(answer.state for answer in answers)
         for sight, answer in zip(sights, answers, strict=True):
-            tell_looked_at(sight.hints, answer.state, began_at=sight.look["looked_at"])
+            if sight.look:
+                tell_looked_at(sight.hints, answer.state, began_at=sight.look["looked_at"])
         if stop := next((answer.stop for answer in answers if answer.stop), None):
             raise stop
     return done
@@ -117,11 +123,12 @@ def _by_thing(hints: Sequence[Row]) -> list[tuple[Thing, list[Row]]]:
 
 
 class _Answer(NamedTuple):
-    """What became of an object's hints; `stop` ends the lane."""
+    """What became of an object's hints; `stop` ends the lane, `away`: its system did not answer."""
 
     state: Literal["new", "done", "dead"]
     reason: str | None = None
     stop: Fatal | None = None
+    away: bool = False
 
 
 class _Sight(NamedTuple):
@@ -133,6 +140,26 @@ class _Sight(NamedTuple):
     answer: _Answer
     row: Translated | None = None
     place: str = ""
+
+
+def _looks(drain: Drain, things: Sequence[tuple[Thing, list[Row]]], may: Mapping[str, May]) -> list[_Sight]:
+    """Look at each. A source that does not answer is not asked about the rest, and that is noted for all."""
+    sights, silent, said = list[_Sight](), Counter[str](), dict[str, str | None]()
+    for thing, hints in things:
+        source = thing[0]
+        if silent[source] == (1 if may[source].probe else SILENT_MAX):
+            sights.append(_Sight(thing, hints, {}, _Answer("new", f"not asked: {said[source]}")))
+            continue
+        sight = _look(drain, thing, hints)
+        silent[source] = silent[source] + 1 if sight.answer.away else 0
+        if not sight.answer.away or source not in said:
+            said[source] = sight.answer.reason if sight.answer.away else None
+        sights.append(sight)
+    for source, silence in said.items():
+        if silence is not None or may[source].failing:
+            with drain.store.transaction() as tx:
+                note_call(tx, source, LOOKS, drain.pace, silence=silence)
+    return sights
 
 
 def _look(drain: Drain, thing: Thing, hints: Sequence[Row]) -> _Sight:
@@ -199,7 +226,8 @@ def _stopped(thing: Thing, wrong: Exception) -> _Answer:
     if isinstance(wrong, Rejected):  # of a decision: a text that cannot be stored
         return _dead(wrong)
     if isinstance(wrong, Stop):
-        return _Answer("new", str(wrong), wrong if isinstance(wrong, Fatal) else None)
+        stop = wrong if isinstance(wrong, Fatal) else None
+        return _Answer("new", str(wrong), stop, away=isinstance(wrong, Away))
     log.error("%s/%s/%s cannot be answered", *thing, exc_info=wrong)
     return _Answer("dead", f"a fault of ours ({type(wrong).__name__}); the log of the lane has it whole")
 

@@ -1,14 +1,17 @@
-"""Asks, as the last thing before a call, whether who sends still holds the token under which it took the message."""
+"""Asks, as the last thing before a call, whether who sends still holds the message and the token it was taken under."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from include.domain.delivery import Message, Outcome, Result
+from include.domain.delivery import Allowance, Message, Outcome, Result, silence_of
 from include.domain.shown import cut
-from include.ports import Fatal, Retryable, Shared, Store, Target, Uncertain
+from include.ports import Away, Budgeted, Fatal, Retryable, Shared, Store, Target, Uncertain
 
 DETAIL_CHARS = 500
 FENCED = "another path was given the writing before this left"
+TOO_LATE = "its lease was over before this left"
+SILENT_MAX = 2
+"""So many calls of a round without an answer, and the rest waits: each may take as long as a lease allows for some."""
 
 
 class Around:
@@ -17,6 +20,11 @@ class Around:
     def __init__(self, target: Target) -> None:
         self._target = target
         self.system, self.most = target.system, target.most
+
+    @property
+    def allowance(self) -> Allowance | None:
+        """As the target's, where it says."""
+        return self._target.allowance if isinstance(self._target, Budgeted) else None
 
     def look(self, messages: Sequence[Message]) -> Mapping[str, str]:
         """As the target's. Raises as it does."""
@@ -30,6 +38,8 @@ class Around:
 class Fenced(Around):
     """A target that is sent nothing under an old token: whoever was given the writing since is the only one who writes.
 
+    Nor is it by who has had a message for longer than its lease: another may have sent it, and what came after it.
+
     `at_once`: messages of one call to the target. Where each message is a call, one at a time is asked about.
     """
 
@@ -40,29 +50,39 @@ class Fenced(Around):
     def send(self, messages: Sequence[Message]) -> Mapping[str, Outcome]:
         """As the target's, but `unsent` for what may not be sent any more. What a call raises is its outcome."""
         told: dict[str, Outcome] = {}
+        silent, rest = 0, Outcome(result="unsent", detail="a call before this one was stopped")
         for some in self._calls(messages):
             holding = self._holding(some)
-            refused = Outcome(result="unsent", detail=FENCED)
-            told |= {one.key: refused for one in some if one.key not in holding}
-            left = [one for one in some if one.key in holding]
-            told |= outcomes_of(self._target, left) if left else {}
-            if any(outcome.stops for outcome in told.values()):
+            told |= {
+                one.key: Outcome(result="unsent", detail=TOO_LATE if one.key in holding else FENCED)
+                for one in some
+                if not holding.get(one.key)
+            }
+            left = [one for one in some if holding.get(one.key)]
+            now = outcomes_of(self._target, left) if left else {}
+            told |= now
+            silence = silence_of(now.values())
+            silent = silent + 1 if silence else 0
+            if silent == SILENT_MAX:
+                rest = Outcome(result="unsent", detail=f"not called: {silence}"[:DETAIL_CHARS], away=True)
+            if silent == SILENT_MAX or any(outcome.stops for outcome in now.values()):
                 break
-        stopped = Outcome(result="unsent", detail="a call before this one was stopped")
-        return {one.key: told.get(one.key, stopped) for one in messages}
+        return {one.key: told.get(one.key, rest) for one in messages}
 
     def _calls(self, messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
         for start in range(0, len(messages), self._at_once):
             yield messages[start : start + self._at_once]
 
-    def _holding(self, messages: Sequence[Message]) -> set[str]:
+    def _holding(self, messages: Sequence[Message]) -> dict[str, bool]:
+        """Those whose flow is still ours, and whether we still have them."""
         asked = {
             "keys": [one.key for one in messages],
             "kinds": [one.kind for one in messages],
             "tokens": [one.token for one in messages],
+            "fences": [one.fence for one in messages],
         }
         with self._store.transaction() as tx:
-            return {str(row["key"]) for row in tx.rows("messages_that_may_leave", **asked)}
+            return {str(row["key"]): row["held"] for row in tx.rows("messages_that_may_leave", **asked)}
 
 
 def outcomes_of(target: Target, messages: Sequence[Message]) -> dict[str, Outcome]:
@@ -71,8 +91,8 @@ def outcomes_of(target: Target, messages: Sequence[Message]) -> dict[str, Outcom
         told = target.send(messages)
     except Uncertain as lost:
         return dict.fromkeys(_keys(messages), outcome_of("uncertain", lost))
-    except Retryable as away:
-        return dict.fromkeys(_keys(messages), outcome_of("unsent", away))
+    except Retryable as gone:
+        return dict.fromkeys(_keys(messages), outcome_of("unsent", gone))
     except Fatal as wrong:
         return dict.fromkeys(_keys(messages), replace(outcome_of("uncertain", wrong), stops=True))
     silence = Outcome(result="uncertain", detail="the target said nothing of this message")
@@ -85,7 +105,8 @@ def _keys(messages: Sequence[Message]) -> list[str]:
 
 def outcome_of(result: Result, error: Exception) -> Outcome:
     """What an error made of a message, with its words."""
-    return Outcome(result=result, detail=cut(str(error), DETAIL_CHARS))
+    away = isinstance(error, Away | Uncertain)
+    return Outcome(result=result, detail=cut(str(error), DETAIL_CHARS), away=away)
 
 
 def standing_at(target: Target, messages: Sequence[Message]) -> Mapping[str, str]:

@@ -28,6 +28,7 @@ def publish_run(store: Store, *, as_of: date, policy: Policy | None = None) -> P
     does not publish without.
     """
     with store.transaction() as tx:
+        tx.run("lock_day", as_of=as_of)  # the newest run stays the newest until it is published
         runs = tx.rows("latest_run_of", as_of=as_of)
         if not runs:
             raise Fatal(f"{as_of} was not reconciled yet")

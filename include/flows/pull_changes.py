@@ -120,7 +120,8 @@ def keep_page(
 ) -> int:
     """Keep a page's records as received; how many were new to us.
 
-    `asked_at`: the database's time before the page was asked for. What was looked at later is newer than the page.
+    `asked_at`: the database's time before the page was asked for. What was looked at later is newer than the page, and
+    of a live system a row that was asked for later stays as it is. The transaction holds the entity's cursor.
     """
     if not page.records:
         return 0
@@ -138,7 +139,8 @@ def keep_page(
     keys = (pull["pull_id"], source.system, entity)
     tx.copy_in("incoming_records", _COLUMNS, ((*keys, *_stored(record)) for record in page.records))
     keep_sealed(tx, page.records)
-    return tx.run("keep_records", states_once=source.states_once)
+    about = {"system": source.system, "entity": entity, "asked_at": asked_at}
+    return tx.run("keep_records", states_once=source.states_once, **about)
 
 
 def keep_sealed(tx: Transaction, records: Sequence[RawRecord]) -> None:

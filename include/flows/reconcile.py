@@ -99,6 +99,7 @@ def reconcile(
     Retryable when the database is away.
     """
     with store.transaction() as tx:
+        tx.run("lock_day", as_of=as_of)
         [snapshot] = tx.rows("take_snapshot", as_of=as_of, known_by=known_by)
         return compute(tx, snapshot, as_of=as_of, policy=policy, buckets=buckets)
 

@@ -67,6 +67,7 @@ def sweep_rows(source: Swept, store: Store, *, entity: str, gone_max: int | None
         refreshed=sum(record.native_id in held for record in fresh),
     )
     with store.transaction() as tx:
+        tx.rows("hold_cursor", system=source.system, entity=entity)
         asked_for = f"{entity} by id, {len(doubtful):,} that a list of all put in doubt"
         page = Page(records=found, next_cursor=cursor, has_more=False, request=asked_for)
         keep_page(tx, source, entity, seen=cursor, asked_at=asked_at, page=page)

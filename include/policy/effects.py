@@ -23,12 +23,26 @@ class Patience(Strict):
     attempts_max: PositiveInt
     keys_live_hours: PositiveInt
     doubt_days: PositiveInt
+    silences_max: PositiveInt
+    rest_seconds: PositiveInt
+
+
+class Scarce(Strict):
+    """What a system's daily calls are kept for when they run short: all but what can wait."""
+
+    short_percent: int = Field(gt=0, le=100)
+    can_wait: tuple[str, ...]
 
 
 class Delivery(Strict):
-    """How messages are delivered. `reasons`: why one is parked -> who mends it."""
+    """How messages are delivered. `reasons`: why one is parked -> who mends it.
+
+    `waiting_max`: from so many messages waiting for a system on, what landed waits to be told.
+    """
 
     patience: Patience = Field(alias="pace")
+    scarce: Scarce
+    waiting_max: PositiveInt
     reasons: dict[str, str]
 
     @property
@@ -42,6 +56,10 @@ class Delivery(Strict):
             attempts_max=told.attempts_max,
             keys_live=timedelta(hours=told.keys_live_hours),
             doubt=timedelta(days=told.doubt_days),
+            silences_max=told.silences_max,
+            rest=timedelta(seconds=told.rest_seconds),
+            can_wait=self.scarce.can_wait,
+            short_percent=self.scarce.short_percent,
         )
 
 

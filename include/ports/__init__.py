@@ -31,6 +31,7 @@ from include.ports.sources import (
 from include.ports.stops import (
     Away,
     Fatal,
+    Full,
     NothingUsable,
     Partly,
     Rejected,
@@ -41,14 +42,16 @@ from include.ports.stops import (
     Uncertain,
 )
 from include.ports.stores import LockingStore, Names, QueueingStore, Row, Store, Transaction
-from include.ports.targets import Herald, OldPath, Postman, Report, Shared, Target, ToldRow, Written
+from include.ports.targets import Budgeted, Herald, OldPath, Postman, Report, Shared, Target, ToldRow, Written
 from include.ports.tokens import Granted, Login, Token, Tokens
 
 __all__ = [
     "Away",
+    "Budgeted",
     "Cursor",
     "Described",
     "Fatal",
+    "Full",
     "Glance",
     "Granted",
     "HeldInvoice",

@@ -13,6 +13,10 @@ class Away(Retryable):
     """The outside system as a whole: not reached, busy or in maintenance. It says nothing of what was asked for."""
 
 
+class Full(Away):
+    """The outside system answers, and takes no more of this for now: it is at a limit of its own."""
+
+
 class Throttled(Retryable):
     """The outside system asks us to wait. `after_s`: for how long, in seconds; 0 when it does not say."""
 

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Protocol, runtime_checkable
 
 from include.domain.alerts import Bulletin, Channel
-from include.domain.delivery import Message, Outcome
+from include.domain.delivery import Allowance, Message, Outcome
 from include.ports.stops import Fatal, Rejected, Retryable, Uncertain
 
 
@@ -95,6 +95,15 @@ class Target(Protocol):
         Raises Retryable when nothing was sent, Uncertain when the answer was lost and any of it may have happened,
         Fatal when any of it may have happened before it was stopped; who knows which did says so by `Outcome.stops`.
         """
+
+
+@runtime_checkable
+class Budgeted(Target, Protocol):
+    """A target that counts our calls."""
+
+    @property
+    def allowance(self) -> Allowance | None:
+        """What it last said; None when it has not said it yet."""
 
 
 @runtime_checkable

@@ -31,6 +31,7 @@ _SEAL = (
 UNSEALED_S_MAX = 7200
 """Two rounds of the dag keep_audit."""
 _RESTORED = "docs/recovery.md says what to look at after a restore"
+_SPARED = "nothing, if they are down or out of calls: what waits leaves once they answer; docs/fencing.md"
 _LESS = "let the tables be owned by another role, and connect as one that is no superuser"
 
 
@@ -51,6 +52,7 @@ def checks(url: str, *, now: Callable[[], datetime], doubt: timedelta) -> Sequen
         Check("history", lambda: _history(url, doubt), _RESTORED),
         Check("clock", lambda: skew(_facts(url)["at"], now())),
         Check("watch", lambda: _watching(url), _WATCH),
+        Check("systems left alone", lambda: _spared(url), _SPARED),
     ]
 
 
@@ -165,3 +167,13 @@ def _watching(url: str) -> Answer:
     if minutes > BEAT_MINUTES_MAX:
         return fail(f"nobody has watched for {minutes} minutes", _WATCH)
     return ok(f"somebody looked {minutes} minutes ago")
+
+
+def _spared(url: str) -> Answer:
+    try:
+        rows = _rows(url, "spared_systems", role=APP)
+    except psycopg.errors.UndefinedTable:
+        return Answer(Verdict.SKIP, "not asked: the schema is not the newest")
+    if rows:
+        return warn("; ".join(f"{row['system']} ({row['part']}): {row['detail']}" for row in rows), _SPARED)
+    return ok("every system answers, and nothing is kept back for want of calls")

@@ -22,8 +22,15 @@ CONNECT_TIMEOUT_S = 10
 KEPT_CONNECTIONS_MAX = 12
 STREAMED_ROWS = 5_000
 
+IDLE_MAX_S = 600
+"""So long a transaction may say nothing. Then its holder is thought dead: Postgres ends it, takes back what it did
+and frees what it locked."""
+
 _RETRYABLE_CLASSES = ("08", "40", "53", "55", "57")
 """SQLSTATE classes worth another try: connection, rollback, resources, object in use, operator intervention."""
+
+_ENDED_IDLE = "25P03"
+_DISK_FULL = "53100"
 
 _UNSTORABLE = {"22021", "22P05"}
 """SQLSTATEs of text that no column can hold, such as a NUL."""
@@ -37,7 +44,7 @@ _ABSENT = {"3F000", "42P01", "42703"}
 Connection = psycopg.Connection[dict[str, Any]]
 _SETTINGS = "-c timezone=UTC -c datestyle=ISO,MDY -c plan_cache_mode=force_custom_plan"
 _IDLE = "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10"
-"""For a connection that waits while others work: that its machine died is noticed within a minute."""
+"""That a machine died is noticed within a minute, whatever its connection was doing or holding."""
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +86,7 @@ class PostgresStore:
         return {
             "connect_timeout": CONNECT_TIMEOUT_S,
             "row_factory": dict_row,
-            "options": f"{_SETTINGS}{named}{role} {settings}".strip(),
+            "options": f"{_SETTINGS} {_IDLE} {_ends_idle()}{named}{role} {settings}".strip(),
         }
 
     @property
@@ -122,7 +129,7 @@ class PostgresStore:
         A connection of its own holds it, outside of any transaction. Raises what `transaction` does.
         """
         with _named_by_what_to_do():
-            options = self._options(_IDLE) | {"keepalives_idle": 30}
+            options = self._options() | {"keepalives_idle": 30}
             connection = psycopg.connect(self._url, autocommit=True, **options)
         with closing(connection):
             with _named_by_what_to_do():
@@ -137,7 +144,7 @@ class PostgresStore:
         time, and what `transaction` does.
         """
         with _named_by_what_to_do():
-            options = self._options(f"{_IDLE} -c lock_timeout={patience_s}s") | {"keepalives_idle": 30}
+            options = self._options(f"-c lock_timeout={patience_s}s") | {"keepalives_idle": 30}
             connection = psycopg.connect(self._url, autocommit=True, **options)
         with closing(connection):
             with _named_by_what_to_do():
@@ -181,6 +188,11 @@ def may_be(url: str, role: str) -> bool:
     return may
 
 
+def _ends_idle() -> str:
+    """tcp_user_timeout: also of who is told something and does not listen."""
+    return f"-c idle_in_transaction_session_timeout={IDLE_MAX_S}s -c tcp_user_timeout={IDLE_MAX_S}s"
+
+
 @contextmanager
 def _named_by_what_to_do() -> Iterator[None]:
     """Turns psycopg's errors into ours."""
@@ -189,6 +201,15 @@ def _named_by_what_to_do() -> Iterator[None]:
     except UnicodeEncodeError as error:  # half a character, which no encoding has
         raise ports.Rejected(_UNHELD, reason="MALFORMED_PAYLOAD") from error
     except psycopg.Error as error:
+        if error.sqlstate == _ENDED_IDLE:
+            raise ports.Retryable(
+                f"Postgres ended a transaction that said nothing for {IDLE_MAX_S} s; nothing of it was kept"
+            ) from error
+        if error.sqlstate == _DISK_FULL:
+            raise ports.Retryable(
+                f"Postgres: the disk is full ({error.diag.message_primary}); nothing of this was kept. Make room, and "
+                "the same goes on"
+            ) from error
         if isinstance(error, psycopg.OperationalError) or (error.sqlstate or "")[:2] in _RETRYABLE_CLASSES:
             raise ports.Retryable(f"Postgres: {error}") from error
         if error.sqlstate in _UNSTORABLE or (isinstance(error, psycopg.DataError) and not error.sqlstate):

@@ -350,10 +350,6 @@ INSERT INTO ops.hearing AS known (source, glanced_since, glanced_count) VALUES (
 ON CONFLICT (source) DO UPDATE SET glanced_since = coalesce(known.glanced_since, excluded.glanced_since),
     glanced_count = known.glanced_count + excluded.glanced_count;
 
--- name: note_api_budget
-INSERT INTO ops.api_budgets (system, used, allowed, noted_at) VALUES (%(system)s, %(used)s, %(allowed)s, ops.clock())
-ON CONFLICT (system) DO UPDATE SET used = excluded.used, allowed = excluded.allowed, noted_at = excluded.noted_at;
-
 -- name: lock_alerts
 -- One at a time decides what is true; whoever comes meanwhile leaves it to them.
 SELECT pg_try_advisory_xact_lock(7290) AS mine;

@@ -2,8 +2,14 @@
 
 -- name: messages_that_may_leave
 -- Those whose flow still has the token under which they were taken, and ours writing. A kind of no flow may always leave.
-SELECT asked.key
-FROM unnest(%(keys)s::text[], %(kinds)s::text[], %(tokens)s::bigint[]) AS asked (key, kind, token)
+-- `held`: whoever took it still has it, and nobody else may take it yet.
+SELECT asked.key, asked.fence IS NULL OR EXISTS (
+    SELECT FROM delivery.outbox AS message
+    WHERE message.key = asked.key AND message.fence = asked.fence AND message.state = 'called'
+        AND message.next_at > ops.clock()
+) AS held
+FROM unnest(%(keys)s::text[], %(kinds)s::text[], %(tokens)s::bigint[], %(fences)s::bigint[])
+    AS asked (key, kind, token, fence)
 LEFT JOIN ops.flow_kinds USING (kind) LEFT JOIN ops.writers USING (flow)
 WHERE flow IS NULL OR (writer = 'ours' AND writers.token = asked.token);
 

@@ -47,9 +47,10 @@ SELECT set_config('enable_sort', 'off', true), set_config('enable_seqscan', 'off
 
 -- name: take_messages
 -- Those that are due and first in the line of their subject. One whose taker's time is up may have been sent. What another
--- path writes waits, and holds up nobody: it is taken only to see whether it happened when we last wrote.
+-- path writes waits, and holds up nobody: it is taken only to see whether it happened when we last wrote. So does what can
+-- wait while calls run short.
 WITH elsewhere AS MATERIALIZED (
-    SELECT coalesce(array_agg(kind), '{}') AS kinds FROM ops.flow_kinds JOIN ops.writers USING (flow) WHERE writer <> 'ours'
+    SELECT coalesce(array_agg(kind), '{}') || ops.put_off(%(target)s) AS kinds FROM ops.flow_kinds JOIN ops.writers USING (flow) WHERE writer <> 'ours'
 ), due AS (
     SELECT message_id, state AS was, kind FROM delivery.outbox AS message
     WHERE target = %(target)s AND state IN ('queued', 'called', 'uncertain') AND next_at <= ops.clock()

@@ -30,7 +30,8 @@ CREATE TEMP TABLE incoming_records (
 -- name: keep_records
 -- What we hold already is the overlap of two reads, not a change: for a file any statement we hold, for a live system
 -- the newest one, since a row may go back to what it was. There the payload must be the same as well: a formula field
--- changes without a new stamp.
+-- changes without a new stamp. Of a live system nothing takes the place of what was asked for later: whoever read it before
+-- and comes after (a worker thought dead, a sweep beside a read) has seen less. That somebody did is asked once a page.
 INSERT INTO raw.records (pull_id, system, entity, native_id, version, payload, place, damage, gone)
 SELECT pull_id, system, entity, native_id, version, payload, place, damage, gone
 FROM incoming_records AS incoming
@@ -44,8 +45,22 @@ WHERE NOT EXISTS (
                 AND newer.seq > held.seq
                 AND (newer.version <> held.version OR newer.payload <> held.payload)
         ))
+) AND (
+    %(states_once)s
+    OR NOT (SELECT EXISTS (
+        SELECT FROM ops.pulls WHERE system = %(system)s AND entity = %(entity)s AND pulled_at > %(asked_at)s
+    ))
+    OR NOT EXISTS (
+        SELECT FROM raw.records AS later JOIN ops.pulls USING (pull_id)
+        WHERE later.system = incoming.system AND later.entity = incoming.entity
+            AND later.native_id = incoming.native_id AND pulls.pulled_at > %(asked_at)s
+    )
 )
 ORDER BY position;
+
+-- name: hold_cursor
+-- Whoever reads the entity moves its cursor first: until we are done, nobody keeps a page of it.
+SELECT FROM ops.cursors WHERE system = %(system)s AND entity = %(entity)s FOR UPDATE;
 
 -- name: last_proven
 -- The end of the last window proven complete; later windows start there until they too are proven. What a later look at
@@ -70,13 +85,23 @@ JOIN raw.records
     AND records.native_id = wanted.native_id AND records.version = wanted.version
 ORDER BY wanted.native_id, wanted.version, records.seq DESC;
 
+-- name: newest_proof
+SELECT coalesce(max(proof_id), 0) AS proof_id FROM ops.proofs WHERE system = %(system)s AND entity = %(entity)s;
+
 -- name: record_proof
+-- Unless somebody knows better who proved it meanwhile (`seen`: the newest proof when we began): of a window any
+-- proof since; of everything another such, or a gap that we did not see.
 INSERT INTO ops.proofs (
     system, entity, cursor_after, cursor_until, source_count, held_count, missing, source_amounts, held_amounts,
     proven, complete_until
-) VALUES (
+)
+SELECT
     %(system)s, %(entity)s, %(cursor_after)s, %(cursor_until)s, %(source_count)s, %(held_count)s, %(missing)s,
     %(source_amounts)s, %(held_amounts)s, %(proven)s, %(complete_until)s
+WHERE NOT EXISTS (
+    SELECT FROM ops.proofs
+    WHERE system = %(system)s AND entity = %(entity)s AND proof_id > %(seen)s
+        AND (NOT %(whole)s OR cursor_after IS NULL OR (%(proven)s AND NOT proven))
 );
 
 -- name: latest_proofs

@@ -8,20 +8,28 @@ INSERT INTO delivery.lanes DEFAULT VALUES RETURNING lane_id;
 SELECT
     EXISTS (
         SELECT FROM delivery.inbox WHERE state IN ('new', 'taken') AND next_at <= (SELECT ops.clock())
+            AND source NOT IN (SELECT system FROM ops.breakers WHERE part = 'looks' AND open_until > ops.clock())
     ) AS hints,
     ARRAY(
-        SELECT name FROM unnest(%(targets)s::text[]) AS known (name)
-        WHERE EXISTS (
+        SELECT name FROM unnest(%(targets)s::text[]) AS known (name), ops.put_off(name) AS later
+        WHERE name NOT IN (SELECT system FROM ops.breakers WHERE part = 'effects' AND open_until > ops.clock())
+        AND EXISTS (
             SELECT FROM delivery.outbox
             WHERE target = known.name AND state IN ('queued', 'called', 'uncertain')
                 AND next_at <= (SELECT ops.clock())
-                AND (state <> 'queued' OR kind NOT IN (  -- what another path writes
+                AND (state <> 'queued' OR (kind <> ALL (later) AND kind NOT IN (  -- what another path writes
                     SELECT kind FROM ops.flow_kinds JOIN ops.writers USING (flow) WHERE writer <> 'ours'
-                ))
+                )))
         )
     ) AS targets,
     (SELECT coalesce(max(batch), 0) FROM ops.batches) AS batch,
     EXISTS (SELECT FROM delivery.lanes WHERE lane_id > %(lane)s) AS relieved;
+
+-- name: waits_for
+-- Whether so many messages wait for a target.
+SELECT count(*) >= %(most)s AS is_full FROM (
+    SELECT FROM delivery.outbox WHERE target = %(target)s AND state IN ('queued', 'called', 'uncertain') LIMIT %(most)s
+) AS waiting;
 
 -- name: keep_hints
 -- A repeat, by the event's id or by what it is about, is known already; gives back the events that were news. With

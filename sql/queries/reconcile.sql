@@ -1,5 +1,9 @@
 -- A run: its snapshot, its inputs, its control totals, its results.
 
+-- name: lock_day
+-- One at a time at a day, before anything of it is read: whoever waited sees what the other left.
+SELECT pg_advisory_xact_lock(hashtext('tieout day'), %(as_of)s::date - DATE '2000-01-01');
+
 -- name: take_snapshot
 -- What a published day knew stays what it knew. A past day (known_by: its end) knows what had landed and was proven when
 -- the last of the sources that say so was first complete through it; any other day what has and was by now. A source that

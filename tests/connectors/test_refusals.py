@@ -12,16 +12,16 @@ from include.connectors.salesforce.login import _login_stop
 from include.connectors.salesforce.refusals import TooLarge, call_refused, row_refused
 from include.connectors.stripe.errors import Declined, stop_of
 from include.policy import load_policy
-from include.ports import Away, Fatal, Rejected, Retryable, Stop, Uncertain
+from include.ports import Away, Fatal, Full, Rejected, Retryable, Stop, Uncertain
 
 ROWS = {
     "ALL_OR_NONE_OPERATION_ROLLED_BACK": Retryable,
     "PROCESSING_HALTED": Retryable,
     "QUERY_TIMEOUT": Retryable,
-    "REQUEST_LIMIT_EXCEEDED": Away,
+    "REQUEST_LIMIT_EXCEEDED": Full,
     "SERVER_UNAVAILABLE": Retryable,
     "SERVICE_UNAVAILABLE": Retryable,
-    "STORAGE_LIMIT_EXCEEDED": Away,
+    "STORAGE_LIMIT_EXCEEDED": Full,
     "UNABLE_TO_LOCK_ROW": Retryable,
     "UNKNOWN_EXCEPTION": Retryable,
     "DUPLICATE_VALUE": "TARGET_REJECTED",

@@ -205,7 +205,7 @@ class OneBatch:
         yield self
 
     def rows(self, _name: str, **_: object) -> list[dict[str, object]]:
-        return [{"batch": 1, "targets": [], "hints": False, "relieved": False}]
+        return [{"batch": 1, "targets": [], "hints": False, "relieved": False, "is_full": False}]
 
 
 def test_with_the_erp_away_all_that_landed_is_told_before_it_is_asked_again(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from include.domain.delivery import Message, Outcome
-from include.ports import Fatal, Retryable, Uncertain
+from include.ports import Away, Fatal, Retryable, Uncertain
 
 Fault = Callable[["Peer", Sequence[Message]], Mapping[str, Outcome]]
 
@@ -27,13 +27,13 @@ class Peer:
     def look(self, messages: Sequence[Message]) -> Mapping[str, str]:
         self.looked += 1
         if self.away:
-            raise Retryable("the peer does not answer")
+            raise Away("the peer does not answer")
         there = {effect.key: number for number, effect in enumerate(self.effects)}
         return {message.key: f"R{there[message.key]}" for message in messages if message.key in there}
 
     def send(self, messages: Sequence[Message]) -> Mapping[str, Outcome]:
         if self.away:
-            raise Retryable("the peer does not answer")
+            raise Away("the peer does not answer")
         return self.faults.pop(0)(self, messages) if self.faults else self.do(messages)
 
     def do(self, messages: Sequence[Message]) -> dict[str, Outcome]:

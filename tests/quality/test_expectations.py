@@ -275,6 +275,31 @@ def test_no_transaction_is_open_while_others_are_asked_and_a_day_reconciled_anew
     assert open_meanwhile == [0]
 
 
+def test_verdicts_of_who_was_thought_dead_take_the_place_of_no_others(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from include.flows import check_quality as flow  # noqa: PLC0415
+    from include.validation.checkpoint import Validated  # noqa: PLC0415
+
+    nothing: Any = None
+
+    def judged_by_another(*_: object) -> Validated:
+        with psycopg.connect(books.url, autocommit=True) as other:
+            other.execute("UPDATE recon.runs SET published_at = now() WHERE run_id = %s", (BAD,))
+        return Validated([], nothing)
+
+    monkeypatch.setattr(flow, "validate", judged_by_another)
+    monkeypatch.setattr(flow, "pages", lambda _: {})
+    before = _verdicts(books.url, BAD)
+    try:
+        with pytest.raises(Retryable, match="somebody else judged"):
+            flow.check_quality(PostgresStore(books.url), books.url, as_of=AS_OF, policy=POLICY)
+        assert _verdicts(books.url, BAD) == before
+    finally:
+        with psycopg.connect(books.url) as connection:
+            connection.execute("UPDATE recon.runs SET published_at = NULL WHERE run_id = %s", (BAD,))
+
+
 def test_what_could_not_be_judged_is_neither_met_nor_broken(books: Books) -> None:
     from include.flows.check_quality import _Measured, _rows  # noqa: PLC0415
     from include.flows.measure_quality import measure  # noqa: PLC0415

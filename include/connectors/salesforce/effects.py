@@ -6,7 +6,7 @@ from typing import Any
 
 from include.connectors.outcomes import DETAIL_CHARS, stopped, unknown_kind
 from include.connectors.salesforce.writer import COLLECTION_ROWS_MAX, SalesforceWriter
-from include.domain.delivery import Message, Outcome
+from include.domain.delivery import Allowance, Message, Outcome
 from include.domain.shown import cut
 from include.ports import Fatal, Rejected, Retryable, Translated, Written
 
@@ -102,6 +102,12 @@ class SalesforceEffects:
 
     def __init__(self, writer: SalesforceWriter) -> None:
         self._writer = writer
+
+    @property
+    def allowance(self) -> Allowance | None:
+        """The day's calls, once Salesforce has said how many there are."""
+        budget = self._writer.budget
+        return Allowance(budget.used, budget.limit) if budget.limit else None
 
     def look(self, messages: Sequence[Message]) -> Mapping[str, str]:
         """The tasks and renewals there are. What says how something is may be said again. Raises Retryable, Fatal."""

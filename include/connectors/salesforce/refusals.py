@@ -10,7 +10,7 @@ from typing import Any
 import requests
 
 from include.connectors.wire import read_json
-from include.ports import Away, Fatal, Rejected, Retryable, Uncertain
+from include.ports import Away, Fatal, Full, Rejected, Retryable, Uncertain
 
 # Codes worth another try; REQUEST_LIMIT_EXCEEDED comes with 403.
 RETRYABLE_CODES = frozenset(
@@ -114,7 +114,7 @@ def row_refused(errors: Sequence[Mapping[str, Any]]) -> Retryable | Rejected | U
     fields = sorted({name for error in errors for name in _fields(error) if _is_name(name)})
     named = ", ".join(codes) + (f" on {', '.join(fields)}" if fields else "")
     if ROW_RETRYABLE_CODES.issuperset(codes):
-        stop = Away if ROW_AWAY_CODES.issuperset(codes) else Retryable
+        stop = Full if ROW_AWAY_CODES.issuperset(codes) else Retryable
         return stop(f"Salesforce did not save the row ({named}); trying again later")
     reason = next((PARKED_CODES[code] for code in codes if code in PARKED_CODES), "TARGET_REJECTED")
     return Rejected(f"Salesforce refused the row ({named})", reason=reason)

@@ -9,6 +9,7 @@ from typing import Any
 from simple_salesforce.format import format_soql
 
 from include.connectors.salesforce import bulk
+from include.connectors.salesforce.budget import Budget
 from include.connectors.salesforce.client import SalesforceClient
 from include.connectors.salesforce.refusals import row_refused
 from include.connectors.salesforce.translate import TARGETS, Target
@@ -29,6 +30,11 @@ class SalesforceWriter:
     def __init__(self, client: SalesforceClient, *, bulk_from_rows: int = BULK_FROM_ROWS) -> None:
         self._client = client
         self._bulk_from_rows = bulk_from_rows
+
+    @property
+    def budget(self) -> Budget:
+        """What Salesforce last said of the day's calls."""
+        return self._client.budget
 
     def upsert(self, entity: str, rows: Sequence[Translated], *, client: str = "") -> list[Written]:
         """One outcome a row, in the order of the rows; Fatal for those that were not sent because nothing can be.
