@@ -148,3 +148,23 @@ def test_a_home_that_cannot_be_made_is_named(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SetUpFailed, match="set TIEOUT_HOME to a folder you may write to"):
         Home(tmp_path / "file" / "var").create()
+
+
+@pytest.mark.parametrize(
+    ("named", "on", "off"),
+    [
+        ({}, set(), {"METRICS__OTEL_ON", "METRICS__STATSD_ON", "TRACES__OTEL_ON"}),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318"}, {"METRICS__OTEL_ON", "TRACES__OTEL_ON"}, set()),
+        ({"TIEOUT_STATSD": "c:9125"}, {"METRICS__STATSD_ON"}, {"METRICS__OTEL_ON"}),
+    ],
+)
+def test_airflow_tells_whoever_the_environment_names(
+    own: Home, monkeypatch: pytest.MonkeyPatch, named: dict[str, str], on: set[str], off: set[str]
+):
+    for name, value in named.items():
+        monkeypatch.setenv(name, value)
+    told = environment(own)
+    assert {told[f"AIRFLOW__{name}"] for name in on} <= {"True"}
+    assert not {f"AIRFLOW__{name}" for name in off} & told.keys()
+    assert told.get("AIRFLOW__METRICS__STATSD_PORT", "9125") == "9125"
+    assert told["AIRFLOW__LOGGING__JSON_LOGS"] == "True"
