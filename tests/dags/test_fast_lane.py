@@ -233,6 +233,27 @@ def test_with_the_erp_away_all_that_landed_is_told_before_it_is_asked_again(
     assert happened == ["told", "asked", "told", "told", "asked", "asked"]
 
 
+class Overfull(OneBatch):
+    """One for whose CRM very much waits already."""
+
+    def rows(self, name: str, **asked: object) -> list[dict[str, object]]:
+        assert name != "waits_for" or asked["most"] == load_policy().delivery.waiting_max
+        return [{**super().rows(name)[0], "is_full": True}]
+
+
+def test_while_very_much_waits_for_the_crm_nothing_is_told_of_what_landed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[object] = []
+    monkeypatch.setattr(decide_payment_status, "tell_landed", lambda *_, **__: told.append(1) or 0)
+    monkeypatch.setattr(wiring_lane, "_is_read_in", lambda _store: True)
+    monkeypatch.setattr(wiring_lane.Follower, "_decide", lambda _self: Counter())
+    for store, times in ((Overfull(), 0), (OneBatch(), 1)):
+        follower = wiring_lane.Follower(store, load_policy(), lambda: pytest.fail("nobody asks"))  # type: ignore[arg-type]
+        follower.follow(lambda *_: None)
+        assert len(told) == times
+
+
 @pytest.mark.usefixtures("ports")
 def test_a_run_stops_once_a_later_one_is_at_work(store: PostgresStore) -> None:
     done: list[object] = []

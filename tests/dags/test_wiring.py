@@ -19,7 +19,7 @@ from include import wiring, wiring_days, wiring_entities, wiring_files, wiring_m
 from include.flows import await_earlier_days, check_completeness, land_records, pull_changes
 from include.flows.report_day import report_day
 from include.flows.report_period import report_periods
-from include.ports import Fatal, Rejected, Report, Retryable, Source, Store, Uncertain
+from include.ports import Away, Fatal, Rejected, Report, Retryable, Source, Store, Uncertain
 from include.store.postgres import As, PostgresStore
 from include.wiring_smtp import FinanceMail
 from tests.connectors.smtp import Mailbox, parsed, serving
@@ -304,6 +304,18 @@ def test_an_entity_that_stops_does_not_keep_the_others_from_being_read(
         wiring_entities.each_entity(SOURCE, act)
     assert done == [entity for entity in SOURCE.entities if entity not in stops]
     assert all(f"erp {entity}: {stop}" in str(stopped.value) for entity, stop in stops.items())
+
+
+def test_a_source_that_is_away_is_not_waited_for_entity_by_entity():
+    asked = []
+
+    def act(entity: str) -> str:
+        asked.append(entity)
+        raise Away("the ERP does not answer")
+
+    with pytest.raises(Retryable, match="erp invoices: not asked"):
+        wiring_entities.each_entity(SOURCE, act)
+    assert asked == ["customers", "orders"]
 
 
 @pytest.fixture
