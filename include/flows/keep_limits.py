@@ -5,7 +5,7 @@ from include.ports import Rejected, Transaction
 
 
 def keep_limits(tx: Transaction, policy: Policy) -> None:
-    """Keep how much takes how many checkers. Repeating it changes nothing.
+    """Keep how much takes how many checkers, and name it as what counts now. Repeating it changes nothing.
 
     Who reconciles and who watches do so: the role of the desk may not.
     """
@@ -16,6 +16,7 @@ def keep_limits(tx: Transaction, policy: Policy) -> None:
         manual_match=limits.manual_match_sgd_minor,
         two_checkers=limits.two_checkers_sgd_minor,
     )
+    tx.run("name_limits", rules_sha256=policy.sha256)
 
 
 def refuse_other_limits(tx: Transaction, policy: Policy) -> None:

@@ -56,6 +56,14 @@ INSERT INTO recon.control_limits (rules_sha256, manual_match_sgd_minor, two_chec
 VALUES (%(rules_sha256)s, %(manual_match)s, %(two_checkers)s)
 ON CONFLICT (rules_sha256) DO NOTHING;
 
+-- name: name_limits
+-- Nothing while the same were named last.
+INSERT INTO recon.limits_named (rules_sha256)
+SELECT %(rules_sha256)s::text
+WHERE %(rules_sha256)s::text IS DISTINCT FROM (
+    SELECT rules_sha256 FROM recon.limits_named ORDER BY naming_no DESC LIMIT 1
+);
+
 -- name: keep_proposal
 INSERT INTO recon.break_proposals (
     break_id, proposal_no, based_on, kind, reason, maker, code, currency, amount_minor, amount_sgd_minor, rules_sha256,

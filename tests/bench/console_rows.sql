@@ -77,6 +77,7 @@ SELECT 'salesforce', 'e' || n %% 15 + 1, '{}', 1, 1, '{}', '{}', '{}', true, 'in
 
 -- What people matched by hand, and runs carried out: about a tenth of the breaks, each small enough for one person.
 INSERT INTO recon.control_limits (rules_sha256, manual_match_sgd_minor, two_checkers_sgd_minor) VALUES ('rules', 10000, 5000000);
+INSERT INTO recon.limits_named (rules_sha256) VALUES ('rules');
 
 INSERT INTO recon.break_proposals (break_id, proposal_no, based_on, kind, reason, maker, code, currency, amount_minor, amount_sgd_minor, rules_sha256, manual_match_sgd_minor, two_checkers_sgd_minor, checkers_needed)
 SELECT break_id, 1, version, 'manual_match', 'the advice says so', 'ann', code, currency, amount_minor, amount_sgd_minor, 'rules', 10000, 5000000, 0

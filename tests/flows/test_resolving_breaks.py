@@ -9,6 +9,7 @@ import pytest
 from include.domain.break_life import Kind
 from include.flows.ask_approvals import note_person
 from include.flows.publish_run import publish_run
+from include.flows.raise_alerts import raise_alerts
 from include.flows.reconcile import reconcile
 from include.flows.resolve_break import (
     Acted,
@@ -67,6 +68,22 @@ def test_a_proposal_by_limits_that_nobody_kept_is_refused_with_who_keeps_them(da
         Rejected, match="the limits of the rules ffffffffffff are not in force: the dag watch"
     ):
         propose(days.store, desk.id, by("ann"), kind="write_off", policy=other)
+
+
+def test_who_goes_back_to_an_earlier_policy_is_judged_by_its_limits_before_any_run_knows_it_again(
+    days: Days,
+) -> None:
+    desk = Desk(days, amount="60.00")
+    other = POLICY.model_copy(update={"sha256": "b" * 64})
+    for now in (other, other, POLICY):
+        raise_alerts(days.store, now)
+        if now is other:
+            reconcile(days.store, as_of=date(2026, 4, 1), policy=other)
+    assert desk.propose("ann", "write_off") == "PROPOSED"
+    named = days.rows("SELECT rules_sha256 FROM recon.limits_named ORDER BY naming_no")
+    assert [row["rules_sha256"] for row in named] == [POLICY.sha256, other.sha256, POLICY.sha256]
+    again = days.rows("SELECT entity FROM audit.events WHERE act = 'limits named again'")
+    assert [row["entity"] for row in again] == [f"rules/{POLICY.sha256}"]
 
 
 def test_a_break_is_worked_on_by_whoever_has_it_and_closed_with_a_reason(days: Days) -> None:

@@ -199,17 +199,21 @@ def test_a_proposal_is_judged_by_limits_in_force_and_not_by_others_that_were_eve
         lax = {"rules_sha256": "lax", "kind": "manual_match", "checkers_needed": 0, **LAX}
         with refused(connection, errors.CheckViolation, "the limits of the rules lax are not in force"):
             proposal(connection, **lax)
-        insert(
-            connection, "control_limits", rules_sha256="new", **LAX
-        )  # of a policy no run has worked by yet
+        insert(connection, "control_limits", rules_sha256="new", **LAX)
+        for named in ("lax", "new"):  # the last of a policy no run has worked by yet
+            insert(connection, "limits_named", rules_sha256=named)
         proposal(connection, **lax | {"rules_sha256": "new"})
+        with refused(connection, errors.CheckViolation, "the limits of the rules lax are not in force"):
+            proposal(connection, proposal_no=2, **lax)
         connection.rollback()
 
 
-def test_the_desk_may_not_write_the_limits_it_is_judged_by(db: Connection) -> None:
+def test_the_desk_may_neither_write_nor_name_the_limits_it_is_judged_by(db: Connection) -> None:
     db.execute("SET ROLE tieout_console")
     with refused(db, errors.InsufficientPrivilege, "control_limits"):
         insert(db, "control_limits", rules_sha256="x", **LAX)
+    with refused(db, errors.InsufficientPrivilege, "limits_named"):
+        insert(db, "limits_named", rules_sha256="rules")
     db.execute("RESET ROLE")
 
 
@@ -495,11 +499,14 @@ def test_a_life_is_what_its_history_led_to(db: Connection, change: str) -> None:
 
 @pytest.mark.parametrize(
     "table",
-    ["break_events", "break_proposals", "break_approvals", "control_limits", "break_steps", "write_offs"],
+    [
+        *("break_events", "break_proposals", "break_approvals", "control_limits", "limits_named"),
+        *("break_steps", "write_offs"),
+    ],
 )
 @pytest.mark.parametrize("statement", ["DELETE FROM {}", "TRUNCATE {} CASCADE", "UPDATE {} SET {} = {}"])
 def test_history_is_append_only(db: Connection, table: str, statement: str) -> None:
-    column = {"control_limits": "rules_sha256", "break_steps": "action"}.get(table, "break_id")
+    column = {"break_steps": "action"}.get(table, "rules_sha256" if "limits" in table else "break_id")
     db.execute("SET CONSTRAINTS ALL IMMEDIATE")
     names = (sql.Identifier("recon", table), sql.Identifier(column), sql.Identifier(column))
     with pytest.raises(errors.RaiseException, match=r"is history: (DELETE|TRUNCATE|UPDATE) is refused"):
