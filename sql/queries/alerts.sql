@@ -244,14 +244,14 @@ FROM large LEFT JOIN money USING (code) GROUP BY code, money.amounts;
 -- By why they are parked; what a person holds back is their affair.
 SELECT reason AS about, min(finished_at) AS since, count(*) AS count, 'fast_lane' AS dag_id,
     (array_agg(message_id::text ORDER BY message_id))[1:%(shown_max)s] AS ids,
-    delivery.worth_of(array_agg(DISTINCT subject)) AS amounts,
+    delivery.worth_of(array_agg(DISTINCT delivery.record_of(subject, body))) AS amounts,
     jsonb_build_object('targets', string_agg(DISTINCT target, ', ')) AS detail
 FROM delivery.outbox WHERE state = 'parked' AND reason <> 'HELD_BACK' GROUP BY reason;
 
 -- name: fact_messages_uncertain
 SELECT target AS about, min(coalesce(first_called_at, decided_at)) AS since, count(*) AS count, 'fast_lane' AS dag_id,
     (array_agg(message_id::text ORDER BY message_id))[1:%(shown_max)s] AS ids,
-    delivery.worth_of(array_agg(DISTINCT subject)) AS amounts
+    delivery.worth_of(array_agg(DISTINCT delivery.record_of(subject, body))) AS amounts
 FROM delivery.outbox
 WHERE state = 'uncertain' AND coalesce(first_called_at, decided_at) <= %(now)s - make_interval(mins => %(uncertain_minutes)s)
 GROUP BY target;
@@ -261,7 +261,7 @@ GROUP BY target;
 -- writes does not wait for us; what nobody writes, because a switch was interrupted, does.
 SELECT target AS about, min(greatest(decided_at, since)) AS since, count(*) AS count, 'fast_lane' AS dag_id,
     (array_agg(message_id::text ORDER BY message_id))[1:%(shown_max)s] AS ids,
-    delivery.worth_of(array_agg(DISTINCT subject)) AS amounts
+    delivery.worth_of(array_agg(DISTINCT delivery.record_of(subject, body))) AS amounts
 FROM delivery.outbox LEFT JOIN ops.flow_kinds USING (kind) LEFT JOIN ops.writers USING (flow)
 WHERE state IN ('queued', 'called') AND coalesce(writer, 'ours') <> 'theirs'
     AND greatest(decided_at, since) <= %(now)s - make_interval(mins => %(waiting_minutes)s)
@@ -271,7 +271,8 @@ GROUP BY target;
 -- A conflict is history and stays; it is news for some days.
 SELECT 'delivery' AS about, min(found_at) AS since, count(*) AS count, 'fast_lane' AS dag_id,
     delivery.worth_of(array_agg(DISTINCT (
-        SELECT subject FROM delivery.outbox WHERE outbox.key = key_conflicts.key ORDER BY revision DESC LIMIT 1
+        SELECT delivery.record_of(subject, outbox.body) FROM delivery.outbox
+        WHERE outbox.key = key_conflicts.key ORDER BY revision DESC LIMIT 1
     ))) AS amounts
 FROM delivery.key_conflicts WHERE found_at > %(now)s - make_interval(days => %(conflict_days)s) HAVING count(*) > 0;
 

@@ -22,7 +22,7 @@ from include.local.scratch import scratch_database
 from include.policy import load_policy
 from include.ports import Away, Fatal, Partly, Rejected, Retryable, Stop, Throttled, Uncertain
 from include.store.postgres import PostgresStore
-from include.store.queries import SQL
+from include.store.queries import SQL, query
 from tests.flows.conftest import Draw
 from tests.flows.lives import Days
 
@@ -216,6 +216,43 @@ def test_what_lasts_is_told_again_after_its_time(watch: Watch) -> None:
     assert len(slack.heard) == 1
     watch.look(slack, minutes=60)
     assert slack.said[1] == ["Still: The dag d failed: t (Away)"]
+
+
+WORTH = """
+WITH b AS (INSERT INTO ops.batches DEFAULT VALUES RETURNING batch), deal AS (
+    INSERT INTO canonical.opportunities (native_id, version, place, row_hash, recorded_in, id, stage, currency, amount_minor)
+    SELECT '006A', '1', '', '', batch, '006A', '', 'SGD', 90000 FROM b
+)
+INSERT INTO canonical.invoices (native_id, version, place, row_hash, recorded_in, id, number, customer_id, issue_date,
+    due_date, currency, gross_minor, number_key)
+SELECT '12', '1', '', '', batch, '12', '12', 'C', current_date, current_date, 'SGD', 5000, '12' FROM b;"""
+PARKED = """
+INSERT INTO delivery.outbox (key, kind, target, subject, body, body_sha256, newest_only, state, reason, finished_at)
+VALUES (%s, 'task', 'salesforce', %s, %s, 's', false, 'parked', 'REF_MISSING', ops.clock());"""
+"""Invoice 12 of SGD 50 and deal 006A of SGD 900."""
+
+
+@pytest.mark.parametrize(
+    ("messages", "worth"),
+    [
+        ([("tasks/12", {"title": "subscription 12 renews"})], None),
+        ([("tasks/12", {"opportunity_id": "006A"})], {"SGD": 900_00}),
+        ([("tasks/006A", {"opportunity_id": "006A"}), ("opportunities/006A", {})], {"SGD": 900_00}),
+        ([("tasks/12", {"invoice_id": "12"}), ("invoices/12", {}), ("tasks/7", {})], {"SGD": 50_00}),
+    ],
+    ids=["of none", "of a deal", "of a deal twice", "of an invoice twice"],
+)
+def test_messages_are_worth_the_records_they_are_about_each_once(
+    shared_url: str, messages: list[tuple[str, dict[str, str]]], worth: dict[str, int] | None
+) -> None:
+    with psycopg.connect(shared_url) as connection:
+        connection.execute(WORTH.encode())
+        for key, (subject, body) in enumerate(messages):
+            connection.execute(PARKED.encode(), (str(key), subject, json.dumps(body)))
+        found = connection.execute(query("fact_messages_parked").encode(), {"shown_max": 3}).fetchall()
+        connection.rollback()
+    named = {row[0]: row for row in found}["REF_MISSING"]
+    assert (named[2], named[5]) == (len(messages), worth)
 
 
 RUN = """
