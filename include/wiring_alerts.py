@@ -10,7 +10,7 @@ from airflow.sdk import Variable, conf, get_current_context
 from airflow.sdk.definitions.callback import SyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
-from include import wiring, wiring_mail
+from include import wiring, wiring_files, wiring_mail
 from include.ports import Fatal, Herald
 from include.wiring_environment import connection_or_none, named
 
@@ -34,7 +34,8 @@ def watch() -> dict[str, Any]:
     from include.flows.tell_alerts import deaf, tell_alerts
 
     store, policy, channels = wiring.store(), wiring.policy(), list(heralds())
-    done: dict[str, Any] = {"alerts": dict(raise_alerts(store, policy))}
+    found = raise_alerts(store, policy, connected=wiring_files.connected())
+    done: dict[str, Any] = {"alerts": dict(found)}
     done["ping"] = "not told: no channel works" if deaf(store, channels, policy) else ping()
     done["told"] = tell_alerts(store, channels, policy, words())
     return done

@@ -18,10 +18,19 @@ SETTLE_S = 60
 """A file changed more recently may still be growing."""
 
 
+PLACES = {"bank": "bank_files", "fx": "fx_rates"}
+"""System -> the connection that names where its files are."""
+
+
 def file_sources() -> list[Source]:
     """The sources whose connections name a place."""
-    made = ((bank, "bank_files"), (fx, "fx_rates"))
-    return [make() for make, conn_id in made if place_of(conn_id)]
+    placed = connected()
+    return [make() for system, make in (("bank", bank), ("fx", fx)) if system in placed]
+
+
+def connected() -> frozenset[str]:
+    """The systems whose files have a place."""
+    return frozenset(system for system, conn_id in PLACES.items() if place_of(conn_id))
 
 
 def bank() -> Source:

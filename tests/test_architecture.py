@@ -84,6 +84,7 @@ ALLOWED: dict[str, set[str]] = {
         "include.flows",
         "include.ports",
         "include.wiring",
+        "include.wiring_files",
         "include.wiring_mail",
     },
     "include.wiring_audit": {

@@ -12,6 +12,7 @@ from include.console.kept import of_run, rules
 from include.console.playbooks import PLAYBOOKS
 from include.console.render import Page, Sharing, render, store_of
 from include.flows.show_alerts import show_alerts
+from include.flows.watch_promises import promises
 from include.ports import Row, Transaction
 
 PAGE = Page("Today", "/")
@@ -24,7 +25,6 @@ CASH = ("payment", "invoice")
 @router.get("/")
 def today(request: Request, who: Someone) -> HTMLResponse:
     policy = rules()
-    promised = {flow.system: flow.behind_minutes for flow in policy.freshness.flows.values()}
     with store_of(request).transaction() as tx:
         runs = tx.rows("console_run")
         view: dict[str, Any] = {
@@ -33,13 +33,19 @@ def today(request: Request, who: Someone) -> HTMLResponse:
             "attempt": next(iter(tx.rows("console_newest_attempt")), None),
             "desks": tx.rows("console_desks"),
             "sources": tx.rows("console_freshness", zone=policy.calendars.entity.zone.key),
-            "promised": promised,
             "queues": tx.rows("delivery_queue"),
             "latency": tx.rows("console_latency")[0],
             "alerts": show_alerts(Sharing(tx), policy),
             **(_tied(tx, runs[0]) if runs else {"ties": None, "currencies": [], "proofs": [], "others": []}),
         }
-    view["never_read"] = sorted(promised.keys() - {row["system"] for row in view["sources"]})
+        stand = promises(tx, policy)
+    read = {row["system"] for row in view["sources"]}
+    view["never_read"] = sorted({flow.system for flow in policy.freshness.flows.values()} - read)
+    view["promised"] = {
+        flow.system: flow.behind_minutes
+        for name, flow in policy.freshness.flows.items()
+        if (stand[name].stands if name in stand else flow.system in read)
+    }
     return render(request, who, "today.html", **view)
 
 

@@ -14,13 +14,13 @@ from typing import Any
 from include.domain.alert_words import SENTENCES
 from include.domain.alerts import OF_BREAKS, UNREAD, Fact
 from include.domain.currencies import EXPONENTS
+from include.flows.watch_promises import WATCH, promises
 from include.policy import Policy
 from include.ports import Row, Stop, Transaction
 from include.report.figures import Figures
 
 log = logging.getLogger(__name__)
 
-WATCH = "watch"
 BY_THEIR_WORD = ("collect", "approve_breaks", "sign_parity", "keep_audit")
 """Flows whose work may rightly leave nothing: that they ended well is what they leave."""
 
@@ -84,16 +84,20 @@ def _read(kind: str, tx: Transaction, policy: Policy, now: datetime) -> list[Fac
 
 
 def _late_flows(tx: Transaction, policy: Policy, now: datetime) -> Iterator[Fact]:
-    """Those whose last work is too long ago; without any, they count from when watching began."""
+    """Those whose last work is too long ago.
+
+    Without any, they count from when their place was first seen, or else from when watching began.
+    """
     rows = tx.rows("flow_evidence", money=list(MONEY), by_their_word=list(BY_THEIR_WORD))
     evidence = {row["flow"]: row["last_at"] for row in rows}
     began = tx.rows("beat_of", flow=WATCH)
-    since_ever = began[0]["first_at"] if began else now
+    since_ever, promised = began[0]["first_at"] if began else now, promises(tx, policy)
     for flow, watched in policy.alerts.flows.items():
-        last = evidence.get(flow)
-        if last is None and watched.optional:
+        last, promise = evidence.get(flow), promised.get(flow)
+        if last is None and watched.optional and not (promise and promise.stands):
             continue
-        due = (last or since_ever) + timedelta(minutes=watched.late_minutes)
+        awaited_since = (promise and promise.since) or since_ever
+        due = (last or awaited_since) + timedelta(minutes=watched.late_minutes)
         if due <= now:
             yield Fact(
                 kind="flow_late",

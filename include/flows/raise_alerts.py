@@ -4,25 +4,31 @@ What ended because its cause is gone is mended; what is so still, and only too o
 """
 
 from collections import Counter
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
 from include.domain.alerts import Alert, Fact, Says, Told, changes
-from include.flows.gather_facts import WATCH, gather_facts, lasts
+from include.flows.gather_facts import gather_facts, lasts
 from include.flows.keep_limits import keep_limits
+from include.flows.watch_promises import WATCH, keep_promises
 from include.policy import Policy
 from include.ports import Row, Store, Transaction
 
 
-def raise_alerts(store: Store, policy: Policy, *, now: datetime | None = None) -> Counter[str]:
+def raise_alerts(
+    store: Store, policy: Policy, *, connected: Collection[str] = (), now: datetime | None = None
+) -> Counter[str]:
     """How many alerts were raised, were seen again, ended. `now`: by default the database's own.
 
-    Leaves a beat, without which nobody watches, and the limits that proposals are judged by. Who comes while another
-    looks leaves it to them.
+    `connected`: the systems that need a place named for them and have one; of others nothing is promised before they
+    were read. Leaves a beat, without which nobody watches, and the limits that proposals are judged by. Who comes
+    while another looks leaves it to them.
     """
     with store.transaction() as tx:
         now = now or clock_of(tx)
         tx.run("beat", flow=WATCH, now=now)
+        keep_promises(tx, policy, connected=connected, now=now)
         keep_limits(tx, policy)
     with store.transaction() as tx:
         if not tx.rows("lock_alerts")[0]["mine"]:

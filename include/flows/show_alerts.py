@@ -7,8 +7,9 @@ from typing import Any
 
 from include.domain.alert_words import priced, sentence
 from include.domain.alerts import OF_BREAKS, OF_MESSAGES, Alert, playbook_of
-from include.flows.gather_facts import WATCH, money
+from include.flows.gather_facts import money
 from include.flows.raise_alerts import alert_of, clock_of
+from include.flows.watch_promises import WATCH
 from include.policy import Policy
 from include.ports import Row, Store
 

@@ -12,7 +12,10 @@ from include.policy.strict import Strict
 
 
 class Watched(Strict):
-    """How long ago a flow's last work may be. `optional`: it is missed only once it has worked at all."""
+    """How long ago a flow's last work may be.
+
+    `optional`: it is missed only once it has worked at all, or is promised and has a place to read from.
+    """
 
     late_minutes: PositiveInt
     optional: bool = False

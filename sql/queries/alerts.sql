@@ -12,6 +12,12 @@ ON CONFLICT (flow) DO UPDATE SET beat_at = excluded.beat_at;
 SELECT flow, first_at, beat_at, extract(epoch FROM ops.clock() - beat_at)::bigint AS age_s
 FROM ops.beats WHERE flow = %(flow)s;
 
+-- name: places_seen
+-- Of flows whose place was ever seen: since when, and whether who looked last saw it.
+SELECT seen.flow, seen.first_at AS since, seen.beat_at >= looked.beat_at AS stands
+FROM ops.beats AS seen JOIN ops.beats AS looked ON looked.flow = 'watch'
+WHERE seen.flow = ANY (%(flows)s);
+
 -- name: task_succeeded
 -- It ends its own failure, and those of earlier runs; neither another instance's of the same run, nor a later run's.
 WITH mended AS (

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from html import unescape
 from typing import Any
@@ -14,7 +14,9 @@ import pytest
 from include.console import kept
 from include.console.render import framed
 from include.console.reports import FILES
+from include.flows.raise_alerts import raise_alerts
 from include.local.scratch import scratch_database
+from include.policy import load_policy
 from include.ports import Retryable, SealedValue
 from include.store.postgres import PostgresStore
 from include.vault.envelope import unseal
@@ -356,6 +358,24 @@ def test_today_says_in_words_whether_each_source_keeps_its_promise(
         assert said[promised].endswith("the end of each day: not met never read")
     assert "a proof or an expectation failed" in page
     assert 'href="/tieout/quality/2026-06-30"' in page
+
+
+def test_of_what_has_no_place_to_be_read_from_nothing_is_promised(
+    store: PostgresStore, database_url: str
+) -> None:
+    now = datetime.now(UTC)
+    raise_alerts(store, load_policy(), connected=["fx"], now=now)
+
+    def said(name: str) -> str:
+        row = re.search(rf'<th scope="row">{name}</th>.*', Site(lambda: store).get("/", me="vic").text)
+        return re.sub("<[^>]+>", "", row[0]) if row else ""
+
+    assert said("bank") == "banknever readnothing: no place to read it from is named"
+    assert said("fx").endswith("the end of each day: not met never read")
+    with psycopg.connect(database_url) as connection:
+        connection.execute("INSERT INTO ops.cursors (system, entity, position) VALUES ('fx', 'rates', '{}')")
+    raise_alerts(store, load_policy(), now=now + timedelta(minutes=5))
+    assert said("fx").endswith("nothing: no place to read it from is named")
 
 
 def test_before_the_first_day_every_page_says_so(server_urls: Any) -> None:

@@ -117,13 +117,19 @@ def test_no_sign_of_life_is_left_where_no_channel_works(
     assert outside.pings == 1
 
 
-def test_without_channels_the_watch_still_looks_and_leaves_its_beat(database: str) -> None:
+def test_without_channels_the_watch_still_looks_and_leaves_its_beat_and_those_of_places(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert wiring_alerts.watch() == {
         "alerts": {"raised": 0, "seen": 0, "over": 0},
         "told": {},
         "ping": "nobody outside expects a sign of life",
     }
     assert rows(database, "SELECT flow FROM ops.beats") == [("watch",)]
+    folder = {"conn_type": "fs", "extra": {"path": "/statements"}}
+    monkeypatch.setenv("AIRFLOW_CONN_BANK_FILES", json.dumps(folder))
+    wiring_alerts.watch()
+    assert rows(database, "SELECT flow FROM ops.beats ORDER BY flow") == [("extract_bank",), ("watch",)]
 
 
 def test_mail_and_webhook_are_channels_where_they_are_named(

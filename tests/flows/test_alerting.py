@@ -1,7 +1,7 @@
 """What is true is raised once, told to each channel as it changes, and never with anybody's name in it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -80,9 +80,9 @@ class Watch:
         with psycopg.connect(self.url) as connection:
             return connection.execute(query.encode()).fetchall()
 
-    def look(self, *heralds: Told, minutes: int = 0) -> dict[str, str]:
+    def look(self, *heralds: Told, minutes: int = 0, connected: Collection[str] = ()) -> dict[str, str]:
         self.now += timedelta(minutes=minutes)
-        raise_alerts(self.store, POLICY, now=self.now)
+        raise_alerts(self.store, POLICY, connected=connected, now=self.now)
         return tell_alerts(self.store, heralds, POLICY, WORDS, now=self.now)
 
     def all_is_well(self) -> None:
@@ -525,6 +525,25 @@ def test_a_platform_on_which_nothing_ever_ran_is_late_only_after_it_was_watched_
     fresh.look(Told(), minutes=60 * 48)
     late = {f"flow_late {flow}" for flow, watched in POLICY.alerts.flows.items() if not watched.optional}
     assert fresh.alerts == late | {"day_unpublished tie_out"}
+
+
+def test_a_promised_flow_that_never_worked_is_late_once_it_has_a_place_and_its_time_is_over(
+    watch: Watch,
+) -> None:
+    watch.look()
+    watch.look(minutes=60)
+    assert watch.alerts == set(), "nobody said where to read from, and nothing is promised"
+    watch.look(connected=["bank"])
+    watch.run("INSERT INTO ops.cursors (system, entity, position) VALUES ('bank', 'bank_lines', '{}')")
+    watch.look(minutes=39, connected=["bank"])
+    assert watch.alerts == set()
+    slack = Told()
+    watch.look(slack, minutes=1, connected=["bank"])
+    assert slack.said == [["The dag extract_bank has not done its work; last: never"]], (
+        "it reads, and proves nothing"
+    )
+    watch.look(minutes=15)
+    assert watch.rows("SELECT mended FROM ops.alerts WHERE over_at IS NOT NULL") == [(True,)]
 
 
 def test_the_command_line_lists_what_lasts_and_whether_anybody_watches(
