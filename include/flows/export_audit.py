@@ -40,11 +40,15 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Exported:
-    """How many rows were handed out under how many seals, and how many fit that no seal covers yet."""
+    """How many rows were handed out under how many seals, and how many fit that no seal covers yet.
+
+    `more_unsealed`: there may be more of the latter, which were counted no further.
+    """
 
     rows: int
     seals: int
     unsealed: int
+    more_unsealed: bool = False
 
 
 def export_audit(store: Store, wanted: Wanted, *, out: Path, rows_max: int | None = None) -> Exported:
@@ -52,7 +56,7 @@ def export_audit(store: Store, wanted: Wanted, *, out: Path, rows_max: int | Non
     out.mkdir(parents=True, exist_ok=True)
     if (out / MANIFEST).exists():
         raise NothingUsable(f"{out} holds an export already; name another folder")
-    until, rows, seals = sealed_until(store), 0, 0
+    until, rows, seals = sealed_until(store, count_max=0), 0, 0  # only those that fit are counted
     with (
         (out / EVENTS).open("w", encoding="utf-8", newline="") as log,
         (out / SEALS).open("w", encoding="utf-8") as proofs,
@@ -71,7 +75,7 @@ def export_audit(store: Store, wanted: Wanted, *, out: Path, rows_max: int | Non
                 )
                 rows, seals = rows + len(chosen), seals + 1
         [waiting] = tx.rows("audit_wanted_unsealed", **vars(wanted), most=most)
-    done = Exported(rows, seals, waiting["rows"])
+    done = Exported(rows, seals, waiting["rows"], more_unsealed=waiting["rows"] == most)
     _write_manifest(out, wanted, done, until)
     return done
 
@@ -101,7 +105,8 @@ def _write_manifest(out: Path, wanted: Wanted, done: Exported, until: Row) -> No
         "wanted": {name: value for name, value in vars(wanted).items() if value is not None},
         "rows": done.rows,
         "seals": done.seals,
-        "unsealed_left_out": done.unsealed,
+        "unsealed_left_out": None if done.more_unsealed else done.unsealed,
+        **({"unsealed_left_out_at_least": done.unsealed} if done.more_unsealed else {}),
         "sealed_through": until["seal"],
         "sealed_at": until["sealed_at"],
         "files": {name: hashlib.sha256((out / name).read_bytes()).hexdigest() for name in (EVENTS, SEALS)},

@@ -13,12 +13,13 @@ from typer.testing import CliRunner
 
 from include.cli_audit import audit_app
 from include.domain.audit_chain import Kind, Seal, events, leaf, leaves_of, line
+from include.flows import export_audit as flow
 from include.flows.export_audit import Wanted, export_audit, verify_export
 from include.flows.seal_audit import anchor, read_blocks, seal_audit, sealed_until
 from include.flows.verify_audit import AuditVerdict, verify_audit
 from include.local.databases import DatabaseUrls
 from include.local.scratch import scratch_database
-from include.ports import NothingUsable, Rejected
+from include.ports import NothingUsable, Rejected, Row
 from include.signing import holds, signer_of
 from include.store.postgres import PostgresStore
 from tests.store.waiting import nobody_before
@@ -254,6 +255,37 @@ def test_what_is_handed_out_is_proven_without_the_database_and_runs_nowhere(hand
     cells = (handed_out / "events.csv").read_text()
     assert "'=1+1" in cells
     assert ",=1+1" not in cells
+
+
+def test_an_export_with_a_limit_counts_no_further_and_says_at_least(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int | None] = []
+
+    def until(store: PostgresStore, *, count_max: int | None = None) -> Row:
+        asked.append(count_max)
+        return sealed_until(store, count_max=count_max)
+
+    monkeypatch.setattr(flow, "sealed_until", until)
+    wanted = Wanted(entity="breaks/unsealed")
+    with psycopg.connect(url) as connection:
+        for row in range(4):
+            connection.execute(ROW, ("ann", "breaks/unsealed", "row", str(row)))
+    try:
+        for most in (2, 5):
+            export_audit(PostgresStore(url), wanted, out=tmp_path / str(most), rows_max=most)
+        capped, whole = (
+            json.loads((tmp_path / most / "manifest.json").read_text(encoding="utf-8")) for most in ("2", "5")
+        )
+    finally:
+        with psycopg.connect(url) as connection:
+            connection.execute("SET session_replication_role = replica")
+            connection.execute("DELETE FROM audit.events WHERE entity = 'breaks/unsealed'")
+    assert (capped["unsealed_left_out"], capped["unsealed_left_out_at_least"]) == (None, 3)
+    assert whole["unsealed_left_out"] == 4
+    assert "unsealed_left_out_at_least" not in whole
+    assert asked == [0, 0], "all that waits is counted for nobody"
+    assert verify_export(tmp_path / "2", holds=holds).found == ()
 
 
 def test_a_filter_by_time_leaves_out_the_rest(url: str, tmp_path: Path) -> None:
