@@ -220,7 +220,8 @@ def test_what_lasts_is_told_again_after_its_time(watch: Watch) -> None:
 
 WORTH = """
 WITH b AS (INSERT INTO ops.batches DEFAULT VALUES RETURNING batch), deal AS (
-    INSERT INTO canonical.opportunities (native_id, version, place, row_hash, recorded_in, id, stage, currency, amount_minor)
+    INSERT INTO canonical.opportunities (native_id, version, place, row_hash, recorded_in, id, stage, currency,
+        amount_minor)
     SELECT '006A', '1', '', '', batch, '006A', '', 'SGD', 90000 FROM b
 )
 INSERT INTO canonical.invoices (native_id, version, place, row_hash, recorded_in, id, number, customer_id, issue_date,
