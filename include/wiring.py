@@ -120,7 +120,7 @@ def store(role: str = APP) -> "PostgresStore":
     """The application's database, connection `tieout_db`, for who works under a role."""
     from include.store.postgres import As, PostgresStore
 
-    return PostgresStore(database_url(), who=As(role, program()))
+    return PostgresStore(database_url(), who=As(role, program(), run()))
 
 
 def console_store() -> "PostgresStore":
@@ -146,6 +146,14 @@ def program() -> str:
         return str(get_current_context()["dag"].dag_id)
     except (RuntimeError, LookupError):  # no task runs here
         return "airflow"
+
+
+def run() -> str:
+    """Airflow's name of the run of the running task; empty where none runs."""
+    try:
+        return str(get_current_context()["dag_run"].run_id)
+    except (RuntimeError, LookupError):
+        return ""
 
 
 def database_url() -> str:

@@ -146,6 +146,7 @@ def _asked(kind: str, tx: Transaction, policy: Policy, now: datetime) -> Iterato
     limits = policy.alerts.limits
     params = limits.model_dump() | {
         "now": now,
+        "money": list(MONEY),
         "s1_opened_by": policy.desk.opened_by("S1", now=now),
         "s2_opened_by": policy.desk.opened_by("S2", now=now),
     }

@@ -46,15 +46,22 @@ _SETTINGS = "-c timezone=UTC -c datestyle=ISO,MDY -c plan_cache_mode=force_custo
 _IDLE = "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10"
 """That a machine died is noticed within a minute, whatever its connection was doing or holding."""
 
+_OPTION_ENDS = re.compile(r"[\\\s]")
+"""What would end an option's value, and is written after a backslash."""
+
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class As:
-    """As whom a connection works: under which of our roles, and which program the audit log says it was."""
+    """As whom a connection works: under which of our roles, and which program the audit log says it was.
+
+    `run`: of that program, which rows about its work keep; Airflow's name of it.
+    """
 
     role: str = ""
     program: str = ""
+    run: str = ""
 
 
 class PostgresStore:
@@ -82,6 +89,9 @@ class PostgresStore:
         """How connections are opened: nobody can work before they are who they should be."""
         program = re.sub(r"[^\w.-]", "_", self._who.program)
         named = f" -c tieout.actor={program}" if program else ""
+        if self._who.run:
+            run = _OPTION_ENDS.sub(r"\\\g<0>", self._who.run)
+            named += f" -c tieout.dag_run={run}"
         role = f" {role_option(self._url, self._who.role)}" if self._who.role else ""
         return {
             "connect_timeout": CONNECT_TIMEOUT_S,

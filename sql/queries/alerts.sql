@@ -139,12 +139,14 @@ HAVING count(*) > 0;
 -- name: fact_source_unproven
 -- What a source says it holds is not what arrived, for longer than it takes to read it once more. `gaps`: what it says it
 -- holds and what arrived, by currency, in major units.
-SELECT cursors.system AS about, min(unproven.since) AS since, count(*) AS count, 'extract_' || cursors.system AS dag_id,
+SELECT cursors.system AS about, min(unproven.since) AS since, count(*) AS count,
+    coalesce(nullif((array_agg(newest.dag_id ORDER BY newest.proof_id DESC))[1], ''), 'extract_' || cursors.system) AS dag_id,
+    (array_agg(newest.dag_run ORDER BY newest.proof_id DESC))[1] AS dag_run,
     jsonb_agg(jsonb_build_array(newest.source_amounts, newest.held_amounts)) AS gaps,
     jsonb_build_object('entities', string_agg(cursors.entity, ', ' ORDER BY cursors.entity)) AS detail
 FROM ops.cursors
 CROSS JOIN LATERAL (
-    SELECT proven, source_amounts, held_amounts FROM ops.proofs
+    SELECT proof_id, proven, source_amounts, held_amounts, dag_id, dag_run FROM ops.proofs
     WHERE proofs.system = cursors.system AND proofs.entity = cursors.entity ORDER BY proof_id DESC LIMIT 1
 ) AS newest
 CROSS JOIN LATERAL (
@@ -159,22 +161,29 @@ GROUP BY cursors.system;
 
 -- name: fact_token_lost
 -- Until a token comes: by itself, once what keeps it away is mended, or by a person's sign-in.
-SELECT system AS about, stopped_at AS since, 1::bigint AS count, jsonb_build_object('why', stopped_why) AS detail
+SELECT system AS about, stopped_at AS since, 1::bigint AS count, stopped_dag AS dag_id, stopped_run AS dag_run,
+    jsonb_build_object('why', stopped_why) AS detail
 FROM vault.token_states WHERE stopped_at IS NOT NULL;
 
 -- name: fact_fields_vanished
 SELECT newest.system AS about, min(seen_at) AS since, sum(cardinality(vanished))::bigint AS count,
-    'extract_' || newest.system AS dag_id,
+    coalesce(nullif((array_agg(newest.dag_id ORDER BY shape_id DESC))[1], ''), 'extract_' || newest.system) AS dag_id,
+    (array_agg(newest.dag_run ORDER BY shape_id DESC))[1] AS dag_run,
     jsonb_build_object('entities', string_agg(newest.entity, ', ' ORDER BY newest.entity)) AS detail
 FROM (
-    SELECT DISTINCT ON (system, entity) system, entity, vanished, seen_at FROM ops.shapes
+    SELECT DISTINCT ON (system, entity) system, entity, vanished, seen_at, shape_id, dag_id, dag_run FROM ops.shapes
     ORDER BY system, entity, shape_id DESC
 ) AS newest
 WHERE cardinality(vanished) > 0 GROUP BY newest.system;
 
 -- name: fact_rows_repaired
--- For a day, and then until a sweep of the same has found nothing.
-SELECT system AS about, min(swept_at) AS since, sum(repaired_count)::bigint AS count, 'sweep_money' AS dag_id,
+-- For a day, and then until a sweep of the same has found nothing. The run is that of the newest of these sweeps.
+SELECT system AS about, min(swept_at) AS since, sum(repaired_count)::bigint AS count,
+    coalesce(
+        nullif((array_agg(dag_id ORDER BY sweep_id DESC))[1], ''),
+        CASE WHEN (array_agg(entity ORDER BY sweep_id DESC))[1] = ANY (%(money)s) THEN 'sweep_money' ELSE 'sweep_sources' END
+    ) AS dag_id,
+    (array_agg(dag_run ORDER BY sweep_id DESC))[1] AS dag_run,
     jsonb_build_object('entities', string_agg(DISTINCT entity, ', ')) AS detail
 FROM ops.sweeps AS repairing
 WHERE repaired_count > 0 AND (
@@ -189,7 +198,7 @@ WHERE repaired_count > 0 AND (
 -- Rows of the last day that nobody has mended; of what is told already, those since it began.
 WITH told AS (SELECT about, since FROM ops.alerts WHERE kind = 'quarantine_growing' AND over_at IS NULL),
 fresh AS (
-    SELECT system, entity, currency, amount_minor, recorded_at
+    SELECT system, entity, currency, amount_minor, recorded_at, batch, dag_id, dag_run
     FROM canonical.quarantine JOIN ops.batches ON batch = quarantined_in LEFT JOIN told ON told.about = system
     WHERE released_in IS NULL AND (recorded_at > %(now)s - interval '1 day' OR recorded_at >= told.since)
 ),
@@ -200,7 +209,9 @@ money AS (
     ) AS sums GROUP BY system
 )
 SELECT system AS about, min(recorded_at) AS since, count(*) AS count, coalesce(money.amounts, '{}') AS amounts,
-    'extract_' || system AS dag_id, jsonb_build_object('entities', string_agg(DISTINCT entity, ', ')) AS detail
+    coalesce(nullif((array_agg(dag_id ORDER BY batch DESC))[1], ''), 'extract_' || system) AS dag_id,
+    (array_agg(dag_run ORDER BY batch DESC))[1] AS dag_run,
+    jsonb_build_object('entities', string_agg(DISTINCT entity, ', ')) AS detail
 FROM fresh LEFT JOIN money USING (system)
 GROUP BY system, money.amounts HAVING count(*) >= %(quarantined_rows)s;
 
@@ -284,7 +295,8 @@ FROM delivery.key_conflicts WHERE found_at > %(now)s - make_interval(days => %(c
 
 -- name: fact_api_budget_low
 -- As it was last noted; what was noted a day ago is another day's.
-SELECT system AS about, noted_at AS since, greatest(allowed - used, 0) AS count, 'extract_' || system AS dag_id,
+SELECT system AS about, noted_at AS since, greatest(allowed - used, 0) AS count,
+    coalesce(nullif(dag_id, ''), 'extract_' || system) AS dag_id, dag_run,
     jsonb_build_object('used', used, 'allowed', allowed) AS detail
 FROM ops.api_budgets
 WHERE allowed > 0 AND used * 100 >= allowed * %(budget_percent)s

@@ -67,5 +67,6 @@ ORDER BY 1, 2;
 INSERT INTO ops.api_budgets AS known (system, used, allowed, noted_at, puts_off)
 VALUES (%(system)s, %(used)s, %(allowed)s, ops.clock(), %(puts_off)s)
 ON CONFLICT (system) DO UPDATE
-SET used = excluded.used, allowed = excluded.allowed, noted_at = excluded.noted_at, puts_off = excluded.puts_off
+SET used = excluded.used, allowed = excluded.allowed, noted_at = excluded.noted_at, puts_off = excluded.puts_off,
+    dag_id = excluded.dag_id, dag_run = excluded.dag_run
 WHERE known.puts_off <> excluded.puts_off OR known.noted_at < excluded.noted_at - interval '30 seconds';

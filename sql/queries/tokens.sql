@@ -28,7 +28,7 @@ WHERE system = %(system)s AND asking_since = %(asking_since)s;
 -- What another login got is no token of this one's.
 UPDATE vault.tokens SET asking_since = NULL, asks = 0, stopped_at = ops.clock(), stopped_why = %(why)s,
     needs_person = %(needs_person)s, is_void = %(is_void)s OR login_sha256 <> %(login_sha256)s,
-    flow = %(flow)s, login_sha256 = %(login_sha256)s
+    flow = %(flow)s, login_sha256 = %(login_sha256)s, stopped_dag = ops.our_dag(), stopped_run = ops.our_run()
 WHERE system = %(system)s AND asking_since = %(asking_since)s;
 
 -- name: keep_token

@@ -147,7 +147,11 @@ def test_every_fact_is_found_by_its_trace_and_told_without_anybodys_name(
     reference = "Jane_Doe_DE89370400440532013000"
     days.load(payments=f"P C1 {reference} SGD 60000.00 2026-03-01\nQ C1 {reference} USD 7000.00 2026-03-01")
     days.publish("2026-03-31")
-    watch.run("".join(TRACES.values()) + WORKED)
+    with psycopg.connect(
+        database_url, options=r"-c tieout.actor=sweep_sources -c tieout.dag_run=by\ hand"
+    ) as task:
+        task.execute("".join(TRACES.values()).encode())
+    watch.run(WORKED)
     watch.run("INSERT INTO ops.day_runs VALUES ('2026-03-31', 'scheduled__1')")
     slack = Told()
     watch.look(slack)
@@ -163,6 +167,15 @@ def test_every_fact_is_found_by_its_trace_and_told_without_anybodys_name(
     large = next(one for one in slack.heard[0].entries if "worth SGD" in one.what)
     assert large.what == "1 open break CA01 (unapplied cash) is worth SGD 50,000.00 or more"
     assert (large.facts["money"], large.facts["run"]) == ("SGD 60,000.00", "tie_out scheduled__1")
+    left = {
+        *("source_unproven", "fields_vanished", "rows_repaired", "quarantine_growing"),
+        "api_budget_low",
+        "token_lost",
+    }
+    runs = watch.rows(
+        "SELECT DISTINCT kind FROM ops.alerts WHERE (dag_id, dag_run) = ('sweep_sources', 'by hand')"
+    )
+    assert {kind for (kind,) in runs} == left
     amounts = dict(watch.rows("SELECT kind, amounts FROM ops.alerts WHERE amounts <> '{}'"))
     mail, both = {"SGD": 60000_00, "USD": 7000_00}, {"SGD": 1200}
     assert amounts == {
@@ -337,6 +350,17 @@ def test_rows_stay_told_as_long_as_they_are_in_quarantine_and_a_repair_until_a_s
     watch.look(slack, minutes=15)
     ended = watch.rows("SELECT kind, mended FROM ops.alerts WHERE over_at IS NOT NULL ORDER BY kind")
     assert ended == [("quarantine_growing", True), ("rows_repaired", True)]
+
+
+def test_a_repair_that_names_no_run_is_of_the_sweep_that_covers_it(watch: Watch) -> None:
+    for system, entity in (("payments", "payments"), ("salesforce", "contacts")):
+        repaired = TRACES["rows_repaired payments"].replace(
+            "'payments', 'payments'", f"'{system}', '{entity}'"
+        )
+        watch.run(repaired)
+    watch.look(Told())
+    dags = watch.rows("SELECT about, dag_id, dag_run FROM ops.alerts ORDER BY about")
+    assert dags == [("payments", "sweep_money", ""), ("salesforce", "sweep_sources", "")]
 
 
 def test_a_kind_that_cannot_be_read_is_told_ends_nothing_and_keeps_nothing_from_the_others(

@@ -37,8 +37,10 @@ INSERT INTO ops.shapes (system, entity, fields, vanished, added, retyped) VALUES
     '{}', '{Name}', '{}', '{}');
 
 -- trace: token_lost salesforce
-INSERT INTO vault.tokens (system, flow, login_sha256, asked_by, stopped_at, stopped_why, needs_person) VALUES
-    ('salesforce', 'refresh token', 'l', 'Jane Doe', ops.clock(), 'refused', true);
+INSERT INTO vault.tokens (system, flow, login_sha256, asked_by, asking_since) VALUES
+    ('salesforce', 'refresh token', 'l', 'Jane Doe', ops.clock());
+UPDATE vault.tokens SET asking_since = NULL, stopped_at = ops.clock(), stopped_why = 'refused', needs_person = true,
+    stopped_dag = ops.our_dag(), stopped_run = ops.our_run();
 
 -- trace: rows_repaired payments
 INSERT INTO ops.sweeps (system, entity, listed_count, gone_count, repaired_count, refreshed_count) VALUES

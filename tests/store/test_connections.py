@@ -10,7 +10,7 @@ import pytest
 from include.local.databases import DatabaseUrls
 from include.local.scratch import scratch_database
 from include.ports import Retryable
-from include.store.postgres import PostgresStore
+from include.store.postgres import As, PostgresStore
 
 SOMEBODY = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 
@@ -50,6 +50,16 @@ def test_transactions_one_after_the_other_share_one_connection(kept: PostgresSto
     use(kept)
     assert connections(url) == first
     assert len(first) == 1
+
+
+def test_whoever_connects_says_which_run_it_is_whatever_airflow_calls_it(url: str) -> None:
+    for run in ("scheduled__2026-07-01T00:00:00+00:00", "by hand\\, twice -c role=none", ""):
+        sweeping = PostgresStore(url, who=As(program="sweep_money", run=run))
+        with sweeping.transaction() as tx:
+            tx.run("record_sweep", system="erp", entity="e", listed=0, gone=0, repaired=0, refreshed=0)
+        with psycopg.connect(url) as connection:
+            left = connection.execute("SELECT dag_id, dag_run FROM ops.sweeps ORDER BY sweep_id DESC LIMIT 1")
+            assert left.fetchone() == ("sweep_money" if run else "", run)
 
 
 def test_threads_have_a_connection_each_and_no_more_than_there_may_be(kept: PostgresStore, url: str) -> None:
