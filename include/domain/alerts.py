@@ -74,10 +74,14 @@ class Told:
 
 @dataclass(frozen=True)
 class Growth:
-    """From when on more of the same is news: so many times as much as was told, and not before so long."""
+    """From when on more of the same is news: so many times as much as was told, and not before so long.
+
+    `by_money`: also by its amounts, which are then of what is wrong, and not of what stands beside it.
+    """
 
     factor: int
     after: timedelta
+    by_money: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +167,7 @@ def _grew(fact: Fact, told: Told, rule: AlertRule, now: datetime) -> bool:
     more += [
         minor > 0 and minor >= told.amounts.get(one, 0) * rule.growth.factor
         for one, minor in fact.amounts.items()
+        if rule.growth.by_money
     ]
     return any(more) or (fact.newest_at is not None and fact.newest_at > told.at)
 

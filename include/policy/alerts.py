@@ -2,6 +2,7 @@
 
 from datetime import time, timedelta
 from decimal import Decimal
+from typing import Literal
 
 from pydantic import Field, PositiveInt, field_validator
 
@@ -46,13 +47,16 @@ class Limits(Strict):
 
 
 class FactRule(Strict):
-    """How severe a fact is at least, where it is told, by which playbook, and when it is told again."""
+    """How severe a fact is at least, where it is told, by which playbook, and when it is told again.
+
+    `grows`: whether more of it is told as worse; by `count`, where its money is of what waits and not of what is wrong.
+    """
 
     severity: Level
     channels: tuple[Channel, ...] = Field(min_length=1)
     playbook: str = Field(pattern=r"^\w+$")
     remind_hours: PositiveInt
-    grows: bool = False
+    grows: bool | Literal["count"] = False
 
 
 class Grown(Strict):
@@ -82,14 +86,14 @@ class Alerts(Strict):
     @property
     def rules(self) -> dict[str, AlertRule]:
         """The same as the domain reads it, by kind."""
-        growth = Growth(self.grown.factor, timedelta(minutes=self.grown.after_minutes))
+        factor, after = self.grown.factor, timedelta(minutes=self.grown.after_minutes)
         return {
             kind: AlertRule(
                 severity=one.severity,
                 channels=one.channels,
                 playbook=one.playbook,
                 remind_after=timedelta(hours=one.remind_hours),
-                growth=growth if one.grows else None,
+                growth=Growth(factor, after, by_money=one.grows is True) if one.grows else None,
             )
             for kind, one in self.facts.items()
         }

@@ -194,7 +194,9 @@ def test_reports_are_told_everything_they_ask_for(connect: Connect, monkeypatch:
     connect("finance_mail", conn_type="smtp", host="mail.example", extra={"from_email": "t@example.com"})
     connect("tieout_db", conn_type="postgres", host="127.0.0.1", schema="tieout")
     monkeypatch.setenv("AIRFLOW_VAR_FINANCE_RECIPIENTS", '[{"address": "a@example.com", "locale": "de_DE"}]')
-    run = SimpleNamespace(run_id="r", run_type=DagRunType.SCHEDULED, run_after=datetime(2026, 7, 1, tzinfo=UTC))
+    run = SimpleNamespace(
+        run_id="r", run_type=DagRunType.SCHEDULED, run_after=datetime(2026, 7, 1, tzinfo=UTC)
+    )
     monkeypatch.setattr(wiring, "get_current_context", lambda: {"dag_run": run})
     told = wiring_mail.telling()
     for flow in (report_day, report_periods):

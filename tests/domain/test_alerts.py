@@ -119,6 +119,28 @@ def test_much_more_of_the_same_is_worse_but_not_at_once(grown: Any, hours: float
 
 
 @pytest.mark.parametrize(
+    ("grown", "says"),
+    [
+        ({"amounts": {"SGD": 500, "JPY": 9}}, None),
+        ({"amounts": {"SGD": 5_000}}, None),
+        ({"count": 4}, "worse"),
+    ],
+)
+def test_what_waits_for_a_fault_makes_it_no_worse(grown: Any, says: str | None) -> None:
+    rule = replace(RULE, growth=Growth(2, timedelta(hours=1), by_money=False))
+    told = Told("raised", "S2", NOW - timedelta(hours=3), 2, {"SGD": 500})
+    fact = late(**{"count": 2, "amounts": {"SGD": 500}} | grown)
+    assert to_say(alert(fact, told=told), rule, channel="slack", now=NOW) == says
+
+
+def test_facts_grow_by_money_only_where_the_money_is_their_own() -> None:
+    grow = {kind: rule.growth.by_money for kind, rule in POLICY.alerts.rules.items() if rule.growth}
+    own = {"run_refused", "breaks_late", "breaks_large", "quarantine_growing"}
+    assert {kind for kind, by_money in grow.items() if by_money} == own
+    assert {kind for kind, by_money in grow.items() if not by_money} <= MONEY_IS.keys()
+
+
+@pytest.mark.parametrize(
     ("told", "says"),
     [
         (Told("raised", "S2", NOW), "over"),
