@@ -30,12 +30,15 @@ class Why:
 
 
 def propose(store: Store, scope: Scope, why: Why, *, maker: str, policy: Policy) -> int:
-    """Propose that differences may stay; the entry's number. Raises Rejected when there are none, or for too long."""
+    """Propose that differences may stay; the entry's number. Raises Rejected when there are none, or for too long.
+
+    Conflict when somebody was quicker.
+    """
     identity(maker)
     with store.transaction() as tx:
         today = tx.rows("parity_today", zone=policy.calendars.entity.zone.key)[0]["today"]
         _refuse(tx, scope, why, today, policy)
-        [made] = tx.rows(
+        made = tx.rows(
             "propose_accepted",
             kind=scope.kind,
             field=scope.field,
@@ -48,7 +51,9 @@ def propose(store: Store, scope: Scope, why: Why, *, maker: str, policy: Policy)
             made_on=today,
             expires_on=why.expires_on,
         )
-        number: int = made["accepted_no"]
+        if not made:
+            raise Conflict("somebody has proposed the same at this moment")
+        number: int = made[0]["accepted_no"]
         return number
 
 

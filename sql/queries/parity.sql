@@ -373,10 +373,13 @@ WHERE kind = %(kind)s AND field = %(field)s AND class = %(kind_of)s AND cause = 
     AND key IS NOT DISTINCT FROM %(key)s::text AND ended_at IS NULL;
 
 -- name: propose_accepted
+-- Nothing where somebody proposes the same at this moment, who is waited for.
 INSERT INTO parity.accepted_differences (kind, field, class, cause, key, owner, reason, maker, made_on, expires_on)
 VALUES (
     %(kind)s, %(field)s, %(kind_of)s, %(cause)s, %(key)s, %(owner)s, %(reason)s, %(maker)s, %(made_on)s, %(expires_on)s
-) RETURNING accepted_no;
+)
+ON CONFLICT (kind, field, class, cause, coalesce(key, '')) WHERE ended_at IS NULL DO NOTHING
+RETURNING accepted_no;
 
 -- name: claim_accepted
 -- Whoever else wants to act on the entry waits here, and then sees what became of it.

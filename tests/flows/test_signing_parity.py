@@ -194,6 +194,23 @@ def test_an_entry_of_the_register_needs_a_second_person_an_end_and_a_difference(
     ):
         with pytest.raises(Rejected, match=says):
             register.propose(store, wrong, why, maker="ann", policy=POLICY)
+    # Of two who propose the same at once the later one is told.
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(url) as quicker:
+        quicker.execute(
+            "INSERT INTO parity.accepted_differences (kind, field, class, cause, key, owner, reason, maker, made_on, "
+            "expires_on) VALUES (%s, %s, %s, %s, %s, 'AR', 'agreed', 'cat', current_date, current_date)",
+            (scope.kind, scope.field, scope.kind_of, scope.cause, scope.key),
+        )
+        later = pool.submit(register.propose, store, scope, soon, maker="ann", policy=POLICY)
+        wait([later], timeout=0.5)
+        assert not later.done()
+        quicker.commit()
+        with pytest.raises(Conflict, match="somebody has proposed the same"):
+            later.result(timeout=10)
+        [entry] = quicker.execute("SELECT max(accepted_no) FROM parity.accepted_differences").fetchone() or (
+            0,
+        )
+    register.end(store, entry, person="cat")
     number = register.propose(store, scope, soon, maker="ann", policy=POLICY)
     with pytest.raises(Rejected, match="already"):
         register.propose(store, scope, soon, maker="ann", policy=POLICY)
