@@ -62,12 +62,12 @@ def _crowded(one: Candidate, _say: Say) -> str:
 
 
 def _same_party(one: Candidate, _say: Say) -> str:
-    """R1: a customer and an account that may be one."""
+    """R1: a customer and an account that may be one. Of many the likeliest are kept: no number here is of all."""
     if taken := _taken(one):
         return taken
     if one.rivals:
-        return f"{_many(one.rivals, 'other record')} could be the same as well"
-    return f"one of {one.several} that could be the same" if one.several > 1 else ""
+        return f"at least {_many(one.rivals, 'other record')} could be the same as well"
+    return f"one of the {one.several} likeliest that could be the same" if one.several > 1 else ""
 
 
 def _billed(one: Candidate, _say: Say) -> str:

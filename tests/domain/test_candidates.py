@@ -103,8 +103,8 @@ def test_a_payout_that_a_line_names_says_in_what_they_differ(
     ("pair", "counts", "said"),
     [
         ("R1 review", {}, SEE),
-        ("R1 review", {"several": 3}, "one of 3 that could be the same"),
-        ("R1 review", {"rivals": 1}, "1 other record could be the same as well"),
+        ("R1 review", {"several": 3}, "one of the 3 likeliest that could be the same"),
+        ("R1 review", {"rivals": 1}, "at least 1 other record could be the same as well"),
         ("R3 P4", {}, SEE),
         ("R3 P4", {"taken_by": "Q"}, "Q has settled it already"),
         ("R3 P4", {"taken_by": "INV-2", "of_a": False}, "it is matched with INV-2 already"),
