@@ -63,12 +63,12 @@ def matches(request: Request, who: Someone, wanted: Annotated[Wanted, Query()]) 
     return render(request, who, "matches.html", wanted=wanted, given=given, **view)
 
 
-@router.get("/matches/{match_id}")
+@router.get("/matches/{match_id:path}")
 def one_match(request: Request, who: Someone, match_id: str, first: Number = 0) -> HTMLResponse:
     return _match_page(request, who, match_id, first=first)
 
 
-@router.post("/matches/{match_id}/unmatch", dependencies=[Depends(requires(May.WORK))])
+@router.post("/matches/{match_id:path}/unmatch", dependencies=[Depends(requires(May.WORK))])
 def unmatch_one(request: Request, who: Someone, form: Sent, match_id: str) -> Response:
     """Propose to part it, and show its break; or say why not, with what was typed still on the page."""
     by = By(actor=who.name, reason=form.one("reason"))

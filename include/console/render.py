@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
@@ -138,6 +138,11 @@ def say_money(money: Money) -> str:
     return FIGURES.money(money.minor, money.currency)
 
 
+def _segment(native_id: object) -> str:
+    """An id as one part of an address, whatever is in it."""
+    return quote(str(native_id), safe="")
+
+
 def _instant(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M}" if moment else ""
 
@@ -184,6 +189,7 @@ def _templates() -> Environment:
     )
     found.filters |= {
         "sentence": sentence,
+        "segment": _segment,
         "money": money,
         "instant": _instant,
         "ago": _ago,

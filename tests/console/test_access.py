@@ -24,7 +24,7 @@ TABLE: dict[tuple[str, str], str] = {
     ("GET", "/training/{name}"): READERS,
     ("GET", "/{folder}/{picture}.png"): READERS,
     ("GET", "/matches"): READERS,
-    ("GET", "/matches/{match_id}"): READERS,
+    ("GET", "/matches/{match_id:path}"): READERS,
     ("GET", "/payouts"): READERS,
     ("GET", "/payouts/{payout_id}"): READERS,
     ("GET", "/ageing"): READERS,
@@ -47,7 +47,7 @@ TABLE: dict[tuple[str, str], str] = {
     ("GET", "/audit/export.zip"): "ben adm aud root",
     ("POST", "/breaks/bulk"): WORKERS,
     ("POST", "/breaks/{break_id}/{action}"): WORKERS,  # action: see ACTIONS
-    ("POST", "/matches/{match_id}/unmatch"): WORKERS,
+    ("POST", "/matches/{match_id:path}/unmatch"): WORKERS,
     ("POST", "/delivery/{action}"): "adm oper root",
     ("POST", "/parity/accept"): WORKERS,
     ("POST", "/parity/accepted/{accepted_no}/approve"): "ben root",

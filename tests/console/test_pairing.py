@@ -97,24 +97,26 @@ def test_a_credit_note_matched_by_hand_is_parted_on_a_page_of_its_own(
     site, days = Site(lambda: store), Days(store, database_url, draw)
     days.load(
         invoices="1 INV-1 C1 2026-01-01 2026-01-31 SGD 300.00",
-        credit_notes="N CN-1 C1 - 2026-01-20 SGD -120.00",
+        credit_notes="N/1#a CN-1 C1 - 2026-01-20 SGD -120.00",
     )
     days.publish("2026-02-02")
-    assert site.get("/matches/N", me="ann").status_code == 404
-    path = f"/breaks/{days.break_id('N')}"
+    here = "/matches/N%2F1%23a"
+    assert site.get(here, me="ann").status_code == 404
+    path = f"/breaks/{days.break_id('N/1#a')}"
     form = {"seen": "1", "invoice": "1", "reason": "as the note says"}
     assert site.post(f"{path}/match", form, me="ann").status_code == 303
     assert site.post(f"{path}/approve", {"seen": "2", "reason": "agreed"}, me="ben").status_code == 303
-    waiting = site.get("/matches/N", me="ann").text
+    waiting = site.get(here, me="ann").text
     assert ("Why it is to be matched" in waiting, "Propose to unmatch" in waiting) == (True, False)
     days.publish("2026-02-03")
-    for where in (path, "/matches?q=N"):
-        assert '<a href="/tieout/matches/N">N</a>' in site.get(where, me="ann").text
-    page = site.get("/matches/N", me="ann").text
+    for where in (path, "/matches?q=N/1%23a"):
+        assert f'<a href="/tieout{here}">N/1#a</a>' in site.get(where, me="ann").text
+    page = site.get(here, me="ann").text
+    assert f'action="/tieout{here}/unmatch"' in page
     assert "a person matched them" in page
     seen = re.search(r'name="seen" value="([0-9a-f-]+)"', page)
     assert seen
-    parted = site.post("/matches/N/unmatch", {"seen": seen[1], "reason": "it is for another"}, me="ann")
+    parted = site.post(f"{here}/unmatch", {"seen": seen[1], "reason": "it is for another"}, me="ann")
     assert parted.status_code == 303
     assert (
         "ann proposed to unmatch it" in site.get(parted.headers["location"][len("/tieout") :], me="ben").text
