@@ -78,13 +78,21 @@ PAGES = (
     "/reports",
     "/reports/2026-06-30",
     "/quality",
+    "/reports/2026-06-30/report.html",
+    "/reports/2026-06-30/editions/weekly.html",
+    "/reports/2026-06-30/editions/month_end.html",
+    "/reports/2026-06-30/editions/restated.html",
     "/quality/2026-06-30",
+    "/quality/2026-06-30/invoices.html",
     "/alerts",
     "/alerts?over=500",
     "/playbooks",
     "/playbooks/CA01",
     "/training/finance",
 )
+DONE = (200, 303)
+ANSWERED = {"parity sign": (422,)}
+"""Act -> what it is answered: the days of the bench are not to be signed, which takes as long to find out."""
 DOWNLOADS = (
     "/reports/2026-06-30/breaks.csv",
     "/reports/2026-06-30/matches.csv",
@@ -204,7 +212,7 @@ def _posted(address: str, url: str, act: str) -> dict[str, float]:
             )
             if number >= 2:
                 took.append(time.monotonic() - started)
-            if answer.status_code not in (200, 303):
+            if answer.status_code not in ANSWERED.get(act, DONE):
                 raise RuntimeError(f"{act}: {path} answered {answer.status_code}: {answer.text[-600:]}")
     return _percentiles(took)
 

@@ -10,7 +10,7 @@ import psycopg
 from include.domain.break_life import Kind
 from include.flows import accept_difference as register
 from include.flows import resolve_break as desk
-from include.flows.judge_parity import judge_parity
+from include.flows.judge_parity import judge_parity, judged
 from include.flows.pair_by_hand import unmatch
 from include.flows.resolve_break import By
 from include.policy import load_policy
@@ -99,6 +99,31 @@ def _match(url: str, count: int) -> Forms:
         count,
     )
     return [(f"/breaks/{one}/match", {"seen": str(seen), "invoice": line}) for one, seen, line in found]
+
+
+def _match_cash(url: str, count: int) -> Forms:
+    """A payment and an invoice of its customer, for what the payment's break is worth."""
+    found = _rows(
+        url,
+        "SELECT break_id, life.version, payment.amount_minor, life.amount_minor FROM recon.break_lives AS life "
+        "JOIN canonical.payments AS payment ON payment.native_id = life.key "
+        "WHERE payment.place LIKE 'payments.csv, more %%' AND life.state = 'OPEN' ORDER BY break_id LIMIT %s",
+        count,
+    )
+    return [
+        (
+            f"/breaks/{one}/match",
+            {"seen": str(seen), "other": f"I{invoice}", "other_amount": f"{worth / 100:.2f}"},
+        )
+        for one, seen, invoice, worth in found
+    ]
+
+
+def _sign(url: str, count: int) -> Forms:
+    """For one role what the page shows of the newest window."""
+    with PostgresStore(url).transaction() as tx:
+        seen = judged(tx, tx.rows("parity_newest_window")[0]["window_no"])
+    return [("/parity/sign/controller", {"seen": seen.content_sha256})] * count
 
 
 def _posted(url: str, count: int, *, skip: int = 0) -> list[tuple[str, str]]:
@@ -196,6 +221,7 @@ _ACTS: dict[str, Callable[[str, int], Forms]] = {
     "resolve": _resolved,
     "bulk": _bulk,
     "match": _match,
+    "match cash": _match_cash,
     "unmatch": _unmatch,
     "withdraw": _withdraw,
     "hold": _messages("hold", "queued"),
@@ -203,6 +229,7 @@ _ACTS: dict[str, Callable[[str, int], Forms]] = {
     "parity accept": _accepted(1),
     "parity approve": _entries("approve", 101),
     "parity end": _entries("end", 201),
+    "parity sign": _sign,
 }
 ACTS = tuple(_ACTS)
 """What is posted, in this order."""

@@ -106,6 +106,21 @@ SELECT setval('recon.ruling_numbers', greatest(1, (SELECT count(*) FROM recon.ru
 
 UPDATE recon.runs SET rulings_through = (SELECT count(*) FROM recon.rulings);
 
+-- Cash that people match by hand while it is measured: payments whose breaks are open, each with an invoice that owes as much.
+INSERT INTO canonical.payments (native_id, version, place, row_hash, recorded_in, id, customer_id, currency, amount_minor, paid_on, reference_tokens, reference_keys, names_a_document)
+SELECT 'py_' || left(md5('p' || 20 * n), 16), '1', 'payments.csv, more ' || n, md5('h' || 20 * n), 1, 'py_' || left(md5('p' || 20 * n), 16),
+    'C' || n %% 5000, 'SGD', 20 * n, '2026-06-01', '{}', '{}', false
+FROM generate_series(%(breaks)s / 10 + 1, %(breaks)s / 10 + 100) AS n;
+
+INSERT INTO canonical.invoices (native_id, version, place, row_hash, recorded_in, id, number, number_key, customer_id, issue_date, due_date, currency, gross_minor)
+SELECT 'I' || 20 * n, '1', 'invoices.csv, more ' || n, md5('i' || 20 * n), 1, 'I' || 20 * n, 'INV-' || 20 * n, (20 * n)::text, 'C' || n %% 5000,
+    '2026-05-01', '2026-06-01', 'SGD', 20 * n
+FROM generate_series(%(breaks)s / 10 + 1, %(breaks)s / 10 + 100) AS n;
+
+INSERT INTO recon.open_invoices (run_id, invoice_id, customer_id, currency, open_minor, due_date, days_past_due, bucket)
+SELECT md5('run0')::uuid, 'I' || 20 * n, 'C' || n %% 5000, 'SGD', 20 * n, '2026-06-01', 29, '1-30'
+FROM generate_series(%(breaks)s / 10 + 1, %(breaks)s / 10 + 100) AS n;
+
 -- Payouts the bank does not show, each with a line that could be it.
 INSERT INTO canonical.bank_lines (native_id, version, place, row_hash, recorded_in, id, account, value_date, currency, amount_minor)
 SELECT 'bl_' || n, '1', 'lines.csv, line ' || n, md5('bl' || n), 1, 'bl_' || n, 'A', date '2026-06-30' - n %% 400, 'SGD', 990
@@ -163,6 +178,10 @@ INSERT INTO recon.quality_results (run_id, suite, expectation, place, verdict, s
 SELECT run_id, 'suite', 'expectation ' || n, n, CASE WHEN n %% 30 = 0 THEN 'warn' ELSE 'pass' END, 'what was expected ' || n, n::text, 'AR'
 FROM recon.runs CROSS JOIN generate_series(1, 150) AS n;
 
+INSERT INTO recon.quality_pages (run_id, path, body)
+SELECT md5('run0')::uuid, relation || '.html', convert_to(repeat('<p>what was expected of ' || relation || '</p>', 4000), 'UTF8')
+FROM unnest(ARRAY['invoices', 'payments', 'freshness']) AS relation;
+
 -- Fourteen compared days, the last of them with a thousand differences.
 INSERT INTO parity.days (day, edition, run_id, source, ours_count, theirs_count, quarantined_count, read_count, pairs_count, doubled_count, differences_count, ours_sha256, theirs_sha256, certificate_sha256, rules_sha256, verdict_sha256)
 SELECT date '2026-06-30' - n, 1, md5('run0')::uuid, 'legacy', 5000, 5000, 0, 5000, 5000, 0, CASE WHEN n = 0 THEN 1000 ELSE 1 END, 'o', 't', 'c', 'r', 'v' || n
@@ -182,6 +201,10 @@ INSERT INTO ops.alerts (kind, about, severity, since, newest_at, count, amounts,
 SELECT 'breaks_late', 'CA' || n, 'S' || 1 + n %% 3, now(), NULL, n, '{"SGD": 100}', '{}', 'tie_out', '', '{"name": "a break"}', now(), now(),
     CASE WHEN n > 30 THEN now() END, CASE WHEN n > 30 THEN true END
 FROM generate_series(1, 2000) AS n;
+
+INSERT INTO recon.editions (run_id, edition, as_of, subject, html, plain)
+SELECT md5('run0')::uuid, edition, '2026-06-30', 'the ' || edition, repeat('<p>the ' || edition || ' edition</p>', 2000), 'the edition'
+FROM unnest(ARRAY['restated', 'weekly', 'month_end']) AS edition;
 
 INSERT INTO recon.reports (run_id, as_of, subject, html, plain, recipients)
 VALUES (md5('run0')::uuid, '2026-06-30', '2026-06-30 ties', '<p>the report</p>', 'the report', '{}');

@@ -240,10 +240,10 @@ def _console(kept: Kept) -> Iterator[Line]:
         yield Line(paint, f"≤ {PAINT_MS} ms", missing, None)
         return
     found = kept[name]
-    asked = found["pages"] | found.get("acts", {})
+    asked = found["pages"] | found.get("acts", {}) | found.get("downloads", {})
     slowest = max(asked, key=lambda one: asked[one]["p95_ms"])
     took = asked[slowest]["p95_ms"]
-    words = f"{took:.0f} ms at most, of {len(asked)} pages and acts (`{slowest}`)"
+    words = f"{took:.0f} ms at most, of {len(asked)} pages, acts and files (`{slowest}`)"
     yield Line(page, f"≤ {PAGE_MS} ms", words, took <= PAGE_MS)
     painted = found["paint"]
     if "skipped" in painted:
