@@ -213,15 +213,62 @@ def test_where_a_role_is_missing_connections_work_as_their_login(url: str) -> No
         assert tx.rows("newest_batch")
 
 
+def test_nobody_hangs_what_writes_the_audit_log_on_a_table_of_their_own(url: str) -> None:
+    for role in ROLES:
+        with psycopg.connect(url) as connection:
+            connection.execute(f"SET ROLE {role}".encode())
+            connection.execute("CREATE TEMP TABLE acts (actor_id text, action text, message_id int, reason text)")
+            with pytest.raises(errors.InsufficientPrivilege):
+                connection.execute(
+                    "CREATE TRIGGER forges AFTER INSERT ON acts REFERENCING NEW TABLE AS added "
+                    "FOR EACH STATEMENT EXECUTE FUNCTION audit.delivery_acts_insert()"
+                )
+
+
+def test_what_runs_as_the_owner_finds_no_type_of_a_callers_making(url: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute("SET ROLE tieout_send")
+        connection.execute(
+            "CREATE FUNCTION pg_temp.grab(said pg_catalog.text) RETURNS boolean LANGUAGE plpgsql AS $$ "
+            "BEGIN RAISE EXCEPTION 'this runs as %', current_user; END $$"
+        )
+        connection.execute("CREATE DOMAIN pg_temp.text AS pg_catalog.text CHECK (pg_temp.grab(value))")
+        connection.execute("INSERT INTO vault.openings (actor, purpose, opened) VALUES ('ann', 'a test', 1)")
+        told = connection.execute("SELECT actor, why FROM audit.events ORDER BY id DESC LIMIT 1").fetchone()
+    assert told == ("ann", "a test")
+
+
+def test_temporary_tables_are_for_the_roles_whose_work_needs_them(server_urls: DatabaseUrls) -> None:
+    with scratch_database(server_urls, strategy="FILE_COPY") as url, psycopg.connect(url) as connection:
+        connection.execute("SELECT ops.grant_roles()")
+        may = {
+            role
+            for role in ROLES
+            for row in [
+                connection.execute("SELECT has_database_privilege(%s, current_database(), 'TEMP')", (role,))
+            ]
+            if row.fetchone() == (True,)
+        }
+        assert may == {"tieout_ingest", "tieout_app", "tieout_send"}
+        connection.execute("SET ROLE tieout_auditor")
+        with pytest.raises(errors.InsufficientPrivilege):
+            connection.execute("CREATE TEMP TABLE mine ()")
+
+
 def test_a_later_migration_comes_under_the_roles(server_urls: DatabaseUrls) -> None:
     with scratch_database(server_urls, strategy="FILE_COPY") as url:
         with psycopg.connect(url) as connection:
             connection.execute(
                 "CREATE TABLE recon.later (a int); CREATE VIEW seen.later AS SELECT a FROM recon.later"
             )
+            connection.execute(
+                "CALL audit.watch('recon.later', 'INSERT', "
+                "$$ SELECT 'ann', 'later', 'later', '', '', '', '', '' FROM added $$)"
+            )
             connection.execute("SELECT ops.grant_roles()")
             owner = "SELECT relowner::regrole::text FROM pg_class WHERE oid = 'recon.later'::regclass"
             assert connection.execute(owner).fetchone() == ("tieout_owner",)
+            assert connection.execute("SELECT * FROM ops.open_to_everybody()").fetchall() == []
         assert migrate(url) == []
         found = tried(url, "tieout_app")
         assert {("INSERT", "recon.later"), ("DELETE", "recon.later")} <= found
