@@ -3,8 +3,11 @@
 At least once on the wire, once in effect: a call whose answer was lost leaves its message *uncertain*, and an uncertain
 message is looked for at the target before it is sent again. So is every message for some days after the database was
 restored or a standby took over: what was sent last may be unknown here.
+
+What is not, word for word, what was decided is not sent: somebody changed it where nobody may.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +28,11 @@ BY_THE_OTHER_PATH = "the other path wrote it"
 ELSEWHERE = "another path writes this by now"
 PARENT_MISSING = "REF_MISSING"
 """What a message refers to is not there yet: tried for a day before it is parked."""
+ALTERED = Outcome(
+    result="rejected", reason="KEY_PAYLOAD_MISMATCH", detail="it is not what was decided; nothing was sent"
+)
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +41,7 @@ class Taken:
 
     `attempts`: calls so far that surely did nothing. `long_refused`: the target said no a day ago already. `in_shadow`:
     it was decided while another path wrote; without `may_send`, another path writes now, and it is only looked for.
+    `as_decided`: it says what it said when it was decided.
     """
 
     message_id: int
@@ -42,6 +51,7 @@ class Taken:
     long_refused: bool
     in_shadow: bool
     may_send: bool
+    as_decided: bool
     message: Message
 
 
@@ -58,10 +68,11 @@ def deliver_outbox(store: Store, target: Target, *, pace: Pace, rounds: int = RO
         if not taken:
             return done
         began_at = datetime.now(UTC)
-        outcomes, stop = _call(target, taken)
+        sound = [one for one in taken if one.as_decided]
+        outcomes, stop = _call(target, sound) if sound else ({}, None)
         allowance = target.allowance if isinstance(target, Budgeted) else None
         done.update(_finish(store, taken, outcomes, pace, allowance))
-        tell_delivered(store, taken, outcomes, began_at=began_at)
+        tell_delivered(store, sound, outcomes, began_at=began_at)
         if stop:
             raise stop
     return done
@@ -92,7 +103,16 @@ def _taken(row: Row) -> Taken:
     }
     about = {name: row[name] for name in ("message_id", "fence", "attempts", "look_first", "long_refused")}
     about |= {"in_shadow": bool(row["in_shadow"]), "may_send": row["may_send"]}
-    return Taken(message=Message(**says), **about)
+    message = Message(**says)
+    return Taken(message=message, as_decided=_sha256(message) == row["body_sha256"], **about)
+
+
+def _sha256(message: Message) -> str:
+    """Of what it says now; of what nobody can have decided, nothing."""
+    try:
+        return message.body_sha256
+    except TypeError:  # a number that is no integer
+        return ""
 
 
 def _call(target: Target, taken: Sequence[Taken]) -> tuple[dict[str, Outcome], Fatal | None]:
@@ -144,8 +164,10 @@ def _finish(
     allowance: Allowance | None = None,
 ) -> Counter[str]:
     """Write down what came of each, where we are still the ones who have it, and whether the target answered."""
-    states = {one.message.key: _after(one, outcomes[one.message.key], pace) for one in taken}
-    told = [(one, outcomes[one.message.key]) for one in taken]
+    altered = [one.message for one in taken if not one.as_decided]
+    became = {**outcomes, **{message.key: ALTERED for message in altered}}
+    states = {one.message.key: _after(one, became[one.message.key], pace) for one in taken}
+    told = [(one, became[one.message.key]) for one in taken]
     ids = {
         "messages": [one.message_id for one in taken],
         "fences": [one.fence for one in taken],
@@ -165,10 +187,19 @@ def _finish(
         results = [outcome.result if one.message_id in ours else "late" for one, outcome in told]
         tokens = [one.message.token for one in taken]
         tx.run("keep_attempts", **ids, outcomes=results, tokens=tokens)
+        _tell_altered(tx, altered)
         decide_again(tx, {one.message_id: one.message for one, outcome in told if outcome.result == "stale"})
         if ours:  # who comes late says nothing of how the target is by now
             _note(tx, taken[0].message.target, outcomes, pace, allowance)
     return Counter(results)
+
+
+def _tell_altered(tx: Transaction, messages: Sequence[Message]) -> None:
+    """It is told like a key that was decided twice: somebody looks at both at once."""
+    for message in messages:
+        log.error("S1: message %s is not what was decided; nothing is sent", message.key)
+        facts = {"body": dict(message.body), "body_sha256": _sha256(message)}
+        tx.run("keep_key_conflict", key=message.key, **facts)
 
 
 def _note(

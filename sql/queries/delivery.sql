@@ -72,7 +72,7 @@ SET state = 'called', fence = fence + 1, next_at = ops.clock() + %(lease)s,
     token = CASE WHEN held.writer = 'ours' THEN held.token END
 FROM due LEFT JOIN ops.flow_kinds USING (kind) LEFT JOIN ops.writers AS held USING (flow)
 WHERE message.message_id = due.message_id
-RETURNING message.message_id, key, message.kind, target, subject, body, based_on, newest_only, fence, attempts,
+RETURNING message.message_id, key, message.kind, target, subject, body, body_sha256, based_on, newest_only, fence, attempts,
     coalesce(held.writer, 'ours') = 'ours' AS may_send, message.token,
     was <> 'queued' OR first_called_at < ops.clock() - %(keys_live)s::interval
         -- Decided before a restore, or again after it: what came of it then is not known here.

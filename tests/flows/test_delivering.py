@@ -390,8 +390,28 @@ def test_the_database_refuses_to_change_what_was_decided(office: Office) -> None
         for change in (
             "UPDATE delivery.outbox SET state = 'confirmed', finished_at = now()",
             "UPDATE delivery.outbox SET subject = 'deals/B'",
+            """UPDATE delivery.outbox SET body = '{"name": "B"}'""",
+            "UPDATE delivery.outbox SET based_on = 'another version'",
+            "UPDATE delivery.outbox SET newest_only = NOT newest_only",
             "DELETE FROM delivery.outbox",
         ):
             with pytest.raises(psycopg.errors.RaiseException):
                 connection.execute(change)
             connection.rollback()
+
+
+@pytest.mark.parametrize("body", ['{"name": "A", "text": "to my account"}', '{"name": 1.5}'])
+def test_a_message_that_was_changed_behind_the_databases_back_is_parked_and_told(
+    office: Office, body: str
+) -> None:
+    office.decide("A")
+    office.decide("B")
+    with psycopg.connect(office.url) as connection:
+        connection.execute("ALTER TABLE delivery.outbox DISABLE TRIGGER messages_keep_their_words")
+        connection.execute("UPDATE delivery.outbox SET body = %s WHERE body ->> 'name' = 'A'", (body,))
+        connection.execute("ALTER TABLE delivery.outbox ENABLE TRIGGER messages_keep_their_words")
+    assert office.deliver() == {"rejected": 1, "confirmed": 1}
+    assert office.effects() == ["B"]
+    [held] = parked(office.store, Wanted(subject="deals/A"), load_policy())
+    assert held["reason"] == "KEY_PAYLOAD_MISMATCH"
+    assert [conflict["subject"] for conflict in conflicts(office.store)] == ["deals/A"]
