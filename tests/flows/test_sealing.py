@@ -162,6 +162,45 @@ def test_a_person_who_must_be_forgotten_is_gone_and_the_books_stay(store: Postgr
     assert open_sealed(store, vault().unseal, gone, actor="ann", purpose="curious") == {}
 
 
+def test_what_is_said_later_of_somebody_forgotten_is_sealed_for_nobody(
+    store: PostgresStore, world: Path
+) -> None:
+    load_from(behind(world), store)
+    ask_erasure(store, entity="contacts", native_id="P1", reason="asked for it", by="dpo")
+    approve_erasure(store, entity="contacts", native_id="P1", by="controller")
+    path = world / "salesforce" / "Contact.csv"
+    path.write_text(path.read_text() + "P1,A1,Zuleika,Married,,+65 8999 0000\n")
+    load_from(behind(world), store)
+    later = tokens(store, "contacts", "P1")
+    assert len(later) == 6
+    assert open_sealed(store, vault().unseal, later, actor="ann", purpose="curious") == {}
+    other = tokens(store, "contacts", "P2")
+    assert len(open_sealed(store, vault().unseal, other, actor="ann", purpose="a call")) == 1
+
+
+def test_one_person_destroys_nothing_and_what_is_done_to_keys_is_told(
+    store: PostgresStore, world: Path
+) -> None:
+    load_from(behind(world), store)
+    held = tokens(store, "contacts", "P1")
+    ask_erasure(store, entity="contacts", native_id="P1", reason="asked for it", by="dpo")
+    with store.transaction() as tx:
+        [erasure] = tx.rows("erasure_asked", entity="contacts", native_id="P1")
+    with pytest.raises(Fatal, match="nobody approved erasure"), store.transaction() as tx:
+        tx.run("destroy_keys", tokens=held, erasure_id=erasure["erasure_id"])
+    approve_erasure(store, entity="contacts", native_id="P1", by="controller")
+    ring = read_keyring(KEYS.replace("k1=", f"k2={new_key()} k1="))
+    wrap_anew(store, lambda value: wrap(ring, unwrap(ring, value), value.token), kid=ring.kid)
+    with psycopg.connect(store.url) as connection:
+        told = connection.execute(
+            "SELECT act, entity FROM audit.events WHERE act LIKE 'keys %' ORDER BY id"
+        ).fetchall()
+    assert told == [
+        ("keys destroyed", f"erasures/{erasure['erasure_id']}"),
+        ("keys wrapped anew", "keys/k2"),
+    ]
+
+
 def draw_again(world: Path) -> Path:
     path = world / "salesforce" / "Contact.csv"
     header, *rows = path.read_text().splitlines()
@@ -175,6 +214,14 @@ APPROVES_ITSELF = (
 )
 
 
+DESTROYS = "UPDATE vault.sealed SET wrapped_key = NULL, destroyed_in = {}"
+ERASURES = (
+    "INSERT INTO vault.erasures (erasure_id, entity, native_id, reason, asked_by, approved_by, approved_at, destroyed) "
+    "OVERRIDING SYSTEM VALUE VALUES (8, 'contacts', 'P7', 'why', 'ann', NULL, NULL, NULL), "
+    "(9, 'contacts', 'P8', 'why', 'ann', 'ben', now(), 0)"
+)
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -184,10 +231,17 @@ APPROVES_ITSELF = (
         "DELETE FROM vault.erasures",
         APPROVES_ITSELF,
         "UPDATE vault.sealed SET wrapped_key = NULL",
+        "UPDATE vault.sealed SET wrapped_key = '\\x03'",
+        "UPDATE vault.sealed SET wrapped_key = '\\x', kid = 'k2'",
+        DESTROYS.format(9),  # decided, and of somebody else
+        DESTROYS.format(8),  # asked for, and of somebody else
+        APPROVES_ITSELF.replace("'ann', now", "'ANN ', now"),
+        APPROVES_ITSELF.replace("'ann', now", "'run', now"),
     ],
 )
 def test_the_database_itself_keeps_what_is_sealed(database_url: str, statement: str) -> None:
     with psycopg.connect(database_url) as connection:
+        connection.execute(ERASURES.encode())
         connection.execute(
             "INSERT INTO vault.sealed (token, field, subject, kid, wrapped_key, envelope) "
             "VALUES ('pii1:a', 'email', 'contacts/P1', 'k1', '\\x01', '\\x02')"
