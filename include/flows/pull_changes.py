@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import chain
 from time import monotonic
 from typing import Any
 
@@ -138,18 +137,17 @@ def keep_page(
     tx.run("create_incoming_records")
     keys = (pull["pull_id"], source.system, entity)
     tx.copy_in("incoming_records", _COLUMNS, ((*keys, *_stored(record)) for record in page.records))
-    keep_sealed(tx, page.records)
+    keep_sealed(tx, entity, page.records)
     about = {"system": source.system, "entity": entity, "asked_at": asked_at}
     return tx.run("keep_records", states_once=source.states_once, **about)
 
 
-def keep_sealed(tx: Transaction, records: Sequence[RawRecord]) -> None:
-    """Keep what stand-ins of the records stand for. What was destroyed is not kept anew."""
+def keep_sealed(tx: Transaction, entity: str, records: Sequence[RawRecord]) -> None:
+    """Keep what stand-ins of the records stand for. What was destroyed is not kept anew, nor what replaced it since."""
     if any(record.sealed for record in records):
         tx.run("create_incoming_sealed")
-        tx.copy_in(
-            "incoming_sealed", SealedValue._fields, chain.from_iterable(record.sealed for record in records)
-        )
+        values = ((entity, record.native_id, *value) for record in records for value in record.sealed)
+        tx.copy_in("incoming_sealed", ("entity", "native_id", *SealedValue._fields), values)
         tx.run("keep_sealed")
 
 

@@ -2,15 +2,21 @@
 
 -- name: create_incoming_sealed
 CREATE TEMP TABLE incoming_sealed (
-    token text COLLATE "C", field text, subject text COLLATE "C", kid text, wrapped_key bytea, envelope bytea
+    entity text COLLATE "C", native_id text COLLATE "C", token text COLLATE "C", field text, subject text COLLATE "C", kid text, wrapped_key bytea, envelope bytea
 ) ON COMMIT DROP;
 
 -- name: keep_sealed
--- What is held already stays as it is, above all what was destroyed. In the order of tokens: two pages never wait for
--- each other.
-INSERT INTO vault.sealed (token, field, subject, kid, wrapped_key, envelope)
-SELECT DISTINCT ON (token) token, field, subject, kid, wrapped_key, envelope FROM incoming_sealed
-ORDER BY token
+-- What is held already stays as it is, above all what was destroyed. What is said now of somebody whose data was destroyed
+-- is kept without its key. In the order of tokens: two pages never wait for each other.
+INSERT INTO vault.sealed (token, field, subject, kid, wrapped_key, envelope, destroyed_in)
+SELECT DISTINCT ON (token) token, field, subject, kid, CASE WHEN erased_in IS NULL THEN wrapped_key END, envelope, erased_in
+FROM incoming_sealed
+LEFT JOIN (
+    SELECT entity, native_id, max(erasure_id) AS erasure_id FROM vault.erasures WHERE approved_by IS NOT NULL
+    GROUP BY entity, native_id
+) AS erased USING (entity, native_id)
+CROSS JOIN LATERAL (SELECT CASE WHEN field <> 'account' THEN erasure_id END AS erased_in) AS own
+ORDER BY token, erased_in NULLS FIRST
 ON CONFLICT DO NOTHING;
 
 -- name: sealed_values

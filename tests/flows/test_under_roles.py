@@ -48,7 +48,9 @@ def test_a_day_from_its_sources_to_its_effects_and_its_audit_under_the_roles(
         payouts="po-1 SGD 5.00 2026-01-10 paid",
         bank_lines="b-1 A 2026-01-11 SGD 5.00 po-1",
     )
-    with psycopg.connect(database_url) as connection:  # a copied database has its schema's grants, and none of its own
+    with psycopg.connect(
+        database_url
+    ) as connection:  # a copied database has its schema's grants, and none of its own
         connection.execute("SELECT ops.grant_roles()")
     ingest, app = as_role(database_url, "ingest"), as_role(database_url, "app")
     _read(WorldSource(world), ingest)

@@ -124,7 +124,7 @@ def _may_unseal(role: str, verb: str, table: str) -> bool:
     if role == "tieout_send":
         return verb in {"SELECT", "INSERT", "UPDATE"}
     if role == "tieout_ingest":
-        return verb == "SELECT" or (verb == "INSERT" and table != "vault.erasures")
+        return (verb == "SELECT") is (table != "vault.sealed") and verb in {"SELECT", "INSERT"}
     return verb == "SELECT" and table != "vault.sealed"
 
 
