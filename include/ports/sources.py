@@ -92,7 +92,12 @@ class Source(Protocol):
 
 
 class Personal(Source, Protocol):
-    """A source that says where its payloads hold personal data."""
+    """A source that says where its payloads hold personal data.
+
+    `shown`: below such a name in a payload all is personal but what stands under these.
+    """
+
+    shown: Mapping[str, Collection[str]]
 
     def personal(self, entity: str) -> Collection[str]:
         """The names in a payload, at any depth, under which personal data stands."""

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from include.connectors.bank.source import BankSource
+from include.connectors.bank.translate import mt940_statement
 from include.connectors.salesforce.source import SalesforceSource
 from include.connectors.stripe.source import StripeSource
 from include.connectors.tryton.source import TrytonSource
@@ -50,6 +51,18 @@ MT940 = {
     "amount": {"amount": "60.00", "currency": "SGD"}, "date": "2026-03-03", "status": "C", "purpose": "INV-2",
     "applicant_name": "ZULEIKA QUIXANO", "applicant_iban": "DE44500105175407324931",
 }  # fmt: skip
+MT940_BARE = {name: value for name, value in MT940.items() if not name.startswith("applicant")}
+
+
+def paid_by(**how: Any) -> dict[str, Any]:
+    details = {"type": next(iter(how)), **how}
+    return {**CHARGE, "payment_method_details": details}
+
+
+def detail(**what: Any) -> dict[str, Any]:
+    return {**CAMT, "NtryDtls": [{"TxDtls": [{"Refs": [{"EndToEndId": ["INV-2"]}], **what}]}]}
+
+
 PEOPLE = (
     "Zuleika", "ZULEIKA", "Quixano", "zuleika@canary.example", "1 Canary Row", "fp_Zuleika", "4Zq2",
     "DE44500105175407324931", "+65 8123 4567", "SG12OURS0001",
@@ -67,7 +80,36 @@ RECEIVED = [
     ("bank", "bank_lines", {"id": "B1", "account": "SG12OURS0001", "camt": CAMT, "account_currency": "SGD"}),
     ("bank", "bank_lines", {"id": "B1", "account": "SG12OURS0001", "mt940": MT940}),
     ("bank", "bank_lines", {"statement": CAMT}),
+    ("bank", "bank_lines", {"text": ":86:ZULEIKA QUIXANO"}),
+    *(("payments", "payments", paid_by(**how)) for how in (
+        {"paypal": {"payer_email": "zuleika@canary.example", "payer_name": "Zuleika", "payer_id": "Zuleika-p"}},
+        {"ideal": {"bank": "ing", "verified_name": "Zuleika", "iban_last4": "4Zq2"}},
+        {"card_present": {"brand": "visa", "cardholder_name": "QUIXANO/ZULEIKA", "receipt": {"account_type": "x"}}},
+        {"us_bank_account": {"bank_name": "Zuleika bank", "verified_phone_last4": "4Zq2"}},
+        {"of_tomorrow": {"whoever_paid": ["Zuleika", {"deep": "1 Canary Row"}], "account": {"#": "4Zq2"}}},
+    )),
+    *(("bank", "bank_lines", {"id": "B1", "account": "SG12OURS0001", "camt": detail(**what), "account_currency": "SGD"})
+      for what in (
+        {"RmtInf": [{"Ustrd": ["INV-2"], "Strd": [{"Invcr": [{"Nm": ["Zuleika"]}], "Invcee": [{"Nm": ["Zuleika"]}]}]}]},
+        {"RltdRmtInf": [{"RmtLctnPstlAdr": [{"Nm": ["Zuleika"], "Adr": [{"StrtNm": ["1 Canary Row"]}]}]}]},
+        {"CardTx": [{"Card": [{"PlainCardData": [{"PAN": ["fp_Zuleika"], "CardSeqNb": ["4Zq2"]}]}]}]},
+        {"Tax": [{"Dbtr": [{"TaxId": ["4Zq2"]}]}], "OfTomorrow": [{"Nm": [{"@lang": "de", "#": "Zuleika"}]}]},
+    )),
+    *(("bank", "bank_lines", {"id": "B1", "account": "SG12OURS0001", **mt940_statement({}, [
+        {**MT940_BARE, "transaction_details": text}]).entries[0].payload})
+      for text in (
+        "/TRTP/SEPA/IBAN/DE44500105175407324931/BIC/X/NAME/ZULEIKA QUIX\nANO/REMI/INV-2/EREF/NOTPROVIDED",
+        "/EREF/1/BENM//NAME/Zuleika/REMI/INV-2/ISDT/2026-03-03",
+        "/CNTP/DE44500105175407324931/BICX/Zuleika/1 Canary Row//REMI/INV-2/",
+    )),
 ]  # fmt: skip
+
+
+def test_a_line_in_words_between_slashes_says_who_paid_and_what_for() -> None:
+    text = "/IBAN/DE44500105175407324931/NAME/J DOE/REMI/INV-1"
+    [entry] = mt940_statement({}, [{**MT940_BARE, "purpose": "", "transaction_details": text}]).entries
+    said = SOURCES["bank"].translate("bank_lines", {"id": "B1", "account": "A", **entry.payload})
+    assert (said["payer_text"], said["reference"]) == ("J DOE", "INV-1")
 
 
 def record(payload: Mapping[str, Any], **facts: str) -> RawRecord:

@@ -5,7 +5,7 @@ after its days', change nothing. A statement whose balances do not prove it comp
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from hashlib import sha256 as sha256_of
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from include.connectors.bank.bookings import Booking, bookings
 from include.connectors.bank.client import Content, Format, StatementFile, StatementFolder
 from include.connectors.bank.reader import read_statements
-from include.connectors.bank.translate import PERSONAL, Statement, column, translate
+from include.connectors.bank.translate import PERSONAL, SHOWN, Statement, column, translate
 from include.connectors.wire import sums, usable
 from include.domain.canonical_json import sha256
 from include.domain.statements import contradictions
@@ -81,6 +81,8 @@ class BankSource:
 
     def complete_until(self, cursor: Cursor) -> None:
         """Files hold what they hold; that every statement of a day has come, its balances alone can say."""
+
+    shown: Mapping[str, Collection[str]] = SHOWN
 
     def personal(self, entity: str) -> frozenset[str]:  # noqa: ARG002 - the protocol's
         """Where personal data stands in a payload."""

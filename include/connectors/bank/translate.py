@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from include.connectors.bank.slashes import PARTIES, in_fields
 from include.domain.money import AMOUNT
 from include.domain.shown import cut
 from include.domain.statements import Balances
@@ -34,7 +35,7 @@ _BOOKED = {"", "BOOK"}
 
 PERSONAL = frozenset(
     {
-        *("account", "RltdPties"),
+        *("account", "RltdPties", "RltdRmtInf", "CardTx", "Invcr", "Invcee"),
         *(
             "applicant_name",
             "applicant_iban",
@@ -42,11 +43,24 @@ PERSONAL = frozenset(
             "deviate_applicant",
             "debitor_identifier",
         ),
-        *("recipient_name", "deviate_recipient", "account_identification"),
-        *("statement", "header", "entries"),  # of a statement that is refused: all of it
+        *("recipient_name", "deviate_recipient", "account_identification", PARTIES),
+        *("statement", "header", "entries", "text"),  # of a statement that is refused: all of it
     }
 )
 """The elements and fields of both formats under which personal data stands; who wrote what for whom is a reference."""
+
+SHOWN = {
+    "TxDtls": frozenset(
+        {
+            *("Ustrd", "Ref", "Nb", "AddtlRmtInf", "AddtlTxInf"),
+            *("MsgId", "AcctSvcrRef", "PmtInfId", "InstrId", "EndToEndId", "UETR", "TxId", "MndtId", "ChqNb"),
+            *("ClrSysRef", "AcctOwnrTxId", "AcctSvcrTxId", "MktInfrstrctrTxId", "PrcgId"),
+            *("Amt", "TtlAmt", "@Ccy", "SrcCcy", "TrgtCcy", "UnitCcy", "XchgRate", "CdtDbtInd", "RvslInd"),
+            *("Cd", "SubFmlyCd", "Dt", "DtTm"),
+        }
+    )
+}
+"""Of what a bank says of one transaction, what is shown: the standard grows, and much of it is of people."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,7 +242,8 @@ def _amounts(balance: Mapping[str, Any] | None) -> dict[str, Decimal]:
     return {amount["currency"]: Decimal(amount["amount"])}
 
 
-def _mt940_entry(entry: Mapping[str, Any]) -> Entry:
+def _mt940_entry(read: Mapping[str, Any]) -> Entry:
+    entry = in_fields(read)
     mark = str(entry.get("status", "")).upper()
     known = mark in ("C", "D", "RC", "RD")
     return Entry(

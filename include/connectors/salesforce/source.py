@@ -1,7 +1,7 @@
 """Salesforce as a source: what changed, by SystemModstamp, and a proof by Salesforce's own counting."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -88,6 +88,8 @@ class SalesforceSource:
         rows = _stamped(self._client.query(asked, with_deleted=True))
         keys = ((row["Id"], row[STAMP]) for row in rows if usable(row["Id"]))
         return SourceTotals(keys=frozenset(numbered(keys)), amounts=self._sums(entity, inside))
+
+    shown: Mapping[str, Collection[str]] = {}
 
     def personal(self, entity: str) -> frozenset[str]:
         """Where personal data stands in a payload."""

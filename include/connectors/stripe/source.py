@@ -5,7 +5,7 @@ object's version is the hash of what we read in it: an unchanged object read aga
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
@@ -16,6 +16,7 @@ from include.connectors.stripe.client import Object, Position, StripePayments, p
 from include.connectors.stripe.translate import (
     COLLECTIONS,
     PERSONAL,
+    SHOWN,
     is_attempt,
     recovered_attempt,
     translate,
@@ -110,6 +111,8 @@ class StripeSource:
         )
         amounts: defaultdict[str, Decimal] = defaultdict(Decimal)
         return SourceTotals(keys=self._stated(entity, listed, amounts), amounts=amounts)
+
+    shown: Mapping[str, Collection[str]] = SHOWN
 
     def personal(self, entity: str) -> frozenset[str]:  # noqa: ARG002 - the protocol's
         """Where personal data stands in a payload."""

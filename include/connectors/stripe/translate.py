@@ -54,9 +54,18 @@ PERSONAL = frozenset(
             "ip",
             "ip_address",
         ),
+        *("payer_email", "payer_name", "payer_id", "verified_name", "verified_email", "verified_phone"),
+        *("verified_phone_last4", "verified_address", "cardholder_name", "buyer_id", "cashtag", "username"),
     }
 )
 """What says who paid, at any depth: https://docs.stripe.com/api/charges/object, and what is expanded in it."""
+
+SHOWN = {
+    "payment_method_details": frozenset(
+        {"type", "brand", "network", "funding", "country", "currency", "amount_authorized", "description"}
+    )
+}
+"""Of how somebody paid, what is shown: each new method says it in words of its own, and most of them are of people."""
 
 Payload = Mapping[str, Any]
 Translator = Callable[[Payload, tzinfo], Translated]

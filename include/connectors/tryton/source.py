@@ -1,7 +1,7 @@
 """Tryton as a source: what changed, by its stamps, and a proof by a listing of ids and amounts."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -61,6 +61,8 @@ class TrytonSource:
         rows = [row for row in self._listing(entity, after, until) if usable(row["id"])]
         amounts = sums(entity, (self.translate(entity, row) for row in rows))
         return SourceTotals(keys=frozenset(numbered(map(_key, rows))), amounts=amounts)
+
+    shown: Mapping[str, Collection[str]] = {}
 
     def personal(self, entity: str) -> frozenset[str]:
         """Where personal data stands in a payload."""

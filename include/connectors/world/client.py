@@ -1,6 +1,6 @@
 """A world folder as a source: every file one object, read in pages; the cursor is a place in the file."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,8 @@ class WorldSource:
     def translate(self, entity: str, payload: Mapping[str, Any]) -> Translated:
         """The row in canonical field names."""
         return translate(entity, payload)
+
+    shown: Mapping[str, Collection[str]] = {}
 
     def personal(self, entity: str) -> frozenset[str]:
         """The columns of personal fields; of a row that could not be cut into columns, all of it."""
