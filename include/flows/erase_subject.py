@@ -1,7 +1,8 @@
 """Destroys the keys of what a record says of a person. Two people must want it; the books stay as they are.
 
 Stand-ins stay where they were, so that runs give what they gave; what they stand for can no longer be read, in no copy
-of ours, and is not sealed anew should the source send it again.
+of ours, and is not sealed anew should the source send it again. What compares payers' names is replaced: it would say
+them letter by letter to whoever has the index's key.
 """
 
 from dataclasses import dataclass
@@ -42,5 +43,6 @@ def approve_erasure(store: Store, *, entity: str, native_id: str, by: str) -> Er
             raise Rejected(f"{by} asked for it; somebody else must approve")
         tokens = [row["token"] for row in tx.rows("tokens_of", entity=entity, native_id=native_id)]
         destroyed = tx.run("destroy_keys", tokens=tokens, erasure_id=erasure["erasure_id"])
+        tx.run("forget_names", erasure_id=erasure["erasure_id"])
         tx.run("approve_erasure", erasure_id=erasure["erasure_id"], approved_by=by, destroyed=destroyed)
     return Erased(destroyed, len(tokens))

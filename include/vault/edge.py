@@ -69,6 +69,14 @@ class _Waiting:
         return (seal(self.vault.keys, secret) for secret in self.secrets)
 
 
+@dataclass(frozen=True)
+class _Where:
+    """Whose record it is, and which version of it."""
+
+    subject: str
+    version: str
+
+
 class Seal:
     """Seals the records of one source. `seen` keeps a page from sealing twice what is alike everywhere."""
 
@@ -85,7 +93,8 @@ class Seal:
         if not self.concerns(entity):
             return record
         names, columns, personal = self._plan(entity)
-        row, where = self._source.translate(entity, record.payload), f"{entity}/{record.native_id}"
+        row = self._source.translate(entity, record.payload)
+        where = _Where(f"{entity}/{record.native_id}", record.version)
         secrets: list[Secret] = []
         fields = {one.name: self._field(where, one, row.get(one.name), secrets) for one in personal}
         said: set[str] = set()
@@ -132,7 +141,7 @@ class Seal:
             self._plans[entity] = (frozenset(self._source.personal(entity)), columns, personal)
         return self._plans[entity]
 
-    def _field(self, where: str, of: Field, text: str | None, secrets: list[Secret]) -> str | None:
+    def _field(self, where: _Where, of: Field, text: str | None, secrets: list[Secret]) -> str | None:
         if text is None or not text.strip():
             return text
         if (mask := refused_as_it_is(text)) is not None:
@@ -144,9 +153,12 @@ class Seal:
         secrets.append(Secret(token, of.name, token, text))
         return stands
 
-    def _own(self, where: str, name: str, text: str, secrets: list[Secret]) -> str:
-        token = self._vault.index.own(name, where, text)
-        secrets.append(Secret(token, name, where, text))
+    def _own(self, where: _Where, name: str, text: str, secrets: list[Secret]) -> str:
+        # Of few digits, or a first name, a digest could be guessed: what stands for it says where it is, and not what.
+        # In a world of files it says what, so that the order of their rows is no matter.
+        which = text if self._vault.keys.in_files else f"{len(where.version)}:{where.version}|{len(secrets)}"
+        token = self._vault.index.own(name, where.subject, which)
+        secrets.append(Secret(token, name, where.subject, text))
         return token
 
     def _compared(self, entity: str, row: Translated) -> dict[str, str | None]:

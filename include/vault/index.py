@@ -39,9 +39,13 @@ class Index:
         self.start = lru_cache(maxsize=KEPT_MAX)(self._start)
         self.likeness = lru_cache(maxsize=KEPT_MAX)(self._likeness)
 
-    def own(self, field: str, record: str, text: str) -> str:
-        """What stands for a value in one record, and means nothing in any other."""
-        return PREFIX + self._digest(f"own {field}", f"{len(record)}:{record}|{text}")
+    def own(self, field: str, record: str, which: str) -> str:
+        """What stands for a value in one record, and means nothing in any other.
+
+        `which` tells it from others there: its place in that version, which says nothing of it and cannot be guessed
+        by it, or the value itself.
+        """
+        return PREFIX + self._digest(f"own {field}", f"{len(record)}:{record}|{which}")
 
     def version(self, version: str) -> str:
         """For the hash of a content that holds personal data."""

@@ -18,11 +18,15 @@ _EXAMPLE = "index=<base64> k1=<base64>"
 
 @dataclass(frozen=True, repr=False)
 class Keyring:
-    """Keys by id. It has no repr, so that no log can show them by accident."""
+    """Keys by id. It has no repr, so that no log can show them by accident.
+
+    `in_files`: what they seal lies in clear in files beside it.
+    """
 
     index: bytes
     kid: str
     keys: Mapping[str, bytes]
+    in_files: bool = False
 
     @cached_property
     def ciphers(self) -> Mapping[str, AESGCM]:
@@ -66,4 +70,6 @@ def for_files() -> Keyring:
 
     The index has no secret, so that everybody who reconciles the same files comes to the same certificate.
     """
-    return Keyring(b"a world of files has no secret..", "once", {"once": os.urandom(KEY_BYTES)})
+    return Keyring(
+        b"a world of files has no secret..", "once", {"once": os.urandom(KEY_BYTES)}, in_files=True
+    )

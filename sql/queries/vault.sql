@@ -80,6 +80,9 @@ FOR UPDATE;
 UPDATE vault.sealed SET wrapped_key = NULL, destroyed_in = %(erasure_id)s
 WHERE token = ANY(%(tokens)s) AND destroyed_in IS NULL AND field <> 'account';
 
+-- name: forget_names
+SELECT vault.forget_names(%(erasure_id)s);
+
 -- name: approve_erasure
 UPDATE vault.erasures SET approved_by = %(approved_by)s, approved_at = ops.clock(), destroyed = %(destroyed)s
 WHERE erasure_id = %(erasure_id)s;

@@ -165,6 +165,18 @@ def test_what_is_forged_into_a_payload_is_sealed_like_the_rest() -> None:
     assert row["id"] == "P1"
 
 
+def test_what_stands_for_a_phone_or_a_first_name_says_nothing_of_it_to_whoever_has_the_indexs_key() -> None:
+    seal = Seal(SOURCES["salesforce"], VAULT)
+    one = seal.record("contacts", record(RECEIVED[0][2]))
+    other = seal.record("contacts", record(RECEIVED[0][2] | {"Phone": "+65 9000 0000", "FirstName": "Ana"}))
+    assert (
+        one.payload == other.payload
+    )  # they stand in one place of one version: nothing to compare a guess with
+    assert [VAULT.unseal(value) for value in one.sealed] != [VAULT.unseal(value) for value in other.sealed]
+    later = seal.record("contacts", RawRecord(native_id="N1", version="2", payload=RECEIVED[0][2], place=""))
+    assert later.payload["Phone"] != one.payload["Phone"]
+
+
 def test_a_version_that_is_a_hash_of_people_is_hashed_with_the_key() -> None:
     digest = "ab" * 32
     seal = Seal(SOURCES["payments"], VAULT)
