@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from queue import Empty, SimpleQueue
+from threading import Thread
 from time import sleep
 from typing import Any
 
@@ -31,9 +33,8 @@ from include.ports import (
 )
 
 log = logging.getLogger(__name__)
-
 PATIENCE_S = 120
-"""For how long a worker waits for its turn: one call of the system ends long before."""
+"""For how long a worker waits for its turn, and then comes again."""
 
 EARLY = timedelta(seconds=60)
 """A token is renewed so long before its end, where the system tells when that is."""
@@ -41,17 +42,23 @@ EARLY = timedelta(seconds=60)
 IDLE = timedelta(days=7)
 """A refresh token is used at least so often: nobody's lasts for ever unused, and Salesforce's may end after 30 days."""
 
-SURELY_OVER = timedelta(seconds=90)
-"""Who asked so long ago, and was not heard of, asks no more: longer than a call and all tries to keep what came."""
-
 IN_A_ROW_MAX, PAUSE = 5, timedelta(seconds=60)
 """So many renewals, each within a minute of the one before: the system refuses what it gives. Then one a minute."""
 
 BREATH = timedelta(seconds=5)
 """A system that did not answer is not asked by each worker in turn, who would all wait for one another."""
 
-KEEP_AGAIN_S = (0.5, 1.0, 2.0, 4.0, 8.0)
+ASK_S_MAX = 60.0
+"""For how long a refresh token is asked with in all, however slowly the answer trickles in."""
+
+KEEP_AGAIN_S = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 16.0, 16.0)
 """When to try again to keep what came, in seconds: for a refresh token there is no second one."""
+
+TRY_S_MAX = 11.0
+"""How long one try to keep it takes where the database does not even refuse."""
+
+SURELY_OVER = timedelta(seconds=ASK_S_MAX + sum(KEEP_AGAIN_S) + (1 + len(KEEP_AGAIN_S)) * TRY_S_MAX)
+"""Who asked so long ago, and was not heard of, asks no more, and keeps nothing any more."""
 
 
 @dataclass(repr=False)
@@ -146,7 +153,7 @@ class TokenBroker:
 
     def _ask(self, turn: "_Turn", refresh_token: str) -> Granted:
         try:
-            return self.login.ask(refresh_token)
+            return self._asked(refresh_token)
         except Away:
             self._note(turn, "end_asking", heard=False)
             raise
@@ -162,6 +169,27 @@ class TokenBroker:
         except Fatal as refused:
             self._stop(turn, str(refused), needs_person=False)
             raise
+
+    def _asked(self, refresh_token: str) -> Granted:
+        """As `Login.ask`; with a refresh token within ASK_S_MAX, or raises Uncertain."""
+        if not self.login.by_refresh_token:
+            return self.login.ask(refresh_token)
+        said: SimpleQueue[Granted | BaseException] = SimpleQueue()
+
+        def ask() -> None:
+            try:
+                said.put(self.login.ask(refresh_token))
+            except BaseException as error:  # noqa: BLE001  # raised again where it is waited for
+                said.put(error)
+
+        Thread(target=ask, name="asks for a token", daemon=True).start()
+        try:
+            answer = said.get(timeout=ASK_S_MAX)
+        except Empty:
+            raise Uncertain(f"{self.login.system} gave no whole answer in {ASK_S_MAX:.0f} seconds") from None
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
 
     def _stop(self, turn: "_Turn", why: str, *, needs_person: bool) -> None:
         is_void = turn.refused >= _generation(turn.held)
@@ -205,8 +233,10 @@ class TokenBroker:
             return None
         try:
             opened = self._opened(held)
-        except Rejected:
-            log.warning("the token held of %s is not as it was sealed; asking for another", self.login.system)
+        except (Rejected, Fatal) as unopened:  # another's, or of a key that was taken out
+            if isinstance(unopened, Fatal) and self.login.by_refresh_token:
+                raise
+            log.warning("the token held of %s does not open; asking for another", self.login.system)
             return None
         return Token(opened["access_token"], opened["address"], held["generation"])
 
@@ -271,4 +301,4 @@ def _generation(held: Row | None) -> int:
 
 
 def _first(rows: Sequence[Row]) -> Row | None:
-    return rows[0] if rows else None
+    return next(iter(rows), None)

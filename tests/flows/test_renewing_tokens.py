@@ -10,8 +10,8 @@ import pytest
 from include.flows import renew_token
 from include.flows.renew_token import BREATH, EARLY, IDLE, SURELY_OVER, TokenBroker
 from include.local.databases import DatabaseUrls
-from include.ports import Away, Fatal, Granted, Retryable, SignInAgain, Token, Uncertain
-from include.store.postgres import As, PostgresStore
+from include.ports import Away, Fatal, Granted, Retryable, Row, SignInAgain, Token, Uncertain
+from include.store.postgres import CONNECT_TIMEOUT_S, As, PostgresStore
 from tests.connectors.grants import BROKER, Office, Place, office
 
 HOUR_S = 3600
@@ -254,6 +254,39 @@ def test_the_broker_works_as_who_may_see_tokens_and_nobody_else_can(place: Place
 
 
 def test_how_long_an_asker_is_waited_for_is_longer_than_a_call_and_all_tries_to_keep() -> None:
-    from include.connectors.wire import TIMEOUT_S  # noqa: PLC0415  # of the call, which a flow does not know
+    tries = 1 + len(renew_token.KEEP_AGAIN_S)
+    longest = renew_token.ASK_S_MAX + sum(renew_token.KEEP_AGAIN_S) + tries * CONNECT_TIMEOUT_S
+    assert SURELY_OVER.total_seconds() > longest
+    assert sum(renew_token.KEEP_AGAIN_S) > 60, "a database that starts again is waited for"
 
-    assert SURELY_OVER.total_seconds() > sum(TIMEOUT_S) + sum(renew_token.KEEP_AGAIN_S) + 10
+
+def test_an_answer_that_trickles_in_for_ever_is_not_waited_for_and_what_came_of_it_is_in_doubt(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renew_token, "ASK_S_MAX", 0.05)
+    ends = Event()
+    peer = System(by_refresh_token=True)
+    broker = peer.signed_in(place)
+
+    def trickle() -> None:
+        ends.wait(20)
+
+    peer.before = trickle
+    with pytest.raises(Away, match="no whole answer"):
+        broker.token(refused=1)
+    assert (broker.state() or {})["asks"] == 1
+    ends.set()
+
+
+def test_a_token_under_a_key_that_was_taken_out_is_asked_for_anew_where_that_costs_nothing(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peer = System()
+    broker = place.broker(peer)
+    broker.token()
+
+    def lacking(_held: Row) -> dict[str, str]:
+        raise Fatal("the vault's keys lack k0")
+
+    monkeypatch.setattr(broker, "_opened", lacking)
+    assert broker.token().generation == 2
