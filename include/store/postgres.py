@@ -43,7 +43,7 @@ _ABSENT = {"3F000", "42P01", "42703"}
 
 Connection = psycopg.Connection[dict[str, Any]]
 _SETTINGS = "-c timezone=UTC -c datestyle=ISO,MDY -c plan_cache_mode=force_custom_plan"
-_IDLE = "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10"
+_IDLE = "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
 """That a machine died is noticed within a minute, whatever its connection was doing or holding."""
 
 _OPTION_ENDS = re.compile(r"[\\\s]")

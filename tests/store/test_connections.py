@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
+from time import sleep
 
 import psycopg
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from include.local.databases import DatabaseUrls
 from include.local.scratch import scratch_database
 from include.ports import Retryable
+from include.store import postgres
 from include.store.postgres import As, PostgresStore
 
 SOMEBODY = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -126,3 +128,19 @@ def test_one_at_a_time_is_alone_and_whoever_is_gone_leaves_the_place(url: str) -
 def test_a_database_that_is_away_is_worth_another_try_for_who_would_be_alone() -> None:
     with pytest.raises(Retryable), PostgresStore("postgresql://nobody@127.0.0.1:1/none").alone("a day"):
         pass
+
+
+def test_who_says_nothing_in_a_transaction_is_ended_and_keeps_nothing(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "IDLE_MAX_S", 1)
+
+    def silent() -> None:
+        with PostgresStore(url).transaction() as tx:
+            tx.rows("lock_object", source="", entity="", native_id="held for ever")
+            sleep(2.5)
+            tx.rows("newest_batch")
+
+    with pytest.raises(Retryable, match="Postgres"):
+        silent()
+    use(PostgresStore(url))
