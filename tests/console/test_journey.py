@@ -4,6 +4,7 @@ import json
 import subprocess
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
 from include.local.home import PROJECT
@@ -16,6 +17,21 @@ PYTHON = PROJECT / "var" / "browser" / "bin" / "python"
 JOURNEY = PROJECT / "tests" / "console" / "browser" / "journey.py"
 
 
+TOLD = """
+WITH newest AS (SELECT run_id, as_of FROM recon.runs WHERE state = 'published' ORDER BY as_of DESC LIMIT 1), told AS (
+    INSERT INTO recon.reports (run_id, as_of, subject, html, plain, recipients)
+    SELECT run_id, as_of, 'it ties', '<p>the report</p>', 'the report', '{}' FROM newest
+), checked AS (
+    INSERT INTO recon.quality_checks (run_id, checking_s, rendering_s, not_held)
+    SELECT run_id, 1, 1, '{extract_bank}' FROM newest RETURNING run_id
+)
+INSERT INTO recon.quality_results (run_id, suite, expectation, place, verdict, sentence, observed, owner)
+SELECT run_id, 'freshness', verdict, place, verdict, 'What was expected.', '1', 'AR'
+FROM checked, unnest('{pass,warn,unjudged}'::text[]) WITH ORDINALITY AS found (verdict, place);
+"""
+"""The newest day was reported, and its data judged."""
+
+
 @pytest.fixture
 def address(tied: PostgresStore, tied_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     if not PYTHON.exists():
@@ -24,6 +40,8 @@ def address(tied: PostgresStore, tied_url: str, monkeypatch: pytest.MonkeyPatch)
         )
     know_our_roles(monkeypatch)
     compare_days(tied_url)
+    with psycopg.connect(tied_url) as connection:
+        connection.execute(TOLD)
     with served(lambda: tied) as found:
         yield found
 
@@ -45,5 +63,6 @@ def test_a_write_off_is_proposed_approved_and_audited_and_every_page_is_for_ever
     latest, before = seen["audit"]
     assert "ben break approved: write off" in latest
     assert "ann break proposed: write off" in before
-    assert seen["details"] == 4, "a match, a payout, a message and a day of parity are looked at too"
+    pages = "a match and its record, a payout, a message, a day of parity, of reports and of quality"
+    assert seen["details"] == 7, f"{pages} are looked at too"
     assert seen["findings"] == []

@@ -31,12 +31,15 @@ PAGES = (
     "/audit",
     "/reports",
     "/parity",
+    "/delivery?before=99999999999999999999",  # refused, with the reason
 )
 DETAILS = {
     "/matches": "tbody th a, tbody a",
     "/payouts": "tbody a",
     "/delivery": "tbody th a",
     "/parity": "tbody a",
+    "/reports": "nav a",
+    "/quality": "nav a",
 }
 """Lists -> what leads from their first line to a page of its own."""
 SERIOUS = {"serious", "critical"}
@@ -85,14 +88,40 @@ def write_off(chrome: Browser, address: str) -> dict[str, Any]:
 
 
 def details(page: Page, address: str) -> list[str]:
-    """A page of each kind that a list leads to: a match, a payout, a message, a day of parity."""
+    """A page of each kind that a list leads to, and a record as it was received."""
     found = []
     for path, first in DETAILS.items():
         page.goto(address + path)
         links = page.locator(f"main {first}").evaluate_all("all => all.map(one => one.pathname)")
         below = [link for link in links if f"{path}/" in link]
         found += [link[link.index(path) :] for link in below[:1]]
+        if path == "/matches" and below:
+            page.goto(address + found[-1])
+            received = page.locator("main a[href*='/records/']").first.get_attribute("href") or ""
+            found.append(received[received.index("/records/") :])
     return found
+
+
+def acted(page: Page, address: str, width: int) -> list[str]:
+    """What is wrong with what people are shown once they acted: many at once, done and refused, and one refused."""
+    found = []
+    for action, to in (("comment", ""), ("assign", "stranger")):
+        page.goto(f"{address}/breaks")
+        for one in page.locator("input[name=chosen]").all()[:2]:
+            one.check()
+        page.locator("fieldset select[name=action]").select_option(action)
+        page.locator("fieldset input[name=to]").fill(to)
+        page.locator("fieldset input[name=reason]").fill("looked at together")
+        page.get_by_role("button", name="Do it").click()
+        page.wait_for_url("**/breaks/bulk")
+        found += [f"many, {action} {width}: {one}" for one in wrong_with(page, width)]
+    page.goto(f"{address}/breaks")
+    page.locator("tbody a").first.click()
+    form = page.locator("form[action$='/assign']")
+    form.locator("input[name=to]").fill("stranger")
+    form.locator("button").click()
+    page.get_by_role("alert").first.wait_for()
+    return found + [f"one, refused {width}: {one}" for one in wrong_with(page, width)]
 
 
 def found_by_axe(chrome: Browser, address: str, broken: str, *, on_all: bool) -> list[str]:
@@ -105,6 +134,8 @@ def found_by_axe(chrome: Browser, address: str, broken: str, *, on_all: bool) ->
             for path in pages if on_all else pages[turn :: len(PAIRS)]:
                 page.goto(address + path)
                 found += [f"{path} {scheme} {width}: {one}" for one in wrong_with(page, width)]
+    for scheme, width in PAIRS[0]:
+        found += acted(opened(chrome, address, "ben", scheme=scheme, width=width), address, width)
     return found
 
 
