@@ -1,6 +1,7 @@
 """Airflow to the audit log: connection `audit_log` is what it is sealed with, and where its newest seals are kept."""
 # ruff: noqa: PLC0415  # looked up and imported inside tasks only, as in include/wiring.py
 
+from hashlib import sha256
 from pathlib import Path
 
 from airflow.sdk.exceptions import AirflowSkipException
@@ -34,10 +35,11 @@ def seal(store: Store, sign: Sign) -> int:
 
 
 def keep_anchor() -> str:
-    """Seal what is due, and keep the newest seal in the folder; what came of it.
+    """Seal what is due, and keep the newest seal in the folder, and whose data was destroyed; what came of it.
 
     Raises AirflowSkipException without a key, Fatal where the folder cannot be written to.
     """
+    from include.flows.erase_subject import erasures_done
     from include.flows.seal_audit import anchor
 
     sign = signer()
@@ -51,6 +53,9 @@ def keep_anchor() -> str:
         folder.mkdir(parents=True, exist_ok=True)
         name = folder / f"{anchor_name(newest)}.json"
         name.write_bytes(newest)
+        destroyed = erasures_done(wiring.store())
+        if destroyed:
+            (folder / f"erasures-{sha256(destroyed).hexdigest()[:12]}.jsonl").write_bytes(destroyed)
     except OSError as problem:
         raise Fatal(f"the newest seal cannot be kept: {problem}") from None
     return f"{rows} rows sealed; {name.name} kept"

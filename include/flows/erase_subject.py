@@ -7,6 +7,7 @@ them letter by letter to whoever has the index's key.
 
 from dataclasses import dataclass
 
+from include.domain.canonical_json import dumps
 from include.ports import Rejected, Row, Store
 
 
@@ -46,3 +47,10 @@ def approve_erasure(store: Store, *, entity: str, native_id: str, by: str) -> Er
         tx.run("forget_names", erasure_id=erasure["erasure_id"])
         tx.run("approve_erasure", erasure_id=erasure["erasure_id"], approved_by=by, destroyed=destroyed)
     return Erased(destroyed, len(tokens))
+
+
+def erasures_done(store: Store) -> bytes:
+    """Whose data was destroyed, a line of JSON each, to be kept elsewhere: a restored database holds it again."""
+    with store.transaction() as tx:
+        rows = tx.rows("erasures_done")
+    return "".join(f"{dumps(dict(row))}\n" for row in rows).encode()

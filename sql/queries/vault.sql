@@ -86,3 +86,7 @@ SELECT vault.forget_names(%(erasure_id)s);
 -- name: approve_erasure
 UPDATE vault.erasures SET approved_by = %(approved_by)s, approved_at = ops.clock(), destroyed = %(destroyed)s
 WHERE erasure_id = %(erasure_id)s;
+
+-- name: erasures_done
+SELECT erasure_id, entity, native_id, reason, asked_by, asked_at, approved_by, approved_at
+FROM vault.erasures WHERE approved_by IS NOT NULL ORDER BY erasure_id;

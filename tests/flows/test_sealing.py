@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from include.cli import app
 from include.connectors.world.client import WorldSource
-from include.flows.erase_subject import Erased, approve_erasure, ask_erasure
+from include.flows.erase_subject import Erased, approve_erasure, ask_erasure, erasures_done
 from include.flows.land_records import land_records
 from include.flows.open_sealed import open_sealed
 from include.flows.pull_changes import pull_changes
@@ -169,6 +169,11 @@ def test_a_person_who_must_be_forgotten_is_gone_and_the_books_stay(store: Postgr
         open_sealed(store, vault().unseal, tokens(store, "contacts", "P2"), actor="ann", purpose="x").values()
     ) == ["Zuleika"]  # another person of the same first name
     assert not told_by_letters(store, "ZULEIKAQUIXANO")
+    kept_elsewhere = [json.loads(line) for line in erasures_done(store).splitlines()]
+    assert [(one["native_id"], one["approved_by"]) for one in kept_elsewhere] == [
+        ("P1", "controller"),
+        ("R2", "controller"),
+    ]
     again = results(store, "2026-03-31")
     assert again.run.certificate_sha256 == before.run.certificate_sha256
     # The source sends it again: it stays as it is.
