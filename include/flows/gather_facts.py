@@ -48,7 +48,7 @@ def gather_facts(tx: Transaction, policy: Policy, *, now: datetime) -> list[Fact
         except Stop as error:
             log.exception("facts of kind %s cannot be read", kind)
             rule = policy.alerts.facts[UNREAD]
-            told = {"error": type(error.__cause__ or error).__name__}
+            told = {"error": type(error.__cause__ or error.__context__ or error).__name__}
             facts.append(
                 Fact(kind=UNREAD, about=kind, since=now, severity=rule.severity, dag_id=WATCH, detail=told)
             )

@@ -17,6 +17,7 @@ from psycopg_pool import ConnectionPool
 
 from include import ports
 from include.store.queries import query
+from include.store.refusals import named_by_what_to_do
 
 CONNECT_TIMEOUT_S = 10
 KEPT_CONNECTIONS_MAX = 12
@@ -25,21 +26,6 @@ STREAMED_ROWS = 5_000
 IDLE_MAX_S = 600
 """So long a transaction may say nothing. Then its holder is thought dead: Postgres ends it, takes back what it did
 and frees what it locked."""
-
-_RETRYABLE_CLASSES = ("08", "40", "53", "55", "57")
-"""SQLSTATE classes worth another try: connection, rollback, resources, object in use, operator intervention."""
-
-_ENDED_IDLE = "25P03"
-_DISK_FULL = "53100"
-
-_UNSTORABLE = {"22021", "22P05"}
-"""SQLSTATEs of text that no column can hold, such as a NUL."""
-
-_UNHELD = "Postgres cannot hold a character of it"
-
-_ABSENT = {"3F000", "42P01", "42703"}
-"""SQLSTATEs of a missing schema, table or column."""
-
 
 Connection = psycopg.Connection[dict[str, Any]]
 _SETTINGS = "-c timezone=UTC -c datestyle=ISO,MDY -c plan_cache_mode=force_custom_plan"
@@ -129,7 +115,7 @@ class PostgresStore:
 
         Rejected when a text of what it was given cannot be stored.
         """
-        with _named_by_what_to_do(), self._connect() as connection:
+        with named_by_what_to_do(), self._connect() as connection:
             yield PostgresTransaction(connection)
 
     @contextmanager
@@ -138,11 +124,11 @@ class PostgresStore:
 
         A connection of its own holds it, outside of any transaction. Raises what `transaction` does.
         """
-        with _named_by_what_to_do():
+        with named_by_what_to_do():
             options = self._options() | {"keepalives_idle": 30}
             connection = psycopg.connect(self._url, autocommit=True, **options)
         with closing(connection):
-            with _named_by_what_to_do():
+            with named_by_what_to_do():
                 [row] = PostgresTransaction(connection).rows("stand_alone", what=name)
             yield bool(row["alone"])
 
@@ -153,11 +139,11 @@ class PostgresStore:
         One connection holds the turn and does all that is done in it. Raises Retryable when the turn does not come in
         time, and what `transaction` does.
         """
-        with _named_by_what_to_do():
+        with named_by_what_to_do():
             options = self._options(f"-c lock_timeout={patience_s}s") | {"keepalives_idle": 30}
             connection = psycopg.connect(self._url, autocommit=True, **options)
         with closing(connection):
-            with _named_by_what_to_do():
+            with named_by_what_to_do():
                 PostgresTransaction(connection).rows("stand_in_line", what=name)
             yield PostgresStore(self._url, lambda: _inside(connection), who=self._who)
 
@@ -173,7 +159,7 @@ def url_as(url: str, role: str) -> str:
 
     Raises Retryable, Fatal when the database cannot be asked.
     """
-    with _named_by_what_to_do():
+    with named_by_what_to_do():
         option = role_option(url, role)
     if not option:
         return url
@@ -203,35 +189,6 @@ def _ends_idle() -> str:
     return f"-c idle_in_transaction_session_timeout={IDLE_MAX_S}s -c tcp_user_timeout={IDLE_MAX_S}s"
 
 
-@contextmanager
-def _named_by_what_to_do() -> Iterator[None]:
-    """Turns psycopg's errors into ours."""
-    try:
-        yield
-    except UnicodeEncodeError as error:  # half a character, which no encoding has
-        raise ports.Rejected(_UNHELD, reason="MALFORMED_PAYLOAD") from error
-    except psycopg.Error as error:
-        if error.sqlstate == _ENDED_IDLE:
-            raise ports.Retryable(
-                f"Postgres ended a transaction that said nothing for {IDLE_MAX_S} s; nothing of it was kept"
-            ) from error
-        if error.sqlstate == _DISK_FULL:
-            raise ports.Retryable(
-                f"Postgres: the disk is full ({error.diag.message_primary}); nothing of this was kept. Make room, and "
-                "the same goes on"
-            ) from error
-        if isinstance(error, psycopg.OperationalError) or (error.sqlstate or "")[:2] in _RETRYABLE_CLASSES:
-            raise ports.Retryable(f"Postgres: {error}") from error
-        if error.sqlstate in _UNSTORABLE or (isinstance(error, psycopg.DataError) and not error.sqlstate):
-            raise ports.Rejected(_UNHELD, reason="MALFORMED_PAYLOAD") from error
-        if error.sqlstate in _ABSENT:
-            raise ports.Fatal(
-                f"the database lacks what it should have ({str(error).splitlines()[0]}); "
-                "`tieout migrate` brings it to the newest schema"
-            ) from error
-        raise ports.Fatal(f"Postgres refuses what it was given, which is a fault of ours: {error}") from error
-
-
 class PostgresTransaction:
     """Named queries inside one transaction. Parameters are bound by name: `%(as_of)s`."""
 
@@ -257,7 +214,7 @@ class PostgresTransaction:
     @contextmanager
     def apart(self) -> Iterator[None]:
         """A part of the transaction that is taken back alone when it fails."""
-        with _named_by_what_to_do(), self._connection.transaction():
+        with named_by_what_to_do(), self._connection.transaction():
             yield
 
     def stream(self, name: str, **params: Any) -> Iterator[ports.Row]:

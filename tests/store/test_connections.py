@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from time import sleep
+from traceback import format_exception
 
 import psycopg
 import pytest
 
 from include.local.databases import DatabaseUrls
 from include.local.scratch import scratch_database
-from include.ports import Retryable
+from include.ports import Fatal, Retryable
 from include.store import postgres
 from include.store.postgres import As, PostgresStore
 
@@ -144,3 +145,19 @@ def test_who_says_nothing_in_a_transaction_is_ended_and_keeps_nothing(
     with pytest.raises(Retryable, match="Postgres"):
         silent()
     use(PostgresStore(url))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO vault.tokens (system, flow, login_sha256, asked_by) VALUES ('Zuleika', 'x', 'y', NULL)",
+        "SELECT 'Zuleika'::date",
+        "INSERT INTO ops.console_people (person, may) VALUES ('Zuleika', '{}'), ('Zuleika', '{}')",
+    ],
+)
+def test_what_postgres_refuses_is_said_without_the_row_it_quotes(url: str, statement: str) -> None:
+    with pytest.raises(Fatal) as refused, PostgresStore(url).transaction() as tx:
+        tx._connection.execute(statement.encode())
+    told = "".join(format_exception(refused.value))
+    assert "refuses" in told
+    assert "Zuleika" not in told.replace(statement, "")
