@@ -1,4 +1,4 @@
-"""What tasks may hand one another: numbers, days and single words of ours.
+"""What tasks may hand one another: numbers, days and the few words of ours.
 
 Airflow keeps what tasks return in clear, and shows it to whoever may see a run. So this Airflow keeps nothing else: no
 text anybody wrote, no name, no address, no secret. Whoever needs more hands over its number and asks the database.
@@ -18,12 +18,17 @@ BACKEND = f"{__name__}.PlainXCom"
 
 ITEMS_MAX = 10_000
 DEPTH_MAX = 4
+NUMBER_MAX = 2**31 - 1
+"""Above any number of ours that goes from task to task, and below telephone numbers with their country and cards'."""
+
+WORDS = frozenset({"approved", "sent_back", "refused", "elsewhere", "unanswered", "signed", "declined"})
+"""What may become of a question; a name in small letters is a word, too, so that no other is taken."""
 
 _DAY = r"\d{4}-\d{2}-\d{2}"
 _TEXT = re.compile(
     "|".join(
         (
-            r"[a-z_]{1,60}",  # a word of ours
+            *sorted(WORDS),
             rf"{_DAY}(T\d{{2}}:\d{{2}}:\d{{2}}(\.\d{{1,6}})?(Z|[+-]\d{{2}}:\d{{2}})?)?",
             r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
             rf"[a-z_]{{1,60}}__{_DAY}T[\d:.+-]{{8,30}}(_\w{{1,20}})?",  # a run of Airflow's
@@ -59,7 +64,7 @@ def _wrong(value: Any, *, depth: int, room: list[int]) -> str:
     if room[0] < 0 or depth > DEPTH_MAX:
         return "more than anybody needs"
     if value is None or isinstance(value, bool | int):
-        return ""
+        return "a number longer than ours are" if value is not None and abs(value) > NUMBER_MAX else ""
     if isinstance(value, str):
         return _wrong_text(value)
     if isinstance(value, Mapping):

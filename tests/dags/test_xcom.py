@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +19,7 @@ from include.local.databases import DatabaseUrls
 from include.local.home import Home
 from include.local.secrets import load_secrets
 from include.ports import Fatal
-from include.wiring_xcom import BACKEND, PlainXCom
+from include.wiring_xcom import BACKEND, WORDS, PlainXCom
 from tests.dags.conftest import PROJECT
 
 WHERE: dict[str, Any] = {"key": "return_value", "dag_id": "tie_out", "task_id": "report"}
@@ -47,6 +48,9 @@ def test_numbers_days_and_words_of_ours_are_kept_as_they_are(value: Any) -> None
     [
         "Zuleika Quixano",
         "Zuleika",
+        "zuleika",
+        6581234567,
+        [4111111111111111],
         "zuleika.q@canary.example",
         "+6581234567",
         "DE44500105175407324931",
@@ -74,10 +78,22 @@ def test_what_may_be_personal_or_secret_is_refused_and_not_quoted(value: Any) ->
 
 
 def test_a_word_that_is_a_secret_by_now_is_refused() -> None:
-    assert PlainXCom.serialize_value("correcthorsebattery", **WHERE) == "correcthorsebattery"
-    mask_secret("correcthorsebattery")
+    run = "manual__2031-03-03T04:15:00.123456+00:00"
+    assert PlainXCom.serialize_value(run, **WHERE) == run
+    mask_secret(run)
     with pytest.raises(Fatal, match="a secret"):
-        PlainXCom.serialize_value("correcthorsebattery", **WHERE)
+        PlainXCom.serialize_value(run, **WHERE)
+
+
+def test_whatever_may_become_of_a_question_is_a_word_of_ours() -> None:
+    schema = "".join(
+        (PROJECT / "sql" / "schema" / name).read_text() for name in ("331_approvals.sql", "370_parity.sql")
+    )
+    checks = re.findall(r"outcome text CHECK \(outcome IN \((.*?)\)\)", schema, re.DOTALL)
+    said = {
+        word.replace(" ", "_") for check in checks for word in re.findall(r"'([a-z ]+)'(?:,|\s|$)", check)
+    }
+    assert said == WORDS
 
 
 def test_airflow_takes_it_for_its_own_wherever_it_runs(tmp_path: Path) -> None:
