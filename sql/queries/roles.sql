@@ -15,9 +15,15 @@ WITH ours AS (
         'tieout_broker'
     ]) AS name LEFT JOIN pg_roles ON rolname = name
 ), tables AS (
-    SELECT format('%%I.%%I', nspname, relname) AS name, nspname, relowner, pg_class.oid, relacl
+    SELECT format('%%I.%%I', nspname, relname) AS name, nspname, relname, relkind, relowner, pg_class.oid, relacl
     FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
-    WHERE relkind IN ('r', 'p') AND nspname IN ('ops', 'raw', 'canonical', 'recon', 'delivery', 'parity', 'audit')
+    WHERE relkind IN ('r', 'p', 'v') AND nspname IN (SELECT ops.our_schemas())
+), rightful AS (
+    SELECT ours.oid AS grantee, tables.oid, CASE
+        WHEN ours.name = 'tieout_broker' THEN CASE tables.name WHEN 'vault.tokens' THEN 'SELECT, INSERT, UPDATE' ELSE '' END
+        ELSE ops.privileges(ours.name, nspname, relname,
+            changes => NOT ops.refuses(tables.oid, 16), removals => NOT ops.refuses(tables.oid, 8)) END AS words
+    FROM ours, tables WHERE ours.name <> 'tieout_owner'
 )
 SELECT 'missing' AS finding, name FROM ours WHERE oid IS NULL
 UNION ALL
@@ -27,6 +33,25 @@ UNION ALL
 SELECT 'logs in', name FROM ours JOIN pg_roles USING (oid) WHERE rolcanlogin OR rolsuper OR rolcreaterole OR rolcreatedb
 UNION ALL
 SELECT 'open to everybody', tables.name FROM tables, aclexplode(relacl) WHERE grantee = 0
+UNION ALL
+SELECT 'not closed', closing FROM ops.open_to_everybody() AS closing WHERE closing NOT LIKE '%%OWNER TO%%'
+UNION ALL
+SELECT 'given to ' || grantee::regrole, lower(privilege_type) || ' on ' || tables.name
+FROM tables CROSS JOIN aclexplode(relacl) JOIN rightful USING (grantee, oid)
+WHERE privilege_type <> 'MAINTAIN' AND privilege_type <> ALL (
+    CASE WHEN relkind = 'v' AND words <> '' THEN ARRAY['SELECT'] ELSE string_to_array(words, ', ') END
+)
+UNION ALL
+SELECT 'given by the column', format('%%s.%%I', tables.name, attname)
+FROM tables JOIN pg_attribute ON attrelid = tables.oid WHERE attacl IS NOT NULL
+UNION ALL
+SELECT 'of the rights of ' || of.rolname, members.rolname  -- but for our login, and who is everything anyway
+FROM pg_auth_members JOIN pg_roles AS of ON of.oid = roleid JOIN pg_roles AS members ON members.oid = member
+WHERE (member IN (SELECT oid FROM ours) OR roleid IN (SELECT oid FROM ours) AND inherit_option)
+    AND (members.rolname, of.rolname) <> ('tieout_send', 'tieout_app') AND NOT members.rolsuper
+    AND NOT (members.rolname = session_user AND of.rolname = 'tieout_owner')
+UNION ALL
+SELECT 'not kept by its trigger', name FROM ops.guards_missing() AS name
 UNION ALL
 SELECT 'not owned by tieout_owner', min(tables.name) || ' and ' || count(*) - 1 || ' more'
 FROM tables WHERE relowner <> (SELECT oid FROM ours WHERE name = 'tieout_owner') HAVING count(*) > 0

@@ -12,6 +12,7 @@ from include.local.scratch import scratch_database
 from include.ports import Fatal
 from include.store.migrate import migrate
 from include.store.postgres import As, PostgresStore, may_be
+from include.store.queries import query
 
 ROLES = ("tieout_ingest", "tieout_app", "tieout_send", "tieout_console", "tieout_auditor", "tieout_broker")
 VERBS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE")
@@ -330,3 +331,29 @@ def test_who_may_not_make_roles_is_told_what_to_do_and_nothing_breaks(url: str) 
         [said] = connection.execute("SELECT ops.grant_roles()").fetchone() or [""]
     assert "tieout_auditor may not make the role tieout_owner" in said
     assert "until then all work as tieout_auditor" in said
+
+
+SPOILED = {
+    "GRANT UPDATE ON recon.matches TO tieout_console": "update on recon.matches given to tieout_console",
+    "GRANT SELECT ON vault.tokens TO tieout_app": "select on vault.tokens given to tieout_app",
+    "GRANT UPDATE (why) ON audit.events TO tieout_app": "audit.events.why given by the column",
+    "GRANT tieout_send TO tieout_console": "tieout_console of the rights of tieout_send",
+    "GRANT pg_read_all_data TO tieout_auditor": "tieout_auditor of the rights of pg_read_all_data",
+    "GRANT EXECUTE ON FUNCTION audit.delivery_acts_insert() TO PUBLIC": "REVOKE ALL ON ROUTINE",
+    "DROP TRIGGER is_audited_on_insert ON delivery.acts": "what audit.delivery_acts_insert tells not kept",
+    "DROP TRIGGER events_are_append_only ON audit.events": "audit.events (events_are_append_only) not kept",
+    "ALTER TABLE vault.sealed DISABLE TRIGGER values_do_not_change": "vault.sealed (values_do_not_change) not kept",
+}
+
+
+def test_the_doctor_finds_what_is_more_than_a_role_should_have_and_which_guard_is_gone(url: str) -> None:
+    def found() -> set[str]:
+        rows = connection.execute(query("role_findings"), {}).fetchall()
+        return {f"{name} {finding}" for finding, name in rows if "TEMPORARY" not in name}
+
+    with psycopg.connect(url) as connection:
+        assert found() == set()
+        for statement, wanted in SPOILED.items():
+            with connection.transaction(force_rollback=True):
+                connection.execute(statement.encode())
+                assert any(wanted in one for one in found()), statement
