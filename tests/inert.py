@@ -16,14 +16,26 @@ class Page(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.pieces: list[str] = []
+        self.scripts: list[str] = []
+        self._raw = ""
         self.feed(html)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
+        self._raw = tag if tag in self.CDATA_CONTENT_ELEMENTS else ""
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == self._raw:
+            self._raw = ""
 
     def handle_data(self, data: str) -> None:
-        self.pieces.append(data)
+        if self._raw == "script":
+            self.scripts.append(data)
+        elif self._raw == "style":
+            assert TAG not in data, "a text is in a style"
+        else:
+            self.pieces.append(data)
 
     @property
     def text(self) -> str:
@@ -54,6 +66,7 @@ def assert_inert(html: str, *, ours: set[str]) -> Page:
     """No element, attribute or link of the page comes from a text. `ours`: those of its own among what could run."""
     page = Page(html)
     assert {tag for tag, _ in page.tags} & INERT <= ours
+    assert not "".join(page.scripts).strip(), "a script has a body"
     for tag, attributes in page.tags:
         assert TAG not in tag
         assert not any(name.startswith("on") or TAG in name for name in attributes), (tag, attributes)

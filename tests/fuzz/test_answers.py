@@ -1,8 +1,8 @@
 """Whatever a system answers is read, quarantined, or named by what to do next. Nothing breaks or goes on for ever."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -21,7 +21,7 @@ from include.connectors.wire import read_json
 from include.connectors.world.translate import translate as world_row
 from include.domain.entities import ENTITIES
 from include.flows.pull_changes import _stored
-from include.ports import Cursor, Source, Stop
+from include.ports import Cursor, SignInAgain, Source, Stop
 from include.validation.rows import failures_of
 from tests.fuzz import peers
 from tests.fuzz.anything import ANYTHING, as_json, assert_storable, assert_texts, drawing, twisted
@@ -60,10 +60,23 @@ def twist_one(data: st.DataObject, said: dict[str, Any]) -> dict[str, Any]:
     return {**said, name: data.draw(twisted(said[name]))}
 
 
+SECONDS_MAX = 10
+"""Of one answer, also beside other work: reading a few kilobytes takes milliseconds."""
+WORDS_MIN = 8
+
+
 def assert_named(act: Callable[[], Any]) -> None:
-    """It ends well, or with an error that says what to do next."""
-    with suppress(Stop):
+    """It ends soon, and well or with an error that says what to do next: never with one that says the fault is ours."""
+    began = monotonic()
+    stopped: Stop | None = None
+    try:
         act()
+    except Stop as stop:
+        stopped = stop
+    assert stopped is None or len(str(stopped)) > WORDS_MIN, f"{type(stopped).__name__} says nothing"
+    assert "fault of ours" not in str(stopped)
+    assert not isinstance(stopped, SignInAgain), "an answer sends nobody to sign in"
+    assert monotonic() - began < SECONDS_MAX
 
 
 @drawing(20)
