@@ -36,7 +36,7 @@ def named_by_what_to_do() -> Iterator[None]:
             ) from None
         if error.sqlstate == _DISK_FULL:
             raise ports.Retryable(
-                f"Postgres: the disk is full ({_said(error)}); nothing of this was kept. Make room, and the same goes on"
+                f"Postgres: the disk is full ({_said(error)}); nothing of it was kept. Make room, and the same goes on"
             ) from None
         if isinstance(error, psycopg.OperationalError) or (error.sqlstate or "")[:2] in _RETRYABLE_CLASSES:
             raise ports.Retryable(f"Postgres: {_said(error)}") from None

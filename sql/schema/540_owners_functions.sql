@@ -5,26 +5,6 @@
 -- whoever writes the next such function: `ops.grant_roles()`, which `migrate` calls at its end, sees to both. Temporary
 -- tables are for the roles whose work needs them.
 
--- 460_limits_in_force.sql says again what each role may do, and left out what 441_broker.sql had added: that nobody but the
--- broker sees tokens.
-DROP FUNCTION ops.privileges_of_workers(text, name, name, boolean, boolean);
-ALTER FUNCTION ops.privileges(text, name, name, boolean, boolean) RENAME TO privileges_of_workers;
-CREATE FUNCTION ops.privileges(role text, held name, tab name, changes boolean, removals boolean) RETURNS text
-IMMUTABLE LANGUAGE sql AS $$
-    SELECT CASE WHEN held = 'vault' AND tab = 'tokens' THEN ''
-        ELSE ops.privileges_of_workers(role, held, tab, changes => changes, removals => removals) END
-$$;
-DO $$
-DECLARE
-    worker text;
-BEGIN
-    FOREACH worker IN ARRAY ARRAY['tieout_ingest', 'tieout_app', 'tieout_send', 'tieout_console', 'tieout_auditor'] LOOP
-        IF to_regrole(worker) IS NOT NULL THEN
-            EXECUTE format('REVOKE ALL ON vault.tokens FROM %I', worker);
-        END IF;
-    END LOOP;
-END $$;
-
 ALTER FUNCTION ops.grant_roles() RENAME TO grant_broker;
 
 -- What of this database is open to everybody and should not be, as statements that close it.

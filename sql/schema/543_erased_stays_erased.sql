@@ -3,11 +3,13 @@
 
 CREATE INDEX ON vault.erasures (entity, native_id) WHERE approved_by IS NOT NULL;
 
-CREATE OR REPLACE FUNCTION ops.privileges(role text, held name, tab name, changes boolean, removals boolean) RETURNS text
+ALTER FUNCTION ops.privileges(text, name, name, boolean, boolean) RENAME TO privileges_but_for_sealed;
+
+CREATE FUNCTION ops.privileges(role text, held name, tab name, changes boolean, removals boolean) RETURNS text
 IMMUTABLE LANGUAGE sql AS $$
-    SELECT CASE WHEN held = 'vault' AND tab = 'tokens' THEN ''
-        WHEN held = 'vault' AND role = 'tieout_ingest' THEN CASE tab WHEN 'sealed' THEN 'INSERT' ELSE 'SELECT' END
-        ELSE ops.privileges_of_workers(role, held, tab, changes => changes, removals => removals) END
+    SELECT CASE WHEN role = 'tieout_ingest' AND held = 'vault' AND tab <> 'tokens'
+            THEN CASE tab WHEN 'sealed' THEN 'INSERT' ELSE 'SELECT' END
+        ELSE ops.privileges_but_for_sealed(role, held, tab, changes => changes, removals => removals) END
 $$;
 
 DO $$ BEGIN

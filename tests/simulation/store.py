@@ -16,7 +16,8 @@ import psycopg
 from psycopg import sql
 
 from include.ports import Names, Row
-from include.store.postgres import PostgresStore, PostgresTransaction, _adapted, _named_by_what_to_do
+from include.store.postgres import PostgresStore, PostgresTransaction, _adapted
+from include.store.refusals import named_by_what_to_do
 from include.store.queries import query
 from tests.simulation.machine import Machine
 
@@ -55,7 +56,7 @@ class OneConnection:
         )
         self._over = "RELEASE SAVEPOINT step; "
         try:
-            with _named_by_what_to_do():
+            with named_by_what_to_do():
                 yield _Step(self.connection, self.planted)
             self._may_die()
         except BaseException:
