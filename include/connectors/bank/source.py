@@ -12,8 +12,9 @@ from typing import Any
 
 from include.connectors.bank.bookings import Booking, bookings
 from include.connectors.bank.client import Content, Format, StatementFile, StatementFolder
+from include.connectors.bank.personal import PERSONAL, SHOWN
 from include.connectors.bank.reader import read_statements
-from include.connectors.bank.translate import PERSONAL, SHOWN, Statement, column, translate
+from include.connectors.bank.translate import Statement, column, translate
 from include.connectors.wire import sums, usable
 from include.domain.canonical_json import sha256
 from include.domain.statements import contradictions

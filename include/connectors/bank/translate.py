@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from include.connectors.bank.slashes import PARTIES, in_fields
+from include.connectors.bank.slashes import in_fields
 from include.domain.money import AMOUNT
 from include.domain.shown import cut
 from include.domain.statements import Balances
@@ -31,36 +31,6 @@ REFERENCE_MAX = 9_000
 _UNSIGNED = re.compile(r"\+?([0-9]*)\.?([0-9]*)")
 _EMPTY_WORDS = {"", "NOTPROVIDED", "NONREF"}
 _BOOKED = {"", "BOOK"}
-
-
-PERSONAL = frozenset(
-    {
-        *("account", "RltdPties", "RltdRmtInf", "CardTx", "Invcr", "Invcee"),
-        *(
-            "applicant_name",
-            "applicant_iban",
-            "gvc_applicant_iban",
-            "deviate_applicant",
-            "debitor_identifier",
-        ),
-        *("recipient_name", "deviate_recipient", "account_identification", PARTIES),
-        *("statement", "header", "entries", "text"),  # of a statement that is refused: all of it
-    }
-)
-"""The elements and fields of both formats under which personal data stands; who wrote what for whom is a reference."""
-
-SHOWN = {
-    "TxDtls": frozenset(
-        {
-            *("Ustrd", "Ref", "Nb", "AddtlRmtInf", "AddtlTxInf"),
-            *("MsgId", "AcctSvcrRef", "PmtInfId", "InstrId", "EndToEndId", "UETR", "TxId", "MndtId", "ChqNb"),
-            *("ClrSysRef", "AcctOwnrTxId", "AcctSvcrTxId", "MktInfrstrctrTxId", "PrcgId"),
-            *("Amt", "TtlAmt", "@Ccy", "SrcCcy", "TrgtCcy", "UnitCcy", "XchgRate", "CdtDbtInd", "RvslInd"),
-            *("Cd", "SubFmlyCd", "Dt", "DtTm"),
-        }
-    )
-}
-"""Of what a bank says of one transaction, what is shown: the standard grows, and much of it is of people."""
 
 
 @dataclass(frozen=True, kw_only=True)
