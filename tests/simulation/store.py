@@ -17,8 +17,8 @@ from psycopg import sql
 
 from include.ports import Names, Row
 from include.store.postgres import PostgresStore, PostgresTransaction, _adapted
-from include.store.refusals import named_by_what_to_do
 from include.store.queries import query
+from include.store.refusals import named_by_what_to_do
 from tests.simulation.machine import Machine
 
 Connection = psycopg.Connection[dict[str, Any]]
