@@ -88,9 +88,15 @@ def _permissions(url: str) -> Answer:
 def _roles(url: str) -> Answer:
     """Whether our roles are there, ours to be, and no more than they should be."""
     try:
-        found = _rows(url, "role_findings")
-    except psycopg.errors.UndefinedTable:
+        found = _rows(url, "role_findings", role=APP)
+    except (
+        psycopg.errors.UndefinedTable,
+        psycopg.errors.UndefinedFunction,
+        psycopg.errors.InvalidSchemaName,
+    ):
         return Answer(Verdict.SKIP, "not asked: the schema is not the newest")
+    except psycopg.errors.InsufficientPrivilege:
+        return warn("our login may be none of the roles, and sees nothing of theirs", _MIGRATE)
     named = [f"{row['name']} {row['finding']}" for row in found]
     lacking = [
         row for row in found if row["finding"] in {"missing", "not ours to be", "not owned by tieout_owner"}
