@@ -38,7 +38,7 @@ with DAG(
         complete = await_sources(wiring.sources(), wiring.store(), day_end=wiring.day_end())
         log.info("%s source entities are complete", complete)
 
-    in_its_turn = wiring_days.InItsTurn(task_id="earlier_days")
+    in_its_turn = wiring_days.InItsTurn(task_id="earlier_days", retries=20)
 
     @task(task_id="reconcile")
     def reconcile_day() -> None:

@@ -109,8 +109,11 @@ def _keep(
         mails = mails_of(tx, Mails(day.run_id, period.edition, period.until))
         words = last_words(tx, mails)
         waiting = [one for one in recipients if editions.are_news(one, words.get(one.mailbox))]
-        if any(one.mailbox in words and words[one.mailbox].run_id == day.run_id for one in waiting):
-            mails = replace(mails, telling=mails.telling + 1)  # a day of the period became another since
+        told = {
+            (words[one.mailbox].run_id, words[one.mailbox].telling) for one in waiting if one.mailbox in words
+        }
+        if (day.run_id, mails.telling) in told:  # a day of the period became another since
+            mails = replace(mails, telling=mails.telling + 1)
         keep_mailings(tx, mails, waiting, lambda one: editions.written(one, words.get(one.mailbox)))
     return _Kept(period, mails, Files(day, edition=period.edition.replace("_", "-"), of_day=period.until))
 

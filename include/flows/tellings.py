@@ -42,6 +42,7 @@ class Word:
     """The last mail that somebody has of a day or a period. `figures`: None where nobody kept what they were."""
 
     run_id: UUID
+    telling: int
     scope: Scope
     figures: str | None
 
@@ -58,7 +59,7 @@ def last_words(tx: Transaction, mails: Mails) -> dict[str, Word]:
 
 
 def _word(row: Row) -> Word:
-    return Word(row["run_id"], scope_of(row["scope"]), row["figures"])
+    return Word(row["run_id"], row["telling"], scope_of(row["scope"]), row["figures"])
 
 
 def stated(scope: Scope) -> Stated:

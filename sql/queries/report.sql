@@ -387,7 +387,7 @@ SELECT coalesce((SELECT telling FROM mine), 1)
 
 -- name: last_words
 -- The last mail that each has of a day or a period.
-SELECT DISTINCT ON (recipient) recipient, run_id, scope, figures FROM recon.mailings
+SELECT DISTINCT ON (recipient) recipient, run_id, telling, scope, figures FROM recon.mailings
 WHERE told_of = %(told_of)s AND edition = ANY (%(editions)s) AND state = 'sent'
 ORDER BY recipient, sent_at DESC, telling DESC;
 
@@ -447,12 +447,12 @@ WHERE reports.as_of = %(as_of)s AND state = 'published'
 ORDER BY computed_at DESC LIMIT 1;
 
 -- name: keep_edition
--- Editions of weeks and months stay as they were told; what is known of a day goes on, and so does its restatement.
+-- As it is mailed: a restatement goes on with what is known of its day, a week or month when a day of it became another.
 INSERT INTO recon.editions (run_id, edition, as_of, subject, html, plain, since, until)
 VALUES (%(run_id)s, %(edition)s, %(as_of)s, %(subject)s, %(html)s, %(plain)s, %(since)s, %(until)s)
 ON CONFLICT (run_id, edition) DO UPDATE
 SET subject = excluded.subject, html = excluded.html, plain = excluded.plain, kept_at = excluded.kept_at
-WHERE editions.edition = 'restated';
+WHERE (editions.subject, editions.html, editions.plain) IS DISTINCT FROM (excluded.subject, excluded.html, excluded.plain);
 
 -- name: forget_restated
 -- The day is as it was told, after all. Who was mailed otherwise keeps that mail.

@@ -14,7 +14,7 @@ from include.flows.pull_changes import pull_changes
 from include.flows.reconcile import reconcile
 from include.flows.report_period import report_periods
 from include.policy import load_policy
-from include.ports import Fatal, Rejected, Retryable
+from include.ports import Fatal, Rejected, Retryable, Uncertain
 from include.store.postgres import PostgresStore
 from tests.checks import assert_checks_hold
 from tests.flows.conftest import Live
@@ -319,10 +319,38 @@ def test_a_month_is_corrected_once_a_day_of_it_became_another(store: PostgresSto
     publish(store, FRIDAY)
     bag = Mailbag()
     assert told_of(store, bag, FRIDAY) == ["month_end 1"]
+    first = bag.reports[0].html
     publish(store, FRIDAY - timedelta(days=1))  # late, and so one day more of the trend
     assert told_of(store, bag, FRIDAY) == ["month_end 1"]
     assert told_of(store, bag, FRIDAY) == ["month_end 0"]
     assert bag.reports[-1].subject.startswith("Month to 2026-07-31, corrected:")
+    with store.transaction() as tx:
+        [kept] = [row for row in tx.rows("editions_of_day", as_of=FRIDAY) if row["edition"] == "month_end"]
+    assert kept["subject"] == bag.reports[0].subject, "the console shows the period as it is now"
+    assert kept["html"] not in {None, first}
+
+
+def test_a_correction_whose_answer_is_lost_is_one_mail_and_given_up_after_two(
+    store: PostgresStore, database_url: str, tmp_path: Path
+):
+    learn(store, tmp_path / "then", payments=LATE)
+    publish(store, FRIDAY)
+    told_of(store, Mailbag(), FRIDAY)
+    publish(store, FRIDAY - timedelta(days=1))
+
+    left = []
+
+    def lose(to: str) -> None:
+        left.append(to)
+        raise Uncertain("mail: took the message and did not confirm it")
+
+    for _ in range(4):
+        with pytest.raises((Retryable, Rejected)):
+            told_of(store, Mailbag(lose), FRIDAY)
+    assert len(left) == 2
+    with psycopg.connect(database_url) as connection:
+        tellings = connection.execute("SELECT telling, state FROM recon.mailings ORDER BY telling").fetchall()
+    assert [telling for telling, _ in tellings] == [1, 2]
 
 
 def mails_failed(store: PostgresStore) -> dict[str, int]:
