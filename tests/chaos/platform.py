@@ -43,7 +43,7 @@ ENDED = {
     "runs": "SELECT as_of::text, state, certificate -> 'outputs' FROM recon.runs",
     "unproven": "SELECT count(*) FROM ops.proofs WHERE NOT proven",
     "rows": "SELECT system, entity, count(DISTINCT native_id) FROM raw.records GROUP BY 1, 2 ORDER BY 1, 2",
-    "mailings": "SELECT kind, recipient, state FROM recon.mailings ORDER BY 1, 2",
+    "mailings": "SELECT edition, recipient, state FROM recon.mailings ORDER BY 1, 2",
     "messages": "SELECT key, state FROM delivery.outbox ORDER BY 1",
 }
 """What the day comes to, in our tables."""
