@@ -5,19 +5,16 @@ Another server or timeline of Postgres is noticed by itself (deliver_outbox); a 
 
 from datetime import datetime
 
-from include.domain.break_life import NotAllowed, identity
 from include.domain.delivery import Pace
+from include.flows.replay import By, person_of
 from include.ports import Rejected, Row, Store
 
 
 def note_restore(store: Store, *, actor: str, reason: str, pace: Pace) -> datetime:
     """Until when all effects are looked for before they are sent. Raises Rejected on who is no person, or no reason."""
-    try:
-        who = identity(actor)
-    except NotAllowed as nobody:
-        raise Rejected(str(nobody)) from None
     if not reason.strip():
         raise Rejected("say why: which backup was put back, and what is missing in it")
+    who = person_of(By(actor, reason))
     with store.transaction() as tx:
         since: datetime = tx.rows("note_restore", actor=who, reason=reason)[0]["since"]
     return since + pace.doubt

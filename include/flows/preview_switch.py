@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from include.flows.replay import By
-from include.flows.switch_writer import Patience, Writer, allowed, person_of, writers
+from include.flows.replay import By, person_of
+from include.flows.switch_writer import Patience, Writer, allowed, writers
 from include.ports import Rejected, Row, Store
 
 

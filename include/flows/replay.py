@@ -31,6 +31,16 @@ class By:
     reason: str
 
 
+def person_of(by: By) -> str:
+    """Who acts, by their identity. Raises Rejected without a name or a reason."""
+    if not by.reason.strip():
+        raise Rejected("a reason is missing: history without one explains nothing")
+    try:
+        return identity(by.actor)
+    except NotAllowed as nobody:
+        raise Rejected(str(nobody)) from None
+
+
 def repairs(store: Store, *, span: timedelta = A_DAY) -> list[Row]:
     """What the sweeps of so long found that every read had missed, by object; it must be nothing."""
     with store.transaction() as tx:
@@ -84,10 +94,4 @@ def hold(store: Store, message_ids: Sequence[int], by: By) -> int:
 def _keep(tx: Transaction, action: str, message_ids: Sequence[int], by: By | None) -> None:
     if by is None:
         return
-    if not by.reason.strip():
-        raise Rejected("a reason is missing: history without one explains nothing")
-    try:
-        actor = identity(by.actor)
-    except NotAllowed as nobody:
-        raise Rejected(str(nobody)) from None
-    tx.run("keep_acts", action=action, actor=actor, reason=by.reason, messages=list(message_ids))
+    tx.run("keep_acts", action=action, actor=person_of(by), reason=by.reason, messages=list(message_ids))

@@ -11,10 +11,9 @@ from datetime import timedelta
 from time import monotonic, sleep
 from typing import Any, Literal
 
-from include.domain.break_life import NotAllowed, identity
 from include.flows.asking import FRESH
 from include.flows.put_message import say_again
-from include.flows.replay import By, hold
+from include.flows.replay import By, hold, person_of
 from include.ports import Rejected, Row, Store, Transaction
 
 Writer = Literal["ours", "theirs", "nobody"]
@@ -159,16 +158,6 @@ def back(
     with store.transaction() as tx:
         tx.run("rest_elsewhere")
     return [_switched(store, flow, given_up[flow], began, written=written[flow]) for flow in tokens]
-
-
-def person_of(by: By) -> str:
-    """Who acts, by their identity. Raises Rejected without a name or a reason."""
-    if not by.reason.strip():
-        raise Rejected("a reason is missing: history without one explains nothing")
-    try:
-        return identity(by.actor)
-    except NotAllowed as nobody:
-        raise Rejected(str(nobody)) from None
 
 
 def allowed(tx: Transaction, actor: str, *, emergency: bool) -> dict[str, Any]:

@@ -93,13 +93,6 @@ class Policy(Strict):
     here: str
     sha256: str
 
-    def __copy__(self) -> "Policy":
-        """A copy with other rules works out anew what follows from them."""
-        copied = super().__copy__()
-        for worked_out in ("canonical_status", "field_ownership"):
-            copied.__dict__.pop(worked_out, None)
-        return copied
-
     @property
     def environment(self) -> Environment:
         """Where this is."""

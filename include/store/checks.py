@@ -47,12 +47,12 @@ def checks(url: str, *, now: Callable[[], datetime], doubt: timedelta) -> Sequen
             "migrations", lambda: _migrations(url), "restore sql/schema as it was applied, or ask its author"
         ),
         Check("permissions", lambda: _permissions(url), _GRANT),
-        Check("roles", lambda: _roles(url), _MIGRATE),
-        Check("audit log", lambda: _sealing(url), _SEAL),
-        Check("history", lambda: _history(url, doubt), _RESTORED),
+        Check("roles", _if_newest(lambda: _roles(url)), _MIGRATE),
+        Check("audit log", _if_newest(lambda: _sealing(url)), _SEAL),
+        Check("history", _if_newest(lambda: _history(url, doubt)), _RESTORED),
         Check("clock", lambda: skew(_facts(url)["at"], now())),
-        Check("watch", lambda: _watching(url), _WATCH),
-        Check("systems left alone", lambda: _spared(url), _SPARED),
+        Check("watch", _if_newest(lambda: _watching(url)), _WATCH),
+        Check("systems left alone", _if_newest(lambda: _spared(url)), _SPARED),
     ]
 
 
@@ -85,16 +85,26 @@ def _permissions(url: str) -> Answer:
     return permissions(few=few, many=many, mend_few=_GRANT, mend_many=_LESS)
 
 
+def _if_newest(ask: Callable[[], Answer]) -> Callable[[], Answer]:
+    """The same, but not asked of a schema older than what it asks for."""
+
+    def asked() -> Answer:
+        try:
+            return ask()
+        except (
+            psycopg.errors.UndefinedTable,
+            psycopg.errors.UndefinedFunction,
+            psycopg.errors.InvalidSchemaName,
+        ):
+            return Answer(Verdict.SKIP, "not asked: the schema is not the newest")
+
+    return asked
+
+
 def _roles(url: str) -> Answer:
     """Whether our roles are there, ours to be, and no more than they should be."""
     try:
         found = _rows(url, "role_findings", role=APP)
-    except (
-        psycopg.errors.UndefinedTable,
-        psycopg.errors.UndefinedFunction,
-        psycopg.errors.InvalidSchemaName,
-    ):
-        return Answer(Verdict.SKIP, "not asked: the schema is not the newest")
     except psycopg.errors.InsufficientPrivilege:
         return warn("our login may be none of the roles, and sees nothing of theirs", _MIGRATE)
     named = [f"{row['name']} {row['finding']}" for row in found]
@@ -114,14 +124,9 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _sealing(url: str) -> Answer:
-    try:
-        last = _rows(url, "newest_seal", role=APP)
-        place = (
-            {"xid": last[0]["through_xid"], "id": last[0]["through_id"]} if last else {"xid": "0", "id": 0}
-        )
-        [waiting] = _rows(url, "audit_unsealed", role=APP, **place, most=None)
-    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
-        return Answer(Verdict.SKIP, "not asked: the schema is not the newest")
+    last = _rows(url, "newest_seal", role=APP)
+    place = {"xid": last[0]["through_xid"], "id": last[0]["through_id"]} if last else {"xid": "0", "id": 0}
+    [waiting] = _rows(url, "audit_unsealed", role=APP, **place, most=None)
     if waiting["oldest_s"] > UNSEALED_S_MAX:
         return warn(
             f"{waiting['rows']} rows wait for a seal, for up to {waiting['oldest_s'] // 3600} hours", _SEAL
@@ -150,10 +155,7 @@ def _rows(url: str, name: str, *, role: str = "", **params: Any) -> list[Row]:
 
 
 def _history(url: str, doubt: timedelta) -> Answer:
-    try:
-        newest = _rows(url, "histories", role=APP, doubt=doubt)[:1]
-    except psycopg.errors.UndefinedTable:
-        return Answer(Verdict.SKIP, "not asked: the schema is not the newest")
+    newest = _rows(url, "histories", role=APP, doubt=doubt)[:1]
     if newest and newest[0]["in_doubt"]:
         until = f"{newest[0]['doubted_until']:%Y-%m-%d %H:%M} UTC"
         return warn(
@@ -163,10 +165,7 @@ def _history(url: str, doubt: timedelta) -> Answer:
 
 
 def _watching(url: str) -> Answer:
-    try:
-        rows = _rows(url, "beat_of", role=APP, flow="watch")
-    except psycopg.errors.UndefinedTable:
-        return Answer(Verdict.SKIP, "not asked: the schema is not the newest")
+    rows = _rows(url, "beat_of", role=APP, flow="watch")
     if not rows:
         return warn("nobody has watched yet, so nobody would be told of anything", _WATCH)
     minutes = int(rows[0]["age_s"]) // 60
@@ -176,10 +175,7 @@ def _watching(url: str) -> Answer:
 
 
 def _spared(url: str) -> Answer:
-    try:
-        rows = _rows(url, "spared_systems", role=APP)
-    except psycopg.errors.UndefinedTable:
-        return Answer(Verdict.SKIP, "not asked: the schema is not the newest")
+    rows = _rows(url, "spared_systems", role=APP)
     if rows:
         return warn("; ".join(f"{row['system']} ({row['part']}): {row['detail']}" for row in rows), _SPARED)
     return ok("every system answers, and nothing is kept back for want of calls")
