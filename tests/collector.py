@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from tests.serving import Answers, serving
 
 
 @dataclass(frozen=True)
@@ -79,19 +79,11 @@ def collecting() -> Iterator[Collector]:
     """It listens until the end."""
     found = Collector()
 
-    class Door(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
+    class Door(Answers):
+        def answer(self) -> None:
             found.take(self.path, self.rfile.read(int(self.headers["Content-Length"])))
             self.send_response(200)
             self.end_headers()
 
-        def log_message(self, *_words: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
-        found.address = f"http://127.0.0.1:{server.server_address[1]}"
-        Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield found
-        finally:
-            server.shutdown()
+    with serving(Door) as found.address:
+        yield found

@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
 from typing import Any
 
 import psycopg
@@ -15,6 +13,7 @@ from include.flows.land_records import land_records
 from include.flows.pull_changes import pull_changes, rewind
 from include.ports import Retryable, Source, Store
 from tests.connectors.conftest import Live
+from tests.serving import Answers, serving
 
 ROWS = 25
 ATTEMPTS_MAX = 4
@@ -169,22 +168,12 @@ def webhook_receiver() -> Iterator[tuple[str, list[tuple[bytes, Mapping[str, str
     """An address that takes webhooks, and the bodies and headers it was sent."""
     received: list[tuple[bytes, Mapping[str, str]]] = []
 
-    class Receiver(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
+    class Receiver(Answers):
+        def answer(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             received.append((body, dict(self.headers)))
             self.send_response(200)
             self.end_headers()
 
-        def log_message(self, *_args: Any) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Receiver)
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/", received
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(Receiver) as address:
+        yield f"{address}/", received

@@ -3,10 +3,8 @@
 import gzip
 import json
 import re
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -24,6 +22,7 @@ from include.connectors.tryton.wizards import TrytonWizards
 from include.ports import Stop
 from tests.fuzz import peers
 from tests.naughty import ALL
+from tests.serving import Answers, serving
 
 DATE = "Mon, 05 Jan 2026 04:10:00 GMT"
 
@@ -35,7 +34,7 @@ def answering(
     """An HTTP server with one answer, and what it was asked. `broken`: of which paths it says 500."""
     asked: list[str] = []
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Answers):
         def answer(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             asked.append(self.path)
@@ -47,23 +46,12 @@ def answering(
             self.end_headers()
             self.wfile.write(b"" if fails else body)
 
-        do_GET = do_POST = do_PUT = do_PATCH = answer  # noqa: N815
-
         def send_header(self, keyword: str, value: str) -> None:
             if keyword != "Date" or value == DATE:
                 super().send_header(keyword, value)
 
-        def log_message(self, *_args: object) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}", asked
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Handler) as address:
+        yield address, asked
 
 
 def crm(address: str) -> SalesforceClient:

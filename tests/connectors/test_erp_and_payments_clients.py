@@ -1,10 +1,8 @@
 """What Tryton and Stripe answer when something is wrong, over HTTP, and what we make of it."""
 
-import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,6 +13,7 @@ from include.connectors.tryton.client import TrytonClient
 from include.connectors.tryton.source import TrytonSource
 from include.ports import Away, Fatal, Retryable, Source, Stop
 from tests.connectors.conftest import Live, Start
+from tests.serving import Answers, serving
 
 SECRET = "tax id S1234567A"
 
@@ -24,8 +23,8 @@ def answering(status: int, body: str, **headers: str) -> Iterator[tuple[str, lis
     """A server with one answer to everything: its address, and the paths it was asked for."""
     asked: list[str] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+    class Handler(Answers):
+        def answer(self) -> None:
             asked.append(self.path)
             self.send_response(status)
             for name, value in headers.items():
@@ -33,17 +32,8 @@ def answering(status: int, body: str, **headers: str) -> Iterator[tuple[str, lis
             self.end_headers()
             self.wfile.write(body.encode())
 
-        def log_message(self, *_args: object) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}", asked
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Handler) as address:
+        yield address, asked
 
 
 def erp(address: str) -> Source:

@@ -1,11 +1,9 @@
 """Whatever a system answers, and even if it answers with our own words: no error shows what we logged in with."""
 
 import json
-import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,6 +16,7 @@ from include.connectors.stripe.source import StripeSource
 from include.connectors.tryton.client import TrytonClient
 from include.connectors.tryton.source import TrytonSource
 from include.ports import Stop
+from tests.serving import Answers, serving
 
 KEY = "canary-Secret-8121"
 BODIES: dict[int, str] = {
@@ -38,7 +37,7 @@ BODIES: dict[int, str] = {
 def repeating(status: int) -> Iterator[str]:
     """A server that answers everything with everything it was sent: a proxy's page of debugging."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Answers):
         def answer(self) -> None:
             sent = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
             asked = json.dumps(f"{self.path} {dict(self.headers)} {sent}")
@@ -47,23 +46,8 @@ def repeating(status: int) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(BODIES[status].format(asked=asked).encode())
 
-        def do_GET(self) -> None:
-            self.answer()
-
-        def do_POST(self) -> None:
-            self.answer()
-
-        def log_message(self, *_args: object) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Handler) as address:
+        yield address
 
 
 def salesforce(address: str) -> object:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from include.ledger import NewOrder
 from include.ports import Rejected, Retryable, Uncertain
 from tests.contract.erp.conftest import Erp
 from tests.contract.erp.selling import NUMBERS, customer, invoiced, latest, order, paid
+from tests.serving import Answers, serving
 
 
 @contextmanager
@@ -22,7 +22,7 @@ def losing(erp: Erp, path: str, *, when: str) -> Iterator[Erp]:
     """The ERP behind a line that breaks once, on a POST to this path, before or after the ERP has heard it."""
     lost = threading.Event()
 
-    class Line(BaseHTTPRequestHandler):
+    class Line(Answers):
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             breaks = self.command == "POST" and path in self.path and not lost.is_set()
@@ -45,20 +45,9 @@ def losing(erp: Erp, path: str, *, when: str) -> Iterator[Erp]:
             self.end_headers()
             self.wfile.write(reply.content)
 
-        do_GET = do_POST = do_PUT = answer  # noqa: N815  the names are those of http.server
-
-        def log_message(self, *_arguments: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Line) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            database = erp.address.rsplit("/", 1)[1]
-            yield replace(erp, address=f"http://127.0.0.1:{server.server_port}/{database}")
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Line) as address:
+        database = erp.address.rsplit("/", 1)[1]
+        yield replace(erp, address=f"{address}/{database}")
     assert lost.is_set(), "nothing was lost"
 
 
