@@ -23,6 +23,8 @@ CREATE TABLE vault.tokens (
     stopped_why text NOT NULL DEFAULT '',
     needs_person boolean NOT NULL DEFAULT false,  -- and will not be before somebody signs in again
     is_void boolean NOT NULL DEFAULT false,    -- the system refuses the one held, too
+    stopped_dag text NOT NULL DEFAULT '',      -- the run of Airflow's that was told there is no token
+    stopped_run text NOT NULL DEFAULT '',
     CHECK ((envelope IS NULL) = (generation = 0)),
     CHECK ((kid IS NULL) = (envelope IS NULL) AND (wrapped_key IS NULL) = (envelope IS NULL)),
     CHECK ((renewed_at IS NULL) = (envelope IS NULL)),
@@ -49,7 +51,7 @@ FOR EACH ROW EXECUTE FUNCTION vault.keep_tokens();
 -- What became of them, for whoever reads: no token, and nothing that opens one.
 CREATE VIEW vault.token_states AS
 SELECT system, flow, generation, kid, renewed_at, expires_at, signed_in_by, asks, asking_since, asked_by, stopped_at, stopped_why,
-    needs_person, is_void
+    needs_person, is_void, stopped_dag, stopped_run
 FROM vault.tokens;
 
 -- That a token was renewed, or is to be had no more, is in the audit log; that somebody asks is not.

@@ -1,11 +1,17 @@
 -- tieout_broker: who keeps tokens, and does nothing else. Every process that calls a system by OAuth2 works as it for that
 -- moment, and no other role sees the tokens: so a process needs no right to open what else is sealed.
 
+-- What a role may do with a table: as in 401_roles.sql, and less where it said too much.
 ALTER FUNCTION ops.privileges(text, name, name, boolean, boolean) RENAME TO privileges_of_workers;
 
 CREATE FUNCTION ops.privileges(role text, held name, tab name, changes boolean, removals boolean) RETURNS text
 IMMUTABLE LANGUAGE sql AS $$
-    SELECT CASE WHEN held = 'vault' AND tab = 'tokens' THEN ''
+    SELECT CASE
+        WHEN held = 'vault' AND tab = 'tokens' THEN ''
+        -- Who receives values seals them, and reads none.
+        WHEN held = 'vault' AND role = 'tieout_ingest' THEN CASE tab WHEN 'sealed' THEN 'INSERT' ELSE 'SELECT' END
+        -- The desk adds none of the limits that it is judged by.
+        WHEN held = 'recon' AND tab = 'control_limits' AND role = 'tieout_console' THEN 'SELECT'
         ELSE ops.privileges_of_workers(role, held, tab, changes => changes, removals => removals) END
 $$;
 

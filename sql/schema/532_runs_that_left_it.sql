@@ -18,11 +18,3 @@ ALTER TABLE ops.batches ADD COLUMN dag_id text NOT NULL DEFAULT '', ADD COLUMN d
 ALTER TABLE ops.batches ALTER COLUMN dag_id SET DEFAULT ops.our_dag(), ALTER COLUMN dag_run SET DEFAULT ops.our_run();
 ALTER TABLE ops.api_budgets ADD COLUMN dag_id text NOT NULL DEFAULT '', ADD COLUMN dag_run text NOT NULL DEFAULT '';
 ALTER TABLE ops.api_budgets ALTER COLUMN dag_id SET DEFAULT ops.our_dag(), ALTER COLUMN dag_run SET DEFAULT ops.our_run();
-
--- The run that was told there is no token.
-ALTER TABLE vault.tokens ADD COLUMN stopped_dag text NOT NULL DEFAULT '', ADD COLUMN stopped_run text NOT NULL DEFAULT '';
-
-CREATE OR REPLACE VIEW vault.token_states AS
-SELECT system, flow, generation, kid, renewed_at, expires_at, signed_in_by, asks, asking_since, asked_by, stopped_at, stopped_why,
-    needs_person, is_void, stopped_dag, stopped_run
-FROM vault.tokens;
