@@ -32,7 +32,7 @@ from tests.local.conftest import command_line, processes_of
 
 SIZE = 40
 """Invoices of the day."""
-MOMENTS = (2, 20, 45)
+MOMENTS = (2, 8, 12)
 """Tasks that have succeeded before the death: while sources are read, while the day is reconciled, near its end."""
 POLL_S = 0.2
 PATIENCE_S = 900
