@@ -35,7 +35,7 @@ with DAG(
     def sources_complete() -> None:
         from include.flows.await_sources import await_sources
 
-        complete = await_sources(wiring.sources(), wiring.store(), day_end=wiring.day_end())
+        complete = await_sources(wiring.sources(), wiring.store(), day_end=wiring_days.day_end())
         log.info("%s source entities are complete", complete)
 
     in_its_turn = wiring_days.InItsTurn(task_id="earlier_days", retries=20)
@@ -44,7 +44,7 @@ with DAG(
     def reconcile_day() -> None:
         from include.flows.reconcile import reconcile
 
-        log.info("%s", reconcile(wiring.store(), policy=wiring.policy(), **wiring.day_as_known()))
+        log.info("%s", reconcile(wiring.store(), policy=wiring.policy(), **wiring_days.day_as_known()))
 
     @task
     def check() -> None:
@@ -54,13 +54,13 @@ with DAG(
     def quality() -> None:
         from include.flows.check_quality import check_quality
 
-        log.info("%s", check_quality(**wiring.judging(), as_of=wiring.as_of(), policy=wiring.policy()))
+        log.info("%s", check_quality(**wiring.judging(), as_of=wiring_days.as_of(), policy=wiring.policy()))
 
     @task
     def publish() -> None:
         from include.flows.publish_run import publish_run
 
-        log.info("%s", publish_run(wiring.store(), as_of=wiring.as_of()))
+        log.info("%s", publish_run(wiring.store(), as_of=wiring_days.as_of()))
 
     @task(retries=20)
     def report() -> None:

@@ -6,7 +6,7 @@ Looked up inside tasks only, never while a DAG file is parsed; what is heavy to 
 
 import os
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -282,36 +282,6 @@ def _password(found: Connection) -> str:
 
 
 # --- what tasks have in common
-
-
-def business_day(*, interval_start: datetime | None, run_after: datetime) -> date:
-    """The day a run ties out: its interval's; without an interval, the last one that is over."""
-    moment = interval_start or run_after - timedelta(days=1)
-    # Airflow's instants are pendulum's, whose dates are not quite dates.
-    return datetime.fromtimestamp(moment.timestamp(), ZONE).date()
-
-
-def as_of() -> date:
-    """The business day of the running task."""
-    context = get_current_context()
-    return business_day(
-        interval_start=context.get("data_interval_start"), run_after=context["dag_run"].run_after
-    )
-
-
-def day_end() -> datetime:
-    """When the business day of the running task is over."""
-    return datetime.combine(as_of() + timedelta(days=1), time(), tzinfo=ZONE)
-
-
-def day_as_known() -> dict[str, Any]:
-    """The business day of the running task, and its end where it is told as it was known then."""
-    return {"as_of": as_of(), "known_by": day_end() if is_past() else None}
-
-
-def is_past() -> bool:
-    """Whether the running task belongs to a backfill: its day is told as it was known then."""
-    return bool(get_current_context()["dag_run"].run_type == "backfill")
 
 
 def check_invariants() -> int:

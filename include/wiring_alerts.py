@@ -10,7 +10,7 @@ from airflow.sdk import Variable, conf, get_current_context
 from airflow.sdk.definitions.callback import SyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
-from include import wiring, wiring_files, wiring_mail
+from include import wiring, wiring_days, wiring_files, wiring_mail
 from include.ports import Fatal, Herald
 from include.wiring_environment import connection_or_none, named
 
@@ -64,7 +64,7 @@ def note_day(_context: Any = None) -> None:
     """Keep which of Airflow's runs began with the day, so that an alert about the day can name it."""
     context = get_current_context()
     with wiring.store().transaction() as tx:
-        tx.run("note_day_run", as_of=wiring.as_of(), dag_run=context["dag_run"].run_id)
+        tx.run("note_day_run", as_of=wiring_days.as_of(), dag_run=context["dag_run"].run_id)
 
 
 def day_settings(*, pool: str) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""Airflow to the order of days: which runs of earlier days a past one has to wait for."""
+"""Airflow to business days: which one a run ties out, and which earlier ones a past one has to wait for."""
 # ruff: noqa: PLC0415  # imported inside tasks only, as in include/wiring.py
 
 import logging
-from datetime import timedelta
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator, get_current_context
@@ -19,6 +19,36 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _STATES = ("failed", "queued", "running")
+
+
+def business_day(*, interval_start: datetime | None, run_after: datetime) -> date:
+    """The day a run ties out: its interval's; without an interval, the last one that is over."""
+    moment = interval_start or run_after - timedelta(days=1)
+    # Airflow's instants are pendulum's, whose dates are not quite dates.
+    return datetime.fromtimestamp(moment.timestamp(), wiring.ZONE).date()
+
+
+def as_of() -> date:
+    """The business day of the running task."""
+    context = get_current_context()
+    return business_day(
+        interval_start=context.get("data_interval_start"), run_after=context["dag_run"].run_after
+    )
+
+
+def day_end() -> datetime:
+    """When the business day of the running task is over."""
+    return datetime.combine(as_of() + timedelta(days=1), time(), tzinfo=wiring.ZONE)
+
+
+def day_as_known() -> dict[str, Any]:
+    """The business day of the running task, and its end where it is told as it was known then."""
+    return {"as_of": as_of(), "known_by": day_end() if is_past() else None}
+
+
+def is_past() -> bool:
+    """Whether the running task belongs to a backfill: its day is told as it was known then."""
+    return bool(get_current_context()["dag_run"].run_type == "backfill")
 
 
 class InItsTurn(BaseSensorOperator):
@@ -39,11 +69,11 @@ def earlier_days_first() -> bool:
     A backfill runs several days at once, whatever `max_active_runs` of the DAG says. Raises Fatal, and Retryable when
     the database is away.
     """
-    if not wiring.is_past():
+    if not is_past():
         return True
     from include.flows.await_earlier_days import earlier_days_are_published
 
-    waits = earlier_days_are_published(wiring.store(), as_of=wiring.as_of(), earlier=list(_earlier()))
+    waits = earlier_days_are_published(wiring.store(), as_of=as_of(), earlier=list(_earlier()))
     if waits:
         log.info("%s", waits)
     return not waits
@@ -56,5 +86,5 @@ def _earlier() -> "Iterator[EarlierRun]":
     task = get_current_context()["task_instance"]
     for state in _STATES:
         if run := task.get_previous_dagrun(state=state):
-            day = wiring.business_day(interval_start=run.data_interval_start, run_after=run.run_after)
+            day = business_day(interval_start=run.data_interval_start, run_after=run.run_after)
             yield EarlierRun(run.run_id, day, run.start_date, failed=state == "failed")

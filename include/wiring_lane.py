@@ -7,15 +7,13 @@ Every worker has clients of its own: threads share none but the store.
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import CronTriggerTimetable, ExceptionRetryPolicy, RetryAction, RetryRule
 
 from include import telemetry, wiring, wiring_audit, wiring_effects, wiring_vault
-from include.lane import Due, Lane, Wake, Worker
+from include.lane import Lane, Wake, Worker
 from include.ports import (
     Fatal,
     Lookup,
@@ -29,6 +27,7 @@ from include.ports import (
     Translated,
     Watch,
 )
+from include.wiring_follow import CRM, ERP, FOLLOW_S, INBOX, Follower, SellerOf, due, is_read_in, named
 
 if TYPE_CHECKING:
     from include.connectors.salesforce.client import SalesforceClient
@@ -45,24 +44,13 @@ AGAIN_WHEN_KILLED = ExceptionRetryPolicy(
     rules=[RetryRule(Stop, RetryAction.FAIL, reason="the next run tries again")]
 )
 
-INBOX, ERP, CRM = "inbox", "erp", "salesforce"
-TARGETS = (CRM, ERP, "payments")
 LOOKERS = HANDS = 2
 """Who answer hints, and who deliver to the CRM: while one waits for an answer the other writes down what came of it."""
 
 SHOW_EVERY_S = 30.0
 """How often figures are read for who watches from outside, where anybody does."""
 
-FOLLOW_S, FOLLOW_AT_ONCE, FOLLOW_PATIENCE_S = 0.5, 50, 5.0
-"""What landed is told by the handful, and gives way for some seconds to what is live."""
-
-NEEDED = (
-    *("accounts", "opportunities", "deal_lines", "price_books"),
-    *("customers", "orders", "invoices", "credit_notes", "subscriptions"),
-)
-
 Clients = Callable[[], "SalesforceClient"]
-SellerOf = Callable[[], "Billing"]
 
 
 def run_fast_lane(*, seconds: float) -> Counter[str]:
@@ -79,7 +67,7 @@ def run_fast_lane(*, seconds: float) -> Counter[str]:
         # Two runs overlap, never three: by turns they count under one name and the other.
         telemetry.begin(f"fast_lane/{number % 2}")
         try:
-            lane.run(partial(_due, store, number), seconds=seconds)
+            lane.run(partial(due, store, number), seconds=seconds)
         finally:
             telemetry.end()
     if lane.stops:
@@ -123,19 +111,6 @@ def _begin_as_here(store: Store) -> None:
 
     policy = wiring.policy()
     begin_as(store, policy.environment.shadow, environment=policy.here)
-
-
-def _due(store: Store, lane: int) -> Due:
-    with store.transaction() as tx:
-        [found] = tx.rows("work_due", lane=lane, targets=list(TARGETS))
-    return Due([*found["targets"], *([INBOX] if found["hints"] else [])], found["relieved"])
-
-
-def _is_read_in(store: Store) -> bool:
-    """Whether all that decisions need was read whole once: in part, every deal would seem to lack its customer."""
-    with store.transaction() as tx:
-        found = tx.rows("read_once", entities=list(NEEDED))
-    return len(found) == len(NEEDED)
 
 
 # --- answering hints
@@ -195,7 +170,7 @@ class Sold:
         """As the source's, its lines first. Raises Retryable until both sides of a deal have been read once."""
         from include.flows.look_at_lines import look_at_lines
 
-        if not _is_read_in(self.store):
+        if not is_read_in(self.store):
             raise Retryable("deals wait until customers, orders and invoices have been read once")
         self.seller()
         look_at_lines(self, self.store, deal=native_id)
@@ -249,7 +224,7 @@ def _go_on(store: Store, policy: "Policy", seller: SellerOf) -> Counter[str]:
     if not ordered:
         return Counter()
     today = wiring_effects.business_today()
-    return _named(create_order(store, policy, seller(), today=today, opportunities=ordered))
+    return named(create_order(store, policy, seller(), today=today, opportunities=ordered))
 
 
 def _watches(clients: Clients) -> Iterator[Watch]:
@@ -274,74 +249,6 @@ def _watching(store: Store, watch: Watch) -> Callable[[Wake], Counter[str]]:
 
 def _pace(watch: Watch) -> Callable[[], float]:
     return lambda: watch.every_s
-
-
-# --- following what landed
-
-
-@dataclass
-class Follower:
-    """Decides what follows from rows that landed, and tells how their invoices stand."""
-
-    store: Store
-    policy: "Policy"
-    seller: SellerOf
-    landed: int | None = None
-    decided: int | None = None
-    more: bool = False
-    stopped: bool = False
-    waits_until: float | None = None
-
-    def follow(self, wake: Wake) -> Counter[str]:
-        """One handful told, and what a new batch decides. What is live goes first: while messages wait, telling does.
-
-        Telling needs nobody: a decision that was stopped, as by an ERP that is away, is tried again once all is told.
-        """
-        from include.flows.decide_payment_status import tell_landed
-
-        with self.store.transaction() as tx:
-            newest = int(tx.rows("newest_batch")[0]["batch"])
-        done: Counter[str] = Counter()
-        if newest != self.landed and _is_read_in(self.store):
-            self.landed, self.more = newest, True
-        if self.more and not self._gives_way() and not self._is_full():
-            done["landed"] += tell_landed(self.store, self.policy, most=FOLLOW_AT_ONCE)
-            self.more = done["landed"] > 0
-            wake(CRM)
-        if self.landed != self.decided and not (self.stopped and self.more):
-            self.stopped = True
-            done += self._decide()
-            self.decided, self.stopped = self.landed, False
-            wake(*TARGETS)
-        return done
-
-    def _decide(self) -> Counter[str]:
-        from include.flows.collect_failed import collect_failed
-        from include.flows.create_order import create_order
-        from include.flows.tell_subscriptions import tell_subscriptions
-
-        today = wiring_effects.business_today()
-        decided = create_order(self.store, self.policy, self.seller(), today=today)
-        decided += collect_failed(self.store, self.policy, now=datetime.now(UTC))
-        return _named(decided + tell_subscriptions(self.store, self.policy, today=today))
-
-    def _is_full(self) -> bool:
-        """Whether so much waits for the CRM that more would only wait as well: it is told later, as it then is."""
-        with self.store.transaction() as tx:
-            [row] = tx.rows("waits_for", target=CRM, most=self.policy.delivery.waiting_max)
-        return bool(row["is_full"])
-
-    def _gives_way(self) -> bool:
-        if CRM in _due(self.store, 0).parts:
-            self.waits_until = self.waits_until or monotonic() + FOLLOW_PATIENCE_S
-            if monotonic() < self.waits_until:
-                return True
-        self.waits_until = None
-        return False
-
-
-def _named(decided: Counter[str]) -> Counter[str]:
-    return Counter({f"decided {kind}": count for kind, count in decided.items()})
 
 
 def _once(ask: SellerOf) -> SellerOf:

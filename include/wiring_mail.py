@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Variable, conf
 
-from include import wiring
+from include import wiring, wiring_days
 from include.ports import Fatal
 from include.wiring_environment import connection, named
 
@@ -45,10 +45,10 @@ def telling() -> dict[str, Any]:
     return {
         "store": wiring.store(),
         "postman": postman(),
-        "as_of": wiring.as_of(),
+        "as_of": wiring_days.as_of(),
         "policy": wiring.policy(),
         "recipients": recipients(),
-        "past": wiring.is_past(),
+        "past": wiring_days.is_past(),
         "link_to": link_to_breaks(),
     }
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from include import wiring
+from include import wiring, wiring_days
 from include.ports import Fatal, NothingUsable
 from include.wiring_asks import AskedBy, AskPerson, arguments, asked_by
 from include.wiring_environment import connection_or_none
@@ -55,8 +55,8 @@ def days() -> list[str]:
     from include.flows.compare_parity import days_due
 
     old_path()  # nothing is waited for where nothing is compared
-    found = days_due(wiring.store(), day=wiring.as_of(), policy=wiring.policy())
-    return [day.isoformat() for day in (found[-1:] if wiring.is_past() else found)]
+    found = days_due(wiring.store(), day=wiring_days.as_of(), policy=wiring.policy())
+    return [day.isoformat() for day in (found[-1:] if wiring_days.is_past() else found)]
 
 
 def compare(wanted: Sequence[str]) -> list[str]:
@@ -84,7 +84,7 @@ def judge() -> str:
     """Judge the days up to the run's own; what stands in the way of signing them."""
     from include.flows.judge_parity import judge_parity
 
-    seen = judge_parity(wiring.store(), last=wiring.as_of(), policy=wiring.policy())
+    seen = judge_parity(wiring.store(), last=wiring_days.as_of(), policy=wiring.policy())
     return "; ".join(seen.obstacles) or f"window {seen.window_no} may be signed"
 
 

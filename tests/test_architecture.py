@@ -86,6 +86,7 @@ ALLOWED: dict[str, set[str]] = {
         "include.wiring",
         "include.wiring_files",
         "include.wiring_mail",
+        "include.wiring_days",
     },
     "include.wiring_audit": {
         *(
@@ -105,6 +106,7 @@ ALLOWED: dict[str, set[str]] = {
         "include.flows",
         "include.ports",
         "include.wiring",
+        "include.wiring_days",
     },
     "include.wiring_mail": PURE
     | {
@@ -114,6 +116,7 @@ ALLOWED: dict[str, set[str]] = {
         "include.report",
         "include.wiring",
         "include.wiring_smtp",
+        "include.wiring_days",
     },
     "include.wiring_smtp": {"include.ports", "include.wiring_environment"},
     "include.wiring_xcom": {"include.ports"},
@@ -126,6 +129,9 @@ ALLOWED: dict[str, set[str]] = {
         "include.wiring",
     },
     "include.lane": {"include.ports"},
+    "include.wiring_follow": {
+        *("include.flows", "include.lane", "include.policy", "include.ports", "include.wiring_effects"),
+    },
     "include.wiring_lane": {
         "include.connectors",
         "include.flows",
@@ -139,6 +145,7 @@ ALLOWED: dict[str, set[str]] = {
         "include.wiring_audit",
         "include.wiring_effects",
         "include.wiring_vault",
+        "include.wiring_follow",
     },
     "include.wiring_hooks": {
         "include.connectors",

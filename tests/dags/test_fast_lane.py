@@ -14,7 +14,7 @@ import pytest
 import requests
 import stripe
 
-from include import wiring, wiring_effects, wiring_hooks, wiring_lane
+from include import wiring, wiring_effects, wiring_follow, wiring_hooks, wiring_lane
 from include.flows import decide_payment_status
 from include.flows.check_completeness import check_completeness
 from include.flows.guard_writer import Fenced
@@ -139,7 +139,7 @@ def test_where_every_flow_begins_in_shadow_all_is_decided_and_nothing_is_sent(
     assert knock("evt_1", "ch_1") == "kept"
     done = wiring_lane.run_fast_lane(seconds=2)
     assert done["decided order"] == 1
-    assert [name for name in done if name.partition(" ")[0] in wiring_lane.TARGETS] == []
+    assert [name for name in done if name.partition(" ")[0] in wiring_follow.TARGETS] == []
     assert {row["writer"] for row in writers(store)} == {"theirs"}
     assert shown("SELECT Id FROM Invoice__c") == []
 
@@ -223,10 +223,10 @@ def test_with_the_erp_away_all_that_landed_is_told_before_it_is_asked_again(
         raise Retryable("the ERP is away")
 
     monkeypatch.setattr(decide_payment_status, "tell_landed", tell)
-    monkeypatch.setattr(wiring_lane, "_is_read_in", lambda _store: True)
-    monkeypatch.setattr(wiring_lane.Follower, "_decide", decide)
+    monkeypatch.setattr(wiring_follow, "is_read_in", lambda _store: True)
+    monkeypatch.setattr(wiring_follow.Follower, "_decide", decide)
     seller = lambda: pytest.fail("nobody asks")  # noqa: E731
-    follower = wiring_lane.Follower(OneBatch(), load_policy(), seller)  # type: ignore[arg-type]
+    follower = wiring_follow.Follower(OneBatch(), load_policy(), seller)  # type: ignore[arg-type]
     for _ in range(4):
         with suppress(Retryable):
             follower.follow(lambda *_: None)
@@ -246,10 +246,10 @@ def test_while_very_much_waits_for_the_crm_nothing_is_told_of_what_landed(
 ) -> None:
     told: list[object] = []
     monkeypatch.setattr(decide_payment_status, "tell_landed", lambda *_, **__: told.append(1) or 0)
-    monkeypatch.setattr(wiring_lane, "_is_read_in", lambda _store: True)
-    monkeypatch.setattr(wiring_lane.Follower, "_decide", lambda _self: Counter())
+    monkeypatch.setattr(wiring_follow, "is_read_in", lambda _store: True)
+    monkeypatch.setattr(wiring_follow.Follower, "_decide", lambda _self: Counter())
     for store, times in ((Overfull(), 0), (OneBatch(), 1)):
-        follower = wiring_lane.Follower(store, load_policy(), lambda: pytest.fail("nobody asks"))  # type: ignore[arg-type]
+        follower = wiring_follow.Follower(store, load_policy(), lambda: pytest.fail("nobody asks"))  # type: ignore[arg-type]
         follower.follow(lambda *_: None)
         assert len(told) == times
 
@@ -274,5 +274,5 @@ def test_a_declined_payment_that_landed_is_decided_about_without_waiting_for_the
 
     for flow, kind in (("create_order", "order"), ("collect_failed", "task"), ("tell_subscriptions", "told")):
         monkeypatch.setattr(f"include.flows.{flow}.{flow}", decides(kind))
-    follower = wiring_lane.Follower(cast("Any", None), wiring.policy(), lambda: cast("Any", None))
+    follower = wiring_follow.Follower(cast("Any", None), wiring.policy(), lambda: cast("Any", None))
     assert follower._decide() == {"decided order": 1, "decided task": 1, "decided told": 1}

@@ -197,7 +197,7 @@ def test_reports_are_told_everything_they_ask_for(connect: Connect, monkeypatch:
     run = SimpleNamespace(
         run_id="r", run_type=DagRunType.SCHEDULED, run_after=datetime(2026, 7, 1, tzinfo=UTC)
     )
-    monkeypatch.setattr(wiring, "get_current_context", lambda: {"dag_run": run})
+    monkeypatch.setattr(wiring_days, "get_current_context", lambda: {"dag_run": run})
     told = wiring_mail.telling()
     for flow in (report_day, report_periods):
         signature(flow).bind(**told)
@@ -209,10 +209,10 @@ def test_only_a_backfill_tells_a_day_after_the_fact(
     monkeypatch: pytest.MonkeyPatch, *, run_type: str, past: bool
 ):
     run = SimpleNamespace(run_type=DagRunType(run_type), run_after=datetime(2026, 7, 1, tzinfo=UTC))
-    monkeypatch.setattr(wiring, "get_current_context", lambda: {"dag_run": run})
-    assert wiring.is_past() is past
+    monkeypatch.setattr(wiring_days, "get_current_context", lambda: {"dag_run": run})
+    assert wiring_days.is_past() is past
     known_by = datetime(2026, 6, 30, 16, tzinfo=UTC) if past else None
-    assert wiring.day_as_known() == {"as_of": date(2026, 6, 30), "known_by": known_by}
+    assert wiring_days.day_as_known() == {"as_of": date(2026, 6, 30), "known_by": known_by}
 
 
 @pytest.mark.parametrize(
@@ -253,8 +253,7 @@ def test_a_past_day_asks_of_the_days_before_it_whether_it_may_go_on(
         "data_interval_start": run(30).data_interval_start,
         "task_instance": SimpleNamespace(get_previous_dagrun=previous),
     }
-    for module in (wiring, wiring_days):
-        monkeypatch.setattr(module, "get_current_context", lambda: context)
+    monkeypatch.setattr(wiring_days, "get_current_context", lambda: context)
     monkeypatch.setattr(wiring, "store", lambda: None)
     monkeypatch.setattr(await_earlier_days, "earlier_days_are_published", published)
     assert wiring_days.earlier_days_first() is goes_on
@@ -273,11 +272,13 @@ def test_a_past_day_asks_of_the_days_before_it_whether_it_may_go_on(
 def test_a_run_ties_out_its_interval_or_else_the_last_complete_day(
     interval_start: datetime | None, run_after: datetime, day: date
 ):
-    assert wiring.business_day(interval_start=interval_start, run_after=run_after) == day
+    assert wiring_days.business_day(interval_start=interval_start, run_after=run_after) == day
 
 
 def test_airflows_instants_become_plain_dates():
-    day = wiring.business_day(interval_start=pendulum.datetime(2026, 6, 29, 16), run_after=pendulum.now())
+    day = wiring_days.business_day(
+        interval_start=pendulum.datetime(2026, 6, 29, 16), run_after=pendulum.now()
+    )
     assert (type(day), day) == (date, date(2026, 6, 30))
 
 
