@@ -25,7 +25,7 @@ find nothing, and reading everything anew finds nothing that was missed.
 
 ELSEWHERE = """## Not in these tables
 
-Not run by `make chaos`: a full disk; two schedulers; a backfill beside the live run. Hard deletes, merges, hidden and
+Not run by `make chaos`: a full disk; a backfill beside the live run. Hard deletes, merges, hidden and
 new fields change what is true instead of disturbing how it is found out: their tests are in `tests/connectors` and
 `tests/flows`.
 
@@ -58,13 +58,7 @@ def write_document() -> Path:
 
 def _part(name: str) -> str:
     path = KEPT / f"{name}.json"
-    titles = {
-        "platform": "Deaths of a platform's processes",
-        "matrix": "Fault matrix",
-        "mistakes": "Planted mistakes",
-        "kills": "Deaths",
-    }
-    title = titles.get(name, name.capitalize())
+    title = TITLES.get(name, name.capitalize())
     assert name in PARTS
     if not path.exists():
         return f"## {title}\n\nNot run.\n"
@@ -146,7 +140,8 @@ def _platform(figures: Figures) -> Iterator[str]:
     )
     for one in figures["deaths"]:
         wrong = _cell(one["wrong"]) if one["struck"] else "(the day was over)"
-        yield f"| {one['victim']} | {one['after']} | {one['seconds']} | {wrong} |"
+        second = "with a second scheduler, " if one["beside"] else ""
+        yield f"| {second}{one['victim']} | {one['after']} | {one['seconds']} | {wrong} |"
     for name in figures["not run"]:
         yield f"| {name} | not run | | |"
 

@@ -1,4 +1,5 @@
-"""The whole platform, as `make demo` starts it, while one of its processes is killed in the middle of the day.
+"""The whole platform, as `make demo` starts it, while one of its processes is killed in the middle of the day, or a
+second scheduler works beside the first.
 
 After each death the day must end by itself as the day of an undisturbed platform: published once, proven, with the same
 outputs, mailed once, and nothing left running.
@@ -11,8 +12,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
@@ -49,15 +50,20 @@ ENDED = {
 """What the day comes to, in our tables."""
 
 
+NOBODY = "nobody"
+
+
 @dataclass(frozen=True)
 class Death:
-    """Of whom, and after how many tasks."""
+    """Of whom, and after how many tasks; `beside`: a second scheduler works all the while."""
 
     victim: str
     after: int
+    beside: bool = False
 
     def __str__(self) -> str:
-        return f"{self.victim} killed once {self.after} tasks have succeeded"
+        second = "with a second scheduler, " if self.beside else ""
+        return f"{second}{self.victim} killed once {self.after} tasks have succeeded"
 
 
 def _guarded(home: Home, name: str) -> list[Process]:
@@ -100,6 +106,8 @@ VICTIMS: Mapping[str, Callable[[Home], list[Process]]] = {
 def deaths(seed: int) -> list[Death]:
     """All there are, in an order that falls by the seed."""
     every = [Death(victim, after) for victim in VICTIMS for after in MOMENTS]
+    every += [Death("the scheduler", after, beside=True) for after in MOMENTS]
+    every += [Death(NOBODY, MOMENTS[0], beside=True)]
     random.Random(seed).shuffle(every)  # noqa: S311 - a test's dice, no secret
     return every
 
@@ -140,13 +148,42 @@ def day(death: Death | None, expected: Mapping[str, Any] | None) -> Ended:
 
 def _strike(death: Death, home: Home, urls: DatabaseUrls, demo: "subprocess.Popen[bytes]") -> bool:
     """Kill the victim once so many tasks have succeeded; whether the day was still under way."""
-    while demo.poll() is None:
-        if _succeeded(urls) >= death.after and (victims := VICTIMS[death.victim](home)):
-            for victim in victims:
-                victim.send(signal.SIGKILL)
-            return True
-        sleep(POLL_S)
-    return False
+    struck, lonely = False, death.beside
+    with ExitStack() as stack:
+        while demo.poll() is None and not (struck and not death.beside):
+            if lonely and (first := _guarded(home, "scheduler")):
+                stack.enter_context(_second_scheduler(first[0]))
+                lonely = False
+            if not struck and _succeeded(urls) >= death.after:
+                struck = death.victim == NOBODY or _kill(VICTIMS[death.victim](home))
+            sleep(POLL_S)
+    return struck and not lonely
+
+
+def _kill(victims: Sequence[Process]) -> bool:
+    for victim in victims:
+        victim.send(signal.SIGKILL)
+    return bool(victims)
+
+
+@contextmanager
+def _second_scheduler(first: Process) -> Iterator[None]:
+    """Another one, of the same settings, until the day is over."""
+    settings = Path(f"/proc/{first.pid}/environ").read_bytes().split(b"\0")
+    second = subprocess.Popen(
+        [sys.executable, "-m", "airflow", "scheduler", "--skip-serve-logs"],
+        env=dict(entry.split(b"=", 1) for entry in settings if b"=" in entry),
+        cwd=PROJECT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(second.pid, signal.SIGKILL)
+        second.wait()
 
 
 def _succeeded(urls: DatabaseUrls) -> int:
