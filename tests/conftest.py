@@ -1,4 +1,4 @@
-"""A real Postgres for every test that stores: one server a session, one throw-away database a test."""
+"""A real Postgres for every test that stores: one server a session, an empty database a test."""
 
 import hashlib
 import shutil
@@ -16,9 +16,9 @@ from include.local.cluster import SETTINGS
 from include.local.databases import DatabaseUrls
 from include.local.home import PROJECT, Home
 from include.local.postgres import server
-from include.local.scratch import scratch_database
 from include.store.postgres import PostgresStore
 from tests.checks import assert_checks_hold
+from tests.lending import Lender
 
 settings.register_profile("tieout", deadline=None)  # no test is about seconds
 settings.load_profile("tieout")
@@ -83,15 +83,26 @@ def home_of_tests() -> Home:
     return Home(place.resolve())
 
 
+@pytest.fixture(scope="session")
+def lender(server_urls: DatabaseUrls) -> Iterator[Lender]:
+    lender = Lender(server_urls)
+    yield lender
+    lender.close()
+
+
 @pytest.fixture
-def database_url(server_urls: DatabaseUrls) -> Iterator[str]:
-    with scratch_database(server_urls, strategy="FILE_COPY") as url:
+def database_url(lender: Lender) -> Iterator[str]:
+    with lender.lend() as url:
         yield url
 
 
 @pytest.fixture
-def store(database_url: str) -> Iterator[PostgresStore]:
+def store(lender: Lender, database_url: str) -> Iterator[PostgresStore]:
     """A store on an empty database; when the test is over, every check of sql/checks must hold."""
+    if lent := lender.at(database_url):
+        yield lent.store()
+        lent.assert_checks_hold()
+        return
     with PostgresStore(database_url).keeping() as store:
         yield store
     assert_checks_hold(database_url)

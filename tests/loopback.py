@@ -2,12 +2,14 @@
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
 from fastapi import FastAPI
+
+from include.local.processes import wait_for
+from include.twin.prompt import PromptServer
 
 
 @contextmanager
@@ -15,16 +17,14 @@ def mounted(app: FastAPI) -> Iterator[str]:
     """The address below which the app answers, until the end."""
     outer = FastAPI()
     outer.mount("/tieout", app)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(outer, host="127.0.0.1", port=port, log_level="error"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
-        while not server.started:
-            time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}/tieout"
-    finally:
-        server.should_exit = True
-        thread.join(timeout=10)
+    config = uvicorn.Config(outer, log_level="error", timeout_graceful_shutdown=10)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = PromptServer(config)
+        thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+        thread.start()
+        try:
+            assert wait_for(lambda: server.started or not thread.is_alive(), timeout_s=60, every_s=0.005)
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}/tieout"
+        finally:
+            server.stop()
+            thread.join(timeout=20)

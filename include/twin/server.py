@@ -23,6 +23,7 @@ from include.twin.faulty_data import DataFaults
 from include.twin.faulty_wire import Faulty
 from include.twin.mailbox import Sink, mailbox_app
 from include.twin.payments import payments_app
+from include.twin.prompt import PromptServer
 from include.twin.salesforce import salesforce_app
 from include.twin.world import Clock, load_world, utc_now
 
@@ -154,11 +155,11 @@ async def _run(
     await stop.wait()
     smtp.close()
     for server in servers.values():
-        server.should_exit = True
+        server.stop()
     await asyncio.gather(*serving)
 
 
-class _WebServer(uvicorn.Server):
+class _WebServer(PromptServer):
     def __init__(self, app: ASGIApp) -> None:
         quiet: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False}
         timeout_s = STOP_TIMEOUT_S
@@ -168,11 +169,6 @@ class _WebServer(uvicorn.Server):
                 app, lifespan="off", date_header=False, timeout_graceful_shutdown=timeout_s, **quiet
             )
         )
-        self.listening = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.listening.set()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

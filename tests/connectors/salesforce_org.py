@@ -14,6 +14,7 @@ from include.connectors.salesforce.client import SalesforceClient
 from include.connectors.salesforce.session import guarded_session
 from include.connectors.salesforce.source import SalesforceSource
 from include.connectors.salesforce.writer import SalesforceWriter
+from include.twin.prompt import PromptServer
 from include.twin.salesforce import salesforce_app
 from include.twin.salesforce_org import Org
 from include.twin.world import World
@@ -71,7 +72,8 @@ def salesforce_running(tables: Tables) -> Iterator[Running]:
         clock=clock,
     )
     quiet: dict[str, Any] = {"log_config": None, "date_header": False, "lifespan": "off"}
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, **quiet))
+    quiet["timeout_graceful_shutdown"] = 5
+    server = PromptServer(uvicorn.Config(app, host="127.0.0.1", port=0, **quiet))
     thread = Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
@@ -83,7 +85,7 @@ def salesforce_running(tables: Tables) -> Iterator[Running]:
         for session in running.sessions:
             session.close()
     finally:
-        server.should_exit = True
+        server.stop()
         thread.join()
 
 

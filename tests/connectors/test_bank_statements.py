@@ -241,9 +241,9 @@ def test_an_attack_by_entities_is_refused_at_once_and_the_other_files_are_read(
     body = detail(remittance=remittance)
     attack = document(stmt(ntry("1", details=[body]), closing="101"), prolog=prolog)
     source = source_of(tmp_path, a_xml=attack, b_xml=camt(ntry("1"), closing="101"))
-    began = time.monotonic()
+    began = time.process_time()
     refused = refusals(source)
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
     assert list(refused) == ["bank/a.xml"]
     assert "document type" in refused["bank/a.xml"] or "not well-formed" in refused["bank/a.xml"]
     assert len(records(source)) == 2

@@ -198,7 +198,7 @@ class Ecb:
 @pytest.fixture
 def ecb() -> Iterator[Ecb]:
     served = Ecb()
-    thread = threading.Thread(target=served.server.serve_forever, daemon=True)
+    thread = threading.Thread(target=served.server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield served
     served.server.shutdown()

@@ -124,7 +124,7 @@ class Stalling(Mailbox):
         setattr(self, f"handle_{step}", self._wait)
 
     async def _wait(self, *_args: Any) -> str:
-        await asyncio.sleep(5)
+        await asyncio.sleep(60)
         return "250 too late"
 
 
@@ -136,7 +136,7 @@ def test_a_server_that_stalls_is_left_in_time(step: str, stop: type[Stop], monke
     with serving(Stalling(step)) as server:
         with pytest.raises(stop):
             MailPostman(server).send(REPORT, to=FINANCE)
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 30
 
 
 def test_a_server_that_takes_the_call_and_says_nothing_is_left_in_time(monkeypatch: pytest.MonkeyPatch):
@@ -156,15 +156,15 @@ class Thinking(Mailbox):
     """Takes the message, and its time."""
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  # the name aiosmtpd calls
-        await asyncio.sleep(0.8)
+        await asyncio.sleep(1)
         return await super().handle_DATA(server, session, envelope)
 
 
 def test_a_server_may_look_at_a_message_longer_than_at_a_greeting_but_not_at_all_of_them(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr(client, "TIMEOUT_S", 0.3)
-    monkeypatch.setattr(client, "ANSWER_S", 1.4)
+    monkeypatch.setattr(client, "TIMEOUT_S", 0.6)
+    monkeypatch.setattr(client, "ANSWER_S", 1.9)
     mailbox = Thinking()
     with serving(mailbox) as server:
         postman = MailPostman(server)

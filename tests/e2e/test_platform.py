@@ -83,7 +83,7 @@ def demo(home: Home, world: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "include.cli", "demo", "--world", str(world)]
     environment = os.environ | {"TIEOUT_HOME": str(home.root)}
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=400, cwd=PROJECT, env=environment, check=False
+        command, capture_output=True, text=True, timeout=900, cwd=PROJECT, env=environment, check=False
     )
 
 

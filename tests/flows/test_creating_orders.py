@@ -26,7 +26,7 @@ from include.ports import Fatal, RawRecord, Transaction, Translated
 from include.store.postgres import PostgresStore
 from tests.flows.conftest import Draw, Live
 from tests.flows.peers import Fault, Peer, answer_lost
-from tests.flows.test_delivering import wait_until_somebody_waits
+from tests.store.waiting import somebody_waits
 
 POLICY = load_policy()
 BILLING = Billing(tenant="sg", organisation="00D1")
@@ -181,7 +181,7 @@ def test_a_deal_that_was_looked_at_meanwhile_is_decided_as_it_is_now(sales: Sale
         with sales.store.transaction() as tx:
             sales.look(tx)
             follower = pool.submit(sales.decide)
-            wait_until_somebody_waits(sales.url)
+            somebody_waits(sales.url)
             decide_deals(tx, POLICY, BILLING, today=sales.today, opportunities=["006A"])
         assert follower.result(timeout=30) == {}
     sales.deliver()

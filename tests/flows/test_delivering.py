@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from time import sleep
 from typing import Any
 
 import psycopg
@@ -33,6 +32,7 @@ from tests.flows.peers import (
     stopped_midway,
     throttled,
 )
+from tests.store.waiting import somebody_waits
 
 PACE = Pace(
     lease=timedelta(minutes=5),
@@ -100,15 +100,6 @@ def order(name: str, *, about: str = "", body: str = "", **facts: Any) -> Messag
         body=says,
         **facts,
     )
-
-
-def wait_until_somebody_waits(url: str) -> None:
-    with psycopg.connect(url, autocommit=True) as connection:
-        for _ in range(300):
-            if connection.execute("SELECT FROM pg_locks WHERE NOT granted").fetchall():
-                return
-            sleep(0.1)
-    raise AssertionError("nobody waits")
 
 
 @pytest.fixture
@@ -219,7 +210,7 @@ def test_of_two_who_decide_the_same_at_once_one_decides_it(office: Office) -> No
         with office.store.transaction() as tx:
             first = put_message(tx, order("A"))
             second = pool.submit(office.decide, "A")
-            wait_until_somebody_waits(office.url)
+            somebody_waits(office.url)
         assert (first.what, second.result(timeout=30).what) == ("new", "known")
     office.deliver()
     assert office.effects() == ["A"]

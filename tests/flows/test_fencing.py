@@ -10,7 +10,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import date, timedelta
 from threading import Barrier, Event
-from time import sleep
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -37,7 +36,7 @@ from include.store.postgres import PostgresStore, PostgresTransaction
 from tests.checks import assert_checks_hold
 from tests.flows.conftest import Draw, load
 from tests.flows.peers import Peer
-from tests.flows.test_delivering import wait_until_somebody_waits
+from tests.store.waiting import somebody_waits
 
 DAY = date(2026, 3, 31)
 SAYS_NOTHING_MS = 300
@@ -357,7 +356,7 @@ def test_of_two_who_tie_out_a_day_at_once_the_second_sees_what_the_first_left(
         assert first.frozen.wait(WAIT_S)
         load(store, later)
         second = threads.submit(tie_out, PostgresStore(database_url))
-        wait_until_somebody_waits(database_url)
+        somebody_waits(database_url)
         first.thaw.set()
         assert earlier.result(WAIT_S) != second.result(WAIT_S)
     assert published(database_url) == {DAY: [second.result()]}
@@ -502,9 +501,12 @@ def test_a_message_is_held_by_its_last_taker_until_its_lease_is_over(url: str) -
             [message] = messages
             for asked in (message, replace(message, fence=99)):
                 held.extend(Fenced(self, store, at_once=1)._holding([asked]).values())
-            sleep(PACE.lease.total_seconds() * 1.2)
+            with psycopg.connect(url) as connection:  # as once its time is up
+                connection.execute(
+                    "UPDATE delivery.outbox SET next_at = ops.clock() WHERE target = %s", (target,)
+                )
             held.extend(Fenced(self, store, at_once=1)._holding([message]).values())
             return super().send(messages)
 
-    deliver_outbox(store, Asking(system=target), pace=PACE, rounds=1)
+    deliver_outbox(store, Asking(system=target), pace=replace(PACE, lease=timedelta(minutes=5)), rounds=1)
     assert held == [True, False, False]

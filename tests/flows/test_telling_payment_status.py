@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import count, permutations
-from time import sleep
 from typing import Any
 
 import psycopg
@@ -24,6 +23,7 @@ from include.policy import load_policy
 from include.ports import Fatal, RawRecord, Rejected, Retryable, Transaction, Translated
 from include.store.postgres import PostgresStore
 from tests.flows.conftest import Draw, Live
+from tests.store.waiting import somebody_waits
 
 POLICY = load_policy()
 NUMBERS = count()
@@ -353,7 +353,7 @@ def test_telling_what_landed_waits_for_nobody_who_waits_for_it(desk: Desk, draw:
         with desk.store.transaction() as tx:  # as one who answers a hint about I2, and then turns to its deal
             tx.rows("lock_object", source="tieout", entity="invoices", native_id="I2")
             telling = pool.submit(tell_landed, desk.store, POLICY)
-            wait_until_somebody_waits(desk.url)
+            somebody_waits(desk.url)
             tx.rows("lock_object", source="tieout", entity="opportunities", native_id="006A")
         assert telling.result(timeout=30) >= 2
     assert desk.said() == ["PAID", "PARTIALLY_PAID"]
@@ -504,16 +504,6 @@ def test_of_two_who_decide_at_once_the_later_knows_what_the_earlier_saw(desk: De
         with desk.store.transaction() as tx:
             decide(tx, "payments", "P", status="succeeded", **payment)
             later = pool.submit(refund)
-            wait_until_somebody_waits(desk.url)
+            somebody_waits(desk.url)
         later.result(timeout=30)
     assert desk.said()[-1] == "PARTIALLY_PAID"
-
-
-def wait_until_somebody_waits(url: str) -> None:
-    waiting = "SELECT FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
-    with psycopg.connect(url, autocommit=True) as connection:
-        for _ in range(300):
-            if connection.execute(waiting).fetchall():
-                return
-            sleep(0.1)
-    raise AssertionError("nobody waits")

@@ -129,12 +129,12 @@ def test_any_signed_body_is_read_or_refused_by_name(body: bytes, stamp: int) -> 
     ids=["lists in lists", "records in records", "digits", "too large", "a long id"],
 )
 def test_what_is_made_to_cost_is_refused_at_once(body: bytes, status: int) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     assert knock(body, [(b"stripe-signature", signature(body, stamp=int(time.time())).encode())]) == (
         status,
         [],
     )
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize(

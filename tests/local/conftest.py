@@ -34,7 +34,7 @@ def home() -> Iterator[Home]:
     folder = Path(tempfile.mkdtemp(prefix="tieout-test-"))
     folder.chmod(0o755)
     yield Home(folder / "var")
-    assert wait_for(lambda: not processes_of(Home(folder / "var")), timeout_s=10)
+    assert wait_for(lambda: not processes_of(Home(folder / "var")), timeout_s=60)
     shutil.rmtree(folder)
 
 

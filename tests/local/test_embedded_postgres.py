@@ -52,7 +52,7 @@ def another_command(home: Home) -> Iterator["subprocess.Popen[bytes]"]:
         assert process.stdout.readline() == b"up\n"
         yield process
         process.kill()
-    assert wait_for(lambda: not processes_of(home), timeout_s=10)
+    assert wait_for(lambda: not processes_of(home), timeout_s=60)
 
 
 def test_a_server_has_both_databases_and_is_gone_after(home: Home):
@@ -124,7 +124,7 @@ def test_a_lease_dies_with_its_holder(home: Home):
     with another_command(home) as other:
         other.kill()
         other.wait()
-        assert wait_for(lambda: not processes_of(home), timeout_s=10)
+        assert wait_for(lambda: not processes_of(home), timeout_s=60)
 
 
 def test_the_server_ends_with_a_keeper_that_is_killed(home: Home):
@@ -132,7 +132,7 @@ def test_the_server_ends_with_a_keeper_that_is_killed(home: Home):
         keeper = Process.read(find_cluster(home).base / "keeper.pid")
         assert keeper
         keeper.send(signal.SIGKILL)
-        assert wait_for(lambda: postgres._postmaster(find_cluster(home).data) is None, timeout_s=10)
+        assert wait_for(lambda: postgres._postmaster(find_cluster(home).data) is None, timeout_s=60)
 
 
 def test_a_killed_server_recovers_with_what_was_committed(home: Home):

@@ -36,7 +36,7 @@ time.sleep(1000)
 def place(tmp_path: Path) -> Iterator[Home]:
     yield (home := Home(tmp_path / "var"))
     halt(home)
-    assert wait_for(lambda: not processes_of(home), timeout_s=10)
+    assert wait_for(lambda: not processes_of(home), timeout_s=60)
 
 
 def named(home: Home, word: str) -> list[Process]:
@@ -62,12 +62,12 @@ def shell(script: str) -> Program:
 
 def start_family(home: Home) -> None:
     launch(home, programs=[shell(family_script(home))], environment=dict(os.environ))
-    assert wait_for(lambda: len(family(home)) == 2, timeout_s=10)
+    assert wait_for(lambda: len(family(home)) == 2, timeout_s=60)
 
 
 def test_a_program_runs_and_is_gone_after_with_its_children(place: Home):
     start_family(place)
-    assert wait_for(lambda: states(place) == {"family": "RUNNING"}, timeout_s=10)
+    assert wait_for(lambda: states(place) == {"family": "RUNNING"}, timeout_s=60)
     assert halt(place)
     assert processes_of(place) == []
 
@@ -81,7 +81,7 @@ def test_stopping_twice_is_fine(place: Home):
 def test_what_a_program_writes_is_in_its_log(place: Home):
     launch(place, programs=[shell("echo '100% %(here)s'; exec sleep 1000")], environment=dict(os.environ))
     log = supervision.program_log(place, "family")
-    assert wait_for(lambda: log.exists() and log.read_text() == "100% %(here)s\n", timeout_s=10)
+    assert wait_for(lambda: log.exists() and log.read_text() == "100% %(here)s\n", timeout_s=60)
 
 
 def test_a_program_that_dies_is_started_anew_without_its_old_children(place: Home):
@@ -91,7 +91,7 @@ def test_a_program_that_dies_is_started_anew_without_its_old_children(place: Hom
     guard = named(place, "include.local.guard")[0]
     main = next(process for process in before if _parent(process) == guard.pid)
     main.send(signal.SIGKILL)
-    assert wait_for(lambda: len(family(place)) == 2 and not before & set(family(place)), timeout_s=15)
+    assert wait_for(lambda: len(family(place)) == 2 and not before & set(family(place)), timeout_s=60)
 
 
 def test_nothing_outlives_a_supervisor_that_is_killed(place: Home):
@@ -99,14 +99,14 @@ def test_nothing_outlives_a_supervisor_that_is_killed(place: Home):
     supervisor = supervision.supervisor(place)
     assert supervisor
     supervisor.send(signal.SIGKILL)
-    assert wait_for(lambda: not processes_of(place), timeout_s=15)
+    assert wait_for(lambda: not processes_of(place), timeout_s=60)
 
 
 def test_the_child_of_a_killed_guard_ends(place: Home):
     start_family(place)
     old = family(place)
     named(place, "include.local.guard")[0].send(signal.SIGKILL)
-    assert wait_for(lambda: not any(process.alive for process in old[:1]), timeout_s=15)
+    assert wait_for(lambda: not any(process.alive for process in old[:1]), timeout_s=60)
 
 
 def test_a_killed_supervisor_can_be_started_again(place: Home):
@@ -114,7 +114,7 @@ def test_a_killed_supervisor_can_be_started_again(place: Home):
     supervisor = supervision.supervisor(place)
     assert supervisor
     supervisor.send(signal.SIGKILL)
-    assert wait_for(lambda: not supervisor.alive, timeout_s=5)
+    assert wait_for(lambda: not supervisor.alive, timeout_s=60)
     start_family(place)
 
 
@@ -129,9 +129,9 @@ def test_leashed_programs_end_with_the_command_that_started_them(place: Home):
     with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE) as demo:
         assert demo.stdout
         assert demo.stdout.readline() == b"up\n"
-        assert wait_for(lambda: len(family(place)) == 2, timeout_s=10)
+        assert wait_for(lambda: len(family(place)) == 2, timeout_s=60)
         demo.kill()
-    assert wait_for(lambda: not processes_of(place), timeout_s=15)
+    assert wait_for(lambda: not processes_of(place), timeout_s=60)
 
 
 def test_a_long_path_gets_its_socket_elsewhere(tmp_path: Path):

@@ -1,4 +1,4 @@
-"""Waiting for other transactions of the server: rows of the audit log are sealed after whoever began before them."""
+"""Waiting for other transactions: rows of the audit log are sealed after whoever began before them on the server."""
 
 import time
 
@@ -18,4 +18,14 @@ def nobody_before(url: str) -> None:
             if found == (True,):
                 return
             assert time.monotonic() < until, "a transaction began before the newest row and did not end"
+            time.sleep(0.05)
+
+
+def somebody_waits(url: str) -> None:
+    """Return once somebody waits for a lock in this database: others wait in theirs meanwhile."""
+    waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    until = time.monotonic() + WAIT_S
+    with psycopg.connect(url, autocommit=True) as connection:
+        while connection.execute(waiting).fetchone() is None:
+            assert time.monotonic() < until, "nobody waits"
             time.sleep(0.05)
