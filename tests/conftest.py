@@ -23,28 +23,44 @@ from tests.lending import Lender
 settings.register_profile("tieout", deadline=None)  # no test is about seconds
 settings.load_profile("tieout")
 
-ONE_MACHINE = ("e2e", "local", "dags", "console")
-"""Folders whose tests start processes, take ports or set up Airflow: one worker runs them all, one after another."""
+TOGETHER = {
+    **dict.fromkeys(("e2e", "local"), "machine"),  # start processes, take ports
+    **dict.fromkeys(("dags", "console"), "airflow"),  # set Airflow up
+    **{folder: folder for folder in ("quality", "simulation", "chaos")},  # share what takes seconds to make
+}
+"""Folder -> with what its tests stay together: one worker runs them all, one after another. The longest first."""
 
-ONE_DATABASE = ("quality", "simulation", "chaos")
-"""Folders whose tests share what takes seconds to make: one worker runs them all, beside the others."""
+ONE_BY_ONE = ("flows", "connectors")
+"""Folders whose tests are handed out one by one, last. Of all others a file stays whole: what it makes for all of its
+tests is made once, and a quick test is run in the time in which it would be handed out."""
 
 
 class ByMachine(LoadGroupScheduling):
-    """Tests go to whichever worker is free, but for those of ONE_MACHINE and of ONE_DATABASE, which stay together.
+    """Tests go to whichever worker is free, file by file, but for those of TOGETHER and ONE_BY_ONE.
 
     A scheduler of our own, because pytest-xdist 3.8 no longer sees its `xdist_group` marks under pytest 9.2.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        folder = Path(nodeid.partition("::")[0]).parent.name
-        if folder in ONE_MACHINE:
-            return "machine"
-        return folder if folder in ONE_DATABASE else nodeid
+        file = nodeid.partition("::")[0]
+        folder = Path(file).parent.name
+        return TOGETHER.get(folder, nodeid if folder in ONE_BY_ONE else file)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByMachine:
+    config.option.loadscopereorder = False  # in the order below, not by how many they are
     return ByMachine(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What stays together longest comes first, and what is handed out one by one last: no worker waits at the end."""
+    first = list(TOGETHER)
+
+    def turn(item: pytest.Item) -> int:
+        folder = item.path.parent.name
+        return first.index(folder) if folder in first else len(first) + (folder in ONE_BY_ONE)
+
+    items.sort(key=turn)
 
 
 THROWN_AWAY = dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes", "autovacuum"), "off") | {
