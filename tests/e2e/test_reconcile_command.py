@@ -14,6 +14,8 @@ from include.cli import main
 from include.local.home import PROJECT
 from include.twin.generate import generate_world
 
+pytestmark = pytest.mark.usefixtures("server_urls")  # started by a command, it would wait for the disk
+
 WORLDS = PROJECT.parent / "shared" / "worlds"
 FILES = {"matches.csv", "breaks.csv", "control_totals.csv", "aging.csv", "arr.csv", "certificate.json"}
 HEADER = "id,number,customer_id,issue_date,due_date,currency,gross"
