@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from include.domain.canonical_json import sha256
 from include.domain.delivery import Pace
-from include.domain.entities import ENTITIES
+from include.domain.entities import COMPARED, ENTITIES
 from include.domain.shown import cut
 from include.flows.spare_systems import LOOKS, May, may_call, note_call
 from include.flows.tell_steps import tell_looked_at
@@ -249,10 +249,19 @@ def _decide(drain: Drain, sights: Sequence[_Sight]) -> None:
 
 def _looked(sight: _Sight) -> Looked:
     source, entity, native_id = sight.thing
-    # The hash by which the same row is known once it has landed, and by which a decision is known to be stale.
-    facts = typed(ENTITIES[entity], row) | {"row_hash": sha256(row)} if (row := sight.row) is not None else {}
     first = int(sight.hints[0]["hint_id"])
+    facts = {} if sight.row is None else _facts(entity, sight.row)
     return Looked(source=source, entity=entity, native_id=native_id, facts=facts, hint_id=first)
+
+
+def _facts(entity: str, row: Translated) -> dict[str, Any]:
+    """What a look keeps of a row: nothing of people, so that nobody has to be forgotten here."""
+    of = ENTITIES[entity]
+    facts = typed(of, row)
+    if left_out := {*(field.name for field in of.personal), *COMPARED.get(entity, ())}:
+        return {name: value for name, value in facts.items() if name not in left_out}
+    # The hash by which the same row is known once it has landed, and by which a decision is known to be stale.
+    return facts | {"row_hash": sha256(row)}
 
 
 def _finish(tx: Transaction, answered: Sequence[tuple[Row, _Answer]], pace: Pace) -> None:
