@@ -5,7 +5,8 @@ TIEOUT_DATABASE_URL; without them, those of the platform that `tieout up` starts
 """
 
 import os
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +15,9 @@ from include.local.home import Home
 from include.ports import NothingUsable, SealedValue
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from include.flows.find_person import Listed, Unseal
     from include.vault.keys import Keyring
 
 OPENS = "tieout_send"
@@ -98,32 +102,90 @@ def shred(
     actor: As,
     reason: Annotated[str, typer.Option(help="Why; kept. Only for asking.")] = "",
     *,
+    also: Annotated[
+        list[str] | None, typer.Option("--also", help="One more record of the same person. Only for asking.")
+    ] = None,
+    sparing: Annotated[
+        list[str] | None,
+        typer.Option("--except", help="A record that was found and is another's. Only for asking."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only list what it is, or would be, about.")
+    ] = False,
     approve: Annotated[
         bool, typer.Option("--approve", help="Agree to what somebody else asked for.")
     ] = False,
 ) -> None:
-    """Destroy the keys of what a record says of a person: one asks, another approves, and it cannot be undone.
+    """Destroy the keys of what the records about a person say: one asks, another approves, and it cannot be undone.
 
-    A value that others have too, such as an e-mail address or a payer's name, is gone for all of them.
+    Those records are found by name, e-mail address and card, and listed; who approves agrees to that list. A value that
+    other records have too stays theirs.
 
-    Example: tieout shred contacts/003XX000004DcWHYA0 --as dpo@example.com --reason "request of 12 May"
+    Example: tieout shred contacts/003XX000004DcWHYA0 --as dpo@example.com --dry-run
+
+    Example: tieout shred contacts/003XX000004DcWHYA0 --as dpo@example.com --reason "12 May" --except payments/py_9
+
+    Example: tieout shred contacts/003XX000004DcWHYA0 --as controller@example.com --approve --dry-run
 
     Example: tieout shred contacts/003XX000004DcWHYA0 --as controller@example.com --approve
     """
-    from include.domain.entities import ENTITIES
-    from include.flows.erase_subject import approve_erasure, ask_erasure
+    from include.flows import erase_subject
 
-    entity, _, native_id = subject.partition("/")
+    entity, native_id = _record(subject)
     by = actor.strip().lower()
-    if entity not in ENTITIES or not native_id or not by:
-        raise NothingUsable(f"{subject} is no record; it looks like contacts/003XX000004DcWHYA0")
-    if not approve and not reason.strip():
+    if not by:
+        raise NothingUsable("say who you are with --as")
+    if approve and (also or sparing or reason):
+        raise NothingUsable(
+            "what was asked for is approved as it is; --also, --except and --reason are for asking"
+        )
+    about = {"entity": entity, "native_id": native_id}
+    if approve:
+        _approve(about, by=by, dry_run=dry_run)
+        return
+    if not dry_run and not reason.strip():
         raise NothingUsable("say why with --reason, or --approve what somebody else asked for")
-    about = {"entity": entity, "native_id": native_id, "by": by}
+    named: dict[str, Any] = {"by": by, "also": also or [], "sparing": sparing or []}
+    for record in (*named["also"], *named["sparing"]):
+        _record(record)
     with store_here(OPENS) as store:
-        if not approve:
-            count = ask_erasure(store, **about, reason=reason.strip())
-            print(f"asked for: {count} values of {subject}; somebody else approves with --approve")
+        if dry_run:
+            _print_listed(erase_subject.look_for(store, _opens(), **about, **named))
+        else:
+            asked = erase_subject.ask_erasure(store, _opens(), **about, **named, reason=reason.strip())
+            _print_listed(asked)
+            print("asked for; somebody else approves with --approve")
+
+
+def _approve(about: "Mapping[str, str]", *, by: str, dry_run: bool) -> None:
+    from include.flows.erase_subject import approve_erasure, listed
+
+    with store_here(OPENS) as store:
+        _print_listed(listed(store, **about))
+        if dry_run:
             return
-        done = approve_erasure(store, **about)
-    print(f"{done.destroyed} of the {done.held} values of {subject} are destroyed")
+        done = approve_erasure(store, _opens(), **about, by=by)
+    print(f"{done.destroyed} values of {done.records} records are destroyed")
+    if done.since:
+        print("found since it was asked for, and not destroyed; ask for one of them:")
+        _print_listed([one._replace(spared=True) for one in done.since])
+
+
+def _opens() -> "Unseal":
+    from include.vault.envelope import unseal
+
+    return partial(unseal, keyring_here())
+
+
+def _record(text: str) -> tuple[str, str]:
+    from include.domain.entities import ENTITIES
+
+    entity, _, native_id = text.partition("/")
+    if entity not in ENTITIES or not native_id:
+        raise NothingUsable(f"{text} is no record; it looks like contacts/003XX000004DcWHYA0")
+    return entity, native_id
+
+
+def _print_listed(listed: "Sequence[Listed]") -> None:
+    rows = [(one.record, one.why, "spared" if one.spared else "destroyed") for one in listed]
+    print_table([("record", "why", "what they say is"), *rows])

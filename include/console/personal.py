@@ -9,12 +9,9 @@ from include.console.access import Person
 from include.console.permissions import May
 from include.domain.entities import COMPARED, ENTITIES
 from include.domain.side_by_side import Record
-from include.domain.stand_ins import replaced, tokens_in
+from include.domain.stand_ins import BESIDE, replaced, tokens_in
 from include.flows.open_sealed import open_sealed
 from include.ports import Row, Stop, Store
-
-BESIDE = "~sealed"
-"""What the edge puts into a payload beside it: nothing a person needs to see."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,7 @@ def visible(records: Sequence[Record], who: Person) -> list[Record]:
 
 
 def opened_payloads(store: Store, payloads: Sequence[Row], who: Person, *, purpose: str) -> Opened:
-    """Payloads as they were received, for who may see them."""
+    """Payloads as they were received, for who may see them; what the edge put beside them nobody needs to see."""
     received = [{name: said for name, said in row["payload"].items() if name != BESIDE} for row in payloads]
     found = _opened(store, received, who, purpose)
     shown = [row | {"payload": payload} for row, payload in zip(payloads, found.value, strict=True)]

@@ -8,6 +8,9 @@ PREFIX = "pii1:"
 TOKEN = re.compile(r"pii1:[\w-]{22}", re.ASCII)
 DESTROYED = "(destroyed)"
 
+BESIDE = "~sealed"
+"""The name in a payload under which what was found of it in clear stands: canonical fields, and what compares them."""
+
 _WHOLE = re.compile(rf"({TOKEN.pattern})(@\S+)?", re.ASCII)
 """Behind the stand-in of an e-mail address its domain is shown."""
 
@@ -37,3 +40,25 @@ def replaced(value: Any, opened: Mapping[str, str]) -> Any:
         case list() | tuple():
             return [replaced(item, opened) for item in value]
     return value
+
+
+def as_kept_before(payload: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """The payload of somebody forgotten: in each place the stand-in that is kept there, none where there was none.
+
+    What compares it is what is kept as well.
+    """
+    found = {name: _as_before(said, before.get(name)) for name, said in payload.items() if name != BESIDE}
+    return found | ({BESIDE: before[BESIDE]} if BESIDE in before else {})
+
+
+def _as_before(said: Any, before: Any) -> Any:
+    match said:
+        case str() if _WHOLE.fullmatch(said):
+            return before if isinstance(before, str) and _WHOLE.fullmatch(before) else None
+        case Mapping():
+            held = before if isinstance(before, Mapping) else {}
+            return {name: _as_before(item, held.get(name)) for name, item in said.items()}
+        case list() | tuple():
+            rest = iter(before if isinstance(before, list) else ())
+            return [_as_before(item, next(rest, None)) for item in said]
+    return said

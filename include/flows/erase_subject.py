@@ -1,52 +1,99 @@
-"""Destroys the keys of what a record says of a person. Two people must want it; the books stay as they are.
+"""Forgets a person: destroys the keys of what the records about them say. Two people must want it; the books stay.
 
-Stand-ins stay where they were, so that runs give what they gave; what they stand for can no longer be read, in no copy
-of ours, and is not sealed anew should the source send it again. What compares payers' names is replaced: it would say
-them letter by letter to whoever has the index's key.
+Both see the list of those records, and who of a name like theirs is spared. Stand-ins of what others say too are
+replaced in the person's records alone; what the sources say of the person in these records later is not kept.
 """
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from include.domain.canonical_json import dumps
-from include.ports import Rejected, Row, Store
+from include.flows.find_person import Listed, Unseal, find_person, part_of
+from include.ports import Rejected, Row, Store, Transaction
+
+NAMED = "named by who asked"
 
 
 @dataclass(frozen=True)
 class Erased:
-    """Values destroyed, of those the record has; the others were destroyed before or are the business's own."""
+    """Values destroyed, in how many records; `since`: records of the person that came after the list was made."""
 
     destroyed: int
-    held: int
+    records: int
+    since: Sequence[Listed] = ()
 
 
-def ask_erasure(store: Store, *, entity: str, native_id: str, reason: str, by: str) -> int:
-    """Ask for it; how many values it is about. Raises Rejected when it was asked for already, or there are none."""
+def look_for(
+    store: Store,
+    unseal: Unseal,
+    *,
+    entity: str,
+    native_id: str,
+    by: str,
+    also: Collection[str] = (),
+    sparing: Collection[str] = (),
+) -> list[Listed]:
+    """What an erasure would be about. Raises Rejected when a record has no sealed values, and what `unseal` does."""
     with store.transaction() as tx:
-        tokens = tx.rows("tokens_of", entity=entity, native_id=native_id)
-        if not tokens:
-            raise Rejected(f"{entity}/{native_id} has no sealed values; is it called so?")
+        found = _found(tx, unseal, entity=entity, native_id=native_id, by=by)
+        return _as_named(tx, found, also=also, sparing=sparing)
+
+
+def ask_erasure(
+    store: Store,
+    unseal: Unseal,
+    *,
+    entity: str,
+    native_id: str,
+    reason: str,
+    by: str,
+    also: Collection[str] = (),
+    sparing: Collection[str] = (),
+) -> list[Listed]:
+    """Ask for it; the records it is about, and those that are spared.
+
+    `also`, `sparing`: records (`contacts/003…`) that are the person's, or another's, whatever was found. Raises
+    Rejected when it was asked for already, or one of these is none; what `unseal` does.
+    """
+    with store.transaction() as tx:
+        found = _found(tx, unseal, entity=entity, native_id=native_id, by=by)
+        listed = _as_named(tx, found, also=also, sparing=sparing)
         asked = {"entity": entity, "native_id": native_id, "reason": reason, "asked_by": by}
-        if not tx.rows("ask_erasure", **asked):
+        if not (rows := tx.rows("ask_erasure", **asked)):
             raise Rejected(
                 f"{entity}/{native_id}: its erasure was asked for already; somebody else approves it"
             )
-    return len(tokens)
+        tx.run(
+            "list_records",
+            erasure_id=rows[0]["erasure_id"],
+            entities=[one.entity for one in listed],
+            native_ids=[one.native_id for one in listed],
+            whys=[one.why for one in listed],
+            spared=[one.spared for one in listed],
+        )
+    return listed
 
 
-def approve_erasure(store: Store, *, entity: str, native_id: str, by: str) -> Erased:
+def listed(store: Store, *, entity: str, native_id: str) -> list[Listed]:
+    """What was asked for is about these records. Raises Rejected when nobody asked."""
+    with store.transaction() as tx:
+        return _listed(tx, _asked(tx, entity=entity, native_id=native_id))
+
+
+def approve_erasure(store: Store, unseal: Unseal, *, entity: str, native_id: str, by: str) -> Erased:
     """Agree to what somebody else asked for, and do it. Raises Rejected when nobody did, or it was the same person."""
     with store.transaction() as tx:
-        asked = tx.rows("erasure_asked", entity=entity, native_id=native_id)
-        if not asked:
-            raise Rejected(f"{entity}/{native_id}: nobody asked for its erasure")
-        erasure: Row = asked[0]
+        erasure = _asked(tx, entity=entity, native_id=native_id)
         if erasure["asked_by"] == by:
             raise Rejected(f"{by} asked for it; somebody else must approve")
-        tokens = [row["token"] for row in tx.rows("tokens_of", entity=entity, native_id=native_id)]
-        destroyed = tx.run("destroy_keys", tokens=tokens, erasure_id=erasure["erasure_id"])
-        tx.run("forget_names", erasure_id=erasure["erasure_id"])
-        tx.run("approve_erasure", erasure_id=erasure["erasure_id"], approved_by=by, destroyed=destroyed)
-    return Erased(destroyed, len(tokens))
+        known = _listed(tx, erasure)
+        records = {one.record for one in known}
+        now = find_person(tx, unseal, entity=entity, native_id=native_id, by=by)
+        since = tuple(one for one in now if one.record not in records and not one.spared)
+        which = {"erasure_id": erasure["erasure_id"]}
+        destroyed = int(tx.rows("forget_records", **which)[0]["destroyed"])
+        tx.run("approve_erasure", **which, approved_by=by, destroyed=destroyed)
+    return Erased(destroyed, sum(not one.spared for one in known), since)
 
 
 def erasures_done(store: Store) -> bytes:
@@ -54,3 +101,40 @@ def erasures_done(store: Store) -> bytes:
     with store.transaction() as tx:
         rows = tx.rows("erasures_done")
     return "".join(f"{dumps(dict(row))}\n" for row in rows).encode()
+
+
+def _found(tx: Transaction, unseal: Unseal, *, entity: str, native_id: str, by: str) -> list[Listed]:
+    if not tx.rows("tokens_of", entity=entity, native_id=native_id):
+        raise Rejected(f"{entity}/{native_id} has no sealed values; is it called so?")
+    return find_person(tx, unseal, entity=entity, native_id=native_id, by=by)
+
+
+def _as_named(
+    tx: Transaction, found: Sequence[Listed], *, also: Collection[str], sparing: Collection[str]
+) -> list[Listed]:
+    listed = {one.record: one for one in found}
+    if unknown := sorted(set(sparing) - listed.keys()):
+        raise Rejected(f"nothing is to be spared in {', '.join(unknown)}: it is not among what was found")
+    for record in sparing:
+        if listed[record] == found[0]:
+            raise Rejected(f"{record} is what is asked for; it cannot be spared")
+        parts = [one for one in found if one.why == part_of(record)]
+        listed |= {one.record: one._replace(spared=True) for one in (listed[record], *parts)}
+    for record in also:
+        entity, _, native_id = record.partition("/")
+        if record not in listed and not tx.rows("tokens_of", entity=entity, native_id=native_id):
+            raise Rejected(f"{record} has no sealed values; is it called so?")
+        known = listed.get(record, Listed(entity, native_id, NAMED))
+        listed[record] = known._replace(spared=False)
+    return list(listed.values())
+
+
+def _asked(tx: Transaction, *, entity: str, native_id: str) -> Row:
+    asked = tx.rows("erasure_asked", entity=entity, native_id=native_id)
+    if not asked:
+        raise Rejected(f"{entity}/{native_id}: nobody asked for its erasure")
+    return asked[0]
+
+
+def _listed(tx: Transaction, erasure: Row) -> list[Listed]:
+    return [Listed(**row) for row in tx.rows("listed_records", erasure_id=erasure["erasure_id"])]

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,6 +10,7 @@ from time import monotonic
 from typing import Any
 
 from include.flows.check_shape import check_shape
+from include.flows.keep_personal import forgotten, keep_sealed, without
 from include.ports import (
     Cursor,
     Described,
@@ -17,7 +18,6 @@ from include.ports import (
     Page,
     RawRecord,
     Retryable,
-    SealedValue,
     Source,
     Store,
     Transaction,
@@ -120,10 +120,14 @@ def keep_page(
     """Keep a page's records as received; how many were new to us.
 
     `asked_at`: the database's time before the page was asked for. What was looked at later is newer than the page, and
-    of a live system a row that was asked for later stays as it is. The transaction holds the entity's cursor.
+    of a live system a row that was asked for later stays as it is. The transaction holds the entity's cursor, for
+    which whoever erases waits. What an erased record says of somebody is not kept.
     """
     if not page.records:
         return 0
+    ids = sorted({record.native_id for record in page.records})
+    erased = forgotten(tx, system=source.system, entity=entity, native_ids=ids)
+    records = [without(erased, record) for record in page.records]
     [pull] = tx.rows(
         "open_pull",
         system=source.system,
@@ -131,24 +135,15 @@ def keep_page(
         cursor_from=seen and dict(seen),
         cursor_to=dict(page.next_cursor),
         asked_at=asked_at,
-        records=len(page.records),
+        records=len(records),
         request=_storable(page.request)[:REQUEST_MAX],
     )
     tx.run("create_incoming_records")
     keys = (pull["pull_id"], source.system, entity)
-    tx.copy_in("incoming_records", _COLUMNS, ((*keys, *_stored(record)) for record in page.records))
-    keep_sealed(tx, entity, page.records)
+    tx.copy_in("incoming_records", _COLUMNS, ((*keys, *_stored(record)) for record in records))
+    keep_sealed(tx, records, erased=erased.keys())
     about = {"system": source.system, "entity": entity, "asked_at": asked_at}
     return tx.run("keep_records", states_once=source.states_once, **about)
-
-
-def keep_sealed(tx: Transaction, entity: str, records: Sequence[RawRecord]) -> None:
-    """Keep what stand-ins of the records stand for. What was destroyed is not kept anew, nor what replaced it since."""
-    if any(record.sealed for record in records):
-        tx.run("create_incoming_sealed")
-        values = ((entity, record.native_id, *value) for record in records for value in record.sealed)
-        tx.copy_in("incoming_sealed", ("entity", "native_id", *SealedValue._fields), values)
-        tx.run("keep_sealed")
 
 
 def _stored(record: RawRecord) -> tuple[str | bool, ...]:

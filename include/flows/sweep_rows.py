@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from include.domain.canonical_json import sha256
+from include.flows.keep_personal import Payloads, forgotten, without
 from include.flows.pull_changes import database_clock, keep_page, read_cursor
 from include.ports import Fatal, Page, RawRecord, Retryable, Store, Swept
 
@@ -40,9 +41,9 @@ def sweep_rows(source: Swept, store: Store, *, entity: str, gone_max: int | None
     cursor = read_cursor(store, system=source.system, entity=entity)
     if cursor is None:
         raise Retryable(f"{source.system} {entity} was never read; pull it first")
-    held = _held(source, store, entity)
+    held, erased = _held(source, store, entity), _erased(source, store, entity)
     listed = {
-        record.native_id: _hash(source, entity, record)
+        record.native_id: _hash(source, entity, record, held, erased)
         for record in source.listing(entity, until=cursor)
         if not record.damage
     }
@@ -58,7 +59,9 @@ def sweep_rows(source: Swept, store: Store, *, entity: str, gone_max: int | None
     absent = [native_id for native_id in doubtful if native_id in held and native_id not in there]
     _refuse_contradiction(source, entity, [native_id for native_id in absent if native_id in listed])
     _refuse_mass(source, entity, absent=len(absent), held=len(held), gone_max=gone_max)
-    found = _changed(source, entity, asked, held) + _absences(absent, {record.native_id for record in asked})
+    found = _changed(source, entity, asked, held, erased) + _absences(
+        absent, {record.native_id for record in asked}
+    )
     fresh = [record for record in found if not record.gone and record.native_id in listed]
     done = Sweep(
         listed=len(listed),
@@ -83,8 +86,13 @@ def _held(source: Swept, store: Store, entity: str) -> dict[str, str]:
     return {row["native_id"]: row["row_hash"] for row in rows}
 
 
+def _erased(source: Swept, store: Store, entity: str) -> Payloads:
+    with store.transaction() as tx:
+        return forgotten(tx, system=source.system, entity=entity, native_ids=None)
+
+
 def _changed(
-    source: Swept, entity: str, asked: Sequence[RawRecord], held: Mapping[str, str]
+    source: Swept, entity: str, asked: Sequence[RawRecord], held: Mapping[str, str], erased: Payloads
 ) -> list[RawRecord]:
     """What differs from what we hold. Its stamp may be one we have already; its payload is not, and so it is kept."""
     return [
@@ -93,13 +101,18 @@ def _changed(
         if (
             record.native_id in held
             if record.gone
-            else held.get(record.native_id) != _hash(source, entity, record)
+            else held.get(record.native_id) != _hash(source, entity, record, held, erased)
         )
     ]
 
 
-def _hash(source: Swept, entity: str, record: RawRecord) -> str:
-    return sha256(source.translate(entity, record.payload))
+def _hash(source: Swept, entity: str, record: RawRecord, held: Mapping[str, str], erased: Payloads) -> str:
+    """As landing would hash it. Of an erased record as it was hashed when it was erased, while nothing else changed."""
+    kept = without(erased, record)
+    row = source.translate(entity, kept.payload)
+    if record.native_id in erased and row == source.translate(entity, erased[record.native_id]):
+        return held.get(record.native_id, "")
+    return sha256(row)
 
 
 def _absences(absent: Sequence[str], answered: set[str]) -> list[RawRecord]:

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from include.domain.entities import COMPARED, ENTITIES, Field
-from include.domain.stand_ins import TOKEN
+from include.domain.stand_ins import BESIDE, TOKEN
 from include.ports import (
     Cursor,
     Lookup,
@@ -26,9 +26,6 @@ from include.vault.envelope import Secret, seal, unseal
 from include.vault.index import Index
 from include.vault.keys import Keyring
 from include.vault.payloads import hide, refused_as_it_is
-
-BESIDE = "~sealed"
-"""The name in a payload under which what was found of it in clear stands: canonical fields, and what compares them."""
 
 SHA256_DIGITS = 64
 

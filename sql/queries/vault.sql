@@ -2,22 +2,29 @@
 
 -- name: create_incoming_sealed
 CREATE TEMP TABLE incoming_sealed (
-    entity text COLLATE "C", native_id text COLLATE "C", token text COLLATE "C", field text, subject text COLLATE "C", kid text, wrapped_key bytea, envelope bytea
+    token text COLLATE "C", field text, subject text COLLATE "C", kid text, wrapped_key bytea, envelope bytea
 ) ON COMMIT DROP;
 
 -- name: keep_sealed
--- What is held already stays as it is, above all what was destroyed. What is said now of somebody whose data was destroyed
--- is kept without its key. In the order of tokens: two pages never wait for each other.
-INSERT INTO vault.sealed (token, field, subject, kid, wrapped_key, envelope, destroyed_in)
-SELECT DISTINCT ON (token) token, field, subject, kid, CASE WHEN erased_in IS NULL THEN wrapped_key END, envelope, erased_in
+-- What is held already stays as it is, above all what was destroyed. In the order of tokens: two pages never wait for each
+-- other.
+INSERT INTO vault.sealed (token, field, subject, kid, wrapped_key, envelope)
+SELECT DISTINCT ON (token) token, field, subject, kid, wrapped_key, envelope
 FROM incoming_sealed
-LEFT JOIN (
-    SELECT entity, native_id, max(erasure_id) AS erasure_id FROM vault.erasures WHERE approved_by IS NOT NULL
-    GROUP BY entity, native_id
-) AS erased USING (entity, native_id)
-CROSS JOIN LATERAL (SELECT CASE WHEN field <> 'account' THEN erasure_id END AS erased_in) AS own
-ORDER BY token, erased_in NULLS FIRST
+ORDER BY token
 ON CONFLICT DO NOTHING;
+
+-- name: forgotten_records
+-- Erased records of an entity, all of them or these, each with the newest payload that is kept of it.
+SELECT DISTINCT ON (erased.native_id) erased.native_id, records.payload
+FROM vault.erasure_records AS erased
+JOIN vault.erasures USING (erasure_id)
+LEFT JOIN raw.records
+    ON records.system = %(system)s AND records.entity = erased.entity AND records.native_id = erased.native_id
+    AND records.damage = '' AND NOT records.gone
+WHERE approved_by IS NOT NULL AND NOT spared AND erased.entity = %(entity)s
+    AND (%(native_ids)s::text[] IS NULL OR erased.native_id = ANY (%(native_ids)s::text[]))
+ORDER BY erased.native_id, records.seq DESC;
 
 -- name: sealed_values
 SELECT token, field, subject, kid, wrapped_key, envelope FROM vault.sealed WHERE token = ANY(%(tokens)s);
@@ -75,18 +82,52 @@ SELECT erasure_id, asked_by, reason, asked_at FROM vault.erasures
 WHERE entity = %(entity)s AND native_id = %(native_id)s AND approved_by IS NULL
 FOR UPDATE;
 
--- name: destroy_keys
--- The account a statement is of is the business's own and stays: every other line names it too.
-UPDATE vault.sealed SET wrapped_key = NULL, destroyed_in = %(erasure_id)s
-WHERE token = ANY(%(tokens)s) AND destroyed_in IS NULL AND field <> 'account';
+-- name: list_records
+INSERT INTO vault.erasure_records (erasure_id, entity, native_id, why, spared)
+SELECT %(erasure_id)s, listed.*
+FROM unnest(%(entities)s::text[], %(native_ids)s::text[], %(whys)s::text[], %(spared)s::boolean[]) AS listed;
 
--- name: forget_names
-SELECT vault.forget_names(%(erasure_id)s);
+-- name: listed_records
+SELECT entity, native_id, why, spared FROM vault.erasure_records
+WHERE erasure_id = %(erasure_id)s ORDER BY spared, entity, native_id;
+
+-- name: forget_records
+SELECT vault.forget_records(%(erasure_id)s) AS destroyed;
+
+-- name: sealed_by_subject
+-- All that can be opened, what one record says together.
+SELECT token, field, subject, kid, wrapped_key, envelope FROM vault.sealed
+WHERE wrapped_key IS NOT NULL AND field NOT IN ('~key', 'account')
+ORDER BY subject, token;
+
+-- name: records_saying
+SELECT DISTINCT entity, native_id, token
+FROM (
+    SELECT entity, native_id, payload::text AS said FROM raw.records
+    WHERE entity IN ('contacts', 'customers', 'payments', 'attempts', 'bank_lines') OFFSET 0
+) AS received JOIN unnest(%(tokens)s::text[]) AS token ON strpos(said, token) > 0;
+
+-- name: parts_of_payments
+-- What belongs to payments, and the payments that such a part belongs to.
+WITH parts AS (
+    SELECT 'attempts' AS entity, native_id, payment_id, card IS NOT NULL AS has_card FROM canonical.attempts
+    UNION ALL
+    SELECT 'refunds', native_id, payment_id, false FROM canonical.refunds
+    UNION ALL
+    SELECT 'disputes', native_id, payment_id, false FROM canonical.disputes
+)
+SELECT DISTINCT entity, native_id, payment_id FROM parts
+WHERE (payment_id = ANY (%(payments)s) OR entity || '/' || native_id = ANY (%(records)s))
+    AND (has_card OR EXISTS (SELECT FROM vault.sealed WHERE subject = entity || '/' || native_id))
+ORDER BY entity, native_id;
 
 -- name: approve_erasure
 UPDATE vault.erasures SET approved_by = %(approved_by)s, approved_at = ops.clock(), destroyed = %(destroyed)s
 WHERE erasure_id = %(erasure_id)s;
 
 -- name: erasures_done
-SELECT erasure_id, entity, native_id, reason, asked_by, asked_at, approved_by, approved_at
+SELECT erasure_id, entity, native_id, reason, asked_by, asked_at, approved_by, approved_at, (
+    SELECT array_agg(listed.entity || '/' || listed.native_id ORDER BY listed.entity, listed.native_id)
+    FROM vault.erasure_records AS listed WHERE listed.erasure_id = erasures.erasure_id AND NOT spared
+) AS records
 FROM vault.erasures WHERE approved_by IS NOT NULL ORDER BY erasure_id;

@@ -5,17 +5,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
+import psycopg
+import pytest
 
 from include.domain.entities import COMPARED, ENTITIES
 from include.flows.drain_inbox import Drain, Hint, drain_inbox
+from include.flows.erase_subject import approve_erasure, ask_erasure, look_for
+from include.flows.find_person import Listed
 from include.flows.land_records import land_records
 from include.flows.poll_hints import keep_hints
 from include.flows.pull_changes import pull_changes
+from include.flows.sweep_rows import Sweep, sweep_rows
 from include.policy import load_policy
-from include.ports import Cursor, Page, RawRecord, SourceTotals, Translated
+from include.ports import Cursor, Page, RawRecord, SealedValue, SourceTotals, Translated
 from include.store.postgres import As, PostgresStore
 from include.vault.edge import SealedLookup, SealedSource, Vault, sealed
 from include.vault.keys import new_keys, read_keyring
+from tests.canaries import Canaries
 
 RING = read_keyring(new_keys())
 VAULT = Vault(lambda: RING)
@@ -117,6 +123,127 @@ def load(store: PostgresStore, rows: Rows) -> int:
 def working(store: PostgresStore, role: str) -> AbstractContextManager[PostgresStore]:
     """As who does it works: under a role of the database that may do that and little else."""
     return PostgresStore(store.url, who=As(role, "test")).keeping()
+
+
+def asked(store: PostgresStore, record: str = "contacts/P1", **named: Sequence[str]) -> list[Listed]:
+    entity, _, native_id = record.partition("/")
+    about = {"entity": entity, "native_id": native_id}
+    with working(store, "tieout_send") as opens:
+        listed = ask_erasure(opens, VAULT.unseal, **about, reason="a request", by="dpo", **named)
+        approve_erasure(opens, VAULT.unseal, **about, by="controller")
+    return listed
+
+
+def rows_of(store: PostgresStore, query: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(store.url) as connection:
+        return connection.execute(query.encode()).fetchall()
+
+
+def opened(store: PostgresStore) -> set[str]:
+    """Everything that can be opened."""
+    with store.transaction() as tx:
+        return {VAULT.unseal(SealedValue(**row)) for row in tx.stream("sealed_by_subject")}
+
+
+def changed(rows: Rows, entity: str, native_id: str, **said: Any) -> Rows:
+    return rows | {entity: [row | said if row["id"] == native_id else row for row in rows[entity]]}
+
+
+# --- everything of the person, and nothing that comes back
+
+
+def marks() -> list[str]:
+    """What whoever has the index's key would look for."""
+    index = VAULT.index
+    names = ("Zuleika Quixano Przybylski", "ZULEIKA QUIXANO PRZYBYLSKI", "ZULEIKA QUIXANO PRZYBYLSK")
+    told = [index.alike("payer_text", name) for name in names] + [index.alike("card", "fp Zq81")]
+    told += [index.head(name) for name in names] + [index.likeness("C1", name)[:60] for name in names]
+    return told + [(index.start(name) or "")[:16] for name in names]
+
+
+def found_in_dump(store: PostgresStore, marks: Iterable[str]) -> dict[str, set[str]]:
+    return Canaries(marks).in_database(store.url)
+
+
+def test_who_is_forgotten_is_in_no_dump_whatever_is_read_again_and_whoever_has_the_indexs_key(
+    store: PostgresStore,
+) -> None:
+    load(store, people())
+    assert {"raw.records", "canonical.payments", "canonical.bank_lines"} <= found_in_dump(
+        store, marks()
+    ).keys()
+    listed = asked(store)
+    assert {one.record: one.why for one in listed if not one.spared} == {
+        "contacts/P1": "asked for",
+        "payments/R2": "the same name",
+        "payments/R4": "the same name",
+        "bank_lines/B1": "the same name",
+        "attempts/E1": "part of payments/R2",
+        "disputes/D1": "part of payments/R2",
+    }
+    assert {one.record for one in listed if one.spared} == {"contacts/P2"}
+
+    assert load(store, people()) == 0  # what is read again is known, and brings nothing back
+    later = changed(people(), "payments", "R2", v="2", fee="1.00")
+    later = changed(
+        later, "contacts", "P1", v="2", last_name="Przybylski-Married", email="new@canary-person.example"
+    )
+    later = changed(later, "bank_lines", "B1", payer_text="ZULEIKA QUIXANO PRZYBYLSKI")
+    assert load(store, later) == 2
+    assert load(store, later) == 0
+    for entity in ("contacts", "payments", "bank_lines"):
+        swept = sweep_rows(behind(later), store, entity=entity)  # type: ignore[arg-type]
+        assert swept == Sweep(listed=len(later[entity]), gone=0, repaired=0, refreshed=0)
+
+    assert found_in_dump(store, [*marks(), *CANARIES]) == {}
+    assert not [text for text in opened(store) if "uleika" in text.lower() or "zybylski" in text.lower()]
+    assert rows_of(
+        store, "SELECT fee_minor FROM canonical.payments WHERE native_id = 'R2' AND superseded_in IS NULL"
+    ) == [(100,)]
+
+
+def test_nobody_else_loses_what_they_share_with_who_is_forgotten(store: PostgresStore) -> None:
+    rows = changed(people(), "payments", "R3", payer_text="Zuleika Quixano Przybylski")
+    load(store, rows)
+    listed = asked(store, sparing=["payments/R3"])
+    assert {one.record for one in listed if one.spared} == {"contacts/P2", "payments/R3"}
+    assert {ADDRESS, "Zuleika Quixano Przybylski", "Ana", "Oldacre", "books@acme.example"} <= opened(store)
+    of = dict(rows_of(store, "SELECT native_id, email FROM canonical.contacts"))
+    assert of["P1"] != of["P2"] == VAULT.index.alike("email", ADDRESS)
+    of = dict(
+        rows_of(store, "SELECT native_id, payer_text FROM canonical.payments WHERE payer_text IS NOT NULL")
+    )
+    assert of["R2"] != of["R3"] == VAULT.index.alike("payer_text", "Zuleika Quixano Przybylski")
+    assert load(store, rows) == 0
+
+
+@pytest.mark.parametrize("comes", ["behind", "before"])
+def test_who_comes_later_with_the_same_address_or_name_is_kept(store: PostgresStore, comes: str) -> None:
+    alone = people() | {"contacts": people()["contacts"][:1]}
+    load(store, alone)
+    asked(store)
+    fresh = {"id": "P0", "account_id": "A9", "first_name": "Ben", "last_name": "New", "email": ADDRESS}
+    payer = {**alone["payments"][0], "id": "R0", "v": "1"}
+    more = {
+        entity: [*alone[entity], one] if comes == "behind" else [one, *alone[entity]]
+        for entity, one in (("contacts", fresh), ("payments", payer))
+    }
+    assert load(store, alone | more) == 2
+    assert {ADDRESS, "Zuleika Quixano Przybylski"} <= opened(store)
+
+
+def test_people_may_say_whose_record_it_is_and_both_see_the_same_list(store: PostgresStore) -> None:
+    load(store, people())
+    about = {"entity": "payments", "native_id": "R2"}
+    found = {one.record: one for one in look_for(store, VAULT.unseal, **about, by="dpo")}
+    assert {"contacts/P1", "bank_lines/B1", "payments/R4"} < found.keys()
+    asked(store, "payments/R2", also=["contacts/P2"], sparing=["contacts/P1"])
+    told = rows_of(store, "SELECT native_id FROM vault.erasure_records WHERE spared")
+    assert told == [("P1",)]
+    assert "+65 8123 4567" in opened(store)
+    assert "Oldacre" not in opened(store)
+    [(why, _)] = rows_of(store, "SELECT why, id FROM audit.events WHERE act = 'erasure lists'")
+    assert why == "6 records, 1 spared"
 
 
 # --- looks

@@ -13,8 +13,9 @@ from include.connectors.salesforce.source import SalesforceSource
 from include.connectors.stripe.source import StripeSource
 from include.connectors.tryton.source import TrytonSource
 from include.domain.entities import ENTITIES
+from include.domain.stand_ins import BESIDE
 from include.ports import Page, Personal, RawRecord, Source
-from include.vault.edge import BESIDE, Seal, SealedSource, Vault, sealed
+from include.vault.edge import Seal, SealedSource, Vault, sealed
 from include.vault.keys import new_keys, read_keyring
 from tests.canaries import Canaries
 
