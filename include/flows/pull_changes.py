@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Any
 
 from include.flows.check_shape import check_shape
-from include.flows.keep_personal import forgotten, keep_sealed, without
+from include.flows.keep_personal import forgotten, keep_sealed, keyed, without
 from include.ports import (
     Cursor,
     Described,
@@ -54,6 +54,7 @@ def pull_changes(source: Source, store: Store, *, entity: str) -> Pulled:
     """
     if isinstance(source, Described):
         check_shape(source, store, entity=entity)  # a field hidden from us must not land as unknown
+    source = keyed(source, store)
     done, clock = Pulled(), database_clock(store)
     cursor = read_cursor(store, system=source.system, entity=entity)
     asked_at, page = clock(), source.fetch_page(entity, cursor)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from include.domain.canonical_json import sha256
-from include.flows.keep_personal import Payloads, forgotten, without
+from include.flows.keep_personal import Payloads, forgotten, keyed, without
 from include.flows.pull_changes import database_clock, keep_page, read_cursor
 from include.ports import Fatal, Page, RawRecord, Retryable, Store, Swept
 
@@ -38,6 +38,7 @@ def sweep_rows(source: Swept, store: Store, *, entity: str, gone_max: int | None
     `gone_max`: rows that may vanish at once, by default `GONE_SHARE_MAX` of the entity. Raises Fatal beyond that and
     then changes nothing, Retryable when the listing was not complete.
     """
+    source = keyed(source, store)
     cursor = read_cursor(store, system=source.system, entity=entity)
     if cursor is None:
         raise Retryable(f"{source.system} {entity} was never read; pull it first")

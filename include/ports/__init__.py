@@ -9,7 +9,7 @@ Stop
 └── NothingUsable  the input holds no row that can be used; give another
 """
 
-from include.ports.sealed import Safe, SealedValue
+from include.ports.sealed import KEY, HeldKeys, Keyed, Safe, SealedValue
 from include.ports.sources import (
     Cursor,
     Described,
@@ -46,6 +46,7 @@ from include.ports.targets import Budgeted, Herald, OldPath, Postman, Report, Sh
 from include.ports.tokens import Granted, Login, Token, Tokens
 
 __all__ = [
+    "KEY",
     "Away",
     "Budgeted",
     "Cursor",
@@ -55,7 +56,9 @@ __all__ = [
     "Glance",
     "Granted",
     "HeldInvoice",
+    "HeldKeys",
     "Herald",
+    "Keyed",
     "LockingStore",
     "Login",
     "Lookup",

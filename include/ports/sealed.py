@@ -1,6 +1,7 @@
 """Personal data as it is kept: sealed, with what stands for it everywhere else."""
 
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Collection, Mapping
+from typing import NamedTuple, Protocol, Self, runtime_checkable
 
 
 class SealedValue(NamedTuple):
@@ -25,3 +26,18 @@ class Safe(Protocol):
 
     def unseal(self, value: SealedValue) -> str:
         """A value in clear. Raises Rejected when it is not as it was sealed, Fatal without its key."""
+
+
+KEY = "~key"
+"""The field of a record's own key: nothing is sealed under it, what stands for the record's values is made with it."""
+
+HeldKeys = Callable[[Collection[str]], Mapping[str, SealedValue]]
+"""Records' own keys as they are held, by what stands for them; those that are held."""
+
+
+@runtime_checkable
+class Keyed(Protocol):
+    """A source that makes what stands for a record's values with a key of that record."""
+
+    def keyed(self, held: HeldKeys) -> Self:
+        """The same source, for who holds some records' keys already."""

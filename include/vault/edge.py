@@ -7,12 +7,14 @@ transaction. What can be compared without it (`index`) goes along under `BESIDE`
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from itertools import islice
+from typing import Any, Self
 
 from include.domain.entities import COMPARED, ENTITIES, Field
 from include.domain.stand_ins import BESIDE, TOKEN
 from include.ports import (
     Cursor,
+    HeldKeys,
     Lookup,
     Page,
     Personal,
@@ -23,11 +25,15 @@ from include.ports import (
     Translated,
 )
 from include.vault.envelope import Secret, seal, unseal
-from include.vault.index import Index
+from include.vault.index import Index, own
 from include.vault.keys import Keyring
 from include.vault.payloads import hide, refused_as_it_is
+from include.vault.record_keys import RecordKey, RecordKeys, nobody_holds
 
 SHA256_DIGITS = 64
+
+AT_ONCE = 1_000
+"""Rows of a listing whose keys are asked for together."""
 
 
 @dataclass(repr=False)
@@ -61,37 +67,60 @@ class _Waiting:
 
     vault: Vault
     secrets: Sequence[Secret]
+    made: SealedValue | None
 
     def __iter__(self) -> Iterator[SealedValue]:
-        return (seal(self.vault.keys, secret) for secret in self.secrets)
+        if self.made:
+            yield self.made
+        yield from (seal(self.vault.keys, secret) for secret in self.secrets)
 
 
 @dataclass(frozen=True)
 class _Where:
-    """Whose record it is, and which version of it."""
+    """Whose record it is, and what stand-ins of its own are made with; None in a world of files."""
 
     subject: str
-    version: str
+    key: RecordKey | None
 
 
 class Seal:
     """Seals the records of one source. `seen` keeps a page from sealing twice what is alike everywhere."""
 
-    def __init__(self, source: Personal, vault: Vault) -> None:
+    def __init__(self, source: Personal, vault: Vault, held: HeldKeys = nobody_holds) -> None:
         self._source, self._vault = source, vault
+        self._record_keys = RecordKeys(held)
         self._plans: dict[str, tuple[frozenset[str], Mapping[str, str], Sequence[Field]]] = {}
 
     def concerns(self, entity: str) -> bool:
         """Whether the entity's payloads have personal data, or names that are compared with it."""
         return bool(self._plan(entity)[0]) or entity in COMPARED
 
-    def record(self, entity: str, record: RawRecord, seen: set[str] | None = None) -> RawRecord:
+    def record(self, entity: str, record: RawRecord) -> RawRecord:
         """The record with stand-ins."""
+        return self.records(entity, [record])[0]
+
+    def records(
+        self, entity: str, records: Sequence[RawRecord], seen: set[str] | None = None
+    ) -> list[RawRecord]:
+        """The records with stand-ins."""
         if not self.concerns(entity):
-            return record
+            return list(records)
+        subjects = [f"{entity}/{record.native_id}" for record in records]
+        keys = self._keys(entity, subjects)
+        places = [_Where(subject, keys.get(subject)) for subject in subjects]
+        return [
+            self._record(entity, record, where, seen) for record, where in zip(records, places, strict=True)
+        ]
+
+    def _keys(self, entity: str, subjects: Sequence[str]) -> Mapping[str, RecordKey]:
+        ring = self._vault.keys
+        if ring.in_files or not self._plan(entity)[0]:
+            return {}
+        return self._record_keys.of(dict.fromkeys(subjects), ring=ring, index=self._vault.index)
+
+    def _record(self, entity: str, record: RawRecord, where: _Where, seen: set[str] | None) -> RawRecord:
         names, columns, personal = self._plan(entity)
         row = self._source.translate(entity, record.payload)
-        where = _Where(f"{entity}/{record.native_id}", record.version)
         secrets: list[Secret] = []
         fields = {one.name: self._field(where, one, row.get(one.name), secrets) for one in personal}
         said: set[str] = set()
@@ -111,6 +140,8 @@ class Seal:
         wanted = [secret for secret in secrets if seen is None or secret.token not in seen]
         if seen is not None:
             seen.update(secret.token for secret in wanted if secret.subject == secret.token)
+        alone = any(secret.subject == where.subject for secret in wanted)
+        made = where.key.made if where.key and alone else None
         return RawRecord(
             native_id=record.native_id,
             version=self.version(entity, record.version),
@@ -118,7 +149,7 @@ class Seal:
             place=record.place,
             damage=record.damage,
             gone=record.gone,
-            sealed=_Waiting(self._vault, wanted) if wanted else (),
+            sealed=_Waiting(self._vault, wanted, made) if wanted else (),
         )
 
     def version(self, entity: str, version: str) -> str:
@@ -151,10 +182,11 @@ class Seal:
         return stands
 
     def _own(self, where: _Where, name: str, text: str, secrets: list[Secret]) -> str:
-        # Of few digits, or a first name, a digest could be guessed: what stands for it says where it is, and not what.
-        # In a world of files it says what, so that the order of their rows is no matter.
-        which = text if self._vault.keys.in_files else f"{len(where.version)}:{where.version}|{len(secrets)}"
-        token = self._vault.index.own(name, where.subject, which)
+        # Of few digits, or a first name, a digest under a key that is kept could be guessed for ever: the record's own
+        # is destroyed with it. A world of files has none, so that everybody comes to the same.
+        token = (
+            own(where.key.key, name, text) if where.key else self._vault.index.own(name, where.subject, text)
+        )
         secrets.append(Secret(token, name, where.subject, text))
         return token
 
@@ -176,8 +208,8 @@ class Seal:
 class SealedSource:
     """A source whose records are sealed. All else of it is as it is."""
 
-    def __init__(self, source: Personal, vault: Vault) -> None:
-        self._source, self._seal = source, Seal(source, vault)
+    def __init__(self, source: Personal, vault: Vault, held: HeldKeys = nobody_holds) -> None:
+        self._source, self._vault, self._seal = source, vault, Seal(source, vault, held)
         self.system: str = source.system
         self.entities: Sequence[str] = source.entities
         self.states_once: bool = source.states_once
@@ -185,12 +217,14 @@ class SealedSource:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._source, name)
 
+    def keyed(self, held: HeldKeys) -> Self:
+        """The same, for who holds some records' keys already: what is read again has the stand-ins it had."""
+        return type(self)(self._source, self._vault, held)
+
     def fetch_page(self, entity: str, cursor: Cursor | None) -> Page:
         """As the source's, sealed."""
         page = self._source.fetch_page(entity, cursor)
-        seen: set[str] = set()
-        records = [self._seal.record(entity, record, seen) for record in page.records]
-        return replace(page, records=records)
+        return replace(page, records=self._seal.records(entity, page.records, seen=set()))
 
     def totals(self, entity: str, *, after: Cursor | None, until: Cursor) -> SourceTotals:
         """As the source's; the amounts are its own, and the versions those of sealed records."""
@@ -217,17 +251,19 @@ class SealedSource:
 class SealedSwept(SealedSource):
     """The same of a source that can be listed row by row."""
 
-    def __init__(self, source: Any, vault: Vault) -> None:
-        super().__init__(source, vault)
+    def __init__(self, source: Any, vault: Vault, held: HeldKeys = nobody_holds) -> None:
+        super().__init__(source, vault, held)
         self._swept: Swept = source
 
     def listing(self, entity: str, *, until: Cursor) -> Iterator[RawRecord]:
         """As the source's, sealed."""
-        return (self._seal.record(entity, record) for record in self._swept.listing(entity, until=until))
+        listed = iter(self._swept.listing(entity, until=until))
+        while some := list(islice(listed, AT_ONCE)):
+            yield from self._seal.records(entity, some)
 
     def rows(self, entity: str, native_ids: Sequence[str]) -> Sequence[RawRecord]:
         """As the source's, sealed."""
-        return [self._seal.record(entity, record) for record in self._swept.rows(entity, native_ids)]
+        return self._seal.records(entity, self._swept.rows(entity, native_ids))
 
 
 class SealedLookup:

@@ -39,13 +39,13 @@ class Index:
         self.start = lru_cache(maxsize=KEPT_MAX)(self._start)
         self.likeness = lru_cache(maxsize=KEPT_MAX)(self._likeness)
 
-    def own(self, field: str, record: str, which: str) -> str:
-        """What stands for a value in one record, and means nothing in any other.
+    def own(self, field: str, record: str, text: str) -> str:
+        """What stands for a value in one record of a world of files, and means nothing in any other."""
+        return PREFIX + self._digest(f"own {field}", f"{len(record)}:{record}|{text}")
 
-        `which` tells it from others there: its place in that version, which says nothing of it and cannot be guessed
-        by it, or the value itself.
-        """
-        return PREFIX + self._digest(f"own {field}", f"{len(record)}:{record}|{which}")
+    def key_of(self, record: str) -> str:
+        """What stands for a record's own key."""
+        return PREFIX + self._digest("key", record)
 
     def version(self, version: str) -> str:
         """For the hash of a content that holds personal data."""
@@ -96,6 +96,11 @@ class Index:
         if kind not in self._keys:
             self._keys[kind] = hmac.digest(self._key, kind.encode(), "sha256")
         return self._keys[kind]
+
+
+def own(key: bytes, field: str, text: str) -> str:
+    """What stands for a value in the record whose key it is: whoever has not that key cannot guess the value by it."""
+    return PREFIX + _text(hmac.digest(key, f"{field}|{text}".encode(errors="surrogatepass"), "sha256"))
 
 
 def _text(mac: bytes) -> str:

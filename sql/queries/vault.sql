@@ -14,6 +14,9 @@ FROM incoming_sealed
 ORDER BY token
 ON CONFLICT DO NOTHING;
 
+-- name: record_keys
+SELECT token, field, subject, kid, wrapped_key, envelope FROM vault.record_keys(%(tokens)s);
+
 -- name: forgotten_records
 -- Erased records of an entity, all of them or these, each with the newest payload that is kept of it.
 SELECT DISTINCT ON (erased.native_id) erased.native_id, records.payload

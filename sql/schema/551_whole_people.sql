@@ -219,11 +219,14 @@ BEGIN
     RETURN done;
 END $$;
 
--- As before, and who destroys what is sealed may call what goes with it.
+-- As before, and who receives values may ask for the keys by which they are compared, who destroys them for all of this.
 CREATE OR REPLACE FUNCTION ops.grant_roles() RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     said text := ops.grant_and_close();
 BEGIN
+    IF said = '' AND NOT has_function_privilege('tieout_ingest', 'vault.record_keys(text[])', 'EXECUTE') THEN
+        GRANT EXECUTE ON FUNCTION vault.record_keys TO tieout_ingest;
+    END IF;
     IF said = '' AND NOT has_function_privilege('tieout_send', 'vault.forget_records(bigint)', 'EXECUTE') THEN
         GRANT EXECUTE ON FUNCTION vault.forget_records TO tieout_send;
     END IF;

@@ -17,7 +17,7 @@ from include.flows.poll_hints import keep_hints
 from include.flows.pull_changes import pull_changes
 from include.flows.sweep_rows import Sweep, sweep_rows
 from include.policy import load_policy
-from include.ports import Cursor, Page, RawRecord, SealedValue, SourceTotals, Translated
+from include.ports import Cursor, Fatal, Page, RawRecord, SealedValue, SourceTotals, Translated
 from include.store.postgres import As, PostgresStore
 from include.vault.edge import SealedLookup, SealedSource, Vault, sealed
 from include.vault.keys import new_keys, read_keyring
@@ -147,6 +147,59 @@ def opened(store: PostgresStore) -> set[str]:
 
 def changed(rows: Rows, entity: str, native_id: str, **said: Any) -> Rows:
     return rows | {entity: [row | said if row["id"] == native_id else row for row in rows[entity]]}
+
+
+# --- a value that changed and whose record's version did not
+
+
+PHONES = (
+    "SELECT phone, superseded_in IS NULL FROM canonical.contacts WHERE native_id = 'P1' ORDER BY recorded_in"
+)
+
+
+@pytest.mark.parametrize("swept", [False, True])
+def test_a_phone_that_changed_and_left_the_version_as_it_was_is_known_and_so_is_the_one_before(
+    store: PostgresStore, *, swept: bool
+) -> None:
+    load(store, people())
+    moved = changed(people(), "contacts", "P1", phone="+65 9000 0000")
+    if swept:
+        source = behind(moved)
+        with working(store, "tieout_ingest") as reads:
+            found = sweep_rows(source, reads, entity="contacts")  # type: ignore[arg-type]
+        assert (found.refreshed, found.repaired) == (1, 0)
+        land_records(source, store, entity="contacts")
+    else:
+        assert load(store, moved) == 1
+    (before, old), (now, new) = rows_of(store, PHONES)
+    assert (old, new) == (False, True)
+    with store.transaction() as tx:
+        values = [SealedValue(**row) for row in tx.rows("sealed_values", tokens=[before, now])]
+    assert {value.token: VAULT.unseal(value) for value in values} == {
+        before: "+65 8123 4567",
+        now: "+65 9000 0000",
+    }
+    assert load(store, moved) == 0
+
+
+def test_once_a_record_is_forgotten_nobody_can_guess_its_phone_by_what_stands_for_it(
+    store: PostgresStore,
+) -> None:
+    load(store, people())
+    asked(store)
+    assert rows_of(
+        store, "SELECT count(*) FROM vault.sealed WHERE subject = 'contacts/P1' AND wrapped_key IS NOT NULL"
+    ) == [(0,)]
+
+
+def test_who_receives_values_sees_records_keys_and_no_value(store: PostgresStore) -> None:
+    load(store, people())
+    held = [token for (token,) in rows_of(store, "SELECT token FROM vault.sealed")]
+    with working(store, "tieout_ingest") as reads:
+        with reads.transaction() as tx:
+            assert {row["field"] for row in tx.rows("record_keys", tokens=held)} == {"~key"}
+        with pytest.raises(Fatal, match="permission denied"), reads.transaction() as tx:
+            tx.rows("sealed_values", tokens=held)
 
 
 # --- everything of the person, and nothing that comes back

@@ -1,7 +1,7 @@
 """The edge of every system: what payloads hold of people stays on the other side, and is read the same behind it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
@@ -14,7 +14,7 @@ from include.connectors.stripe.source import StripeSource
 from include.connectors.tryton.source import TrytonSource
 from include.domain.entities import ENTITIES
 from include.domain.stand_ins import BESIDE
-from include.ports import Page, Personal, RawRecord, Source
+from include.ports import KEY, Page, Personal, RawRecord, SealedValue, Source
 from include.vault.edge import Seal, SealedSource, Vault, sealed
 from include.vault.keys import new_keys, read_keyring
 from tests.canaries import Canaries
@@ -113,6 +113,10 @@ def test_a_line_in_words_between_slashes_says_who_paid_and_what_for() -> None:
     assert (said["payer_text"], said["reference"]) == ("J DOE", "INV-1")
 
 
+def opened_of(kept: RawRecord) -> dict[str, str]:
+    return {value.token: VAULT.unseal(value) for value in kept.sealed if value.field != KEY}
+
+
 def record(payload: Mapping[str, Any], **facts: str) -> RawRecord:
     return RawRecord(native_id="N1", version="1", payload=payload, place="here", **facts)
 
@@ -132,7 +136,7 @@ def test_a_payload_leaves_people_behind_and_reads_the_same(
     assert {name: row[name] for name in clear if name not in personal} == {
         name: clear[name] for name in clear if name not in personal
     }
-    opened = {value.token: VAULT.unseal(value) for value in kept.sealed}
+    opened = opened_of(kept)
     for name in personal & set(clear):
         stands = row[name] or ""
         assert opened.get(stands.partition("@")[0], stands) == (clear[name] or "")
@@ -142,7 +146,7 @@ def test_a_name_stated_twice_over_is_the_payers_as_landing_reads_it() -> None:
     """A bank's names lie in elements; which of them is the payer's, and how it is written, only reading says."""
     kept = Seal(SOURCES["bank"], VAULT).record("bank_lines", record(RECEIVED[6][2]))
     row = sealed(SOURCES["bank"], VAULT).translate("bank_lines", kept.payload)
-    opened = {value.token: VAULT.unseal(value) for value in kept.sealed}
+    opened = opened_of(kept)
     assert opened[row["payer_text"] or ""] == "Zuleika Quixano"
 
 
@@ -166,16 +170,50 @@ def test_what_is_forged_into_a_payload_is_sealed_like_the_rest() -> None:
     assert row["id"] == "P1"
 
 
+class Holding:
+    """Keeps records' own keys as a store does."""
+
+    def __init__(self) -> None:
+        self.keys: dict[str, SealedValue] = {}
+
+    def __call__(self, tokens: Collection[str]) -> dict[str, SealedValue]:
+        return {token: self.keys[token] for token in tokens if token in self.keys}
+
+    def keep(self, kept: RawRecord) -> RawRecord:
+        self.keys |= {value.token: value for value in kept.sealed if value.field == KEY}
+        return kept
+
+
 def test_what_stands_for_a_phone_or_a_first_name_says_nothing_of_it_to_whoever_has_the_indexs_key() -> None:
+    """It is made with a key of that record alone, which is destroyed with it."""
+    said = record(RECEIVED[0][2])
+    one, other = (Seal(SOURCES["salesforce"], VAULT).record("contacts", said).payload for _ in range(2))
+    assert {name for name in one if one[name] != other[name]} == {"FirstName", "LastName", "Phone"}
+
+
+def test_a_value_that_changed_stands_out_and_one_that_did_not_is_as_it_was_whatever_the_version() -> None:
+    holds = Holding()
+    one = holds.keep(Seal(SOURCES["salesforce"], VAULT, holds).record("contacts", record(RECEIVED[0][2])))
+    moved = RawRecord(native_id="N1", version="2", payload=RECEIVED[0][2] | {"Phone": "+65 9"}, place="")
+    again = Seal(SOURCES["salesforce"], VAULT, holds).record("contacts", moved)
+    assert {name for name in one.payload if one.payload[name] != again.payload[name]} == {"Phone"}
+    assert KEY not in {value.field for value in again.sealed}
+
+
+def test_a_record_said_on_two_pages_before_any_is_kept_has_one_key() -> None:
     seal = Seal(SOURCES["salesforce"], VAULT)
-    one = seal.record("contacts", record(RECEIVED[0][2]))
-    other = seal.record("contacts", record(RECEIVED[0][2] | {"Phone": "+65 9000 0000", "FirstName": "Ana"}))
-    assert (
-        one.payload == other.payload
-    )  # they stand in one place of one version: nothing to compare a guess with
-    assert [VAULT.unseal(value) for value in one.sealed] != [VAULT.unseal(value) for value in other.sealed]
-    later = seal.record("contacts", RawRecord(native_id="N1", version="2", payload=RECEIVED[0][2], place=""))
-    assert later.payload["Phone"] != one.payload["Phone"]
+    one, other = (seal.record("contacts", record(RECEIVED[0][2])) for _ in range(2))
+    assert one.payload == other.payload
+
+
+def test_a_record_whose_key_was_destroyed_has_none_again() -> None:
+    holds = Holding()
+    holds.keep(Seal(SOURCES["salesforce"], VAULT, holds).record("contacts", record(RECEIVED[0][2])))
+    holds.keys = {token: value._replace(wrapped_key=None) for token, value in holds.keys.items()}
+    seal = Seal(SOURCES["salesforce"], VAULT, holds)
+    one, other = (seal.record("contacts", record(RECEIVED[0][2])) for _ in range(2))
+    assert one.payload["Phone"] != other.payload["Phone"]
+    assert KEY not in {value.field for value in one.sealed}
 
 
 def test_a_version_that_is_a_hash_of_people_is_hashed_with_the_key() -> None:
