@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from include.domain.entities import COMPARED
+
 PREFIX = "pii1:"
 TOKEN = re.compile(r"pii1:[\w-]{22}", re.ASCII)
 DESTROYED = "(destroyed)"
@@ -45,10 +47,12 @@ def replaced(value: Any, opened: Mapping[str, str]) -> Any:
 def as_kept_before(payload: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
     """The payload of somebody forgotten: in each place the stand-in that is kept there, none where there was none.
 
-    What compares it is what is kept as well.
+    What compares it is what is kept as well, but for what compares a customer's name, which is in clear.
     """
     found = {name: _as_before(said, before.get(name)) for name, said in payload.items() if name != BESIDE}
-    return found | ({BESIDE: before[BESIDE]} if BESIDE in before else {})
+    said = payload.get(BESIDE, {})
+    beside = before.get(BESIDE, {}) | {name: said[name] for name in COMPARED["customers"] if name in said}
+    return found | ({BESIDE: beside} if beside else {})
 
 
 def _as_before(said: Any, before: Any) -> Any:

@@ -30,7 +30,9 @@ WHERE approved_by IS NOT NULL AND NOT spared AND erased.entity = %(entity)s
 ORDER BY erased.native_id, records.seq DESC;
 
 -- name: sealed_values
-SELECT token, field, subject, kid, wrapped_key, envelope FROM vault.sealed WHERE token = ANY(%(tokens)s);
+-- Records' own keys are no values.
+SELECT token, field, subject, kid, wrapped_key, envelope FROM vault.sealed
+WHERE token = ANY(%(tokens)s) AND field <> '~key';
 
 -- name: note_opening
 INSERT INTO vault.openings (actor, purpose, opened) VALUES (%(actor)s, %(purpose)s, %(opened)s);

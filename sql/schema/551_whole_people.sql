@@ -92,6 +92,19 @@ BEGIN
     RETURN new;
 END $$;
 
+-- As before, but of what is destroyed the log holds no hash that somebody could confirm who guesses it.
+DROP TRIGGER is_audited_on_update ON vault.sealed;
+DROP FUNCTION audit.vault_sealed_update;
+CALL audit.watch('vault.sealed', 'UPDATE', $told$
+    SELECT audit.program(), CASE WHEN added.destroyed_in IS NULL THEN 'keys wrapped anew' ELSE 'keys destroyed' END,
+        coalesce('erasures/' || added.destroyed_in, 'keys/' || added.kid), count(*) || ' values',
+        ops.sha256_of(string_agg(concat_ws('|', token, gone.kid, gone.wrapped_key), ' ' ORDER BY token)),
+        CASE WHEN added.destroyed_in IS NULL
+            THEN ops.sha256_of(string_agg(concat_ws('|', token, added.kid, added.wrapped_key), ' ' ORDER BY token))
+            ELSE '' END, '', ''
+    FROM added JOIN gone USING (token) GROUP BY added.destroyed_in, added.kid ORDER BY added.destroyed_in, added.kid
+    $told$);
+
 -- Rows of raw.records change in what stands for somebody, and in nothing else.
 CREATE FUNCTION raw.but_for_people(payload jsonb) RETURNS text IMMUTABLE LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     SELECT regexp_replace((payload - '~sealed')::text, 'pii1:[A-Za-z0-9_-]{22}', 'pii1:', 'g')
