@@ -12,6 +12,7 @@ from include.domain.entities import ENTITIES
 from include.domain.money import exponent
 from include.domain.proofs import ControlTotal
 from include.domain.recipients import HOME_LOCALE, Scope
+from include.domain.subjects import NOT_OF_PAYMENTS, SUBJECTS
 from include.flows.day_rates import rates_of_the_day
 from include.flows.snapshot import see_run
 from include.policy import Breaks, Policy
@@ -34,8 +35,6 @@ from include.report import (
 )
 
 QUARANTINED_SHOWN = 20
-NOT_OF_PAYMENTS = ("CA12", "CA13", "CA14", "CA15")
-"""The codes of R3 that are about a credit note, a refund, a dispute or an invoice."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +104,13 @@ def prepare_breaks(tx: Transaction, scopes: Sequence[Scope]) -> None:
     """Say of the breaks of the day which hold a payment and, where a scope asks for it, whose they are."""
     tx.run("hold_day_breaks", of_others=list(NOT_OF_PAYMENTS))
     if any(scope.countries is not None for scope in scopes):
-        tx.run("place_day_breaks")
+        place_breaks(tx)
+
+
+def place_breaks(tx: Transaction) -> None:
+    """Say whose the breaks of the day are, where that can be told."""
+    codes, openings, kinds = zip(*SUBJECTS, strict=True)
+    tx.run("place_day_breaks", codes=list(codes), openings=list(openings), kinds=list(kinds))
 
 
 def enter_scope(tx: Transaction, scope: Scope) -> dict[str, Any]:

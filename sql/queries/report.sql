@@ -42,16 +42,24 @@ CREATE TEMP TABLE break_places (
 
 -- name: place_day_breaks
 -- Whose they are, where that can be told: money that went back is whose payment it was, and a payment that names nobody is
--- of everybody whose invoices it settled. What has a word that nobody maps is named by its kind and id. To be run while the
--- run's snapshot is seen.
-WITH named AS (
-    SELECT run_id, break_id, key, recon, CASE WHEN code = 'DQ05' THEN split_part(key, ' ', 1) ELSE '' END AS kind,
-        CASE WHEN code = 'DQ05' THEN substr(key, strpos(key, ' ') + 1) ELSE key END COLLATE "C" AS id
+-- of everybody whose invoices it settled. Ids are looked up among what a code's breaks are about alone: an invoice and an
+-- order may have one number. What has a word that nobody maps is named by its kind and id. To be run while the run's
+-- snapshot is seen.
+WITH said AS (
+    SELECT run_id, break_id, kind, rank() OVER (PARTITION BY run_id, break_id ORDER BY length(opening) DESC) AS place
     FROM day_breaks
+    JOIN unnest(%(codes)s::text[], %(openings)s::text[], %(kinds)s::text[]) AS subject (code, opening, kind)
+        ON subject.code = day_breaks.code AND starts_with(evidence, opening)
+), named AS (
+    SELECT run_id, break_id, key, recon, kind, key AS id FROM day_breaks JOIN said USING (run_id, break_id) WHERE place = 1
+    UNION ALL
+    SELECT run_id, break_id, key, recon, CASE WHEN code = 'DQ05' THEN split_part(key, ' ', 1) ELSE '' END,
+        CASE WHEN code = 'DQ05' THEN substr(key, strpos(key, ' ') + 1) ELSE key END COLLATE "C"
+    FROM day_breaks WHERE recon = 'all'
 ), moved AS (
-    SELECT native_id, payment_id FROM seen.refunds
-    UNION ALL SELECT native_id, payment_id FROM seen.disputes
-    UNION ALL SELECT native_id, native_id FROM seen.payments
+    SELECT 'refund' AS kind, native_id, payment_id FROM seen.refunds
+    UNION ALL SELECT 'dispute', native_id, payment_id FROM seen.disputes
+    UNION ALL SELECT 'payment', native_id, native_id FROM seen.payments
 ), unread AS (  -- a row's break is named by its entity and id, or by its version too
     SELECT key, min(customer_id) AS customer_id FROM (
         SELECT entity || ' ' || native_id AS key, customer_id FROM seen.quarantine
@@ -64,8 +72,7 @@ WITH named AS (
         subscription.customer_id, customer.native_id, account.erp_customer_id, buyer.erp_customer_id, unread.customer_id
     ) AS customer_id
     FROM named AS one
-    LEFT JOIN moved
-        ON (one.recon IN ('R3', 'R4') OR one.kind IN ('payment', 'refund', 'dispute')) AND moved.native_id = one.id
+    LEFT JOIN moved ON moved.kind = one.kind AND moved.native_id = one.id
     LEFT JOIN seen.payments AS payment ON payment.native_id = moved.payment_id
     LEFT JOIN LATERAL (
         SELECT bought.customer_id
@@ -74,18 +81,15 @@ WITH named AS (
             AND match.state = 'posted' AND match.side_a_type = 'payment' AND payment.customer_id IS NULL
     ) AS settled ON true
     LEFT JOIN unread ON one.recon = 'all' AND unread.key = one.key
-    LEFT JOIN seen.invoices AS invoice
-        ON (one.recon IN ('R2', 'R3') OR one.kind = 'invoice') AND invoice.native_id = one.id
-    LEFT JOIN seen.credit_notes AS note ON one.recon = 'R3' AND note.native_id = one.id
-    LEFT JOIN seen.orders AS placed_order
-        ON (one.recon = 'R2' OR one.kind = 'order') AND placed_order.native_id = one.id
+    LEFT JOIN seen.invoices AS invoice ON one.kind = 'invoice' AND invoice.native_id = one.id
+    LEFT JOIN seen.credit_notes AS note ON one.kind = 'credit_note' AND note.native_id = one.id
+    LEFT JOIN seen.orders AS placed_order ON one.kind = 'order' AND placed_order.native_id = one.id
     LEFT JOIN seen.amendments AS step ON one.kind = 'amendment' AND step.native_id = one.id
     LEFT JOIN seen.subscriptions AS subscription
-        ON (one.recon = 'R5' OR one.kind IN ('subscription', 'amendment'))
-        AND subscription.native_id = coalesce(step.subscription_id, one.id)
-    LEFT JOIN seen.customers AS customer ON one.recon = 'R1' AND customer.native_id = one.id
-    LEFT JOIN seen.accounts AS account ON one.recon = 'R1' AND account.native_id = one.id
-    LEFT JOIN seen.opportunities AS deal ON one.recon = 'R2' AND deal.native_id = one.id
+        ON one.kind IN ('subscription', 'amendment') AND subscription.native_id = coalesce(step.subscription_id, one.id)
+    LEFT JOIN seen.customers AS customer ON one.kind = 'customer' AND customer.native_id = one.id
+    LEFT JOIN seen.accounts AS account ON one.kind = 'account' AND account.native_id = one.id
+    LEFT JOIN seen.opportunities AS deal ON one.kind = 'opportunity' AND deal.native_id = one.id
     LEFT JOIN seen.accounts AS buyer ON buyer.native_id = deal.account_id
 )
 INSERT INTO break_places SELECT DISTINCT run_id, break_id, customer_id FROM placed WHERE customer_id IS NOT NULL;

@@ -141,7 +141,7 @@ def test_a_country_sees_the_breaks_of_its_customers_and_of_nobody_else(keep_brea
     with store.transaction() as tx:
         tx.run("see_snapshot", batch=1, rulings=0, as_of=date(2026, 1, 1), rules_sha256="")
         lay_out(tx)
-        tx.run("place_day_breaks")
+        day_facts.place_breaks(tx)
         seen = {}
         for scope in (Scope(countries=frozenset({"DE"})), Scope(currencies=frozenset({"USD"})), Scope()):
             day_facts.enter_scope(tx, scope)
@@ -184,7 +184,7 @@ def test_money_that_went_back_and_rows_nobody_could_read_are_their_customer_s(
     with store.transaction() as tx:
         tx.run("see_snapshot", batch=1, rulings=0, as_of=date(2026, 1, 1), rules_sha256="")
         lay_out(tx)
-        tx.run("place_day_breaks")
+        day_facts.place_breaks(tx)
         day_facts.enter_scope(tx, Scope(countries=frozenset({"DE"})))
         found = tx.rows("workbook_breaks", run_id=RUN, limit=9)
         tx.run("forget_matches", run_id=RUN)
@@ -224,13 +224,51 @@ def test_a_break_is_seen_by_all_whose_it_is_also_where_it_is_of_a_word_nobody_ma
     with store.transaction() as tx:
         tx.run("see_snapshot", batch=1, rulings=0, as_of=date(2026, 1, 1), rules_sha256="")
         lay_out(tx)
-        tx.run("place_day_breaks")
+        day_facts.place_breaks(tx)
         seen = {country: of_country(tx, country) for country in ("DE", "SG")}
         tx.run("forget_matches", run_id=RUN)
     assert seen == {
         "DE": ["invoice I", "nameless", "refund R"],
         "SG": ["amendment step", "nameless", "refund R"],
     }
+
+
+def test_a_break_is_whose_thing_it_is_about_and_not_whose_id_is_the_same(keep_breaks: Any, database_url: str):
+    store = keep_breaks(
+        ("7", "CA15", "S2", "SGD", 100),  # invoice 7 is of DE, payment 7 and order 7 of SG
+        ("7", "CA01", "S2", "SGD", 200),
+        ("7", "OR09", "S2", "SGD", 300),
+        ("7", "OR13", "S2", "SGD", 400),
+        ("7", "PO01", "S2", "SGD", 500),  # a payout, which is nobody's
+        ("7", "OR06", "S2", "SGD", 600),
+        ("7", "CA12", "S2", "SGD", 700),  # a credit note of DE
+    )
+    with psycopg.connect(database_url) as connection:
+        connection.execute("INSERT INTO ops.batches DEFAULT VALUES")
+        connection.execute(
+            "UPDATE recon.breaks SET evidence = 'Invoice 7 repeats invoice 6' WHERE code = 'OR06'"
+        )
+        connection.execute(
+            "UPDATE recon.breaks SET recon = CASE left(code, 2) WHEN 'OR' THEN 'R2' WHEN 'PO' THEN 'R4' ELSE 'R3' END"
+        )
+        for country in ("DE", "SG"):
+            keep_rows(connection, "customers", native_id=country, id=country, name=country, country=country)
+        keep_rows(connection, "invoices", native_id="7", id="7", customer_id="DE", **INVOICE)
+        dated = {"currency": "SGD", "amount_minor": 1, "order_date": SOON}
+        keep_rows(connection, "orders", native_id="7", id="7", number="7", customer_id="SG", **dated)
+        noted = {"number": "7", "currency": "SGD", "gross_minor": 1, "issue_date": SOON}
+        keep_rows(connection, "credit_notes", native_id="7", id="7", customer_id="DE", **noted)
+        keep_payment(connection, "7", "2025-12-20")
+        connection.execute("UPDATE canonical.payments SET customer_id = 'SG'")
+    with store.transaction() as tx:
+        tx.run("see_snapshot", batch=1, rulings=0, as_of=date(2026, 1, 1), rules_sha256="")
+        lay_out(tx)
+        day_facts.place_breaks(tx)
+        seen = {}
+        for country in ("DE", "SG"):
+            day_facts.enter_scope(tx, Scope(countries=frozenset({country})))
+            seen[country] = sorted(row["code"] for row in tx.rows("workbook_breaks", run_id=RUN, limit=9))
+    assert seen == {"DE": ["CA12", "CA15", "OR06", "OR13"], "SG": ["CA01", "OR09"]}
 
 
 @pytest.mark.parametrize(("country", "counted"), [("DE", 1), ("SG", 0)])
