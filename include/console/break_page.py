@@ -16,7 +16,7 @@ from include.console.personal import hidden_from, opened_payloads, opened_record
 from include.console.playbooks import PLAYBOOKS
 from include.console.render import Sharing, opening_store_of, render, say_money, store_of
 from include.console.words import DECIDING
-from include.domain.break_life import CLOSED, Life, NotAllowed, checkers_needed
+from include.domain.break_life import BY_HAND, CLOSED, Life, NotAllowed, checkers_needed
 from include.domain.break_offers import Offer, offers, proposals
 from include.domain.entities import ENTITIES
 from include.domain.side_by_side import Record, side_by_side
@@ -92,7 +92,7 @@ def break_page(
         life = life_now(store, break_id)
         possible = _possible(life, who)
         pairs = _pairs(store, life, explained)
-        decisions = decisions_about(tx, life.key)
+        decisions = decisions_about(tx, life.key) if life.recon in BY_HAND else []
         people = [row["person"] for row in tx.rows("people_who_work", limit=PEOPLE_OFFERED)]
     purpose = f"break {break_id}"
     explained = replace(

@@ -5,13 +5,20 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from include.domain.entities import ENTITIES
 from include.domain.side_by_side import Record
+from include.domain.subjects import kinds_of
 from include.ports import Row, Store, Transaction
 
 RELATED_MAX = 5
 """Records shown beside the break's own."""
 CANDIDATES_MAX = 20
 PAYLOADS_MAX = 5
+ENTITY_OF = {entity.side: name for name, entity in ENTITIES.items()}
+"""A match's word for a side -> the entity of its record."""
+
+Place = tuple[str, str]
+"""An entity, empty where nobody says it, and an id in it: objects of two kinds may have one id."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +43,16 @@ def explain_break(store: Store, break_id: UUID) -> Explained:
         if not runs or not life:
             return Explained()
         run, key = runs[0], life[0]["key"]
+        kinds = sorted(kinds_of(life[0]["code"], life[0]["evidence"] or "") or ENTITY_OF)
+        mine = {(kind, key) for kind in kinds}
         of_run: dict[str, Any] = {"run_id": run["run_id"], "limit": CANDIDATES_MAX}
-        candidates = tx.rows("candidates_of", **of_run, key=key, recon=life[0]["recon"])
-        matched = [row for row in tx.rows("console_matches_of", **of_run, id=key) if row["state"] == "posted"]
-        own = _records(tx, [key])
-        beside = _others([*candidates, *matched], key) or _named_by(own)
-        related = [one for one in _records(tx, beside) if one.native_id != key]
+        candidates = tx.rows("candidates_of", **of_run, key=key, recon=life[0]["recon"], kinds=kinds)
+        known = tx.rows("console_matches_of", **of_run, id=key)
+        matched = [row for row in known if row["state"] == "posted" and mine & set(_sides(row))]
+        own = _records(tx, [(ENTITY_OF[kind], key) for kind in kinds])
+        shown = {(one.entity, one.native_id) for one in own}
+        beside = _others([*candidates, *matched], mine) or _named_by(own)
+        related = [one for one in _records(tx, beside) if (one.entity, one.native_id) not in shown]
         records = [*own, *related[:RELATED_MAX]]
         return Explained(records, candidates, matched, run, related[RELATED_MAX:])
 
@@ -52,24 +63,33 @@ def lineage(store: Store, *, entity: str, native_id: str, limit: int = PAYLOADS_
         return tx.rows("console_lineage", entity=entity, native_id=native_id, limit=limit)
 
 
-def _records(tx: Transaction, ids: Iterable[str]) -> list[Record]:
-    wanted = list(dict.fromkeys(ids))
-    found = tx.rows("console_records", ids=wanted)
-    found.sort(key=lambda row: (wanted.index(row["native_id"]), row["entity"]))
+def _records(tx: Transaction, places: Iterable[Place]) -> list[Record]:
+    """The newest versions, in the order in which they are asked for."""
+    wanted = list(dict.fromkeys(places))
+    ids = list(dict.fromkeys(native_id for _, native_id in wanted))
+    found = tx.rows("console_records", ids=ids)
+    known = [
+        row for row in found if {(row["entity"], row["native_id"]), ("", row["native_id"])} & set(wanted)
+    ]
+    known.sort(key=lambda row: (ids.index(row["native_id"]), row["entity"]))
     return [
-        Record(row["entity"], row["native_id"], row["version"], row["place"], row["facts"]) for row in found
+        Record(row["entity"], row["native_id"], row["version"], row["place"], row["facts"]) for row in known
     ]
 
 
-def _others(matches: Iterable[Row], key: str) -> list[str]:
-    sides = (row[side] for row in matches for side in ("side_a_id", "side_b_id"))
-    return [one for one in sides if one != key]
+def _sides(match: Row) -> list[Place]:
+    return [(match[f"side_{side}_type"], match[f"side_{side}_id"]) for side in "ab"]
 
 
-def _named_by(own: Iterable[Record]) -> list[str]:
+def _others(matches: Iterable[Row], mine: set[Place]) -> list[Place]:
+    sides = (side for row in matches for side in _sides(row))
+    return [(ENTITY_OF[kind], native_id) for kind, native_id in sides if (kind, native_id) not in mine]
+
+
+def _named_by(own: Iterable[Record]) -> list[Place]:
     """What the record itself names: its order, invoice, customer and the like."""
     return [
-        str(value)
+        (ENTITY_OF.get(name.removeprefix("erp_").removesuffix("_id"), ""), str(value))
         for record in own
         for name, value in sorted(record.facts.items())
         if name.endswith("_id") and name not in ("id", "native_id", "owner_id") and value

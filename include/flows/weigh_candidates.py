@@ -4,15 +4,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from include.domain.candidates import Candidate, why_not_posted
-from include.domain.entities import ENTITIES
 from include.domain.money import Money
 from include.domain.side_by_side import amount_of
-from include.flows.explain_break import Explained
+from include.flows.explain_break import ENTITY_OF, Explained
 from include.policy import Policy
 from include.ports import Row
 
-ENTITY_OF = {entity.side: name for name, entity in ENTITIES.items()}
-"""A match's word for a side -> the entity of its record."""
 COUNTED = (
     "currency",
     "amount_minor",

@@ -51,13 +51,13 @@ FROM recon.break_lives JOIN recon.runs ON runs.run_id = last_seen_run WHERE brea
 -- A payout holds many payments, so that of those none has it instead; what it states of a payment is what counts there.
 WITH candidate AS (
     SELECT run_id, recon, rule, side_a_type, side_a_id, side_b_type, side_b_id, currency, amount_minor, residual_minor,
-        residual_reason, side_a_id = %(key)s AS of_a,
+        residual_reason, side_a_id = %(key)s AND side_a_type = ANY (%(kinds)s) AS of_a,
         count(*) OVER () AS candidates, count(*) OVER (PARTITION BY side_a_type, side_b_type) AS several,
         (sum(amount_minor) OVER ())::bigint AS together_minor,
         min(currency) OVER () = max(currency) OVER () AS one_currency
     FROM recon.matches
     WHERE run_id = %(run_id)s AND recon = %(recon)s AND state = 'suggested'
-        AND (side_a_id = %(key)s OR side_b_id = %(key)s)
+        AND (side_a_id = %(key)s AND side_a_type = ANY (%(kinds)s) OR side_b_id = %(key)s AND side_b_type = ANY (%(kinds)s))
     ORDER BY side_a_id, side_b_id LIMIT %(limit)s
 )
 SELECT candidate.*, coalesce(others.rivals, 0) AS rivals, others.taken_by,

@@ -32,3 +32,26 @@ def test_each_candidate_says_what_kept_it_from_being_posted(
     assert why("OR14", "I") == {"O": "the invoice bills C2, and the order is C1's"}
     assert why("PO03", "PO-0001") == {"P": "2 payouts hold it"}
     assert why("PO01", "PO-0003") == {"B1": "the line names it, and is 20.00 SGD less than it"}
+
+
+def test_what_merely_has_the_same_id_stands_behind_no_break(
+    store: PostgresStore, database_url: str, draw: Draw
+) -> None:
+    days = Days(store, database_url, draw)
+    days.load(
+        orders="1 SO-1 C1 2026-01-06 SGD 1200.00 confirmed -",
+        invoices="1 INV-1 C2 2026-01-10 2026-02-09 SGD 500.00 posted 1 500.00 0.00\n"
+        "2 INV-2 C2 2026-01-10 2026-02-09 SGD 109.00 posted - 109.00 0.00",
+        payments="1 - - SGD 77.00 2026-03-02 succeeded",
+    )
+    days.publish("2026-03-20")
+
+    def behind(code: str) -> list[tuple[str, str]]:
+        [row] = days.rows("SELECT break_id FROM recon.break_lives WHERE code = %s AND key = '1'", code)
+        return [(one.entity, one.native_id) for one in explain_break(store, row["break_id"]).records]
+
+    assert behind("OR14")[0] == ("invoices", "1")
+    assert ("orders", "1") in behind("OR14")  # which it bills, and so stands beside it
+    assert ("payments", "1") not in behind("OR14")
+    [unapplied] = days.rows("SELECT code FROM recon.break_lives WHERE key = '1' AND left(code, 2) = 'CA'")
+    assert behind(unapplied["code"]) == [("payments", "1")]
