@@ -3,7 +3,7 @@
 Rulings are granted one at a time: two people can never promise the same money, or the same invoice, at once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -28,13 +28,15 @@ def look_at_newest_day(tx: Transaction) -> Row:
     return run
 
 
-def item_of(tx: Transaction, run: Row, key: str, *, worth_minor: int) -> Item:
+def item_of(tx: Transaction, run: Row, key: str, *, kinds: Collection[str], worth_minor: int) -> Item:
     """The payment or credit note that a break is about, as the newest day and the rulings since have it.
 
-    `worth_minor`: what the break is about. Raises Rejected when the break is about neither.
+    `kinds`: what the key may be the id of; `worth_minor`: what the break is about. Raises Rejected when the break is
+    about neither.
     """
-    rows = tx.rows("payment_to_pair", run_id=run["run_id"], payment=key)
-    rows = rows or tx.rows("credit_note_to_pair", credit_note=key, left_minor=abs(worth_minor))
+    rows = tx.rows("payment_to_pair", run_id=run["run_id"], payment=key) if "payment" in kinds else []
+    if not rows and "credit_note" in kinds:
+        rows = tx.rows("credit_note_to_pair", credit_note=key, left_minor=abs(worth_minor))
     if not rows:
         raise Rejected(f"{key} is no payment or credit note the newest published day knows: nothing to match")
     row = rows[0]
@@ -96,7 +98,8 @@ def _still_possible(tx: Transaction, run: Row, pairing: Row) -> None:
         if why := refusal_of_sides(group, sides_of(tx, run, group.keys)):
             raise Rejected(why)
     elif pairing["kind"] == "manual_match":
-        item = item_of(tx, run, pairing["item_id"], worth_minor=pairing["break_minor"])
+        kinds = [pairing["item_type"]]
+        item = item_of(tx, run, pairing["item_id"], kinds=kinds, worth_minor=pairing["break_minor"])
         if why := refusal(item, debts_of(tx, run, item, list(wanted)), wanted):
             raise Rejected(why)
     elif pairing["kind"] == "unmatch":

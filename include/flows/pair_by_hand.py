@@ -12,6 +12,7 @@ from include.domain.breaks import in_reporting_currency
 from include.domain.money import InexactAmount, to_minor
 from include.domain.pairings import Debt, Item, refusal, spread
 from include.domain.payout_pairings import SIDES
+from include.domain.subjects import kinds_of
 from include.flows.day_rates import rates_of_the_day
 from include.flows.grant_ruling import debts_of, item_of, look_at_newest_day, refuse_unless_posted
 from include.flows.pair_payouts import propose_group
@@ -46,7 +47,7 @@ def match(store: Store, break_id: UUID, by: By, *, parts: Sequence[Part], policy
             if any(part.amount for part in parts):
                 raise Rejected("payouts and lines of the bank are matched whole: leave the amounts out")
             return propose_group(tx, run, life, by, others=[part.invoice for part in parts], policy=policy)
-        item = item_of(tx, run, life.key, worth_minor=life.amount_minor or 0)
+        item = item_of(tx, run, life.key, kinds=kinds_of(life.code, ""), worth_minor=life.amount_minor or 0)
         named = [part.invoice for part in parts]
         known = debts_of(tx, run, item, named)
         known |= debts_of(tx, run, item, (), numbers=[one for one in named if one not in known])

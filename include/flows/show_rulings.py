@@ -9,6 +9,7 @@ from uuid import UUID
 from include.domain.break_life import BY_HAND, CASH, Life
 from include.domain.pairings import Debt, Item, people, refusal, spread
 from include.domain.payout_pairings import MANY, SAID, SideType, unusable
+from include.domain.subjects import kinds_of
 from include.flows.grant_ruling import debts_of, item_of, look_at_newest_day, sides_of
 from include.flows.pair_payouts import side_of
 from include.ports import Rejected, Row, Store, Transaction
@@ -77,7 +78,7 @@ def pairable(store: Store, life: Life, candidates: Iterable[str]) -> Pairable | 
 
 
 def _of_cash(tx: Transaction, run: Row, life: Life, candidates: list[str]) -> Pairable:
-    item = item_of(tx, run, life.key, worth_minor=life.amount_minor or 0)
+    item = item_of(tx, run, life.key, kinds=kinds_of(life.code, ""), worth_minor=life.amount_minor or 0)
     debts = debts_of(tx, run, item, candidates)
     nothing = refusal(item, {}, {})
     refused = nothing if item.used_for or item.ruled_by or not item.usable else ""

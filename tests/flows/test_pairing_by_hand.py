@@ -278,6 +278,24 @@ def test_the_same_inputs_and_rulings_give_the_same_certificate_whatever_is_ruled
     assert desk.posted() == {("P1", "Q", "1", 300_00)}
 
 
+def test_a_credit_note_is_matched_and_not_the_payment_that_has_its_id(desk: Desk) -> None:
+    desk.load(
+        invoices=INVOICES,
+        payments="N C1 - SGD 120.00 2026-02-01",
+        credit_notes="N CN-1 C1 - 2026-01-20 SGD -120.00",
+    )
+    desk.publish("2026-02-02")
+    [noted] = desk.rows("SELECT break_id FROM recon.break_lives WHERE code = 'CA12'")
+    proposed = match(desk.store, noted["break_id"], by("ann"), parts=[Part("INV-2")], policy=POLICY)
+    assert desk.rows("SELECT item_type, item_id FROM recon.pairings") == [
+        {"item_type": "credit_note", "item_id": "N"}
+    ]
+    assert desk.approve(proposed) == "APPROVED"
+    desk.publish("2026-02-03")
+    assert not [one for one in desk.posted() if one[0] == "manual"]  # no money moved: an invoice was credited
+    assert desk.rows("SELECT 1 FROM recon.break_lives WHERE code = 'CA12' AND is_open") == []
+
+
 def test_a_credit_note_that_names_no_invoice_is_for_the_one_people_say(desk: Desk) -> None:
     desk.load(invoices=INVOICES, credit_notes="N CN-1 C1 - 2026-01-20 SGD -120.00")
     desk.publish("2026-02-02")
