@@ -50,7 +50,7 @@ def fill(template: str, view: Mapping[str, Any]) -> str:
 
 def _view(facts: ReportFacts) -> View:
     shown = Figures(facts.locale)
-    quarantined = sum(total.quarantined_count for total in facts.totals)
+    quarantined = _quarantined(facts)
     verdicts = sections.quality(facts.quality, facts.not_asked)
     view = {
         **_needs(facts, shown),
@@ -82,6 +82,14 @@ def _view(facts: ReportFacts) -> View:
         view["needs_total"] or quarantined or facts.changes or facts.restatement or verdicts["wrong"]
     )
     return {**view, "subject": _subject(facts, view, shown)}
+
+
+def _quarantined(facts: ReportFacts) -> int:
+    """Rows in quarantine. Of a part of the books totals may say nothing, and its breaks do (DQ01)."""
+    counted = sum(total.quarantined_count for total in facts.totals)
+    if facts.scope.whole:
+        return counted
+    return max(counted, sum(one.breaks for one in facts.breaks if one.code == "DQ01"))
 
 
 def _sureness(facts: ReportFacts, shown: Figures) -> View:

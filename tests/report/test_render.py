@@ -99,6 +99,19 @@ def test_a_day_with_nothing_but_a_quarantined_row_is_not_quiet():
         assert "mend the 1 row quarantined" in body
 
 
+def test_who_answers_for_countries_is_told_of_their_customers_rows_in_quarantine():
+    unread = BreakTotal(code="DQ01", name="schema/type invalid", currency=None, breaks=2, amount_minor=None)
+    part = Scope(countries=frozenset({"DE"}))
+    report = render_report(
+        replace(QUIET, scope=part, totals=[], breaks=[unread], quarantined=["invoices.csv:3: due_date"])
+    )
+    assert report.subject.endswith("2 rows quarantined")
+    for body in (report.text, words_of(report.html)):
+        assert "Nothing needs anybody" not in body
+        assert "mend the 2 rows quarantined" in body
+        assert "invoices.csv:3: due_date" in body
+
+
 def test_a_day_that_does_not_tie_says_so_first():
     total = ControlTotal(recon="R3", side="invoice", currency="USD", loaded_minor=100)
     report = render_report(replace(QUIET, totals=[total]))
