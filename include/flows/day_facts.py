@@ -59,7 +59,7 @@ class Day:
 
     @property
     def figures(self) -> str:
-        """What names the run's figures: equal for runs that came to the same."""
+        """What names the run's figures in all: equal for runs that came to the same."""
         return str(self.run["figures"])
 
 
@@ -79,7 +79,7 @@ def look_at_day(
     lay_out_breaks(tx, run)
     prepare_breaks(tx, scopes)
     compared = tx.rows("run_by_id", run_id=opening)[0]["as_of"] if opening else None
-    before = tx.rows("told_before", run_id=run["run_id"], figures=run["figures"])
+    before = tx.rows("told_before", run_id=run["run_id"])
     return Day(
         run=run,
         policy=policy,
@@ -168,6 +168,14 @@ def facts_of(
         scope=scope,
         locale=locale,
     )
+
+
+def figures_of(tx: Transaction, day: Day, scope: Scope) -> str:
+    """What names the figures that a part of the books reads: equal for runs that came to the same there."""
+    if scope.whole:
+        return day.figures
+    narrow = enter_scope(tx, scope)
+    return str(tx.rows("figures_of_part", run_id=day.run_id, **narrow)[0]["figures"])
 
 
 def arr_months(tx: Transaction, day: Day, scope: Scope, narrow: dict[str, Any]) -> list[ArrMonth]:

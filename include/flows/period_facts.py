@@ -62,7 +62,7 @@ def period_facts(tx: Transaction, day: Day, period: Period, *, scope: Scope) -> 
 def figures_of(facts: PeriodFacts) -> str:
     """What names the figures of an edition: equal where everything it tells is, whichever run and words tell it."""
     told = asdict(facts)
-    for passing in ("run_id", "certificate_sha256", "told_with", "corrects", "scope", "locale"):
+    for passing in ("run_id", "certificate_sha256", "told_with", "corrects", "again_as", "scope", "locale"):
         del told[passing]
     for cause in told["causes"]:
         del cause["name"]

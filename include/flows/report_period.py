@@ -8,7 +8,7 @@ out as corrected.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from functools import cache
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from include.flows.period_facts import figures_of, period_facts
 from include.flows.report_day import stored
 from include.flows.report_files import Files
 from include.flows.send_mailings import keep_mailings, send_mailings
-from include.flows.tellings import Mails, Word, last_words, mails_of
+from include.flows.tellings import Mails, Word, mails_of, said_before, words_of
 from include.policy import Policy
 from include.ports import LockingStore, Postman, Rejected, Report, Retryable, Store, Transaction
 from include.report.period_facts import PeriodFacts
@@ -107,14 +107,13 @@ def _keep(
         whole = editions.of(Scope(), HOME_LOCALE)
         tx.run("keep_edition", edition=period.edition, **stored(day, whole), **span)
         mails = mails_of(tx, Mails(day.run_id, period.edition, period.until))
-        words = last_words(tx, mails)
-        waiting = [one for one in recipients if editions.are_news(one, words.get(one.mailbox))]
-        told = {
-            (words[one.mailbox].run_id, words[one.mailbox].telling) for one in waiting if one.mailbox in words
-        }
+        words = words_of(tx, mails)
+        waiting = [one for one in recipients if editions.are_news(one, words.get(one.mailbox, []))]
+        last = [words[one.mailbox][0] for one in waiting if one.mailbox in words]
+        told = {(word.run_id, word.telling) for word in last}
         if (day.run_id, mails.telling) in told:  # a day of the period became another since
             mails = replace(mails, telling=mails.telling + 1)
-        keep_mailings(tx, mails, waiting, lambda one: editions.written(one, words.get(one.mailbox)))
+        keep_mailings(tx, mails, waiting, lambda one: editions.written(one, words.get(one.mailbox, [])))
     return _Kept(period, mails, Files(day, edition=period.edition.replace("_", "-"), of_day=period.until))
 
 
@@ -129,18 +128,24 @@ class _Editions:
     def _facts_of(self, scope: Scope) -> PeriodFacts:
         return period_facts(self._tx, self._day, self._period, scope=scope)
 
-    def _of(self, scope: Scope, locale: str, corrects: UUID | None = None) -> Report:
-        return render_period(replace(self._facts(scope), locale=locale, corrects=corrects))
+    def _of(
+        self, scope: Scope, locale: str, corrects: UUID | None = None, again_as: datetime | None = None
+    ) -> Report:
+        zone = self._day.policy.calendars.entity.zone
+        said = again_as.astimezone(zone) if again_as else None
+        return render_period(replace(self._facts(scope), locale=locale, corrects=corrects, again_as=said))
 
-    def are_news(self, one: Recipient, word: Word | None) -> bool:
+    def are_news(self, one: Recipient, words: Sequence[Word]) -> bool:
         """Whether somebody has no mail of the period yet, or one of the same part of the books with other figures."""
-        if word is None:
+        if not words:
             return True
+        word = words[0]
         if word.scope != one.scope or word.figures is None:
             return False
         return word.figures != figures_of(self._facts(one.scope))
 
-    def written(self, one: Recipient, word: Word | None) -> tuple[Report, str]:
+    def written(self, one: Recipient, words: Sequence[Word]) -> tuple[Report, str]:
         """Their mail, and what names its figures."""
-        report = self.of(one.scope, one.locale, word and word.run_id)
-        return report, figures_of(self._facts(one.scope))
+        figures = figures_of(self._facts(one.scope))
+        corrects = words[0].run_id if words else None
+        return self.of(one.scope, one.locale, corrects, said_before(words, one.scope, figures)), figures

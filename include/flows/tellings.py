@@ -1,7 +1,9 @@
 """What recipients were last told of a day, a week or a month, so that nobody is mailed figures that they have."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -39,12 +41,17 @@ class Mails:
 
 @dataclass(frozen=True)
 class Word:
-    """The last mail that somebody has of a day or a period. `figures`: None where nobody kept what they were."""
+    """A mail that somebody has of a day or a period. `figures`: None where nobody kept what they were.
+
+    `came_to`: what names the figures of its run in all, whatever part of them the mail told.
+    """
 
     run_id: UUID
     telling: int
     scope: Scope
     figures: str | None
+    sent_at: datetime
+    came_to: str
 
 
 def mails_of(tx: Transaction, mails: Mails) -> Mails:
@@ -53,13 +60,23 @@ def mails_of(tx: Transaction, mails: Mails) -> Mails:
     return Mails(mails.run_id, mails.edition, mails.told_of, found["telling"])
 
 
-def last_words(tx: Transaction, mails: Mails) -> dict[str, Word]:
-    """Mailbox -> the last mail it has of the same day or period, whichever run it is of."""
-    return {row["recipient"]: _word(row) for row in tx.rows("last_words", **mails.about)}
+def words_of(tx: Transaction, mails: Mails) -> dict[str, list[Word]]:
+    """Mailbox -> the mails it has of the same day or period, the last one first, whichever runs they are of."""
+    found: defaultdict[str, list[Word]] = defaultdict(list)
+    for row in tx.rows("words_of", **mails.about):
+        found[row["recipient"]].append(_word(row))
+    return dict(found)
+
+
+def said_before(words: Sequence[Word], scope: Scope, figures: str) -> datetime | None:
+    """When somebody who was told otherwise since was first told of these figures; None where that was never."""
+    alike = [one.sent_at for one in words if (one.scope, one.figures) == (scope, figures)]
+    return alike[-1] if alike else None
 
 
 def _word(row: Row) -> Word:
-    return Word(row["run_id"], row["telling"], scope_of(row["scope"]), row["figures"])
+    mail = (row["run_id"], row["telling"], scope_of(row["scope"]), row["figures"])
+    return Word(*mail, row["sent_at"], row["came_to"])
 
 
 def stated(scope: Scope) -> Stated:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 from include.domain.proofs import ControlTotal
@@ -179,9 +179,10 @@ class ReportFacts:
     """One run, as far as `scope` goes. `top` and `quarantined` are the first of many; the totals count all.
 
     `compared_with` is the day the run opens with, None on a first day. `rest_proven`: so are the totals that are not
-    shown. `corrects`: the earlier run of the day that finance was mailed of. `unrated`: currencies in which something
-    is open and that no rate values. `not_asked`: what nothing is held or shown of, so that no expectation of it could
-    be asked. `breaks_attached_max`: rows that the workbook has for breaks, 0 for any number.
+    shown. `corrects`: the earlier run of the day that its reader was mailed of; `again_as`: when they were mailed these
+    figures before that. `unrated`: currencies in which something is open and that no rate values. `not_asked`: what
+    nothing is held or shown of, so that no expectation of it could be asked. `breaks_attached_max`: rows that the
+    workbook has for breaks, 0 for any number.
     """
 
     run_id: UUID
@@ -204,6 +205,7 @@ class ReportFacts:
     rest_proven: bool = True
     restatement: Restatement | None = None
     corrects: UUID | None = None
+    again_as: datetime | None = None
     breaks_attached_max: int = 0
     scope: Scope = field(default_factory=Scope)
     locale: str = HOME_LOCALE

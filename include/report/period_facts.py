@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -93,7 +93,8 @@ class PeriodFacts:
     """A `weekly` or `month_end` edition from `since` to `until`, told with the run of `told_with`, for one `scope`.
 
     `unfollowed` of its days were told after later ones, so that nobody followed what became of their breaks.
-    `corrects`: the run whose edition the reader was mailed, with other figures.
+    `corrects`: the run whose edition the reader was mailed, with other figures; `again_as`: when they were mailed
+    these before that.
     """
 
     edition: str
@@ -110,5 +111,6 @@ class PeriodFacts:
     baseline: Baseline
     unfollowed: int = 0
     corrects: UUID | None = None
+    again_as: datetime | None = None
     scope: Scope = field(default_factory=Scope)
     locale: str = HOME_LOCALE

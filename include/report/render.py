@@ -60,6 +60,7 @@ def _view(facts: ReportFacts) -> View:
         "scope": scope_in_words(facts.scope),
         "proven": _proven(facts),
         "corrects": facts.corrects,
+        "again_as": f"{facts.again_as:%Y-%m-%d %H:%M}" if facts.again_as else "",
         "restated": sections.restated(facts.restatement, shown),
         "totals": sections.totals(facts.totals, shown),
         "totals_left": sections.totals_left(facts.totals, shown),

@@ -46,6 +46,7 @@ def render_period(facts: PeriodFacts) -> Report:
         "scope": scope_in_words(facts.scope),
         "told_with": facts.told_with,
         "corrects": facts.corrects,
+        "again_as": f"{facts.again_as:%Y-%m-%d %H:%M}" if facts.again_as else "",
         "work": _work(facts, shown),
         "deals": _deals(facts.deals, facts, shown),
         "baseline": facts.baseline,

@@ -369,12 +369,12 @@ WHERE run_id = %(run_id)s AND (%(currencies)s::text[] IS NULL OR currency = ANY 
 ORDER BY days_past_due DESC, customer_id, invoice_id LIMIT %(limit)s;
 
 -- name: told_before
--- The run of the day, with other figures, that finance was mailed of before this one was computed.
+-- The run of the day that came to something else, and that finance was mailed of before this one was computed.
 SELECT mailings.run_id FROM recon.mailings
 JOIN recon.runs AS before USING (run_id)
 JOIN recon.runs AS now ON now.run_id = %(run_id)s
 WHERE told_of = now.as_of AND before.computed_at < now.computed_at AND edition IN ('daily', 'restated')
-    AND mailings.state = 'sent' AND figures <> %(figures)s
+    AND mailings.state = 'sent' AND before.certificate -> 'outputs' IS DISTINCT FROM now.certificate -> 'outputs'
 ORDER BY sent_at DESC LIMIT 1;
 
 -- name: telling_of
@@ -389,11 +389,49 @@ WITH mine AS (
 SELECT coalesce((SELECT telling FROM mine), 1)
     + CASE WHEN (SELECT sent_at FROM mine) < (SELECT sent_at FROM others) THEN 1 ELSE 0 END AS telling;
 
--- name: last_words
--- The last mail that each has of a day or a period.
-SELECT DISTINCT ON (recipient) recipient, run_id, telling, scope, figures FROM recon.mailings
-WHERE told_of = %(told_of)s AND edition = ANY (%(editions)s) AND state = 'sent'
+-- name: words_of
+-- The mails that each has of a day or a period, the last one first: the part of the books each was of, what names its
+-- figures, and what its run came to in all.
+SELECT recipient, run_id, telling, scope, figures, sent_at,
+    encode(sha256(convert_to(coalesce(certificate -> 'outputs', to_jsonb(run_id))::text, 'UTF8')), 'hex') AS came_to
+FROM recon.mailings JOIN recon.runs USING (run_id)
+WHERE told_of = %(told_of)s AND edition = ANY (%(editions)s) AND mailings.state = 'sent'
 ORDER BY recipient, sent_at DESC, telling DESC;
+
+-- name: figures_of_part
+-- What names all that a part of the books reads of a run: equal where its breaks, matches, open invoices, recurring revenue
+-- and totals are, in whatever order. To be asked within the part.
+SELECT encode(sha256(convert_to(concat_ws(' ',
+    (SELECT concat_ws(' ', count(*), sum(hash_record_extended(ROW(
+        break_id, recon, code, key, currency, amount_minor, amount_sgd_minor, severity, age_days, owner, action, evidence
+    ), 0)::numeric)) FROM scope_breaks WHERE run_id = %(run_id)s),
+    (SELECT concat_ws(' ', count(*), sum(hash_record_extended(ROW(
+        match_id, recon, rule, side_a_type, side_a_id, side_b_type, side_b_id, currency, amount_minor, paid_currency,
+        paid_minor, residual_minor, residual_reason, state
+    ), 0)::numeric)) FROM recon.matches
+    WHERE run_id = %(run_id)s
+        AND (%(currencies)s::text[] IS NULL OR currency = ANY (%(currencies)s) OR paid_currency = ANY (%(currencies)s))
+        AND (%(countries)s::text[] IS NULL OR recon = 'R3' AND side_b_id IN (
+            SELECT native_id FROM seen.invoices JOIN scope_customers USING (customer_id)
+        ))),
+    (SELECT concat_ws(' ', count(*), sum(hash_record_extended(ROW(
+        customer_id, invoice_id, currency, open_minor, due_date, days_past_due, bucket
+    ), 0)::numeric)) FROM recon.open_invoices
+    WHERE run_id = %(run_id)s AND (%(currencies)s::text[] IS NULL OR currency = ANY (%(currencies)s))
+        AND (%(countries)s::text[] IS NULL OR customer_id IN (SELECT customer_id FROM scope_customers))),
+    (SELECT concat_ws(' ', count(*), sum(hash_record_extended(ROW(
+        customer_id, month, currency, opening_minor, new_minor, expansion_minor, contraction_minor, churn_minor,
+        reactivation_minor, closing_minor
+    ), 0)::numeric)) FROM recon.arr_bridge
+    WHERE run_id = %(run_id)s AND (%(currencies)s::text[] IS NULL OR currency = ANY (%(currencies)s))
+        AND (%(countries)s::text[] IS NULL OR customer_id IN (SELECT customer_id FROM scope_customers))),
+    (SELECT concat_ws(' ', count(*), sum(hash_record_extended(ROW(
+        recon, side, currency, lost_count, loaded_count, quarantined_count, loaded_minor, matched_minor, open_minor,
+        excluded_minor, proven
+    ), 0)::numeric)) FROM recon.control_totals
+    WHERE run_id = %(run_id)s AND %(countries)s::text[] IS NULL AND currency = ANY (%(currencies)s)),
+    (SELECT bool_and(proven) FROM recon.control_totals WHERE run_id = %(run_id)s)
+), 'UTF8')), 'hex') AS figures;
 
 -- name: report_is_kept
 SELECT FROM recon.reports WHERE run_id = %(run_id)s;

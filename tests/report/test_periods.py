@@ -1,6 +1,6 @@
 import re
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -62,6 +62,13 @@ def test_the_subject_is_what_the_month_came_to():
         "Month to 2026-06-30: 98.2\N{NO-BREAK SPACE}% of 5,121 payments applied by rule, 53 breaks open, "
         "609.7 hours of work avoided"
     )
+
+
+def test_figures_that_came_back_say_when_they_were_told_before():
+    told = replace(MONTH, corrects=MONTH.run_id, again_as=datetime(2026, 7, 1, 9, 30, tzinfo=UTC))
+    for report, said in ((render_period(told), True), (render_period(replace(told, again_as=None)), False)):
+        for body in (report.text, report.html):
+            assert ("figures are again those that you were mailed on 2026-07-01 09:30." in body) is said
 
 
 def test_a_period_in_which_nothing_happened_says_so():

@@ -88,6 +88,20 @@ def test_a_day_run_again_that_comes_to_the_same_is_mailed_to_nobody_who_has_it(p
     assert ["corrected" in report.subject for report in bag.reports] == [False, False]
 
 
+def test_a_part_of_the_books_is_corrected_only_where_it_is_another_itself(published: PostgresStore):
+    bag = Mailbag()
+    euros = Recipient(address="eu@example.com", scope=Scope(currencies=frozenset({"EUR"})))
+    local = Recipient(address="sg@example.com", scope=Scope(currencies=frozenset({"SGD"})))
+    tell(published, bag, FINANCE, euros, local)
+    run_again(published, rules="b", owner="Payments")  # of a break in SGD
+    assert tell(published, bag, FINANCE, euros, local).mailed == (FINANCE.address, local.address)
+    assert tell(published, bag, FINANCE, euros, local).mailed == ()
+    # Who had no mail of the day yet is told of no correction.
+    assert tell(published, bag, FINANCE, euros, LEAD).mailed == ("lead@example.com",)
+    corrected = [to for to, report in zip(bag.to, bag.reports, strict=True) if "corrected" in report.subject]
+    assert corrected == [FINANCE.address, local.address]
+
+
 def test_whoever_was_told_otherwise_meanwhile_is_told_again_so_that_the_last_word_holds(
     published: PostgresStore,
 ):
@@ -110,6 +124,11 @@ def test_whoever_was_told_otherwise_meanwhile_is_told_again_so_that_the_last_wor
     assert tell(published, bag, FINANCE, LEAD).mailed == ()
     assert ["corrected" in report.subject for report in bag.reports] == [False, False, True, True]
     assert f"{second}, which was mailed before" in bag.reports[-1].text
+    for body in (bag.reports[-1].text, bag.reports[-1].html):
+        assert re.search(
+            r"Its figures are again those that you were mailed on \d{4}-\d\d-\d\d \d\d:\d\d\.", body
+        )
+    assert "are again" not in bag.reports[-2].text
     assert len({report.key for report in bag.reports}) == 4
 
 
