@@ -123,11 +123,6 @@ def store(role: str = APP) -> "PostgresStore":
     return PostgresStore(database_url(), who=As(role, program(), run()))
 
 
-def console_store() -> "PostgresStore":
-    """The same for the console."""
-    return store(CONSOLE)
-
-
 def opening_store() -> "PostgresStore":
     """The same for who opens what is sealed."""
     return store(SEND)

@@ -58,6 +58,7 @@ ALLOWED: dict[str, set[str]] = {
         *("include.wiring_environment", "include.wiring_vault"),
     },
     "include.wiring_days": {"include.flows", "include.wiring"},
+    "include.wiring_console": {"include.ports", "include.wiring"},
     "include.wiring_doctor": PURE
     | {
         "include.wiring_environment",
@@ -160,6 +161,7 @@ ALLOWED: dict[str, set[str]] = {
         "include.connectors",
         "include.flows",
         "include.wiring",
+        "include.wiring_console",
         "include.wiring_hooks",
         "include.wiring_effects",
         "include.wiring_links",

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, PlainTextResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from include import wiring
+from include import wiring_console
 from include.console import (
     ageing,
     alerts,
@@ -52,10 +52,10 @@ PARTS = (today, alerts, breaks, matches, payouts, ageing, arr, delivery, quality
 
 
 def build_app(
-    store: Callable[[], Store] = wiring.console_store,
-    opening_store: Callable[[], Store] = wiring.opening_store,
+    store: Callable[[], Store] = wiring_console.console_store,
+    opening_store: Callable[[], Store] = wiring_console.opening_store,
 ) -> FastAPI:
-    """The app, to be mounted by Airflow; both stores are asked anew for every request.
+    """The app, to be mounted by Airflow; both stores are asked for at every request.
 
     Airflow protects nothing that a plugin mounts: the permission stands on the app, before every route.
     """

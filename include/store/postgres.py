@@ -91,10 +91,13 @@ class PostgresStore:
         return self._url
 
     @contextmanager
-    def keeping(self, *, most: int = KEPT_CONNECTIONS_MAX) -> Iterator["PostgresStore"]:
+    def keeping(
+        self, *, most: int = KEPT_CONNECTIONS_MAX, patience_s: float = CONNECT_TIMEOUT_S
+    ) -> Iterator["PostgresStore"]:
         """The same store for who asks often: its connections stay open between transactions, until the end.
 
         Threads may share it, `most` of them at once; processes may not. A connection that broke meanwhile is replaced.
+        `patience_s`: how long one is waited for; then it is as if Postgres were away.
         """
         pool = ConnectionPool[Connection](
             self._url,
@@ -102,7 +105,7 @@ class PostgresStore:
             min_size=0,
             max_size=most,
             num_workers=1,
-            timeout=CONNECT_TIMEOUT_S,
+            timeout=patience_s,
             check=ConnectionPool.check_connection,
             open=False,
         )

@@ -162,10 +162,11 @@ def _served(url: str) -> Iterator[str]:
 
     manager = SimpleNamespace(is_authorized_custom_view=lambda **_: True)
     access.airflow.get_auth_manager = lambda: manager  # type: ignore[assignment]
-    console = build_app(lambda: PostgresStore(url), lambda: PostgresStore(url))
-    console.dependency_overrides[security.get_user] = lambda: SimpleNamespace(get_name=lambda: WHO)
-    with mounted(console) as address:
-        yield address
+    with PostgresStore(url).keeping() as store:
+        console = build_app(lambda: store, lambda: store)
+        console.dependency_overrides[security.get_user] = lambda: SimpleNamespace(get_name=lambda: WHO)
+        with mounted(console) as address:
+            yield address
 
 
 def _without_an_airflow_of_our_own() -> None:
