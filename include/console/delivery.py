@@ -1,16 +1,17 @@
 """What is on its way to other systems, what may have happened, what is parked; holding back and sending again."""
 
 from typing import Annotated, Any, Literal
+from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from include.console.access import Someone, requires
 from include.console.forms import Form, Sent
 from include.console.kept import rules
 from include.console.permissions import May
-from include.console.render import Number, Page, render, store_of
+from include.console.render import Number, Page, render, store_of, url_with
 from include.flows import replay as flow
 from include.ports import Rejected
 
@@ -22,6 +23,8 @@ CHOSEN_MAX = 200
 DIGITS_MAX = 18
 """Of a message's number; there is none of more."""
 NOTHING = Form({})
+LATENCY_OF = 5_000
+"""Confirmed messages, the newest, that say how long messages take."""
 WAITING = ("queued", "called", "uncertain", "parked")
 
 
@@ -58,9 +61,9 @@ def act(request: Request, who: Someone, form: Sent, action: Literal["replay", "h
     chosen = [int(one) for one in form.all("chosen") if one.isdecimal() and len(one) <= DIGITS_MAX]
     if len(chosen) > CHOSEN_MAX:
         raise HTTPException(422, f"choose at most {CHOSEN_MAX} messages at once")
-    root = request.scope.get("root_path", "")
+    wanted = _wanted_by(form)
     if not chosen:
-        return RedirectResponse(f"{root}/delivery?done=unchosen", status_code=303)
+        return _back(request, wanted, "unchosen")
     by, store = flow.By(who.name, form.one("reason")), store_of(request)
     try:
         if action == "hold":
@@ -68,9 +71,21 @@ def act(request: Request, who: Someone, form: Sent, action: Literal["replay", "h
         else:
             moved = sum(sum(flow.replay(store, flow.Wanted(message_id=one), by).values()) for one in chosen)
     except Rejected as refused:
-        return _page(request, who, Wanted(), refused=str(refused), typed=form, status=422)
-    done = action if moved == len(chosen) else "some" if moved else "none"
-    return RedirectResponse(f"{root}/delivery?done={done}", status_code=303)
+        return _page(request, who, wanted, refused=str(refused), typed=form, status=422)
+    return _back(request, wanted, action if moved == len(chosen) else "some" if moved else "none")
+
+
+def _wanted_by(form: Form) -> Wanted:
+    """What the page showed on which somebody acted; all that waits where that cannot be told."""
+    try:
+        return Wanted.model_validate(dict(parse_qsl(form.one("back").removeprefix("?"))))
+    except ValidationError:
+        return Wanted()
+
+
+def _back(request: Request, wanted: Wanted, done: str) -> Response:
+    root, given = request.scope.get("root_path", ""), wanted.model_dump(exclude_defaults=True)
+    return RedirectResponse(f"{root}/delivery{url_with(given, done=done)}", status_code=303)
 
 
 def _page(
@@ -86,7 +101,7 @@ def _page(
     with store_of(request).transaction() as tx:
         queues = tx.rows("delivery_queue")
         spared = tx.rows("spared_systems")
-        latency = tx.rows("console_latency")[0]
+        latency = tx.rows("console_latency", count_max=LATENCY_OF)[0]
         rows = tx.rows(
             "console_messages",
             states=[wanted.state] if wanted.state else list(WAITING),
@@ -101,6 +116,7 @@ def _page(
         "queues": queues,
         "spared": spared,
         "latency": latency,
+        "most_told": LATENCY_OF,
         "rows": rows[:SHOWN],
         "more": more,
         "refused": refused,

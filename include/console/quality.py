@@ -10,7 +10,7 @@ from include.console.access import Person, Someone
 from include.console.render import FRAMED_POLICY, Page, render, store_of
 from include.ports import Row, Transaction
 
-DAYS_LISTED = 400
+DAYS_LISTED = 100
 MARKS = {
     "pass": ("good", "met"),
     "warn": ("s3", "not met"),

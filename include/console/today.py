@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from include.console.access import Someone
+from include.console.delivery import LATENCY_OF
 from include.console.kept import of_run, rules
 from include.console.playbooks import PLAYBOOKS
 from include.console.render import Page, Sharing, render, store_of
@@ -34,7 +35,8 @@ def today(request: Request, who: Someone) -> HTMLResponse:
             "desks": tx.rows("console_desks"),
             "sources": tx.rows("console_freshness", zone=policy.calendars.entity.zone.key),
             "queues": tx.rows("delivery_queue"),
-            "latency": tx.rows("console_latency")[0],
+            "most_told": LATENCY_OF,
+            "latency": tx.rows("console_latency", count_max=LATENCY_OF)[0],
             "alerts": show_alerts(Sharing(tx), policy),
             **(_tied(tx, runs[0]) if runs else {"ties": None, "currencies": [], "proofs": [], "others": []}),
         }

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from include.domain.alert_words import priced, sentence
-from include.domain.alerts import OF_BREAKS, OF_MESSAGES, Alert, playbook_of
+from include.domain.alerts import OF_BREAKS, OF_MESSAGES, Alert, AlertRule, playbook_of
 from include.flows.gather_facts import money
 from include.flows.raise_alerts import alert_of, clock_of
 from include.flows.watch_promises import WATCH
@@ -38,18 +38,19 @@ def show_alerts(store: Store, policy: Policy, *, over: int = 0) -> Shown:
     with store.transaction() as tx:
         now = clock_of(tx)
         beats = tx.rows("beat_of", flow=WATCH)
-        lasting = [_shown(alert_of(row), policy) for row in tx.rows("open_alerts")]
+        rules = policy.alerts.rules  # put together anew by whoever asks
+        lasting = [_shown(alert_of(row), rules) for row in tx.rows("open_alerts")]
         closed = tx.rows("closed_alerts", limit=over)
-        ended = [_shown(alert_of(row), policy) for row in closed]
+        ended = [_shown(alert_of(row), rules) for row in closed]
         channels = tx.rows("alert_channels")
     beat_at: datetime | None = beats[0]["beat_at"] if beats else None
     silent = beat_at is not None and (now - beat_at).total_seconds() > BEAT_S_MAX
     return Shown(lasting, ended, closed[0]["ended"] if closed else 0, channels, beat_at, silent, now)
 
 
-def _shown(alert: Alert, policy: Policy) -> Mapping[str, Any]:
+def _shown(alert: Alert, rules: Mapping[str, AlertRule]) -> Mapping[str, Any]:
     fact = alert.fact
-    rule = policy.alerts.rules.get(fact.kind)
+    rule = rules.get(fact.kind)
     return {
         "kind": fact.kind,
         "about": fact.about,

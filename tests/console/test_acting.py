@@ -180,6 +180,20 @@ def test_what_was_held_back_waits_until_it_is_sent_again_and_both_acts_have_a_na
     assert "the customer cancels" in site.get("/audit", me="aud").text
 
 
+def test_who_acts_on_a_filtered_list_of_messages_comes_back_to_it(site: Site) -> None:
+    shown = {"back": "?state=queued&target=erp", "reason": "a test"}
+    to = site.post("/delivery/hold", shown, me="adm").headers["location"]
+    assert to.endswith("/delivery?state=queued&target=erp&done=unchosen")
+    for elsewhere in ("//evil.example/", "?state=nothing", "?before=x"):
+        to = site.post("/delivery/hold", {"back": elsewhere, "reason": "a test"}, me="adm").headers[
+            "location"
+        ]
+        assert to.endswith("/delivery?done=unchosen")
+    refused = site.post("/delivery/hold", shown | {"chosen": ["1"], "reason": ""}, me="adm").text
+    assert '<option value="queued" selected>' in refused
+    assert "Nothing fits" in site.get("/delivery?target=nobody", me="vic").text
+
+
 def test_a_message_is_not_held_without_a_reason(site: Site) -> None:
     answer = site.post("/delivery/hold", {"chosen": ["1"], "reason": " "}, me="adm")
     assert (answer.status_code, "a reason is missing" in answer.text) == (422, True)

@@ -279,6 +279,17 @@ def test_a_payload_whose_key_is_away_shows_stand_ins_and_why(
     assert "pii1:" in page.text
 
 
+def test_kind_and_currency_are_found_however_they_are_typed(site: Site, tied_url: str) -> None:
+    with psycopg.connect(tied_url) as connection:
+        [(code, currency)] = connection.execute(
+            "SELECT code, currency FROM recon.break_lives WHERE is_open AND currency IS NOT NULL LIMIT 1"
+        ).fetchall()
+    exactly = links(site.get(f"/breaks?code={code}&currency={currency}", me="vic").text, "/breaks")
+    assert exactly
+    typed = f"/breaks?code=%20{code.lower()}&currency={currency.lower()}%20"
+    assert links(site.get(typed, me="vic").text, "/breaks") == exactly
+
+
 def test_the_pages_of_a_list_hold_every_break_once_in_the_order_asked_for(
     site: Site, tied_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
