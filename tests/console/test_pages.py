@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from include.console import kept
+from include.console.delivery import LATENCY_OF
 from include.console.render import framed
 from include.console.reports import FILES
 from include.flows.raise_alerts import raise_alerts
@@ -491,6 +492,20 @@ def test_a_day_without_a_report_says_how_to_get_one() -> None:
     assert "No day was reported yet" in site.get("/reports", me="vic").text
     answer = site.get(f"/reports/{DAY}", me="vic")
     assert (answer.status_code, "run the dag tie_out" in answer.text) == (404, True)
+
+
+@pytest.mark.parametrize(
+    ("messages", "said"),
+    [
+        (LATENCY_OF - 1, "4,999 confirmed in the last day, 95 of 100 within 0.9 s"),
+        (LATENCY_OF, "5,000 or more confirmed in the last day (the newest tell how long it took), 95 of 100 within"),
+    ],
+)
+def test_of_many_messages_the_newest_tell_how_long_they_took(messages: int, said: str) -> None:
+    latency = {"messages": messages, "p50_s": 0.3, "p95_s": 0.9}
+    now = {"now": datetime(2026, 6, 30, tzinfo=UTC)}
+    site = Site(lambda: PlayedStore({"console_latency": [latency], "console_now": [now]}))
+    assert said in site.get("/delivery", me="vic").text
 
 
 def test_a_day_says_whether_it_was_mailed_and_to_how_many_it_could_not(played: Site) -> None:

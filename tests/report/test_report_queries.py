@@ -63,6 +63,7 @@ def test_a_day_of_ten_thousand_breaks_makes_a_mail_of_a_sane_size(store: Postgre
     (report,) = bag.reports
     assert "10,000 need somebody" in report.subject
     assert report.html.count("old: ") == 10
+    assert "No exchange rate is known for JPY, TWD, USD: its breaks stand by their amount" in report.text
     assert len(compose(report, sender="t@example.com", to=bag.to).as_bytes()) < 10 * 2**20
 
 
