@@ -20,12 +20,12 @@ from include.console.access import Person
 from include.console.forms import token_for
 from include.console.kept import rules
 from include.console.permissions import May
-from include.console.words import DECIDING, DONE, ENTITY, PAYOUT_RULES, PROOF, RECON
+from include.console.words import DECIDING, DONE, ENTITY, PROOF, RECON, RULES_OF
 from include.domain.break_life import TO_DO
 from include.domain.money import Money
 from include.ports import Store, Transaction
 from include.report.figures import Figures
-from include.report.words import BUCKETS, RULES, SEVERITIES
+from include.report.words import BUCKETS, SEVERITIES
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -199,8 +199,7 @@ def _templates() -> Environment:
     }
     found.globals |= {
         "url_with": url_with,
-        "RULES": RULES,
-        "PAYOUT_RULES": PAYOUT_RULES,
+        "RULES_OF": RULES_OF,
         "SEVERITIES": SEVERITIES,
         "BUCKETS": BUCKETS,
         "RECON": RECON,

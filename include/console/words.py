@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from include.report.words import RULES
+
 RECON: Mapping[str, str] = {
     "R1": "customers",
     "R2": "orders and invoices",
@@ -58,6 +60,41 @@ PAYOUT_RULES: Mapping[str, tuple[str, str]] = {
     ),
 }
 """Rule of R4 -> its name, and why it matches."""
+
+RULES_OF: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "R1": {
+        "strong_id": ("Same number", "both have one registered number, and nobody else has it"),
+        "cross_reference": ("By reference", "one names the other by its id, and no number contradicts it"),
+        "name_domain_country": (
+            "By name",
+            "name, web domain and country are the same, and nothing tells them apart",
+        ),
+        "review": ("Alike", "they are alike, and nothing proves them one company"),
+    },
+    "R2": {
+        "both_name": ("Each names the other", "the deal names the order, and the order the deal"),
+        "order_names": ("The order names the deal", "the deal itself names no order"),
+        "deal_names": ("The deal names the order", "the order itself names no deal"),
+        "invoice_names": (
+            "The invoice names the order",
+            "what it says of its order is believed where both are of one customer and currency",
+        ),
+    },
+    "R3": RULES
+    | {
+        "P7": ("Several for several", "payments and invoices add up together; nobody says which is for which")
+    },
+    "R4": PAYOUT_RULES,
+    "R5": {
+        "S1": (
+            "By invoices",
+            "the order's invoices have the days and amounts the subscription should have been billed",
+        ),
+        "S2": ("By value", "the order is worth the first term, and was billed from its first day on"),
+        "S3": ("By billing days", "the order's invoices have the days on which the subscription is billed"),
+    },
+}
+"""Reconciliation -> its rules -> their names, and why they match."""
 
 DONE: Mapping[str, str] = {
     "assign": "Assigned.",

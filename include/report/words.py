@@ -52,7 +52,10 @@ RULES = {
         "By reference, with a residual",
         "the payer named the invoice; a fee, tax or discount explains the rest",
     ),
-    "P6": ("By reference, less credit", "the payer named the invoices and took off what was credited"),
+    "P6": (
+        "Less credit",
+        "the invoices that were named, or the one set that fits, come to what was paid once a credit is taken off",
+    ),
     "P8": ("By a group member's reference", "the invoice named belongs to a company of the payer's group"),
     "P9": ("In part", "the payer named the invoice and paid part of it, or too much"),
     "P4": ("By amount and date", "nothing was named; one open invoice fits, and no other set of items does"),

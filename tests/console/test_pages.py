@@ -15,6 +15,7 @@ from include.console import kept
 from include.console.delivery import LATENCY_OF
 from include.console.render import framed
 from include.console.reports import FILES
+from include.console.words import RULES_OF
 from include.flows.raise_alerts import raise_alerts
 from include.local.scratch import scratch_database
 from include.policy import load_policy
@@ -326,6 +327,18 @@ def test_a_match_says_why(site: Site) -> None:
     assert "the payer named the invoices and paid their exact sum" in site.get(first, me="vic").text
 
 
+def test_every_rule_that_matched_something_is_said_in_words(site: Site, tied_url: str) -> None:
+    with psycopg.connect(tied_url) as connection:
+        used = connection.execute(
+            "SELECT recon, rule, min(match_id) FROM recon.matches GROUP BY 1, 2"
+        ).fetchall()
+    assert {recon for recon, _, _ in used} == {"R1", "R2", "R3", "R4", "R5"}
+    assert [(recon, rule) for recon, rule, _ in used if rule not in RULES_OF[recon]] == []
+    for recon, rule, match_id in used:
+        page = unescape(site.get(f"/matches/{match_id}", me="vic").text)
+        assert ": ".join(RULES_OF[recon][rule]) + "." in page
+
+
 def test_a_payout_says_what_it_is_made_of(site: Site) -> None:
     [first, *_] = links(site.get("/payouts", me="vic").text, "/payouts")
     assert "What it is made of" in site.get(first, me="vic").text
@@ -498,7 +511,10 @@ def test_a_day_without_a_report_says_how_to_get_one() -> None:
     ("messages", "said"),
     [
         (LATENCY_OF - 1, "4,999 confirmed in the last day, 95 of 100 within 0.9 s"),
-        (LATENCY_OF, "5,000 or more confirmed in the last day (the newest tell how long it took), 95 of 100 within"),
+        (
+            LATENCY_OF,
+            "5,000 or more confirmed in the last day (the newest tell how long it took), 95 of 100 within",
+        ),
     ],
 )
 def test_of_many_messages_the_newest_tell_how_long_they_took(messages: int, said: str) -> None:

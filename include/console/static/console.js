@@ -17,6 +17,15 @@ const wear = () => {
 wear();
 window.addEventListener("storage", wear);
 
+// On a narrow screen the navigation is wider than its place: the page that is shown is in sight.
+document.addEventListener("DOMContentLoaded", () => {
+  const here = document.querySelector(".top nav a[aria-current]");
+  if (here) {
+    const nav = here.closest("nav");
+    nav.scrollLeft = here.offsetLeft + here.offsetWidth / 2 - nav.clientWidth / 2;
+  }
+});
+
 document.addEventListener("change", (event) => {
   const name = event.target.dataset && event.target.dataset.all;
   if (name) {
