@@ -19,9 +19,14 @@ from include.domain.alerts import (
     Says,
     playbook_of,
 )
+from include.domain.breaks import Level
 
 ENTRIES_MAX = 20
-"""Alerts told one by one in one message; the rest is counted."""
+"""Alerts told one by one in one message; the rest is counted, and waits for the next."""
+ENDS_KEPT = 5
+"""Places of a message that ends have, however much else there is to say."""
+
+Said = tuple[Says, Alert, AlertRule]
 
 SENTENCES: Mapping[str, str] = {
     "day_unpublished": "{day} is not published and was due by {due}; {count} days wait",
@@ -103,15 +108,14 @@ class Words:
             links=self._links(fact, playbook_of(fact, rule)),
         )
 
-    def bulletin(self, said: Sequence[tuple[Says, Alert, AlertRule]], *, key: str, now: datetime) -> Bulletin:
-        """One message of all that is to be said, the worst first."""
-        ordered = sorted(said, key=lambda one: (one[0] in ENDS, one[1].fact.severity, _ORDER[one[0]]))
-        entries = [self.entry(*one) for one in ordered[:ENTRIES_MAX]]
-        if left := ordered[ENTRIES_MAX:]:
+    def bulletin(self, said: Sequence[Said], *, left: int = 0, key: str, now: datetime) -> Bulletin:
+        """One message of what is said, the worst first. `left`: how many alerts wait for the next one."""
+        entries = [self.entry(*one) for one in said]
+        if left:
             where = {"all of them": f"{self.address}/tieout/alerts"} if self.address else {}
-            worst = min(alert.fact.severity for _, alert, _ in left)
-            entries.append(Entry(severity=worst, what=f"And {len(left)} more", facts={}, links=where))
-        return Bulletin(key=key, subject=subject(ordered), entries=entries, written_at=now)
+            worst = min(alert.fact.severity for _, alert, _ in said)
+            entries.append(Entry(severity=worst, what=f"And {left} more, told next", facts={}, links=where))
+        return Bulletin(key=key, subject=subject(said, left), entries=entries, written_at=now)
 
     def _links(self, fact: Fact, playbook: str) -> dict[str, str]:
         if not self.address:
@@ -147,11 +151,29 @@ def sentence(fact: Fact) -> str:
     return said[:1].upper() + said[1:]
 
 
-def subject(said: Sequence[tuple[Says, Alert, AlertRule]]) -> str:
+def subject(said: Sequence[Said], left: int = 0) -> str:
     """The message in one line: the worst of it, and how many more."""
     says, alert, _ = said[0]
-    more = f" (+{len(said) - 1})" if len(said) > 1 else ""
+    more = f" (+{len(said) - 1 + left})" if len(said) + left > 1 else ""
     return f"[{alert.fact.severity}] {_HEADS[says]}{sentence(alert.fact)}{more}"
+
+
+def told_now(said: Sequence[Said]) -> list[Said]:
+    """What one message tells, in its order: the worst first, ends last. The rest keeps its turn: nothing of it is told.
+
+    News goes before reminders, and ends have some places whatever else there is, so that neither waits for ever.
+    """
+    ends = sorted((one for one in said if one[0] in ENDS), key=_rank)
+    lasting = sorted(
+        (one for one in said if one[0] not in ENDS), key=lambda one: (one[0] == "again", _rank(one))
+    )
+    news = sum(one[0] != "again" for one in lasting)
+    places = min(len(ends), max(ENDS_KEPT, ENTRIES_MAX - news))
+    return sorted(lasting[: ENTRIES_MAX - places], key=_rank) + ends[:places]
+
+
+def _rank(one: Said) -> tuple[Level, int]:
+    return one[1].fact.severity, _ORDER[one[0]]
 
 
 _SINGULARS: Sequence[tuple[str, str]] = (

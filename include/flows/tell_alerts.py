@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from include.domain.alert_words import Words
-from include.domain.alerts import Alert, AlertRule, Bulletin, Channel, Entry, Says, to_say
+from include.domain.alert_words import Said, Words, told_now
+from include.domain.alerts import Bulletin, Channel, Entry, to_say
 from include.flows.raise_alerts import alert_of, clock_of
 from include.policy import Policy
 from include.ports import Fatal, Herald, Partly, Retryable, Row, Stop, Store, Transaction, Uncertain
@@ -25,8 +25,6 @@ UNCERTAIN_MAX = 5
 """Tries of one bulletin whose fate is unknown; then what is still true is said in another. Who is owed one that others
 have is tried as often, and then it counts as a failure of the channel."""
 NOTHING = "nothing to say"
-
-Said = tuple[Says, Alert, AlertRule]
 
 
 @dataclass(frozen=True)
@@ -194,7 +192,8 @@ def _new(tx: Transaction, herald: Herald, policy: Policy, words: Words, now: dat
             said.append((says, alert, rule))
     if not said:
         return None
-    written = words.bulletin(said, key="", now=now)
+    listed = told_now(said)
+    written = words.bulletin(listed, left=len(said) - len(listed), key="", now=now)
     row = tx.rows(
         "make_bulletin",
         channel=herald.channel,
@@ -202,7 +201,7 @@ def _new(tx: Transaction, herald: Herald, policy: Policy, words: Words, now: dat
         entries={"entries": [asdict(one) for one in written.entries]},
         now=now,
     )[0]
-    for says, alert, _ in said:
+    for says, alert, _ in listed:  # what is only counted is not told: it has its turn in the next
         tx.run(
             "keep_telling",
             bulletin_id=row["bulletin_id"],

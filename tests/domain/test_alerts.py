@@ -1,6 +1,7 @@
 """Alerts: one for each fact while it lasts, told to each channel as it changes, in words without names."""
 
 import re
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,23 +11,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from include.domain.alert_words import (
-    ENTRIES_MAX,
+    ENDS_KEPT,
     MONEY_IS,
     SENTENCES,
     UNPRICED,
+    Said,
     Words,
     sentence,
+    told_now,
 )
 from include.domain.alerts import (
     Alert,
     AlertRule,
     Fact,
     Growth,
+    Says,
     Told,
     changes,
     playbook_of,
     to_say,
 )
+from include.domain.breaks import Level
 from include.policy import load_policy
 
 NOW = datetime(2026, 7, 1, 8, 0, tzinfo=UTC)
@@ -230,18 +235,40 @@ def test_where_nobody_knows_the_address_the_playbook_is_a_file() -> None:
     assert entry.facts["largest"] == "one"
 
 
-def test_a_message_has_the_worst_first_ends_last_and_counts_what_it_does_not_list() -> None:
-    said: list[Any] = [
-        ("over", alert(late("A", severity="S1"), over_at=NOW), RULE),
-        ("raised", alert(late("B", severity="S2")), RULE),
-        ("raised", alert(late("C", severity="S1")), RULE),
-    ]
-    bulletin = words().bulletin(said, key="k", now=NOW)
+def said(says: Says, about: str, severity: Level) -> Said:
+    return says, alert(late(about, severity=severity), over_at=NOW if says == "over" else None), RULE
+
+
+def test_a_message_has_the_worst_first_ends_last_and_counts_what_waits_for_the_next() -> None:
+    listed = told_now([said("over", "A", "S1"), said("raised", "B", "S2"), said("raised", "C", "S1")])
+    bulletin = words().bulletin(listed, key="k", now=NOW)
     assert bulletin.subject == "[S1] 1 open break C (unapplied cash) is past its service level (+2)"
     assert [one.what.split("break ")[1][0] for one in bulletin.entries] == ["C", "B", "A"]
-    many = words().bulletin([said[1]] * (ENTRIES_MAX + 4), key="k", now=NOW)
-    assert len(many.entries) == ENTRIES_MAX + 1
-    assert many.entries[-1].what == "And 4 more"
+    more = words().bulletin(listed, left=4, key="k", now=NOW)
+    assert more.subject.endswith(" (+6)")
+    assert [one.what for one in more.entries[len(listed) :]] == ["And 4 more, told next"]
+
+
+@pytest.mark.parametrize(
+    ("raised", "again", "over", "told"),
+    [
+        (25, 0, 0, (20, 0, 0)),
+        (0, 0, 25, (0, 0, 20)),
+        (0, 20, 1, (0, 19, 1)),
+        (3, 30, 2, (3, 15, 2)),
+        (40, 40, 40, (20 - ENDS_KEPT, 0, ENDS_KEPT)),
+    ],
+)
+def test_reminders_wait_behind_news_and_ends_always_have_a_place(
+    raised: int, again: int, over: int, told: tuple[int, int, int]
+) -> None:
+    all_of_it = (
+        [said("again", f"A{n}", "S1") for n in range(again)]
+        + [said("raised", f"R{n}", "S3") for n in range(raised)]
+        + [said("over", f"O{n}", "S4") for n in range(over)]
+    )
+    listed = Counter(one[0] for one in told_now(all_of_it))
+    assert (listed["raised"], listed["again"], listed["over"]) == told
 
 
 @pytest.mark.parametrize("kind", sorted(SENTENCES))

@@ -412,6 +412,25 @@ def test_many_facts_of_one_look_are_one_message(watch: Watch) -> None:
     )
 
 
+def test_of_more_than_one_message_holds_each_beginning_and_each_end_is_told_once(watch: Watch) -> None:
+    slack = Told()
+    watch.run(
+        "INSERT INTO ops.task_failures SELECT 'd' || n, 't', 'r', -1, ops.clock(), ops.clock(), 'Away' "
+        "FROM generate_series(10, 34) AS n"
+    )
+    watch.look(slack)
+    watch.look(slack, minutes=5)
+    watch.run("TRUNCATE ops.task_failures")
+    watch.look(slack, minutes=15)
+    watch.look(slack, minutes=5)
+    assert watch.look(slack, minutes=5) == {"slack": "nothing to say"}
+    each = [f"he dag d{n} failed: t (Away)" for n in range(10, 35)]
+    began, more, ended, last = (sorted(one for one in what if "more" not in one) for what in slack.said)
+    assert sorted(began + more) == [f"T{one}" for one in each]
+    assert sorted(ended + last) == [f"Over: T{one}" for one in each]
+    assert [what[-1] for what in slack.said if len(what) > 20] == ["And 5 more, told next"] * 2
+
+
 @pytest.mark.parametrize(
     "stop", [Away("a"), Rejected("r"), Fatal("f"), Throttled("t", after_s=600)], ids=type
 )
