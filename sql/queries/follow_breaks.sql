@@ -143,11 +143,19 @@ FROM found_breaks
 WHERE break_id IN (SELECT break_id FROM life_changes WHERE action = 'opened');
 
 -- name: move_lives
+-- Deadlines of what is open again count from when it was opened first, if every run found it: saying that it is done moves
+-- none. They begin anew for what was gone meanwhile, and for what was let stand and is otherwise now.
 UPDATE recon.break_lives AS life
 SET code = change.code, currency = change.currency, amount_minor = change.amount_minor,
     amount_sgd_minor = change.amount_sgd_minor, severity = change.severity, owner = change.owner,
     state = to_state, assignee = change.assignee, proposal_no = proposal_after, version = change.version,
-    accepted_in = NULL, opened_at = CASE WHEN action = 'reopened' THEN now() ELSE opened_at END
+    accepted_in = NULL, opened_at = CASE
+        WHEN action = 'reopened' AND (
+            from_state = 'ACCEPTED'
+            OR last_seen_run <> (SELECT run_id FROM recon.life_updates ORDER BY seq DESC LIMIT 1)
+        ) THEN now()
+        ELSE opened_at
+    END
 FROM life_changes AS change
 WHERE change.break_id = life.break_id AND action <> 'opened';
 

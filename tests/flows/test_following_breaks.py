@@ -96,9 +96,25 @@ def test_what_was_resolved_and_is_still_found_the_next_day_is_open_again(days: D
     days.publish("2026-03-30")
     assign(days.store, days.break_id("P"), by("ann"), to="ann")
     resolve(days.store, days.break_id("P"), by("ann"))
+    opened_at = days.lives()["P"]["opened_at"]
     days.publish("2026-03-31")
     assert days.history("P")[-1] == ("reopened by run", "OPEN")
     assert days.lives()["P"]["assignee"] is None
+    assert days.lives()["P"]["opened_at"] == opened_at, "its deadline is the first one's"
+
+
+def test_what_was_resolved_and_gone_when_it_comes_back_is_due_from_then_on(days: Days) -> None:
+    days.load(payments=PAID)
+    days.publish("2026-03-30")
+    opened_at = days.lives()["P"]["opened_at"]
+    assign(days.store, days.break_id("P"), by("ann"), to="ann")
+    resolve(days.store, days.break_id("P"), by("ann"))
+    days.load(payments=f"{PAID} failed")
+    days.publish("2026-03-31")
+    days.load(payments=PAID)
+    days.publish("2026-04-01")
+    assert days.history("P")[-1] == ("reopened by run", "OPEN")
+    assert days.lives()["P"]["opened_at"] > opened_at
 
 
 def test_an_older_day_published_later_opens_and_closes_nothing(days: Days) -> None:
