@@ -95,6 +95,8 @@ class Words:
         fact = alert.fact
         facts = {"since": f"{self.moment(fact.since)} UTC"}
         facts["money"] = priced(fact, self.money)
+        if says not in ENDS and "for" in fact.detail:
+            facts["for"] = fact.detail["for"]
         if fact.dag_run:
             facts["run"] = f"{fact.dag_id} {fact.dag_run}"
         if says in ENDS and alert.over_at:

@@ -44,6 +44,14 @@ class Waiting:
 
 
 @dataclass(frozen=True)
+class Passed:
+    """Of several that are late: when the last deadline passed that is news, and how far the worst of them has come."""
+
+    newest_at: datetime
+    escalated_to: str
+
+
+@dataclass(frozen=True)
 class Desk:
     """Where deadlines are kept: the entity's calendar and zone, the levels, and the ladder of escalation."""
 
@@ -54,10 +62,13 @@ class Desk:
 
     def waiting(self, severity: Level, *, opened_at: datetime, now: datetime) -> Waiting:
         """Deadlines follow each other while nobody closes the break; the ladder ends with its last step."""
-        level, missed = self.levels[severity], 0
-        while missed < len(self.ladder) - 1 and self._deadline(opened_at, level, missed + 1) <= now:
+        missed = 0
+        while (
+            missed < len(self.ladder) - 1
+            and self.deadline(severity, opened_at=opened_at, times=missed + 1) <= now
+        ):
             missed += 1
-        due_at = self._deadline(opened_at, level, missed + 1)
+        due_at = self.deadline(severity, opened_at=opened_at, times=missed + 1)
         return Waiting(due_at, missed, self.ladder[missed])
 
     def opened_by(self, severity: Level, *, now: datetime) -> datetime:
@@ -77,13 +88,22 @@ class Desk:
             )
         return datetime.combine(opened_on, at).astimezone(now.tzinfo)
 
-    def _business_day_before(self, day: date, count: int) -> date:
-        while count:
-            day -= timedelta(days=1)
-            count -= self.calendar.is_business_day(day)
-        return day
+    def passed(self, opened: Mapping[Level, tuple[datetime, datetime]], *, now: datetime) -> Passed:
+        """What has passed of late ones: by severity, when the oldest and the newest of them were opened.
 
-    def _deadline(self, opened_at: datetime, level: ServiceLevel, times: int) -> datetime:
+        News is the first deadline of the newest, and each further one of the oldest, with which somebody more hears.
+        """
+        passed, worst = [], (0, "")
+        for severity, (oldest, newest) in opened.items():
+            waiting = self.waiting(severity, opened_at=oldest, now=now)
+            passed.append(self.deadline(severity, opened_at=newest))
+            passed.append(self.deadline(severity, opened_at=oldest, times=max(waiting.missed, 1)))
+            worst = max(worst, (waiting.missed, waiting.escalated_to))
+        return Passed(max(passed), worst[1])
+
+    def deadline(self, severity: Level, *, opened_at: datetime, times: int = 1) -> datetime:
+        """When what was opened then has waited for so many service levels."""
+        level = self.levels[severity]
         if level.hours:
             return opened_at + timedelta(hours=level.hours * times)
         here = opened_at.astimezone(self.zone)
@@ -93,6 +113,12 @@ class Desk:
         at = here.timetz() if begins == here.date() else time(tzinfo=self.zone)
         day = self.calendar.after(begins, level.business_days * times)
         return datetime.combine(day, at).astimezone(opened_at.tzinfo)
+
+    def _business_day_before(self, day: date, count: int) -> date:
+        while count:
+            day -= timedelta(days=1)
+            count -= self.calendar.is_business_day(day)
+        return day
 
 
 def age_bucket(business_days: int) -> str:

@@ -12,7 +12,8 @@ from functools import partial
 from typing import Any
 
 from include.domain.alert_words import SENTENCES
-from include.domain.alerts import OF_BREAKS, UNREAD, Fact
+from include.domain.alerts import UNREAD, Fact
+from include.domain.breaks import Level
 from include.domain.currencies import EXPONENTS
 from include.flows.watch_promises import WATCH, promises
 from include.policy import Policy
@@ -29,6 +30,9 @@ MONEY = (
     *("payments", "refunds", "disputes", "payouts"),
 )
 """What the hourly sweep covers too; a sweep of anything else was the nightly one's."""
+
+URGENT: Sequence[Level] = ("S1", "S2")
+"""The severities whose deadlines are told at once."""
 
 EVER = 36_500
 """Days and hours that are longer than anything is kept."""
@@ -142,23 +146,29 @@ def _unpublished_days(tx: Transaction, policy: Policy, now: datetime) -> Iterato
     )
 
 
+def _late_breaks(tx: Transaction, policy: Policy, now: datetime) -> Iterator[Fact]:
+    """The breaks past their first deadline, by code: the newest of them is news, and so is the ladder's next step."""
+    opened_by = {f"{level.lower()}_opened_by": policy.desk.opened_by(level, now=now) for level in URGENT}
+    shown_max = policy.alerts.limits.shown_max
+    for row in tx.rows("fact_breaks_late", shown_max=shown_max, **opened_by):
+        opened = {level: (row[f"{level.lower()}_oldest"], row[f"{level.lower()}_newest"]) for level in URGENT}
+        passed = policy.desk.passed({level: ends for level, ends in opened.items() if ends[0]}, now=now)
+        told = dict(row) | {"newest_at": max(row["became_at"] or passed.newest_at, passed.newest_at)}
+        words = _name_of(policy, row["about"]) | {"for": passed.escalated_to}
+        yield _fact("breaks_late", told, policy, words)
+
+
 def _asked(kind: str, tx: Transaction, policy: Policy, now: datetime) -> Iterator[Fact]:
     limits = policy.alerts.limits
-    params = limits.model_dump() | {
-        "now": now,
-        "money": list(MONEY),
-        "s1_opened_by": policy.desk.opened_by("S1", now=now),
-        "s2_opened_by": policy.desk.opened_by("S2", now=now),
-    }
-    words = {"limit": money(limits.large_sgd_minor, "SGD")}
+    params = limits.model_dump() | {"now": now, "money": list(MONEY)}
     for row in tx.rows(f"fact_{kind}", **params):
-        name = _name_of(policy, row["about"]) if kind in OF_BREAKS else {}
-        yield _fact(kind, row, policy, words | name)
+        yield _fact(kind, row, policy, _large(policy, row) if kind == "breaks_large" else {})
 
 
 _NOT_ASKED: Mapping[str, Callable[[Transaction, Policy, datetime], Iterable[Fact]]] = {
     "flow_late": _late_flows,
     "day_unpublished": _unpublished_days,
+    "breaks_late": _late_breaks,
 }
 """Kinds that need a calendar or a policy for each flow; a query of its name answers every other."""
 
@@ -166,6 +176,13 @@ _NOT_ASKED: Mapping[str, Callable[[Transaction, Policy, datetime], Iterable[Fact
 def _name_of(policy: Policy, code: str) -> dict[str, str]:
     known = policy.breaks.codes.get(code)
     return {"name": known.name if known else "of a code nobody knows any more"}
+
+
+def _large(policy: Policy, row: Row) -> dict[str, str]:
+    limit = money(policy.alerts.limits.large_sgd_minor, "SGD")
+    return _name_of(policy, row["about"]) | {
+        "limit": f"an unknown sum, or {limit}" if row["unpriced"] else limit
+    }
 
 
 def _fact(kind: str, row: Row, policy: Policy, words: Mapping[str, str]) -> Fact:

@@ -217,9 +217,19 @@ GROUP BY system, money.amounts HAVING count(*) >= %(quarantined_rows)s;
 
 -- name: fact_breaks_late
 -- Open breaks whose first deadline has passed: those opened no later than the moment given for their severity. The run is
--- the one that found them last.
+-- the one that found them last. `became_at`: when the newest of them was opened last, or came to be as severe as it is;
+-- their newest and oldest by severity, for whoever knows the deadlines.
 WITH late AS (
-    SELECT break_id, code, severity, currency, amount_minor, value_rank, opened_at, last_seen_on FROM recon.break_lives
+    SELECT break_id, code, severity, currency, amount_minor, value_rank, opened_at, last_seen_on, became_at
+    FROM recon.break_lives AS life
+    CROSS JOIN LATERAL (
+        SELECT min(happened_at) AS became_at FROM recon.break_events AS event
+        WHERE event.break_id = life.break_id AND version > coalesce((
+            SELECT max(version) FROM recon.break_events AS other
+            WHERE other.break_id = life.break_id
+                AND (other.to_state IN ('RESOLVED', 'ACCEPTED') OR other.severity > life.severity)
+        ), 0)
+    ) AS became
     WHERE is_open AND (
         (severity = 'S1' AND opened_at <= %(s1_opened_by)s) OR (severity = 'S2' AND opened_at <= %(s2_opened_by)s)
     )
@@ -231,6 +241,9 @@ money AS (
     ) AS sums GROUP BY code
 )
 SELECT code AS about, min(severity) AS severity, min(opened_at) AS since, count(*) AS count,
+    max(became_at) AS became_at,
+    max(opened_at) FILTER (WHERE severity = 'S1') AS s1_newest, min(opened_at) FILTER (WHERE severity = 'S1') AS s1_oldest,
+    max(opened_at) FILTER (WHERE severity = 'S2') AS s2_newest, min(opened_at) FILTER (WHERE severity = 'S2') AS s2_oldest,
     coalesce(money.amounts, '{}') AS amounts,
     (array_agg(break_id::text ORDER BY value_rank, break_id))[1:%(shown_max)s] AS ids, 'tie_out' AS dag_id,
     (
@@ -239,8 +252,21 @@ SELECT code AS about, min(severity) AS severity, min(opened_at) AS since, count(
 FROM late LEFT JOIN money USING (code) GROUP BY code, money.amounts;
 
 -- name: fact_breaks_large
+-- Money of unknown worth ranks before all that is known (`unpriced`: how many of them). `newest_at`: when the newest of them
+-- came to be so large, in a break that is open.
 WITH large AS (
-    SELECT break_id, code, severity, currency, amount_minor, value_rank, opened_at, last_seen_on FROM recon.break_lives
+    SELECT break_id, code, severity, currency, amount_minor, amount_sgd_minor, value_rank, opened_at, last_seen_on, became_at
+    FROM recon.break_lives AS life
+    CROSS JOIN LATERAL (
+        SELECT min(happened_at) AS became_at FROM recon.break_events AS event
+        WHERE event.break_id = life.break_id AND version > coalesce((
+            SELECT max(version) FROM recon.break_events AS other
+            WHERE other.break_id = life.break_id AND (
+                other.to_state IN ('RESOLVED', 'ACCEPTED')
+                OR coalesce(abs(other.amount_sgd_minor) < %(large_sgd_minor)s, coalesce(other.amount_minor, 0) = 0)
+            )
+        ), 0)
+    ) AS became
     WHERE is_open AND value_rank <= -%(large_sgd_minor)s::bigint
 ),
 money AS (
@@ -249,8 +275,8 @@ money AS (
         WHERE currency IS NOT NULL AND amount_minor IS NOT NULL GROUP BY code, currency
     ) AS sums GROUP BY code
 )
-SELECT code AS about, min(severity) AS severity, min(opened_at) AS since, max(opened_at) AS newest_at, count(*) AS count,
-    coalesce(money.amounts, '{}') AS amounts,
+SELECT code AS about, min(severity) AS severity, min(opened_at) AS since, max(became_at) AS newest_at, count(*) AS count,
+    count(*) FILTER (WHERE amount_sgd_minor IS NULL) AS unpriced, coalesce(money.amounts, '{}') AS amounts,
     (array_agg(break_id::text ORDER BY value_rank, break_id))[1:%(shown_max)s] AS ids, 'tie_out' AS dag_id,
     (
         SELECT dag_run FROM ops.day_runs WHERE as_of = max(large.last_seen_on) ORDER BY began_at DESC, dag_run LIMIT 1

@@ -1,13 +1,13 @@
 -- People at work on breaks: what there is to do, what is known of one, and each act with its row of history.
 
 -- name: list_lives
--- Worst first, then by value, then the longest known.
+-- Worst first, then by value (what nobody can value before all others), then the longest known.
 SELECT break_id, recon, code, key, currency, amount_minor, amount_sgd_minor, severity, owner, state, assignee, version,
     since_on, opened_at, first_seen_on, last_seen_on, clock_timestamp() AS now
 FROM recon.break_lives
 WHERE state = ANY (%(states)s) AND owner = coalesce(%(owner)s::text, owner)
     AND (%(assignee)s::text IS NULL OR assignee = %(assignee)s) AND recon = coalesce(%(recon)s::text, recon)
-ORDER BY severity, abs(amount_sgd_minor) DESC NULLS LAST, opened_at, break_id
+ORDER BY severity, value_rank, opened_at, break_id
 LIMIT %(limit)s;
 
 -- name: lives_beginning

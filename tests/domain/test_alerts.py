@@ -219,6 +219,12 @@ def test_an_entry_says_what_since_when_how_much_and_where_to_look() -> None:
     }
 
 
+def test_how_far_late_breaks_have_come_is_said_while_they_last() -> None:
+    fact = late(detail=FILLED | {"for": "CFO"})
+    assert words().entry("raised", alert(fact), RULE).facts["for"] == "CFO"
+    assert "for" not in words().entry("over", alert(fact, over_at=NOW), RULE).facts
+
+
 def test_how_bad_it_is_in_money_says_of_what_or_that_nobody_knows() -> None:
     parked = replace(late(amounts={"SGD": 500}), kind="messages_parked")
     assert (

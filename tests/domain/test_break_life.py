@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -107,6 +108,30 @@ def test_a_business_day_is_one_of_the_entitys_zone() -> None:
 def test_with_every_deadline_missed_one_more_hears_of_it(hours: float, to: str) -> None:
     at = moment("2026-03-31T09:00")
     assert POLICY.desk.waiting("S1", opened_at=at, now=at + timedelta(hours=hours)).escalated_to == to
+
+
+@pytest.mark.parametrize(
+    ("s1", "s2", "newest", "to"),
+    [
+        (("06:00", "06:00"), None, "10:00", "owner's lead"),
+        (("06:00", "07:30"), None, "11:30", "owner's lead"),
+        (("02:00", "04:00"), None, "10:00", "controller"),  # the oldest one's second deadline
+        (("07:45", "07:45"), ("00:00", "00:00"), "11:45", "owner's lead"),
+        (None, ("00:00", "01:00"), "01:00", "owner's lead"),
+    ],
+)
+def test_news_of_late_breaks_is_the_newest_first_deadline_and_each_step_of_the_oldest(
+    s1: tuple[str, str] | None, s2: tuple[str, str] | None, newest: str, to: str
+) -> None:
+    """At noon of a Tuesday: an S1 of that day is due after four hours, an S2 of Monday after a day."""
+    now = moment("2026-03-31T12:00")
+    opened: dict[Any, tuple[datetime, datetime]] = {}
+    if s1:
+        opened["S1"] = moment(f"2026-03-31T{s1[0]}"), moment(f"2026-03-31T{s1[1]}")
+    if s2:
+        opened["S2"] = moment(f"2026-03-30T{s2[0]}"), moment(f"2026-03-30T{s2[1]}")
+    passed = POLICY.desk.passed(opened, now=now)
+    assert (passed.newest_at, passed.escalated_to) == (moment(f"2026-03-31T{newest}"), to)
 
 
 @given(

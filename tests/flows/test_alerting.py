@@ -16,6 +16,7 @@ from include.domain.alert_words import Words
 from include.domain.alerts import Bulletin, Channel
 from include.flows.gather_facts import moment, money
 from include.flows.raise_alerts import raise_alerts
+from include.flows.resolve_break import By, assign, resolve
 from include.flows.tell_alerts import UNCERTAIN_MAX, Mute, tell_alerts
 from include.local.databases import DatabaseUrls
 from include.local.scratch import scratch_database
@@ -164,9 +165,13 @@ def test_every_fact_is_found_by_its_trace_and_told_without_anybodys_name(
     late = {f"flow_late {flow}" for flow in POLICY.alerts.flows}
     found = {"day_unpublished tie_out", "breaks_late CA01", "breaks_large CA01"}
     assert watch.alerts == TRACES.keys() | late | found
-    large = next(one for one in slack.heard[0].entries if "worth SGD" in one.what)
-    assert large.what == "1 open break CA01 (unapplied cash) is worth SGD 50,000.00 or more"
-    assert (large.facts["money"], large.facts["run"]) == ("SGD 60,000.00", "tie_out scheduled__1")
+    large = next(one for one in slack.heard[0].entries if "or more" in one.what)
+    named = "open breaks CA01 (unapplied cash) are each worth an unknown sum, or SGD 50,000.00 or more"
+    assert large.what == f"2 {named}", "nobody knows what USD are worth"
+    assert (large.facts["money"], large.facts["run"]) == (
+        "SGD 60,000.00, USD 7,000.00",
+        "tie_out scheduled__1",
+    )
     left = {
         *("source_unproven", "fields_vanished", "rows_repaired", "quarantine_growing"),
         "api_budget_low",
@@ -180,7 +185,7 @@ def test_every_fact_is_found_by_its_trace_and_told_without_anybodys_name(
     mail, both = {"SGD": 60000_00, "USD": 7000_00}, {"SGD": 1200}
     assert amounts == {
         "breaks_late": mail,
-        "breaks_large": {"SGD": 60000_00},
+        "breaks_large": mail,
         "mail_failed": mail,
         "messages_parked": {"SGD": 60000_00},
         "messages_uncertain": {"USD": 7000_00},
@@ -429,6 +434,46 @@ def test_of_more_than_one_message_holds_each_beginning_and_each_end_is_told_once
     assert sorted(began + more) == [f"T{one}" for one in each]
     assert sorted(ended + last) == [f"Over: T{one}" for one in each]
     assert [what[-1] for what in slack.said if len(what) > 20] == ["And 5 more, told next"] * 2
+
+
+def test_a_break_that_comes_late_or_large_beside_others_is_news_however_small_the_growth(
+    database_url: str, draw: Draw
+) -> None:
+    days = Days(PostgresStore(database_url), database_url, draw)
+    days.load(
+        payments="P C1 - SGD 90000.00 2026-03-01\nQ C1 - SGD 90000.00 2026-03-01\nR C1 - SGD 40.00 2026-03-01"
+    )
+    days.publish("2026-03-30")
+    watch, slack = Watch(days.store, database_url, datetime.now(UTC)), Told()
+    watch.look(slack)
+    assert worth_more(slack.said) == [
+        "2 open breaks CA01 (unapplied cash) are each worth SGD 50,000.00 or more"
+    ]
+    days.load(
+        payments="P C1 - SGD 90000.00 2026-03-01\nQ C1 - SGD 90000.00 2026-03-01\nR C1 - SGD 50000.00 2026-03-01"
+    )
+    days.publish("2026-03-31")
+    watch.look(slack, minutes=61)
+    assert worth_more(slack.said)[1:] == [
+        "Worse: 3 open breaks CA01 (unapplied cash) are each worth SGD 50,000.00 or more"
+    ], "one that was small when it was opened"
+    watch.run(
+        "UPDATE recon.break_lives SET opened_at = opened_at + interval '3 hours' WHERE key IN ('Q', 'R')"
+    )
+    watch.look(slack, minutes=4 * 60)
+    assign(days.store, days.break_id("P"), By(actor="ann", reason="mended"), to="ann")
+    resolve(days.store, days.break_id("P"), By(actor="ann", reason="mended"))
+    watch.run("UPDATE recon.break_lives SET opened_at = opened_at + interval '9 hours' WHERE key = 'R'")
+    watch.look(slack, minutes=2 * 60 + 5)
+    late = [one for said in slack.heard for one in said.entries if "past its" in one.what]
+    assert [one.what for one in late] == [
+        f"{head}1 open break CA01 (unapplied cash) is past its service level" for head in ("", "Worse: ")
+    ], "the second stands in the place of the first"
+    assert [one.facts["for"] for one in late] == ["owner's lead"] * 2
+
+
+def worth_more(said: list[list[str]]) -> list[str]:
+    return [what for one in said for what in one if "or more" in what]
 
 
 @pytest.mark.parametrize(
