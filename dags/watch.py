@@ -9,7 +9,7 @@ your choice (connection `alerts_ping`) can be told of each, to miss them outside
 On call
 - It may be cleared and run again at any time: what was told is not told again, but for what may not have arrived.
 - It fails: the database is away, or a fault of ours. Nobody hears of anything until it runs; see the playbook
-  `watch_silent`.
+  `watch_silent`. That the database is away is told by the channels themselves (variable `tieout_watch_silent`).
 - Its log says `told` by channel: a channel that fails is told of by the others, see the playbook `channel_failing`.
 """
 

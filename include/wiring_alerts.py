@@ -3,7 +3,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Variable, conf, get_current_context
@@ -11,7 +11,7 @@ from airflow.sdk.definitions.callback import SyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
 from include import wiring, wiring_days, wiring_files, wiring_mail
-from include.ports import Fatal, Herald
+from include.ports import Fatal, Herald, Retryable
 from include.wiring_environment import connection_or_none, named
 
 if TYPE_CHECKING:
@@ -19,26 +19,67 @@ if TYPE_CHECKING:
     from include.domain.alerts import Channel
 
 PING_TIMEOUT_S = 10
+SILENCE = "tieout_watch_silent"
+"""The variable that says since when nobody could look, and who was told; there is none while somebody can."""
 SLACK = "https://hooks.slack.com/services"
 
 log = logging.getLogger(__name__)
 
 
 def watch() -> dict[str, Any]:
-    """Look at what is true now, leave a sign of life outside, and tell who must hear of it; what became of it.
+    """Look at what is true now, and tell who must hear of it; what became of it.
 
-    The sign comes before the telling: a channel that is slow is no watch that is dead. Where no channel works none is
-    left, so that those outside look.
+    Where our own database does not let us look, that is told by the same channels, whose connections are Airflow's.
+    """
+    channels = list(heralds())
+    try:
+        done = _looked(channels)
+    except (Retryable, Fatal) as error:
+        _tell_silence(channels, error)
+        raise
+    _tell_recovery(channels)
+    return done
+
+
+def _looked(channels: list[Herald]) -> dict[str, Any]:
+    """The sign of life comes before the telling: a channel that is slow is no watch that is dead.
+
+    Where no channel works none is left, so that those outside look.
     """
     from include.flows.raise_alerts import raise_alerts
     from include.flows.tell_alerts import deaf, tell_alerts
 
-    store, policy, channels = wiring.store(), wiring.policy(), list(heralds())
+    store, policy = wiring.store(), wiring.policy()
     found = raise_alerts(store, policy, connected=wiring_files.connected())
     done: dict[str, Any] = {"alerts": dict(found)}
     done["ping"] = "not told: no channel works" if deaf(store, channels, policy) else ping()
     done["told"] = tell_alerts(store, channels, policy, words())
     return done
+
+
+def _tell_silence(channels: list[Herald], error: Exception) -> None:
+    """What was told is kept in a variable of Airflow's, for our database is what is away."""
+    from include.flows.tell_silence import Silence, tell_silence
+
+    before = Silence.read(Variable.get(SILENCE, default=None))
+    cause = type(error.__cause__ or error.__context__ or error).__name__
+    after = tell_silence(channels, before, words(), error=cause, now=datetime.now(UTC))
+    if after != before:
+        Variable.set(SILENCE, after.kept(), description="nobody watches: told when")
+
+
+def _tell_recovery(channels: list[Herald]) -> None:
+    from include.flows.tell_silence import Silence, tell_recovery
+
+    stated = Variable.get(SILENCE, default=None)
+    if stated is None:
+        return
+    silence = Silence.read(stated)
+    left = tell_recovery(channels, silence, words(), now=datetime.now(UTC)) if silence else None
+    if left is None:
+        Variable.delete(SILENCE)
+    elif left != silence:
+        Variable.set(SILENCE, left.kept(), description="nobody watches: told when")
 
 
 def hasten(**_context: Any) -> None:

@@ -26,6 +26,9 @@ ENTRIES_MAX = 20
 ENDS_KEPT = 5
 """Places of a message that ends have, however much else there is to say."""
 
+SILENT = "watch_silent"
+"""The playbook of nobody watching: what no alert of ours can tell, for all of them stand in the database."""
+
 Said = tuple[Says, Alert, AlertRule]
 
 SENTENCES: Mapping[str, str] = {
@@ -109,6 +112,18 @@ class Words:
             facts=facts,
             links=self._links(fact, playbook_of(fact, rule)),
         )
+
+    def silence(self, *, since: datetime, error: str = "", over_at: datetime | None = None) -> Entry:
+        """That nobody can look, with the kind of error; or that somebody can again."""
+        said = f"Nobody watches: our own database does not let us look ({error})"
+        facts = {"since": f"{self.moment(since)} UTC"}
+        if over_at:
+            said = "Over: nobody watched; what lasts is told from now on"
+            facts["over"] = f"{self.moment(over_at)} UTC"
+        playbook = (
+            f"{self.address}/tieout/playbooks/{SILENT}" if self.address else f"docs/playbooks/{SILENT}.md"
+        )
+        return Entry(severity="S1", what=said, facts=facts, links={"playbook": playbook})
 
     def bulletin(self, said: Sequence[Said], *, left: int = 0, key: str, now: datetime) -> Bulletin:
         """One message of what is said, the worst first. `left`: how many alerts wait for the next one."""

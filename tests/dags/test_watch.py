@@ -106,6 +106,35 @@ def test_a_failed_task_is_told_once_with_its_run_and_over_when_it_succeeds(
     assert outside.order[:2] == ["ping", "told"]
 
 
+def test_that_our_own_database_is_away_is_told_by_the_channels_and_so_is_its_return(
+    database: str, outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: dict[str, str] = {}
+    variables = SimpleNamespace(
+        get=lambda name, default=None, **_: kept.get(name, default),
+        set=lambda name, value, **_: kept.update({name: value}),
+        delete=kept.pop,
+    )
+    monkeypatch.setattr(wiring_alerts, "Variable", variables)
+    monkeypatch.setenv("AIRFLOW_CONN_TIEOUT_DB", "postgresql://tieout@127.0.0.1:9/away")
+    with pytest.raises(Retryable):
+        wiring_alerts.watch()
+    assert outside.told == [], "it may only start anew"
+    since = datetime.now(UTC) - timedelta(minutes=5)
+    kept["tieout_watch_silent"] = json.dumps({"since": since.isoformat(), "told": {}})
+    for _ in range(2):
+        with pytest.raises(Retryable):
+            wiring_alerts.watch()
+    [told] = outside.told
+    assert "Nobody watches: our own database does not let us look (OperationalError)" in str(told)
+    assert "https://airflow.example/tieout/playbooks/watch_silent" in str(told)
+    monkeypatch.setenv("AIRFLOW_CONN_TIEOUT_DB", database)
+    wiring_alerts.watch()
+    wiring_alerts.watch()
+    assert [("Over: nobody watched" in str(one)) for one in outside.told] == [False, True]
+    assert (kept, outside.pings) == ({}, 2)
+
+
 def test_no_sign_of_life_is_left_where_no_channel_works(
     database: str, outside: Outside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
