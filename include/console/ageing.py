@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
+from uuid import UUID
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
@@ -10,7 +11,7 @@ from markupsafe import Markup
 
 from include.console import charts
 from include.console.access import Someone
-from include.console.kept import of_run
+from include.console.kept import of_run, run_read
 from include.console.render import Number, Page, money, render, store_of, today_here
 from include.ports import Row
 from include.report.words import BUCKETS, SEVERITIES
@@ -24,17 +25,20 @@ KNOWN_FOR = ("in the future", "0 to 7 days", "8 to 30 days", "31 to 90 days", "o
 
 
 @router.get("/ageing")
-def ageing(request: Request, who: Someone, currency: str = "", first: Number = 0) -> HTMLResponse:
+def ageing(
+    request: Request, who: Someone, currency: str = "", first: Number = 0, run: UUID | Literal[""] = ""
+) -> HTMLResponse:
+    """Of the newest published day, or of the one that a list began with: its places are that one's."""
     with store_of(request).transaction() as tx:
-        runs = tx.rows("console_run")
-        run_id = runs[0]["run_id"] if runs else None
+        shown = run_read(tx, run or None)
+        run_id = shown["run_id"] if shown else None
         totals = _by_currency(of_run(tx, "console_aging", run_id))
         chosen = currency.strip().upper() or _busiest(totals)
         owing = of_run(tx, "console_owing", run_id, currency=chosen, limit=CUSTOMERS_SHOWN, first=first)
         owing_count = of_run(tx, "console_count_owing", run_id, currency=chosen)[0]["customers"]
         waiting = tx.rows("desk_ageing", today=today_here(tx))
     view: dict[str, Any] = {
-        "run": runs[0] if runs else None,
+        "run": shown,
         "totals": totals,
         "owing": owing,
         "owing_count": owing_count,

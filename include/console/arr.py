@@ -2,6 +2,7 @@
 
 from datetime import date
 from typing import Any, Literal
+from uuid import UUID
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse
@@ -9,7 +10,7 @@ from markupsafe import Markup
 
 from include.console import charts
 from include.console.access import Someone
-from include.console.kept import of_run
+from include.console.kept import of_run, run_read
 from include.console.render import Number, Page, money, render, store_of
 from include.ports import Row
 
@@ -30,12 +31,18 @@ STEPS = (
 
 
 @router.get("/arr")
-def arr(request: Request, who: Someone, month: date | Literal[""] = "", first: Number = 0) -> HTMLResponse:
-    """The newest month, or the one that is asked for by any of its days."""
+def arr(
+    request: Request,
+    who: Someone,
+    month: date | Literal[""] = "",
+    first: Number = 0,
+    run: UUID | Literal[""] = "",
+) -> HTMLResponse:
+    """The newest month, or the one that is asked for by any of its days; of the newest published day, or of `run`."""
     wanted = month.replace(day=1) if month else None
     with store_of(request).transaction() as tx:
-        runs = tx.rows("console_run")
-        run_id = runs[0]["run_id"] if runs else None
+        shown = run_read(tx, run or None)
+        run_id = shown["run_id"] if shown else None
         months = of_run(tx, "console_arr", run_id, month=wanted, limit=MONTHS_SHOWN)
         chosen = _chosen(months, wanted)
         of_month = {"run_id": run_id, "month": chosen["month"]} if chosen else {}
@@ -44,7 +51,7 @@ def arr(request: Request, who: Someone, month: date | Literal[""] = "", first: N
         )
         moved = of_run(tx, "console_count_movers", **of_month)[0]["customers"] if chosen else 0
     view: dict[str, Any] = {
-        "run": runs[0] if runs else None,
+        "run": shown,
         "months": months,
         "chosen": chosen,
         "movers": movers,
@@ -64,7 +71,7 @@ def _chosen(months: list[Row], wanted: date | None) -> Row | None:
         return months[0] if months else None
     found = [row for row in months if row["month"] == wanted]
     if not found:
-        raise HTTPException(404, f"the newest published day reports no recurring revenue of {wanted:%Y-%m}")
+        raise HTTPException(404, f"the published day shown reports no recurring revenue of {wanted:%Y-%m}")
     return found[0]
 
 

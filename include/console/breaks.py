@@ -1,17 +1,19 @@
 """The desk: breaks by filter, order, search and group. The address is the state, so that it can be sent to others."""
 
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator, model_validator
 
 from include.console.access import Someone
 from include.console.break_page import PEOPLE_OFFERED
 from include.console.kept import rules
 from include.console.render import Page, render, store_of, today_here
+from include.domain.break_life import CLOSED
 from include.ports import Row, Transaction
 
 PAGE = Page("Breaks", "/breaks")
@@ -28,14 +30,36 @@ ORDERS = {
 """What a reader orders by -> the columns; each has an index that begins with whether it is open."""
 
 
+def _rank(text: str) -> int:
+    rank = int(text)
+    if not -(2**63) < rank < 2**63:
+        raise ValueError(text)
+    return rank
+
+
+READS: Mapping[str, Callable[[str], Any]] = {
+    "severity": str,
+    "value_rank": _rank,
+    "since_on": date.fromisoformat,
+    "key": str,
+    "break_id": UUID,
+}
+"""How the address of a next page is read, column by column."""
+SEPARATOR = "~"
+
+Upper = BeforeValidator(lambda given: given.strip().upper() if isinstance(given, str) else given)
+
+
 class Wanted(BaseModel):
     """What the address asks for. Empty is any."""
 
     show: Literal["open", "closed"] = "open"
     sort: Literal["worst", "value", "oldest", "key"] = "worst"
     by: Literal["", "code", "owner", "assignee", "severity", "currency", "recon", "state"] = ""
-    state: str = ""
-    severity: str = ""
+    state: Annotated[
+        Literal["", "OPEN", "ASSIGNED", "PROPOSED", "APPROVED", "RESOLVED", "ACCEPTED"], Upper
+    ] = ""
+    severity: Annotated[Literal["", "S1", "S2", "S3", "S4"], Upper] = ""
     owner: str = ""
     assignee: str = ""  # a login; "-" is nobody, "me" whoever asks
     recon: str = ""
@@ -43,7 +67,13 @@ class Wanted(BaseModel):
     currency: str = ""
     q: str = ""
     older: Literal["", "7", "30", "90"] = ""  # than so many days, as Ageing has it
-    after: UUID | Literal[""] = ""
+    after: str = ""  # the last line's values of the columns it is ordered by
+
+    @model_validator(mode="after")
+    def _a_state_says_whether_it_is_open(self) -> Self:
+        if self.state:
+            self.show = "closed" if self.state in CLOSED else "open"
+        return self
 
     def filters(self, *, me: str, today: date) -> dict[str, Any]:
         """The same for the query."""
@@ -70,10 +100,10 @@ def breaks(request: Request, who: Someone, wanted: Annotated[Wanted, Query()]) -
         filters = wanted.filters(me=who.name.lower(), today=today)
         view: dict[str, Any]
         if wanted.by:
-            view = {"rows": [], "more": None, "groups": _groups(tx, wanted, filters)}
+            view = {"rows": [], "more": "", "groups": _groups(tx, wanted, filters)}
         else:
             found = _page(tx, wanted, filters)
-            more = found[SHOWN - 1]["break_id"] if len(found) > SHOWN else None
+            more = _place(found[SHOWN - 1], wanted) if len(found) > SHOWN else ""
             view = {"rows": found[:SHOWN], "more": more, "groups": []}
         people = [row["person"] for row in tx.rows("people_who_work", limit=PEOPLE_OFFERED)]
     codes = rules().breaks.codes
@@ -84,8 +114,26 @@ def breaks(request: Request, who: Someone, wanted: Annotated[Wanted, Query()]) -
 
 
 def _page(tx: Transaction, wanted: Wanted, filters: dict[str, Any]) -> list[Row]:
-    names = {"order": ORDERS[wanted.sort]}
-    return tx.rows_for("desk_breaks", names=names, **filters, after=wanted.after or None, limit=SHOWN + 1)
+    names, after = {"order": ORDERS[wanted.sort]}, _after(wanted)
+    return tx.rows_for("desk_breaks", names=names, **filters, after=after, limit=SHOWN + 1)
+
+
+def _place(row: Row, wanted: Wanted) -> str:
+    """Where the page behind this line begins: its values, for the line itself may move while somebody reads."""
+    return SEPARATOR.join(str(row[column]) for column in ORDERS[wanted.sort])
+
+
+def _after(wanted: Wanted) -> dict[str, str] | None:
+    """The values behind which the page begins, by column. Raises HTTPException 422 where they are none."""
+    if not wanted.after:
+        return None
+    columns = ORDERS[wanted.sort]
+    values = wanted.after.rsplit(SEPARATOR, len(columns) - 1)
+    try:
+        read = [READS[column](value) for column, value in zip(columns, values, strict=True)]
+    except ValueError:
+        raise HTTPException(422, f"after is no place in a list ordered by {' and '.join(columns)}") from None
+    return dict(zip(columns, map(str, read), strict=True))
 
 
 def _groups(tx: Transaction, wanted: Wanted, filters: dict[str, Any]) -> list[Row]:

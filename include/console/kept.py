@@ -3,6 +3,9 @@
 from collections import OrderedDict
 from threading import Lock
 from typing import Any
+from uuid import UUID
+
+from fastapi import HTTPException
 
 from include import wiring
 from include.ports import Row, Transaction
@@ -27,6 +30,19 @@ def of_run(tx: Transaction, name: str, run_id: Any, **params: Any) -> list[Row]:
         while len(_kept) > KEPT_MAX:
             _kept.popitem(last=False)
     return rows
+
+
+def run_read(tx: Transaction, run: UUID | None) -> Row | None:
+    """The published run that a page shows: the newest, or the one its list began with; None before any is published.
+
+    Raises HTTPException 404 where the one asked for is none.
+    """
+    if run is None:
+        return next(iter(tx.rows("console_run")), None)
+    found = tx.rows("console_published_run", run_id=run)
+    if not found:
+        raise HTTPException(404, f"no published day has the run {run}")
+    return found[0]
 
 
 rules = wiring.kept_policy

@@ -157,6 +157,11 @@ def _at_work(decisions: list[Decision]) -> str:
 
 
 def _page(tx: Transaction, wanted: Wanted, run_id: Any) -> list[Row]:
+    recon, _, rule = wanted.rule.strip().partition(SEPARATOR)
+    if recon and not rule:
+        raise HTTPException(
+            422, f"a rule goes by its reconciliation, as in R3~P1: {wanted.rule!r} names none"
+        )
     match, a, b = [*wanted.after.split(SEPARATOR), "", "", ""][:3]
     start = f"{wanted.recon}-" if wanted.recon and not match else match
     page = {
@@ -167,7 +172,6 @@ def _page(tx: Transaction, wanted: Wanted, run_id: Any) -> list[Row]:
         "state": wanted.state or None,
         "limit": SHOWN + 1,
     }
-    recon, _, rule = wanted.rule.partition(SEPARATOR)
     if wanted.q.strip():
         of = {"id": wanted.q.strip(), "recon": recon or wanted.recon, "rule": rule}
         return tx.rows("console_matches_searched", **page, **of)

@@ -6,6 +6,11 @@ SELECT run_id, as_of, published_at, rules_sha256, certificate ->> 'certificate_s
 FROM recon.runs WHERE state = 'published'
 ORDER BY as_of DESC, computed_at DESC LIMIT 1;
 
+-- name: console_published_run
+-- A published day by its run: what a list that is read page by page began with, though a newer one came meanwhile.
+SELECT run_id, as_of, published_at, rules_sha256, certificate ->> 'certificate_sha256' AS certificate_sha256
+FROM recon.runs WHERE state = 'published' AND run_id = %(run_id)s;
+
 -- name: console_now
 SELECT clock_timestamp() AS now;
 

@@ -1,9 +1,10 @@
 -- The desk: open breaks, or closed ones, as a person filters, orders and groups them.
 
 -- name: desk_breaks
--- One page from `after` on, in the order of the columns {order}, which ends with break_id and has an index.
+-- One page behind the values `after` of the columns {order}, which end with break_id and have an index. Of the last line its
+-- id alone would not do: it may have moved meanwhile, and all between were passed over.
 SELECT break_id, recon, code, key, currency, amount_minor, amount_sgd_minor, severity, owner, state, assignee, version,
-    since_on, opened_at, clock_timestamp() AS now
+    since_on, opened_at, value_rank, clock_timestamp() AS now
 FROM recon.break_lives AS life
 WHERE is_open = %(open)s
     AND (%(state)s::text IS NULL OR state = %(state)s)
@@ -16,7 +17,9 @@ WHERE is_open = %(open)s
     AND (%(since)s::date IS NULL OR since_on >= %(since)s)
     AND (%(until)s::date IS NULL OR since_on <= %(until)s)
     AND (%(q)s::text IS NULL OR position(%(q)s IN lower(key)) > 0 OR starts_with(break_id::text, %(q)s))
-    AND (%(after)s::uuid IS NULL OR ({order}) > (SELECT {order} FROM recon.break_lives WHERE break_id = %(after)s))
+    AND (%(after)s::jsonb IS NULL OR ({order}) > (
+        SELECT {order} FROM jsonb_populate_record(NULL::recon.break_lives, %(after)s::jsonb)
+    ))
 ORDER BY {order} LIMIT %(limit)s;
 
 -- name: desk_groups

@@ -44,7 +44,7 @@ PAGES = (
     "/breaks?by=owner",
     "/breaks?show=closed",
     "/breaks?show=closed&sort=oldest",
-    "/breaks?after={break_id}",
+    "/breaks?after={break_place}",
     "/breaks/{break_id}",
     "/matches",
     "/matches?recon=R3&state=suggested",
@@ -140,13 +140,16 @@ def _known(url: str) -> dict[str, Any]:
         [break_id] = connection.execute(
             "SELECT break_id FROM recon.break_lives WHERE code = 'CA16' LIMIT 1"
         ).fetchone() or [""]
+        [break_place] = connection.execute(
+            "SELECT concat_ws('~', severity, value_rank, break_id) FROM recon.break_lives WHERE code = 'CA16' LIMIT 1"
+        ).fetchone() or [""]
         [match_id] = connection.execute(
             "SELECT match_id FROM recon.matches OFFSET 777 LIMIT 1"
         ).fetchone() or [""]
         [ruled] = connection.execute("SELECT break_id FROM recon.rulings LIMIT 1").fetchone() or [""]
         [payout] = connection.execute("SELECT md5('po7')::uuid").fetchone() or [""]
     found = {"break_id": break_id, "match_id": match_id, "ruled_break": ruled, "payout_break": payout}
-    return found | {"number": 70}
+    return found | {"number": 70, "break_place": break_place}
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -77,6 +78,13 @@ def test_a_number_no_message_can_have_is_named_as_what_is_wrong(site: Site) -> N
         ("/arr?first=9999", 200, "and none after the first 9,999"),
         ("/ageing?first=9999", 200, "and none after the first 9,999"),
         ("/ageing?currency=XXX", 200, "Nobody owes anything in XXX"),
+        (f"/ageing?run={UUID(int=0)}", 404, "No published day has the run"),
+        (f"/arr?run={UUID(int=0)}", 404, "No published day has the run"),
+        ("/matches?rule=P1", 422, "A rule goes by its reconciliation"),
+        ("/breaks?state=open&after=S1~5", 422, "After is no place in a list ordered by"),
+        (f"/breaks?sort=key&after=%00~{UUID(int=0)}", 422, ""),
+        ("/breaks?severity=S9", 422, "Severity is"),
+        ("/breaks?severity=%20s1&state=Open", 200, ""),
         ("/matches/{match}?first=50", 200, "and none after the first 50"),
         ("/audit?at=\u0661.\u0661", 422, "At is"),
         ("/audit/export.zip?until=9999-12-31", 422, "less than or equal to 9000-01-01"),

@@ -310,6 +310,69 @@ def test_the_pages_of_a_list_hold_every_break_once_in_the_order_asked_for(
         assert len(found) == len(set(found)) == row[0]
 
 
+def test_a_line_that_moves_while_somebody_reads_hides_none_of_those_behind_it(
+    site: Site, tied_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("include.console.breaks.SHOWN", 4)
+    everything = links(site.get("/breaks?sort=key", me="vic").text, "/breaks")
+    page = site.get("/breaks?sort=oldest", me="vic").text
+    found, moved = links(page, "/breaks"), links(page, "/breaks")[-1].rpartition("/")[2]
+    following = re.search(r'rel="next" href="([^"]+)"', page)
+    assert following
+    with psycopg.connect(tied_url, autocommit=True) as connection:
+        [(was,)] = connection.execute(
+            "SELECT since_on FROM recon.break_lives WHERE break_id = %s", (moved,)
+        ).fetchall()
+        move = "UPDATE recon.break_lives SET since_on = %s WHERE break_id = %s"
+        connection.execute(move, ("2199-01-01", moved))
+        try:
+            while following:
+                page = site.get(f"/breaks{unescape(following[1])}", me="vic").text
+                found += links(page, "/breaks")
+                following = re.search(r'rel="next" href="([^"]+)"', page)
+        finally:
+            connection.execute(move, (was, moved))
+        [(count,)] = connection.execute("SELECT count(*) FROM recon.break_lives WHERE is_open").fetchall()
+    assert len(everything) == 4
+    assert len(set(found)) == count
+
+
+@pytest.mark.parametrize(
+    ("state", "show"), [("RESOLVED", "closed"), ("accepted", "closed"), ("OPEN", "open")]
+)
+def test_a_state_says_whether_open_breaks_or_closed_ones_are_shown(site: Site, state: str, show: str) -> None:
+    shown = site.get(f"/breaks?state={state}&show={'open' if show == 'closed' else 'closed'}", me="vic").text
+    assert f'<option value="{show}" selected>' in shown
+
+
+LONG = {
+    "/arr": "SELECT 'month=' || month FROM recon.arr_bridge WHERE closing_minor <> opening_minor "
+    "GROUP BY month HAVING count(*) > 1 ORDER BY month DESC LIMIT 1",
+    "/ageing": "SELECT 'currency=' || currency FROM recon.open_invoices "
+    "GROUP BY currency HAVING count(DISTINCT customer_id) > 1 ORDER BY currency LIMIT 1",
+}
+"""Page -> what of it has more than one line."""
+
+
+@pytest.mark.parametrize("page", LONG)
+def test_a_list_that_is_read_on_is_that_of_the_day_it_began_with(
+    site: Site, tied_url: str, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    monkeypatch.setattr("include.console.ageing.CUSTOMERS_SHOWN", 1)
+    monkeypatch.setattr("include.console.arr.MOVERS_SHOWN", 1)
+    with psycopg.connect(tied_url) as connection:
+        [(shown,)] = connection.execute(LONG[page].encode()).fetchall()
+        [(run,)] = connection.execute(
+            "SELECT run_id::text FROM recon.runs WHERE state = 'published' "
+            "ORDER BY as_of DESC, computed_at DESC LIMIT 1"
+        ).fetchall()
+    text = site.get(f"{page}?{shown}", me="vic").text
+    [following] = re.findall(r'rel="next" href="([^"]+)"', text)
+    assert f"run={run}" in following
+    assert "1 to 1 of" in text
+    assert "2 to 2 of" in site.get(f"{page}{unescape(following)}", me="vic").text
+
+
 def test_the_pages_of_matches_hold_every_leg_once(site: Site, tied_url: str) -> None:
     legs, path = 0, "/matches"
     while path:
