@@ -18,6 +18,9 @@ PERIODS_A_YEAR = {"month": 12, "quarter": 4, "half_year": 2, "year": 1, "week": 
 DAYS_A_YEAR = 365  # in leap years too
 MONTHS_A_YEAR = 12
 
+ARR_BELOW = 10**17
+"""Minor units that no subscription reaches: more is a slip of the pen, and sums of it could not be kept."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Price:
@@ -29,6 +32,15 @@ class Price:
     currency: str
     discount: Decimal = Decimal(0)
     tax_included: Decimal = Decimal(0)
+
+
+def is_held(price: Price) -> bool:
+    """Whether what it recurs to, were it billed each week, is an amount that can be kept and added up.
+
+    Raises UnknownCurrency.
+    """
+    weekly = abs(price.unit_price * price.quantity) * PERIODS_A_YEAR["week"]
+    return weekly.scaleb(exponent(price.currency)) < ARR_BELOW
 
 
 @dataclass(frozen=True, kw_only=True)

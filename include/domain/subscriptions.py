@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from include.domain.arr import Price, annualised, period_minor
+from include.domain.arr import Price, annualised, is_held, period_minor
 from include.domain.renewals import next_renewal, renewal, whole_months
 
 AMENDMENT_TYPES = frozenset(
@@ -182,6 +182,18 @@ def in_order(amendments: Iterable[Amendment]) -> list[Amendment]:
     return sorted(amendments, key=lambda one: (one.effective_on, one.sequence, one.amendment_id))
 
 
+def unusable(subscription: Subscription, amendments: Iterable[Amendment]) -> list[Amendment]:
+    """Those of which nobody can tell what they make of it: of a type nobody taught us, or of too large a price."""
+    price, found = subscription.price, []
+    for one in in_order(amendments):
+        made = _amended(price, one)
+        if one.type in AMENDMENT_TYPES and is_held(made):
+            price = made
+        else:
+            found.append(one)
+    return found
+
+
 def contract_value(subscription: Subscription) -> int | None:
     """What was sold: the first price over the whole first term; None where its periods do not make up the term."""
     months = whole_months(subscription.start_on, subscription.end_on) if subscription.end_on else None
@@ -196,17 +208,20 @@ def _prices(subscription: Subscription, amendments: Sequence[Amendment]) -> tupl
     for one in amendments:
         if one.quantity is None and one.unit_price is None:
             continue
-        old = found[-1].price
-        price = Price(
-            unit_price=old.unit_price if one.unit_price is None else one.unit_price,
-            quantity=old.quantity if one.quantity is None else one.quantity,
-            interval=old.interval,
-            currency=old.currency,
-            discount=old.discount,
-            tax_included=old.tax_included,
-        )
+        price = _amended(found[-1].price, one)
         found.append(Priced(one.effective_on, price, one.type))
     return tuple(found)
+
+
+def _amended(old: Price, one: Amendment) -> Price:
+    return Price(
+        unit_price=old.unit_price if one.unit_price is None else one.unit_price,
+        quantity=old.quantity if one.quantity is None else one.quantity,
+        interval=old.interval,
+        currency=old.currency,
+        discount=old.discount,
+        tax_included=old.tax_included,
+    )
 
 
 def _pauses(amendments: Sequence[Amendment], rules: ArrRules, as_of: date) -> tuple[Span, ...]:

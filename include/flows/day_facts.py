@@ -146,11 +146,11 @@ def facts_of(
         as_of=day.as_of,
         certificate_sha256=day.run["certificate_sha256"],
         totals=shown,
-        applied=[AppliedTotal(**row) for row in tx.rows("report_applied", **run, **narrow)],
-        ambiguous=[AmbiguousTotal(**row) for row in tx.rows("report_ambiguous", **run)],
+        applied=[AppliedTotal(**whole_minor(row)) for row in tx.rows("report_applied", **run, **narrow)],
+        ambiguous=[AmbiguousTotal(**whole_minor(row)) for row in tx.rows("report_ambiguous", **run)],
         breaks=breaks,
         top=[_open_break(row, day) for row in top],
-        aging=[AgingTotal(**row) for row in tx.rows("report_aging", **run, **narrow)],
+        aging=[AgingTotal(**whole_minor(row)) for row in tx.rows("report_aging", **run, **narrow)],
         quarantined=[
             row["evidence"] for row in tx.rows("report_quarantined", limit=QUARANTINED_SHOWN, **run)
         ],
@@ -181,8 +181,10 @@ def figures_of(tx: Transaction, day: Day, scope: Scope) -> str:
 def arr_months(tx: Transaction, day: Day, scope: Scope, narrow: dict[str, Any]) -> list[ArrMonth]:
     """The bridge of every month: of the whole in one currency, of a part in each of its own."""
     if scope.whole:
-        return [ArrMonth(**row) for row in tx.rows("report_arr", run_id=day.run_id)]
-    return [ArrMonth(**row) for row in tx.rows("report_arr_of_scope", run_id=day.run_id, **narrow)]
+        return [ArrMonth(**whole_minor(row)) for row in tx.rows("report_arr", run_id=day.run_id)]
+    return [
+        ArrMonth(**whole_minor(row)) for row in tx.rows("report_arr_of_scope", run_id=day.run_id, **narrow)
+    ]
 
 
 def learnt_since(tx: Transaction, day: Day, figures: Sequence[RestatedFigure]) -> Restatement | None:
@@ -191,7 +193,7 @@ def learnt_since(tx: Transaction, day: Day, figures: Sequence[RestatedFigure]) -
     `figures` are those that differ (restate_day). What of an object only goes on, such as an invoice that is paid on a
     later day, changes none.
     """
-    items = [RestatedTotal(**row) for row in tx.rows("items_restated_since", run_id=day.run_id)]
+    items = [RestatedTotal(**whole_minor(row)) for row in tx.rows("items_restated_since", run_id=day.run_id)]
     if not figures and not items:
         return None
     learnt = []
@@ -217,7 +219,10 @@ def _changes(tx: Transaction, day: Day) -> list[ChangeTotal]:
     if not day.compared_with:
         return []
     opening = day.run["opening_run_id"]
-    return [ChangeTotal(**row) for row in tx.rows("report_changes", run_id=day.run_id, opening=opening)]
+    return [
+        ChangeTotal(**whole_minor(row))
+        for row in tx.rows("report_changes", run_id=day.run_id, opening=opening)
+    ]
 
 
 def _unrated(day: Day, breaks: Sequence[BreakTotal]) -> list[str]:
@@ -229,7 +234,7 @@ def _posted(tx: Transaction, day: Day, narrow: dict[str, Any]) -> Posted:
     """What of the payments applied by rule was taken back, as far as anybody has seen until this day."""
     days = day.policy.reporting.precision_days
     rows = tx.rows("report_taken_back", run_id=day.run_id, as_of=day.as_of, days=days, **narrow, **day.worths)
-    return Posted(days=days, totals=[PostedTotal(**row) for row in rows])
+    return Posted(days=days, totals=[PostedTotal(**whole_minor(row)) for row in rows])
 
 
 def _quality(tx: Transaction, day: Day, scope: Scope) -> list[QualityVerdict]:
@@ -262,14 +267,20 @@ def _concerns(scope: Scope, total: ControlTotal) -> bool:
 
 
 def _total(row: Row) -> ControlTotal:
-    """A control total as it was stored; its money is numeric there."""
-    stored: Row = {field.name: row[field.name] for field in fields(ControlTotal)}
-    money: Row = {name: int(value) for name, value in stored.items() if isinstance(value, Decimal)}
-    return ControlTotal(**{**stored, **money})
+    """A control total as it was stored."""
+    return ControlTotal(**whole_minor({field.name: row[field.name] for field in fields(ControlTotal)}))
+
+
+def whole_minor(row: Row) -> Row:
+    """A row whose sums of money are numeric, since no other kind holds every sum, as the whole numbers they are."""
+    return {
+        name: int(value) if name.endswith("minor") and isinstance(value, Decimal) else value
+        for name, value in row.items()
+    }
 
 
 def _break_total(row: Row, rules: Breaks) -> BreakTotal:
-    return BreakTotal(name=name_of(row["code"], rules), **row)
+    return BreakTotal(name=name_of(row["code"], rules), **whole_minor(row))
 
 
 def _open_break(row: Row, day: Day) -> OpenBreak:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from include.domain.canonical_json import sha256
 from include.domain.periods import Period
 from include.domain.recipients import Scope
-from include.flows.day_facts import Day, enter_scope, name_of
+from include.flows.day_facts import Day, enter_scope, name_of, whole_minor
 from include.policy import Policy
 from include.ports import Transaction
 from include.report.period_facts import (
@@ -41,11 +41,11 @@ def period_facts(tx: Transaction, day: Day, period: Period, *, scope: Scope) -> 
         since=period.since,
         until=period.until,
         told_with=day.as_of,
-        days=[DayPoint(**row) for row in days],
-        causes=[Cause(name=name_of(row["code"], policy.breaks), **row) for row in causes],
+        days=[DayPoint(**whole_minor(row)) for row in days],
+        causes=[Cause(name=name_of(row["code"], policy.breaks), **whole_minor(row)) for row in causes],
         unfollowed=unfollowed,
         resolved=[Resolved(**row) for row in tx.rows("period_resolved", **life)],
-        received=[Received(**row) for row in received],
+        received=[Received(**whole_minor(row)) for row in received],
         deals=Deals(
             won=deals["won"],
             invoiced=deals["invoiced"],

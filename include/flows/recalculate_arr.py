@@ -27,6 +27,7 @@ from include.domain.subscriptions import (
     Subscription,
     contract_value,
     life_of,
+    unusable,
 )
 from include.flows.report_arr import reported_arr
 from include.flows.snapshot import Seen
@@ -60,7 +61,7 @@ class _Read:
     life: Life
     due: Bills  # what should have been billed so far
     today: Life | None  # on a later day that the record is of, as far as we know one
-    unknown: Sequence[Amendment]  # amendments of a type nobody taught us
+    unusable: Sequence[Amendment]  # amendments of which nobody can tell what they make of it
 
     @property
     def arr_minor(self) -> int:
@@ -68,7 +69,7 @@ class _Read:
 
     @property
     def judged(self) -> bool:
-        return bool(self.row["readable"]) and not self.unknown
+        return bool(self.row["readable"]) and not self.unusable
 
 
 @dataclass
@@ -160,7 +161,8 @@ def _block_found(
 
 def _read(row: Row, amendments: Sequence[Amendment], days: _Days, policy: Policy) -> _Read:
     subscription = subscription_of(row)
-    known = [one for one in amendments if one.type in AMENDMENT_TYPES]
+    left_out = unusable(subscription, amendments)
+    known = [one for one in amendments if one not in left_out]
     life = life_of(subscription, known, rules=policy.arr.rules, as_of=days.as_of)
     today = life_of(subscription, known, rules=policy.arr.rules, as_of=days.today) if days.today else None
     return _Read(
@@ -170,7 +172,7 @@ def _read(row: Row, amendments: Sequence[Amendment], days: _Days, policy: Policy
         life=life,
         due=life.bills(subscription),
         today=today,
-        unknown=[one for one in amendments if one.type not in AMENDMENT_TYPES],
+        unusable=left_out,
     )
 
 
@@ -234,10 +236,7 @@ def _schedule(one: _Read) -> Schedule:
 
 def _breaks(one: _Read, billed: Bills, policy: Policy) -> Iterator[Break]:
     row = one.row
-    for amendment in one.unknown:
-        key = f"amendment {amendment.amendment_id}"
-        said = f"{key} is of the type {cut(repr(amendment.type), 80)}, which we do not know"
-        yield Break(recon="all", code="DQ05", key=key, evidence=said)
+    yield from map(_unusable, one.unusable)
     if not one.judged:
         return
     case = Case(
@@ -260,6 +259,17 @@ def _breaks(one: _Read, billed: Bills, policy: Policy) -> Iterator[Break]:
             amount_minor=difference.amount_minor,
             since=difference.since,
         )
+
+
+def _unusable(amendment: Amendment) -> Break:
+    key = f"amendment {amendment.amendment_id}"
+    if amendment.type in AMENDMENT_TYPES:
+        said = (
+            f"{key}: quantity times unit price makes more than revenue can be; its subscription is not judged"
+        )
+        return Break(recon="all", code="DQ01", key=key, evidence=said)
+    said = f"{key} is of the type {cut(repr(amendment.type), 80)}, which we do not know"
+    return Break(recon="all", code="DQ05", key=key, evidence=said)
 
 
 def _without_deal(row: Mapping[str, Any]) -> Break:

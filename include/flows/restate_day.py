@@ -65,7 +65,7 @@ def _computed(store: Store, snapshot: Row, *, as_of: date, policy: Policy) -> _C
 
 def _figures(tx: Transaction, run_id: UUID) -> Figures:
     return {
-        (row["what"], row["currency"]): (row["count"], row["minor"])
+        (row["what"], row["currency"]): (row["count"], int(row["minor"]))
         for row in tx.rows("run_figures", run_id=run_id)
     }
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from include.domain.delivery import Message, key_of
 from include.domain.money import major
-from include.domain.subscriptions import AMENDMENT_TYPES, Amendment, life_of
+from include.domain.subscriptions import Amendment, life_of, unusable
 from include.flows.ask_renewal import CRM
 from include.flows.put_message import put_message, say, was_said
 from include.flows.recalculate_arr import amendment_of, subscription_of
@@ -41,7 +41,7 @@ def settle_renewal(tx: Transaction, opportunity_id: str, policy: Policy, *, paid
     """
     found = tx.rows("subscription_renewed_by", opportunity_id=opportunity_id)
     amendments = [amendment_of(told) for told in found[0]["amendments"]] if found else []
-    if not found or any(one.type not in AMENDMENT_TYPES for one in amendments):
+    if not found or unusable(subscription_of(found[0]), amendments):
         return False
     row, on = found[0], date.fromisoformat(found[0]["renews_on"])
     about: dict[str, Any] = {

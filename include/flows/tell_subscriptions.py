@@ -7,7 +7,7 @@ from datetime import date
 from include.domain.delivery import Message
 from include.domain.money import major
 from include.domain.renewals import inclusive_end
-from include.domain.subscriptions import AMENDMENT_TYPES, NOT_SOLD, Life, life_of
+from include.domain.subscriptions import NOT_SOLD, Life, life_of, unusable
 from include.flows.ask_renewal import Term, ask_renewal
 from include.flows.put_message import say
 from include.flows.recalculate_arr import amendment_of, subscription_of
@@ -24,8 +24,8 @@ ENDED = NOT_SOLD | {"CANCELLED", "EXPIRED"}
 def tell_subscriptions(store: Store, policy: Policy, *, today: date) -> Counter[str]:
     """Say how every subscription stands of which something changed since the last time, by a row or by the calendar.
 
-    ARR and renewal date are recalculated from price, term and amendments, never taken over. One with an amendment of a
-    type nobody taught us is left alone: DQ05 says so. How many were told, and how many steps were asked for.
+    ARR and renewal date are recalculated from price, term and amendments, never taken over. One with an amendment that
+    nobody can use is left alone: DQ05 or DQ01 says so. How many were told, and how many steps were asked for.
     """
     rules = policy.renewals.rules
     done: Counter[str] = Counter()
@@ -69,10 +69,10 @@ def _renewing(tx: Transaction, subscriptions: Sequence[str]) -> Mapping[str, lis
 
 
 def _life(row: Row, policy: Policy, today: date) -> Life | None:
-    amendments = [amendment_of(told) for told in row["amendments"]]
-    if any(one.type not in AMENDMENT_TYPES for one in amendments):
+    subscription, amendments = subscription_of(row), [amendment_of(told) for told in row["amendments"]]
+    if unusable(subscription, amendments):
         return None
-    return life_of(subscription_of(row), amendments, rules=policy.arr.rules, as_of=today)
+    return life_of(subscription, amendments, rules=policy.arr.rules, as_of=today)
 
 
 def _state(row: Row, policy: Policy) -> str:

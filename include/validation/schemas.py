@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
+from include.domain.arr import ARR_BELOW, PERIODS_A_YEAR
 from include.domain.currencies import EXPONENTS
 from include.domain.entities import ENTITIES, INTERVALS, Entity, Field, Kind
 from include.domain.money import AMOUNT
@@ -136,10 +137,24 @@ def _above_zero(name: str) -> pa.Check:
     )
 
 
+def _can_recur(price: str, quantity: str) -> pa.Check:
+    """What recurs is an amount that can be kept and added up, in whatever interval it is billed."""
+
+    def holds(frame: pd.DataFrame) -> pd.Series:
+        # Near enough: what is some cents below the limit is as wrong as what is above it.
+        numbers = frame[[price, quantity]].apply(pd.to_numeric, errors="coerce").astype("float64")
+        weekly = numbers[price].abs() * numbers[quantity].abs() * PERIODS_A_YEAR["week"]
+        recurring = weekly * 10.0 ** frame["currency"].map(EXPONENTS).astype("float64")
+        right: pd.Series = ~(recurring >= ARR_BELOW)
+        return right
+
+    return pa.Check(holds, error=f"{price}: too large with {quantity}")
+
+
 _ROW_CHECKS: dict[str, tuple[pa.Check, ...]] = {
     "invoices": (_adds_up("gross", "net", "tax"), _no_more_than("open", "gross")),
     "opportunities": (_after("last_day", "start_date", or_equal=True),),
-    "subscriptions": (_after("end_date", "start_date"),),
+    "subscriptions": (_after("end_date", "start_date"), _can_recur("unit_price", "quantity")),
     "fx_rates": (_above_zero("rate"), _same_in_itself("rate", "from_currency", "to_currency")),
 }
 """What must hold between the columns of a row."""

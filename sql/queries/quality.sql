@@ -136,8 +136,8 @@ WITH facts AS (
     UNION ALL
     SELECT 'deals won', close_date, currency, '', amount_minor, account_id IS NULL FROM seen.opportunities WHERE is_won
     UNION ALL
-    SELECT 'subscriptions', start_date, subscriptions.currency, '', round(quantity * unit_price * minor_per_major)::bigint,
-        false
+    SELECT 'subscriptions', start_date, subscriptions.currency, '',
+        round(quantity * unit_price * minor_per_major)::double precision, false
     FROM seen.subscriptions JOIN canonical.currencies ON currencies.currency = subscriptions.currency
 )
 SELECT entity, day, currency, status, count(*) AS facts,

@@ -114,7 +114,7 @@ DROP TABLE IF EXISTS pg_temp.scope_customers, pg_temp.scope_breaks;
 -- name: report_applied
 -- What each rule applied. A payment may settle several invoices, by several rules: it is counted once, where most of it was
 -- applied, and its money where it was.
-SELECT rule, currency, count(*) FILTER (WHERE place = 1) AS payments, sum(minor)::bigint AS amount_minor
+SELECT rule, currency, count(*) FILTER (WHERE place = 1) AS payments, sum(minor) AS amount_minor
 FROM (
     SELECT rule, coalesce(paid_currency, currency) AS currency, sum(coalesce(paid_minor, amount_minor)) AS minor,
         row_number() OVER (
@@ -131,15 +131,15 @@ FROM (
 GROUP BY rule, currency ORDER BY rule, currency;
 
 -- name: report_breaks_by_code
-SELECT code, currency, count(*) AS breaks, sum(amount_minor)::bigint AS amount_minor,
+SELECT code, currency, count(*) AS breaks, sum(amount_minor) AS amount_minor,
     count(*) FILTER (WHERE state IN ('ACCEPTED', 'RESOLVED')) AS settled,
-    count(*) FILTER (WHERE holds) AS held, sum(held_minor)::bigint AS held_minor
+    count(*) FILTER (WHERE holds) AS held, sum(held_minor) AS held_minor
 FROM scope_breaks WHERE run_id = %(run_id)s
 GROUP BY code, currency ORDER BY code, currency NULLS LAST;
 
 -- name: report_changes
 -- Against the day the run opens with: what is new, what is gone, and what is of another kind or amount.
-SELECT change, currency, count(*) AS breaks, sum(moved_minor)::bigint AS amount_minor
+SELECT change, currency, count(*) AS breaks, sum(moved_minor) AS amount_minor
 FROM (
     SELECT coalesce(now.currency, was.currency) AS currency,
         CASE WHEN was.break_id IS NULL THEN 'opened' WHEN now.break_id IS NULL THEN 'closed' ELSE 'moved' END AS change,
@@ -250,17 +250,17 @@ WITH told AS (
                 JOIN scope_customers ON scope_customers.customer_id = invoice.customer_id
             ) END)
 )
-SELECT told_of.currency::text, count(*) AS payments, sum(minor)::bigint AS amount_minor,
-    count(*) FILTER (WHERE undone) AS taken_back, sum(undone_minor)::bigint AS taken_back_minor,
-    round(sum(minor) * min(worth))::bigint AS worth_minor,
-    round(sum(undone_minor) * min(worth))::bigint AS taken_back_worth_minor
+SELECT told_of.currency::text, count(*) AS payments, sum(minor) AS amount_minor,
+    count(*) FILTER (WHERE undone) AS taken_back, sum(undone_minor) AS taken_back_minor,
+    round(sum(minor) * min(worth)) AS worth_minor,
+    round(sum(undone_minor) * min(worth)) AS taken_back_worth_minor
 FROM told_of
 LEFT JOIN unnest(%(rated)s::text[], %(worths)s::numeric[]) AS rate (currency, worth) ON rate.currency = told_of.currency
 GROUP BY told_of.currency ORDER BY told_of.currency;
 
 -- name: report_ambiguous
 -- How many invoices each payment held as ambiguous could be for; none when its candidates were settled by others.
-SELECT least(candidates, 2) AS candidates, currency, count(*) AS payments, sum(held_minor)::bigint AS amount_minor
+SELECT least(candidates, 2) AS candidates, currency, count(*) AS payments, sum(held_minor) AS amount_minor
 FROM (
     SELECT held.key, held.currency, held.held_minor, count(matches.side_b_id) AS candidates
     FROM scope_breaks AS held
@@ -273,7 +273,7 @@ FROM (
 GROUP BY 1, 2 ORDER BY 1 DESC, 2;
 
 -- name: report_aging
-SELECT currency, bucket, count(*) AS invoices, sum(open_minor)::bigint AS open_minor
+SELECT currency, bucket, count(*) AS invoices, sum(open_minor) AS open_minor
 FROM recon.open_invoices
 WHERE run_id = %(run_id)s AND (%(currencies)s::text[] IS NULL OR currency = ANY (%(currencies)s))
     AND (%(countries)s::text[] IS NULL OR customer_id IN (SELECT customer_id FROM scope_customers))
@@ -293,10 +293,10 @@ FROM recon.arr_reported WHERE run_id = %(run_id)s ORDER BY month;
 
 -- name: report_arr_of_scope
 -- The same of a part of the books, each currency for itself.
-SELECT month, currency, sum(opening_minor)::bigint AS opening_minor, sum(new_minor)::bigint AS new_minor,
-    sum(expansion_minor)::bigint AS expansion_minor, sum(contraction_minor)::bigint AS contraction_minor,
-    sum(churn_minor)::bigint AS churn_minor, sum(reactivation_minor)::bigint AS reactivation_minor, 0 AS fx_minor,
-    sum(closing_minor)::bigint AS closing_minor, ARRAY[]::text[] AS left_out
+SELECT month, currency, sum(opening_minor) AS opening_minor, sum(new_minor) AS new_minor,
+    sum(expansion_minor) AS expansion_minor, sum(contraction_minor) AS contraction_minor,
+    sum(churn_minor) AS churn_minor, sum(reactivation_minor) AS reactivation_minor, 0 AS fx_minor,
+    sum(closing_minor) AS closing_minor, ARRAY[]::text[] AS left_out
 FROM recon.arr_bridge
 WHERE run_id = %(run_id)s AND (%(currencies)s::text[] IS NULL OR currency = ANY (%(currencies)s))
     AND (%(countries)s::text[] IS NULL OR customer_id IN (SELECT customer_id FROM scope_customers))
@@ -330,7 +330,7 @@ SELECT (
 
 -- name: items_restated_since
 -- What the day that opened with this run found to be otherwise than it had closed.
-SELECT side, currency, why, count(*) AS items, sum(was_minor)::bigint AS was_minor, sum(now_minor)::bigint AS now_minor
+SELECT side, currency, why, count(*) AS items, sum(was_minor) AS was_minor, sum(now_minor) AS now_minor
 FROM recon.restatements
 WHERE run_id = (
     SELECT run_id FROM recon.runs WHERE opening_run_id = %(run_id)s AND state = 'published'

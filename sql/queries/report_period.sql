@@ -49,7 +49,7 @@ FROM (
 ) AS days
 CROSS JOIN LATERAL (
     SELECT count(*) AS breaks, count(*) FILTER (WHERE severity = 'S1') AS critical, count(*) FILTER (WHERE holds) AS held,
-        coalesce(round(sum(held_minor * worth)), 0)::bigint AS held_worth_minor
+        coalesce(round(sum(held_minor * worth)), 0) AS held_worth_minor
     FROM scope_breaks AS shown
     LEFT JOIN unnest(%(rated)s::text[], %(worths)s::numeric[]) AS rate (currency, worth)
         ON rate.currency = shown.currency
@@ -78,7 +78,7 @@ WITH days AS (
     ORDER BY break_id, as_of DESC
 )
 SELECT code, count(*) AS breaks, count(*) FILTER (WHERE closed) AS closed,
-    sum(abs(amount_sgd_minor))::bigint AS worth_minor
+    sum(abs(amount_sgd_minor)) AS worth_minor
 FROM as_it_was
 WHERE break_id IS NOT NULL AND NOT EXISTS (
     SELECT FROM scope_breaks AS before
@@ -103,7 +103,7 @@ WITH as_it_was AS (
     ORDER BY life.break_id, event.version DESC
 )
 SELECT code, count(*) AS breaks, count(*) FILTER (WHERE to_state IN ('RESOLVED', 'ACCEPTED')) AS closed,
-    sum(abs(amount_sgd_minor))::bigint AS worth_minor
+    sum(abs(amount_sgd_minor)) AS worth_minor
 FROM as_it_was
 GROUP BY code
 ORDER BY sum(abs(amount_sgd_minor)) DESC NULLS LAST, count(*) DESC, code
@@ -162,10 +162,10 @@ WITH applied AS (
                     AND side_a_type = 'payment'
             ) END)
 )
-SELECT received.currency, count(*) AS received, sum(minor)::bigint AS received_minor,
-    count(*) FILTER (WHERE applied_minor = minor) AS applied, sum(applied_minor)::bigint AS applied_minor,
-    round(sum(minor) * min(worth))::bigint AS received_worth_minor,
-    round(sum(applied_minor) * min(worth))::bigint AS applied_worth_minor
+SELECT received.currency, count(*) AS received, sum(minor) AS received_minor,
+    count(*) FILTER (WHERE applied_minor = minor) AS applied, sum(applied_minor) AS applied_minor,
+    round(sum(minor) * min(worth)) AS received_worth_minor,
+    round(sum(applied_minor) * min(worth)) AS applied_worth_minor
 FROM received
 LEFT JOIN unnest(%(rated)s::text[], %(worths)s::numeric[]) AS rate (currency, worth) ON rate.currency = received.currency
 GROUP BY received.currency ORDER BY received.currency;

@@ -11,21 +11,21 @@ ORDER BY computed_at DESC LIMIT 1;
 -- What a report says of a run, figure by figure. Breaks about the reading itself (DQ) are left out but for rows that
 -- cannot be read: that something came late is no other figure of the day.
 SELECT side || 's loaded' AS what, coalesce(currency::text, '') AS currency, sum(loaded_count)::bigint AS count,
-    sum(loaded_minor)::bigint AS minor
+    sum(loaded_minor) AS minor
 FROM recon.control_totals WHERE run_id = %(run_id)s AND recon <> 'all' GROUP BY 1, 2
 UNION ALL
-SELECT 'invoices open, ' || bucket, currency, count(*), sum(open_minor)::bigint
+SELECT 'invoices open, ' || bucket, currency, count(*), sum(open_minor)
 FROM recon.open_invoices WHERE run_id = %(run_id)s GROUP BY 1, 2
 UNION ALL
 SELECT 'payments applied', coalesce(paid_currency, currency), count(DISTINCT side_a_id),
-    sum(coalesce(paid_minor, amount_minor))::bigint
+    sum(coalesce(paid_minor, amount_minor))
 FROM recon.matches
 WHERE run_id = %(run_id)s AND recon = 'R3' AND state = 'posted' AND side_a_type = 'payment' GROUP BY 1, 2
 UNION ALL
-SELECT 'payouts and charges settled', currency, count(*), sum(amount_minor)::bigint
+SELECT 'payouts and charges settled', currency, count(*), sum(amount_minor)
 FROM recon.matches WHERE run_id = %(run_id)s AND recon = 'R4' AND state = 'posted' GROUP BY 1, 2
 UNION ALL
-SELECT 'breaks ' || code, coalesce(currency, ''), count(*), coalesce(sum(amount_minor), 0)::bigint
+SELECT 'breaks ' || code, coalesce(currency, ''), count(*), coalesce(sum(amount_minor), 0)
 FROM recon.breaks WHERE run_id = %(run_id)s AND (code NOT LIKE 'DQ%%' OR code = 'DQ01') GROUP BY 1, 2
 UNION ALL
 SELECT 'recurring revenue of ' || to_char(month, 'YYYY-MM'), currency, 0, closing_minor

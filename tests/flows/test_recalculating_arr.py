@@ -274,3 +274,30 @@ def test_a_record_that_is_right_today_is_not_wrong_about_a_past_day(
         )
     )
     assert {code for code in found.codes if code[0].startswith("SU")} == codes
+
+
+def test_a_price_beyond_all_revenue_stops_no_day_and_is_said_of_its_row(reconciled: TieOut) -> None:
+    most = "999999999999 999999999.99"
+    found = reconciled(
+        subscriptions=f"{SEATS}\nT C2 2025-04-01 2026-04-01 USD {most} month active 2026-04-01 1.00"
+    )
+    assert found.codes == {("DQ01", "subscriptions T")}
+    assert "unit_price: too large with quantity" in found.breaks[0]["evidence"]
+    assert months(found)["2025-04"] == "new 1188.00 1188.00"
+
+
+def test_an_amendment_to_a_price_beyond_all_revenue_is_left_out_and_said(reconciled: TieOut) -> None:
+    lines = "1 S 1 QTY 2025-06-10 999999999999999 -\n2 S 2 PRICE 2025-08-01 - 999999999999999\n3 S 3 QTY 2025-09-01 5 -"
+    found = reconciled(subscriptions=SEATS, amendments=lines)
+    assert found.codes == {("DQ01", "amendment 1"), ("DQ01", "amendment 2")}
+    assert months(found)["2025-09"] == "contraction 594.00 594.00"
+
+
+def test_a_rate_that_somebody_mistyped_values_nothing_and_stops_no_day(reconciled: TieOut) -> None:
+    found = reconciled(
+        invoices="1 INV-1 C1 2026-03-01 2026-03-31 KWD 999999999999999.00 open",
+        payments="P C1 INV-9 KWD 999999999999999.00 2026-03-02",
+        subscriptions="S C1 2026-01-01 2027-01-01 KWD 1 1000.00 year active 2027-01-01 1000.00",
+        rates="2026-03-02 KWD SGD 999999999999999\n2026-03-31 KWD SGD 999999999999999",
+    )
+    assert found.codes

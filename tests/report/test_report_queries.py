@@ -86,6 +86,22 @@ def test_without_rates_breaks_stand_by_their_amount(keep_breaks: Any):
     assert worst_first(store, {}) == ["more", "less"]
 
 
+def test_sums_that_no_integer_holds_are_told_to_the_last_digit(store: PostgresStore, database_url: str):
+    most = 999_999_999_999_999_999  # of fifteen digits, in fils
+    with psycopg.connect(database_url) as connection:
+        keep_many_breaks(connection, RUN, 10)
+        connection.execute("UPDATE recon.breaks SET currency = 'KWD', amount_minor = %s", (most,))
+        for number in range(10):
+            owed = (RUN, f"I{number}", "C1", "KWD", most, "2026-01-01", 0, "current")
+            connection.execute(
+                "INSERT INTO recon.open_invoices VALUES (%s, %s, %s, %s, %s, %s, %s, %s)", owed
+            )
+    bag = Mailbag()
+    tell(store, bag, as_of=date(2026, 1, 1))
+    assert "KWD 9,999,999,999,999,999.990 open" in bag.reports[0].subject
+    assert bag.reports[0].text.count("9,999,999,999,999,999.990") > 1
+
+
 def test_a_minor_unit_is_worth_what_its_currency_makes_of_it():
     def rows(_name: str, **_params: Any) -> list[Row]:
         return [{"from_currency": "JPY", "to_currency": "SGD", "rate": Decimal("0.009")}]

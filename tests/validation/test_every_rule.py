@@ -48,6 +48,7 @@ BAD = {
     "before start_date": "2025-12-31",
     "not above zero": "0.00",
     "not 1 of a currency in itself": "2",
+    "too large with quantity": "999999999999999.99",
     "required and empty": None,
 }
 """The rule -> a value that breaks it."""
