@@ -86,11 +86,9 @@ def _view(facts: ReportFacts) -> View:
 
 
 def _quarantined(facts: ReportFacts) -> int:
-    """Rows in quarantine. Of a part of the books totals may say nothing, and its breaks do (DQ01)."""
+    """Rows in quarantine. Where totals say nothing of them, as of countries, their breaks do; also of what is held besides."""
     counted = sum(total.quarantined_count for total in facts.totals)
-    if facts.scope.whole:
-        return counted
-    return max(counted, sum(one.breaks for one in facts.breaks if one.code == "DQ01"))
+    return max(counted, sum(one.breaks - one.settled for one in facts.breaks if one.code == "DQ01"))
 
 
 def _sureness(facts: ReportFacts, shown: Figures) -> View:

@@ -99,17 +99,22 @@ def test_a_day_with_nothing_but_a_quarantined_row_is_not_quiet():
         assert "mend the 1 row quarantined" in body
 
 
-def test_who_answers_for_countries_is_told_of_their_customers_rows_in_quarantine():
-    unread = BreakTotal(code="DQ01", name="schema/type invalid", currency=None, breaks=2, amount_minor=None)
-    part = Scope(countries=frozenset({"DE"}))
-    report = render_report(
-        replace(QUIET, scope=part, totals=[], breaks=[unread], quarantined=["invoices.csv:3: due_date"])
+def test_a_country_whose_customers_rows_lie_in_quarantine_has_no_quiet_day():
+    unread = BreakTotal(
+        code="DQ01", name="schema/type invalid", currency="EUR", breaks=4, amount_minor=12_000_000, settled=1
     )
-    assert report.subject.endswith("2 rows quarantined")
+    of_germany = Scope(countries=frozenset({"DE"}))
+    report = render_report(
+        replace(QUIET, scope=of_germany, totals=[], breaks=[unread], quarantined=["invoices.csv:3: no date"])
+    )
+    assert report.subject.endswith("3 rows quarantined")
     for body in (report.text, words_of(report.html)):
         assert "Nothing needs anybody" not in body
-        assert "mend the 2 rows quarantined" in body
-        assert "invoices.csv:3: due_date" in body
+        assert "mend the 3 rows quarantined" in body
+        assert "3 rows quarantined: kept as received and counted, but not loaded." in body
+        assert "invoices.csv:3: no date" in body
+    settled = replace(unread, settled=4)
+    assert "nothing needs anybody" in render_report(replace(QUIET, totals=[], breaks=[settled])).subject
 
 
 def test_a_day_that_does_not_tie_says_so_first():
