@@ -108,9 +108,13 @@ def prepare_breaks(tx: Transaction, scopes: Sequence[Scope]) -> None:
 
 
 def place_breaks(tx: Transaction) -> None:
-    """Say whose the breaks of the day are, where that can be told."""
-    codes, openings, kinds = zip(*SUBJECTS, strict=True)
-    tx.run("place_day_breaks", codes=list(codes), openings=list(openings), kinds=list(kinds))
+    """Say whose the breaks of the day are, where that can be told: each run's, by what that run saw."""
+    codes, openings, kinds = map(list, zip(*SUBJECTS, strict=True))
+    [now] = tx.rows("snapshot_seen")
+    for run in tx.rows("runs_laid_out"):
+        see_run(tx, run)
+        tx.run("place_day_breaks", run_id=run["run_id"], codes=codes, openings=openings, kinds=kinds)
+    see_run(tx, now)
 
 
 def enter_scope(tx: Transaction, scope: Scope) -> dict[str, Any]:

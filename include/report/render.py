@@ -86,7 +86,7 @@ def _view(facts: ReportFacts) -> View:
 
 
 def _quarantined(facts: ReportFacts) -> int:
-    """Rows in quarantine. Where totals say nothing of them, as of countries, their breaks do; also of what is held besides."""
+    """Rows in quarantine. Where totals say nothing of them, as of countries, their breaks do."""
     counted = sum(total.quarantined_count for total in facts.totals)
     return max(counted, sum(one.breaks - one.settled for one in facts.breaks if one.code == "DQ01"))
 

@@ -35,27 +35,35 @@ WHERE unapplied.run_id = day_breaks.run_id AND unapplied.payment_id = day_breaks
     AND day_breaks.recon = 'R3' AND NOT day_breaks.code = ANY (%(of_others)s);
 
 -- name: create_break_places
--- Whose breaks are; one may be several customers'.
-CREATE TEMP TABLE break_places (
-    run_id uuid NOT NULL, break_id uuid NOT NULL, customer_id text COLLATE "C" NOT NULL
-) ON COMMIT DROP;
+-- In which countries the customers are whose breaks they are; one may be several customers'.
+CREATE TEMP TABLE break_places (run_id uuid NOT NULL, break_id uuid NOT NULL, country text NOT NULL) ON COMMIT DROP;
+
+-- name: snapshot_seen
+SELECT current_setting('tieout.as_of')::date AS as_of, current_setting('tieout.batch')::bigint AS batch_through,
+    current_setting('tieout.rulings')::bigint AS rulings_through, current_setting('tieout.rules') AS rules_sha256;
+
+-- name: runs_laid_out
+-- The runs whose breaks lie in day_breaks, and what each of them saw.
+SELECT run_id, as_of, batch_through, rulings_through, rules_sha256 FROM recon.runs
+WHERE run_id IN (SELECT run_id FROM day_breaks) ORDER BY as_of, run_id;
 
 -- name: place_day_breaks
 -- Whose they are, where that can be told: money that went back is whose payment it was, and a payment that names nobody is
 -- of everybody whose invoices it settled. Ids are looked up among what a code's breaks are about alone: an invoice and an
--- order may have one number. What has a word that nobody maps is named by its kind and id. To be run while the run's
--- snapshot is seen.
+-- order may have one number. What has a word that nobody maps is named by its kind and id. To be run while what the run
+-- saw is seen: what it was about may be gone from later snapshots, or be another country's.
 WITH said AS (
     SELECT run_id, break_id, kind, rank() OVER (PARTITION BY run_id, break_id ORDER BY length(opening) DESC) AS place
     FROM day_breaks
     JOIN unnest(%(codes)s::text[], %(openings)s::text[], %(kinds)s::text[]) AS subject (code, opening, kind)
         ON subject.code = day_breaks.code AND starts_with(evidence, opening)
+    WHERE run_id = %(run_id)s
 ), named AS (
     SELECT run_id, break_id, key, recon, kind, key AS id FROM day_breaks JOIN said USING (run_id, break_id) WHERE place = 1
     UNION ALL
     SELECT run_id, break_id, key, recon, CASE WHEN code = 'DQ05' THEN split_part(key, ' ', 1) ELSE '' END,
         CASE WHEN code = 'DQ05' THEN substr(key, strpos(key, ' ') + 1) ELSE key END COLLATE "C"
-    FROM day_breaks WHERE recon = 'all'
+    FROM day_breaks WHERE recon = 'all' AND run_id = %(run_id)s
 ), moved AS (
     SELECT 'refund' AS kind, native_id, payment_id FROM seen.refunds
     UNION ALL SELECT 'dispute', native_id, payment_id FROM seen.disputes
@@ -92,7 +100,10 @@ WITH said AS (
     LEFT JOIN seen.opportunities AS deal ON one.kind = 'opportunity' AND deal.native_id = one.id
     LEFT JOIN seen.accounts AS buyer ON buyer.native_id = deal.account_id
 )
-INSERT INTO break_places SELECT DISTINCT run_id, break_id, customer_id FROM placed WHERE customer_id IS NOT NULL;
+INSERT INTO break_places
+SELECT DISTINCT placed.run_id, placed.break_id, whose.country
+FROM placed JOIN seen.customers AS whose ON whose.native_id = placed.customer_id
+WHERE whose.country IS NOT NULL;
 
 -- name: create_scope_customers
 -- The customers of the countries somebody answers for; asked only where countries are named.
@@ -105,7 +116,7 @@ CREATE TEMP TABLE scope_breaks ON COMMIT DROP AS
 SELECT * FROM day_breaks
 WHERE (%(currencies)s::text[] IS NULL OR currency = ANY (%(currencies)s))
     AND (%(countries)s::text[] IS NULL OR (run_id, break_id) IN (
-        SELECT run_id, break_id FROM break_places JOIN scope_customers USING (customer_id)
+        SELECT run_id, break_id FROM break_places WHERE country = ANY (%(countries)s)
     ));
 
 -- name: drop_scope

@@ -30,7 +30,7 @@ def keep_breaks(store: PostgresStore, database_url: str) -> Any:
     def keep(*breaks: Sequence[Any]) -> PostgresStore:
         with psycopg.connect(database_url) as connection:
             connection.execute(
-                "INSERT INTO recon.runs VALUES (%s, '2026-01-01', 0, 0, '', '', 'computed')", (RUN,)
+                "INSERT INTO recon.runs VALUES (%s, '2026-01-01', 1, 0, '', '', 'computed')", (RUN,)
             )
             for number, (key, code, severity, currency, minor) in enumerate(breaks):
                 connection.execute(
@@ -286,6 +286,51 @@ def test_a_break_is_whose_thing_it_is_about_and_not_whose_id_is_the_same(keep_br
             day_facts.enter_scope(tx, Scope(countries=frozenset({country})))
             seen[country] = sorted(row["code"] for row in tx.rows("workbook_breaks", run_id=RUN, limit=9))
     assert seen == {"DE": ["CA12", "CA15", "OR06", "OR13"], "SG": ["CA01", "OR09"]}
+
+
+def test_what_closed_is_told_to_whose_it_was_though_its_row_is_gone_or_another_countrys(
+    keep_breaks: Any, database_url: str
+):
+    store, before = keep_breaks(("moved", "CA01", "S2", "SGD", 100)), UUID(int=2)
+    with psycopg.connect(database_url) as connection:
+        connection.execute("INSERT INTO ops.batches DEFAULT VALUES")
+        connection.execute("INSERT INTO ops.batches DEFAULT VALUES")
+        connection.execute("UPDATE recon.runs SET batch_through = 2")
+        connection.execute(
+            "INSERT INTO recon.runs VALUES (%s, '2025-12-31', 1, 0, '', '', 'computed')", (before,)
+        )
+        for number, (key, code) in enumerate((("moved", "CA01"), ("gone", "CA01"), ("invoices I-9", "DQ01"))):
+            connection.execute(
+                "INSERT INTO recon.breaks VALUES (%s, %s, %s, %s, %s, 'SGD', 100, 'S2', 0, 'AR', '', '')",
+                (before, UUID(int=number), "all" if code == "DQ01" else "R3", code, key),
+            )
+        for customer in ("stays", "moves"):
+            keep_rows(connection, "customers", native_id=customer, id=customer, name=customer, country="DE")
+        for payment, customer in (("moved", "moves"), ("gone", "stays")):
+            keep_payment(connection, payment, "2025-12-20")
+            connection.execute(
+                "UPDATE canonical.payments SET customer_id = %s WHERE native_id = %s", (customer, payment)
+            )
+        connection.execute("UPDATE canonical.payments SET superseded_in = 2 WHERE native_id = 'gone'")
+        connection.execute("UPDATE canonical.customers SET superseded_in = 2 WHERE native_id = 'moves'")
+        there = {"native_id": "moves", "id": "moves", "name": "moves", "country": "FR", "recorded_in": 2}
+        keep_rows(connection, "customers", **there)
+        connection.execute(
+            "INSERT INTO canonical.quarantine (system, entity, native_id, version, place, customer_id, failures, "
+            "quarantined_in, released_in) VALUES ('erp', 'invoices', 'I-9', '', '', 'stays', '{}', 1, 2)"
+        )
+    with store.transaction() as tx:
+        tx.run("see_snapshot", batch=2, rulings=0, as_of=date(2026, 1, 1), rules_sha256="")
+        day_facts.lay_out_breaks(tx, {"run_id": RUN, "opening_run_id": before, "published_at": None})
+        day_facts.place_breaks(tx)
+        changed = {}
+        for country in ("DE", "FR"):
+            day_facts.enter_scope(tx, Scope(countries=frozenset({country})))
+            rows = tx.rows("report_changes", run_id=RUN, opening=before)
+            changed[country] = {row["change"]: row["breaks"] for row in rows}
+        (seen,) = tx.rows("snapshot_seen")
+    assert changed == {"DE": {"closed": 3}, "FR": {"opened": 1}}
+    assert seen["batch_through"] == 2
 
 
 @pytest.mark.parametrize(("country", "counted"), [("DE", 1), ("SG", 0)])
