@@ -19,6 +19,7 @@ View = dict[str, Any]
 NAMES = {"weekly": "Week", "month_end": "Month"}
 DAYS_DRAWN_MIN = 2
 MINUTES_PER_HOUR = 60
+NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 def render_period(facts: PeriodFacts) -> Report:
@@ -184,26 +185,30 @@ def _hours(minutes: int, shown: Figures) -> str:
 
 
 def _deals(deals: Deals, facts: PeriodFacts, shown: Figures) -> View:
-    view: View = {
+    least = deals.least_mean_days if deals.least_mean_days is not None else deals.mean_days
+    longest = deals.longest_waiting_days
+    return {
         "won": shown.counted(deals.won, "deal"),
         "any": deals.won > 0,
         "invoiced": shown.number(deals.invoiced),
         "waiting": shown.number(deals.won - deals.invoiced),
-    }
-    before = Decimal(facts.baseline.won_to_invoice_days)
-    least = deals.least_mean_days if deals.least_mean_days is not None else deals.mean_days
-    return {
-        **view,
         "median": "" if deals.median_days is None else _days(deals.median_days, shown),
         "mean": "" if deals.mean_days is None else _days(deals.mean_days, shown),
         "least": "" if least is None else _days(least, shown),
-        "longest": ""
-        if deals.longest_waiting_days is None
-        else shown.counted(deals.longest_waiting_days, "day"),
-        "change": ""
-        if least is None
-        else shown.tenths(_tenths((least - before) / before * 100)) + "\N{NO-BREAK SPACE}%",
+        "longest": "" if longest is None else shown.counted(longest, "day"),
+        "change": "" if least is None else _against(least, deals, facts, shown),
     }
+
+
+def _against(least: Decimal, deals: Deals, facts: PeriodFacts, shown: Figures) -> str:
+    """What the days are against the baseline. While a deal waits they only grow: then nothing is saved yet."""
+    before = Decimal(facts.baseline.won_to_invoice_days)
+    waits = deals.won > deals.invoiced
+    if waits and least <= before:
+        return "too early to hold against the baseline"
+    change = _tenths((least - before) / before * 100)
+    percent = f"{'+' if change > 0 else ''}{shown.tenths(change)}{NO_BREAK}%"
+    return f"{'at least ' if waits else ''}{percent} against the baseline"
 
 
 def _days(days: Decimal, shown: Figures) -> str:

@@ -1,6 +1,7 @@
 import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from itertools import pairwise
 
 import pytest
@@ -45,7 +46,7 @@ def test_every_day_is_in_one_week_and_in_one_month():
         "38 deals won, 35 invoiced, 3 waiting",
         "With those that still wait it is at least 2.1 days",
         "the longest for 9 days",
-        "\N{MINUS SIGN}58.0\N{NO-BREAK SPACE}% against the baseline",
+        "too early to hold against the baseline",
         "SGD 7,150,675.00",
         "told with the run",
         "6 minutes a payment",
@@ -78,6 +79,34 @@ def test_a_period_in_which_nothing_happened_says_so():
     for words in ("No day was published", "Nothing new broke", "No break was closed", "No deal was won"):
         assert words in report.text
         assert words in report.html
+
+
+@pytest.mark.parametrize(
+    ("invoiced", "least", "said"),
+    [
+        (10, "2.0", "That is \N{MINUS SIGN}60.0\N{NO-BREAK SPACE}% against the baseline."),
+        (
+            0,
+            "2.0",
+            "With those that still wait it is at least 2.0 days: too early to hold against the baseline.",
+        ),
+        (
+            9,
+            "5.0",
+            "With those that still wait it is at least 5.0 days: too early to hold against the baseline.",
+        ),
+        (9, "6.0", "it is at least 6.0 days: at least +20.0\N{NO-BREAK SPACE}% against the baseline."),
+    ],
+)
+def test_nothing_is_saved_while_a_deal_may_still_wait_for_longer(invoiced: int, least: str, said: str):
+    waiting = {} if invoiced == 10 else {"longest_waiting_days": 2}
+    mean = Decimal(least) if invoiced else None
+    deals = Deals(
+        won=10, invoiced=invoiced, median_days=mean, mean_days=mean, least_mean_days=Decimal(least), **waiting
+    )
+    report = render_period(replace(MONTH, deals=deals))
+    for body in (report.text, report.html):
+        assert said.replace("\N{NO-BREAK SPACE}", " ") in " ".join(body.split())
 
 
 def test_an_edition_of_many_currencies_is_not_cut_off():
