@@ -6,6 +6,9 @@ from pydantic import Field, PositiveInt
 
 from include.policy.strict import Strict
 
+RowsOfASheet = Annotated[int, Field(gt=0, lt=1_000_000)]
+"""A spreadsheet has no more than 1,048,576."""
+
 
 class Baseline(Strict):
     """How it was before: what each item takes by hand, and how long a won deal waited for its invoice."""
@@ -28,9 +31,9 @@ class Reporting(Strict):
     mail_past_days: bool
     breaks_shown: PositiveInt
     causes_shown: PositiveInt
-    matches_attached_max: PositiveInt
-    open_invoices_attached_max: PositiveInt
-    breaks_attached_max: int = Field(gt=0, lt=1_000_000)
+    matches_attached_max: RowsOfASheet
+    open_invoices_attached_max: RowsOfASheet
+    breaks_attached_max: RowsOfASheet
     precision_days: PositiveInt
     entities: dict[str, frozenset[Annotated[str, Field(pattern="^[A-Z]{2}$")]]]
     baseline: Baseline

@@ -4,7 +4,10 @@ from typing import Any
 
 import openpyxl
 import pytest
+from pydantic import ValidationError
 
+from include.policy import load_policy
+from include.policy.reporting import Reporting
 from include.report.workbook import Column, Sheet, build_workbook
 
 DAY = date(2026, 6, 30)
@@ -108,3 +111,11 @@ def test_an_amount_that_a_spreadsheet_would_round_is_written_as_text():
 def test_the_same_rows_give_the_same_bytes():
     made = [build_workbook([Sheet("Breaks", COLUMNS, [row()])], title="t", as_of=DAY) for _ in range(2)]
     assert made[0] == made[1]
+
+
+@pytest.mark.parametrize("rows", ["matches", "open_invoices", "breaks"])
+def test_a_sheet_has_no_more_rows_than_a_spreadsheet_opens(rows: str):
+    stated = load_policy().reporting.model_dump()
+    assert Reporting.model_validate(stated | {f"{rows}_attached_max": 999_999})
+    with pytest.raises(ValidationError, match=f"{rows}_attached_max"):
+        Reporting.model_validate(stated | {f"{rows}_attached_max": 1_000_000})
