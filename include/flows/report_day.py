@@ -64,7 +64,7 @@ def report_day(
     if not mailed:
         return Reported(day.run_id, mails.edition, ())
     try:
-        sent = send_mailings(store, postman, mails, recipients=recipients, attach=Files(day).of)
+        sent = send_mailings(store, postman, mails, recipients=recipients, attach=Files(day))
     except Rejected:
         _mark_sent(store, mails, recipients, have=have)
         raise

@@ -56,16 +56,24 @@ class Files:
     """What is attached to the mails of a day; each part of the books makes one workbook, however many get it."""
 
     def __init__(self, day: Day, *, edition: str = "tie-out", of_day: date | None = None) -> None:
-        """`of_day` is the day the files are named after, else the day itself."""
+        """`of_day` is the day the page is named after, else the day itself."""
         self._day, self._edition, self._of_day = day, edition, of_day or day.as_of
         self._books: dict[Scope, bytes] = {}
 
     def of(self, tx: Transaction, scope: Scope, html: str) -> dict[str, bytes]:
-        """File name -> content."""
+        """File name -> content. The workbook is of the day that tells, also where that is later than what is told."""
         if scope not in self._books:
             self._books[scope] = self._book(tx, scope)
-        name = f"{self._of_day}-{self._edition}"
-        return {f"{name}.xlsx": self._books[scope], f"{name}.html": html.encode()}
+        page = f"{self._of_day}-{self._edition}.html"
+        return {f"{self._day.as_of}-tie-out.xlsx": self._books[scope], page: html.encode()}
+
+    @property
+    def instead(self) -> str:
+        """What is said where the mail has no room for them."""
+        return (
+            "Not all is attached: mail servers take no message of that size. All rows are in Airflow, under Tie-out, "
+            f"Reports, as files of {self._day.as_of} to download{_where(self._day)}."
+        )
 
     def _book(self, tx: Transaction, scope: Scope) -> bytes:
         day = look_at_day(
@@ -138,5 +146,10 @@ def _arr(tx: Transaction, day: Day, scope: Scope, narrow: dict[str, Any]) -> Ite
 def _cut(found: int, most: int, day: Day) -> str:
     if found <= most:
         return ""
-    where = f" at {day.link_to.removesuffix('breaks/')}reports/{day.as_of}" if day.link_to else ""
-    return f"The first {most:,} of {found:,} rows, so that the mail stays small; all of them are in Airflow{where}."
+    # One workbook is read in several locales: figures are grouped as all of them understand.
+    first, all_ = (f"{number:,}".replace(",", "\N{NO-BREAK SPACE}") for number in (most, found))
+    return f"The first {first} of {all_} rows, so that the mail stays small; all of them are in Airflow{_where(day)}."
+
+
+def _where(day: Day) -> str:
+    return f" at {day.link_to.removesuffix('breaks/')}reports/{day.as_of}" if day.link_to else ""

@@ -67,7 +67,7 @@ def report_periods(
     for one in kept:
         sent: list[str] = []
         try:
-            sent = send_mailings(store, postman, one.mails, recipients=mailed, attach=one.files.of)
+            sent = send_mailings(store, postman, one.mails, recipients=mailed, attach=one.files)
         except (Retryable, Rejected) as stop:
             stops.append(stop)
         told.append(Told(one.period.edition, tuple(sent)))

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from include.domain.recipients import Recipient, Scope
 from include.flows.tellings import Mails, scope_of, stated
@@ -29,8 +30,17 @@ everybody; the rest waits for the next try."""
 LOST_MAX = 2
 """So often a mail of which nobody knows whether it arrived is sent: once, and once more. Then a person asks."""
 
-Attach = Callable[[Transaction, Scope, str], dict[str, bytes]]
-"""Scope and HTML of a mail -> what is attached to it."""
+
+class Attached(Protocol):
+    """What is attached to the mails of an edition, and what is said `instead` where a mail has no room for it."""
+
+    @property
+    def instead(self) -> str:
+        """A sentence that says where to find it."""
+
+    def of(self, tx: Transaction, scope: Scope, html: str) -> dict[str, bytes]:
+        """Scope and HTML of a mail -> file name -> content."""
+
 
 _ENDS: dict[type[Stop], tuple[str, str]] = {
     Retryable: ("queued", "retryable"),
@@ -73,7 +83,7 @@ def send_mailings(
     mails: Mails,
     *,
     recipients: Sequence[Recipient],
-    attach: Attach,
+    attach: Attached,
 ) -> list[str]:
     """Send what was kept for these recipients and is not sent yet; the addresses that got theirs now.
 
@@ -92,7 +102,7 @@ def send_mailings(
 
 
 def _send_all(
-    store: Store, postman: Postman, mails: Mails, recipients: Sequence[Recipient], attach: Attach
+    store: Store, postman: Postman, mails: Mails, recipients: Sequence[Recipient], attach: Attached
 ) -> list[str]:
     with store.transaction() as tx:
         addressed = [one.mailbox for one in recipients]
@@ -120,7 +130,7 @@ _ASK = Rejected(
 )
 
 
-def _send_one(store: Store, postman: Postman, mails: Mails, waits: Row, attach: Attach) -> Stop | None:
+def _send_one(store: Store, postman: Postman, mails: Mails, waits: Row, attach: Attached) -> Stop | None:
     """Try one mail, and record what came of it; None when it is sent.
 
     It is made before it counts as tried: a database that goes away meanwhile has lost nothing.
@@ -164,7 +174,7 @@ def _unmade(error: Exception) -> Rejected:
 class _Mail:
     mails: Mails
     mailbox: str
-    attach: Attach
+    attach: Attached
 
 
 def _handed_over(postman: Postman, report: Report, address: str) -> Stop | None:
@@ -179,7 +189,7 @@ def _handed_over(postman: Postman, report: Report, address: str) -> Stop | None:
 
 def _report(tx: Transaction, kept: Row, mail: _Mail) -> Report:
     """The mail as it was kept, not as today's code would render it."""
-    files = mail.attach(tx, scope_of(kept["scope"]), kept["html"])
+    files = mail.attach.of(tx, scope_of(kept["scope"]), kept["html"])
     return Report(
         key=f"{mail.mails.key}/{mail.mailbox}",
         as_of=kept["kept_at"].date(),
@@ -188,6 +198,7 @@ def _report(tx: Transaction, kept: Row, mail: _Mail) -> Report:
         text=kept["plain"],
         attachments=files,
         written_at=kept["kept_at"],
+        instead=mail.attach.instead,
     )
 
 

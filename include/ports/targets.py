@@ -24,7 +24,8 @@ class Written:
 class Report:
     """A report on one day. `key` is the same for the same mail, so that mail readers fold a repeat.
 
-    The pictures of `html` stand in it as data. `written_at` is when it was rendered; a repeat says so too.
+    The pictures of `html` stand in it as data. `written_at` is when it was rendered; a repeat says so too. `instead` is
+    said where an attachment must be left out, because no server takes a mail of that size: where to find what it has.
     """
 
     key: str
@@ -34,6 +35,7 @@ class Report:
     text: str
     attachments: Mapping[str, bytes] = field(default_factory=dict)
     written_at: datetime | None = None
+    instead: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -107,6 +107,84 @@ def test_a_refusal_says_whether_to_try_again_and_quotes_nobody(step: str, reply:
     assert "finance@example.com" not in str(stopped.value)
 
 
+LARGE = replace(
+    REPORT,
+    html=f"<body>{REPORT.html}</body>",
+    attachments={"rows.xlsx": b"x" * 9_000, "page.html": b"<p>small</p>"},
+    instead="All rows are in Airflow, under Tie-out & Reports.",
+)
+
+
+def arrived(mailbox: Mailbox) -> tuple[list[str], list[bool]]:
+    """The attachments of the one message, and whether its text and its page say where the rest is."""
+    [envelope] = mailbox.received
+    message = parsed(envelope)
+    bodies = [message.get_body([kind]).get_content() for kind in ("plain", "html")]
+    said = (LARGE.instead, LARGE.instead.replace("&", "&amp;"))
+    return [part.get_filename() for part in message.iter_attachments()], [
+        words in body for words, body in zip(said, bodies, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(("most", "kept"), [(20_000, ["rows.xlsx", "page.html"]), (8_000, ["page.html"])])
+def test_what_makes_a_message_too_large_is_left_out_and_said_to_be(
+    most: int, kept: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(client, "MESSAGE_MAX", most)
+    mailbox = Mailbox()
+    with serving(mailbox) as server:
+        MailPostman(server).send(LARGE, to=FINANCE)
+    assert arrived(mailbox) == (kept, [kept == ["page.html"]] * 2)
+    assert len(mailbox.received[0].content) <= most
+
+
+class Narrow(Mailbox):
+    """Takes no message above so many bytes."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most, self.refused = most, 0
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  # the name aiosmtpd calls
+        if len(envelope.content) > self.most:
+            self.refused += 1
+            return "552 5.3.4 too big"
+        return await super().handle_DATA(server, session, envelope)
+
+
+def test_a_message_refused_for_its_size_is_tried_once_without_attachments():
+    mailbox = Narrow(8_000)
+    with serving(mailbox) as server:
+        MailPostman(server).send(LARGE, to=FINANCE)
+    assert arrived(mailbox) == ([], [True, True])
+    with (
+        serving(Narrow(100)) as server,
+        pytest.raises(Rejected, match=r"for its size .*, also without") as stopped,
+    ):
+        MailPostman(server).send(LARGE, to=FINANCE)
+    assert "finance_recipients" not in str(stopped.value)
+
+
+def test_a_server_that_says_how_much_it_takes_is_sent_no_more():
+    mailbox = Narrow(8_000)
+    with serving(mailbox) as server:
+
+        def connect() -> Any:
+            smtp = server.connect()
+            smtp.ehlo()
+            smtp.esmtp_features["size"] = "8000"
+            return smtp
+
+        MailPostman(replace(server, connect=connect)).send(LARGE, to=FINANCE)
+    assert (arrived(mailbox), mailbox.refused) == (([], [True, True]), 0)
+
+
+@pytest.mark.parametrize("reply", ["kept, thank you", "150 wait", "354 go on"])
+def test_an_answer_that_neither_takes_nor_refuses_the_message_leaves_it_uncertain(reply: str):
+    with serving(Refusing("DATA", reply)) as server, pytest.raises(Uncertain, match="did not confirm it"):
+        MailPostman(server).send(REPORT, to=FINANCE)
+
+
 class Vanishing(Mailbox):
     async def handle_DATA(self, server: Any, _session: Any, _envelope: Any) -> str:  # noqa: N802  # the name aiosmtpd calls
         server.transport.close()

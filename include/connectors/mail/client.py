@@ -5,10 +5,12 @@ import hashlib
 import re
 import smtplib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate
+from html import escape
+from math import inf
 from time import monotonic
 
 from include.ports import Fatal, Rejected, Report, Retryable, Uncertain
@@ -23,10 +25,18 @@ ANSWER_S = 600.0
 """What the server may take to answer that it has the message, all mails of one postman together: scanners are slow
 (RFC 5321 §4.5.3.2.6), and a run must end. Once that is used up, it is a step like any other."""
 
-_START_MAIL, _OK, _PERMANENT = 354, 250, 500
+MESSAGE_MAX = 10 * 2**20
+"""Bytes of a message: many servers take no larger ones, and some say so only to whoever is to hand them on."""
+
+_START_MAIL, _OK, _TOO_LARGE = 354, 250, 552
+_TEMPORARY, _PERMANENT = 400, 500
 _LAST_LINE = b".\r\n"
+_ADVICE = {"recipient": "check finance_recipients", "message": "ask whoever runs it why"}
 _PICTURE = re.compile(r'src="data:image/png;base64,([A-Za-z0-9+/=]+)"')
 """Of our own making only: text from outside has its quotes escaped."""
+_INSTEAD = (
+    '<p style="font:14px/21px Arial;color:#5a6874;text-align:center;margin:0;padding:0 16px 24px;">{}</p>'
+)
 _TYPES = {
     ".xlsx": ("application", "vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
     ".html": ("text", "html"),
@@ -46,6 +56,10 @@ class MailServer:
     sender: str
 
 
+class _NoRoom(Rejected):
+    """The server takes no message of that size."""
+
+
 class MailPostman:
     """Sends reports through one mail server."""
 
@@ -56,12 +70,35 @@ class MailPostman:
     def send(self, report: Report, *, to: Sequence[str]) -> None:
         """Send once, to everyone in one message.
 
-        Raises Retryable before the message was handed over, Uncertain after, Rejected when a recipient or the message
-        is refused for good, Fatal on what people must mend before anything can be sent.
+        What makes it too large is left out, the largest first, and said to be; where the server refuses it for its
+        size, it is tried once more without attachments. Raises Retryable before the message was handed over, Uncertain
+        after, Rejected when a recipient or the message is refused for good, Fatal on what people must mend before
+        anything can be sent.
         """
         if not to:
             raise Fatal("mail: nobody to send to; set the variable finance_recipients")
-        message = compose(report, sender=self._server.sender, to=to)
+        fitting, message = self._fitting(report, to)
+        try:
+            self._send(message, to)
+        except _NoRoom:
+            if not fitting.attachments:
+                raise
+            bare = replace(report, attachments={})
+            self._send(compose(bare, sender=self._server.sender, to=to, spared=True).as_bytes(), to)
+
+    def _fitting(self, report: Report, to: Sequence[str]) -> tuple[Report, bytes]:
+        """The report with as many of its attachments as a message has room for, and the message."""
+        kept = report
+        while True:
+            spared = len(kept.attachments) < len(report.attachments)
+            message = compose(kept, sender=self._server.sender, to=to, spared=spared).as_bytes()
+            if len(message) <= MESSAGE_MAX or not kept.attachments:
+                return kept, message
+            largest = max(kept.attachments, key=lambda name: len(kept.attachments[name]))
+            files = {name: content for name, content in kept.attachments.items() if name != largest}
+            kept = replace(kept, attachments=files)
+
+    def _send(self, message: bytes, to: Sequence[str]) -> None:
         smtp = self._reached()
         try:
             self._hand_over(smtp, message, to)
@@ -95,7 +132,9 @@ class MailPostman:
             raise Retryable(f"mail: {self._place} did not answer ({type(error).__name__})") from None
         return smtp
 
-    def _hand_over(self, smtp: smtplib.SMTP, message: EmailMessage, to: Sequence[str]) -> None:
+    def _hand_over(self, smtp: smtplib.SMTP, message: bytes, to: Sequence[str]) -> None:
+        if len(message) > _takes_at_most(smtp):
+            raise self._no_room()
         try:
             _wait_at_most(smtp, TIMEOUT_S)
             self._accepted("sender", *smtp.mail(self._server.sender))
@@ -106,7 +145,16 @@ class MailPostman:
             smtp.send(_on_the_wire(message))  # without its last line the server has no message
         except (smtplib.SMTPException, OSError) as error:
             raise Retryable(f"mail: {self._place} went away ({type(error).__name__})") from None
-        self._accepted("message", *self._answer(smtp))
+        code, text = self._answer(smtp)
+        if code == _TOO_LARGE:
+            raise self._no_room()
+        self._accepted("message", code, text)
+
+    def _no_room(self) -> _NoRoom:
+        return _NoRoom(
+            f"mail: {self._place} refused the message for its size ({_TOO_LARGE}), also without attachments; ask "
+            "whoever runs it whether the mailbox is full or how much it takes"
+        )
 
     def _answer(self, smtp: smtplib.SMTP) -> tuple[int, bytes]:
         """End the message, and wait for the word that it was taken."""
@@ -114,14 +162,20 @@ class MailPostman:
         try:
             _wait_at_most(smtp, max(TIMEOUT_S, self._patience_s))
             smtp.send(_LAST_LINE)
-            return smtp.getreply()
+            code, text = smtp.getreply()
         except (smtplib.SMTPException, OSError) as error:
-            raise Uncertain(
-                f"mail: {self._place} took the message and did not confirm it ({type(error).__name__}); "
-                "if it arrived, it says what the next try will say"
-            ) from None
+            raise self._unconfirmed(type(error).__name__) from None
         finally:
             self._patience_s -= monotonic() - asked_at
+        if code // 100 != _OK // 100 and code < _TEMPORARY:  # no refusal, nor any code at all
+            raise self._unconfirmed("an answer that says neither")
+        return code, text
+
+    def _unconfirmed(self, why: str) -> Uncertain:
+        return Uncertain(
+            f"mail: {self._place} took the message and did not confirm it ({why}); if it arrived, it says what the "
+            "next try will say"
+        )
 
     def _accepted(self, what: str, code: int, _text: bytes, *, wanted: int = _OK) -> None:
         # The server's text is left out: it quotes addresses.
@@ -130,7 +184,7 @@ class MailPostman:
         if code >= _PERMANENT and what == "sender":
             raise Fatal(f"mail: {self._place} refused the sender ({code}); check finance_mail")
         if code >= _PERMANENT:
-            raise Rejected(f"mail: {self._place} refused the {what} ({code}); check finance_recipients")
+            raise Rejected(f"mail: {self._place} refused the {what} ({code}); {_ADVICE[what]}")
         raise Retryable(f"mail: {self._place} refused the {what} for now ({code})")
 
     @property
@@ -138,13 +192,22 @@ class MailPostman:
         return self._server.place
 
 
+def _takes_at_most(smtp: smtplib.SMTP) -> float:
+    """How large a message the server says it takes, in bytes (RFC 1870)."""
+    said = smtp.esmtp_features.get("size", "")
+    return int(said) if said.isdecimal() and int(said) else inf
+
+
 def _wait_at_most(smtp: smtplib.SMTP, seconds: float) -> None:
     if smtp.sock:
         smtp.sock.settimeout(seconds)
 
 
-def compose(report: Report, *, sender: str, to: Sequence[str]) -> EmailMessage:
-    """The report as text and HTML with its pictures and attachments. The same report makes the same Message-ID."""
+def compose(report: Report, *, sender: str, to: Sequence[str], spared: bool = False) -> EmailMessage:
+    """The report as text and HTML with its pictures and attachments. The same report makes the same Message-ID.
+
+    `spared`: not all attachments are here, and its words say where they are instead.
+    """
     message = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
     message["From"], message["To"] = sender, ", ".join(to)
     message["Subject"] = " ".join(report.subject.split())
@@ -154,8 +217,12 @@ def compose(report: Report, *, sender: str, to: Sequence[str]) -> EmailMessage:
     domain = sender.rpartition("@")[2].strip("<> ")
     message["Message-ID"] = f"<{identity}@{domain}>"
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(report.text)
-    html, pictures = _with_parts(report.html, f"{identity}@{domain}")
+    said = report.instead if spared else ""
+    message.set_content(f"{report.text}\n{said}\n" if said else report.text)
+    page_shown = (
+        report.html.replace("</body>", _INSTEAD.format(escape(said)) + "</body>", 1) if said else report.html
+    )
+    html, pictures = _with_parts(page_shown, f"{identity}@{domain}")
     message.add_alternative(html, subtype="html")
     if page := message.get_body(("html",)):
         for name, picture in pictures.items():
@@ -178,9 +245,9 @@ def _with_parts(html: str, identity: str) -> tuple[str, dict[str, bytes]]:
     return _PICTURE.sub(name, html), pictures
 
 
-def _on_the_wire(message: EmailMessage) -> bytes:
+def _on_the_wire(message: bytes) -> bytes:
     """RFC 5321 §4.5.2: a line that begins with a dot gets a second one, because a lone dot ends the message."""
-    lines = message.as_bytes().rstrip(b"\r\n").split(b"\r\n")
+    lines = message.rstrip(b"\r\n").split(b"\r\n")
     return b"".join(b"." * line.startswith(b".") + line + b"\r\n" for line in lines)
 
 
