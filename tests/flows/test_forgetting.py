@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from time import monotonic, sleep
 from typing import Any
 
 import psycopg
@@ -12,12 +14,13 @@ from include.domain.entities import COMPARED, ENTITIES
 from include.flows.drain_inbox import Drain, Hint, drain_inbox
 from include.flows.erase_subject import approve_erasure, ask_erasure, look_for
 from include.flows.find_person import Listed
+from include.flows.keep_personal import keyed
 from include.flows.land_records import land_records
 from include.flows.poll_hints import keep_hints
-from include.flows.pull_changes import pull_changes
+from include.flows.pull_changes import database_clock, keep_page, pull_changes
 from include.flows.sweep_rows import Sweep, sweep_rows
 from include.policy import load_policy
-from include.ports import Cursor, Fatal, Page, RawRecord, SealedValue, SourceTotals, Translated
+from include.ports import Cursor, Fatal, Page, RawRecord, SealedValue, SourceTotals, Transaction, Translated
 from include.store.postgres import As, PostgresStore
 from include.vault.edge import SealedLookup, SealedSource, Vault, sealed
 from include.vault.keys import new_keys, read_keyring
@@ -253,6 +256,40 @@ def test_who_is_forgotten_is_in_no_dump_whatever_is_read_again_and_whoever_has_t
     assert rows_of(
         store, "SELECT fee_minor FROM canonical.payments WHERE native_id = 'R2' AND superseded_in IS NULL"
     ) == [(100,)]
+
+
+def test_a_page_that_is_on_its_way_while_somebody_is_forgotten_brings_nothing_back(
+    store: PostgresStore,
+) -> None:
+    load(store, people())
+    later = changed(people(), "payments", "R2", v="2", fee="1.00")
+    source = keyed(behind(later), store)
+    page = source.fetch_page("payments", {"turn": "1"})
+    about = {"entity": "contacts", "native_id": "P1"}
+    ask_erasure(store, VAULT.unseal, **about, reason="a request", by="dpo")
+
+    def keep(tx: Transaction) -> int:
+        tx.rows("hold_cursor", system="told", entity="payments")
+        return keep_page(tx, source, "payments", seen=None, asked_at=database_clock(store)(), page=page)
+
+    with ThreadPoolExecutor(1) as beside:
+        with store.transaction() as tx:
+            assert keep(tx) == 1
+            erasing = beside.submit(approve_erasure, store, VAULT.unseal, **about, by="controller")
+            wait_for_a_lock(store)
+        assert erasing.result().records == 6
+    with store.transaction() as tx:
+        assert keep(tx) == 0  # another worker's, who read it before
+    land_records(source, store, entity="payments")
+    assert found_in_dump(store, [*marks(), *CANARIES]) == {}
+
+
+def wait_for_a_lock(store: PostgresStore) -> None:
+    until = monotonic() + 60
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    while rows_of(store, query) == [(0,)]:
+        assert monotonic() < until, "it does not wait for who keeps a page"
+        sleep(0.05)
 
 
 def test_nobody_else_loses_what_they_share_with_who_is_forgotten(store: PostgresStore) -> None:
