@@ -14,7 +14,7 @@ from include.flows.show_alerts import show_alerts
 PAGE = Page("Alerts", "/alerts")
 router = APIRouter()
 
-OVER_SHOWN, OVER_MAX = 50, 500
+OVER_SHOWN, OVER_MAX = 50, 250
 
 
 @router.get("/alerts")

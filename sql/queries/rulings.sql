@@ -308,7 +308,10 @@ WITH about AS (
 ), by_hand AS (
     SELECT side_a_id, side_b_id FROM recon.matches
     WHERE run_id = %(run_id)s AND recon IN ('R3', 'R4') AND rule = 'manual' AND state = 'posted'
-        AND (%(item)s::text IS NULL OR side_a_id = %(item)s OR side_b_id = %(item)s)
+        AND (%(item)s::text IS NULL OR side_a_id = %(item)s)
+    UNION ALL
+    SELECT side_a_id, side_b_id FROM recon.matches
+    WHERE run_id = %(run_id)s AND recon IN ('R3', 'R4') AND rule = 'manual' AND state = 'posted' AND side_b_id = %(item)s
 ), posted AS (
     SELECT side_a_id AS item_id FROM by_hand UNION SELECT side_b_id FROM by_hand
 ), standing AS (
@@ -317,12 +320,19 @@ WITH about AS (
         ) AS carried
     FROM recon.rulings LEFT JOIN posted USING (item_id)
     WHERE ended_no IS NULL AND (%(item)s::text IS NULL OR (break_id, proposal_no) IN (SELECT break_id, proposal_no FROM about))
+), wanted AS (
+    SELECT break_id, proposal_no FROM about
+    UNION
+    SELECT break_id, proposal_no FROM recon.break_lives WHERE state = 'PROPOSED' AND %(item)s::text IS NULL
+    UNION
+    SELECT break_id, proposal_no FROM standing WHERE NOT carried AND %(item)s::text IS NULL
 )
 SELECT break_id, proposal_no, kind, item_type, item_id, pairing.currency, maker_id AS maker, proposal.reason, proposed_at,
     proposal.checkers_needed, coalesce(checkers, '{}') AS checkers, ruling_no, granted_at, ended_why, ended_at,
     life.state = 'PROPOSED' AND life.at_work = proposal_no AS waits,
     coalesce(seen, false) AS seen, coalesce(carried, false) AS carried, parts, count(*) OVER () AS decisions
-FROM recon.pairings AS pairing
+FROM wanted
+JOIN recon.pairings AS pairing USING (break_id, proposal_no)
 JOIN recon.break_proposals AS proposal USING (break_id, proposal_no, kind)
 JOIN (SELECT break_id, state, proposal_no FROM recon.break_lives) AS life (break_id, state, at_work) USING (break_id)
 LEFT JOIN recon.rulings USING (break_id, proposal_no, kind, item_type, item_id)
@@ -339,10 +349,4 @@ CROSS JOIN LATERAL (
     LEFT JOIN canonical.invoices
         ON native_id = pair.invoice_id AND superseded_in IS NULL AND pairing.item_type IN ('payment', 'credit_note')
 ) AS numbered
-WHERE (break_id, proposal_no) IN (SELECT break_id, proposal_no FROM about)
-    OR %(item)s::text IS NULL AND (break_id, proposal_no) IN (
-    SELECT break_id, proposal_no FROM recon.break_lives WHERE state = 'PROPOSED'
-    UNION ALL
-    SELECT break_id, proposal_no FROM standing WHERE NOT carried
-)
 ORDER BY proposed_at DESC LIMIT %(limit)s;

@@ -85,7 +85,7 @@ PAGES = (
     "/quality/2026-06-30",
     "/quality/2026-06-30/invoices.html",
     "/alerts",
-    "/alerts?over=500",
+    "/alerts?over=250",
     "/playbooks",
     "/playbooks/CA01",
     "/training/finance",
