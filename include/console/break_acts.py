@@ -22,6 +22,8 @@ from include.flows.resolve_break import Acted, By, Conflict
 from include.ports import Rejected, Store, Transaction
 
 BULK_MAX = 200
+VERSION_DIGITS_MAX = 9
+"""What the database counts versions up to."""
 IN_BULK = ("assign", "comment", "propose")
 """What may be done to many at once. Checking is done one by one: whoever approves has looked."""
 
@@ -88,7 +90,7 @@ def _outcome(tx: Transaction, who: Person, form: Form, action: str, chosen: str)
 
 
 def _by(who: Person, form: Form, seen: str) -> By:
-    if not seen.isdecimal():
+    if not (seen.isdecimal() and len(seen) <= VERSION_DIGITS_MAX):
         raise Rejected("the page does not say which version of the break you looked at; load it again")
     return By(actor=who.name, reason=form.one("reason"), seen=int(seen))
 

@@ -17,6 +17,8 @@ ASKED_MAX = 50
 """Questions of one run of the DAG; the others come with the next."""
 ASKED_FOR = timedelta(hours=2)
 """Then a question ends and a later run asks it again: runs that wait may never be as many as there may be at once."""
+NOTED_FOR = timedelta(hours=1)
+"""Who was noted so lately is noted again only when something changed."""
 MAY_APPROVE = "can_approve"
 
 
@@ -82,9 +84,11 @@ def _decide(store: Store, ask: Row, by: By, *, approves: bool) -> str:
 
 
 def note_person(store: Store, name: str, may: Sequence[str]) -> None:
-    """Keep what the console lets somebody do, for what they answer in Airflow."""
+    """Keep what the console lets somebody do, for what they answer in Airflow; no write where that is known."""
+    looks = {"person": identity(name), "may": sorted(may)}
     with store.transaction() as tx:
-        tx.run("note_person", person=identity(name), may=sorted(may))
+        if not tx.rows("person_is_known", **looks, kept_for=NOTED_FOR):
+            tx.run("note_person", **looks)
 
 
 def _refuse_strangers(store: Store, actor: str) -> None:

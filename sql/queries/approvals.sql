@@ -1,5 +1,9 @@
 -- Asking in Airflow for the approvals that proposals wait for.
 
+-- name: person_is_known
+SELECT person FROM ops.console_people
+WHERE person = %(person)s AND may = %(may)s::text[] AND seen_at > clock_timestamp() - %(kept_for)s::interval;
+
 -- name: note_person
 INSERT INTO ops.console_people (person, may) VALUES (%(person)s, %(may)s::text[])
 ON CONFLICT (person) DO UPDATE SET may = EXCLUDED.may, seen_at = clock_timestamp();

@@ -148,6 +148,20 @@ def test_whom_history_could_not_name_is_told_so_wherever_there_is_a_form_and_fin
     assert (refused.status_code, "history could not say who you are" in refused.text) == (403, True)
 
 
+def test_the_last_look_says_what_somebody_may_do_whichever_server_it_came_to(
+    tied: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    know_our_roles(monkeypatch)
+    one, another = Site(lambda: tied), Site(lambda: tied)
+    kept = []
+    for role, server in (("Viewer", one), ("Controller", another), ("Viewer", one)):
+        monkeypatch.setitem(PEOPLE, "zoe", f"Tie-out {role}")
+        server.get("/alerts", me="zoe")
+        with tied.transaction() as tx:
+            kept.append(tx.rows("permissions_of", person="zoe", fresh="1 hour")[0]["may"])
+    assert ["can_approve" in may for may in kept] == [False, True, False]
+
+
 @pytest.mark.parametrize("path", ["/reports/not-a-day", "/breaks/not-an-id", "/breaks?sort=nothing"])
 def test_what_is_wrong_is_not_even_read_for_who_is_not_logged_in(path: str) -> None:
     assert Site(lambda: pytest.fail("nobody may ask the database")).get(path).status_code == 401

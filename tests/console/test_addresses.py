@@ -1,6 +1,8 @@
 """Whatever stands in an address or a form: an answer, or a refusal with its reason; never a fault of ours."""
 
+import re
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -12,8 +14,9 @@ from include.console import render
 from include.console.breaks import Wanted
 from include.store.postgres import PostgresStore, PostgresTransaction
 from tests.console.people import Site, know_our_roles
-from tests.console.test_access import FILLED, TABLE
+from tests.console.test_access import ACTIONS, FILLED, TABLE
 
+CONSOLE = Path(render.__file__).parent
 NASTY = (
     *("9" * 30, "-1", "\x00", "\U0001f9fe" * 200, "~~~~", "0001-01-01T00:00:00+14:00"),
     *("0001-01-01", "9999-12-31", "\u0661.\u0661"),
@@ -58,6 +61,78 @@ def test_whatever_stands_in_a_path_is_found_or_not(site: Site) -> None:
                 status = site.get(here, me="aud").status_code
                 if status >= 500:
                     wrong[here] = status
+    assert wrong == {}
+
+
+FORMS = {
+    "break_acts": [("/breaks/{break_id}/" + action) for action in ACTIONS] + ["/breaks/bulk"],
+    "parity_acts": [path for method, path in TABLE if method == "POST" and path.startswith("/parity")],
+    "delivery": ["/delivery/hold", "/delivery/replay"],
+    "matches": ["/matches/{match_id}/unmatch"],
+}
+"""Module that reads forms -> where they are sent."""
+
+
+def fields_of(module: str) -> set[str]:
+    """The fields that it asks forms for."""
+    source = (CONSOLE / f"{module}.py").read_text(encoding="utf-8")
+    return set(re.findall(r"""form\.(?:one|all)\(f?"([a-z_]+:?)""", source))
+
+
+READ_BY = {
+    f"/breaks/{{break_id}}/{action}": {"seen", "reason"}
+    for action in ACTIONS
+    if action not in ("match", "propose")
+}
+"""Forms of a break that have few fields."""
+NASTY_FIELDS = ("9" * 5000, "\u0663" * 12 + "\x00\U0001f9fe")
+GIVEN = {
+    "reason": "a test",
+    "action": "comment",
+    "kind": "correct",
+    "other": "INV-none",
+    "invoice": "INV-none",
+}
+
+
+def test_every_form_is_fuzzed() -> None:
+    reads = re.compile(r"form\.(one|all)\(")
+    reading = {path.stem for path in CONSOLE.glob("*.py") if reads.search(path.read_text(encoding="utf-8"))}
+    assert reading - {"forms", "break_page"} == FORMS.keys(), (
+        "the page of a break shows again what was refused"
+    )
+    sent = {path.replace(":path", "") for method, path in TABLE if method == "POST"}
+    fuzzed = {path for paths in FORMS.values() for path in paths}
+    for action, one in ((r"(/breaks/{break_id})/.*", r"\1/{action}"), (r"(/delivery)/.*", r"\1/{action}")):
+        fuzzed = {re.sub(action, one, path) for path in fuzzed}
+    assert fuzzed == sent
+
+
+@pytest.mark.parametrize("module", FORMS)
+def test_whatever_stands_in_a_field_of_a_form_is_answered_or_refused(
+    site: Site, tied_url: str, module: str
+) -> None:
+    """Of the many that act on a break each field has either value by turns."""
+    wrong: dict[str, int] = {}
+    with psycopg.connect(tied_url, autocommit=True) as connection:
+        [(break_id,)] = connection.execute(
+            "SELECT max(break_id::text) FROM recon.break_lives WHERE is_open AND recon = 'R3'"
+        ).fetchall()
+        for turn, path in enumerate(FORMS[module]):
+            for place, name in enumerate(
+                sorted(fields_of(module) & (READ_BY.get(path) or fields_of(module)))
+            ):
+                first = (turn + place) % 2 if module == "break_acts" else 0
+                for value in NASTY_FIELDS[first : first + 1 if module == "break_acts" else 2]:
+                    [(version,)] = connection.execute(
+                        "SELECT version FROM recon.break_lives WHERE break_id = %s", (break_id,)
+                    ).fetchall()
+                    given = GIVEN | {"seen": str(version), "chosen": f"{break_id}:{version}"}
+                    here = path.format(**FILLED | {"break_id": break_id})
+                    sent = given | {f"{name}INV-none" if name.endswith(":") else name: value}
+                    status = site.post(here, sent, me="root").status_code
+                    if status >= 500:
+                        wrong[f"{here} {name}={value[:9]!r}"] = status
     assert wrong == {}
 
 
