@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from include.domain.entities import ENTITIES
+from include.domain.figured import figure, in_english
 from include.flows.measure_quality import MIRRORED, end_of, measure
 from include.policy import Policy
 from include.ports import Fatal, HeldInvoice, LockingStore, Mirror, Retryable, Row, Store, Transaction
@@ -19,7 +20,7 @@ from include.validation.suites import Day, not_held, not_read, suites
 PARTS_SHOWN = 5
 _RESULTS = (
     *("run_id", "suite", "expectation", "place", "verdict", "sentence", "observed", "owner"),
-    *("checked_count", "unexpected_count"),
+    *("checked_count", "unexpected_count", "sentence_figured", "observed_figured"),
 )
 
 
@@ -239,8 +240,8 @@ def _rows(
         observed = _observed(tx, run_id, one)
         verdict = _verdict(one, policy, measured.judged)
         words = {
-            "unexpected": f"{one.unexpected or 0:,}",
-            "checked": f"{one.checked or 0:,}",
+            "unexpected": figure(one.unexpected or 0),
+            "checked": figure(one.checked or 0),
             "observed": observed,
         }
         sentence = expected.holds if verdict == "pass" else expected.broken.format(**words)
@@ -249,8 +250,8 @@ def _rows(
             if measured.refused and expected.limits and expected.limits.measure in MIRRORED:
                 # Somebody means it to be asked: that nobody may is theirs to mend, and no quiet day.
                 verdict, observed = "warn", f"Salesforce was asked: {measured.refused}"
-        facts = [expected.suite, expected.name, place, verdict, sentence, observed, rule.owner]
-        yield [run_id, *facts, one.checked, one.unexpected]
+        facts = [expected.suite, expected.name, place, verdict, in_english(sentence), in_english(observed)]
+        yield [run_id, *facts, rule.owner, one.checked, one.unexpected, sentence, observed]
 
 
 def _verdict(one: Judged, policy: Policy, measured: Mapping[str, int]) -> str:
@@ -265,7 +266,7 @@ def _verdict(one: Judged, policy: Policy, measured: Mapping[str, int]) -> str:
 
 
 def _observed(tx: Transaction, run_id: UUID, one: Judged) -> str:
-    """What was found, in figures: rows, or the measures that are off."""
+    """What was found, in figures (include/domain/figured.py): rows, or the measures that are off."""
     limits = one.expected.limits
     if limits and not one.met:
         low, high = (limits.low, limits.high)
@@ -273,11 +274,13 @@ def _observed(tx: Transaction, run_id: UUID, one: Judged) -> str:
             "parts_off", run_id=run_id, measure=limits.measure, low=low, high=high, most=PARTS_SHOWN
         )
         more = (
-            f" and {one.unexpected - len(off)} more" if one.unexpected and one.unexpected > len(off) else ""
+            f" and {figure(one.unexpected - len(off))} more"
+            if one.unexpected and one.unexpected > len(off)
+            else ""
         )
         return "; ".join(f"{part['part']}: {_off(limits.measure, part)}" for part in off) + more
     if one.unexpected is not None:
-        return f"{one.unexpected:,} of {one.checked or 0:,}"
+        return f"{figure(one.unexpected)} of {figure(one.checked or 0)}"
     return one.observed or "none"
 
 
@@ -288,4 +291,4 @@ def _off(measure: str, part: Row) -> str:
 
 
 def _plain(number: Any) -> str:
-    return "none" if number is None else f"{number.normalize():,f}"
+    return "none" if number is None else figure(number.normalize())

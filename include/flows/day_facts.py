@@ -246,7 +246,8 @@ def _quality(tx: Transaction, day: Day, scope: Scope) -> list[QualityVerdict]:
     found = [QualityVerdict(**row) for row in tx.rows("quality_of_day", run_id=day.run_id)]
     if scope.whole:
         return found
-    return [replace(one, sentence=one.expectation, observed="") for one in found]
+    unsaid = {"observed": "", "sentence_figured": "", "observed_figured": ""}
+    return [replace(one, sentence=one.expectation, **unsaid) for one in found]
 
 
 def _arr(tx: Transaction, day: Day, scope: Scope, narrow: dict[str, Any]) -> list[ArrMonth]:

@@ -128,7 +128,10 @@ class ArrMonth:
 
 @dataclass(frozen=True, kw_only=True)
 class QualityVerdict:
-    """What came of one expectation: `pass`, `warn` (published all the same), `fail`; `unjudged`: nobody knows."""
+    """What came of one expectation: `pass`, `warn` (published all the same), `fail`; `unjudged`: nobody knows.
+
+    What is `figured` says the same with its figures as {1234.5}, where they were kept so (include/domain/figured.py).
+    """
 
     suite: str
     expectation: str
@@ -136,6 +139,8 @@ class QualityVerdict:
     sentence: str
     observed: str
     owner: str
+    sentence_figured: str = ""
+    observed_figured: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -57,6 +57,11 @@ class Figures:
         """Hundredths as a number with two decimals: 1025 -> "10.25"."""
         return self._signed(hundredths, 2)
 
+    def plain(self, number: Decimal) -> str:
+        """A number with the decimals it has: "1,234.5"."""
+        decimals = max(0, -int(number.as_tuple().exponent))
+        return self._signed(int(number.scaleb(decimals)), decimals)
+
     def _signed(self, minor: int, decimals: int) -> str:
         with localcontext() as context:
             context.prec = DIGITS_MAX

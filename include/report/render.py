@@ -51,7 +51,7 @@ def fill(template: str, view: Mapping[str, Any]) -> str:
 def _view(facts: ReportFacts) -> View:
     shown = Figures(facts.locale)
     quarantined = _quarantined(facts)
-    verdicts = sections.quality(facts.quality, facts.not_asked)
+    verdicts = sections.quality(facts.quality, facts.not_asked, shown)
     view = {
         **_needs(facts, shown),
         "as_of": facts.as_of,

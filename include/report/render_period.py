@@ -33,7 +33,7 @@ def render_period(facts: PeriodFacts) -> Report:
         "certificate": facts.certificate_sha256,
         "days": len(facts.days),
         "trend": _trend(facts, shown),
-        "trend_chart": _trend_chart(facts),
+        "trend_chart": _trend_chart(facts, shown),
         "causes": [_cause(one, shown) for one in facts.causes],
         "worth_in": REPORTING_CURRENCY,
         "unfollowed": facts.unfollowed,
@@ -95,7 +95,7 @@ def _trend(facts: PeriodFacts, shown: Figures) -> list[View]:
     ]
 
 
-def _trend_chart(facts: PeriodFacts) -> Chart | None:
+def _trend_chart(facts: PeriodFacts, shown: Figures) -> Chart | None:
     if len(facts.days) < DAYS_DRAWN_MIN:
         return None
     first, last = facts.days[0], facts.days[-1]
@@ -104,10 +104,15 @@ def _trend_chart(facts: PeriodFacts) -> Chart | None:
         ("payments held", [float(day.held) for day in facts.days]),
         ("critical", [float(day.critical) for day in facts.days]),
     ]
-    alt = (
-        f"From {first.as_of} to {last.as_of} breaks went from {first.breaks} to {last.breaks}, "
-        f"payments held from {first.held} to {last.held}, critical breaks from {first.critical} to {last.critical}."
-    )
+    ends = [
+        f"{name} from {shown.number(int(values[0]))} to {shown.number(int(values[-1]))}"
+        for name, values in (
+            ("breaks went", lines[0][1]),
+            ("payments held", lines[1][1]),
+            ("critical breaks", lines[2][1]),
+        )
+    ]
+    alt = f"From {first.as_of} to {last.as_of} {', '.join(ends)}."
     return trend([f"{day.as_of:%m-%d}" for day in facts.days], lines, alt=alt)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from include.domain.figured import filled
 from include.domain.proofs import ControlTotal
 from include.report import words
 from include.report.facts import (
@@ -214,7 +215,7 @@ def arr(one: ArrMonth, shown: Figures) -> View:
     }
 
 
-def quality(found: Sequence[QualityVerdict], not_asked: Sequence[str] = ()) -> View:
+def quality(found: Sequence[QualityVerdict], not_asked: Sequence[str], shown: Figures) -> View:
     """What was expected of the data: how much of it held, each thing that did not, and what nobody can tell yet."""
     wrong = [one for one in found if one.verdict in {"fail", "warn"}]
     unjudged = [one for one in found if one.verdict == "unjudged"]
@@ -227,16 +228,19 @@ def quality(found: Sequence[QualityVerdict], not_asked: Sequence[str] = ()) -> V
         ),
         "not_asked": ", ".join(words.line(one.replace("_", " ")) for one in not_asked),
         "wrong_left": max(0, len(wrong) - LINES_SHOWN),
-        "wrong": [
-            {
-                "verdict": one.verdict,
-                "word": words.VERDICTS.get(one.verdict, one.verdict),
-                "sentence": words.line(one.sentence),
-                "observed": words.line(one.observed) if one.observed not in one.sentence else "",
-                "owner": words.line(one.owner),
-            }
-            for one in wrong[:LINES_SHOWN]
-        ],
+        "wrong": [_wrong(one, shown) for one in wrong[:LINES_SHOWN]],
+    }
+
+
+def _wrong(one: QualityVerdict, shown: Figures) -> View:
+    return {
+        "verdict": one.verdict,
+        "word": words.VERDICTS.get(one.verdict, one.verdict),
+        "sentence": words.line(filled(one.sentence_figured, shown.plain) or one.sentence),
+        "observed": words.line(filled(one.observed_figured, shown.plain) or one.observed)
+        if one.observed not in one.sentence
+        else "",
+        "owner": words.line(one.owner),
     }
 
 

@@ -2,7 +2,7 @@
 
 -- name: quality_of_day
 -- The verdicts on a run's data, worst first. No rows: the run was not checked.
-SELECT suite, expectation, verdict, sentence, observed, owner
+SELECT suite, expectation, verdict, sentence, observed, owner, sentence_figured, observed_figured
 FROM recon.quality_results WHERE run_id = %(run_id)s
 ORDER BY array_position(ARRAY['fail', 'warn', 'unjudged', 'pass'], verdict), place;
 

@@ -72,6 +72,13 @@ def test_figures_that_came_back_say_when_they_were_told_before():
             assert ("figures are again those that you were mailed on 2026-07-01 09:30." in body) is said
 
 
+def test_the_trend_in_words_is_figured_as_its_reader_writes_numbers():
+    many = [replace(day, breaks=12_345) for day in MONTH.days]
+    assert (
+        "breaks went from 12.345 to 12.345, " in render_period(replace(MONTH, days=many, locale="de_DE")).html
+    )
+
+
 def test_a_period_in_which_nothing_happened_says_so():
     none = Deals(won=0, invoiced=0, median_days=None, mean_days=None)
     report = render_period(replace(MONTH, days=[], causes=[], resolved=[], received=[], deals=none))

@@ -328,6 +328,30 @@ def test_a_figure_the_sentence_says_is_not_said_again():
         assert "Some lines are old. (3 of 9)" in body
 
 
+@pytest.mark.parametrize(
+    ("locale", "shown"),
+    [
+        ("en_SG", ("1,234,567 of 1,495", "0 against -11,111.5")),
+        ("de_DE", ("1.234.567 of 1.495", "0 against \u221211.111,5")),
+    ],
+)
+def test_what_was_found_of_the_data_is_figured_as_its_reader_writes_numbers(
+    locale: str, shown: tuple[str, str]
+):
+    found = replace(
+        samples.BUSY.quality[0],
+        sentence="1,234,567 of 1,495 rows lack a name.",
+        sentence_figured="{1234567} of {1495} rows lack a name.",
+        observed="SGD 2026-06-20: 0 against -11,111.5",
+        observed_figured="SGD 2026-06-20: {0} against {-11111.5}",
+    )
+    report = render_report(replace(samples.BUSY, quality=[found], locale=locale))
+    for body in (report.text, words_of(report.html)):
+        for words in shown:
+            assert words.replace("-", "\u2212") in body
+        assert "SGD 2026-06-20: 0" in body
+
+
 def test_only_who_sees_the_whole_is_told_that_nothing_is_quarantined():
     clean = replace(BUSY, quarantined=[], totals=QUIET.totals)
     part = replace(clean, scope=Scope(currencies=frozenset({"USD"})))
