@@ -170,6 +170,7 @@ def facts_of(
         corrects=day.corrects,
         breaks_attached_max=day.policy.reporting.breaks_attached_max,
         scope=scope,
+        entities=day.policy.reporting.entities,
         locale=locale,
     )
 

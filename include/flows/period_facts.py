@@ -56,14 +56,16 @@ def period_facts(tx: Transaction, day: Day, period: Period, *, scope: Scope) -> 
         ),
         baseline=_baseline(policy),
         scope=scope,
+        entities=policy.reporting.entities,
     )
 
 
 def figures_of(facts: PeriodFacts) -> str:
     """What names the figures of an edition: equal where everything it tells is, whichever run and words tell it."""
     told = asdict(facts)
-    for passing in ("run_id", "certificate_sha256", "told_with", "corrects", "again_as", "scope", "locale"):
-        del told[passing]
+    passing = ("run_id", "certificate_sha256", "told_with", "corrects", "again_as", "scope", "locale", "entities")
+    for name in passing:
+        del told[name]
     for cause in told["causes"]:
         del cause["name"]
     return sha256(told)

@@ -1,6 +1,6 @@
 """What a report says: counts, and money in minor units of its currency."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
@@ -188,6 +188,7 @@ class ReportFacts:
     figures before that. `unrated`: currencies in which something is open and that no rate values. `not_asked`: what
     nothing is held or shown of, so that no expectation of it could be asked. `breaks_attached_max`: rows that the
     workbook has for breaks, 0 for any number.
+    `entities`: names that policy has for parts of the books.
     """
 
     run_id: UUID
@@ -213,4 +214,5 @@ class ReportFacts:
     again_as: datetime | None = None
     breaks_attached_max: int = 0
     scope: Scope = field(default_factory=Scope)
+    entities: Mapping[str, frozenset[str]] = field(default_factory=dict)
     locale: str = HOME_LOCALE

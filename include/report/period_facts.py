@@ -1,6 +1,6 @@
 """What the report of a week or a month says."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -95,6 +95,7 @@ class PeriodFacts:
     `unfollowed` of its days were told after later ones, so that nobody followed what became of their breaks.
     `corrects`: the run whose edition the reader was mailed, with other figures; `again_as`: when they were mailed
     these before that.
+    `entities`: names that policy has for parts of the books.
     """
 
     edition: str
@@ -113,4 +114,5 @@ class PeriodFacts:
     corrects: UUID | None = None
     again_as: datetime | None = None
     scope: Scope = field(default_factory=Scope)
+    entities: Mapping[str, frozenset[str]] = field(default_factory=dict)
     locale: str = HOME_LOCALE

@@ -7,9 +7,8 @@ from typing import Any
 from jinja2 import FileSystemLoader, StrictUndefined, select_autoescape
 from jinja2.sandbox import SandboxedEnvironment
 
-from include.domain.recipients import Scope
 from include.ports import Report
-from include.report import pictures, sections, sureness, words
+from include.report import pictures, scopes, sections, sureness, words
 from include.report.facts import ReportFacts
 from include.report.figures import Figures
 from include.report.limits import CURRENCIES_SHOWN, left_out, named
@@ -57,7 +56,8 @@ def _view(facts: ReportFacts) -> View:
         "as_of": facts.as_of,
         "run_id": facts.run_id,
         "certificate": facts.certificate_sha256,
-        "scope": scope_in_words(facts.scope),
+        "scope": scopes.in_words(facts.scope, facts.entities),
+        "part": scopes.in_subject(facts.scope, facts.entities),
         "proven": _proven(facts),
         "corrects": facts.corrects,
         "again_as": f"{facts.again_as:%Y-%m-%d %H:%M}" if facts.again_as else "",
@@ -141,7 +141,7 @@ def _proven(facts: ReportFacts) -> bool:
 
 def _subject(facts: ReportFacts, view: View, shown: Figures) -> str:
     """The verdict in one line. It names the day first, so that mails of one day stand together."""
-    part = f" ({view['scope']})" if view["scope"] else ""
+    part = f" ({view['part']})" if view["part"] else ""
     verdict = "ties" if view["proven"] else "does not tie"
     if facts.restatement:
         verdict += ", restated"
@@ -159,16 +159,6 @@ def _subject(facts: ReportFacts, view: View, shown: Figures) -> str:
     if view["quiet"]:
         parts.append("nothing needs anybody")
     return f"{facts.as_of}{part} {verdict}: {', '.join(parts)}"
-
-
-def scope_in_words(scope: Scope) -> str:
-    """What part of the books it is: "EUR, USD; customers in AT, DE"; empty for all of them."""
-    parts = []
-    if scope.currencies is not None:
-        parts.append(", ".join(sorted(scope.currencies)))
-    if scope.countries is not None:
-        parts.append(f"customers in {', '.join(sorted(scope.countries))}")
-    return "; ".join(parts)
 
 
 def _open(facts: ReportFacts, shown: Figures) -> str:

@@ -6,12 +6,12 @@ from typing import Any
 
 from include.domain.breaks import REPORTING_CURRENCY
 from include.ports import Report
-from include.report import words
+from include.report import scopes, words
 from include.report.charts import Chart, trend
 from include.report.figures import Figures
 from include.report.limits import CURRENCIES_SHOWN, first, left_out, named
 from include.report.period_facts import Cause, Deals, PeriodFacts, Received, Resolved
-from include.report.render import fill, scope_in_words
+from include.report.render import fill
 from include.report.sections import capital
 
 View = dict[str, Any]
@@ -44,7 +44,8 @@ def render_period(facts: PeriodFacts) -> Report:
         ],
         "received_left": left_out(len(facts.received), "payments"),
         "all_received": _all_received(facts.received, shown),
-        "scope": scope_in_words(facts.scope),
+        "scope": scopes.in_words(facts.scope, facts.entities),
+        "part": scopes.in_subject(facts.scope, facts.entities),
         "told_with": facts.told_with,
         "corrects": facts.corrects,
         "again_as": f"{facts.again_as:%Y-%m-%d %H:%M}" if facts.again_as else "",
@@ -73,7 +74,7 @@ def _subject(facts: PeriodFacts, view: View, shown: Figures) -> str:
         parts.append(f"{shown.counted(facts.days[-1].breaks, 'break')} open")
     if view["work"]:
         parts.append(f"{view['work']['saved_hours']} hours of work avoided")
-    part = f" ({view['scope']})" if view["scope"] else ""
+    part = f" ({view['part']})" if view["part"] else ""
     corrected = ", corrected" if facts.corrects else ""
     return f"{NAMES[facts.edition]} to {facts.until}{part}{corrected}: {', '.join(parts)}"
 

@@ -352,6 +352,30 @@ def test_what_was_found_of_the_data_is_figured_as_its_reader_writes_numbers(
         assert "SGD 2026-06-20: 0" in body
 
 
+ENTITIES = {
+    "APAC": frozenset({"AU", "JP", "SG", "IN"}),
+    "ANZ": frozenset({"AU", "NZ"}),
+    "Japan": frozenset({"JP"}),
+}
+
+
+@pytest.mark.parametrize(
+    ("countries", "subject", "body"),
+    [
+        ("AU JP SG IN", "APAC", "APAC: customers in AU, IN, JP, SG"),
+        ("AU JP SG IN DE", "APAC; customers in DE", "APAC: customers in AU, DE, IN, JP, SG"),
+        ("DE FR", "customers in DE, FR", "customers in DE, FR"),
+        ("AT BE CH DE", "customers in 4 countries", "customers in AT, BE, CH, DE"),
+    ],
+)
+def test_the_subject_names_a_part_of_the_books_as_policy_does(countries: str, subject: str, body: str):
+    scope = Scope(currencies=frozenset({"EUR"}), countries=frozenset(countries.split()))
+    report = render_report(replace(BUSY, scope=scope, entities=ENTITIES))
+    assert report.subject.startswith(f"2026-06-30 (EUR; {subject}) ties: ")
+    for said in (report.text, words_of(report.html)):
+        assert f"EUR; {body}" in said
+
+
 def test_only_who_sees_the_whole_is_told_that_nothing_is_quarantined():
     clean = replace(BUSY, quarantined=[], totals=QUIET.totals)
     part = replace(clean, scope=Scope(currencies=frozenset({"USD"})))
