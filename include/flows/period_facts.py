@@ -63,7 +63,16 @@ def period_facts(tx: Transaction, day: Day, period: Period, *, scope: Scope) -> 
 def figures_of(facts: PeriodFacts) -> str:
     """What names the figures of an edition: equal where everything it tells is, whichever run and words tell it."""
     told = asdict(facts)
-    passing = ("run_id", "certificate_sha256", "told_with", "corrects", "again_as", "scope", "locale", "entities")
+    passing = (
+        "run_id",
+        "certificate_sha256",
+        "told_with",
+        "corrects",
+        "again_as",
+        "scope",
+        "locale",
+        "entities",
+    )
     for name in passing:
         del told[name]
     for cause in told["causes"]:
