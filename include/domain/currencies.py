@@ -1,4 +1,6 @@
-"""The active ISO 4217 currencies and how many decimals each has."""
+"""The ISO 4217 currencies that are in use or ended lately, and how many decimals each has."""
+
+from datetime import date
 
 _TWO_DECIMALS = """
     AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CNY COP CRC
@@ -12,7 +14,11 @@ _THREE_DECIMALS = "BHD IQD JOD KWD LYD OMR TND"
 
 EXPONENTS: dict[str, int] = (
     dict.fromkeys(_TWO_DECIMALS.split(), 2)
+    | dict.fromkeys(("ANG", "BGN"), 2)
     | dict.fromkeys(_NO_DECIMALS.split(), 0)
     | dict.fromkeys(_THREE_DECIMALS.split(), 3)
 )
 """ISO 4217 code -> decimals (the table's "minor unit"). Source: ISO 4217 list one."""
+
+LAST_DAYS = {"ANG": date(2025, 3, 31), "BGN": date(2025, 12, 31)}
+"""Currency that ended -> the last day on which anything is of it. Source: ISO 4217 list three (historic)."""

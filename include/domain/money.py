@@ -11,7 +11,7 @@ AMOUNT = re.compile(r"(-?)([0-9]{1,15})(?:\.([0-9]{1,10}))?")
 
 
 class UnknownCurrency(ValueError):
-    """The code is not an active ISO 4217 currency."""
+    """The code is no ISO 4217 currency that is in use, or was until lately."""
 
 
 class InexactAmount(ValueError):

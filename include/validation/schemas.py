@@ -10,7 +10,7 @@ import pandas as pd
 import pandera.pandas as pa
 
 from include.domain.arr import ARR_BELOW, PERIODS_A_YEAR
-from include.domain.currencies import EXPONENTS
+from include.domain.currencies import EXPONENTS, LAST_DAYS
 from include.domain.entities import ENTITIES, INTERVALS, Entity, Field, Kind
 from include.domain.money import AMOUNT
 
@@ -37,7 +37,9 @@ def schema(entity: str) -> pa.DataFrameSchema:
         field.name: pa.Column("string", list(_checks(field)), nullable=not field.required)
         for field in spec.received
     }
-    return pa.DataFrameSchema(columns, checks=[*_money_checks(spec), *_ROW_CHECKS.get(entity, ())])
+    return pa.DataFrameSchema(
+        columns, checks=[*_money_checks(spec), *_in_use(spec), *_ROW_CHECKS.get(entity, ())]
+    )
 
 
 @lru_cache(maxsize=1_000)
@@ -69,6 +71,22 @@ def _money_checks(spec: Entity) -> Iterator[pa.Check]:
             lambda frame, name=field.name: _is_exact(frame[name], frame["currency"]),
             error=f"{field.name}: more decimals than the currency has",
         )
+
+
+def _in_use(spec: Entity) -> Iterator[pa.Check]:
+    """No currency is named on a day after its last; what has no day of its own is of any."""
+    days = [spec.dated_on] if spec.dated_on else [field.name for field in spec.of_kind(Kind.DATE)][:1]
+    last = {currency: day.isoformat() for currency, day in LAST_DAYS.items()}
+    for day in days:
+        for field in spec.of_kind(Kind.CURRENCY):
+
+            def holds(frame: pd.DataFrame, name: str = field.name, day: str = day) -> pd.Series:
+                right = pd.Series(data=True, index=frame.index)
+                ended = frame[name].isin(last) & frame[day].notna()
+                right[ended] = frame.loc[ended, day] <= frame.loc[ended, name].map(last)
+                return right
+
+            yield pa.Check(holds, error=f"{field.name}: not in use any more on {day}")
 
 
 def _adds_up(total: str, *parts: str) -> pa.Check:

@@ -30,7 +30,8 @@ AGREEING: dict[str, Row] = {
 }
 """What a good row of these needs besides, for its columns to agree."""
 
-BAD = {
+DAYS = {field.name for spec in ENTITIES.values() for field in spec.of_kind(Kind.DATE)}
+BAD: Row = {
     "longer than 255 characters": "x" * 256,
     "longer than 10,000 characters": "x" * 10_001,
     "not a date like 2026-01-31": "2026-02-30",
@@ -49,6 +50,7 @@ BAD = {
     "not above zero": "0.00",
     "not 1 of a currency in itself": "2",
     "too large with quantity": "999999999999999.99",
+    **dict.fromkeys((f"not in use any more on {day}" for day in DAYS), "BGN"),
     "required and empty": None,
 }
 """The rule -> a value that breaks it."""
@@ -94,3 +96,17 @@ def test_every_rule_catches_the_row_that_breaks_it_and_leaves_a_good_one_alone(e
     ]
     assert caught == every
     assert len(every) not in found
+
+
+@pytest.mark.parametrize(
+    ("currency", "day", "kept"),
+    [
+        ("BGN", "2025-12-31", True),
+        ("BGN", "2026-01-01", False),
+        ("ANG", "2025-03-31", True),
+        ("ANG", "2025-04-01", False),
+    ],
+)
+def test_a_currency_is_taken_up_to_its_last_day(currency: str, day: str, *, kept: bool) -> None:
+    row = good("invoices") | {"currency": currency, "issue_date": day}
+    assert (failures_of("invoices", [row]) == {}) is kept
