@@ -191,6 +191,7 @@ def _new(tx: Transaction, herald: Herald, policy: Policy, words: Words, now: dat
         if rule and says:
             said.append((says, alert, rule))
     if not said:
+        tx.run("caught_up", channel=herald.channel, now=now)
         return None
     listed = told_now(said)
     written = words.bulletin(listed, left=len(said) - len(listed), key="", now=now)

@@ -442,7 +442,7 @@ SELECT bulletin_id, subject, entries, attempts, made_at, reached, owed FROM ops.
 WHERE channel = %(channel)s AND owed ORDER BY bulletin_id LIMIT 1;
 
 -- name: standing_alerts
--- What lasts, and what ended lately, with what was last said of it on the channel.
+-- What lasts, and what ended since the channel had nothing to be told, with what was last said of it on the channel.
 SELECT alerts.alert_id, kind, about, alerts.severity, since, newest_at, alerts.count, alerts.amounts, alerts.ids, dag_id,
     dag_run, detail, raised_at, seen_at, over_at, mended, told.says AS told_says, told.severity AS told_severity, told.sent_at AS told_at, told.count AS told_count,
     told.amounts AS told_amounts
@@ -452,8 +452,14 @@ LEFT JOIN LATERAL (
     WHERE tellings.alert_id = alerts.alert_id AND channel = %(channel)s AND state = 'sent'
     ORDER BY bulletin_id DESC LIMIT 1
 ) AS told ON true
-WHERE over_at IS NULL OR over_at > %(now)s - interval '7 days'
+WHERE over_at IS NULL OR over_at > (
+    SELECT caught_up_at - interval '1 day' FROM ops.alert_channels WHERE channel = %(channel)s
+)
 ORDER BY alerts.severity, since, alerts.alert_id;
+
+-- name: caught_up
+-- Alerts end in transactions that may commit after the clock they took: a day is looked back from here.
+UPDATE ops.alert_channels SET caught_up_at = %(now)s WHERE channel = %(channel)s;
 
 -- name: make_bulletin
 INSERT INTO ops.bulletins (channel, subject, entries, made_at)

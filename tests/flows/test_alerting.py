@@ -492,6 +492,20 @@ def test_what_was_surely_not_taken_is_said_by_a_later_message_if_it_is_still_tru
     assert slack.heard[0].key != "alerts/slack/1"
 
 
+def test_a_channel_that_was_away_for_weeks_hears_the_end_of_what_it_was_told(watch: Watch) -> None:
+    slack, mail = Told(), Told("mail")
+    watch.run(TRACES["fields_vanished salesforce"])
+    watch.look(slack, mail)
+    watch.look(mail, minutes=5)
+    watch.run("TRUNCATE ops.shapes")
+    watch.look(mail, minutes=15)
+    watch.look(mail, minutes=60 * 24 * 30)
+    watch.look(slack, mail, minutes=5)
+    ends = [what for said in slack.said[1:] for what in said if "no longer shows us" in what]
+    assert [what[:5] for what in ends] == ["Over:"]
+    assert sum("no longer shows us" in what for said in mail.said for what in said) == 2, "mail hears it once"
+
+
 def test_what_came_and_went_while_a_channel_was_away_is_not_told_by_it(watch: Watch) -> None:
     slack, mail = Told(stops=[Away("a")]), Told("mail")
     watch.run(TRACES["fields_vanished salesforce"])
