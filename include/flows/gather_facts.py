@@ -139,7 +139,7 @@ def _unpublished_days(tx: Transaction, policy: Policy, now: datetime) -> Iterato
         since=due_at.astimezone(now.tzinfo),
         severity=policy.alerts.facts["day_unpublished"].severity,
         count=count,
-        amounts={row["currency"]: row["minor"] for row in paid},
+        amounts={row["currency"]: int(row["minor"]) for row in paid},
         dag_id="tie_out",
         dag_run=run,
         detail={"day": f"{first}", "due": due if run else f"{due} (no run of it has begun)"},

@@ -59,7 +59,7 @@ SELECT dag_id, max(succeeded_at) FROM ops.task_ends WHERE dag_id = ANY (%(by_the
 
 -- name: money_of_days
 -- What was paid on these days, by currency.
-SELECT currency, sum(abs(amount_minor))::bigint AS minor FROM canonical.payments
+SELECT currency, sum(abs(amount_minor)) AS minor FROM canonical.payments
 WHERE superseded_in IS NULL AND paid_on = ANY (%(days)s::date[]) GROUP BY currency;
 
 -- name: published_lately
