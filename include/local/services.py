@@ -18,7 +18,7 @@ from include.local.ports import hand_over_ports, reserve_ports
 from include.local.secrets import Secrets, load_secrets
 from include.local.supervision import Program, halt, launch, program_log, states, supervisor
 
-HEALTHY_TIMEOUT_S = 180.0
+HEALTHY_TIMEOUT_S = 600.0
 AIRFLOW_WORKERS = {
     # One machine: the API server reads the logs from disk, and nobody has to serve them on another port.
     "scheduler": ("--skip-serve-logs",),

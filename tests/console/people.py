@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 from airflow.api_fastapi.core_api import security
+from fastapi import FastAPI
 
 from include.console import access
 from include.console.app import build_app
@@ -47,11 +49,17 @@ def opening(store: Callable[[], Store]) -> Callable[[], Store]:
     return opened
 
 
+@cache
+def built() -> FastAPI:
+    """The console, built once: that takes longer than most of what it is asked."""
+    return build_app()
+
+
 class Site:
     """The console as Airflow mounts it; who asks is who `people` says, and nobody is logged in without a name."""
 
     def __init__(self, store: Callable[[], Store]) -> None:
-        self.app = build_app(store, opening(store))
+        self.app, self._stores = built(), (store, opening(store))
 
     def get(self, path: str, *, me: str = "") -> httpx.Response:
         return self._ask("GET", path, me=me)
@@ -80,6 +88,7 @@ class Site:
             async with httpx.AsyncClient(transport=transport, base_url=f"{ORIGIN}/tieout") as client:
                 return await client.request(method, path, **sent)
 
+        self.app.state.store, self.app.state.opening_store = self._stores
         if me:
             self.app.dependency_overrides[security.get_user] = lambda: somebody(me)
         else:

@@ -104,7 +104,7 @@ def test_whatever_happens_in_whatever_order(server_urls: DatabaseUrls) -> None:
     class OnADatabaseOfItsOwn(Deliveries):
         def __init__(self) -> None:
             super().__init__()
-            self.scope = scratch_database(server_urls)
+            self.scope = scratch_database(server_urls, strategy="FILE_COPY")
             self.url = self.scope.__enter__()
 
         def teardown(self) -> None:

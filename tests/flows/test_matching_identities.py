@@ -253,7 +253,7 @@ def test_the_order_of_rows_changes_nothing(draw: Draw, server_urls: DatabaseUrls
         world = draw(
             accounts="\n".join(accounts[::step]), customers="\n".join(customers[::step]), folder=folder
         )
-        with scratch_database(server_urls) as url:
+        with scratch_database(server_urls, strategy="FILE_COPY") as url:
             store = PostgresStore(url)
             load(store, world)
             certificates.add(results(store, "2026-03-31").run.certificate_sha256)

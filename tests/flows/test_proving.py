@@ -299,7 +299,7 @@ def test_a_generated_world_is_proven_day_after_day(
     tmp_path: Path, server_urls: DatabaseUrls, profile: str
 ) -> None:
     world = generate_world(out=tmp_path, seed=5, size=400, profile=profile).path
-    with scratch_database(server_urls) as url:
+    with scratch_database(server_urls, strategy="FILE_COPY") as url:
         store = PostgresStore(url)
         load(store, world)
         for day in (date(2026, 5, 31), date(2026, 6, 15), date(2026, 6, 30)):

@@ -65,7 +65,7 @@ def test_another_input_has_another_certificate(draw: Draw, server_urls: Database
 def test_an_unrelated_customer_changes_nothing_for_the_others(draw: Draw, server_urls: DatabaseUrls) -> None:
     posted = []
     for folder, more in (("without", ""), ("with", "\n99 INV-99 C99 2026-01-01 2026-01-31 SGD 20.00")):
-        with scratch_database(server_urls) as url:
+        with scratch_database(server_urls, strategy="FILE_COPY") as url:
             store = PostgresStore(url)
             load(store, draw(invoices=INVOICES + more, payments=PAYMENTS, folder=folder))
             posted.append(results(store, str(DAY)).posted)

@@ -51,7 +51,7 @@ def write(world: Path, *, paid: str = "10.00") -> Path:
 @pytest.fixture(scope="module")
 def recompute(server_urls: DatabaseUrls) -> Callable[[Path, Path], None]:
     def reconcile_into(world: Path, out: Path) -> None:
-        with scratch_database(server_urls) as url:
+        with scratch_database(server_urls, strategy="FILE_COPY") as url:
             reconcile_world(world, as_of=DAY, out=out, database_url=url)
 
     return reconcile_into

@@ -34,7 +34,7 @@ _FACTS = {
 def found(server_urls: DatabaseUrls) -> Iterator[dict[str, dict[str, float]]]:
     """Deviations by measure and part, of books with forty facts a business day, and ten times as many invoices on the
     first days of months."""
-    with scratch_database(server_urls) as url:
+    with scratch_database(server_urls, strategy="FILE_COPY") as url:
         store = PostgresStore(url)
         with psycopg.connect(url) as connection:
             connection.execute("INSERT INTO ops.batches DEFAULT VALUES")

@@ -65,7 +65,7 @@ def books(server_urls: DatabaseUrls) -> Iterator[Books]:
     day = Day(AS_OF, frozenset(ENTITIES), POLICY.calendars.own, EVERY)
     names = [one.name for one in suites(POLICY.quality, POLICY.freshness, day)]
     recent = {one.name for one in suites(POLICY.quality, POLICY.freshness, day) if one.kind == "recent"}
-    with scratch_database(server_urls) as url:
+    with scratch_database(server_urls, strategy="FILE_COPY") as url:
         store = PostgresStore(url)
         with store.transaction() as tx:
             see(tx, POLICY, batch=1, as_of=AS_OF)

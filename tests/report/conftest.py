@@ -63,7 +63,7 @@ def reconciled_database(server_urls: DatabaseUrls, tmp_path_factory: pytest.Temp
     for name, text in (("erp/invoices.csv", INVOICES), ("payments/payments.csv", PAYMENTS)):
         (world / name).parent.mkdir(parents=True)
         (world / name).write_text(text)
-    with scratch_database(server_urls) as url:
+    with scratch_database(server_urls, strategy="FILE_COPY") as url:
         source, store = WorldSource(world), PostgresStore(url)
         for entity in ("invoices", "payments"):
             pull_changes(source, store, entity=entity)
@@ -79,7 +79,9 @@ def reconciled_copy(server_urls: DatabaseUrls, reconciled_database: str) -> Iter
     name = sql.Identifier(f"{reconciled_database}_copy")
     with psycopg.connect(server_urls.admin, autocommit=True) as admin:
         admin.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(name, sql.Identifier(reconciled_database))
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
+                name, sql.Identifier(reconciled_database)
+            )
         )
     try:
         yield urlsplit(server_urls.admin)._replace(path=f"/{reconciled_database}_copy").geturl()

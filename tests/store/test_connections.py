@@ -20,7 +20,7 @@ SOMEBODY = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() 
 
 @pytest.fixture(scope="module")
 def url(server_urls: DatabaseUrls) -> Iterator[str]:
-    with scratch_database(server_urls) as url:
+    with scratch_database(server_urls, strategy="FILE_COPY") as url:
         yield url
 
 

@@ -150,7 +150,10 @@ def test_history_is_never_rewritten(
 ) -> None:
     folder = copied(tmp_path)
     change(folder)  # type: ignore[operator]
-    with scratch_database(server_urls) as url, pytest.raises(MigrationConflict, match=says):
+    with (
+        scratch_database(server_urls, strategy="FILE_COPY") as url,
+        pytest.raises(MigrationConflict, match=says),
+    ):
         migrate(url, folder=folder)
 
 
