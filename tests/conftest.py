@@ -2,15 +2,19 @@
 
 import gc
 import hashlib
+import os
 import shutil
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 from hypothesis import settings
+from psycopg import sql
 from xdist.scheduler import LoadGroupScheduling
 
 from include.local.cluster import SETTINGS
@@ -91,7 +95,19 @@ def server_urls() -> Iterator[DatabaseUrls]:
         home = home_of_tests()
         with patch.dict(SETTINGS, THROWN_AWAY):  # for this start alone: tests of servers start others
             urls = stack.enter_context(server(home))
+        if "TIEOUT_DATABASE_URL" not in os.environ:
+            make_logging_in_cheap(urls)
         yield urls
+
+
+def make_logging_in_cheap(urls: DatabaseUrls) -> None:
+    """A password is hashed four thousand times for each login, of which tests make thousands: once will do for them."""
+    owner = urlsplit(urls.admin)
+    with psycopg.connect(urls.admin) as connection:
+        connection.execute("SELECT pg_advisory_xact_lock(1)")  # another worker does the same
+        connection.execute("SET LOCAL scram_iterations = 1")
+        password = sql.SQL("ALTER ROLE {} PASSWORD {}")
+        connection.execute(password.format(sql.Identifier(owner.username), sql.Literal(owner.password)))
 
 
 def home_of_tests() -> Home:

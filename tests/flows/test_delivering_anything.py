@@ -14,8 +14,6 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from include.local.databases import DatabaseUrls
-from include.local.scratch import scratch_database
 from include.ports import Fatal
 from include.store.postgres import PostgresStore
 from tests.checks import assert_checks_hold
@@ -32,6 +30,7 @@ from tests.flows.peers import (
     throttled,
 )
 from tests.flows.test_delivering import Office
+from tests.lending import Lender
 
 FAULTS = st.sampled_from(
     [
@@ -100,11 +99,11 @@ class Deliveries(RuleBasedStateMachine):
         assert_checks_hold(self.url)
 
 
-def test_whatever_happens_in_whatever_order(server_urls: DatabaseUrls) -> None:
+def test_whatever_happens_in_whatever_order(lender: Lender) -> None:
     class OnADatabaseOfItsOwn(Deliveries):
         def __init__(self) -> None:
             super().__init__()
-            self.scope = scratch_database(server_urls, strategy="FILE_COPY")
+            self.scope = lender.lend()
             self.url = self.scope.__enter__()
 
         def teardown(self) -> None:
