@@ -30,7 +30,7 @@ settings.load_profile("tieout")
 
 TOGETHER = {
     **dict.fromkeys(("e2e", "local"), "machine"),  # start processes, take ports
-    **dict.fromkeys(("dags", "console"), "airflow"),  # set Airflow up
+    **dict.fromkeys(("console", "dags"), "airflow"),  # set Airflow up
     **{folder: folder for folder in ("quality", "simulation", "chaos")},  # share what takes seconds to make
 }
 """Folder -> with what its tests stay together: one worker runs them all, one after another. The longest first."""

@@ -159,7 +159,7 @@ def test_a_webhook_that_took_the_message_and_said_nothing_may_have_it(*, stall: 
         thread.start()
         with pytest.raises(Uncertain):
             herald_at(f"http://127.0.0.1:{server.getsockname()[1]}/", timeout_s=1).tell(BULLETIN)
-        thread.join(timeout=5)
+        thread.join(timeout=60)
         for taken in held:
             taken.close()
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -31,6 +31,7 @@ from include.signing import make_key
 from include.store.postgres import PostgresStore
 from include.verify_parity import seal, verify_pack
 from tests.checks import assert_checks_hold
+from tests.store.waiting import somebody_waits
 
 LAST = date(2026, 6, 30)
 FIRST = LAST - timedelta(days=13)
@@ -202,11 +203,11 @@ def test_an_entry_of_the_register_needs_a_second_person_an_end_and_a_difference(
             (scope.kind, scope.field, scope.kind_of, scope.cause, scope.key),
         )
         later = pool.submit(register.propose, store, scope, soon, maker="ann", policy=POLICY)
-        wait([later], timeout=0.5)
+        somebody_waits(url)
         assert not later.done()
         quicker.commit()
         with pytest.raises(Conflict, match="somebody has proposed the same"):
-            later.result(timeout=10)
+            later.result(timeout=60)
         [entry] = quicker.execute("SELECT max(accepted_no) FROM parity.accepted_differences").fetchone() or (
             0,
         )
@@ -235,11 +236,11 @@ def test_an_entry_of_the_register_needs_a_second_person_an_end_and_a_difference(
             (number,),
         )
         later = pool.submit(register.approve, store, number, checker="cat")
-        wait([later], timeout=0.5)
+        somebody_waits(url)
         assert not later.done()
         quicker.commit()
         with pytest.raises(Conflict, match="ben has approved it already"):
-            later.result(timeout=10)
+            later.result(timeout=60)
     register.end(store, number, person="ann")
     with pytest.raises(Conflict, match=f"entry {number} has ended: ann ended it"):
         register.approve(store, number, checker="ben")
