@@ -48,8 +48,12 @@ def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     return run
 
 
+def told(world: Path, out: Path, as_of: str = "2026-03-31") -> tuple[str | Path, ...]:
+    return ("reconcile", "--world", world, "--as-of", as_of, "--out", out)
+
+
 def reconcile(world: Path, out: Path, as_of: str = "2026-03-31") -> Done:
-    return tieout("reconcile", "--world", world, "--as-of", as_of, "--out", out)
+    return tieout(*told(world, out, as_of))
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -144,7 +148,7 @@ def test_a_world_with_nothing_usable_ends_with_code_2_and_a_sentence(
 ) -> None:
     world = tmp_path / "world"
     world.mkdir() if invoices is None else world_of(world, invoices)
-    done = here("reconcile", "--world", world, "--as-of", "2026-03-31", "--out", tmp_path / "out")
+    done = here(*told(world, tmp_path / "out"))
     assert done.returncode == 2, done.stderr
     assert "holds no row that can be used" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
@@ -166,9 +170,11 @@ def test_the_same_world_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("profile", ["clean", "default", "hostile"])
-def test_nothing_is_posted_that_the_truth_does_not_hold(tmp_path: Path, profile: str) -> None:
+def test_nothing_is_posted_that_the_truth_does_not_hold(
+    tmp_path: Path, here: Callable[..., Done], profile: str
+) -> None:
     world = generate_world(out=tmp_path / "world", seed=12, size=2_000, profile=profile).path
-    done = reconcile(world, tmp_path / "out", "2026-06-30")
+    done = here(*told(world, tmp_path / "out", "2026-06-30"))
     assert done.returncode == 0, done.stderr
     truth = {
         (row["side_a_id"], row["side_b_id"])
@@ -193,10 +199,10 @@ def test_nothing_is_posted_that_the_truth_does_not_hold(tmp_path: Path, profile:
     ],
 )
 def test_ibm_ages_to_the_cent_but_for_the_payments_held_by_name(
-    tmp_path: Path, as_of: str, expected: dict[str, tuple[int, str]]
+    tmp_path: Path, here: Callable[..., Done], as_of: str, expected: dict[str, tuple[int, str]]
 ) -> None:
     world = real_world("ibm_ar")
-    done = reconcile(world, tmp_path / "out", as_of)
+    done = here(*told(world, tmp_path / "out", as_of))
     assert done.returncode == 0, done.stderr
     held = {row["key"]: Decimal(row["amount"]) for row in rows(tmp_path / "out" / "breaks.csv")}
     paid = {row["side_b_id"] for row in rows(world / "truth" / "links.csv") if row["side_a_id"] in held}
@@ -212,8 +218,8 @@ def total(found: list[dict[str, str]]) -> Decimal:
     return sum((Decimal(row["open_amount"]) for row in found), Decimal(0))
 
 
-def test_the_real_pipeline_of_opportunities_is_read_whole(tmp_path: Path) -> None:
-    done = reconcile(real_world("crm_maven"), tmp_path / "out", "2017-12-31")
+def test_the_real_pipeline_of_opportunities_is_read_whole(tmp_path: Path, here: Callable[..., Done]) -> None:
+    done = here(*told(real_world("crm_maven"), tmp_path / "out", "2017-12-31"))
     assert done.returncode == 0, done.stderr
     counted = {row["side"]: int(row["loaded_count"]) for row in rows(tmp_path / "out" / "control_totals.csv")}
     assert counted == {"account": 85, "opportunity": 8800}
