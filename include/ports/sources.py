@@ -94,7 +94,8 @@ class Source(Protocol):
 class Personal(Source, Protocol):
     """A source that says where its payloads hold personal data.
 
-    `shown`: below such a name in a payload all is personal but what stands under these.
+    `shown`: below such a name in a payload all is personal but what stands under these; the name of a payload itself is
+    its entity's. With `*` among them structures of other names are looked into.
     """
 
     shown: Mapping[str, Collection[str]]

@@ -131,7 +131,7 @@ class Seal:
             said.add(field if field and straight else name)
             return str(fields[field]) if field and straight else self._own(where, name, text, secrets)
 
-        payload = hide(record.payload, names, stand_in, self._source.shown)
+        payload = hide(record.payload, names, stand_in, self._source.shown, of=entity)
         payload.pop(BESIDE, None)  # whatever a system calls so is not ours
         beside = self._compared(entity, row)
         # Where the payload says it in other words, landing could not read it from there.

@@ -17,6 +17,7 @@ from include.domain.stand_ins import BESIDE
 from include.ports import KEY, Page, Personal, RawRecord, SealedValue, Source
 from include.vault.edge import Seal, SealedSource, Vault, sealed
 from include.vault.keys import new_keys, read_keyring
+from include.vault.payloads import ELSE
 from tests.canaries import Canaries
 
 KEYS = read_keyring(new_keys())
@@ -58,6 +59,28 @@ MT940_BARE = {name: value for name, value in MT940.items() if not name.startswit
 def paid_by(**how: Any) -> dict[str, Any]:
     details = {"type": next(iter(how)), **how}
     return {**CHARGE, "payment_method_details": details}
+
+
+REFUND = {
+    "id": "re_1", "object": "refund", "amount": 50, "charge": "ch_1", "created": 1_770_000_000, "currency": "sgd",
+    "reason": "requested_by_customer", "status": "requires_action",
+}  # fmt: skip
+PAYOUT = {"id": "po_1", "object": "payout", "amount": 900, "arrival_date": 1_770_000_000, "currency": "sgd",
+    "metadata": {"gross": "10.00", "fee": "1.00"}, "status": "paid"}  # fmt: skip
+ITEM = {"id": "txn_1", "payout": "po_1", "source": "ch_1", "type": "charge", "currency": "sgd", "amount": 1000,
+    "fee": 100, "net": 900}  # fmt: skip
+ANYBODY = {
+    "metadata": {"who": "Zuleika", "Zuleika Quixano": "1", "phone": "+65 8123 4567", "note": {"deep": ["4Zq2"]}},
+    "statement_descriptor_suffix": "ZULEIKA", "of_tomorrow": {"description": "Zuleika", "id": "4Zq2"},
+    "customer": {"id": "cus_1", "object": "customer", "description": "Zuleika", "name": "Quixano"},
+    "payment_intent": {"id": "pi_1", "next_action": {"email_sent_to": "zuleika@canary.example"}},
+    "invoice": {"id": "in_1", "customer_email": "zuleika@canary.example", "footer": "1 Canary Row"},
+}  # fmt: skip
+"""What may stand at any of Stripe's objects, or in what is expanded in one."""
+
+
+def said_by_anybody(payload: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    return {**ANYBODY, **payload, **more, "metadata": {**payload.get("metadata", {}), **ANYBODY["metadata"]}}
 
 
 def detail(**what: Any) -> dict[str, Any]:
@@ -103,6 +126,21 @@ RECEIVED = [
         "/EREF/1/BENM//NAME/Zuleika/REMI/INV-2/ISDT/2026-03-03",
         "/CNTP/DE44500105175407324931/BICX/Zuleika/1 Canary Row//REMI/INV-2/",
     )),
+    ("payments", "refunds", said_by_anybody(REFUND, description="Zuleika", instructions_email="zuleika@canary.example",
+        next_action={"type": "display_details", "display_details": {
+            "email_sent": {"email_sent_at": 1, "email_sent_to": "zuleika@canary.example"}, "expires_at": 2}},
+        destination_details={"blik": {"network_decline_code": None, "reference": "4Zq2"}, "type": "blik"})),
+    ("payments", "payments", said_by_anybody(CHARGE, failure_message="Zuleika's card", fraud_details={"w": "4Zq2"},
+        calculated_statement_descriptor="ACME* ZULEIKA", refunds={"object": "list", "data": [said_by_anybody(REFUND)]},
+        balance_transaction={**ITEM, "description": "Zuleika"}, source={"id": "src_1", "owner": {"name": "Zuleika"}})),
+    ("payments", "attempts", {"id": "evt_1", "type": "charge.failed", "created": 1, "request": {"id": "4Zq2"},
+        "data": {"object": said_by_anybody(CHARGE), "previous_attributes": {"description": "Zuleika"}}}),
+    ("payments", "disputes", said_by_anybody({**REFUND, "id": "dp_1"}, evidence_details={"due_by": 1, "by": "Zuleika"},
+        balance_transactions=[{**ITEM, "description": "Zuleika"}])),
+    ("payments", "payouts", said_by_anybody(PAYOUT, description="Zuleika", failure_message="4Zq2",
+        statement_descriptor="ZULEIKA", trace_id={"status": "supported", "value": "4Zq2"})),
+    ("payments", "payout_items", said_by_anybody(ITEM, description="Zuleika",
+        source={"id": "ch_1", "description": "Zuleika"}, fee_details=[{"type": "tax", "payer": "Zuleika"}])),
 ]  # fmt: skip
 
 
@@ -148,6 +186,26 @@ def test_a_name_stated_twice_over_is_the_payers_as_landing_reads_it() -> None:
     row = sealed(SOURCES["bank"], VAULT).translate("bank_lines", kept.payload)
     opened = opened_of(kept)
     assert opened[row["payer_text"] or ""] == "Zuleika Quixano"
+
+
+def test_what_is_not_needed_of_an_object_is_one_value_with_the_names_it_stood_under() -> None:
+    refund = {
+        **REFUND,
+        "metadata": {"Zuleika Quixano": "owes nothing", "paid_on": "2026-02-02"},
+        "receipt_number": 7,
+    }
+    kept = Seal(SOURCES["payments"], VAULT).record("refunds", record(refund))
+    opened = {value.token: json.loads(VAULT.unseal(value)) for value in kept.sealed}
+    assert kept.payload.keys() == REFUND.keys() | {"metadata", ELSE}
+    assert kept.payload["metadata"].keys() == {"paid_on", ELSE}
+    assert opened[kept.payload[ELSE]] == {"receipt_number": 7}
+    assert opened[kept.payload["metadata"][ELSE]] == {"Zuleika Quixano": "owes nothing"}
+
+
+def test_an_object_of_which_all_is_needed_costs_no_sealed_value() -> None:
+    empty = {"receipt_number": None, "destination_details": {}, "description": ""}
+    kept = Seal(SOURCES["payments"], VAULT).record("refunds", record({**REFUND, **empty}))
+    assert (kept.payload, list(kept.sealed)) == (REFUND, [])
 
 
 def test_the_same_payer_has_one_stand_in_at_the_platform_and_at_the_bank() -> None:

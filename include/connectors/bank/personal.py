@@ -25,8 +25,8 @@ SHOWN = {
             *("MsgId", "AcctSvcrRef", "PmtInfId", "InstrId", "EndToEndId", "UETR", "TxId", "MndtId", "ChqNb"),
             *("ClrSysRef", "AcctOwnrTxId", "AcctSvcrTxId", "MktInfrstrctrTxId", "PrcgId"),
             *("Amt", "TtlAmt", "@Ccy", "SrcCcy", "TrgtCcy", "UnitCcy", "XchgRate", "CdtDbtInd", "RvslInd"),
-            *("Cd", "SubFmlyCd", "Dt", "DtTm"),
+            *("Cd", "SubFmlyCd", "Dt", "DtTm", "*"),
         }
     )
 }
-"""Of what a bank says of one transaction, what is shown: the standard grows, and much of it is of people."""
+"""Of what a bank says of one transaction, what is shown, at any depth: much of what a standard adds is of people."""

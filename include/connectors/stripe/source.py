@@ -13,14 +13,8 @@ from itertools import islice
 from typing import Any
 
 from include.connectors.stripe.client import Object, Position, StripePayments, position_of
-from include.connectors.stripe.translate import (
-    COLLECTIONS,
-    PERSONAL,
-    SHOWN,
-    is_attempt,
-    recovered_attempt,
-    translate,
-)
+from include.connectors.stripe.personal import PERSONAL, SHOWN
+from include.connectors.stripe.translate import COLLECTIONS, is_attempt, recovered_attempt, translate
 from include.connectors.windows import Key, Walk, complete_until, walk_from, window
 from include.connectors.wire import record_key, sums, usable
 from include.domain.canonical_json import sha256

@@ -24,49 +24,6 @@ COLLECTIONS = {
 _LATER = frozenset({"charge.captured", "charge.expired", "charge.refunded", "charge.updated"})
 _OF_A_CHARGE = 2
 
-PERSONAL = frozenset(
-    {
-        *("billing_details", "shipping", "receipt_email", "receipt_url", "payer_text", "owner", "wallet"),
-        *(
-            "name",
-            "email",
-            "phone",
-            "address",
-            "customer_name",
-            "customer_email",
-            "customer_phone",
-            "customer_address",
-        ),
-        *("last4", "dynamic_last4", "fingerprint", "exp_month", "exp_year", "iin", "generated_sepa_debit"),
-        *(
-            "evidence",
-            "customer_email_address",
-            "customer_purchase_ip",
-            "billing_address",
-            "shipping_address",
-        ),
-        *(
-            "account_number",
-            "routing_number",
-            "account_holder_name",
-            "iban",
-            "iban_last4",
-            "ip",
-            "ip_address",
-        ),
-        *("payer_email", "payer_name", "payer_id", "verified_name", "verified_email", "verified_phone"),
-        *("verified_phone_last4", "verified_address", "cardholder_name", "buyer_id", "cashtag", "username"),
-    }
-)
-"""What says who paid, at any depth: https://docs.stripe.com/api/charges/object, and what is expanded in it."""
-
-SHOWN = {
-    "payment_method_details": frozenset(
-        {"type", "brand", "network", "funding", "country", "currency", "amount_authorized", "description"}
-    )
-}
-"""Of how somebody paid, what is shown: each new method says it in words of its own, and most of them are of people."""
-
 Payload = Mapping[str, Any]
 Translator = Callable[[Payload, tzinfo], Translated]
 
