@@ -4,17 +4,16 @@ That somebody asks is committed before the system is asked, so that a death in b
 refresh token that works once, what is lost in between is lost for good: then a person signs in again, and is told so.
 """
 
-import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from queue import Empty, SimpleQueue
-from threading import Thread
 from time import sleep
 from typing import Any
 
+from include.flows.seal_token import open_token, seal_token
+from include.flows.wait_for_answer import Answer, Slow, wait_for_answer
 from include.ports import (
     Away,
     Fatal,
@@ -25,8 +24,8 @@ from include.ports import (
     Retryable,
     Row,
     Safe,
-    SealedValue,
     SignInAgain,
+    Stop,
     Store,
     Token,
     Uncertain,
@@ -49,7 +48,7 @@ BREATH = timedelta(seconds=5)
 """A system that did not answer is not asked by each worker in turn, who would all wait for one another."""
 
 ASK_S_MAX = 60.0
-"""For how long a refresh token is asked with in all, however slowly the answer trickles in."""
+"""For how long the answer to a refresh token is waited for, however slowly it trickles in; later it is only kept."""
 
 KEEP_AGAIN_S = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 16.0, 16.0)
 """When to try again to keep what came, in seconds: for a refresh token there is no second one."""
@@ -58,7 +57,7 @@ TRY_S_MAX = 11.0
 """How long one try to keep it takes where the database does not even refuse."""
 
 SURELY_OVER = timedelta(seconds=ASK_S_MAX + sum(KEEP_AGAIN_S) + (1 + len(KEEP_AGAIN_S)) * TRY_S_MAX)
-"""Who asked so long ago, and was not heard of, asks no more, and keeps nothing any more."""
+"""Who asked so long ago, and was not heard of, is given up: the next one asks. What still comes may be kept."""
 
 
 @dataclass(repr=False)
@@ -99,7 +98,7 @@ class TokenBroker:
 
     def check_kept(self) -> None:
         """That what comes could be kept is known before it is asked for. Raises Fatal without keys."""
-        self._sealed("", generation=0)
+        seal_token(self.safe, self.login.system, None, generation=0)
 
     def state(self) -> Row | None:
         """What is known of the token. Raises Retryable, Fatal."""
@@ -152,11 +151,21 @@ class TokenBroker:
             )
 
     def _ask(self, turn: "_Turn", refresh_token: str) -> Granted:
+        with self._noting(turn):
+            return self._asked(turn, refresh_token)
+
+    @contextmanager
+    def _noting(self, turn: "_Turn") -> Iterator[None]:
+        """What came of asking, where no token did, is written down before it is raised."""
         try:
-            return self._asked(refresh_token)
+            yield
         except Away:
             self._note(turn, "end_asking", heard=False)
             raise
+        except Slow as slow:
+            if self.login.grace_s:  # whoever comes next may ask with the same token
+                self._note(turn, "end_asking", heard=True)
+            raise Away(f"{self.login.system} gave {slow}; trying again later") from None
         except (Uncertain, Retryable) as lost:
             self._note(turn, "end_asking", heard=True)
             raise Away(f"{lost}; trying again later") from None
@@ -170,26 +179,29 @@ class TokenBroker:
             self._stop(turn, str(refused), needs_person=False)
             raise
 
-    def _asked(self, refresh_token: str) -> Granted:
-        """As `Login.ask`; with a refresh token within ASK_S_MAX, or raises Uncertain."""
+    def _asked(self, turn: "_Turn", refresh_token: str) -> Granted:
+        """As `Login.ask`; with a refresh token within ASK_S_MAX, or raises Slow and keeps what comes when it comes."""
         if not self.login.by_refresh_token:
             return self.login.ask(refresh_token)
-        said: SimpleQueue[Granted | BaseException] = SimpleQueue()
+        return wait_for_answer(
+            lambda: self.login.ask(refresh_token),
+            seconds=ASK_S_MAX,
+            late=lambda answer: self._heard_late(replace(turn, alone=self.store), answer, refresh_token),
+            name="asks for a token",
+        )
 
-        def ask() -> None:
-            try:
-                said.put(self.login.ask(refresh_token))
-            except BaseException as error:  # noqa: BLE001  # raised again where it is waited for
-                said.put(error)
-
-        Thread(target=ask, name="asks for a token", daemon=True).start()
+    def _heard_late(self, turn: "_Turn", answer: Answer[Granted], refresh_token: str) -> None:
+        """Keep what came when nobody waited any more: there is no second one."""
         try:
-            answer = said.get(timeout=ASK_S_MAX)
-        except Empty:
-            raise Uncertain(f"{self.login.system} gave no whole answer in {ASK_S_MAX:.0f} seconds") from None
-        if isinstance(answer, BaseException):
-            raise answer
-        return answer
+            with self._noting(turn):
+                granted = answer.read()
+            self._hide(granted)
+            self._keep(turn, replace(granted, refresh_token=granted.refresh_token or refresh_token))
+        except Exception as error:  # noqa: BLE001  # nobody is there to raise it to, and its words may be anybody's
+            said = str(error) if isinstance(error, Stop) else type(error).__name__
+            log.warning("the token of %s that was asked for a while ago: %s", self.login.system, said)
+        else:
+            log.info("the token of %s came late, and is kept", self.login.system)
 
     def _stop(self, turn: "_Turn", why: str, *, needs_person: bool) -> None:
         is_void = turn.refused >= _generation(turn.held)
@@ -241,10 +253,8 @@ class TokenBroker:
         return Token(opened["access_token"], opened["address"], held["generation"])
 
     def _opened(self, held: Row) -> Mapping[str, str]:
-        names = _names(self.login.system, held["generation"])
-        parts = {name: held[name] for name in ("kid", "wrapped_key", "envelope")}
         try:
-            opened: Mapping[str, str] = json.loads(self.safe.unseal(SealedValue(**(names | parts))))
+            opened = open_token(self.safe, self.login.system, held)
         except Rejected as broken:
             if not self.login.by_refresh_token:
                 raise  # another one is to be had
@@ -259,19 +269,8 @@ class TokenBroker:
             self.tell(secret)
 
     def _kept(self, granted: Granted, generation: int) -> dict[str, Any]:
-        text = json.dumps(
-            {
-                "access_token": granted.access_token,
-                "refresh_token": granted.refresh_token,
-                "address": granted.address,
-            }
-        )
-        value = self._sealed(text, generation=generation)
-        sealed = {"kid": value.kid, "wrapped_key": value.wrapped_key, "envelope": value.envelope}
+        sealed = seal_token(self.safe, self.login.system, granted, generation=generation)
         return self._whose() | sealed | {"lives_s": granted.lives_s or None}
-
-    def _sealed(self, text: str, *, generation: int) -> SealedValue:
-        return self.safe.seal(text, **_names(self.login.system, generation))
 
     def _whose(self) -> dict[str, str]:
         login = self.login
@@ -289,11 +288,6 @@ class _Turn:
 
 
 _ENDS = "it was used elsewhere, revoked, or is too old"
-
-
-def _names(system: str, generation: int) -> dict[str, Any]:
-    """What an envelope is bound to: no other row's, and no earlier one, opens in its place."""
-    return {"token": f"oauth2:{system}", "field": "token", "subject": f"generations/{generation}"}
 
 
 def _generation(held: Row | None) -> int:

@@ -32,14 +32,15 @@ UPDATE vault.tokens SET asking_since = NULL, asks = 0, stopped_at = ops.clock(),
 WHERE system = %(system)s AND asking_since = %(asking_since)s;
 
 -- name: keep_token
--- Only by who asked, and only after the generation they saw.
+-- Only after the generation they saw, and only by who asked last, or while nobody asks: an answer may come late.
 UPDATE vault.tokens SET generation = generation + 1, flow = %(flow)s, login_sha256 = %(login_sha256)s, kid = %(kid)s,
     wrapped_key = %(wrapped_key)s, envelope = %(envelope)s, renewed_at = ops.clock(),
     expires_at = ops.clock() + make_interval(secs => %(lives_s)s),
     in_a_row = CASE WHEN renewed_at > ops.clock() - interval '1 minute' THEN in_a_row + 1 ELSE 1 END,
     asks = 0, asking_since = NULL, away_at = NULL, stopped_at = NULL, stopped_why = '', needs_person = false,
     is_void = false
-WHERE system = %(system)s AND generation = %(generation)s AND asking_since = %(asking_since)s;
+WHERE system = %(system)s AND generation = %(generation)s
+    AND (asking_since = %(asking_since)s OR asking_since IS NULL AND login_sha256 = %(login_sha256)s);
 
 -- name: keep_signed_in
 -- What a person's sign-in gave, whatever was before.

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Event
+from time import sleep
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from simple_salesforce.api import Salesforce
 from include import cli
 from include.connectors.salesforce.client import SalesforceClient
 from include.connectors.salesforce.oauth import sharing
+from include.flows import renew_token
 from include.flows.renew_token import IN_A_ROW_MAX, TokenBroker
 from include.flows.wrap_anew import wrap_tokens_anew
 from include.local.databases import DatabaseUrls
@@ -171,6 +174,33 @@ def test_a_token_that_could_not_be_kept_is_not_used(org: Running, place: Place, 
     with pytest.raises(Retryable, match="was not kept"):
         count(client)
     assert org.org.requests == requests_before
+
+
+def test_an_answer_that_comes_when_its_worker_waits_no_more_is_the_token_all_go_on_with(
+    org: Running, place: Place, desk: Office, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(renew_token, "ASK_S_MAX", 0.2)
+    broker, grants = signed_in(place), org.org.grants
+    answer, may, tries = grants.answer, Event(), []
+
+    def slow(form: Any, client: Any) -> Any:
+        tries.append(1)
+        given = answer(form, client)
+        may.wait(20)
+        return given
+
+    monkeypatch.setattr(grants, "answer", slow)
+    grants.expire_sessions()
+    with pytest.raises(Away, match="gave no whole answer"):
+        broker.token(refused=1)
+    with pytest.raises(Away, match="asked for by a worker"):
+        place.broker(broker.login).token(refused=1)
+    may.set()
+    waited = 0
+    while state(desk)[0] == 1 and (waited := waited + 1) < 400:
+        sleep(0.05)
+    assert state(desk) == (2, 0, True, False)
+    assert (count(worker(org, place.broker(broker.login))), len(tries)) == (5, 1)
 
 
 def test_a_void_refresh_token_stops_everybody_in_one_sentence_until_somebody_signs_in(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from threading import Event, Thread
+from time import sleep
 
 import psycopg
 import pytest
@@ -120,6 +121,18 @@ def test_without_the_vaults_keys_nobody_is_asked(place: Place) -> None:
     with pytest.raises(Fatal, match="has no password"):
         broker.token()
     assert peer.asked == []
+
+
+def waiting_for(may: Event, then: Callable[[], None] = lambda: None) -> Callable[[], None]:
+    def wait() -> None:
+        may.wait(20)
+        then()
+
+    return wait
+
+
+def refuse() -> None:
+    raise SignInAgain("other refuses our refresh token (invalid_grant)")
 
 
 def cut_off(desk: Office) -> None:
@@ -260,22 +273,108 @@ def test_how_long_an_asker_is_waited_for_is_longer_than_a_call_and_all_tries_to_
     assert sum(renew_token.KEEP_AGAIN_S) > 60, "a database that starts again is waited for"
 
 
-def test_an_answer_that_trickles_in_for_ever_is_not_waited_for_and_what_came_of_it_is_in_doubt(
+@dataclass
+class Late:
+    """A worker that gave up waiting for a system which answers when it `may`."""
+
+    broker: TokenBroker
+    peer: System
+    may: Event
+
+    def answers(self, *, until: Callable[[Row], bool]) -> Row:
+        """Let the answer come, and wait for what becomes of it."""
+        self.may.set()
+        for _ in range(400):
+            state = self.broker.state()
+            assert state is not None
+            if until(state):
+                return state
+            sleep(0.05)
+        raise AssertionError("nothing became of the answer")
+
+
+@pytest.fixture
+def late(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Late]:
+    monkeypatch.setattr(renew_token, "ASK_S_MAX", 0.05)
+    may = Event()
+    peer = System(by_refresh_token=True)
+    broker = peer.signed_in(place)
+    peer.before = waiting_for(may)
+    with pytest.raises(Away, match="gave no whole answer"):
+        broker.token(refused=1)
+    peer.before = lambda: None
+    yield Late(broker, peer, may)
+    may.set()
+
+
+def asks(state: Row) -> tuple[int, bool]:
+    return state["asks"], state["asking_since"] is not None
+
+
+def test_an_answer_that_comes_when_nobody_waits_any_more_is_kept_and_nobody_else_asked_before(
+    late: Late, place: Place
+) -> None:
+    other = place.broker(late.peer)
+    with pytest.raises(Away, match="asked for by a worker, or was when that ended"):
+        other.token(refused=1)
+    assert (late.peer.asked, asks(other.state() or {})) == ([], (1, True))
+    assert asks(late.answers(until=lambda state: state["generation"] == 2)) == (0, False)
+    assert other.token(refused=1) == Token("access-2", "https://other.example", 2)
+    assert kept(other)["refresh_token"] == "refresh-2"
+    assert late.peer.asked == ["refresh-1"]
+
+
+def test_an_answer_that_comes_after_the_next_one_was_refused_is_what_all_go_on_with(
+    late: Late, place: Place, desk: Office
+) -> None:
+    void = System(by_refresh_token=True, before=refuse)
+    desk.later(int(SURELY_OVER.total_seconds()) + 1)
+    with pytest.raises(SignInAgain, match="did not come to keep it"):
+        place.broker(void).token(refused=1)
+    late.answers(until=lambda state: state["generation"] == 2)
+    assert place.broker(late.peer).token(refused=1).access_token == "access-2"
+
+
+def test_an_answer_that_comes_after_somebody_signed_in_changes_nothing(
+    late: Late, place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    fresh = Granted("access-9", "https://other.example", "refresh-9")
+    assert place.broker(late.peer).sign_in(fresh, by="ann") == 2
+    caplog.set_level("WARNING")
+    late.answers(until=lambda _state: "asked for a while ago" in caplog.text)
+    assert kept(late.broker) == {
+        "access_token": "access-9",
+        "refresh_token": "refresh-9",
+        "address": "https://other.example",
+    }
+
+
+def test_a_refusal_that_comes_late_is_told_as_any_other(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(renew_token, "ASK_S_MAX", 0.05)
-    ends = Event()
+    may = Event()
     peer = System(by_refresh_token=True)
     broker = peer.signed_in(place)
-
-    def trickle() -> None:
-        ends.wait(20)
-
-    peer.before = trickle
-    with pytest.raises(Away, match="no whole answer"):
+    peer.before = waiting_for(may, refuse)
+    with pytest.raises(Away, match="gave no whole answer"):
         broker.token(refused=1)
-    assert (broker.state() or {})["asks"] == 1
-    ends.set()
+    state = Late(broker, peer, may).answers(until=lambda state: bool(state["needs_person"]))
+    assert "Sign in again: tieout other login" in state["stopped_why"]
+
+
+def test_where_a_refresh_token_works_twice_nobody_is_waited_for(
+    place: Place, desk: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renew_token, "ASK_S_MAX", 0.05)
+    may = Event()
+    peer = System(by_refresh_token=True, grace_s=60, before=waiting_for(may))
+    with pytest.raises(Away, match="gave no whole answer"):
+        peer.signed_in(place).token(refused=1)
+    peer.before = lambda: None
+    desk.later(int(BREATH.total_seconds()) + 1)
+    assert place.broker(peer).token(refused=1).generation == 2
+    may.set()
 
 
 def test_a_token_under_a_key_that_was_taken_out_is_asked_for_anew_where_that_costs_nothing(
