@@ -288,6 +288,77 @@ def test_what_runs_as_the_owner_finds_no_type_of_a_callers_making(url: str) -> N
     assert told == ("ann", "1 values")
 
 
+TALK_ROUND = """
+    CREATE TYPE pg_temp.oid AS (said pg_catalog.text);
+    CREATE FUNCTION pg_temp.there(regrole) RETURNS pg_temp.oid LANGUAGE sql AS $$ SELECT ROW('x')::pg_temp.oid $$;
+    CREATE FUNCTION pg_temp.back(pg_temp.oid) RETURNS pg_catalog.oid LANGUAGE sql AS
+        $$ SELECT 'tieout_app'::regrole::pg_catalog.oid $$;
+    CREATE CAST (regrole AS pg_temp.oid) WITH FUNCTION pg_temp.there(regrole);
+    CREATE CAST (pg_temp.oid AS pg_catalog.oid) WITH FUNCTION pg_temp.back(pg_temp.oid) AS IMPLICIT;
+"""
+"""With it, `to_regrole('tieout_send')::oid` is the role that asks, wherever that is read while it runs."""
+
+
+def test_a_type_of_ones_own_makes_nobody_a_sender(url: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute(MESSAGE)
+        connection.execute("SET LOCAL ROLE tieout_app")
+        connection.execute(TALK_ROUND)
+        [taken_for] = connection.execute(
+            "SELECT pg_has_role(current_user, to_regrole('tieout_send')::oid, 'MEMBER')"
+        ).fetchone() or (False,)
+        assert taken_for, "who reads the name while it runs is talked round"
+        with pytest.raises(errors.RaiseException, match="calls no other system"):
+            connection.execute(CALLED)
+        connection.rollback()
+
+
+SETTLED = "'search_path=pg_catalog, pg_temp' = ANY (coalesce(proconfig, '{}'))"
+CALLED_BY_TABLES = """
+    WITH RECURSIVE called AS (
+        SELECT refobjid AS id FROM pg_depend WHERE refclassid = 'pg_proc'::regclass AND classid IN (
+            'pg_constraint'::regclass, 'pg_trigger'::regclass, 'pg_attrdef'::regclass, 'pg_class'::regclass)
+        UNION SELECT refobjid FROM called JOIN pg_depend ON objid = id
+        WHERE refclassid = 'pg_proc'::regclass AND classid = 'pg_proc'::regclass
+    )
+    SELECT id FROM called
+"""
+
+
+def test_what_keeps_a_table_finds_its_names_where_no_caller_can_put_others(url: str) -> None:
+    """Every trigger's function and every one that runs as its owner by a path; what tables call also by its body."""
+    ours = "pronamespace::regnamespace::name IN (SELECT ops.our_schemas())"
+    guards = f"{ours} AND (prosecdef OR prorettype = 'trigger'::regtype)"
+    called = f"{ours} AND oid IN ({CALLED_BY_TABLES}) AND prosqlbody IS NULL"
+    with psycopg.connect(url) as connection:
+        for which in (guards, called):
+            open_ = f"SELECT oid::regprocedure::text FROM pg_proc WHERE {which} AND NOT {SETTLED}"
+            assert connection.execute(open_.encode()).fetchall() == []
+        [found] = connection.execute(f"SELECT count(*) FROM pg_proc WHERE {guards}".encode()).fetchone() or (
+            0,
+        )
+        [read] = connection.execute(
+            f"SELECT array_agg(proname::text) FROM pg_proc WHERE {ours} AND oid IN ({CALLED_BY_TABLES}) "
+            "AND prosqlbody IS NOT NULL".encode()
+        ).fetchone() or ([],)
+    assert found > 50
+    assert {"may_call", "identity", "is_person", "are_identities", "are_distinct"} <= set(read)
+
+
+def test_a_guard_of_a_later_migration_finds_its_names_there_too(server_urls: DatabaseUrls) -> None:
+    with scratch_database(server_urls, strategy="FILE_COPY") as url, psycopg.connect(url) as connection:
+        connection.execute(
+            "CREATE FUNCTION recon.later() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;"
+            "CREATE FUNCTION recon.is_later(said text) RETURNS boolean LANGUAGE sql AS $$ SELECT said::text > '' $$;"
+            "CREATE TABLE recon.later (said text CHECK (recon.is_later(said)))"
+        )
+        connection.execute("SELECT ops.grant_roles()")
+        made = connection.execute(
+            f"SELECT proname FROM pg_proc WHERE proname IN ('later', 'is_later') AND {SETTLED} ORDER BY 1".encode()
+        ).fetchall()
+    assert made == [("is_later",), ("later",)]
+
+
 def test_temporary_tables_are_for_the_roles_whose_work_needs_them(server_urls: DatabaseUrls) -> None:
     with scratch_database(server_urls, strategy="FILE_COPY") as url, psycopg.connect(url) as connection:
         connection.execute("SELECT ops.grant_roles()")
