@@ -1,8 +1,8 @@
 """What `tieout doctor` asks the database."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg.rows import dict_row
@@ -11,7 +11,7 @@ from include.domain.diagnosis import Answer, Check, Verdict, fail, ok, permissio
 from include.ports import Fatal, Retryable, Row
 from include.store.migrate import MigrationConflict, pending
 from include.store.postgres import may_be
-from include.store.queries import query
+from include.store.queries import check, query
 
 VERSION_MIN = 16
 APP = "tieout_app"
@@ -25,6 +25,7 @@ _REFUSED = ("authentication failed", "does not exist", "no pg_hba.conf entry")
 _REACH = "check the connection tieout_db, and that Postgres runs"
 _GRANT = "grant our role SELECT and INSERT on what is named"
 _MIGRATE = "let who may make roles run `tieout migrate`, or `SELECT ops.grant_roles()` in our database"
+_GUARDS = "find out who took them away; make them again as sql/schema has them, by a migration of your own"
 _SEAL = (
     "give connection audit_log a key (`tieout audit key`), and see that the dags fast_lane and keep_audit run"
 )
@@ -48,6 +49,7 @@ def checks(url: str, *, now: Callable[[], datetime], doubt: timedelta) -> Sequen
         ),
         Check("permissions", lambda: _permissions(url), _GRANT),
         Check("roles", _if_newest(lambda: _roles(url)), _MIGRATE),
+        Check("guards", _if_newest(lambda: _guards(url)), _GUARDS),
         Check("audit log", _if_newest(lambda: _sealing(url)), _SEAL),
         Check("history", _if_newest(lambda: _history(url, doubt)), _RESTORED),
         Check("clock", lambda: skew(_facts(url)["at"], now())),
@@ -118,6 +120,16 @@ def _roles(url: str) -> Answer:
     return ok("every process works under a role of its own, and none may change what is history")
 
 
+def _guards(url: str) -> Answer:
+    """Whether every trigger that keeps history, or tells the audit log, is there and on."""
+    if pending(url):
+        return Answer(Verdict.SKIP, "not asked: the schema is not the newest")
+    gone = [str(row["guard"]) for row in _found(url, check("guards_are_there"), role=APP)]
+    if gone:
+        return fail(f"nothing keeps what these should: {_some(gone)}", _GUARDS)
+    return ok("every trigger of the migrations is there and on")
+
+
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - NAMED_MAX} more" if len(names) > NAMED_MAX else ""
     return ", ".join(names[:NAMED_MAX]) + more
@@ -139,13 +151,19 @@ def _facts(url: str) -> Row:
 
 
 def _rows(url: str, name: str, *, role: str = "", **params: Any) -> list[Row]:
-    """The rows of a query, asked by our login, or as the role that works with them."""
+    """The rows of a named query, asked by our login, or as the role that works with them."""
+    return _found(url, query(name), role=role, params=params)
+
+
+def _found(
+    url: str, asked: LiteralString, *, role: str, params: Mapping[str, Any] | None = None
+) -> list[Row]:
     try:
         options = f"-c role={role}" if role and may_be(url, role) else ""
         with psycopg.connect(
             url, connect_timeout=CONNECT_TIMEOUT_S, row_factory=dict_row, options=options
         ) as connection:
-            return connection.execute(query(name), params).fetchall()
+            return connection.execute(asked, params).fetchall()
     except psycopg.OperationalError as error:
         # The driver's message names host and role, and no password.
         reason = str(error).strip().splitlines()[0]

@@ -1,4 +1,4 @@
-"""Every query has a name and lives in `sql/queries`; this module finds it there."""
+"""Every query has a name and lives in `sql/queries`, every invariant in `sql/checks`; this module finds them there."""
 
 import re
 from functools import cache
@@ -20,6 +20,11 @@ def query(name: str) -> LiteralString:
         return _queries()[name]
     except KeyError:
         raise UnknownQuery(f"sql/queries has no query named {name!r}") from None
+
+
+def check(name: str) -> LiteralString:
+    """The text of an invariant of `sql/checks`, whose rows are what breaks it."""
+    return (SQL / "checks" / f"{name}.sql").read_text(encoding="utf-8")
 
 
 @cache

@@ -7,8 +7,8 @@ SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = %(role)s AND pg_has_role(ses
 SELECT ops.grant_roles() AS note;
 
 -- name: role_findings
--- What is less, or more, than it should be: roles that are not there, or that our login may not be; what everybody may do;
--- who may change what is history.
+-- What is less, or more, than it should be: roles that are not there, or that our login may not be; what anybody but their
+-- owner may do with what is ours; who may change what is history.
 WITH ours AS (
     SELECT name, oid FROM unnest(ARRAY[
         'tieout_owner', 'tieout_ingest', 'tieout_app', 'tieout_send', 'tieout_console', 'tieout_auditor',
@@ -17,13 +17,38 @@ WITH ours AS (
 ), tables AS (
     SELECT format('%%I.%%I', nspname, relname) AS name, nspname, relname, relkind, relowner, pg_class.oid, relacl
     FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
-    WHERE relkind IN ('r', 'p', 'v') AND nspname IN (SELECT ops.our_schemas())
+    WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND nspname IN (SELECT ops.our_schemas())
 ), rightful AS (
     SELECT ours.oid AS grantee, tables.oid, CASE
         WHEN ours.name = 'tieout_broker' THEN CASE tables.name WHEN 'vault.tokens' THEN 'SELECT, INSERT, UPDATE' ELSE '' END
         ELSE ops.privileges(ours.name, nspname, relname,
             changes => NOT ops.refuses(tables.oid, 16), removals => NOT ops.refuses(tables.oid, 8)) END AS words
     FROM ours, tables WHERE ours.name <> 'tieout_owner'
+), given AS (
+    SELECT grantee, privilege_type, tables.name AS what
+    FROM tables CROSS JOIN aclexplode(relacl) LEFT JOIN rightful USING (grantee, oid)
+    WHERE grantee <> 0 AND grantee <> relowner AND (privilege_type <> 'MAINTAIN' OR words IS NULL) AND privilege_type <> ALL (
+        CASE WHEN relkind = 'v' AND words <> '' THEN ARRAY['SELECT'] ELSE string_to_array(coalesce(words, ''), ', ') END
+    )
+    UNION ALL
+    SELECT grantee, privilege_type, pg_class.oid::regclass::text FROM pg_class, aclexplode(relacl)
+    WHERE relkind = 'S' AND relnamespace::regnamespace::name IN (SELECT ops.our_schemas()) AND grantee <> relowner
+        AND NOT (privilege_type = 'USAGE' AND grantee IN (SELECT oid FROM ours))
+    UNION ALL
+    SELECT grantee, privilege_type, 'schema ' || nspname FROM pg_namespace, aclexplode(nspacl)
+    WHERE nspname IN (SELECT ops.our_schemas()) AND grantee <> nspowner
+        AND NOT (privilege_type = 'USAGE' AND grantee IN (SELECT oid FROM ours))
+    UNION ALL  -- what runs as its owner; who destroys what is sealed calls what goes with it
+    SELECT grantee, privilege_type, pg_proc.oid::regprocedure::text FROM pg_proc, aclexplode(proacl)
+    WHERE prosecdef AND pronamespace::regnamespace::name IN (SELECT ops.our_schemas()) AND grantee NOT IN (0, proowner)
+        AND (pronamespace, grantee::regrole::text) <> ('vault'::regnamespace, 'tieout_send')
+    UNION ALL
+    SELECT grantee, privilege_type, 'tables to come of ' || defaclrole::regrole FROM pg_default_acl, aclexplode(defaclacl)
+    WHERE defaclobjtype = 'r' AND grantee <> defaclrole
+        AND (defaclnamespace = 0 OR defaclnamespace::regnamespace::name IN (SELECT ops.our_schemas()))
+    UNION ALL
+    SELECT grantee, privilege_type, 'database ' || datname FROM pg_database, aclexplode(datacl)
+    WHERE datname = current_database() AND privilege_type = 'CREATE' AND grantee <> datdba
 )
 SELECT 'missing' AS finding, name FROM ours WHERE oid IS NULL
 UNION ALL
@@ -36,22 +61,24 @@ SELECT 'open to everybody', tables.name FROM tables, aclexplode(relacl) WHERE gr
 UNION ALL
 SELECT 'not closed', closing FROM ops.open_to_everybody() AS closing WHERE closing NOT LIKE '%%OWNER TO%%'
 UNION ALL
-SELECT 'given to ' || grantee::regrole, lower(privilege_type) || ' on ' || tables.name
-FROM tables CROSS JOIN aclexplode(relacl) JOIN rightful USING (grantee, oid)
-WHERE privilege_type <> 'MAINTAIN' AND privilege_type <> ALL (
-    CASE WHEN relkind = 'v' AND words <> '' THEN ARRAY['SELECT'] ELSE string_to_array(words, ', ') END
-)
+SELECT 'given to ' || CASE grantee WHEN 0 THEN 'everybody' ELSE grantee::regrole::text END, lower(privilege_type) || ' on ' || what
+FROM given
 UNION ALL
 SELECT 'given by the column', format('%%s.%%I', tables.name, attname)
 FROM tables JOIN pg_attribute ON attrelid = tables.oid WHERE attacl IS NOT NULL
 UNION ALL
 SELECT 'of the rights of ' || of.rolname, members.rolname  -- but for our login, and who is everything anyway
 FROM pg_auth_members JOIN pg_roles AS of ON of.oid = roleid JOIN pg_roles AS members ON members.oid = member
-WHERE (member IN (SELECT oid FROM ours) OR roleid IN (SELECT oid FROM ours) AND inherit_option)
-    AND (members.rolname, of.rolname) <> ('tieout_send', 'tieout_app') AND NOT members.rolsuper
-    AND NOT (members.rolname = session_user AND of.rolname = 'tieout_owner')
+WHERE (
+        member IN (SELECT oid FROM ours)
+        OR roleid IN (SELECT oid FROM ours) AND (inherit_option OR admin_option OR set_option AND of.rolname = 'tieout_owner')
+    ) AND (members.rolname, of.rolname) <> ('tieout_send', 'tieout_app') AND NOT members.rolsuper
+    AND NOT (members.rolname = session_user AND (of.rolname = 'tieout_owner' OR NOT inherit_option))
 UNION ALL
-SELECT 'not kept by its trigger', name FROM ops.guards_missing() AS name
+SELECT DISTINCT 'is more than a login that may be one of the roles', rolname
+FROM pg_auth_members JOIN pg_roles ON pg_roles.oid = member
+WHERE roleid IN (SELECT oid FROM ours) AND rolname <> session_user
+    AND (rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls)
 UNION ALL
 SELECT 'not owned by tieout_owner', min(tables.name) || ' and ' || count(*) - 1 || ' more'
 FROM tables WHERE relowner <> (SELECT oid FROM ours WHERE name = 'tieout_owner') HAVING count(*) > 0

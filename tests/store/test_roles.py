@@ -12,7 +12,7 @@ from include.local.scratch import scratch_database
 from include.ports import Fatal
 from include.store.migrate import migrate
 from include.store.postgres import As, PostgresStore, may_be
-from include.store.queries import query
+from include.store.queries import SQL, query
 
 ROLES = ("tieout_ingest", "tieout_app", "tieout_send", "tieout_console", "tieout_auditor", "tieout_broker")
 VERBS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE")
@@ -411,20 +411,78 @@ SPOILED = {
     "GRANT tieout_send TO tieout_console": "tieout_console of the rights of tieout_send",
     "GRANT pg_read_all_data TO tieout_auditor": "tieout_auditor of the rights of pg_read_all_data",
     "GRANT EXECUTE ON FUNCTION audit.delivery_acts_insert() TO PUBLIC": "REVOKE ALL ON ROUTINE",
-    "DROP TRIGGER is_audited_on_insert ON delivery.acts": "what audit.delivery_acts_insert tells not kept",
-    "DROP TRIGGER events_are_append_only ON audit.events": "audit.events (events_are_append_only) not kept",
-    "ALTER TABLE vault.sealed DISABLE TRIGGER values_do_not_change": "vault.sealed (values_do_not_change) not kept",
-}
+    "ALTER FUNCTION delivery.refuse_word_of_a_call() RESET search_path":
+        "ALTER ROUTINE delivery.refuse_word_of_a_call() SET search_path",
+    "GRANT CREATE ON SCHEMA ops TO tieout_app": "create on schema ops given to tieout_app",
+    "GRANT UPDATE ON SEQUENCE audit.events_id_seq TO tieout_app": "update on audit.events_id_seq given to tieout_app",
+    "GRANT SELECT ON vault.sealed TO stranger": "select on vault.sealed given to stranger",
+    "GRANT SELECT (envelope) ON vault.sealed TO stranger": "vault.sealed.envelope given by the column",
+    "GRANT USAGE ON SCHEMA recon TO stranger": "usage on schema recon given to stranger",
+    "GRANT EXECUTE ON FUNCTION vault.forget_names TO stranger":
+        "execute on vault.forget_names(bigint) given to stranger",
+    "ALTER DEFAULT PRIVILEGES FOR ROLE tieout_owner IN SCHEMA recon GRANT SELECT ON TABLES TO stranger":
+        "select on tables to come of tieout_owner given to stranger",
+    "DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO stranger', current_database()); END $$":
+        "create on database",
+    "GRANT tieout_owner TO stranger WITH INHERIT FALSE, SET TRUE": "stranger of the rights of tieout_owner",
+    "GRANT tieout_send TO stranger WITH INHERIT FALSE, ADMIN TRUE": "stranger of the rights of tieout_send",
+    "ALTER ROLE stranger CREATEROLE; GRANT tieout_app TO stranger WITH INHERIT FALSE":
+        "stranger is more than a login that may be one of the roles",
+    "ALTER ROLE stranger SUPERUSER; GRANT tieout_app TO stranger WITH INHERIT FALSE":
+        "stranger is more than a login that may be one of the roles",
+}  # fmt: skip
 
 
-def test_the_doctor_finds_what_is_more_than_a_role_should_have_and_which_guard_is_gone(url: str) -> None:
+def test_the_doctor_finds_what_anybody_has_more_than_they_should(url: str) -> None:
     def found() -> set[str]:
         rows = connection.execute(query("role_findings"), {}).fetchall()
         return {f"{name} {finding}" for finding, name in rows if "TEMPORARY" not in name}
 
     with psycopg.connect(url) as connection:
+        connection.execute(
+            "CREATE ROLE stranger LOGIN; GRANT tieout_app TO stranger WITH INHERIT FALSE, SET TRUE"
+        )
         assert found() == set()
         for statement, wanted in SPOILED.items():
             with connection.transaction(force_rollback=True):
                 connection.execute(statement.encode())
                 assert any(wanted in one for one in found()), statement
+        connection.rollback()
+
+
+TRIGGERS = """
+    SELECT tgrelid::regclass::text, tgname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
+    WHERE NOT tgisinternal AND relnamespace::regnamespace::name IN (SELECT ops.our_schemas()) ORDER BY 1, 2
+"""
+
+
+def test_every_trigger_that_the_migrations_make_is_missed_when_it_is_gone_or_off(url: str) -> None:
+    """sql/checks/guards_are_there.sql names them; whoever makes another names it there."""
+    check = (SQL / "checks" / "guards_are_there.sql").read_bytes()
+    with psycopg.connect(url) as connection:
+        assert connection.execute(check).fetchall() == []
+        made = connection.execute(TRIGGERS).fetchall()
+        off = "ALTER TABLE {} DISABLE TRIGGER {}"
+        gone = "DROP TRIGGER {1} ON {0}"
+        for how in (off, gone):
+            with connection.transaction(force_rollback=True):
+                for table, trigger in made:
+                    connection.execute(how.format(table, f'"{trigger}"').encode())
+                missed = {one for one, *_ in connection.execute(check).fetchall()}
+                assert missed == {f"{table} ({trigger})" for table, trigger in made}
+    assert len(made) > 100
+
+
+SWITCHED_OFF = {
+    "ALTER TABLE recon.break_approvals DISABLE TRIGGER ALL": "RI_ConstraintTrigger",
+    "CREATE RULE nothing AS ON UPDATE TO delivery.outbox DO INSTEAD NOTHING": "delivery.outbox (rule nothing)",
+}
+
+
+def test_a_key_that_is_not_looked_up_and_a_rule_in_the_way_are_seen(url: str) -> None:
+    check = (SQL / "checks" / "guards_are_there.sql").read_bytes()
+    with psycopg.connect(url) as connection:
+        for statement, wanted in SWITCHED_OFF.items():
+            with connection.transaction(force_rollback=True):
+                connection.execute(statement.encode())
+                assert any(wanted in one for one, *_ in connection.execute(check).fetchall()), statement
