@@ -1,5 +1,6 @@
 """Between tasks go numbers, days and single words: whatever else a task returns, Airflow is not given it."""
 
+import ast
 import json
 import os
 import re
@@ -8,18 +9,19 @@ import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import UUID
 
 import pytest
 import yaml
 from airflow.sdk.log import mask_secret
 
+from include.flows.asking import Ask
 from include.local.airflow_env import airflow_environment
 from include.local.databases import DatabaseUrls
 from include.local.home import Home
 from include.local.secrets import load_secrets
 from include.ports import Fatal
-from include.wiring_xcom import BACKEND, WORDS, PlainXCom
+from include.wiring_asks import arguments
+from include.wiring_xcom import BACKEND, NAMES, WORDS, PlainXCom
 from tests.dags.conftest import PROJECT
 
 WHERE: dict[str, Any] = {"key": "return_value", "dag_id": "tie_out", "task_id": "report"}
@@ -34,9 +36,6 @@ WHERE: dict[str, Any] = {"key": "return_value", "dag_id": "tie_out", "task_id": 
         ["2026-06-30", "2026-07-01"],
         [{"ask_no": 1}, {"ask_no": 2}],
         "sent_back",
-        str(UUID(int=7)),
-        "2026-06-30T00:00:00+00:00",
-        "manual__2026-06-30T04:15:00.123456+00:00",
     ],
 )
 def test_numbers_days_and_words_of_ours_are_kept_as_they_are(value: Any) -> None:
@@ -50,6 +49,15 @@ def test_numbers_days_and_words_of_ours_are_kept_as_they_are(value: Any) -> None
         "Zuleika",
         "zuleika",
         6581234567,
+        81234567,
+        5551234,
+        19800501,
+        -81234567,
+        "1980-05-01",
+        "manual__2026-06-30T04:15:00+00:00_Zuleika",
+        "zuleika__2026-06-30T04:15:00.123456+00:00",
+        {"zuleika": 1},
+        {"zuleika_quixano": True},
         [4111111111111111],
         "zuleika.q@canary.example",
         "+6581234567",
@@ -77,12 +85,30 @@ def test_what_may_be_personal_or_secret_is_refused_and_not_quoted(value: Any) ->
     assert "Zuleika" not in str(refused.value)
 
 
+def test_a_key_somebody_thought_of_is_refused_and_not_quoted() -> None:
+    with pytest.raises(Fatal, match="under a key that is none of ours") as refused:
+        PlainXCom.serialize_value(7, **{**WHERE, "key": "zuleika"})
+    assert "zuleika" not in str(refused.value)
+
+
 def test_a_word_that_is_a_secret_by_now_is_refused() -> None:
-    run = "manual__2031-03-03T04:15:00.123456+00:00"
-    assert PlainXCom.serialize_value(run, **WHERE) == run
-    mask_secret(run)
+    word = "2099-03-03"
+    assert PlainXCom.serialize_value(word, **WHERE) == word
+    mask_secret(word)
     with pytest.raises(Fatal, match="a secret"):
-        PlainXCom.serialize_value(run, **WHERE)
+        PlainXCom.serialize_value(word, **WHERE)
+
+
+def test_whatever_tasks_hand_over_is_annotated_as_what_is_taken() -> None:
+    """No task of ours returns anything else, and what it returns goes by names that are taken."""
+    returned = {
+        ast.unparse(node.returns)
+        for path in (PROJECT / "dags").glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef) and node.returns
+    }
+    assert returned == {"None", "list[str]", "list[dict[str, int]]"}
+    assert {name for one in arguments([Ask(ask_no=7, subject="", body="")]) for name in one} == NAMES
 
 
 def test_whatever_may_become_of_a_question_is_a_word_of_ours() -> None:
