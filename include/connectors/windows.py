@@ -41,23 +41,30 @@ class Walk:
         place = f", after {self.at[0]} {self.at[1]}" if self.at else ""
         return f"{begin}up to {self.until.isoformat()}{place}"
 
-    def page(self, records: Sequence[RawRecord], *, at: tuple[str, str] | None, request: str) -> Page:
+    def page(
+        self,
+        records: Sequence[RawRecord],
+        *,
+        at: tuple[str, str] | None,
+        request: str,
+        place: str = "the source",
+    ) -> Page:
         """The page with these records; `at` is its last (stamp, id), None when the walk is over.
 
-        `request`: the call that gave it. Raises Retryable as `onward`.
+        `request`: the call that gave it, at `place`. Raises Retryable as `onward`.
         """
         if at:
-            self.onward(at)
+            self.onward(at, place=place)
         cursor = {"until": self.until.isoformat()}
         if at:
             cursor |= {"stamp": at[0], "id": at[1]}
             cursor |= {"after": self.after.isoformat()} if self.after else {}
         return Page(records=records, next_cursor=cursor, has_more=at is not None, request=request)
 
-    def onward(self, at: tuple[str, str]) -> "Walk":
+    def onward(self, at: tuple[str, str], *, place: str = "the source") -> "Walk":
         """The same walk behind (stamp, id). Raises Retryable when that is where it stood: it would never end."""
         if at == self.at:
-            raise Retryable("the pages do not move on: the source does not obey what was asked for")
+            raise Retryable(f"{place}: the pages do not move on; it does not obey what was asked for")
         return replace(self, at=at)
 
 

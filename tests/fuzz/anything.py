@@ -5,8 +5,11 @@
 
 import json
 import os
-from collections.abc import Sequence
-from typing import Any
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from time import monotonic
+from typing import Any, NoReturn
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -28,6 +31,26 @@ def drawing(few: int) -> Any:
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
+
+
+class Hangs(BaseException):
+    """It did not end in time. No `except Exception` of ours takes it for something else."""
+
+
+@contextmanager
+def ended_after(seconds: float, what: str) -> Iterator[None]:
+    """Whatever is under way after so many seconds is broken off with Hangs; within another such, theirs goes on."""
+
+    def ring(_signal: int, _frame: object) -> NoReturn:
+        raise Hangs(f"{what} did not end in {seconds:g} seconds")
+
+    before, began = signal.signal(signal.SIGALRM, ring), monotonic()
+    left, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, max(left - (monotonic() - began), 0.001) if left else 0)
 
 
 class Raw(str):

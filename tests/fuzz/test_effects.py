@@ -17,7 +17,7 @@ from include.connectors.tryton.ledger import TrytonLedger
 from include.connectors.tryton.wizards import TrytonWizards
 from include.domain.delivery import Message, Outcome, key_of
 from include.ledger import NewCreditNote, NewPayment
-from include.ports import Target, Uncertain
+from include.ports import Stop, Target, Uncertain
 from tests.fuzz import peers
 from tests.fuzz.anything import drawing, twisted
 from tests.fuzz.test_answers import answering, assert_named, twist_one
@@ -88,8 +88,8 @@ def test_salesforce_may_answer_a_write_with_anything(data: st.DataObject) -> Non
     answer = answering(twist_one(data, CRM))
     target = SalesforceEffects(SalesforceWriter(peers.salesforce_client(answer)))
     each_has_an_outcome(target, TASK, REFERENCE)()
-    assert_named(lambda: target.look([TASK]))
-    assert_named(lambda: target.standing([TASK]))
+    assert_named(lambda: target.look([TASK]), "Salesforce")
+    assert_named(lambda: target.standing([TASK]), "Salesforce")
 
 
 @drawing(20)
@@ -102,7 +102,7 @@ def test_salesforce_may_answer_many_writes_with_anything(data: st.DataObject) ->
         said = {which: data.draw(st.binary(max_size=60) | st.just(good)), **said}
     writer = SalesforceWriter(peers.salesforce_client(answering(said)), bulk_from_rows=1)
     row = {"id": "001000000000001", "erp_customer_id": "C1"}
-    assert_named(lambda: writer.upsert("accounts", [row]))
+    assert_named(lambda: writer.upsert("accounts", [row]), "Salesforce")
 
 
 @drawing(20)
@@ -110,7 +110,7 @@ def test_salesforce_may_answer_many_writes_with_anything(data: st.DataObject) ->
 def test_the_payments_platform_may_answer_a_write_with_anything(data: st.DataObject) -> None:
     target = StripeEffects(peers.stripe_client(answering(twist_one(data, PAYMENTS))))
     each_has_an_outcome(target, RETRY)()
-    assert_named(lambda: target.look([RETRY]))
+    assert_named(lambda: target.look([RETRY]), "payments")
 
 
 def ledger(said: dict[str, Any]) -> TrytonLedger:
@@ -125,11 +125,13 @@ def test_the_erp_may_answer_a_write_with_anything(data: st.DataObject) -> None:
     said = twist_one(data, ERP)
     target = LedgerEffects(ledger(said), today=lambda: DAY)
     each_has_an_outcome(target, data.draw(st.sampled_from((ORDER, INVOICE, LINE))))()
-    assert_named(lambda: target.look([ORDER]))
-    assert_named(lambda: target.standing([ORDER]))
+    assert_named(lambda: target.look([ORDER]), "ERP")
+    assert_named(lambda: target.standing([ORDER]), "ERP")
     paid = NewPayment(key="k", invoice_id="1", amount=data.draw(st.decimals(1, 2, places=2)), paid_on=DAY)
-    assert_named(lambda: ledger(said).payment(paid))
-    assert_named(lambda: ledger(said).credit_note(NewCreditNote(key="k", invoice_id="1", credited_on=DAY)))
+    assert_named(lambda: ledger(said).payment(paid), "ERP")
+    assert_named(
+        lambda: ledger(said).credit_note(NewCreditNote(key="k", invoice_id="1", credited_on=DAY)), "ERP"
+    )
 
 
 @drawing(20)
@@ -140,7 +142,17 @@ def test_a_wizard_may_be_answered_with_anything(data: st.DataObject) -> None:
         twisted({"result": [1, "start", "end"]}) | twisted({"error": ["UserError", ["no", "why"]]})
     )
     peers._through(wizards._session, lambda _: said)
-    assert_named(lambda: wizards.run("account.payment.process", model="m", records=[1], company=1))
+    assert_named(lambda: wizards.run("account.payment.process", model="m", records=[1], company=1), "ERP")
+
+
+@pytest.mark.parametrize(
+    "error", [[[], ["no", "why"]], [{}, None], [None, {"a": 1}], ["UserError"], "no", None, 7]
+)
+def test_a_wizards_refusal_that_is_like_none_is_named(error: object) -> None:
+    wizards = TrytonWizards("https://erp.example/erp", user="u", password="p")
+    peers._through(wizards._session, lambda _: {"error": error})
+    with pytest.raises(Stop, match=r"ERP common\.db\.login broke; its log says why"):
+        wizards.run("account.payment.process", model="m", records=[1], company=1)
 
 
 def test_a_write_answered_with_nothing_we_know_may_have_been_done() -> None:

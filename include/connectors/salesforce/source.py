@@ -117,7 +117,7 @@ class SalesforceSource:
             yield from _records(rows)
             if len(rows) < self._page_rows:
                 break
-            settled = settled.onward(_place_of(rows[-1]))
+            settled = settled.onward(_place_of(rows[-1]), place=f"Salesforce {SOBJECTS[entity]}")
         counted = self._client.count(_from(entity, replace(settled, at=None)))
         if seen < counted:
             raise Retryable(f"Salesforce counts {counted:,} rows of {entity} and listed {seen:,}; try again")
@@ -144,7 +144,12 @@ class SalesforceSource:
         rows = self._rows(entity, walk, with_deleted=True)
         more = len(rows) == self._page_rows
         asked = f"queryAll: SELECT … {_from(entity, walk)} {self._paging}"
-        return walk.page(_records(rows), at=_place_of(rows[-1]) if more else None, request=asked)
+        return walk.page(
+            _records(rows),
+            at=_place_of(rows[-1]) if more else None,
+            request=asked,
+            place=f"Salesforce {SOBJECTS[entity]}",
+        )
 
     def _rows(self, entity: str, walk: Walk, *, with_deleted: bool) -> list[Record]:
         soql = f"SELECT {self._columns(entity)} {_from(entity, walk)} {self._paging}"

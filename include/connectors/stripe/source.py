@@ -83,7 +83,12 @@ class StripeSource:
             at = (f"{number}:{last.created}", last.id)
         elif number + 1 < len(stretches):
             at = (f"{number + 1}:0", "")
-        return walk.page(list(records.values()), at=at, request=_asked(stretch, after, len(lists)))
+        return walk.page(
+            list(records.values()),
+            at=at,
+            request=_asked(stretch, after, len(lists)),
+            place=f"payments {stretch.collection}",
+        )
 
     def column(self, entity: str, field: str) -> str:  # noqa: ARG002 - the protocol's
         """Our names: they are close enough to its own."""

@@ -46,7 +46,9 @@ class TrytonSource:
         walk = walk_from(cursor, overlap=OVERLAP, horizon=lambda: self._client.server_now(model) - SETTLE)
         rows = self._read(entity, walk, paths(entity))
         asked = f"{self._client.path(model)}: {self._page_rows} by {STAMP}, id; {STAMP} {walk.words}"
-        return walk.page(self._records(model, rows), at=self._position(entity, rows), request=asked)
+        return walk.page(
+            self._records(model, rows), at=self._position(entity, rows), request=asked, place=f"ERP {model}"
+        )
 
     def column(self, entity: str, field: str) -> str:
         """Tryton's name of the field, or the path to it."""
@@ -79,7 +81,7 @@ class TrytonSource:
             rows = self._read(entity, walk, names)
             yield from rows
             at = self._position(entity, rows)
-            walk = walk.onward(at) if at else None
+            walk = walk.onward(at, place=f"ERP {READINGS[entity].model}") if at else None
 
     def _read(self, entity: str, walk: Walk, names: Sequence[str]) -> list[Record]:
         reading = READINGS[entity]

@@ -94,7 +94,7 @@ class TrytonWizards:
 
 
 def _refused(error: Any, method: str) -> Stop:
-    kind, details = (error[0], error[1]) if isinstance(error, list) and len(error) > 1 else ("", "")
+    kind, details = (str(error[0]), error[1]) if isinstance(error, list) and len(error) > 1 else ("", "")
     if kind in _BUSINESS_RULES:
         # A UserError's details are its message and a description, a warning's begin with the warning's name.
         words = details if isinstance(details, list) else [details]
