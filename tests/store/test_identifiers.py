@@ -1,9 +1,13 @@
 """What fills a statement's braces is a name and nothing else; what is bound to it is a value and nothing else."""
 
+import psycopg
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from include.ports import Fatal, Rejected
-from include.store.postgres import PostgresStore
+from include.store.postgres import PostgresStore, _composed
+from include.store.queries import query
 from tests.naughty import ALL, RUN
 
 
@@ -17,6 +21,18 @@ def test_a_name_that_is_none_of_ours_is_refused_and_runs_nothing(
             tx.run_for("analyse_landed", names=given)
     with store.transaction() as tx:
         tx.run_for("analyse_landed", names={"table": "canonical.accounts"})
+
+
+def test_any_name_stands_within_its_quotes(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+
+        @given(st.text(st.characters(exclude_categories=("Cs",), exclude_characters=".\0"), min_size=1))
+        def quoted(text: str) -> None:
+            made = _composed("analyse_landed", {"table": f"canonical.{text}"}).as_string(connection)
+            inside = text.replace('"', '""')
+            assert made == query("analyse_landed").replace("{table}", f'"canonical"."{inside}"')
+
+        quoted()
 
 
 def test_a_text_is_a_value_whatever_it_says(store: PostgresStore) -> None:
