@@ -75,10 +75,11 @@ WHERE (
     ) AND (members.rolname, of.rolname) <> ('tieout_send', 'tieout_app') AND NOT members.rolsuper
     AND NOT (members.rolname = session_user AND (of.rolname = 'tieout_owner' OR NOT inherit_option))
 UNION ALL
-SELECT DISTINCT 'is more than a login that may be one of the roles', rolname
+SELECT DISTINCT 'is more than a login that may be one of the roles', rolname  -- but for who migrates, and so owns all
 FROM pg_auth_members JOIN pg_roles ON pg_roles.oid = member
 WHERE roleid IN (SELECT oid FROM ours) AND rolname <> session_user
     AND (rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls)
+    AND member NOT IN (SELECT member FROM pg_auth_members WHERE roleid = to_regrole('tieout_owner'))
 UNION ALL
 SELECT 'not owned by tieout_owner', min(tables.name) || ' and ' || count(*) - 1 || ' more'
 FROM tables WHERE relowner <> (SELECT oid FROM ours WHERE name = 'tieout_owner') HAVING count(*) > 0

@@ -418,6 +418,16 @@ WRONG: dict[str, tuple[Callable[..., Any], Bad, str]] = {
         {("warn", "database", "roles")},
         "raw.records tieout_console may change",
     ),
+    "somebody else may read what is sealed": (
+        statement("GRANT SELECT ON vault.sealed TO pg_monitor"),
+        {("warn", "database", "roles")},
+        "select on vault.sealed given to pg_monitor",
+    ),
+    "what keeps messages as decided is gone": (
+        statement("DROP TRIGGER messages_keep_their_words ON delivery.outbox"),
+        {("fail", "database", "guards")},
+        "delivery.outbox (messages_keep_their_words)",
+    ),
     "we are a superuser": (
         lambda c, _: setattr(c, "role_url", c.database_url),
         {("warn", "database", "permissions")},
