@@ -19,7 +19,7 @@ from datetime import date
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import psycopg
 import pytest
@@ -35,8 +35,10 @@ from include.ports import SealedValue
 from include.twin.generate import generate_world
 from include.vault.envelope import unseal
 from include.vault.keys import read_keyring
+from include.vault.payloads import ELSE
 from tests.canaries import Canaries
 from tests.checks import assert_checks_hold
+from tests.connectors.statements import camt, detail, mt940, ntry
 from tests.local.conftest import command_line, processes_of
 
 pytestmark = pytest.mark.platform
@@ -66,16 +68,22 @@ def world(home: Home) -> Path:
 
 CANARIES = (
     "Zuleika", "Quixano-Przybylski", "zuleika.q", "+65 8123 4567", "zq.books", "Quentin Oldacre-Zq", "fp_Zq81",
+    "Zelda Handover-Zq", "Zacharias Bankhold-Zq", "DE44500105175407324931", "Zenobia Dossier-Zq",
 )  # fmt: skip
 
 
 def plant(world: Path) -> None:
-    """Somebody nobody else is called like: a contact, a customer's address, a payer without a customer, a card."""
-    planted = {
+    """Somebody nobody else is called like: a contact, a customer's address, a payer without a customer, a card.
+
+    And whom somebody named in the metadata of the payments platform's objects, which has what its files say besides.
+    """
+    planted: dict[str, dict[str, int]] = {
         "salesforce/Contact.csv": {"FirstName": 0, "LastName": 1, "Email": 2, "Phone": 3},
         "erp/customers.csv": {"email": 4},
-        "payments/payments.csv": {"payer_text": 5},
+        "payments/payments.csv": {"payer_text": 5, "handed_to": 7},
         "payments/attempts.csv": {"card": 6},
+        "payments/refunds.csv": {"handed_to": 7},
+        "payments/payouts.csv": {"handed_to": 7},
     }
     for name, columns in planted.items():
         with (world / name).open(newline="") as file:
@@ -88,6 +96,29 @@ def plant(world: Path) -> None:
             writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
+
+
+@pytest.fixture(scope="module")
+def bank(home: Home) -> Path:
+    """A folder in which the bank has left two statements a while ago, each with a payer nobody else is called like."""
+    folder = home.root / "bank"
+    folder.mkdir()
+    party = detail(remittance="thank you", debtor=CANARIES[8])
+    party += f"<CardTx><Card><PlainCardData><PAN>{CANARIES[9]}</PAN></PlainCardData></Card></CardTx>"
+    entry = ntry("61.37", currency="SGD", reference="B-1", details=[party])
+    words = f"/IBAN/{CANARIES[9]}/NAME/{CANARIES[10]}/REMI/thank you"
+    for name, content in (
+        ("one.xml", camt(entry, closing="161.37", currency="SGD")),
+        (
+            "two.sta",
+            mt940(
+                f"2606300630C62,41NTRFNONREF|{words}", opening="C260629SGD100,00", closing="C260630SGD162,41"
+            ),
+        ),
+    ):
+        (folder / name).write_bytes(content)
+        os.utime(folder / name, (0, 0))
+    return folder
 
 
 @dataclass
@@ -112,9 +143,9 @@ class Demo:
 
 
 @contextmanager
-def demo(home: Home, world: Path) -> Iterator[Demo]:
+def demo(home: Home, world: Path, bank: Path) -> Iterator[Demo]:
     command = [sys.executable, "-m", "include.cli", "demo", "--world", str(world)]
-    environment = os.environ | {"TIEOUT_HOME": str(home.root)}
+    environment = os.environ | {"TIEOUT_HOME": str(home.root), "TIEOUT_BANK_FOLDER": str(bank)}
     person, terminal = pty.openpty()
     with subprocess.Popen(
         command, stdin=terminal, stderr=subprocess.PIPE, text=True, cwd=PROJECT, env=environment
@@ -166,9 +197,9 @@ def facts(url: str, sql: str) -> list[tuple[object, ...]]:
 
 
 def test_the_main_job_ties_out_a_day_mails_it_once_and_leaves_nothing_running(
-    home: Home, world: Path
+    home: Home, world: Path, bank: Path
 ) -> None:
-    with demo(home, world) as job:
+    with demo(home, world, bank) as job:
         job.listen(until="until you press Ctrl-C")
         assert job.process.poll() is None, job.said
         assert f"{DAY} ties" in job.said
@@ -194,7 +225,7 @@ def test_the_main_job_ties_out_a_day_mails_it_once_and_leaves_nothing_running(
         runs = f"SELECT state FROM recon.runs WHERE as_of = '{DAY}'"
         assert facts(urls.app, runs) == [("published",)]
         assert facts(urls.app, "SELECT count(*) FROM ops.proofs WHERE NOT proven") == [(0,)]
-        assert facts(urls.app, "SELECT count(DISTINCT (system, entity)) FROM ops.proofs") == [(17,)]
+        assert facts(urls.app, "SELECT count(DISTINCT (system, entity)) FROM ops.proofs") == [(18,)]
         assert facts(urls.app, "SELECT count(*) FROM canonical.quarantine") == [(1,)]
         assert facts(urls.app, "SELECT count(*) FROM recon.quality_checks") == [(1,)]
         assert facts(urls.app, "SELECT count(*) FROM recon.quality_results WHERE verdict = 'fail'") == [(0,)]
@@ -220,24 +251,36 @@ def token_of(home: Home, url: str) -> str:
     return token
 
 
+def opened(home: Home, url: str) -> set[str]:
+    """Which of the canaries the sealed values say."""
+    rows = facts(url, "SELECT token, field, subject, kid, wrapped_key, envelope FROM vault.sealed")
+    ring = read_keyring(load_secrets(home).vault_keys)
+    said = "\n".join(unseal(ring, SealedValue(*cast("tuple[Any, ...]", row))) for row in rows)
+    return {one for one in CANARIES if one in said}
+
+
 def test_nothing_personal_and_no_token_is_in_clear_in_any_database_log_mail_or_page(
-    home: Home, world: Path
+    home: Home, world: Path, bank: Path
 ) -> None:
-    """After the main job: our database and Airflow's (XCom, rendered templates, logs), logs, mails unpacked."""
+    """After the main job: our database with its Data Docs, Airflow's (XCom, rendered templates), logs, mails."""
     with server(home) as urls:
         canaries = Canaries((*CANARIES, token_of(home, urls.app)))
         assert canaries.in_bytes(
             (world / "salesforce" / "Contact.csv").read_bytes()
         )  # they were there to be found
         sealed = facts(urls.app, "SELECT field, count(*) FROM vault.sealed GROUP BY field")
-        assert {"first_name", "last_name", "phone", "email", "payer_text", "card"} <= {
+        assert {"first_name", "last_name", "phone", "email", "payer_text", "card", "account", ELSE} <= {
             str(name) for name, _ in sealed
         }
+        assert opened(home, urls.app) >= set(CANARIES), "each of them went through, and is sealed"
+        docs = facts(urls.app, "SELECT path, body FROM recon.quality_pages")
+        assert {"payments.html", "bank_lines.html", "contacts.html"} <= {str(path) for path, _ in docs}
+        assert [path for path, body in docs if canaries.in_bytes(cast("bytes", body))] == []
         assert {url: canaries.in_database(url) for url in (urls.app, urls.airflow)} == {
             urls.app: {},
             urls.airflow: {},
         }
-    kept = {home.postgres, home.world, world}  # the database's own files; the outside world's
+    kept = {home.postgres, home.world, world, bank}  # the database's own files; the outside world's
     files = [
         path
         for path in home.root.rglob("*")
@@ -249,13 +292,14 @@ def test_nothing_personal_and_no_token_is_in_clear_in_any_database_log_mail_or_p
 
 
 def test_what_the_live_path_found_is_what_the_offline_path_finds(
-    home: Home, world: Path, tmp_path: Path
+    home: Home, world: Path, bank: Path, tmp_path: Path
 ) -> None:
     """The same world through HTTP, DAGs and cursors, and through files: the same matches.
 
-    Without the bank and the rates, which no live source feeds yet.
+    Of the bank what it left in its folder, and without rates.
     """
     files = shutil.copytree(world, tmp_path / "world", ignore=shutil.ignore_patterns("bank", "fx"))
+    shutil.copytree(bank, files / "bank")
     command = [sys.executable, "-m", "include.cli", "reconcile", "--world", str(files)]
     command += ["--as-of", DAY, "--out", str(tmp_path / "results")]
     environment = os.environ | {"TIEOUT_HOME": str(home.root)}
