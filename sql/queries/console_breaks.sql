@@ -41,9 +41,10 @@ WHERE is_open = %(open)s
 GROUP BY {by} ORDER BY sgd_minor DESC, breaks DESC, name LIMIT %(limit)s;
 
 -- name: desk_ageing
--- Open breaks by how many calendar days they are known, and severity.
-SELECT width_bucket(%(today)s::date - since_on, ARRAY[0, 8, 31, 91]) AS bucket, severity, count(*) AS breaks
-FROM recon.break_lives WHERE is_open GROUP BY 1, 2 ORDER BY 1, 2;
+-- Open breaks by how many calendar days they are known, and severity. Days are few: only they are put into buckets.
+SELECT width_bucket(%(today)s::date - since_on, ARRAY[0, 8, 31, 91]) AS bucket, severity, sum(breaks)::bigint AS breaks
+FROM (SELECT since_on, severity, count(*) AS breaks FROM recon.break_lives WHERE is_open GROUP BY 1, 2) AS days
+GROUP BY 1, 2 ORDER BY 1, 2;
 
 -- name: last_run_of_life
 SELECT last_seen_run AS run_id, runs.as_of, runs.rules_sha256
