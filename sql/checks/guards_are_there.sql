@@ -83,9 +83,10 @@ WITH wanted (tab, guards) AS (VALUES
     ('recon.runs', 'is_audited_on_insert is_audited_on_update runs_stay'),
     ('recon.unapplied_payments', 'run_id_is_known run_id_stays_known'),
     ('recon.write_offs', 'write_offs_are_append_only'),
+    ('vault.erasure_records', 'is_audited_on_insert lists_are_made_once lists_stay'),
     ('vault.erasures', 'erasures_are_decided_once erasures_say_what_they_destroyed erasures_stay is_audited_on_insert is_audited_on_update'),
     ('vault.openings', 'is_audited_on_insert openings_are_append_only'),
-    ('vault.sealed', 'is_audited_on_update nothing_is_destroyed_by_one only_its_subjects_are_destroyed values_do_not_change values_stay'),
+    ('vault.sealed', 'is_audited_on_update nothing_comes_destroyed_by_one nothing_is_destroyed_by_one only_its_subjects_are_destroyed values_do_not_change values_stay'),
     ('vault.tokens', 'is_audited_on_insert is_audited_on_update tokens_follow_each_other tokens_stay')
 ), ours AS (
     SELECT tgrelid::regclass AS tab, tgname, tgisinternal, tgenabled FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid

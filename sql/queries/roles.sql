@@ -38,10 +38,11 @@ WITH ours AS (
     SELECT grantee, privilege_type, 'schema ' || nspname FROM pg_namespace, aclexplode(nspacl)
     WHERE nspname IN (SELECT ops.our_schemas()) AND grantee <> nspowner
         AND NOT (privilege_type = 'USAGE' AND grantee IN (SELECT oid FROM ours))
-    UNION ALL  -- what runs as its owner; who destroys what is sealed calls what goes with it
+    UNION ALL  -- what runs as its owner; who destroys what is sealed calls what goes with it, who receives it has its records' keys
     SELECT grantee, privilege_type, pg_proc.oid::regprocedure::text FROM pg_proc, aclexplode(proacl)
     WHERE prosecdef AND pronamespace::regnamespace::name IN (SELECT ops.our_schemas()) AND grantee NOT IN (0, proowner)
         AND (pronamespace, grantee::regrole::text) <> ('vault'::regnamespace, 'tieout_send')
+        AND (pg_proc.oid::regprocedure::text, grantee::regrole::text) <> ('vault.record_keys(text[])', 'tieout_ingest')
     UNION ALL
     SELECT grantee, privilege_type, 'tables to come of ' || defaclrole::regrole FROM pg_default_acl, aclexplode(defaclacl)
     WHERE defaclobjtype = 'r' AND grantee <> defaclrole
