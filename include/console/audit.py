@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from include import wiring
 from include.console.access import Someone, requires
 from include.console.permissions import May
-from include.console.render import Page, render, store_of
+from include.console.render import Page, fitting, render, store_of
 from include.flows import export_audit as flow
 from include.flows.seal_audit import sealed_until
 from include.ports import Rejected
@@ -57,19 +57,19 @@ def audit(request: Request, who: Someone, wanted: Annotated[Wanted, Query()]) ->
     xid, _, number = wanted.at.partition(".")
     actor = wanted.actor.strip().lower()
     with store_of(request).transaction() as tx:
-        rows = tx.rows(
-            "console_audit",
-            every=bool(wanted.who or actor),  # who is asked for by name is shown, also a program
-            actor=actor or None,
-            entity=wanted.entity.strip() or None,
-            xid=xid or None,
-            id=int(number) if number else None,
-            limit=SHOWN + 1,
-        )
+        asked = {
+            "every": bool(wanted.who or actor),  # who is asked for by name is shown, also a program
+            "actor": actor or None,
+            "entity": wanted.entity.strip() or None,
+        }
+        place = {"xid": xid or None, "id": int(number) if number else None}
+        rows = tx.rows("console_audit", **asked, **place, limit=SHOWN + 1)
+        last = rows[SHOWN - 1] if len(rows) > SHOWN else None
+        whole = not last and not wanted.at
+        total = fitting(tx, "console_count_audit", whole=whole, **asked)
         runs = tx.rows("console_runs", limit=RUNS_SHOWN)
-    last = rows[SHOWN - 1] if len(rows) > SHOWN else None
     given = wanted.model_dump(mode="json", exclude_defaults=True)
-    view: dict[str, Any] = {"rows": rows[:SHOWN], "last": last, "runs": runs, "given": given}
+    view: dict[str, Any] = {"rows": rows[:SHOWN], "last": last, "total": total, "runs": runs, "given": given}
     view["sealed"] = sealed_until(store_of(request), count_max=COUNTED_MAX + 1)
     view["counted"] = COUNTED_MAX
     return render(request, who, "audit.html", wanted=wanted, **view)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, model_validator
 from include.console.access import Someone
 from include.console.break_page import PEOPLE_OFFERED
 from include.console.kept import rules
-from include.console.render import Page, render, store_of, today_here
+from include.console.render import Page, fitting, render, store_of, today_here
 from include.domain.break_life import CLOSED
 from include.ports import Row, Transaction
 
@@ -104,7 +104,9 @@ def breaks(request: Request, who: Someone, wanted: Annotated[Wanted, Query()]) -
         else:
             found = _page(tx, wanted, filters)
             more = _place(found[SHOWN - 1], wanted) if len(found) > SHOWN else ""
-            view = {"rows": found[:SHOWN], "more": more, "groups": []}
+            whole = not more and not wanted.after
+            total = fitting(tx, "desk_count", whole=whole, **filters)
+            view = {"rows": found[:SHOWN], "more": more, "total": total, "groups": []}
         people = [row["person"] for row in tx.rows("people_who_work", limit=PEOPLE_OFFERED)]
     codes = rules().breaks.codes
     view |= {"names": {code: rule.name for code, rule in codes.items()}}

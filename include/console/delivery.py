@@ -11,7 +11,7 @@ from include.console.access import Someone, requires
 from include.console.forms import Form, Sent
 from include.console.kept import rules
 from include.console.permissions import May
-from include.console.render import Number, Page, render, store_of, url_with
+from include.console.render import Number, Page, fitting, render, store_of, url_with
 from include.flows import replay as flow
 from include.ports import Rejected
 
@@ -98,19 +98,24 @@ def _page(
     status: int = 200,
 ) -> HTMLResponse:
     """The page as it is now; where an act was refused, with what was chosen and typed for it."""
+    asked = {
+        "states": [wanted.state] if wanted.state else list(WAITING),
+        "target": wanted.target or None,
+        "subject": wanted.subject.strip() or None,
+    }
     with store_of(request).transaction() as tx:
         queues = tx.rows("delivery_queue")
         spared = tx.rows("spared_systems")
         latency = tx.rows("console_latency", count_max=LATENCY_OF)[0]
         rows = tx.rows(
             "console_messages",
-            states=[wanted.state] if wanted.state else list(WAITING),
-            target=wanted.target or None,
-            subject=wanted.subject.strip() or None,
+            **asked,
             before=wanted.before or None,
             limit=SHOWN + 1,
         )
         now = tx.rows("console_now")[0]["now"]
+        whole = len(rows) <= SHOWN and not wanted.before
+        total = fitting(tx, "console_count_messages", whole=whole, **asked)
     more = rows[SHOWN - 1]["message_id"] if len(rows) > SHOWN else None
     view: dict[str, Any] = {
         "queues": queues,
@@ -123,5 +128,5 @@ def _page(
         "typed": typed,
     }
     view |= {"given": wanted.model_dump(exclude_defaults=True), "states": WAITING, "now": now}
-    view |= {"reasons": rules().delivery.reasons}
+    view |= {"reasons": rules().delivery.reasons, "total": total}
     return render(request, who, "delivery.html", status=status, wanted=wanted, **view)

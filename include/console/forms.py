@@ -16,6 +16,10 @@ TOKEN_FIELD = "token"  # noqa: S105 - the name of a field
 SALT = "tieout-console-form"
 
 
+TYPED = ("reason", "to", "other", "other_amount", "owner", "until", "key")
+"""Fields that people write themselves."""
+
+
 class Form:
     """What was filled in. Fields that are absent read as empty."""
 
@@ -27,6 +31,16 @@ class Form:
 
     def all(self, name: str) -> list[str]:
         return list(self._fields.get(name, ()))
+
+
+class TooOld(HTTPException):
+    """The page the form came from is too old, or somebody else's; `typed`: what stood in its fields, to be kept."""
+
+    def __init__(self, form: Form) -> None:
+        super().__init__(
+            403, "the page is too old or not yours: nothing was done. Load it again, then repeat what you did"
+        )
+        self.typed = {name: form.one(name) for name in TYPED if form.one(name)}
 
 
 def token_for(name: str) -> str:
@@ -52,7 +66,7 @@ async def checked_form(request: Request, who: Someone) -> Form:
     except BadSignature:
         known = ""
     if known != who.name:
-        raise HTTPException(403, "the page is too old or not yours: load it again, then repeat what you did")
+        raise TooOld(form)
     return form
 
 

@@ -12,7 +12,16 @@ from include.console.forms import Form, Sent
 from include.console.kept import of_run, rules
 from include.console.permissions import May
 from include.console.personal import opened_records, visible
-from include.console.render import Number, Page, Sharing, opening_store_of, render, say_money, store_of
+from include.console.render import (
+    Number,
+    Page,
+    Sharing,
+    fitting,
+    opening_store_of,
+    render,
+    say_money,
+    store_of,
+)
 from include.console.words import OF_TYPE
 from include.domain.break_life import BY_HAND, CASH
 from include.domain.side_by_side import Record, side_by_side
@@ -49,6 +58,7 @@ def matches(request: Request, who: Someone, wanted: Annotated[Wanted, Query()]) 
         rules = of_run(tx, "console_rules", runs[0]["run_id"]) if runs else []
         found = _page(tx, wanted, runs[0]["run_id"]) if runs else []
         asked_for = wanted.q.strip()
+        total = _count(tx, wanted, runs[0]["run_id"], found) if runs else ""
         decided = decisions_about(tx, asked_for) if asked_for else decisions_pending(tx)
     last = found[SHOWN - 1] if len(found) > SHOWN else None
     more = SEPARATOR.join((last["match_id"], last["side_a_id"], last["side_b_id"])) if last else ""
@@ -57,6 +67,7 @@ def matches(request: Request, who: Someone, wanted: Annotated[Wanted, Query()]) 
         "rules": rules,
         "rows": found[:SHOWN],
         "more": more,
+        "total": total,
         "decided_by_hand": decided,
     }
     given = wanted.model_dump(exclude_defaults=True)
@@ -178,6 +189,14 @@ def _page(tx: Transaction, wanted: Wanted, run_id: Any) -> list[Row]:
     if rule:
         return tx.rows("console_matches_by_rule", **page, recon=recon, rule=rule)
     return tx.rows("console_matches", **page, until=f"{wanted.recon}." if wanted.recon else "S")
+
+
+def _count(tx: Transaction, wanted: Wanted, run_id: Any, found: list[Row]) -> str:
+    recon, _, rule = wanted.rule.strip().partition(SEPARATOR)
+    asked = {"recon": recon or wanted.recon or None, "rule": rule or None, "state": wanted.state or None}
+    whole = len(found) <= SHOWN and not wanted.after
+    of = {"run_id": run_id, "id": wanted.q.strip() or None}
+    return fitting(tx, "console_count_matches", whole=whole, **asked, **of)
 
 
 def _records(tx: Transaction, legs: list[Row]) -> list[Record]:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from include.console.access import Person, Someone
 from include.console.break_page import eyes_for_match
 from include.console.permissions import May
-from include.console.render import Page, Sharing, render, store_of
+from include.console.render import Page, Sharing, fitting, render, store_of
 from include.domain.break_life import PAYOUTS, Life, NotAllowed
 from include.domain.break_offers import offers
 from include.flows.resolve_break import life_now
@@ -46,10 +46,13 @@ def payouts(request: Request, who: Someone, wanted: Annotated[Wanted, Query()]) 
             id=wanted.id,
             limit=SHOWN + 1,
         )
-    last = rows[SHOWN - 1] if len(rows) > SHOWN else None
+        last = rows[SHOWN - 1] if len(rows) > SHOWN else None
+        whole, currency = not last and not wanted.day, wanted.currency.strip().upper() or None
+        total = fitting(tx, "console_count_payouts", whole=whole, currency=currency)
     view: dict[str, Any] = {
         "rows": rows[:SHOWN],
         "last": last,
+        "total": total,
         "given": wanted.model_dump(mode="json", exclude_defaults=True),
     }
     return render(request, who, "payouts.html", wanted=wanted, run=runs[0] if runs else None, **view)

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 from starlette.exceptions import HTTPException
 
+from include.console.forms import TooOld
 from include.console.render import STATIC, sentence, template
 from include.domain.shown import cut
 
@@ -33,6 +34,7 @@ def refused(request: Request, error: Exception) -> HTMLResponse:
         said=sentence(said.rstrip(".")),
         style=Markup(style),  # noqa: S704 - our own file
         login=_login(request) if status == NOT_LOGGED_IN else "",
+        typed=error.typed if isinstance(error, TooOld) else {},
         root=request.scope.get("root_path", ""),
     )
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()

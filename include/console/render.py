@@ -100,6 +100,18 @@ def today_here(tx: Transaction) -> date:
     return now.astimezone(rules().calendars.entity.zone).date()
 
 
+COUNTED_MAX = 1_000
+"""Lines of a list that are counted; of more it is said that there are more."""
+
+
+def fitting(tx: Transaction, name: str, *, whole: bool, **params: Any) -> str:
+    """Of how many lines a page shows some, by a query that counts them; empty where the page has the `whole` list."""
+    if whole:
+        return ""
+    count: int = tx.rows(name, **params, most=COUNTED_MAX + 1)[0]["fitting"]
+    return f"more than {COUNTED_MAX:,}" if count > COUNTED_MAX else f"{count:,}"
+
+
 class Sharing:
     """A store whose transactions are all one that is open already: for a page that several flows read for."""
 

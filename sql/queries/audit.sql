@@ -103,6 +103,13 @@ SELECT count(*) AS rows FROM (
     LIMIT %(most)s::bigint
 ) AS waiting;
 
+-- name: console_count_audit
+SELECT count(*) AS fitting FROM (
+    SELECT FROM audit.events
+    WHERE (%(every)s OR NOT starts_with(actor, 'program:')) AND (%(actor)s::text IS NULL OR actor = %(actor)s)
+        AND (%(entity)s::text IS NULL OR entity = %(entity)s) LIMIT %(most)s
+) AS counted;
+
 -- name: console_audit
 -- Newest first, from the last line on: what people, policy and runs did, with `every` what programs did, too.
 SELECT xid::text AS xid, id, at, actor, act, entity, why, run_id, op_key FROM audit.events

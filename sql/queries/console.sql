@@ -102,6 +102,16 @@ WHERE run_id = %(run_id)s AND recon = %(recon)s AND rule = %(rule)s
     AND (%(state)s::text IS NULL OR state = %(state)s)
 ORDER BY match_id, side_a_id, side_b_id LIMIT %(limit)s;
 
+-- name: console_count_matches
+-- How many fit, counted up to `most`; NULL is any.
+SELECT count(*) AS fitting FROM (
+    SELECT FROM recon.matches
+    WHERE run_id = %(run_id)s AND (%(recon)s::text IS NULL OR recon = %(recon)s)
+        AND (%(rule)s::text IS NULL OR rule = %(rule)s) AND (%(state)s::text IS NULL OR state = %(state)s)
+        AND (%(id)s::text IS NULL OR side_a_id = %(id)s OR side_b_id = %(id)s OR match_id = %(id)s)
+    LIMIT %(most)s
+) AS counted;
+
 -- name: console_matches_of
 -- What an id is matched with, on whichever side it stands.
 SELECT match_id, recon, rule, side_a_type, side_a_id, side_b_type, side_b_id, currency, amount_minor, paid_currency,
@@ -185,6 +195,12 @@ LEFT JOIN LATERAL (
 ) AS life ON true
 ORDER BY payout.arrival_date DESC, payout.native_id DESC;
 
+-- name: console_count_payouts
+SELECT count(*) AS fitting FROM (
+    SELECT FROM canonical.payouts
+    WHERE superseded_in IS NULL AND (%(currency)s::text IS NULL OR currency = %(currency)s) LIMIT %(most)s
+) AS counted;
+
 -- name: console_payout_items
 SELECT type, currency, count(*) AS items, sum(gross_minor)::bigint AS gross_minor, sum(fee_minor)::bigint AS fee_minor,
     sum(net_minor)::bigint AS net_minor
@@ -233,6 +249,13 @@ WHERE state = ANY (%(states)s) AND (%(target)s::text IS NULL OR target = %(targe
     AND (%(subject)s::text IS NULL OR subject = %(subject)s)
     AND (%(before)s::bigint IS NULL OR message_id < %(before)s)
 ORDER BY message_id DESC LIMIT %(limit)s;
+
+-- name: console_count_messages
+SELECT count(*) AS fitting FROM (
+    SELECT FROM delivery.outbox
+    WHERE state = ANY (%(states)s) AND (%(target)s::text IS NULL OR target = %(target)s)
+        AND (%(subject)s::text IS NULL OR subject = %(subject)s) LIMIT %(most)s
+) AS counted;
 
 -- name: console_message
 SELECT message_id, key, revision, kind, target, subject, body, state, reason, detail, attempts, decided_at, next_at,

@@ -22,6 +22,24 @@ WHERE is_open = %(open)s
     ))
 ORDER BY {order} LIMIT %(limit)s;
 
+-- name: desk_count
+-- How many fit, counted up to `most`.
+SELECT count(*) AS fitting FROM (
+    SELECT FROM recon.break_lives
+    WHERE is_open = %(open)s
+        AND (%(state)s::text IS NULL OR state = %(state)s)
+        AND (%(severity)s::text IS NULL OR severity = %(severity)s)
+        AND (%(owner)s::text IS NULL OR owner = %(owner)s)
+        AND (%(assignee)s::text IS NULL OR coalesce(assignee, '') = %(assignee)s)
+        AND (%(recon)s::text IS NULL OR recon = %(recon)s)
+        AND (%(code)s::text IS NULL OR code = %(code)s)
+        AND (%(currency)s::text IS NULL OR currency = %(currency)s)
+        AND (%(since)s::date IS NULL OR since_on >= %(since)s)
+        AND (%(until)s::date IS NULL OR since_on <= %(until)s)
+        AND (%(q)s::text IS NULL OR position(%(q)s IN lower(key)) > 0 OR starts_with(break_id::text, %(q)s))
+    LIMIT %(most)s
+) AS counted;
+
 -- name: desk_groups
 -- How many breaks there are of each {by}, and what they are worth where that is known.
 SELECT {by}::text AS name, count(*) AS breaks, count(*) FILTER (WHERE severity IN ('S1', 'S2')) AS urgent,

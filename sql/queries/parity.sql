@@ -529,7 +529,8 @@ GROUP BY class, cause, kind, field ORDER BY cause <> '', count(*) DESC, class, c
 -- name: parity_differences
 -- By place: numbered in the order of the key, so that a page begins where the one before ended.
 SELECT * FROM (
-    SELECT row_number() OVER (ORDER BY kind, key, seq, field) AS place, kind, key, seq, field, ours, theirs, currency,
+    SELECT row_number() OVER (ORDER BY kind, key, seq, field) AS place, count(*) OVER () AS fitting,
+        kind, key, seq, field, ours, theirs, currency,
         CASE WHEN field <> 'currency' THEN ours_minor END AS ours_minor,
         CASE WHEN field <> 'currency' THEN theirs_minor END AS theirs_minor, class, cause, evidence, accepted_no
     FROM parity.differences LEFT JOIN parity.accepted USING (day, edition, kind, key, seq, field)

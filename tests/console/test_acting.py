@@ -1,6 +1,7 @@
 """Working on breaks and messages in the console: by its forms, with four eyes, and never over somebody else's work."""
 
 import re
+import time
 import zipfile
 from collections.abc import Iterator
 from io import BytesIO
@@ -9,8 +10,10 @@ from typing import Any
 
 import psycopg
 import pytest
+from itsdangerous import TimestampSigner
 
 from include.console import break_page as shown
+from include.console.forms import token_for
 from include.domain.side_by_side import Record
 from include.flows.explain_break import Explained
 from include.flows.export_audit import verify_export
@@ -153,6 +156,26 @@ def test_a_form_from_somebody_elses_page_is_refused(site: Site, tied_url: str) -
     fields = {"seen": "1", "reason": "forged"}
     answer = site.post(f"/breaks/{history_free(tied_url)}/comment", fields, me="ann", token_of="ben")
     assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("hours", [11.99, 12.01])
+def test_a_page_is_good_for_twelve_hours_and_what_was_typed_into_an_older_one_is_not_lost(
+    site: Site, untouched: Iterator[str], monkeypatch: pytest.MonkeyPatch, hours: float
+) -> None:
+    one, then = next(untouched), time.time() - hours * 3600
+    version = seen(site, one)
+    with monkeypatch.context() as earlier:
+        earlier.setattr(TimestampSigner, "get_timestamp", lambda _: int(then))
+        token = token_for("ann")
+    fields = {"seen": version, "reason": "typed <for> long", "to": "ann", "token": token}
+    answer = site.post_as_it_is(f"/breaks/{one}/assign", fields, me="ann")
+    if hours < 12:
+        assert answer.status_code == 303
+    else:
+        assert answer.status_code == 403
+        assert "The page is too old or not yours: nothing was done" in answer.text
+        assert "typed &lt;for&gt; long" in answer.text
+        assert seen(site, one) == version
 
 
 def test_what_was_held_back_waits_until_it_is_sent_again_and_both_acts_have_a_name(

@@ -298,16 +298,19 @@ def test_the_pages_of_a_list_hold_every_break_once_in_the_order_asked_for(
     monkeypatch.setattr("include.console.breaks.SHOWN", 4)
     for order in ("worst", "value", "oldest", "key"):
         found: list[str] = []
+        said: set[str] = set()
         path = f"/breaks?sort={order}"
         while path:
             page = site.get(path, me="vic").text
             found += links(page, "/breaks")
+            said |= set(re.findall(r"of ([\d,]+) shown", page))
             following = re.search(r'rel="next" href="([^"]+)"', page)
             path = f"/breaks{unescape(following[1])}" if following else ""
         with psycopg.connect(tied_url) as connection:
             row = connection.execute("SELECT count(*) FROM recon.break_lives WHERE is_open").fetchone()
         assert row
         assert len(found) == len(set(found)) == row[0]
+        assert said == {f"{row[0]:,}"}, "every page says of how many it shows some"
 
 
 def test_a_line_that_moves_while_somebody_reads_hides_none_of_those_behind_it(
@@ -335,6 +338,30 @@ def test_a_line_that_moves_while_somebody_reads_hides_none_of_those_behind_it(
         [(count,)] = connection.execute("SELECT count(*) FROM recon.break_lives WHERE is_open").fetchall()
     assert len(everything) == 4
     assert len(set(found)) == count
+
+
+@pytest.mark.parametrize(
+    ("path", "module"),
+    [
+        ("/breaks", "breaks"),
+        ("/matches?recon=R3", "matches"),
+        ("/matches?q={id}", "matches"),
+        ("/payouts", "payouts"),
+        ("/delivery", "delivery"),
+        ("/audit?who=all", "audit"),
+    ],
+)
+def test_a_long_list_says_of_how_many_it_shows_some_and_of_very_many_that_there_are_more(
+    site: Site, tied_url: str, monkeypatch: pytest.MonkeyPatch, path: str, module: str
+) -> None:
+    with psycopg.connect(tied_url) as connection:
+        [(id_, _)] = connection.execute(
+            "SELECT side_b_id, count(*) FROM recon.matches GROUP BY side_b_id ORDER BY count(*) DESC LIMIT 1"
+        ).fetchall()
+    monkeypatch.setattr(f"include.console.{module}.SHOWN", 1)
+    assert re.search(r"\b1 of [\d,]+ shown", site.get(path.format(id=id_), me="aud").text)
+    monkeypatch.setattr("include.console.render.COUNTED_MAX", 1)
+    assert "1 of more than 1 shown" in site.get(path.format(id=id_), me="aud").text
 
 
 @pytest.mark.parametrize(

@@ -418,8 +418,8 @@ SPOILED = {
     "GRANT SELECT ON vault.sealed TO stranger": "select on vault.sealed given to stranger",
     "GRANT SELECT (envelope) ON vault.sealed TO stranger": "vault.sealed.envelope given by the column",
     "GRANT USAGE ON SCHEMA recon TO stranger": "usage on schema recon given to stranger",
-    "GRANT EXECUTE ON FUNCTION vault.forget_names TO stranger":
-        "execute on vault.forget_names(bigint) given to stranger",
+    "GRANT EXECUTE ON FUNCTION vault.forget_records TO stranger":
+        "execute on vault.forget_records(bigint) given to stranger",
     "ALTER DEFAULT PRIVILEGES FOR ROLE tieout_owner IN SCHEMA recon GRANT SELECT ON TABLES TO stranger":
         "select on tables to come of tieout_owner given to stranger",
     "DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO stranger', current_database()); END $$":

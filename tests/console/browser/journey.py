@@ -48,6 +48,7 @@ RULES = {
     "resultTypes": ["violations"],  # what is well is not told node by node
 }
 DESK, PHONE = 1280, 390
+TABS_MAX = 150
 PAIRS = ((("light", DESK), ("dark", PHONE)), (("dark", DESK), ("light", PHONE)))
 """Either pair has both sizes and both themes; pages take one of them in turns."""
 
@@ -57,6 +58,15 @@ def opened(chrome: Browser, address: str, me: str, *, scheme: str = "light", wid
     context = chrome.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     context.add_cookies([{"name": "me", "value": me, "url": address}])
     return context.new_page()
+
+
+def walk_to(page: Page, place: str) -> None:
+    """Press Tab until that place has the focus, from wherever it is; who never gets there is lost."""
+    for _ in range(TABS_MAX):
+        page.keyboard.press("Tab")
+        if page.evaluate("place => document.activeElement.matches(place)", place):
+            return
+    raise LookupError(f"{TABS_MAX} times Tab do not lead to {place}")
 
 
 def write_off(chrome: Browser, address: str) -> dict[str, Any]:
@@ -75,10 +85,14 @@ def write_off(chrome: Browser, address: str) -> dict[str, Any]:
     seen["proposed"] = ann.get_by_role("status").inner_text()
     seen["own"] = ann.locator("p:has(strong:text-is('Approve'))").inner_text()
     ben = opened(chrome, address, "ben")
-    ben.goto(f"{address}/breaks?state=PROPOSED&q={broken}")
-    ben.locator("tbody a").first.click()
     # By keyboard alone, as somebody without a mouse does.
-    ben.locator("form[action$='/approve'] input[name=reason]").focus()
+    ben.goto(f"{address}/breaks?state=PROPOSED&q={broken}")
+    walk_to(ben, "tbody a")
+    ben.keyboard.press("Enter")
+    ben.wait_for_url(f"**/breaks/{broken}")
+    walk_to(ben, "form[action$='/approve'] input[name=reason]")
+    ben.keyboard.type("seen, and too small to chase")
+    walk_to(ben, "form[action$='/approve'] button")
     ben.keyboard.press("Enter")
     ben.get_by_role("status").wait_for()
     seen["approved"] = ben.get_by_role("status").inner_text()
