@@ -25,12 +25,12 @@ RUN = UUID(int=1)
 
 @pytest.fixture
 def keep_breaks(store: PostgresStore, database_url: str) -> Any:
-    """Keep a run with breaks given as (key, code, severity, currency, minor units)."""
+    """Keep a run with breaks given as (key, code, severity, currency, minor units), which saw up to a batch."""
 
-    def keep(*breaks: Sequence[Any]) -> PostgresStore:
+    def keep(*breaks: Sequence[Any], batch: int = 0) -> PostgresStore:
         with psycopg.connect(database_url) as connection:
             connection.execute(
-                "INSERT INTO recon.runs VALUES (%s, '2026-01-01', 1, 0, '', '', 'computed')", (RUN,)
+                "INSERT INTO recon.runs VALUES (%s, '2026-01-01', %s, 0, '', '', 'computed')", (RUN, batch)
             )
             for number, (key, code, severity, currency, minor) in enumerate(breaks):
                 connection.execute(
@@ -139,6 +139,7 @@ def test_a_country_sees_the_breaks_of_its_customers_and_of_nobody_else(keep_brea
         ("P-DE", "CA01", "S2", "EUR", 100),
         ("P-SG", "CA01", "S2", "EUR", 200),
         ("P-nobody's", "CA02", "S2", "EUR", 300),
+        batch=1,
     )
     with psycopg.connect(database_url) as connection:
         connection.execute("INSERT INTO ops.batches DEFAULT VALUES")
@@ -175,6 +176,7 @@ def test_money_that_went_back_and_rows_nobody_could_read_are_their_customer_s(
         ("R-1", "CA13", "S1", "SGD", 100),  # of a payment of DE
         ("invoices I-9", "DQ01", "S1", "SGD", 100),
         ("payments P-9", "DQ01", "S1", "SGD", 100),  # of nobody that can be read
+        batch=1,
     )
     with psycopg.connect(database_url) as connection:
         connection.execute("INSERT INTO ops.batches DEFAULT VALUES")
@@ -223,6 +225,7 @@ def test_a_break_is_seen_by_all_whose_it_is_also_where_it_is_of_a_word_nobody_ma
         ("amendment step", "DQ05", "S2", None, None),
         ("refund R", "DQ05", "S2", None, None),
         ("fx THB", "DQ05", "S2", None, None),
+        batch=1,
     )
     with psycopg.connect(database_url) as connection:
         connection.execute("INSERT INTO ops.batches DEFAULT VALUES")
@@ -291,11 +294,10 @@ def test_a_break_is_whose_thing_it_is_about_and_not_whose_id_is_the_same(keep_br
 def test_what_closed_is_told_to_whose_it_was_though_its_row_is_gone_or_another_countrys(
     keep_breaks: Any, database_url: str
 ):
-    store, before = keep_breaks(("moved", "CA01", "S2", "SGD", 100)), UUID(int=2)
+    store, before = keep_breaks(("moved", "CA01", "S2", "SGD", 100), batch=2), UUID(int=2)
     with psycopg.connect(database_url) as connection:
         connection.execute("INSERT INTO ops.batches DEFAULT VALUES")
         connection.execute("INSERT INTO ops.batches DEFAULT VALUES")
-        connection.execute("UPDATE recon.runs SET batch_through = 2")
         connection.execute(
             "INSERT INTO recon.runs VALUES (%s, '2025-12-31', 1, 0, '', '', 'computed')", (before,)
         )
