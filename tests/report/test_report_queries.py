@@ -262,6 +262,7 @@ def test_a_break_is_whose_thing_it_is_about_and_not_whose_id_is_the_same(keep_br
         ("7", "PO01", "S2", "SGD", 500),  # a payout, which is nobody's
         ("7", "OR06", "S2", "SGD", 600),
         ("7", "CA12", "S2", "SGD", 700),  # a credit note of DE
+        batch=1,
     )
     with psycopg.connect(database_url) as connection:
         connection.execute("INSERT INTO ops.batches DEFAULT VALUES")
@@ -397,7 +398,6 @@ def test_of_a_day_published_late_breaks_stand_as_before_later_facts_came(keep_br
     store = keep_breaks(("P1", "CA01", "S2", "EUR", 100))
     with psycopg.connect(database_url) as connection:
         connection.execute("INSERT INTO ops.batches (recorded_at) VALUES ('2026-01-02 03:00Z')")
-        connection.execute("UPDATE recon.runs SET batch_through = 0")
         connection.execute("SET session_replication_role = replica")
         for version, before, state, at in (
             (1, "NEW", "OPEN", "01:00Z"),
