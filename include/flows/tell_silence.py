@@ -71,10 +71,8 @@ def tell_recovery(
     entry = words.silence(since=silence.since, over_at=now)
     known = list(heralds)
     reached = _tell(known, silence.told.__contains__, entry, key=f"silence/{now:%Y%m%dT%H%M%S}/over", now=now)
-    there = {herald.channel for herald in known}
-    left: dict[str, datetime] = {
-        channel: at for channel, at in silence.told.items() if channel in there - reached
-    }
+    there: set[str] = {herald.channel for herald in known}
+    left = {channel: at for channel, at in silence.told.items() if channel in there - reached}
     return Silence(silence.since, left) if left else None
 
 
