@@ -123,6 +123,13 @@ def _decimals(text: pd.Series) -> Any:
     return np.array([*numbers, None], dtype=object)[codes]
 
 
+def _floats(text: pd.Series) -> Any:
+    """The numbers about as large as they are, none where a cell is none: what is written alike is read once."""
+    codes, values = pd.factorize(text)
+    numbers = pd.to_numeric(values.to_numpy(dtype=object), errors="coerce").astype(float)
+    return np.append(numbers, [np.nan])[codes]
+
+
 def _after(later: str, earlier: str, *, or_equal: bool = False) -> pa.Check:
     """One day lies after another, where a row states both; what is no date has its own rule."""
 
@@ -160,11 +167,12 @@ def _can_recur(price: str, quantity: str) -> pa.Check:
 
     def holds(frame: pd.DataFrame) -> pd.Series:
         # Near enough: what is some cents below the limit is as wrong as what is above it.
-        numbers = frame[[price, quantity]].apply(pd.to_numeric, errors="coerce").astype("float64")
-        weekly = numbers[price].abs() * numbers[quantity].abs() * PERIODS_A_YEAR["week"]
-        recurring = weekly * 10.0 ** frame["currency"].map(EXPONENTS).astype("float64")
-        right: pd.Series = ~(recurring >= ARR_BELOW)
-        return right
+        each, scale = (
+            _floats(frame[price]),
+            frame["currency"].map(EXPONENTS).to_numpy(dtype=float, na_value=0),
+        )
+        weekly = np.abs(each * _floats(frame[quantity])) * PERIODS_A_YEAR["week"]
+        return pd.Series(~(weekly * 10.0**scale >= ARR_BELOW), index=frame.index)
 
     return pa.Check(holds, error=f"{price}: too large with {quantity}")
 
