@@ -223,13 +223,14 @@ def test_a_break_is_seen_by_all_whose_it_is_also_where_it_is_of_a_word_nobody_ma
         ("nameless", "CA04", "S2", "SGD", 100),  # settled an invoice of DE and one of SG
         ("invoice I", "DQ05", "S2", None, None),
         ("amendment step", "DQ05", "S2", None, None),
+        ("amendment large", "DQ01", "S1", None, None),
         ("refund R", "DQ05", "S2", None, None),
         ("fx THB", "DQ05", "S2", None, None),
         batch=1,
     )
     with psycopg.connect(database_url) as connection:
         connection.execute("INSERT INTO ops.batches DEFAULT VALUES")
-        connection.execute("UPDATE recon.breaks SET recon = 'all' WHERE code = 'DQ05'")
+        connection.execute("UPDATE recon.breaks SET recon = 'all' WHERE code LIKE 'DQ0_'")
         for country, invoice in (("DE", "I"), ("SG", "J")):
             keep_rows(connection, "customers", native_id=country, id=country, name=country, country=country)
             keep_rows(connection, "invoices", native_id=invoice, id=invoice, customer_id=country, **INVOICE)
@@ -238,7 +239,8 @@ def test_a_break_is_seen_by_all_whose_it_is_also_where_it_is_of_a_word_nobody_ma
         life = {"currency": "SGD", "quantity": 1, "unit_price": 1, "interval": "month", "start_date": SOON}
         keep_rows(connection, "subscriptions", native_id="S", id="S", customer_id="SG", **life)
         step = {"subscription_id": "S", "sequence": 1, "type": "?", "effective_date": SOON}
-        keep_rows(connection, "amendments", native_id="step", id="step", **step)
+        for amendment in ("step", "large"):
+            keep_rows(connection, "amendments", native_id=amendment, id=amendment, **step)
         moved = {"currency": "SGD", "amount_minor": 1, "created_on": SOON}
         keep_rows(connection, "refunds", native_id="R", id="R", payment_id="nameless", **moved)
     with store.transaction() as tx:
@@ -249,7 +251,7 @@ def test_a_break_is_seen_by_all_whose_it_is_also_where_it_is_of_a_word_nobody_ma
         tx.run("forget_matches", run_id=RUN)
     assert seen == {
         "DE": ["invoice I", "nameless", "refund R"],
-        "SG": ["amendment step", "nameless", "refund R"],
+        "SG": ["amendment large", "amendment step", "nameless", "refund R"],
     }
 
 
