@@ -128,7 +128,7 @@ def arrived(mailbox: Mailbox) -> tuple[list[str], list[bool]]:
 
 @pytest.mark.parametrize(("most", "kept"), [(20_000, ["rows.xlsx", "page.html"]), (8_000, ["page.html"])])
 def test_what_makes_a_message_too_large_is_left_out_and_said_to_be(
-    most: int, kept: list[str], monkeypatch: pytest.MonkeyPatch
+    most: int, kept: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     monkeypatch.setattr(client, "MESSAGE_MAX", most)
     mailbox = Mailbox()
@@ -136,6 +136,7 @@ def test_what_makes_a_message_too_large_is_left_out_and_said_to_be(
         MailPostman(server).send(LARGE, to=FINANCE)
     assert arrived(mailbox) == (kept, [kept == ["page.html"]] * 2)
     assert len(mailbox.received[0].content) <= most
+    assert ("rows.xlsx is left out" in caplog.text) is (kept == ["page.html"])
 
 
 class Narrow(Mailbox):

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import logging
 import re
 import smtplib
 from collections.abc import Callable, Sequence
@@ -14,6 +15,8 @@ from math import inf
 from time import monotonic
 
 from include.ports import Fatal, Rejected, Report, Retryable, Uncertain
+
+log = logging.getLogger(__name__)
 
 TIMEOUT_S = 30.0
 """What every step of the conversation may take."""
@@ -83,6 +86,9 @@ class MailPostman:
         except _NoRoom:
             if not fitting.attachments:
                 raise
+            log.warning(
+                "mail: %s takes no message of %s bytes; sent without attachments", self._place, len(message)
+            )
             bare = replace(report, attachments={})
             self._send(compose(bare, sender=self._server.sender, to=to, spared=True).as_bytes(), to)
 
@@ -95,6 +101,7 @@ class MailPostman:
             if len(message) <= MESSAGE_MAX or not kept.attachments:
                 return kept, message
             largest = max(kept.attachments, key=lambda name: len(kept.attachments[name]))
+            log.warning("mail: %s is left out of a message of %s bytes", largest, len(message))
             files = {name: content for name, content in kept.attachments.items() if name != largest}
             kept = replace(kept, attachments=files)
 
