@@ -7,10 +7,10 @@ A deal is an opportunity; orders and invoices are named by their number, as peop
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 from typing import Any
 
-from include.domain.breaks import Break, Level
+from include.domain.breaks import WORTH_BELOW, Break, Level
 from include.domain.money import major
 
 Facts = Mapping[str, Any]
@@ -18,6 +18,7 @@ Ladder = tuple[tuple[str, Decimal], ...]
 """Who may approve up to which percentage, lowest first."""
 
 HUNDRED = 100
+DIGITS_MAX = 100  # of what a price may be told by, times or over another
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,21 +189,23 @@ def term_differs(found: Facts) -> Break | None:
 def price_differs(found: Facts) -> Break | None:
     """OR05: the list price less the discount is not the price sold; `amount_minor` is what the list price is off by.
 
+    It is None where that is no amount that can be kept, such as after a discount of all but a billionth of the price.
     Prices may be for other periods: a whole multiple of one another is no difference.
     """
     listed, percent, unit = found["list_minor"], found["discount_percent"], found["unit_minor"]
     if not found["comparable"] or not listed or not unit or percent is None or not 0 <= percent < HUNDRED:
         return None
-    sold = listed * (100 - percent) / 100
-    low, high = sorted((sold, Decimal(unit)))
-    times = (high / low).quantize(Decimal(1), rounding=ROUND_HALF_UP)
-    if abs(high - low * times) < times:
-        return None
-    right = int((unit * 100 / (100 - percent)).quantize(Decimal(1), rounding=ROUND_HALF_UP))
+    with localcontext(prec=DIGITS_MAX):
+        sold = listed * (100 - percent) / 100
+        low, high = sorted((sold, Decimal(unit)))
+        times = (high / low).quantize(Decimal(1), rounding=ROUND_HALF_UP)
+        if abs(high - low * times) < times:
+            return None
+        right = int((unit * 100 / (100 - percent)).quantize(Decimal(1), rounding=ROUND_HALF_UP))
     apart = int(listed.quantize(Decimal(1), rounding=ROUND_HALF_UP)) - right
     return _break(
         "OR05",
-        {**found, "amount_minor": apart},
+        {**found, "amount_minor": apart if abs(apart) < WORTH_BELOW else None},
         f"order {found['number']} sells at {_money(int(unit), found)} a unit, a list price of "
         f"{_money(right, found)} less {_plain(percent)} percent; opportunity {found['opportunity_id']} has a "
         f"list price of {_money(apart + right, found)}",

@@ -199,3 +199,14 @@ def test_every_day_since_the_first_has_one_rate_the_last_that_began(
     ]
     begun = [step for step in steps if step[0] <= day]
     assert holding == ([max(begun)[1]] if begun else [])
+
+
+def test_a_discount_of_all_but_nothing_is_said_without_an_amount_that_nobody_could_keep() -> None:
+    nearly_all = Decimal("99.999999999999")
+    found = price_differs(
+        sale(list_minor=Decimal(10**18), discount_percent=nearly_all, unit_minor=Decimal(25_000))
+    )
+    assert found is not None
+    assert (found.code, found.amount_minor) == ("OR05", None)
+    tiny = sale(list_minor=Decimal("1e-10"), discount_percent=nearly_all, unit_minor=Decimal(10**17))
+    assert price_differs(tiny) is None
