@@ -153,7 +153,7 @@ def _late_breaks(tx: Transaction, policy: Policy, now: datetime) -> Iterator[Fac
     for row in tx.rows("fact_breaks_late", shown_max=shown_max, **opened_by):
         opened = {level: (row[f"{level.lower()}_oldest"], row[f"{level.lower()}_newest"]) for level in URGENT}
         passed = policy.desk.passed({level: ends for level, ends in opened.items() if ends[0]}, now=now)
-        told = dict(row) | {"newest_at": max(row["became_at"] or passed.newest_at, passed.newest_at)}
+        told = dict(row) | {"newest_at": max(row["became_at"], passed.newest_at)}
         words = _name_of(policy, row["about"]) | {"for": passed.escalated_to}
         yield _fact("breaks_late", told, policy, words)
 

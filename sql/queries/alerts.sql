@@ -220,12 +220,13 @@ GROUP BY system, money.amounts HAVING count(*) >= %(quarantined_rows)s;
 -- the one that found them last. `became_at`: when the newest of them was opened last, or came to be as severe as it is;
 -- their newest and oldest by severity, for whoever knows the deadlines.
 WITH late AS (
-    SELECT break_id, code, severity, currency, amount_minor, value_rank, opened_at, last_seen_on, became_at
+    SELECT break_id, code, severity, currency, amount_minor, value_rank, opened_at, last_seen_on,
+        coalesce(became_at, opened_at) AS became_at  -- most have no history: their first event is their opening
     FROM recon.break_lives AS life
     CROSS JOIN LATERAL (
         SELECT min(happened_at) AS became_at FROM recon.break_events AS event
-        WHERE event.break_id = life.break_id AND version > coalesce((
-            SELECT max(version) FROM recon.break_events AS other
+        WHERE life.version > 1 AND event.break_id = life.break_id AND event.version > coalesce((
+            SELECT max(other.version) FROM recon.break_events AS other
             WHERE other.break_id = life.break_id
                 AND (other.to_state IN ('RESOLVED', 'ACCEPTED') OR other.severity > life.severity)
         ), 0)
@@ -255,12 +256,13 @@ FROM late LEFT JOIN money USING (code) GROUP BY code, money.amounts;
 -- Money of unknown worth ranks before all that is known (`unpriced`: how many of them). `newest_at`: when the newest of them
 -- came to be so large, in a break that is open.
 WITH large AS (
-    SELECT break_id, code, severity, currency, amount_minor, amount_sgd_minor, value_rank, opened_at, last_seen_on, became_at
+    SELECT break_id, code, severity, currency, amount_minor, amount_sgd_minor, value_rank, opened_at, last_seen_on,
+        coalesce(became_at, opened_at) AS became_at
     FROM recon.break_lives AS life
     CROSS JOIN LATERAL (
         SELECT min(happened_at) AS became_at FROM recon.break_events AS event
-        WHERE event.break_id = life.break_id AND version > coalesce((
-            SELECT max(version) FROM recon.break_events AS other
+        WHERE life.version > 1 AND event.break_id = life.break_id AND event.version > coalesce((
+            SELECT max(other.version) FROM recon.break_events AS other
             WHERE other.break_id = life.break_id AND (
                 other.to_state IN ('RESOLVED', 'ACCEPTED')
                 OR coalesce(abs(other.amount_sgd_minor) < %(large_sgd_minor)s, coalesce(other.amount_minor, 0) = 0)
