@@ -24,6 +24,7 @@ _INSTANT = (
     rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([T ][0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}}(\.[0-9]{{1,6}})?)?{_OFFSET})?"
 )
 _YEARS = (1900, 2200)
+_RATES = (1e-9, 1e9)
 
 
 @cache
@@ -177,11 +178,25 @@ def _can_recur(price: str, quantity: str) -> pa.Check:
     return pa.Check(holds, error=f"{price}: too large with {quantity}")
 
 
+def _of_this_world(rate: str) -> pa.Check:
+    """No two currencies are further apart; what a rate beyond it makes of an amount could not be counted."""
+
+    def holds(frame: pd.DataFrame) -> pd.Series:
+        numbers = _floats(frame[rate])
+        return pd.Series(~((numbers > _RATES[1]) | (numbers > 0) & (numbers < _RATES[0])), index=frame.index)
+
+    return pa.Check(holds, error=f"{rate}: not between a billionth and a billion")
+
+
 _ROW_CHECKS: dict[str, tuple[pa.Check, ...]] = {
     "invoices": (_adds_up("gross", "net", "tax"), _no_more_than("open", "gross")),
     "opportunities": (_after("last_day", "start_date", or_equal=True),),
     "subscriptions": (_after("end_date", "start_date"), _can_recur("unit_price", "quantity")),
-    "fx_rates": (_above_zero("rate"), _same_in_itself("rate", "from_currency", "to_currency")),
+    "fx_rates": (
+        _above_zero("rate"),
+        _of_this_world("rate"),
+        _same_in_itself("rate", "from_currency", "to_currency"),
+    ),
 }
 """What must hold between the columns of a row."""
 

@@ -298,6 +298,6 @@ def test_a_rate_that_somebody_mistyped_values_nothing_and_stops_no_day(reconcile
         invoices="1 INV-1 C1 2026-03-01 2026-03-31 KWD 999999999999999.00 open",
         payments="P C1 INV-9 KWD 999999999999999.00 2026-03-02",
         subscriptions="S C1 2026-01-01 2027-01-01 KWD 1 1000.00 year active 2027-01-01 1000.00",
-        rates="2026-03-02 KWD SGD 999999999999999\n2026-03-31 KWD SGD 999999999999999",
+        rates="2026-03-02 KWD SGD 1000000000\n2026-03-31 KWD SGD 1000000001",
     )
-    assert found.codes
+    assert found.codes == {("CA01", "P"), ("DQ01", "fx_rates 2026-03-31/KWD/SGD/")}

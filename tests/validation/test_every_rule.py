@@ -48,6 +48,7 @@ BAD: Row = {
     "not after start_date": "2026-01-01",
     "before start_date": "2025-12-31",
     "not above zero": "0.00",
+    "not between a billionth and a billion": "0.0000000001",
     "not 1 of a currency in itself": "2",
     "too large with quantity": "999999999999999.99",
     **dict.fromkeys((f"not in use any more on {day}" for day in DAYS), "BGN"),
