@@ -61,8 +61,8 @@ WITH said AS (
 ), named AS (
     SELECT run_id, break_id, key, recon, kind, key AS id FROM day_breaks JOIN said USING (run_id, break_id) WHERE place = 1
     UNION ALL
-    SELECT run_id, break_id, key, recon, CASE WHEN code = 'DQ05' THEN split_part(key, ' ', 1) ELSE '' END,
-        CASE WHEN code = 'DQ05' THEN substr(key, strpos(key, ' ') + 1) ELSE key END COLLATE "C"
+    SELECT run_id, break_id, key, recon, CASE WHEN code IN ('DQ01', 'DQ05') THEN split_part(key, ' ', 1) ELSE '' END,
+        CASE WHEN code IN ('DQ01', 'DQ05') THEN substr(key, strpos(key, ' ') + 1) ELSE key END COLLATE "C"
     FROM day_breaks WHERE recon = 'all' AND run_id = %(run_id)s
 ), moved AS (
     SELECT 'refund' AS kind, native_id, payment_id FROM seen.refunds
