@@ -77,10 +77,17 @@ class _Waiting:
 
 @dataclass(frozen=True)
 class _Where:
-    """Whose record it is, and what stand-ins of its own are made with; None in a world of files."""
+    """Whose record it is, in which version, and what stand-ins of its own are made with; None in a world of files."""
 
     subject: str
+    version: str
     key: RecordKey | None
+
+    def in_place(self, number: int, text: str) -> str:
+        """What stands for a value that no column holds is made of: its place, for a source may say it in other words at
+        every read, as Stripe a receipt's address, and the record would seem to be another each time.
+        """
+        return f"{len(self.version)}:{self.version}|{number}" if self.key else text
 
 
 class Seal:
@@ -107,7 +114,10 @@ class Seal:
             return list(records)
         subjects = [f"{entity}/{record.native_id}" for record in records]
         keys = self._keys(entity, subjects)
-        places = [_Where(subject, keys.get(subject)) for subject in subjects]
+        places = [
+            _Where(subject, record.version, keys.get(subject))
+            for subject, record in zip(subjects, records, strict=True)
+        ]
         return [
             self._record(entity, record, where, seen) for record, where in zip(records, places, strict=True)
         ]
@@ -129,7 +139,9 @@ class Seal:
             field = columns.get(name)
             straight = field is not None and text == row.get(field)
             said.add(field if field and straight else name)
-            return str(fields[field]) if field and straight else self._own(where, name, text, secrets)
+            if field and straight:
+                return str(fields[field])
+            return self._own(where, name, text, secrets, made_of=where.in_place(len(secrets), text))
 
         payload = hide(record.payload, names, stand_in, self._source.shown, of=entity)
         payload.pop(BESIDE, None)  # whatever a system calls so is not ours
@@ -175,18 +187,17 @@ class Seal:
         if (mask := refused_as_it_is(text)) is not None:
             return mask
         if not of.alike:
-            return self._own(where, of.name, text, secrets)
+            return self._own(where, of.name, text, secrets, made_of=text)
         stands = self._vault.index.alike(of.name, text)
         token = _token(stands)
         secrets.append(Secret(token, of.name, token, text))
         return stands
 
-    def _own(self, where: _Where, name: str, text: str, secrets: list[Secret]) -> str:
+    def _own(self, where: _Where, name: str, text: str, secrets: list[Secret], *, made_of: str) -> str:
         # Of few digits, or a first name, a digest under a key that is kept could be guessed for ever: the record's own
         # is destroyed with it. A world of files has none, so that everybody comes to the same.
-        token = (
-            own(where.key.key, name, text) if where.key else self._vault.index.own(name, where.subject, text)
-        )
+        index = self._vault.index
+        token = own(where.key.key, name, made_of) if where.key else index.own(name, where.subject, made_of)
         secrets.append(Secret(token, name, where.subject, text))
         return token
 

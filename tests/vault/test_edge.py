@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
@@ -195,7 +196,7 @@ def test_what_is_not_needed_of_an_object_is_one_value_with_the_names_it_stood_un
         "receipt_number": 7,
     }
     kept = Seal(SOURCES["payments"], VAULT).record("refunds", record(refund))
-    opened = {value.token: json.loads(VAULT.unseal(value)) for value in kept.sealed}
+    opened = {token: json.loads(said) for token, said in opened_of(kept).items()}
     assert kept.payload.keys() == REFUND.keys() | {"metadata", ELSE}
     assert kept.payload["metadata"].keys() == {"paid_on", ELSE}
     assert opened[kept.payload[ELSE]] == {"receipt_number": 7}
@@ -256,6 +257,18 @@ def test_a_value_that_changed_stands_out_and_one_that_did_not_is_as_it_was_whate
     again = Seal(SOURCES["salesforce"], VAULT, holds).record("contacts", moved)
     assert {name for name in one.payload if one.payload[name] != again.payload[name]} == {"Phone"}
     assert KEY not in {value.field for value in again.sealed}
+
+
+def test_what_no_column_holds_is_no_change_where_its_source_says_it_in_other_words_at_every_read() -> None:
+    """Stripe's address of a receipt, and what is not listed of an object; a later version is sealed anew."""
+    holds, source = Holding(), SOURCES["payments"]
+    charge = RECEIVED[3][2] | {"receipt_url": "https://receipts.example/1", "receipt_number": 1}
+    one = holds.keep(Seal(source, VAULT, holds).record("payments", record(charge)))
+    said = charge | {"receipt_url": "https://receipts.example/2", "receipt_number": 2}
+    again = Seal(source, VAULT, holds).record("payments", record(said))
+    assert again.payload == one.payload
+    later = Seal(source, VAULT, holds).record("payments", replace(record(said), version="2"))
+    assert later.payload["receipt_url"] != one.payload["receipt_url"]
 
 
 def test_a_record_said_on_two_pages_before_any_is_kept_has_one_key() -> None:
