@@ -26,8 +26,8 @@ LOANS_MAX, TABLE_BYTES_MAX = 60, 2**20
 catalogue's."""
 
 LEFT_WITHIN_S = 0.3
-"""How long those who are done may take to be gone: a server ends a connection after it was closed. Who takes longer costs
-the database, not the test."""
+"""How long those who are done may take to be gone: a server ends a connection after it was closed. Who takes longer
+costs the database, not the test."""
 
 OF_OTHERS = {"twin", "AnyIO worker thread"}
 """Threads of servers that play other systems: they know no database of ours."""

@@ -32,7 +32,7 @@ BREAKS = 12
 ELSEWHERE = {
     "salesforce deploy": ("connectors/test_salesforce_metadata.py", "def test_one_command_deploys_it("),
     "salesforce login": ("connectors/test_salesforce_oauth.py", '"salesforce", "login", "--as"'),
-    "reconcile": ("e2e/test_reconcile_command.py", 'tieout("reconcile", "--world"'),
+    "reconcile": ("e2e/test_reconcile_command.py", '"reconcile", "--world"'),
     "certificate verify --as-of": ("flows/test_verifying.py", '"--results"'),
 }
 """Forms that take a system which another test plays, or long; that test, and what shows that it runs them."""

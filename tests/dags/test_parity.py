@@ -15,7 +15,7 @@ import pytest
 from airflow.providers.standard.operators import hitl
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowSkipException, TaskAwaitingInput
 
-from include import wiring, wiring_environment, wiring_parity
+from include import wiring, wiring_days, wiring_environment, wiring_parity
 from include.connectors.legacy.client import LegacyFolder
 from include.flows.sign_parity import ask_signatures, sign
 from include.flows.tell_answers import TheirTable
@@ -65,8 +65,8 @@ def connected(monkeypatch: pytest.MonkeyPatch, **extra: str) -> None:
 
 
 def running(monkeypatch: pytest.MonkeyPatch, day: date, *, past: bool = False) -> None:
-    monkeypatch.setattr(wiring, "as_of", lambda: day)
-    monkeypatch.setattr(wiring, "is_past", lambda: past)
+    monkeypatch.setattr(wiring_days, "as_of", lambda: day)
+    monkeypatch.setattr(wiring_days, "is_past", lambda: past)
 
 
 def test_the_old_path_is_a_folder_or_a_table_and_without_one_nothing_is_compared(

@@ -253,7 +253,10 @@ def token_of(home: Home, url: str) -> str:
 
 def opened(home: Home, url: str) -> set[str]:
     """Which of the canaries the sealed values say."""
-    rows = facts(url, "SELECT token, field, subject, kid, wrapped_key, envelope FROM vault.sealed")
+    rows = facts(
+        url,
+        "SELECT token, field, subject, kid, wrapped_key, envelope FROM vault.sealed WHERE field <> '~key'",
+    )
     ring = read_keyring(load_secrets(home).vault_keys)
     said = "\n".join(unseal(ring, SealedValue(*cast("tuple[Any, ...]", row))) for row in rows)
     return {one for one in CANARIES if one in said}

@@ -27,6 +27,7 @@ from include.store.queries import SQL, query
 from tests.flows.conftest import Draw
 from tests.flows.lives import Days
 
+
 def due_at_another_time(policy: Policy) -> Policy:
     """Days are due half a day from now: nothing becomes due while a test goes on, whenever it does."""
     due = (datetime.now(policy.calendars.entity.zone) + timedelta(hours=12)).time()
