@@ -15,6 +15,7 @@ from include.domain.recipients import HOME_LOCALE, Scope
 from include.domain.subjects import NOT_OF_PAYMENTS, SUBJECTS
 from include.flows.day_rates import rates_of_the_day
 from include.flows.snapshot import see_run
+from include.flows.tellings import stated
 from include.policy import Breaks, Policy
 from include.ports import Fatal, Row, Transaction
 from include.report import (
@@ -119,10 +120,7 @@ def place_breaks(tx: Transaction) -> None:
 
 def enter_scope(tx: Transaction, scope: Scope) -> dict[str, Any]:
     """Narrow what queries of the report find to a part of the books; the parameters that say which."""
-    params: dict[str, Any] = {
-        "currencies": sorted(scope.currencies) if scope.currencies is not None else None,
-        "countries": sorted(scope.countries) if scope.countries is not None else None,
-    }
+    params: dict[str, Any] = stated(scope)
     tx.run("drop_scope")
     tx.run("create_scope_customers", countries=params["countries"] or [])
     tx.run("create_scope_breaks", **params)
@@ -185,11 +183,9 @@ def figures_of(tx: Transaction, day: Day, scope: Scope) -> str:
 
 def arr_months(tx: Transaction, day: Day, scope: Scope, narrow: dict[str, Any]) -> list[ArrMonth]:
     """The bridge of every month: of the whole in one currency, of a part in each of its own."""
-    if scope.whole:
-        return [ArrMonth(**whole_minor(row)) for row in tx.rows("report_arr", run_id=day.run_id)]
-    return [
-        ArrMonth(**whole_minor(row)) for row in tx.rows("report_arr_of_scope", run_id=day.run_id, **narrow)
-    ]
+    of = {} if scope.whole else narrow
+    rows = tx.rows("report_arr" if scope.whole else "report_arr_of_scope", run_id=day.run_id, **of)
+    return [ArrMonth(**whole_minor(row)) for row in rows]
 
 
 def learnt_since(tx: Transaction, day: Day, figures: Sequence[RestatedFigure]) -> Restatement | None:

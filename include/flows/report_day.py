@@ -114,15 +114,13 @@ class _Reports:
         """Their mail, and what names its figures."""
         words, figures = self._words.get(one.mailbox, []), self._figures(one.scope)
         corrects = words[0].run_id if words else None
-        return self.of(one.scope, one.locale, corrects, said_before(words, one.scope, figures)), figures
+        before = said_before(words, one.scope, figures, zone=self._day.policy.calendars.entity.zone)
+        return self.of(one.scope, one.locale, corrects, before), figures
 
     def _of(
         self, scope: Scope, locale: str, corrects: UUID | None = None, again_as: datetime | None = None
     ) -> Report:
-        facts = self._facts(scope, locale)
-        zone = self._day.policy.calendars.entity.zone
-        said = again_as.astimezone(zone) if again_as else None
-        return render_report(replace(facts, corrects=corrects, again_as=said))
+        return render_report(replace(self._facts(scope, locale), corrects=corrects, again_as=again_as))
 
     def _figures_of(self, scope: Scope) -> str:
         return figures_of(self._tx, self._day, scope)

@@ -131,9 +131,7 @@ class _Editions:
     def _of(
         self, scope: Scope, locale: str, corrects: UUID | None = None, again_as: datetime | None = None
     ) -> Report:
-        zone = self._day.policy.calendars.entity.zone
-        said = again_as.astimezone(zone) if again_as else None
-        return render_period(replace(self._facts(scope), locale=locale, corrects=corrects, again_as=said))
+        return render_period(replace(self._facts(scope), locale=locale, corrects=corrects, again_as=again_as))
 
     def are_news(self, one: Recipient, words: Sequence[Word]) -> bool:
         """Whether somebody has no mail of the period yet, or one of the same part of the books with other figures."""
@@ -148,4 +146,5 @@ class _Editions:
         """Their mail, and what names its figures."""
         figures = figures_of(self._facts(one.scope))
         corrects = words[0].run_id if words else None
-        return self.of(one.scope, one.locale, corrects, said_before(words, one.scope, figures)), figures
+        before = said_before(words, one.scope, figures, zone=self._day.policy.calendars.entity.zone)
+        return self.of(one.scope, one.locale, corrects, before), figures

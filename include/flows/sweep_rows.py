@@ -42,9 +42,10 @@ def sweep_rows(source: Swept, store: Store, *, entity: str, gone_max: int | None
     cursor = read_cursor(store, system=source.system, entity=entity)
     if cursor is None:
         raise Retryable(f"{source.system} {entity} was never read; pull it first")
-    held, erased = _held(source, store, entity), _erased(source, store, entity)
+    known = _Known.read(source, store, entity)
+    held = known.held
     listed = {
-        record.native_id: _hash(source, entity, record, held, erased)
+        record.native_id: known.hash_of(record)
         for record in source.listing(entity, until=cursor)
         if not record.damage
     }
@@ -60,9 +61,7 @@ def sweep_rows(source: Swept, store: Store, *, entity: str, gone_max: int | None
     absent = [native_id for native_id in doubtful if native_id in held and native_id not in there]
     _refuse_contradiction(source, entity, [native_id for native_id in absent if native_id in listed])
     _refuse_mass(source, entity, absent=len(absent), held=len(held), gone_max=gone_max)
-    found = _changed(source, entity, asked, held, erased) + _absences(
-        absent, {record.native_id for record in asked}
-    )
+    found = known.changed(asked) + _absences(absent, {record.native_id for record in asked})
     fresh = [record for record in found if not record.gone and record.native_id in listed]
     done = Sweep(
         listed=len(listed),
@@ -80,40 +79,42 @@ def sweep_rows(source: Swept, store: Store, *, entity: str, gone_max: int | None
     return done
 
 
-def _held(source: Swept, store: Store, entity: str) -> dict[str, str]:
-    names = {"table": f"canonical.{entity}"}
-    with store.transaction() as tx:
-        rows = tx.rows_for("current_rows", names=names, system=source.system, entity=entity)
-    return {row["native_id"]: row["row_hash"] for row in rows}
+@dataclass(frozen=True)
+class _Known:
+    """What we hold of an entity: by id the hash of each current row, and what is kept of records that were erased."""
 
+    source: Swept
+    entity: str
+    held: Mapping[str, str]
+    erased: Payloads
 
-def _erased(source: Swept, store: Store, entity: str) -> Payloads:
-    with store.transaction() as tx:
-        return forgotten(tx, system=source.system, entity=entity, native_ids=None)
+    @classmethod
+    def read(cls, source: Swept, store: Store, entity: str) -> "_Known":
+        names = {"table": f"canonical.{entity}"}
+        with store.transaction() as tx:
+            rows = tx.rows_for("current_rows", names=names, system=source.system, entity=entity)
+            erased = forgotten(tx, system=source.system, entity=entity, native_ids=None)
+        return cls(source, entity, {row["native_id"]: row["row_hash"] for row in rows}, erased)
 
+    def hash_of(self, record: RawRecord) -> str:
+        """As landing would hash it. Of an erased record as it was when it was erased, while nothing else changed."""
+        row = self.source.translate(self.entity, without(self.erased, record).payload)
+        before = self.erased.get(record.native_id)
+        if before is not None and row == self.source.translate(self.entity, before):
+            return self.held.get(record.native_id, "")
+        return sha256(row)
 
-def _changed(
-    source: Swept, entity: str, asked: Sequence[RawRecord], held: Mapping[str, str], erased: Payloads
-) -> list[RawRecord]:
-    """What differs from what we hold. Its stamp may be one we have already; its payload is not, and so it is kept."""
-    return [
-        record
-        for record in asked
-        if (
-            record.native_id in held
-            if record.gone
-            else held.get(record.native_id) != _hash(source, entity, record, held, erased)
-        )
-    ]
-
-
-def _hash(source: Swept, entity: str, record: RawRecord, held: Mapping[str, str], erased: Payloads) -> str:
-    """As landing would hash it. Of an erased record as it was hashed when it was erased, while nothing else changed."""
-    kept = without(erased, record)
-    row = source.translate(entity, kept.payload)
-    if record.native_id in erased and row == source.translate(entity, erased[record.native_id]):
-        return held.get(record.native_id, "")
-    return sha256(row)
+    def changed(self, asked: Sequence[RawRecord]) -> list[RawRecord]:
+        """What differs from what we hold. Its stamp may be one we have; its payload is not, and so it is kept."""
+        return [
+            record
+            for record in asked
+            if (
+                record.native_id in self.held
+                if record.gone
+                else self.held.get(record.native_id) != self.hash_of(record)
+            )
+        ]
 
 
 def _absences(absent: Sequence[str], answered: set[str]) -> list[RawRecord]:

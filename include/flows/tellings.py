@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from typing import Any
 from uuid import UUID
 
@@ -68,10 +68,10 @@ def words_of(tx: Transaction, mails: Mails) -> dict[str, list[Word]]:
     return dict(found)
 
 
-def said_before(words: Sequence[Word], scope: Scope, figures: str) -> datetime | None:
-    """When somebody who was told otherwise since was first told of these figures; None where that was never."""
+def said_before(words: Sequence[Word], scope: Scope, figures: str, *, zone: tzinfo) -> datetime | None:
+    """When somebody who was told otherwise since was first told of these figures, there; None where that was never."""
     alike = [one.sent_at for one in words if (one.scope, one.figures) == (scope, figures)]
-    return alike[-1] if alike else None
+    return alike[-1].astimezone(zone) if alike else None
 
 
 def _word(row: Row) -> Word:

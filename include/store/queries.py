@@ -1,13 +1,15 @@
 """Every query has a name and lives in `sql/queries`, every invariant in `sql/checks`; this module finds them there."""
 
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import LiteralString, cast
+from typing import LiteralString
 
 SQL = Path(__file__).parents[2] / "sql"
 
-_NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+_HEAD = re.compile(r"^-- (name|part): (\w+)$", re.MULTILINE)
+"""A query's name, or that of a part which the queries below it in the file share: in them `{name}` stands for it."""
 
 
 class UnknownQuery(LookupError):
@@ -31,9 +33,19 @@ def check(name: str) -> LiteralString:
 def _queries() -> dict[str, LiteralString]:
     found: dict[str, LiteralString] = {}
     for path in sorted((SQL / "queries").glob("*.sql")):
-        _, *parts = _NAME.split(path.read_text(encoding="utf-8"))
-        for name, text in zip(parts[::2], parts[1::2], strict=True):
-            if name in found:
+        _, *split = _HEAD.split(path.read_text(encoding="utf-8"))
+        parts: dict[str, str] = {}
+        for kind, name, text in zip(split[::3], split[1::3], split[2::3], strict=True):
+            if kind == "part":
+                parts[name] = text.strip()
+            elif name in found:
                 raise ValueError(f"{path}: a second query is named {name!r}")
-            found[name] = cast("LiteralString", text.strip())
+            else:
+                found[name] = _whole(text.strip(), parts)
     return found
+
+
+def _whole(text: str, parts: Mapping[str, str]) -> LiteralString:
+    for name, part in parts.items():
+        text = text.replace(f"{{{name}}}", part)
+    return text

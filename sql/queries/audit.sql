@@ -72,14 +72,17 @@ FROM (
     ORDER BY xid, id LIMIT %(most)s::bigint
 ) AS waiting;
 
+-- part: wanted_of
+(%(since)s::timestamptz IS NULL OR at >= %(since)s) AND (%(until)s::timestamptz IS NULL OR at < %(until)s)
+    AND (%(actor)s::text IS NULL OR actor = %(actor)s) AND (%(act)s::text IS NULL OR act LIKE %(act)s || '%%')
+    AND (%(entity)s::text IS NULL OR entity = %(entity)s)
+
 -- name: audit_wanted
 -- Sealed rows that fit, the oldest first and up to so many (NULL: all), by the seal that covers them.
 WITH wanted AS MATERIALIZED (
     SELECT xid, id FROM audit.events
     WHERE (xid, id) <= (SELECT through_xid, through_id FROM audit.seals ORDER BY through_xid DESC, through_id DESC LIMIT 1)
-        AND (%(since)s::timestamptz IS NULL OR at >= %(since)s) AND (%(until)s::timestamptz IS NULL OR at < %(until)s)
-        AND (%(actor)s::text IS NULL OR actor = %(actor)s) AND (%(act)s::text IS NULL OR act LIKE %(act)s || '%%')
-        AND (%(entity)s::text IS NULL OR entity = %(entity)s)
+        AND {wanted_of}
     ORDER BY events.xid, events.id LIMIT %(most)s::bigint
 )
 SELECT covering.seal, array_agg(wanted.id ORDER BY wanted.xid, wanted.id) AS ids
@@ -97,24 +100,24 @@ SELECT count(*) AS rows FROM (
             (SELECT (through_xid, through_id) FROM (SELECT through_xid, through_id FROM audit.seals ORDER BY seal DESC LIMIT 1) AS last),
             ('0'::xid8, 0::bigint)
         )
-        AND (%(since)s::timestamptz IS NULL OR at >= %(since)s) AND (%(until)s::timestamptz IS NULL OR at < %(until)s)
-        AND (%(actor)s::text IS NULL OR actor = %(actor)s) AND (%(act)s::text IS NULL OR act LIKE %(act)s || '%%')
-        AND (%(entity)s::text IS NULL OR entity = %(entity)s)
+        AND {wanted_of}
     LIMIT %(most)s::bigint
 ) AS waiting;
+
+-- part: shown
+(%(every)s OR NOT starts_with(actor, 'program:')) AND (%(actor)s::text IS NULL OR actor = %(actor)s)
+    AND (%(entity)s::text IS NULL OR entity = %(entity)s)
 
 -- name: console_count_audit
 SELECT count(*) AS fitting FROM (
     SELECT FROM audit.events
-    WHERE (%(every)s OR NOT starts_with(actor, 'program:')) AND (%(actor)s::text IS NULL OR actor = %(actor)s)
-        AND (%(entity)s::text IS NULL OR entity = %(entity)s) LIMIT %(most)s
+    WHERE {shown} LIMIT %(most)s
 ) AS counted;
 
 -- name: console_audit
 -- Newest first, from the last line on: what people, policy and runs did, with `every` what programs did, too.
 SELECT xid::text AS xid, id, at, actor, act, entity, why, run_id, op_key FROM audit.events
-WHERE (%(every)s OR NOT starts_with(actor, 'program:')) AND (%(actor)s::text IS NULL OR actor = %(actor)s)
-    AND (%(entity)s::text IS NULL OR entity = %(entity)s)
+WHERE {shown}
     AND (%(id)s::bigint IS NULL OR (xid, id) < (%(xid)s::text::xid8, %(id)s))
 ORDER BY events.xid DESC, events.id DESC  -- not by the text of that name above: '99' is behind '100'
 LIMIT %(limit)s;

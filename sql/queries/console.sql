@@ -241,20 +241,22 @@ FROM recon.arr_bridge
 WHERE run_id = %(run_id)s AND month = %(month)s AND closing_minor <> opening_minor
 ORDER BY abs(closing_minor - opening_minor) DESC, customer_id, currency LIMIT %(limit)s OFFSET %(first)s;
 
+-- part: queued
+state = ANY (%(states)s) AND (%(target)s::text IS NULL OR target = %(target)s)
+    AND (%(subject)s::text IS NULL OR subject = %(subject)s)
+
 -- name: console_messages
 -- Newest first. `state` NULL is all that is on its way or parked.
 SELECT message_id, key, kind, target, subject, state, reason, detail, attempts, decided_at, next_at, fence, remote_id
 FROM delivery.outbox
-WHERE state = ANY (%(states)s) AND (%(target)s::text IS NULL OR target = %(target)s)
-    AND (%(subject)s::text IS NULL OR subject = %(subject)s)
+WHERE {queued}
     AND (%(before)s::bigint IS NULL OR message_id < %(before)s)
 ORDER BY message_id DESC LIMIT %(limit)s;
 
 -- name: console_count_messages
 SELECT count(*) AS fitting FROM (
     SELECT FROM delivery.outbox
-    WHERE state = ANY (%(states)s) AND (%(target)s::text IS NULL OR target = %(target)s)
-        AND (%(subject)s::text IS NULL OR subject = %(subject)s) LIMIT %(most)s
+    WHERE {queued} LIMIT %(most)s
 ) AS counted;
 
 -- name: console_message

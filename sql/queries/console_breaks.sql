@@ -1,12 +1,7 @@
 -- The desk: open breaks, or closed ones, as a person filters, orders and groups them.
 
--- name: desk_breaks
--- One page behind the values `after` of the columns {order}, which end with break_id and have an index. Of the last line its
--- id alone would not do: it may have moved meanwhile, and all between were passed over.
-SELECT break_id, recon, code, key, currency, amount_minor, amount_sgd_minor, severity, owner, state, assignee, version,
-    since_on, opened_at, value_rank, clock_timestamp() AS now
-FROM recon.break_lives AS life
-WHERE is_open = %(open)s
+-- part: fits
+is_open = %(open)s
     AND (%(state)s::text IS NULL OR state = %(state)s)
     AND (%(severity)s::text IS NULL OR severity = %(severity)s)
     AND (%(owner)s::text IS NULL OR owner = %(owner)s)
@@ -17,6 +12,14 @@ WHERE is_open = %(open)s
     AND (%(since)s::date IS NULL OR since_on >= %(since)s)
     AND (%(until)s::date IS NULL OR since_on <= %(until)s)
     AND (%(q)s::text IS NULL OR position(%(q)s IN lower(key)) > 0 OR starts_with(break_id::text, %(q)s))
+
+-- name: desk_breaks
+-- One page behind the values `after` of the columns {order}, which end with break_id and have an index. Of the last line its
+-- id alone would not do: it may have moved meanwhile, and all between were passed over.
+SELECT break_id, recon, code, key, currency, amount_minor, amount_sgd_minor, severity, owner, state, assignee, version,
+    since_on, opened_at, value_rank, clock_timestamp() AS now
+FROM recon.break_lives AS life
+WHERE {fits}
     AND (%(after)s::jsonb IS NULL OR ({order}) > (
         SELECT {order} FROM jsonb_populate_record(NULL::recon.break_lives, %(after)s::jsonb)
     ))
@@ -25,19 +28,7 @@ ORDER BY {order} LIMIT %(limit)s;
 -- name: desk_count
 -- How many fit, counted up to `most`.
 SELECT count(*) AS fitting FROM (
-    SELECT FROM recon.break_lives
-    WHERE is_open = %(open)s
-        AND (%(state)s::text IS NULL OR state = %(state)s)
-        AND (%(severity)s::text IS NULL OR severity = %(severity)s)
-        AND (%(owner)s::text IS NULL OR owner = %(owner)s)
-        AND (%(assignee)s::text IS NULL OR coalesce(assignee, '') = %(assignee)s)
-        AND (%(recon)s::text IS NULL OR recon = %(recon)s)
-        AND (%(code)s::text IS NULL OR code = %(code)s)
-        AND (%(currency)s::text IS NULL OR currency = %(currency)s)
-        AND (%(since)s::date IS NULL OR since_on >= %(since)s)
-        AND (%(until)s::date IS NULL OR since_on <= %(until)s)
-        AND (%(q)s::text IS NULL OR position(%(q)s IN lower(key)) > 0 OR starts_with(break_id::text, %(q)s))
-    LIMIT %(most)s
+    SELECT FROM recon.break_lives WHERE {fits} LIMIT %(most)s
 ) AS counted;
 
 -- name: desk_groups
@@ -45,17 +36,7 @@ SELECT count(*) AS fitting FROM (
 SELECT {by}::text AS name, count(*) AS breaks, count(*) FILTER (WHERE severity IN ('S1', 'S2')) AS urgent,
     coalesce(sum(abs(amount_sgd_minor)), 0)::bigint AS sgd_minor, min(since_on) AS oldest_on, count(*) OVER () AS groups
 FROM recon.break_lives AS life
-WHERE is_open = %(open)s
-    AND (%(state)s::text IS NULL OR state = %(state)s)
-    AND (%(severity)s::text IS NULL OR severity = %(severity)s)
-    AND (%(owner)s::text IS NULL OR owner = %(owner)s)
-    AND (%(assignee)s::text IS NULL OR coalesce(assignee, '') = %(assignee)s)
-    AND (%(recon)s::text IS NULL OR recon = %(recon)s)
-    AND (%(code)s::text IS NULL OR code = %(code)s)
-    AND (%(currency)s::text IS NULL OR currency = %(currency)s)
-    AND (%(since)s::date IS NULL OR since_on >= %(since)s)
-    AND (%(until)s::date IS NULL OR since_on <= %(until)s)
-    AND (%(q)s::text IS NULL OR position(%(q)s IN lower(key)) > 0 OR starts_with(break_id::text, %(q)s))
+WHERE {fits}
 GROUP BY {by} ORDER BY sgd_minor DESC, breaks DESC, name LIMIT %(limit)s;
 
 -- name: desk_ageing

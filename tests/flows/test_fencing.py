@@ -243,7 +243,7 @@ def test_a_sweep_replaces_nothing_that_was_read_after_it_asked(
         return found
 
     came, _ = outlive(
-        url, sweep, lambda: read(seen.now(A="30.00"), PostgresStore(url)), at=5, when="before it begins"
+        url, sweep, lambda: read(seen.now(A="30.00"), PostgresStore(url)), at=4, when="before it begins"
     )
     assert (came.repaired, came.refreshed) == (1, 1)
     assert amounts(url, shop.system) == {"A": 3000, "B": 1000, "C": 500}

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from include.flows.find_person import person_of
+from include.domain.people import person_of
 
 ZULEIKA = person_of(
     {
