@@ -1,6 +1,7 @@
 """Whether what records say is said of the same person.
 
-A name stands in other words at the payments platform, at the bank and in the CRM, and in places where nothing compares it.
+A name stands in other words at the payments platform, at the bank and in the CRM, and in places where nothing compares
+it.
 """
 
 import json

@@ -83,12 +83,6 @@ class _Where:
     version: str
     key: RecordKey | None
 
-    def in_place(self, number: int, text: str) -> str:
-        """What stands for a value that no column holds is made of: its place, for a source may say it in other words at
-        every read, as Stripe a receipt's address, and the record would seem to be another each time.
-        """
-        return f"{len(self.version)}:{self.version}|{number}" if self.key else text
-
 
 class Seal:
     """Seals the records of one source. `seen` keeps a page from sealing twice what is alike everywhere."""
@@ -141,7 +135,9 @@ class Seal:
             said.add(field if field and straight else name)
             if field and straight:
                 return str(fields[field])
-            return self._own(where, name, text, secrets, made_of=where.in_place(len(secrets), text))
+            # A source may say it in other words at every read, as Stripe a receipt's address: that is no other record.
+            place = f"{len(where.version)}:{where.version}|{len(secrets)}"
+            return self._own(where, name, text, secrets, made_of=place if where.key else text)
 
         payload = hide(record.payload, names, stand_in, self._source.shown, of=entity)
         payload.pop(BESIDE, None)  # whatever a system calls so is not ours

@@ -1,5 +1,6 @@
 -- Rows: what no trigger keeps, or tells the audit log, any more, and keys that are not looked up. Every trigger of the
--- migrations is named here, by table; a new one too (tests/store/test_roles.py compares).
+-- migrations is named here, by table; a new one too (tests/store/test_roles.py compares): where no one who changes the
+-- database reaches it.
 WITH wanted (tab, guards) AS (VALUES
     ('audit.events', 'events_are_append_only'),
     ('audit.seals', 'seals_are_append_only'),

@@ -7,17 +7,33 @@
 
 ALTER FUNCTION ops.grant_roles() RENAME TO grant_broker;
 
+-- What constraints, conditions of triggers, defaults and indexes call, and what that calls.
+CREATE FUNCTION ops.called_by_tables() RETURNS SETOF oid STABLE LANGUAGE sql AS $$
+    WITH RECURSIVE called AS (
+        SELECT refobjid AS id FROM pg_depend
+        WHERE refclassid = 'pg_proc'::regclass
+            AND classid IN ('pg_constraint'::regclass, 'pg_trigger'::regclass, 'pg_attrdef'::regclass, 'pg_class'::regclass)
+        UNION
+        SELECT refobjid FROM called JOIN pg_depend ON objid = id
+        WHERE classid = 'pg_proc'::regclass AND refclassid = 'pg_proc'::regclass
+    )
+    SELECT id FROM called JOIN pg_proc ON oid = id WHERE pronamespace::regnamespace::name IN (SELECT ops.our_schemas())
+$$;
+
 -- What of this database is open to everybody and should not be, as statements that close it.
 CREATE FUNCTION ops.open_to_everybody() RETURNS SETOF text STABLE LANGUAGE sql AS $$
     WITH ours AS (
-        SELECT oid, proowner, proacl, prosecdef, proconfig FROM pg_proc
+        SELECT oid, proowner, proacl, prosecdef, proconfig, prosqlbody, prorettype FROM pg_proc
         WHERE pronamespace::regnamespace::name IN (SELECT ops.our_schemas())
     )
     SELECT format('ALTER ROUTINE %s OWNER TO tieout_owner', oid::regprocedure) FROM ours
     WHERE proowner <> to_regrole('tieout_owner')
     UNION ALL
     SELECT format('ALTER ROUTINE %s SET search_path = pg_catalog, pg_temp', oid::regprocedure) FROM ours
-    WHERE prosecdef AND 'search_path=pg_catalog, pg_temp' <> ALL (coalesce(proconfig, '{}'))
+    WHERE (
+            prosecdef OR prorettype = 'trigger'::regtype
+            OR prosqlbody IS NULL AND oid IN (SELECT ops.called_by_tables())
+        ) AND 'search_path=pg_catalog, pg_temp' <> ALL (coalesce(proconfig, '{}'))
     UNION ALL
     SELECT format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', oid::regprocedure) FROM ours
     WHERE prosecdef AND EXISTS (SELECT FROM aclexplode(coalesce(proacl, acldefault('f', proowner))) WHERE grantee = 0)

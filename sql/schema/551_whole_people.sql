@@ -1,124 +1,6 @@
 -- An erasure is of a person, who is said by many records. It destroys what those records say and no other does, and takes
 -- what they share with others out of them; what the source says of them later is not kept.
 
--- Whose data an erasure is about: listed when it is asked for, seen by both who agree, and never changed.
-CREATE TABLE vault.erasure_records (
-    erasure_id bigint NOT NULL REFERENCES vault.erasures,
-    entity text NOT NULL,
-    native_id text COLLATE "C" NOT NULL,
-    why text NOT NULL CHECK (why <> ''),  -- what it has of the person, or who named it
-    spared boolean NOT NULL,              -- found, and left as it is: another person's
-    PRIMARY KEY (erasure_id, entity, native_id)
-);
-CREATE INDEX ON vault.erasure_records (entity, native_id) WHERE NOT spared;
-INSERT INTO vault.erasure_records (erasure_id, entity, native_id, why, spared)
-SELECT erasure_id, entity, native_id, 'asked for', false FROM vault.erasures;
-
-CREATE TRIGGER lists_stay BEFORE UPDATE OR DELETE OR TRUNCATE ON vault.erasure_records
-FOR EACH STATEMENT EXECUTE FUNCTION vault.refuse_change();
-CREATE FUNCTION vault.refuse_later() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    IF EXISTS (
-        SELECT FROM added JOIN vault.erasures USING (erasure_id)
-        WHERE erasures.xmin <> pg_current_xact_id()::xid OR approved_by IS NOT NULL
-    ) THEN
-        RAISE EXCEPTION 'whose data an erasure is about is listed when it is asked for';
-    END IF;
-    RETURN NULL;
-END $$;
-CREATE TRIGGER lists_are_made_once AFTER INSERT ON vault.erasure_records REFERENCING NEW TABLE AS added
-FOR EACH STATEMENT EXECUTE FUNCTION vault.refuse_later();
-CALL audit.watch('vault.erasure_records', 'INSERT', $told$
-    SELECT asked_by, 'erasure lists', 'erasures/' || erasure_id,
-        count(*) FILTER (WHERE NOT spared) || ' records, ' || count(*) FILTER (WHERE spared) || ' spared', '',
-        ops.sha256_of(jsonb_agg(to_jsonb(added) ORDER BY added.entity, added.native_id)::text), '', 'erasure ' || erasure_id
-    FROM added JOIN vault.erasures USING (erasure_id) GROUP BY erasure_id, asked_by ORDER BY erasure_id $told$);
-
--- As before. What is destroyed may take another stand-in, so that somebody who says the same value later is kept.
-CREATE OR REPLACE FUNCTION vault.keep_values() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    IF current_setting('tieout.erasing', true) = 'on'
-        AND current_user = (SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = tg_relid)
-        AND old.token = old.subject AND new.token = new.subject
-        AND to_jsonb(old) - ARRAY['token', 'subject'] = to_jsonb(new) - ARRAY['token', 'subject']
-        AND EXISTS (SELECT FROM vault.erasures WHERE erasure_id = old.destroyed_in AND approved_by IS NULL) THEN
-        RETURN new;
-    END IF;
-    IF (old.token, old.field, old.subject, old.envelope, old.sealed_at)
-        IS DISTINCT FROM (new.token, new.field, new.subject, new.envelope, new.sealed_at)
-        OR old.destroyed_in IS NOT NULL
-        OR (new.destroyed_in IS NULL AND (new.kid = old.kid OR octet_length(new.wrapped_key) <> octet_length(old.wrapped_key)))
-    THEN
-        RAISE EXCEPTION 'the sealed value % does not change', old.token;
-    END IF;
-    RETURN new;
-END $$;
-
-CREATE OR REPLACE FUNCTION vault.refuse_others() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    other text;
-BEGIN
-    IF NOT EXISTS (SELECT FROM added WHERE destroyed_in IS NOT NULL) THEN
-        RETURN NULL;
-    END IF;
-    WITH taken AS (
-        SELECT listed.erasure_id, listed.entity, listed.native_id
-        FROM vault.erasure_records AS listed JOIN vault.erasures USING (erasure_id)
-        WHERE NOT spared AND approved_by IS NULL AND erasure_id IN (SELECT destroyed_in FROM added)
-    ), said AS (
-        SELECT erasure_id, named[1] AS token
-        FROM taken JOIN raw.records USING (entity, native_id),
-            regexp_matches(payload::text, 'pii1:[A-Za-z0-9_-]{22}', 'g') AS named
-    )
-    SELECT token INTO other FROM added
-    WHERE destroyed_in IS NOT NULL
-        AND (destroyed_in, subject) NOT IN (SELECT erasure_id, entity || '/' || native_id FROM taken)
-        AND (destroyed_in, token) NOT IN (SELECT erasure_id, said.token FROM said) LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION 'no erasure that is asked for is about the sealed value %', other;
-    END IF;
-    RETURN NULL;
-END $$;
-
-CREATE CONSTRAINT TRIGGER nothing_comes_destroyed_by_one AFTER INSERT ON vault.sealed DEFERRABLE INITIALLY DEFERRED
-FOR EACH ROW WHEN (new.destroyed_in IS NOT NULL) EXECUTE FUNCTION vault.refuse_alone();
-
--- Records' own keys are no values.
-CREATE OR REPLACE FUNCTION vault.count_destroyed() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    IF new.destroyed <> (SELECT count(*) FROM vault.sealed WHERE destroyed_in = new.erasure_id AND field <> '~key') THEN
-        RAISE EXCEPTION 'erasure % destroyed another number of values', new.erasure_id;
-    END IF;
-    RETURN new;
-END $$;
-
--- As before, but of what is destroyed the log holds no hash that somebody could confirm who guesses it.
-DROP TRIGGER is_audited_on_update ON vault.sealed;
-DROP FUNCTION audit.vault_sealed_update;
-CALL audit.watch('vault.sealed', 'UPDATE', $told$
-    SELECT audit.program(), CASE WHEN added.destroyed_in IS NULL THEN 'keys wrapped anew' ELSE 'keys destroyed' END,
-        coalesce('erasures/' || added.destroyed_in, 'keys/' || added.kid), count(*) || ' values',
-        ops.sha256_of(string_agg(concat_ws('|', token, gone.kid, gone.wrapped_key), ' ' ORDER BY token)),
-        CASE WHEN added.destroyed_in IS NULL
-            THEN ops.sha256_of(string_agg(concat_ws('|', token, added.kid, added.wrapped_key), ' ' ORDER BY token))
-            ELSE '' END, '', ''
-    FROM added JOIN gone USING (token) GROUP BY added.destroyed_in, added.kid ORDER BY added.destroyed_in, added.kid
-    $told$);
-
--- Rows of raw.records change in what stands for somebody, and in nothing else.
-CREATE FUNCTION raw.but_for_people(payload jsonb) RETURNS text IMMUTABLE LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    SELECT regexp_replace((payload - '~sealed')::text, 'pii1:[A-Za-z0-9_-]{22}', 'pii1:', 'g')
-$$;
-DROP TRIGGER payloads_stay ON raw.records;
-CREATE TRIGGER payloads_stay BEFORE UPDATE ON raw.records
-FOR EACH ROW WHEN (
-    (old.seq, old.pull_id, old.system, old.entity, old.native_id, old.version, old.place, old.damage, old.received_at, old.gone)
-    IS DISTINCT FROM
-    (new.seq, new.pull_id, new.system, new.entity, new.native_id, new.version, new.place, new.damage, new.received_at, new.gone)
-    OR raw.but_for_people(old.payload) <> raw.but_for_people(new.payload)
-)
-EXECUTE FUNCTION raw.refuse_other_words();
-
 CREATE FUNCTION vault.renamed(said text, known text[], fresh text[]) RETURNS text IMMUTABLE LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     FOR place IN 1 .. coalesce(cardinality(known), 0) LOOP
@@ -233,7 +115,8 @@ BEGIN
 END $$;
 
 -- As before, and who receives values may ask for the keys by which they are compared, who destroys them for all of this.
-CREATE OR REPLACE FUNCTION ops.grant_roles() RETURNS text LANGUAGE plpgsql AS $$
+ALTER FUNCTION ops.grant_roles() RENAME TO grant_and_close;
+CREATE FUNCTION ops.grant_roles() RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     said text := ops.grant_and_close();
 BEGIN
@@ -245,4 +128,3 @@ BEGIN
     END IF;
     RETURN said;
 END $$;
-DROP FUNCTION vault.forget_names;

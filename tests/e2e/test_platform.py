@@ -31,7 +31,7 @@ from include.local.demo import business_day
 from include.local.home import PROJECT, Home
 from include.local.postgres import server
 from include.local.secrets import load_secrets
-from include.ports import SealedValue
+from include.ports import KEY, SealedValue
 from include.twin.generate import generate_world
 from include.vault.envelope import unseal
 from include.vault.keys import read_keyring
@@ -253,12 +253,10 @@ def token_of(home: Home, url: str) -> str:
 
 def opened(home: Home, url: str) -> set[str]:
     """Which of the canaries the sealed values say."""
-    rows = facts(
-        url,
-        "SELECT token, field, subject, kid, wrapped_key, envelope FROM vault.sealed WHERE field <> '~key'",
-    )
+    rows = facts(url, "SELECT token, field, subject, kid, wrapped_key, envelope FROM vault.sealed")
     ring = read_keyring(load_secrets(home).vault_keys)
-    said = "\n".join(unseal(ring, SealedValue(*cast("tuple[Any, ...]", row))) for row in rows)
+    values = [SealedValue(*cast("tuple[Any, ...]", row)) for row in rows]
+    said = "\n".join(unseal(ring, value) for value in values if value.field != KEY)
     return {one for one in CANARIES if one in said}
 
 
