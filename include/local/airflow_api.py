@@ -8,6 +8,8 @@ from typing import Any, Self
 from urllib.parse import quote
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from include.local.home import SetUpFailed
 
@@ -15,6 +17,17 @@ TIMEOUT_S = 120.0
 """Its one process has answered nothing for 46 s while a machine with two cores began the first tasks."""
 
 HEALTH_TIMEOUT_S = 30.0
+PATIENCE = Retry(
+    *(None, 12, 2),  # in all, connecting, reading
+    status=12,
+    backoff_factor=0.5,
+    backoff_max=8.0,
+    status_forcelist=(500, 502, 503, 504),
+    allowed_methods={"GET"},
+    raise_on_status=False,
+)
+"""A server that dies is started anew, within half a minute: asked again for a minute. Only what was never sent, or
+reads, is sent again."""
 POLL_S = 0.5
 ENDED = frozenset({"success", "failed"})
 
@@ -33,6 +46,7 @@ class Airflow:
     def __init__(self, address: str, *, username: str, password: str) -> None:
         self._address = address
         self._session = requests.Session()
+        self._session.mount(address, HTTPAdapter(max_retries=PATIENCE))
         token = self.call("POST", "/auth/token", {"username": username, "password": password})["access_token"]
         self._session.headers["Authorization"] = f"Bearer {token}"
 

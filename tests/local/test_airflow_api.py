@@ -12,6 +12,8 @@ from include.local.airflow_api import Airflow, health
 from include.local.home import SetUpFailed
 
 DAY = datetime(2026, 6, 29, 16, tzinfo=UTC)
+DEAD = "dead"
+"""Instead of an answer: the server dies while it is asked."""
 NEXT_DAY = DAY + timedelta(days=1)
 
 
@@ -37,6 +39,9 @@ class Answer(BaseHTTPRequestHandler):
         self.server.asked.append((key, json.loads(body) if body else None))
         answers = self.server.answers.get(key)
         answer = (answers.pop(0) if len(answers) > 1 else answers[0]) if answers else {"detail": "not found"}
+        if answer is DEAD:
+            self.close_connection = True
+            return
         content = json.dumps(answer).encode()
         self.send_response(200 if answers else 404)
         self.send_header("Content-Length", str(len(content)))
@@ -161,6 +166,16 @@ def test_a_connection_that_is_refused_is_an_error(script: Script, airflow: Airfl
 def test_a_refusal_carries_the_reason_of_the_server(airflow: Airflow):
     with pytest.raises(SetUpFailed, match=r"Airflow refused GET /nowhere: 404 .*not found"):
         airflow.call("GET", "/nowhere")
+
+
+def test_what_a_dying_server_did_not_answer_is_asked_again_where_it_only_reads(
+    script: Script, airflow: Airflow
+):
+    script.answers["GET /api/v2/dags/d"] = [DEAD, {"dag_id": "d"}]
+    assert airflow.call("GET", "/api/v2/dags/d") == {"dag_id": "d"}
+    script.answers["POST /api/v2/dags/d/dagRuns"] = [DEAD, {"dag_run_id": "twice"}]
+    with pytest.raises(SetUpFailed, match="does not answer"):
+        airflow.call("POST", "/api/v2/dags/d/dagRuns", {})
 
 
 def test_a_server_that_is_not_there_has_no_health():
