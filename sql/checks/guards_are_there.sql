@@ -61,6 +61,7 @@ WITH wanted (tab, guards) AS (VALUES
     ('recon.arr_reported', 'run_id_is_known run_id_stays_known'),
     ('recon.break_approvals', 'break_approvals_are_append_only'),
     ('recon.break_events', 'break_events_are_append_only is_audited_on_insert runs_carry_out_what_is_paired'),
+    ('recon.break_lives', 'first_seen_run_is_known first_seen_run_stays_known last_seen_run_is_known last_seen_run_stays_known'),
     ('recon.break_proposals', 'break_proposals_are_append_only limits_are_in_force'),
     ('recon.break_steps', 'break_steps_are_append_only'),
     ('recon.breaks', 'run_id_is_known run_id_stays_known'),

@@ -160,10 +160,11 @@ FROM life_changes AS change
 WHERE change.break_id = life.break_id AND action <> 'opened';
 
 -- name: mark_seen
+-- What this run opened says so already.
 UPDATE recon.break_lives AS life
 SET last_seen_run = %(run_id)s, last_seen_on = %(as_of)s, since_on = found.since_on
 FROM found_breaks AS found
-WHERE found.break_id = life.break_id;
+WHERE found.break_id = life.break_id AND first_seen_run <> %(run_id)s;
 
 -- name: count_life_changes
 SELECT action, count(*) AS breaks FROM life_changes GROUP BY action ORDER BY action;
