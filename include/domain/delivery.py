@@ -46,7 +46,8 @@ class Message:
     decided in. `newest_only` messages say how something is, so that a newer one replaces those still waiting.
     `based_on` is the version of the target's record the decision saw, where it matters. `token` is that of its flow's
     writer when it was taken to be sent, `fence` counts who took it; None until then. `hint_id`: the hint it was decided
-    for, where there was one.
+    for, where there was one. `turn`: when it was taken to be sent, in milliseconds since 1970 by the database's clock;
+    a target that can refuses one over what was taken later. None until it was taken.
     """
 
     key: str
@@ -59,6 +60,7 @@ class Message:
     token: int | None = None
     hint_id: int | None = None
     fence: int | None = None
+    turn: int | None = None
 
     @property
     def body_sha256(self) -> str:

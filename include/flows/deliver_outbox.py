@@ -99,7 +99,18 @@ def _take(store: Store, target: Target, pace: Pace) -> list[Taken]:
 def _taken(row: Row) -> Taken:
     says = {
         name: row[name]
-        for name in ("key", "kind", "target", "subject", "body", "based_on", "newest_only", "token", "fence")
+        for name in (
+            "key",
+            "kind",
+            "target",
+            "subject",
+            "body",
+            "based_on",
+            "newest_only",
+            "token",
+            "fence",
+            "turn",
+        )
     }
     about = {name: row[name] for name in ("message_id", "fence", "attempts", "look_first", "long_refused")}
     about |= {"in_shadow": bool(row["in_shadow"]), "may_send": row["may_send"]}

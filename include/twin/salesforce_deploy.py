@@ -14,6 +14,9 @@ from include.twin.salesforce_org import org_of
 
 _METADATA = "http://soap.sforce.com/2006/04/metadata"
 _FILES = {"CustomObject": "objects/{}.object", "PermissionSet": "permissionsets/{}.permissionset"}
+_PARTS = {"CustomField": "fields", "ValidationRule": "validationRules"}
+"""What is named with its object, and its place there."""
+
 _ENVELOPE = (
     '<?xml version="1.0" encoding="UTF-8"?><soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" '
     f'xmlns="{_METADATA}"><soapenv:Body>{{}}</soapenv:Body></soapenv:Envelope>'
@@ -66,13 +69,14 @@ def _checked(packed: str) -> tuple[int, list[tuple[str, str]]]:
 
 def _problems(files: dict[str, etree._Element], kind: str, name: str) -> list[tuple[str, str]]:
     sobject, _, field = name.partition(".")
-    path = f"objects/{sobject}.object" if kind == "CustomField" else _FILES.get(kind, "{}").format(name)
+    part = _PARTS.get(kind)
+    path = f"objects/{sobject}.object" if part else _FILES.get(kind, "{}").format(name)
     if path not in files:
         return [(path, f"named in package.xml, but not in the package: {name}")]
     names = {
-        found.text for found in files[path].iterfind(f".//{{{_METADATA}}}fields/{{{_METADATA}}}fullName")
+        found.text for found in files[path].iterfind(f".//{{{_METADATA}}}{part}/{{{_METADATA}}}fullName")
     }
-    return [(path, f"no such field: {name}")] if field and field not in names else []
+    return [(path, f"no such part: {name}")] if field and field not in names else []
 
 
 def _reply(body: str) -> Response:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from include.twin.sobject_fields import NUMBER_TYPES, REQUIRED, Field
+from include.twin.sobject_rules import deployed_rules
 from include.twin.sobjects import Record, SObject, id_key, long_id, typed_value
 from include.twin.soql import Value, stamp
 from include.twin.world import parse_date
@@ -91,6 +92,9 @@ class Changes:
         """The record of an id, changed. Raises RowRefused."""
         record = self.living(sobject, native_id)
         checked = self._checked(sobject, values)
+        for rule in deployed_rules().get(sobject.name, ()):
+            if rule.is_broken(record, record | checked):
+                raise RowRefused("FIELD_CUSTOM_VALIDATION_EXCEPTION", rule.message, rule.shown_at)
         self._keep_unique(sobject, record, checked)
         self.write(sobject, record, checked)
         return record

@@ -74,6 +74,7 @@ FROM due LEFT JOIN ops.flow_kinds USING (kind) LEFT JOIN ops.writers AS held USI
 WHERE message.message_id = due.message_id
 RETURNING message.message_id, key, message.kind, target, subject, body, body_sha256, based_on, newest_only, fence, attempts,
     coalesce(held.writer, 'ours') = 'ours' AS may_send, message.token,
+    (extract(epoch FROM ops.clock()) * 1000)::bigint AS turn,
     was <> 'queued' OR first_called_at < ops.clock() - %(keys_live)s::interval
         -- Decided before a restore, or again after it: what came of it then is not known here.
         OR decided_at < (SELECT max(since) FROM ops.histories WHERE doubted) + %(doubt)s::interval AS look_first,

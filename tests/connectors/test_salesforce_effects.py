@@ -64,6 +64,19 @@ def test_a_task_and_a_renewal_that_somebody_else_made_are_found_by_what_they_are
     assert effects(twin).standing([ours]) == {"a": made}, "ours has a key, and is none of theirs"
 
 
+def test_what_was_taken_earlier_and_arrives_later_overwrites_nothing(twin: Live) -> None:
+    client = twin.salesforce()._client
+    older, newer = (replace(status("a"), turn=turn) for turn in (5, 6))
+    newer = replace(newer, body={**newer.body, "status": "OPEN"})
+    assert effects(twin).send([newer])["a"].result == "confirmed"
+    late = effects(twin).send([older])["a"]
+    assert (late.result, late.away, late.reason) == ("unsent", False, None)
+    [deal] = client.query("SELECT Payment_Status__c FROM Opportunity")
+    assert deal["Payment_Status__c"] == "OPEN"
+    assert effects(twin).send([replace(older, turn=7)])["a"].result == "confirmed"
+    client.call("PATCH", f"sobjects/Opportunity/{DEAL}", json={"Name": "E"})  # people know of no turns
+
+
 def test_salesforce_is_told_under_which_token_we_write(twin: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     one = effects(twin)
     call, told = one._writer._client.call, []

@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from include.cli_salesforce import salesforce_app
 from include.connectors.salesforce.metadata import FOLDER, deploy, package
-from include.connectors.salesforce.translate import FIELDS, SOBJECTS, TARGETS
+from include.connectors.salesforce.refusals import OLDER_TURN
+from include.connectors.salesforce.translate import FIELDS, SOBJECTS, TARGETS, TURN, TURN_FIELD, Target
 from include.ports import Fatal
 from tests.connectors.conftest import KEYS
 from tests.connectors.salesforce_org import salesforce_running
@@ -85,6 +86,14 @@ def test_every_custom_field_we_read_is_deployed(entity: str):
     assert custom <= (deployed(SOBJECTS[entity]).keys() if custom else set())
 
 
+@pytest.mark.parametrize("target", [one for one in TARGETS.values() if TURN in one.fields], ids=str)
+def test_who_comes_late_is_refused_in_words_we_know(target: Target):
+    [rule] = parsed(f"objects/{target.sobject}.object").findall("m:validationRules", NAMESPACE)
+    told = [text(rule, name) for name in ("active", "errorConditionFormula", "errorMessage")]
+    assert told[:2] == ["true", f"AND(NOT(ISNEW()), PRIORVALUE({TURN_FIELD}) > {TURN_FIELD})"]
+    assert told[2].startswith(f"{OLDER_TURN}:")
+
+
 def test_our_user_may_do_exactly_what_we_do():
     read = {f"{SOBJECTS[entity]}.{name}" for entity in SOBJECTS for name in FIELDS[entity]}
     write = {f"{target.sobject}.{name}" for target in TARGETS.values() for name in target.fields.values()}
@@ -130,7 +139,13 @@ def test_the_package_names_all_that_is_in_it_and_is_the_same_each_time():
         if path.stem not in custom
         for name in deployed("Task" if path.stem == "Activity" else path.stem)
     }
-    assert named == custom | fields | {"Tieout_Integration"}
+    rules = {
+        f"{path.stem}.{text(rule, 'fullName')}"
+        for path in (FOLDER / "objects").glob("*.object")
+        if path.stem not in custom
+        for rule in parsed(f"objects/{path.name}").findall("m:validationRules", NAMESPACE)
+    }
+    assert named == custom | fields | rules | {"Tieout_Integration"}
 
 
 def test_one_command_deploys_it(monkeypatch: pytest.MonkeyPatch):
@@ -144,7 +159,7 @@ def test_one_command_deploys_it(monkeypatch: pytest.MonkeyPatch):
         for name, value in given.items():
             monkeypatch.setenv(f"TIEOUT_SALESFORCE_{name}", value)
         done = CliRunner().invoke(salesforce_app, ["deploy"])
-        assert done.output == "29 components are deployed to acme.my\n"
+        assert done.output == "31 components are deployed to acme.my\n"
         monkeypatch.setenv("TIEOUT_SALESFORCE_CONSUMER_SECRET", "wrong")
         refused = CliRunner().invoke(salesforce_app, ["deploy"])
         assert "wrong" not in str(refused.exception)

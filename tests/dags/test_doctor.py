@@ -202,13 +202,16 @@ def drop(path: Path) -> None:
     path.rename(path.with_name("elsewhere"))
 
 
-def hide(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
-    whole = salesforce_records.describe_field
-    monkeypatch.setattr(
-        salesforce_records,
-        "describe_field",
-        lambda field: whole(replace(field, name="X") if field.name == "TaxId__c" else field),
-    )
+def hidden(name: str) -> Callable[..., None]:
+    def change(_clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+        whole = salesforce_records.describe_field
+        monkeypatch.setattr(
+            salesforce_records,
+            "describe_field",
+            lambda field: whole(replace(field, name="X") if field.name == name else field),
+        )
+
+    return change
 
 
 def not_unique(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
@@ -327,7 +330,16 @@ WRONG: dict[str, tuple[Callable[..., Any], Bad, str]] = {
         {("fail", "Salesforce", "API version")},
         "is not served",
     ),
-    "a field is hidden": (hide, {("fail", "Salesforce", "permissions")}, "Account: hides TaxId__c"),
+    "a field is hidden": (
+        hidden("TaxId__c"),
+        {("fail", "Salesforce", "permissions")},
+        "Account: hides TaxId__c",
+    ),
+    "Salesforce would not know what is older": (
+        hidden("Tieout_Turn__c"),
+        {("fail", "Salesforce", "external ids")},
+        "Invoice__c.Tieout_Turn__c is not there",
+    ),
     "our user may delete": (may_delete, {("warn", "Salesforce", "permissions")}, "delete Contact"),
     "an external id is not unique": (
         not_unique,

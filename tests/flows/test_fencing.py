@@ -475,6 +475,24 @@ def test_who_has_had_a_message_for_longer_than_its_lease_says_nothing_old(url: s
     assert [effect.body["text"] for effect in peer.effects] == ["open", "paid"]
 
 
+def test_a_call_that_left_in_time_and_arrives_long_after_is_known_to_be_older(url: str) -> None:
+    store, peer = PostgresStore(url), Peer(system="a slow mirror")
+
+    def hang(_: Peer, messages: Sequence[Message]) -> Mapping[str, Outcome]:
+        deliver_all(store, peer)
+        say(store, "paid", at=peer.system)
+        deliver_all(store, peer)
+        return peer.do(messages)
+
+    say(store, "open", at=peer.system)
+    peer.faults = [hang]
+    came = deliver_outbox(store, Fenced(peer, store, at_once=200), pace=PACE, rounds=1)
+    assert came == {"late": 1}
+    assert [effect.body["text"] for effect in peer.effects] == ["open", "paid", "open"]
+    retaken, newer, late = (effect.turn or 0 for effect in peer.effects)
+    assert 0 < late < retaken <= newer
+
+
 @pytest.mark.parametrize("when", ["before it begins", "before it commits"])
 def test_what_came_of_a_call_is_written_down_by_who_has_the_message(url: str, when: When) -> None:
     store, peer = PostgresStore(url), Peer(system=f"a target {when}")

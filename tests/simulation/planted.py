@@ -149,6 +149,9 @@ PLANTED: Mapping[str, Plant] = {
     "no fence when it is finished": _says(
         "finish_messages", _without(r" AND message\.fence = done\.fence AND message\.state = 'called'")
     ),
+    "the target is not told which of two is older": _says(
+        "take_messages", _without(r"\(extract\(epoch FROM ops\.clock\(\)\) \* 1000\)::bigint", "NULL::bigint")
+    ),
     "messages about one thing in any order": _says(
         "take_messages", _without(r"AND message_id = \(.*?LIMIT 1\s*\)")
     ),

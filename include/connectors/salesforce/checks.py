@@ -6,13 +6,16 @@ from typing import Any
 
 from include.connectors.salesforce.budget import STOP_SHARE
 from include.connectors.salesforce.client import SalesforceClient
-from include.connectors.salesforce.translate import CURRENCY, FIELDS, SOBJECTS, TARGETS
+from include.connectors.salesforce.translate import CURRENCY, FIELDS, SOBJECTS, TARGETS, TURN_FIELD
 from include.connectors.wire import server_date
 from include.domain.diagnosis import Answer, Check, fail, ok, permissions, skew, warn
 from include.ports import Stop
 
 EXTERNAL_IDS = {target.sobject: target.key for target in TARGETS.values() if target.key.endswith("__c")}
 """By what a record is found again: two of them with one value would be one thing twice."""
+
+WITH_TURNS = {target.sobject for target in TARGETS.values() if TURN_FIELD in target.fields.values()}
+"""Whose rows say when they were taken to be written, so that none of them is overwritten by an older one."""
 
 WITH_THEIR_DEAL = {"OpportunityLineItem"}
 """Who may edit the deal may edit these and take them out: Salesforce knows no right of their own."""
@@ -78,6 +81,8 @@ def _external_ids(client: SalesforceClient) -> Answer:
 def _wrong_with(client: SalesforceClient, sobject: str) -> Iterator[str]:
     described, _ = client.get(f"sobjects/{sobject}/describe")
     fields: Mapping[str, Mapping[str, Any]] = {field["name"]: field for field in described["fields"]}
+    if sobject in WITH_TURNS and TURN_FIELD not in fields:
+        yield f"{sobject}.{TURN_FIELD} is not there, or hidden from us"
     name = EXTERNAL_IDS[sobject]
     field = fields.get(name)
     if field is None:

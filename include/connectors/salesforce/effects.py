@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from include.connectors.outcomes import DETAIL_CHARS, stopped, unknown_kind
+from include.connectors.salesforce.translate import TARGETS, TURN
 from include.connectors.salesforce.writer import COLLECTION_ROWS_MAX, SalesforceWriter
 from include.domain.delivery import Allowance, Message, Outcome
 from include.domain.shown import cut
@@ -186,6 +187,8 @@ def _entity(message: Message) -> str | None:
 def _row(message: Message) -> Translated:
     entity, row_of = ROWS[message.kind]
     row = {name: value for name, value in row_of(message.body).items() if value is not None}
+    if message.turn is not None and TURN in TARGETS[entity].fields:
+        row[TURN] = str(message.turn)
     return row | {"key": message.key} if entity == TASKS else row
 
 

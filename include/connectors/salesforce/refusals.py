@@ -69,6 +69,9 @@ PARKED_STATUSES = {300: "IDENTITY_AMBIGUOUS", 412: "CONFLICT_UNRESOLVED"}
 """Several records have this key; the record is no longer the one that was seen."""
 _URI_TOO_LONG = 414
 
+OLDER_TURN = "TIEOUT_OLDER_TURN"
+"""What the validation rule of our metadata says to who comes late, before anything else."""
+
 WRAPPING_CODE = "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"
 """A trigger's failure: the code that tells is inside its message."""
 
@@ -110,6 +113,8 @@ def row_refused(errors: Sequence[Mapping[str, Any]]) -> Retryable | Rejected | U
     """Why one row of several was refused: its codes and fields."""
     if not errors:
         return Uncertain("Salesforce says no and not why; look at the record")
+    if any(str(error.get("message")).startswith(OLDER_TURN) for error in errors):
+        return Full("Salesforce holds what was taken to be written after this; to be taken anew")
     codes = [_telling_code(error) for error in errors]
     fields = sorted({name for error in errors for name in _fields(error) if _is_name(name)})
     named = ", ".join(codes) + (f" on {', '.join(fields)}" if fields else "")

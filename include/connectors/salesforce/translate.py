@@ -117,6 +117,9 @@ class Target:
     fields: Mapping[str, str]
 
 
+TURN, TURN_FIELD = "turn", "Tieout_Turn__c"
+"""When what a row says was taken to be written. Salesforce itself refuses a row over one that was taken later."""
+
 TARGETS: dict[str, Target] = {
     "accounts": Target("Account", "Id", {"id": "Id", "erp_customer_id": "ERP_Customer_Id__c"}),
     "opportunities": Target(
@@ -129,6 +132,7 @@ TARGETS: dict[str, Target] = {
             "payment_status": "Payment_Status__c",
             "arr": "ARR__c",
             "renewal_date": "Renewal_Date__c",
+            TURN: TURN_FIELD,
         },
     ),
     "renewals": Target(
@@ -175,6 +179,7 @@ TARGETS: dict[str, Target] = {
             "status": "Payment_Status__c",
             "dunning_level": "Dunning_Level__c",
             "last_payment_on": "Last_Payment_On__c",
+            TURN: TURN_FIELD,
         },
     ),
     "subscriptions": Target(
@@ -194,6 +199,7 @@ TARGETS: dict[str, Target] = {
             "arr_changed_on": "ARR_Changed_On__c",
             "change": "Last_Change__c",
             "status": "Status__c",
+            TURN: TURN_FIELD,
         },
     ),
     "payment_activities": Target(
@@ -211,6 +217,7 @@ TARGETS: dict[str, Target] = {
             "decline_code": "Decline_Code__c",
             "occurred_at": "Occurred_At__c",
             "status": "Status__c",
+            TURN: TURN_FIELD,
         },
     ),
 }
