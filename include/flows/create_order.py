@@ -23,6 +23,9 @@ from include.ports import Row, Store, Transaction
 
 CRM, ERP = "salesforce", "erp"
 REVENUE = "revenue_flags"
+NOT_STANDING = {"cancelled": "CANCELLED", "drafts": "DRAFT"}
+"""Canonical status of orders that are none of a deal's: not any more, and not yet."""
+
 DEALS_AT_ONCE = 100
 """In one transaction: what is told of one of them meanwhile waits for all."""
 
@@ -94,9 +97,9 @@ def _decide_some(
 
 def _missing(tx: Transaction, policy: Policy, opportunities: Sequence[str] | None) -> Sequence[Row]:
     """The deals of which something is missing, of all of them or of some."""
-    cancelled = list(policy.statuses["orders"]["CANCELLED"])
+    said = {name: list(policy.statuses["orders"][state]) for name, state in NOT_STANDING.items()}
     wanted = None if opportunities is None else list(opportunities)
-    return tx.rows("deals_to_bill", cancelled=cancelled, opportunities=wanted)
+    return tx.rows("deals_to_bill", **said, opportunities=wanted)
 
 
 def _decide(tx: Transaction, deal: Row, policy: Policy, billing: Billing, today: date) -> list[str]:

@@ -25,11 +25,12 @@ WITH won AS MATERIALIZED (
 ), newest AS (
     SELECT run_id FROM recon.runs WHERE state = 'published' ORDER BY as_of DESC, computed_at DESC LIMIT 1
 ), placed AS (
-    -- An order that stands counts, whoever placed it. One that was cancelled does not.
+    -- An order that stands counts, whoever placed it. One that was cancelled does not, nor does one nobody has confirmed:
+    -- a quotation of people's, or an order of ours that is still being placed.
     SELECT opportunity_id, min(native_id) AS order_id
     FROM canonical.orders
     WHERE superseded_in IS NULL AND opportunity_id IS NOT NULL
-        AND lower(coalesce(status, '')) <> ALL (%(cancelled)s::text[])
+        AND lower(coalesce(status, '')) <> ALL (%(cancelled)s::text[] || %(drafts)s::text[])
         AND (%(opportunities)s::text[] IS NULL OR opportunity_id = ANY (%(opportunities)s))
     GROUP BY opportunity_id
 ), standing AS (
@@ -39,7 +40,11 @@ WITH won AS MATERIALIZED (
     LEFT JOIN LATERAL (
         SELECT remote_id AS order_id FROM delivery.outbox AS message
         WHERE message.subject = 'opportunities/' || won.native_id AND message.kind = 'order' AND message.state = 'confirmed'
-            AND NOT EXISTS (SELECT FROM canonical.orders AS known WHERE known.native_id = message.remote_id)
+            AND NOT EXISTS (  -- unread, or read before it was confirmed
+                SELECT FROM canonical.orders AS known
+                WHERE known.native_id = message.remote_id
+                    AND lower(coalesce(known.status, '')) <> ALL (%(drafts)s::text[])
+            )
         ORDER BY message_id DESC LIMIT 1
     ) AS unread ON placed.order_id IS NULL
 ), billed AS (

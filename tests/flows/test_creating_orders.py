@@ -307,6 +307,29 @@ def test_an_order_made_by_hand_meanwhile_is_taken_as_the_deals(sales: Sales) -> 
     assert sales.salesforce.effects[0].body["order_id"] == "O7"
 
 
+def test_an_order_read_before_it_was_confirmed_is_not_invoiced_until_it_is(sales: Sales) -> None:
+    quotation = "R0 SO-1 C1 2026-03-02 SGD 1200.00 quotation 006A"
+    sales.sees(opportunities=WON)
+    sales.decide()
+    sales.deliver(answer_lost)
+    sales.sees(orders=quotation)
+    assert sales.decide() == {}, "it is still being placed"
+    with psycopg.connect(sales.url, autocommit=True) as connection:
+        connection.execute("UPDATE delivery.outbox SET next_at = now()")
+    assert sales.deliver() == {"found": 1}
+    assert sales.decide() == {"reference": 1, "invoice": 1}, "confirmed, though it was read as a quotation"
+    sales.deliver()
+    sales.sees(orders=quotation.replace("quotation", "processing"))
+    assert sales.decide() == {}
+    assert sales.reached(sales.erp) == ["order", "invoice"]
+
+
+def test_a_quotation_made_by_hand_is_no_order_of_the_deals(sales: Sales) -> None:
+    sales.sees(opportunities=WON)
+    sales.sees(orders="O7 SO-7 C1 2026-03-02 SGD 1200.00 quotation 006A")
+    assert sales.decide() == {"order": 1}
+
+
 def test_a_deal_reopened_and_won_again_keeps_the_order_that_stands(sales: Sales) -> None:
     for stage in (WON, WON.replace("Won true true", "Open false false"), WON):
         sales.sees(opportunities=stage)
