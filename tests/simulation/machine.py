@@ -150,9 +150,10 @@ class Machine:
         """The clock in seconds, as `monotonic` tells them."""
         return self.now.timestamp()
 
-    def clear(self) -> None:
-        """Nobody acts any more, as when all machines are switched off."""
-        self._queue.clear()
+    def clear(self, *, but: tuple[str, ...] = ()) -> None:
+        """Nobody acts any more, as when all machines are switched off; `but` those whose names begin so."""
+        self._queue = [entry for entry in self._queue if entry[2].name.startswith(but)]
+        heapq.heapify(self._queue)
 
     def at(self, place: str, *, possible: Sequence[str] = ()) -> str | None:
         """A worker comes by: others may go first, and something may strike. Raises Killed.

@@ -111,11 +111,7 @@ def _lived(platform: Platform, twin: TwinInside, story: Story, eye: Eye, dice: r
         end = BEGIN + timedelta(minutes=MINUTES)
         if dice.random() < OUTAGE:
             machine.run(BEGIN + timedelta(minutes=dice.uniform(5, MINUTES)))
-            kept = [
-                entry for entry in machine._queue if entry[2].name.startswith(("outside", "again", "heard"))
-            ]
-            machine.clear()
-            machine._queue.extend(kept)
+            machine.clear(but=("outside", "again", "heard"))
             machine.run(end + timedelta(hours=dice.uniform(25, 32)))
             platform.start()
             end = machine.now

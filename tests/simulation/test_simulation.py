@@ -5,6 +5,7 @@ A sample: `make chaos` runs seeds by the thousand and plants every mistake.
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
@@ -49,6 +50,19 @@ def test_a_planted_mistake_is_found_made_small_and_seen_again(place: Ground) -> 
     told = {"only": frozenset(case.faults), "without": frozenset(case.without), "fury": case.fury}
     assert simulate(place, case.seed, plant=PLANTED[mistake], **told).wrong == case.wrong
     assert case.command.startswith(f"python -m tests.simulation seed {failed.seed} ")
+
+
+def test_who_goes_on_while_all_machines_are_switched_off_goes_on_in_the_order_of_time() -> None:
+    machine, came = Machine(3, datetime(2026, 7, 1, tzinfo=UTC)), list[int]()
+    for number, after_s in enumerate((1, 5, 2, 9, 6, 3, 4)):
+        machine.spawn(
+            f"{'ours' if after_s in {1, 2} else 'outside'} {number}",
+            partial(came.append, after_s),
+            after_s=after_s,
+        )
+    machine.clear(but=("outside",))
+    machine.run(datetime(2026, 7, 1, 0, 30, tzinfo=UTC))
+    assert came == [3, 4, 5, 6, 9]
 
 
 def test_lanes_of_mistakes_are_lanes() -> None:
