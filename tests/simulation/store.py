@@ -22,6 +22,9 @@ from include.store.refusals import named_by_what_to_do
 from tests.simulation.machine import Machine
 
 Connection = psycopg.Connection[dict[str, Any]]
+PLANS_MAX = 20_000
+"""Far more than there are statements: each savepoint, with its clock, counts as one of its own."""
+
 _MADE = re.compile(r"CREATE TEMP TABLE (\w+)")
 """Tables made for one transaction: a savepoint's end does not take them away again."""
 
@@ -30,7 +33,11 @@ def connect(url: str) -> Connection:
     """A connection as the store's, but that plans are kept: the same few tables are asked thousands of times."""
     options = PostgresStore(url)._options()
     kept = options["options"].replace("force_custom_plan", "force_generic_plan")
-    return psycopg.connect(url, **{**options, "options": kept}, prepare_threshold=1)
+    connection = psycopg.connect(url, **{**options, "options": kept}, prepare_threshold=1)
+    connection.prepared_max = PLANS_MAX
+    # psycopg forgets all of them at each rollback and each DROP, in case a type is made anew: none is here.
+    connection._prepared._should_discard = lambda *_: False  # type: ignore[method-assign]
+    return connection
 
 
 @dataclass
