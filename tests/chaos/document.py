@@ -72,6 +72,7 @@ def _simulation(figures: Figures) -> Iterator[str]:
     struck = sum(figures["struck"].values())
     yield (
         f"{figures['seeds']:,} seeds from {figures['first']} on, {figures['steps']:,} steps, {struck:,} faults, "
+        f"{figures.get('processes', 1)} at a time, "
         f"{rate:.2f} seeds a second: **{len(figures['failed'])} failed**."
     )
     yield from ("", "By who tells us what changed: " + _counts(figures["lanes"]) + ".")

@@ -5,8 +5,11 @@ import os
 import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
@@ -26,6 +29,7 @@ from tests.simulation.planted import HARMLESS, PLANTED
 
 KEPT = PROJECT / "var" / "chaos"
 EXAMPLES = 5
+SEEDS_MAX = 10_000_000
 SEEDS_PER_MISTAKE = 400
 EVENTS_OF = 24
 """Invoices of the part `disorder`."""
@@ -48,20 +52,32 @@ class Time:
 
 
 def simulation(urls: DatabaseUrls, time: Time) -> dict[str, Any]:
-    """Seeds, one after another; what fails is made small."""
+    """Seeds, dealt out to a process for each processor; what fails is made small."""
+    processes, until = os.cpu_count() or 1, time.over()
+    dealt = [range(time.seed + number, time.seed + SEEDS_MAX, processes) for number in range(processes)]
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        done = list(pool.map(partial(_seeds, urls, until), dealt))
+    told = {name: sum((part[name] for part in done), Counter()) for name in ("lanes", "struck", "stops")}
+    counts = {name: sum(part[name] for part in done) for name in ("seeds", "steps")}
+    failed = sorted((case for part in done for case in part["failed"]), key=lambda case: case["seed"])
+    return {"first": time.seed, "processes": processes, **counts, **told, "failed": failed}
+
+
+def _seeds(urls: DatabaseUrls, until: float, dealt: range) -> dict[str, Any]:
+    """Some of the seeds, one after another."""
     lanes, struck, cases = Counter[str](), Counter[str](), []
-    seeds, steps, stops, until = 0, 0, Counter[str](), time.over()
+    seeds, steps, stops = 0, 0, Counter[str]()
     with TemporaryDirectory() as folder, ground(urls, Path(folder)) as place:
-        for found in run_seeds(place, range(time.seed, time.seed + 10_000_000), until=until):
+        for found in run_seeds(place, dealt, until=until):
             seeds, steps, stops = seeds + 1, steps + found.steps, stops + found.stops
             lanes[found.lane] += 1
             struck.update(fault.rpartition("@")[2].partition(" ")[2] for fault in found.struck)
             if found.wrong:
                 case = shrink(place, found)
                 cases.append({**asdict(case), "command": case.command})
-            _say(f"seed {found.seed}: {len(cases)} of {seeds} fail")
+            _say(f"seed {found.seed}: {len(cases)} of {seeds} fail in its process")
     told = {"lanes": lanes, "struck": struck, "stops": stops, "failed": cases}
-    return {"first": time.seed, "seeds": seeds, "steps": steps, **told}
+    return {"seeds": seeds, "steps": steps, **told}
 
 
 def mistakes(urls: DatabaseUrls, time: Time) -> dict[str, Any]:

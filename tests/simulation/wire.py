@@ -42,7 +42,11 @@ Hook = Callable[[str, requests.PreparedRequest, Callable[[], requests.Response]]
 
 
 _SETTINGS = {"proxies": {}, "stream": False, "verify": True, "cert": None}
-"""No proxy is looked for in the environment, which costs more than an answer here."""
+"""No proxy is looked for in the environment, and no password in ~/.netrc, which costs more than an answer here."""
+
+
+_ADAPTER = HTTPAdapter()
+"""Builds answers; one made for each would cost as much as the answer."""
 
 
 class _Cut(Exception):
@@ -99,6 +103,7 @@ class Wire:
                 (HTTPAdapter, "send", _sender(self)),
                 (stripe.HTTPClient, "_sleep_time_seconds", lambda *_: 0.0),
                 (requests.Session, "merge_environment_settings", lambda *_: dict(_SETTINGS)),
+                (requests.sessions, "get_netrc_auth", lambda *_: None),
                 *((place, "BaseHTTPMiddleware", _Straight) for place in _MIDDLEWARE),
                 *((place, "run_in_threadpool", _at_once) for place in _THREADS),
                 (faulty_wire.asyncio, "sleep", self._sleep),
@@ -198,7 +203,7 @@ def _response(request: requests.PreparedRequest, got: _Received) -> requests.Res
     raw = HTTPResponse(
         body=io.BytesIO(got.answer), headers=headers, status=got.start["status"], preload_content=False
     )
-    return HTTPAdapter().build_response(request, raw)
+    return _ADAPTER.build_response(request, raw)
 
 
 def refusal(request: requests.PreparedRequest, system: str, kind: str, at: datetime) -> requests.Response:
