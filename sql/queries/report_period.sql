@@ -172,10 +172,12 @@ GROUP BY received.currency ORDER BY received.currency;
 
 -- name: period_deals
 -- Deals won in the period, and the days from winning to the first invoice of their order, whichever of the two names the
--- other. One without an invoice has waited until the day that tells it: with these the mean is at least so much.
+-- other. One without an invoice has waited until the day that tells it: with these the mean is at least so much. Without
+-- these FILTERs it would count as invoiced after no day, since greatest() passes over what is NULL.
 SELECT count(*) AS won, count(first_on) AS invoiced,
-    percentile_cont(0.5) WITHIN GROUP (ORDER BY greatest(0, first_on - close_date)) AS median_days,
-    avg(greatest(0, first_on - close_date)) AS mean_days,
+    percentile_cont(0.5) WITHIN GROUP (ORDER BY greatest(0, first_on - close_date))
+        FILTER (WHERE first_on IS NOT NULL) AS median_days,
+    avg(greatest(0, first_on - close_date)) FILTER (WHERE first_on IS NOT NULL) AS mean_days,
     avg(greatest(0, coalesce(first_on, %(until_day)s) - close_date)) AS least_mean_days,
     max(%(until_day)s - close_date) FILTER (WHERE first_on IS NULL) AS longest_waiting_days
 FROM (

@@ -375,18 +375,10 @@ def test_a_deal_is_invoiced_whichever_of_deal_and_order_names_the_other(
 ):
     with psycopg.connect(database_url) as connection:
         connection.execute("INSERT INTO ops.batches DEFAULT VALUES")
-        deal = {"stage": "Won", "is_won": True, "currency": "SGD", "close_date": "2025-12-02"}
         named = "O" if by_deal else None
-        keep_rows(connection, "opportunities", native_id="D", id="D", erp_order_id=named, **deal)
-        order = {
-            "number": "O",
-            "customer_id": "C",
-            "currency": "SGD",
-            "amount_minor": 1,
-            "order_date": "2025-12-03",
-        }
+        keep_rows(connection, "opportunities", native_id="D", id="D", erp_order_id=named, **DEAL)
         named = "D" if by_order else None
-        keep_rows(connection, "orders", native_id="O", id="O", opportunity_id=named, **order)
+        keep_rows(connection, "orders", native_id="O", id="O", opportunity_id=named, **ORDER)
         keep_rows(connection, "invoices", native_id="I", id="I", customer_id="C", order_id="O", **INVOICE)
     with store.transaction() as tx:
         tx.run("see_snapshot", batch=1, rulings=0, as_of=date(2026, 1, 1), rules_sha256="")
@@ -394,6 +386,34 @@ def test_a_deal_is_invoiced_whichever_of_deal_and_order_names_the_other(
         span = {"since": date(2025, 12, 1), "until": date(2025, 12, 31), "until_day": date(2026, 1, 1)}
         [found] = tx.rows("period_deals", **span, currencies=None, countries=None)
     assert (found["won"], found["invoiced"], int(found["mean_days"])) == (1, 1, 3)
+
+
+def test_a_deal_that_waits_for_its_invoice_is_not_counted_as_invoiced_at_once(
+    store: PostgresStore, database_url: str
+):
+    asked = {
+        "since": date(2025, 12, 1), "until": date(2025, 12, 31), "until_day": date(2026, 1, 1),
+        "currencies": None, "countries": None,
+    }  # fmt: skip
+    found = []
+    for deals, invoices in (("ABC", ""), ("", "A")):
+        with psycopg.connect(database_url) as connection:
+            connection.execute("INSERT INTO ops.batches DEFAULT VALUES")
+            for one in deals:
+                keep_rows(connection, "opportunities", native_id=one, id=one, **DEAL)
+                keep_rows(connection, "orders", native_id=one, id=one, opportunity_id=one, **ORDER)
+            for one in invoices:
+                billed = {"customer_id": "C", "order_id": one, **INVOICE}
+                keep_rows(connection, "invoices", native_id=one, id=one, **billed)
+        with store.transaction() as tx:
+            tx.run("see_snapshot", batch=2, rulings=0, as_of=date(2026, 1, 1), rules_sha256="")
+            tx.run("create_scope_customers", countries=[])
+            found += tx.rows("period_deals", **asked)
+    assert [(one["won"], one["invoiced"], one["mean_days"], one["median_days"]) for one in found] == [
+        (3, 0, None, None),
+        (3, 1, 3, 3),
+    ]
+    assert [int(one["least_mean_days"]) for one in found] == [30, 21]
 
 
 def test_of_a_day_published_late_breaks_stand_as_before_later_facts_came(keep_breaks: Any, database_url: str):
@@ -449,6 +469,10 @@ def test_a_break_that_was_closed_and_opened_again_in_the_period_is_not_closed(
 
 
 SOON = "2025-12-30"
+DEAL = {"stage": "Won", "is_won": True, "currency": "SGD", "close_date": "2025-12-02"}
+ORDER = {
+    "number": "O", "customer_id": "C", "currency": "SGD", "amount_minor": 1, "order_date": "2025-12-03",
+}  # fmt: skip
 INVOICE = {
     "number": "I", "currency": "SGD", "gross_minor": 1, "issue_date": "2025-12-05", "due_date": SOON,
     "number_key": "", "number_digits": [],
