@@ -100,7 +100,7 @@ def _keep(
     """Render the edition for everybody who has none yet, each part of the books once in each locale, and keep it."""
     with store.transaction() as tx:
         day = look_at_day(tx, as_of=as_of, policy=policy, link_to=link_to)
-        tx.run("add_period_breaks", since=period.since, until=period.until)
+        tx.run("add_period_breaks", run_id=day.run_id, since=period.since, until=period.until)
         prepare_breaks(tx, [one.scope for one in recipients])
         span = {"since": period.since, "until": period.until}
         editions = _Editions(tx, day, period)

@@ -11,7 +11,7 @@ from include.domain.recipients import HOME_LOCALE, Scope
 
 @dataclass(frozen=True, kw_only=True)
 class DayPoint:
-    """One published day: its breaks, the critical ones, and the payments held.
+    """One published day: its breaks that still needed somebody, the critical ones of them, and the payments held.
 
     `held_worth_minor` is what of payments is left to a person, in SGD minor units.
     """

@@ -101,14 +101,14 @@ def _trend_chart(facts: PeriodFacts, shown: Figures) -> Chart | None:
         return None
     first, last = facts.days[0], facts.days[-1]
     lines = [
-        ("breaks", [float(day.breaks) for day in facts.days]),
+        ("open breaks", [float(day.breaks) for day in facts.days]),
         ("payments held", [float(day.held) for day in facts.days]),
         ("critical", [float(day.critical) for day in facts.days]),
     ]
     ends = [
         f"{name} from {shown.number(int(values[0]))} to {shown.number(int(values[-1]))}"
         for name, values in (
-            ("breaks went", lines[0][1]),
+            ("open breaks went", lines[0][1]),
             ("payments held", lines[1][1]),
             ("critical breaks", lines[2][1]),
         )

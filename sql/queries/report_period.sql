@@ -26,21 +26,33 @@ FROM asked;
 
 -- name: add_period_breaks
 -- The breaks of the last published run of every day of the period, and of the one its first day opened with: what closed
--- on that day is in no other. Those of the day itself are there.
+-- on that day is in no other. Each as it stood when its run was told (create_day_breaks). Those of the day itself are there.
+WITH days AS (
+    SELECT DISTINCT ON (as_of) as_of, run_id, opening_run_id FROM recon.runs
+    WHERE state = 'published' AND as_of BETWEEN %(since)s AND %(until)s
+    ORDER BY as_of, computed_at DESC
+), told AS MATERIALIZED (
+    SELECT run_id, least(published_at, (
+        SELECT recorded_at FROM ops.batches WHERE batch > batch_through ORDER BY batch LIMIT 1
+    )) AS known_at
+    FROM recon.runs
+    WHERE run_id <> %(run_id)s AND run_id IN (SELECT unnest(ARRAY[run_id, opening_run_id]) FROM days)
+), laid_out_without AS (
+    DELETE FROM day_breaks WHERE run_id <> %(run_id)s
+)
 INSERT INTO day_breaks
-SELECT found.*, NULL, NULL, false, 0
-FROM recon.breaks AS found
-JOIN (
-    SELECT DISTINCT unnest(ARRAY[run_id, opening_run_id]) AS run_id FROM (
-        SELECT DISTINCT ON (as_of) as_of, run_id, opening_run_id FROM recon.runs
-        WHERE state = 'published' AND as_of BETWEEN %(since)s AND %(until)s
-        ORDER BY as_of, computed_at DESC
-    ) AS days
-) AS told USING (run_id)
-WHERE run_id NOT IN (SELECT run_id FROM day_breaks);
+SELECT found.*, known.state, known.assignee, false, 0
+FROM told
+JOIN recon.breaks AS found USING (run_id)
+LEFT JOIN LATERAL (
+    SELECT to_state AS state, event.assignee FROM recon.break_events AS event
+    WHERE event.break_id = found.break_id AND (event.run_id = told.run_id OR event.happened_at <= known_at)
+    ORDER BY version DESC LIMIT 1
+) AS known ON true;
 
 -- name: period_days
--- The last published run of every day of the period; what was held is worth what it is when the period is told.
+-- The last published run of every day of the period: its breaks that somebody still had to do with; what was held is worth
+-- what it is when the period is told.
 SELECT as_of, breaks, critical, held, held_worth_minor
 FROM (
     SELECT DISTINCT ON (as_of) as_of, run_id FROM recon.runs
@@ -48,9 +60,11 @@ FROM (
     ORDER BY as_of, computed_at DESC
 ) AS days
 CROSS JOIN LATERAL (
-    SELECT count(*) AS breaks, count(*) FILTER (WHERE severity = 'S1') AS critical, count(*) FILTER (WHERE holds) AS held,
+    SELECT count(*) FILTER (WHERE is_open) AS breaks, count(*) FILTER (WHERE is_open AND severity = 'S1') AS critical,
+        count(*) FILTER (WHERE holds) AS held,
         coalesce(round(sum(held_minor * worth)), 0) AS held_worth_minor
     FROM scope_breaks AS shown
+    CROSS JOIN LATERAL (SELECT coalesce(state, 'OPEN') NOT IN ('ACCEPTED', 'RESOLVED') AS is_open) AS stands
     LEFT JOIN unnest(%(rated)s::text[], %(worths)s::numeric[]) AS rate (currency, worth)
         ON rate.currency = shown.currency
     WHERE shown.run_id = days.run_id

@@ -14,7 +14,7 @@ from include.flows.pull_changes import pull_changes
 from include.flows.reconcile import reconcile
 from include.flows.report_period import report_periods
 from include.policy import load_policy
-from include.ports import Fatal, Rejected, Retryable, Uncertain
+from include.ports import Fatal, Rejected, Report, Retryable, Uncertain
 from include.store.postgres import PostgresStore
 from tests.checks import assert_checks_hold
 from tests.flows.conftest import Live
@@ -227,13 +227,31 @@ def test_an_edition_of_days_told_after_later_ones_says_what_broke_in_them(
     assert told_of(store, bag, FRIDAY, policy=aloud(), past=True) == ["month_end 1"]
     (month,) = bag.reports
     assert "2 new, 0 of them closed, SGD 9.00" in month.text
-    trend = [line.split() for line in month.text.splitlines() if line.startswith("2026-07-")]
-    assert trend == [
+    assert trend_of(month) == [
         ["2026-07-29", "1", "0", "1", "2.00"],
         *([f"2026-07-{day}", "2", "0", "2", "9.00"] for day in (30, 31)),
     ]
     assert "3 of these days were told after later ones" in month.text
     assert "No break was closed" not in month.text
+
+
+def test_a_break_that_needs_nobody_is_not_open_on_any_day_of_a_period(store: PostgresStore, tmp_path: Path):
+    held, short_by_a_fee = "P0,C1,,SGD,2.00,2026-07-29", "P1,C1,INV-1,SGD,9.95,2026-07-29"
+    learn(store, tmp_path, payments=f"{PAID}{held},succeeded\n{short_by_a_fee},succeeded\n")
+    bag = Mailbag()
+    for back in (2, 1, 0):
+        publish(store, FRIDAY - timedelta(days=back))
+    tell(store, bag, as_of=FRIDAY)
+    assert told_of(store, bag, FRIDAY) == ["month_end 1"]
+    day, month = bag.reports
+    assert "1 needs somebody" in day.subject
+    assert "1 break of these accepted" in day.text
+    assert ", 1 break open, " in month.subject
+    assert trend_of(month) == [[f"2026-07-{day}", "1", "0", "1", "2.00"] for day in (29, 30, 31)]
+
+
+def trend_of(report: Report) -> list[list[str]]:
+    return [line.split() for line in report.text.splitlines() if line.startswith("2026-07-")]
 
 
 def test_an_edition_that_cannot_be_sent_keeps_no_other_from_being_kept_and_sent(
