@@ -36,13 +36,15 @@ class Cause:
 
 @dataclass(frozen=True, kw_only=True)
 class Resolved:
-    """Breaks of one owner that were closed in the period, and after how many days; `by_policy` closed themselves."""
+    """Breaks of one owner that were closed in the period. `by_policy` of them were accepted by it at once; the others
+    after so many days, None where there are none.
+    """
 
     owner: str
     breaks: int
-    median_days: int
-    most_days: int  # of nine in ten
     by_policy: int
+    median_days: int | None
+    most_days: int | None  # of nine in ten
 
 
 @dataclass(frozen=True, kw_only=True)

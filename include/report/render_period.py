@@ -131,9 +131,9 @@ def _resolved(one: Resolved, shown: Figures) -> View:
     return {
         "owner": words.line(one.owner),
         "count": shown.number(one.breaks),
-        "median": shown.number(one.median_days),
-        "most": shown.number(one.most_days),
         "by_policy": shown.number(one.by_policy),
+        "median": "" if one.median_days is None else shown.number(one.median_days),
+        "most": "" if one.most_days is None else shown.number(one.most_days),
     }
 
 

@@ -363,8 +363,8 @@ MONTH = PeriodFacts(
         Cause(code="ID06", name="name-only candidate", breaks=44, closed=12, worth_minor=None),
     ],
     resolved=[
-        Resolved(owner="AR", breaks=760, median_days=1, most_days=6, by_policy=640),
-        Resolved(owner="Treasury", breaks=11, median_days=2, most_days=9, by_policy=0),
+        Resolved(owner="AR", breaks=760, by_policy=640, median_days=1, most_days=6),
+        Resolved(owner="Treasury", breaks=11, by_policy=0, median_days=2, most_days=9),
     ],
     received=[
         Received(

@@ -8,7 +8,7 @@ import pytest
 
 from include.domain.currencies import EXPONENTS
 from include.domain.periods import Period, periods_over
-from include.report.period_facts import Deals
+from include.report.period_facts import Deals, Resolved
 from include.report.render_period import render_period
 from tests.report.samples import MONTH
 
@@ -86,6 +86,17 @@ def test_a_period_in_which_nothing_happened_says_so():
     for words in ("No day was published", "Nothing new broke", "No break was closed", "No deal was won"):
         assert words in report.text
         assert words in report.html
+
+
+def test_where_policy_closed_all_nothing_is_said_of_how_long_people_take():
+    of_others = "half within 1 day, nine in ten within 6"
+    assert (
+        f"AR: 760 closed, 640 of them by policy\n   of the others {of_others}\n" in render_period(MONTH).text
+    )
+    by_policy = Resolved(owner="GL", breaks=31, by_policy=31, median_days=None, most_days=None)
+    told = render_period(replace(MONTH, resolved=[by_policy])).text
+    assert "GL: 31 closed, 31 of them by policy\n" in told
+    assert "of the others" not in told
 
 
 @pytest.mark.parametrize(

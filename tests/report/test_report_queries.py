@@ -1,7 +1,6 @@
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
-from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -443,29 +442,51 @@ def test_a_break_that_was_closed_and_opened_again_in_the_period_is_not_closed(
     keep_breaks()
     life = "OPEN", "RESOLVED", "OPEN", "RESOLVED", "OPEN"
     with psycopg.connect(database_url) as connection:
-        connection.execute("SET session_replication_role = replica")
         # A step a day: of one break the second is the last, of another the fifth, which opens it once more.
         for number, steps in ((1, life[:2]), (2, life[:3]), (3, life[:4]), (4, life)):
-            connection.execute(
-                "INSERT INTO recon.break_lives (break_id, recon, family, code, key, severity, owner, since_on, "
-                "first_seen_run, first_seen_on, last_seen_run, last_seen_on, state, version) VALUES "
-                "(%s, 'R3', 'cash', 'CA01', 'P', 'S2', 'AR', %s, %s, %s, %s, %s, 'OPEN', 1)",
-                (UUID(int=number), SOON, RUN, date(2025, 12, 1), RUN, date(2025, 12, 1)),
-            )
-            for version, (before, after) in enumerate(pairwise(("NEW", *steps)), 1):
-                connection.execute(
-                    "INSERT INTO recon.break_events (break_id, version, action, actor, happened_at, reason, "
-                    "from_state, to_state, severity, code) VALUES (%s, %s, 'x', 'mei', %s, 'x', %s, %s, 'S2', 'CA01')",
-                    (UUID(int=number), version, f"2025-12-{version:02} 12:00Z", before, after),
-                )
-        span = {"since": date(2025, 12, 1), "zone": "Asia/Singapore", "whole": True}
-        asked = query("period_resolved").replace("(SELECT break_id FROM scope_breaks)", "(NULL)")
-        closed = [
-            connection.execute(asked.encode(), span | {"until": date(2025, 12, until)}).fetchone()
-            for until in (2, 3, 4, 5)
-        ]
+            keep_life(connection, number, *(("x", day, state) for day, state in enumerate(steps, 1)))
+        closed = [resolved(connection, until=until) for until in (2, 3, 4, 5)]
         connection.rollback()
     assert [row and (row[1], row[2]) for row in closed] == [(4, 1), (1, 1), (3, 3), (2, 1)]
+
+
+def test_how_long_breaks_take_is_told_of_those_that_policy_did_not_accept_at_once(
+    keep_breaks: Any, database_url: str
+):
+    keep_breaks()
+    with psycopg.connect(database_url) as connection:
+        for number in (1, 2, 3):
+            keep_life(connection, number, ("opened", 1, "OPEN"), ("written_off", 1, "ACCEPTED"))
+        assert resolved(connection, until=20) == ("AR", 3, None, None, 3)
+        keep_life(connection, 4, ("opened", 1, "OPEN"), ("resolved", 15, "RESOLVED"))
+        assert resolved(connection, until=20) == ("AR", 4, 14, 14, 3)
+        connection.rollback()
+
+
+def keep_life(connection: psycopg.Connection, number: int, *steps: tuple[str, int, str]) -> None:
+    """Keep a break first seen on 2025-12-01, and its steps: action, day of December, and the state it leads to."""
+    connection.execute("SET session_replication_role = replica")
+    connection.execute(
+        "INSERT INTO recon.break_lives (break_id, recon, family, code, key, severity, owner, since_on, "
+        "first_seen_run, first_seen_on, last_seen_run, last_seen_on, state, version) VALUES "
+        "(%s, 'R3', 'cash', 'CA01', 'P', 'S2', 'AR', %s, %s, %s, %s, %s, 'OPEN', 1)",
+        (UUID(int=number), SOON, RUN, date(2025, 12, 1), RUN, date(2025, 12, 1)),
+    )
+    before = "NEW"
+    for version, (action, day, state) in enumerate(steps, 1):
+        connection.execute(
+            "INSERT INTO recon.break_events (break_id, version, action, actor, happened_at, reason, "
+            "from_state, to_state, severity, code) VALUES (%s, %s, %s, 'mei', %s, 'x', %s, %s, 'S2', 'CA01')",
+            (UUID(int=number), version, action, f"2025-12-{day:02} 12:00Z", before, state),
+        )
+        before = state
+
+
+def resolved(connection: psycopg.Connection, *, until: int) -> Any:
+    """What AR closed in December up to a day, and how long that took."""
+    span = {"since": date(2025, 12, 1), "zone": "Asia/Singapore", "whole": True}
+    asked = query("period_resolved").replace("(SELECT break_id FROM scope_breaks)", "(NULL)")
+    return connection.execute(asked.encode(), span | {"until": date(2025, 12, until)}).fetchone()
 
 
 SOON = "2025-12-30"
