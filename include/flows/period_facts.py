@@ -26,6 +26,7 @@ def period_facts(tx: Transaction, day: Day, period: Period, *, scope: Scope) -> 
     narrow = enter_scope(tx, scope)
     life = {**span, "zone": str(policy.calendars.entity.zone), "whole": scope.whole}
     days = tx.rows("period_days", **span, **day.worths)
+    unrated = tx.rows("period_unrated", rated=day.worths["rated"], **span)
     unfollowed = tx.rows("period_unfollowed", **span)[0]["days"]
     most = policy.reporting.causes_shown
     if unfollowed:
@@ -43,6 +44,7 @@ def period_facts(tx: Transaction, day: Day, period: Period, *, scope: Scope) -> 
         told_with=day.as_of,
         days=[DayPoint(**whole_minor(row)) for row in days],
         causes=[Cause(name=name_of(row["code"], policy.breaks), **whole_minor(row)) for row in causes],
+        unrated=[row["currency"] for row in unrated],
         unfollowed=unfollowed,
         resolved=[Resolved(**row) for row in tx.rows("period_resolved", **life)],
         received=[Received(**whole_minor(row)) for row in received],

@@ -94,6 +94,7 @@ class Baseline:
 class PeriodFacts:
     """A `weekly` or `month_end` edition from `since` to `until`, told with the run of `told_with`, for one `scope`.
 
+    `unrated`: currencies of its breaks that no rate values, so that no worth has them.
     `unfollowed` of its days were told after later ones, so that nobody followed what became of their breaks.
     `corrects`: the run whose edition the reader was mailed, with other figures; `again_as`: when they were mailed
     these before that.
@@ -112,6 +113,7 @@ class PeriodFacts:
     received: Sequence[Received]
     deals: Deals
     baseline: Baseline
+    unrated: Sequence[str] = ()
     unfollowed: int = 0
     corrects: UUID | None = None
     again_as: datetime | None = None

@@ -36,6 +36,7 @@ def render_period(facts: PeriodFacts) -> Report:
         "trend_chart": _trend_chart(facts, shown),
         "causes": [_cause(one, shown) for one in facts.causes],
         "worth_in": REPORTING_CURRENCY,
+        "unrated": named(facts.unrated),
         "unfollowed": facts.unfollowed,
         "resolved": [_resolved(one, shown) for one in facts.resolved],
         "received": [

@@ -71,6 +71,12 @@ CROSS JOIN LATERAL (
 ) AS found
 ORDER BY as_of;
 
+-- name: period_unrated
+-- The currencies in which breaks of the period are worth nothing that could be added up, since no rate is known.
+SELECT DISTINCT currency FROM scope_breaks JOIN recon.runs USING (run_id)
+WHERE as_of BETWEEN %(since)s AND %(until)s AND currency <> ALL (%(rated)s) AND (amount_minor <> 0 OR held_minor <> 0)
+ORDER BY currency;
+
 -- name: period_unfollowed
 -- The published days of the period whose breaks nobody follows: they were told after a later day was.
 SELECT count(DISTINCT as_of) AS days FROM recon.runs

@@ -250,6 +250,22 @@ def test_a_break_that_needs_nobody_is_not_open_on_any_day_of_a_period(store: Pos
     assert trend_of(month) == [[f"2026-07-{day}", "1", "0", "1", "2.00"] for day in (29, 30, 31)]
 
 
+def test_a_period_says_which_breaks_no_rate_values(store: PostgresStore, tmp_path: Path):
+    held = "P0,C1,,SGD,2.00,2026-07-30,succeeded\nP1,C1,,KWD,700.000,2026-07-30,succeeded\n"
+    learn(store, tmp_path, payments=PAID + held)
+    publish(store, FRIDAY)
+    part = Recipient(address="sg@example.com", scope=Scope(currencies=frozenset({"SGD"})))
+    bag = Mailbag()
+    assert told_of(store, bag, FRIDAY, recipients=[FINANCE, part]) == ["month_end 2"]
+    whole, of_part = bag.reports
+    assert trend_of(whole) == [["2026-07-31", "2", "0", "2", "2.00"]]
+    for body in (whole.text, whole.html):
+        assert "No exchange rate is known for KWD: no worth has its breaks, here or below." in body
+    for body in (of_part.text, of_part.html):
+        assert "No exchange rate" not in body
+        assert "What was held is valued at the rates of 2026-07-31." in body
+
+
 def trend_of(report: Report) -> list[list[str]]:
     return [line.split() for line in report.text.splitlines() if line.startswith("2026-07-")]
 
