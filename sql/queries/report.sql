@@ -356,10 +356,12 @@ FROM scope_breaks WHERE run_id = %(run_id)s
 ORDER BY severity COLLATE "C", abs(amount_sgd_minor) DESC NULLS LAST, code COLLATE "C", key, break_id LIMIT %(limit)s;
 
 -- name: workbook_matches
+-- Money paid in one currency for an invoice in another is of both.
 SELECT match_id, recon, rule, side_a_type, side_a_id, side_b_type, side_b_id, currency, amount_minor, residual_minor,
     residual_reason, state
 FROM recon.matches
-WHERE run_id = %(run_id)s AND (%(currencies)s::text[] IS NULL OR currency = ANY (%(currencies)s))
+WHERE run_id = %(run_id)s
+    AND (%(currencies)s::text[] IS NULL OR currency = ANY (%(currencies)s) OR paid_currency = ANY (%(currencies)s))
     AND (%(countries)s::text[] IS NULL OR recon = 'R3' AND side_b_id IN (
         SELECT native_id FROM seen.invoices JOIN scope_customers USING (customer_id)
     ))
@@ -367,7 +369,8 @@ ORDER BY recon COLLATE "C", match_id, side_a_id, side_b_id LIMIT %(limit)s;
 
 -- name: count_workbook_matches
 SELECT count(*) AS matches FROM recon.matches
-WHERE run_id = %(run_id)s AND (%(currencies)s::text[] IS NULL OR currency = ANY (%(currencies)s))
+WHERE run_id = %(run_id)s
+    AND (%(currencies)s::text[] IS NULL OR currency = ANY (%(currencies)s) OR paid_currency = ANY (%(currencies)s))
     AND (%(countries)s::text[] IS NULL OR recon = 'R3' AND side_b_id IN (
         SELECT native_id FROM seen.invoices JOIN scope_customers USING (customer_id)
     ));

@@ -526,13 +526,14 @@ def keep_match(
     minor: int = 1000,
     run: UUID = RUN,
     invoice: str = "I",
+    paid_in: str = "SGD",
 ) -> None:
     connection.execute(
         "INSERT INTO recon.matches (run_id, match_id, recon, rule, side_a_type, side_a_id, side_b_type, side_b_id, "
         "currency, amount_minor, residual_minor, residual_reason, state, paid_currency, paid_minor) VALUES "
         "(%(run)s, %(k)s || %(rule)s, 'R3', %(rule)s, 'payment', %(k)s, 'invoice', %(invoice)s, 'SGD', %(minor)s, 0, "
-        "'', 'posted', 'SGD', %(minor)s)",
-        {"run": run, "k": key, "rule": rule, "minor": minor, "invoice": invoice},
+        "'', 'posted', %(paid_in)s, %(minor)s)",
+        {"run": run, "k": key, "rule": rule, "minor": minor, "invoice": invoice, "paid_in": paid_in},
     )
 
 
@@ -648,6 +649,25 @@ def test_a_payment_that_two_rules_applied_is_counted_once_and_its_money_where_it
         "P0": (0, 300),
         "manual": (1, 700),
     }
+
+
+def test_money_paid_in_one_currency_for_an_invoice_in_another_is_listed_for_who_answers_for_either(
+    keep_breaks: Any, database_url: str
+):
+    store = keep_breaks()
+    with psycopg.connect(database_url) as connection:
+        keep_match(connection, "P", paid_in="USD")
+    with store.transaction() as tx:
+        tx.run("see_snapshot", batch=1, rulings=0, as_of=date(2026, 1, 1), rules_sha256="")
+        tx.run("create_scope_customers", countries=[])
+        found = []
+        for currency in ("SGD", "USD", "EUR"):
+            scope = {"run_id": RUN, "currencies": [currency], "countries": None}
+            listed = tx.rows("workbook_matches", limit=10, **scope)
+            [counted] = tx.rows("count_workbook_matches", **scope)
+            found.append((len(tx.rows("report_applied", **scope)), len(listed), counted["matches"]))
+        tx.run("forget_matches", run_id=RUN)
+    assert found == [(0, 1, 1), (1, 1, 1), (0, 0, 0)]
 
 
 def test_work_is_avoided_where_the_rules_applied_every_cent_and_value_is_what_they_applied(
