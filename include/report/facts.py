@@ -184,10 +184,10 @@ class ReportFacts:
     """One run, as far as `scope` goes. `top` and `quarantined` are the first of many; the totals count all.
 
     `compared_with` is the day the run opens with, None on a first day. `rest_proven`: so are the totals that are not
-    shown. `corrects`: the earlier run of the day that its reader was mailed of; `again_as`: when they were mailed these
-    figures before that. `unrated`: currencies in which something is open and that no rate values. `not_asked`: what
-    nothing is held or shown of, so that no expectation of it could be asked. `breaks_attached_max`: rows that the
-    workbook has for breaks, 0 for any number.
+    shown. `nothing_loaded`: no row of any source is, in whatever part. `corrects`: the earlier run of the day that its
+    reader was mailed of; `again_as`: when they were mailed these figures before that. `unrated`: currencies in which
+    something is open and that no rate values. `not_asked`: what nothing is held or shown of, so that no expectation of
+    it could be asked. `breaks_attached_max`: rows that the workbook has for breaks, 0 for any number.
     `entities`: names that policy has for parts of the books.
     """
 
@@ -209,6 +209,7 @@ class ReportFacts:
     posted: Posted | None = None
     unrated: Sequence[str] = ()
     rest_proven: bool = True
+    nothing_loaded: bool = False
     restatement: Restatement | None = None
     corrects: UUID | None = None
     again_as: datetime | None = None

@@ -59,6 +59,7 @@ def _view(facts: ReportFacts) -> View:
         "scope": scopes.in_words(facts.scope, facts.entities),
         "part": scopes.in_subject(facts.scope, facts.entities),
         "proven": _proven(facts),
+        "nothing_loaded": facts.nothing_loaded,
         "corrects": facts.corrects,
         "again_as": f"{facts.again_as:%Y-%m-%d %H:%M}" if facts.again_as else "",
         "restated": sections.restated(facts.restatement, shown),
@@ -143,6 +144,8 @@ def _subject(facts: ReportFacts, view: View, shown: Figures) -> str:
     """The verdict in one line. It names the day first, so that mails of one day stand together."""
     part = f" ({view['part']})" if view["part"] else ""
     verdict = "ties" if view["proven"] else "does not tie"
+    if facts.nothing_loaded:
+        return f"{facts.as_of}{part} has nothing to tie: no row of any source is loaded"
     if facts.restatement:
         verdict += ", restated"
     if facts.corrects:

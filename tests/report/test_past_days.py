@@ -57,6 +57,18 @@ def editions(store: PostgresStore, day: date) -> dict[str, str]:
         return {row["edition"]: row["subject"] for row in tx.rows("editions_of_day", as_of=day)}
 
 
+def test_a_day_before_anything_was_ever_loaded_vouches_for_nothing(store: PostgresStore, tmp_path: Path):
+    bag, thursday = Mailbag(), FRIDAY - timedelta(days=1)
+    publish(store, thursday)
+    tell(store, bag, as_of=thursday)
+    learn(store, tmp_path, payments=PAID)
+    publish(store, FRIDAY)
+    tell(store, bag, as_of=FRIDAY)
+    nothing, first = bag.reports
+    assert nothing.subject == "2026-07-30 has nothing to tie: no row of any source is loaded"
+    assert first.subject.startswith("2026-07-31 ties: ")
+
+
 def test_a_day_told_again_says_what_it_knew_and_is_restated_where_later_facts_differ(
     store: PostgresStore, tmp_path: Path
 ):

@@ -15,6 +15,7 @@ from include.report import (
     AppliedTotal,
     BreakTotal,
     OpenBreak,
+    QualityVerdict,
     ReportFacts,
 )
 from include.report.figures import Figures
@@ -89,6 +90,53 @@ def test_a_quiet_day_is_short_and_asks_nothing_of_anybody():
     ):
         assert section not in report.html
         assert section.upper() not in report.text
+
+
+def test_a_day_of_which_nothing_is_loaded_vouches_for_nothing():
+    nothing = replace(QUIET, nothing_loaded=True, totals=[], applied=[], aging=[])
+    late = QualityVerdict(
+        suite="freshness",
+        expectation="complete",
+        verdict="fail",
+        sentence="Late.",
+        observed="",
+        owner="Integration",
+    )
+    for facts in (nothing, replace(nothing, quality=[late])):
+        report = render_report(facts)
+        assert report.subject == "2026-06-30 has nothing to tie: no row of any source is loaded"
+        for body in (report.text, words_of(report.html)):
+            assert "there is nothing to tie, and nothing that this mail could vouch for" in " ".join(
+                body.split()
+            )
+            for reassuring in ("Nothing needs anybody", "every cent", "Every cent"):
+                assert reassuring not in body
+
+
+def test_a_part_s_text_says_as_its_page_does_what_is_in_no_part():
+    part = Scope(currencies=frozenset({"USD"}))
+    for facts in (BUSY, replace(BUSY, scope=part)):
+        report = render_report(facts)
+        for body in (report.text, words_of(report.html)):
+            said = "What belongs to no currency or customer that can be told is in the report of the whole."
+            assert (said in " ".join(body.split())) is not facts.scope.whole
+
+
+def test_a_quiet_day_says_of_how_many_currencies_it_shows_nothing():
+    open_in = [
+        AgingTotal(currency=currency, bucket="current", invoices=1, open_minor=100)
+        for currency in ("AUD", "CNY", "EUR", "HKD", "INR", "JPY", "MYR", "SGD", "THB", "USD")
+    ]
+    report = render_report(replace(QUIET, aging=open_in))
+    for body in (report.text, words_of(report.html)):
+        assert "Of 2 more currencies, with fewer open invoices, nothing is shown here." in body
+
+
+def test_where_nothing_recurs_the_mail_says_so():
+    for facts in (samples.BUSY, replace(samples.BUSY, arr=[])):
+        report = render_report(facts)
+        for body in (report.text, words_of(report.html)):
+            assert ("No recurring revenue." in body) is (not facts.arr)
 
 
 def test_a_day_with_nothing_but_a_quarantined_row_is_not_quiet():
