@@ -103,14 +103,56 @@ document.body.innerHTML = "<pre>" + btoa(unescape(encodeURIComponent(JSON.string
 """Where a page's lines of text stand: which lie across each other, leave the page, or are figures not at the right."""
 
 
+PALE = """
+<script>
+const seen = (colour) => {
+  const [red, green, blue, share = 1] = colour.match(/[0-9.]+/g).map(Number);
+  return {rgb: [red, green, blue], share};
+};
+const light = (rgb) => rgb.map((one) => one / 255)
+  .map((one) => one <= .04045 ? one / 12.92 : ((one + .055) / 1.055) ** 2.4)
+  .reduce((sum, one, place) => sum + one * [.2126, .7152, .0722][place], 0);
+const pale = [], texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+let asked = 0;
+while (texts.nextNode()) {
+  const node = texts.currentNode, range = document.createRange();
+  range.selectNodeContents(node);
+  if (!node.data.trim() || node.parentElement.closest("script") || !range.getClientRects().length) continue;
+  const ink = seen(getComputedStyle(node.parentElement).color);
+  let opacity = ink.share, ground = [255, 255, 255];
+  for (let one = node.parentElement; one; one = one.parentElement) {
+    const style = getComputedStyle(one), behind = seen(style.backgroundColor);
+    opacity *= parseFloat(style.opacity);
+    if (behind.share) { ground = behind.rgb; break; }
+  }
+  const shown = ink.rgb.map((one, place) => one * opacity + ground[place] * (1 - opacity));
+  const [dim, bright] = [light(shown), light(ground)].sort((one, other) => one - other);
+  asked += 1;
+  if ((bright + .05) / (dim + .05) < 4.5) pale.push(node.data.trim().slice(0, 40));
+}
+document.body.innerHTML = "<pre>" + btoa(unescape(encodeURIComponent(JSON.stringify({asked, pale})))) + "</pre>";
+</script>
+"""
+"""Which words stand out less from what is behind them than WCAG 2.2 asks (1.4.3: 4.5 to 1)."""
+
+
 def laid_out(chromium: str, html: str, width: int) -> dict[str, Any]:
     """What LAID_OUT finds in a window of that width."""
+    return _asked(chromium, html, LAID_OUT, width, SCHEMES["light"])
+
+
+def pale(chromium: str, html: str, width: int, scheme: int) -> dict[str, Any]:
+    """What PALE finds there, and in how many texts."""
+    return _asked(chromium, html, PALE, width, scheme)
+
+
+def _asked(chromium: str, html: str, script: str, width: int, scheme: int) -> dict[str, Any]:
     with TemporaryDirectory() as folder:
         page = Path(folder) / "page.html"
-        page.write_text(html.replace("</body>", f"{LAID_OUT}</body>"), encoding="utf-8")
+        page.write_text(html.replace("</body>", f"{script}</body>"), encoding="utf-8")
         command = [
             chromium, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", f"--window-size={width},{TALL}",
-            f"--user-data-dir={folder}/profile", page.as_uri(),
+            f"--blink-settings=preferredColorScheme={scheme}", f"--user-data-dir={folder}/profile", page.as_uri(),
         ]  # fmt: skip
         dumped = subprocess.run(command, check=True, capture_output=True, timeout=120, text=True).stdout
     found: dict[str, Any] = json.loads(base64.b64decode(dumped.partition("<pre>")[2].partition("</pre>")[0]))

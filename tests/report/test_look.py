@@ -51,3 +51,21 @@ def test_words_across_others_and_figures_at_the_left_are_found():
     found = look.laid_out(str(CHROMIUM), wrong, look.WIDTHS[0])
     assert found["across"] == ["one line / another"]
     assert found["left"] == ["1,000.00"]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium here")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", look.WIDTHS)
+def test_every_word_of_a_mail_stands_out_from_its_ground(width: int, scheme: str):
+    found = look.pale(str(CHROMIUM), look.PAGES["restated"], width, look.SCHEMES[scheme])
+    assert found["pale"] == []
+    assert found["asked"] > 250
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium here")
+def test_words_too_pale_to_be_read_are_found():
+    wrong = '<body><p style="color:#1d6b45;opacity:.75">pale</p><p style="color:#1d6b45">green</p></body>'
+    assert look.pale(str(CHROMIUM), wrong, look.WIDTHS[0], look.SCHEMES["light"]) == {
+        "asked": 2,
+        "pale": ["pale"],
+    }
