@@ -8,7 +8,7 @@ from include.domain.periods import Period
 from include.domain.recipients import Scope
 from include.flows.day_facts import Day, enter_scope, name_of, whole_minor
 from include.policy import Policy
-from include.ports import Transaction
+from include.ports import Row, Transaction
 from include.report.period_facts import (
     Baseline,
     Cause,
@@ -45,17 +45,11 @@ def period_facts(tx: Transaction, day: Day, period: Period, *, scope: Scope) -> 
         days=[DayPoint(**whole_minor(row)) for row in days],
         causes=[Cause(name=name_of(row["code"], policy.breaks), **whole_minor(row)) for row in causes],
         unrated=[row["currency"] for row in unrated],
+        first_ever=tx.rows("period_first_ever", **span)[0]["first_ever"],
         unfollowed=unfollowed,
         resolved=[Resolved(**row) for row in tx.rows("period_resolved", **life)],
         received=[Received(**whole_minor(row)) for row in received],
-        deals=Deals(
-            won=deals["won"],
-            invoiced=deals["invoiced"],
-            median_days=_decimal(deals["median_days"]),
-            mean_days=_decimal(deals["mean_days"]),
-            least_mean_days=_decimal(deals["least_mean_days"]),
-            longest_waiting_days=deals["longest_waiting_days"],
-        ),
+        deals=_deals(deals),
         baseline=_baseline(policy),
         scope=scope,
         entities=policy.reporting.entities,
@@ -80,6 +74,11 @@ def figures_of(facts: PeriodFacts) -> str:
     for cause in told["causes"]:
         del cause["name"]
     return sha256(told)
+
+
+def _deals(row: Row) -> Deals:
+    means = ("median_days", "mean_days", "least_mean_days")
+    return Deals(**{**row, **{name: _decimal(row[name]) for name in means}})
 
 
 def _baseline(policy: Policy) -> Baseline:

@@ -94,7 +94,8 @@ class Baseline:
 class PeriodFacts:
     """A `weekly` or `month_end` edition from `since` to `until`, told with the run of `told_with`, for one `scope`.
 
-    `unrated`: currencies of its breaks that no rate values, so that no worth has them.
+    `unrated`: currencies of its breaks that no rate values, so that no worth has them. `first_ever`: the day of it
+    that no published one came before.
     `unfollowed` of its days were told after later ones, so that nobody followed what became of their breaks.
     `corrects`: the run whose edition the reader was mailed, with other figures; `again_as`: when they were mailed
     these before that.
@@ -114,6 +115,7 @@ class PeriodFacts:
     deals: Deals
     baseline: Baseline
     unrated: Sequence[str] = ()
+    first_ever: date | None = None
     unfollowed: int = 0
     corrects: UUID | None = None
     again_as: datetime | None = None

@@ -37,14 +37,10 @@ def render_period(facts: PeriodFacts) -> Report:
         "causes": [_cause(one, shown) for one in facts.causes],
         "worth_in": REPORTING_CURRENCY,
         "unrated": named(facts.unrated),
+        "first_ever": facts.first_ever,
         "unfollowed": facts.unfollowed,
         "resolved": [_resolved(one, shown) for one in facts.resolved],
-        "received": [
-            _received(one, shown)
-            for one in first(facts.received, CURRENCIES_SHOWN, lambda one: -one.received)
-        ],
-        "received_left": left_out(len(facts.received), "payments"),
-        "all_received": _all_received(facts.received, shown),
+        **_payments(facts.received, shown),
         "scope": scopes.in_words(facts.scope, facts.entities),
         "part": scopes.in_subject(facts.scope, facts.entities),
         "told_with": facts.told_with,
@@ -135,6 +131,15 @@ def _resolved(one: Resolved, shown: Figures) -> View:
         "by_policy": shown.number(one.by_policy),
         "median": "" if one.median_days is None else shown.number(one.median_days),
         "most": "" if one.most_days is None else shown.number(one.most_days),
+    }
+
+
+def _payments(received: Sequence[Received], shown: Figures) -> View:
+    most = first(received, CURRENCIES_SHOWN, lambda one: -one.received)
+    return {
+        "received": [_received(one, shown) for one in most],
+        "received_left": left_out(len(received), "payments"),
+        "all_received": _all_received(received, shown),
     }
 
 

@@ -71,6 +71,11 @@ CROSS JOIN LATERAL (
 ) AS found
 ORDER BY as_of;
 
+-- name: period_first_ever
+-- The day of the period that opened with no day before it, if there is one: it found all that had gathered until then.
+SELECT min(as_of) AS first_ever FROM recon.runs
+WHERE state = 'published' AND as_of BETWEEN %(since)s AND %(until)s AND opening_run_id IS NULL;
+
 -- name: period_unrated
 -- The currencies in which breaks of the period are worth nothing that could be added up, since no rate is known.
 SELECT DISTINCT currency FROM scope_breaks JOIN recon.runs USING (run_id)

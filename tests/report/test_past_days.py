@@ -278,6 +278,20 @@ def test_a_period_says_which_breaks_no_rate_values(store: PostgresStore, tmp_pat
         assert "What was held is valued at the rates of 2026-07-31." in body
 
 
+def test_a_period_with_the_first_day_of_all_says_that_what_it_found_may_be_old(
+    store: PostgresStore, tmp_path: Path
+):
+    learn(store, tmp_path, payments=PAID)
+    bag = Mailbag()
+    for days in (0, 31):
+        publish(store, FRIDAY + timedelta(days=days))
+        assert "month_end 1" in told_of(store, bag, FRIDAY + timedelta(days=days))
+    months = [report for report in bag.reports if report.subject.startswith("Month")]
+    for report, first in zip(months, (True, False), strict=True):
+        for body in (report.text, report.html):
+            assert ("Nothing was published before 2026-07-31:" in body) is first
+
+
 def trend_of(report: Report) -> list[list[str]]:
     return [line.split() for line in report.text.splitlines() if line.startswith("2026-07-")]
 
