@@ -188,10 +188,13 @@ def ping() -> str:
         return "nobody outside expects a sign of life"
     import requests
 
+    from include.connectors.wire import NO_RETRIES, bounded_session
+
     try:
         address = wiring.address_of(connection)
-        # A stream: what it says is not read.
-        with requests.get(address, timeout=PING_TIMEOUT_S, allow_redirects=False, stream=True) as answer:
+        with bounded_session(NO_RETRIES) as session:
+            # A stream: what it says is not read.
+            answer = session.get(address, timeout=PING_TIMEOUT_S, allow_redirects=False, stream=True)
             return f"told: {answer.status_code}"
     except (requests.RequestException, Fatal) as error:
         log.warning("the outside was not told that we live (%s)", type(error).__name__)

@@ -10,9 +10,10 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
+from urllib3.exceptions import MaxRetryError, NewConnectionError
 from urllib3.util.retry import Retry
 
+from include.connectors.reach import Reaching
 from include.domain.canonical_json import sha256
 from include.domain.entities import ENTITIES
 from include.domain.money import AMOUNT
@@ -51,8 +52,8 @@ ANSWER_BYTES_MAX = 2**28
 _NESTED = (dict, list)
 
 
-class Bounded(HTTPAdapter):
-    """A way out whose answers end: with what goes beyond ANSWER_BYTES_MAX."""
+class Bounded(Reaching):
+    """A way out to judged addresses whose answers end: with what goes beyond ANSWER_BYTES_MAX."""
 
     def __init__(self, retries: Retry = RETRIES) -> None:
         super().__init__(max_retries=retries)
@@ -69,6 +70,14 @@ def bounded_session(retries: Retry = RETRIES) -> requests.Session:
     for scheme in ("https://", "http://"):
         session.mount(scheme, Bounded(retries))
     return session
+
+
+def never_left(error: requests.RequestException) -> bool:
+    """Whether no byte of the request can have reached who was asked."""
+    if isinstance(error, requests.ConnectTimeout):
+        return True
+    cause = error.args[0] if error.args else None
+    return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
 
 
 class _UpTo:

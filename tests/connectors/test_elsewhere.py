@@ -20,6 +20,7 @@ from include.connectors.stripe.source import StripeSource
 from include.connectors.tryton.client import TrytonClient
 from include.connectors.tryton.wizards import TrytonWizards
 from include.ports import Stop
+from tests.connectors.test_alert_channels import BULLETIN, herald_at
 from tests.fuzz import peers
 from tests.naughty import ALL
 from tests.serving import Answers, serving
@@ -94,6 +95,7 @@ ASKING: dict[str, Callable[[str], object]] = {
     ),
     "a payment is looked at": lambda at: payments(at).object("charges", "ch_1"),
     "a payment is made": lambda at: payments(at).create("payment_intents", {"amount": 1}, key="k"),
+    "an alert is told": lambda at: herald_at(f"{at}/services/T0/B0/key").tell(BULLETIN),
     "rates are read": lambda at: RatesAddress(f"{at}/eurofxref-daily.xml").documents(),
 }
 

@@ -9,10 +9,9 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 
 from include.connectors.folder import FILE_BYTES_MAX, Content, Kind, WatchedFile, WatchedFolder
-from include.connectors.wire import RETRIES, TIMEOUT_S
+from include.connectors.wire import TIMEOUT_S, bounded_session
 from include.ports import Fatal, Retryable
 
 LAST_90_DAYS = "https://www.ecb.europa.eu/stats/eurofxref/eurofxref-hist-90d.xml"
@@ -84,8 +83,7 @@ class RatesAddress:
         self._format = FORMATS.get(PurePosixPath(parts.path).suffix.lower(), "")
         if not self._format:
             raise Fatal(f"FX: {self._name or address} is neither CSV nor XML; archives are not opened")
-        self._session = requests.Session()
-        self._session.mount(f"{parts.scheme}://", HTTPAdapter(max_retries=RETRIES))
+        self._session = bounded_session()
         self._data = b""
 
     def documents(self) -> Sequence[Document | WatchedFile]:

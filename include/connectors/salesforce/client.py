@@ -17,9 +17,9 @@ from simple_salesforce.format import format_soql
 from include.connectors.salesforce.budget import Budget
 from include.connectors.salesforce.login import log_in
 from include.connectors.salesforce.refusals import call_refused, is_refusal
-from include.connectors.salesforce.session import guarded_session, never_left
+from include.connectors.salesforce.session import guarded_session
 from include.connectors.shapes import a_count, an_object, objects
-from include.connectors.wire import TIMEOUT_S, read_json, server_date
+from include.connectors.wire import TIMEOUT_S, never_left, read_json, server_date
 from include.ports import Away, Fatal, Retryable, Uncertain
 
 __all__ = ["Description", "Record", "SalesforceClient", "guarded_session"]

@@ -20,8 +20,8 @@ from joserfc.jwk import RSAKey
 from simple_salesforce.api import DEFAULT_API_VERSION, Salesforce
 
 from include.connectors.salesforce.login import log_in
-from include.connectors.salesforce.session import guarded, guarded_session, never_left
-from include.connectors.wire import TIMEOUT_S
+from include.connectors.salesforce.session import guarded, guarded_session
+from include.connectors.wire import TIMEOUT_S, never_left
 from include.ports import Away, Fatal, Granted, SignInAgain, Tokens, Uncertain
 
 SYSTEM = "salesforce"

@@ -4,7 +4,6 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
-from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from include.connectors.wire import TIMEOUT_S, Bounded
 from include.ports import Fatal
@@ -31,14 +30,6 @@ def guarded(session: _Session, address: str = "") -> _Session:
     session.mount("https://", _Guard(address))
     session.mount("http://", _Guard(address))
     return session
-
-
-def never_left(error: requests.RequestException) -> bool:
-    """Whether no byte of the request can have reached Salesforce."""
-    if isinstance(error, requests.ConnectTimeout):
-        return True
-    cause = error.args[0] if error.args else None
-    return isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
 
 
 class _Guard(Bounded):

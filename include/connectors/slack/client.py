@@ -1,14 +1,13 @@
 """Alerts by an incoming webhook of Slack's, or of anything that takes the same: one message a bulletin."""
 
-import http.client
 import re
 from collections.abc import Sequence
 from typing import Any
-from urllib.error import URLError
 
-from slack_sdk.errors import SlackClientError
-from slack_sdk.webhook import WebhookClient, WebhookResponse
+import requests
+from slack_sdk.webhook import WebhookClient
 
+from include.connectors.wire import NO_RETRIES, bounded_session, never_left
 from include.domain.alerts import Bulletin, Channel, Entry
 from include.ports import Away, Fatal, Rejected, Throttled, Uncertain
 
@@ -28,7 +27,11 @@ _OTHER_MARK = ":large_yellow_circle:"
 
 
 class SlackHerald:
-    """Tells by one webhook, whose address is its key. `client` does not retry: the next look does."""
+    """Tells by one webhook, whose address is its key. `client` says where, through which proxy and how patiently.
+
+    It is not what sends: it would go to wherever an answer points, and call that told. Nobody retries here: the next
+    look does.
+    """
 
     channel: Channel = "slack"
 
@@ -41,14 +44,26 @@ class SlackHerald:
         Raises Throttled, Away (a Retryable), Uncertain, Rejected, Fatal.
         """
         try:
-            response = self._client.send_dict(body_of(bulletin))
-        except URLError as error:  # while connecting or sending: nothing was taken
-            raise Away(f"slack: the webhook was not reached ({type(error.reason).__name__})") from None
-        except (OSError, http.client.HTTPException, UnicodeError, LookupError) as error:
-            raise Uncertain(f"slack: the webhook did not answer ({type(error).__name__})") from None
-        except (SlackClientError, ValueError) as error:
-            raise Fatal(f"slack: the webhook's address is none ({type(error).__name__})") from None
-        _accepted(response)
+            with bounded_session(NO_RETRIES) as session:
+                _accepted(self._sent(session, body_of(bulletin)))
+        except requests.RequestException as error:
+            name = type(error).__name__
+            if isinstance(error, ValueError):
+                raise Fatal(f"slack: the webhook's address is none ({name})") from None
+            if never_left(error):
+                raise Away(f"slack: the webhook was not reached ({name})") from None
+            raise Uncertain(f"slack: the webhook did not answer ({name})") from None
+
+    def _sent(self, session: requests.Session, body: dict[str, Any]) -> requests.Response:
+        proxy = self._client.proxy
+        return session.post(
+            self._client.url,
+            json=body,
+            headers=self._client.default_headers,
+            proxies={"http": proxy, "https": proxy} if proxy else None,
+            timeout=self._client.timeout,
+            allow_redirects=False,
+        )
 
 
 def body_of(bulletin: Bulletin) -> dict[str, Any]:
@@ -94,15 +109,14 @@ def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _accepted(response: WebhookResponse) -> None:
-    status = response.status_code
-    headers = {name.lower(): str(value) for name, value in dict(response.headers or {}).items()}
+def _accepted(response: requests.Response) -> None:
+    status, headers = response.status_code, response.headers
     if status == _OK:
-        if "text/html" in headers.get("content-type", ""):
+        if "text/html" in headers.get("Content-Type", ""):
             raise Fatal("slack: the webhook answers with a web page; check the connection alerts_slack")
         return
     if status == _THROTTLED:
-        after = headers.get("retry-after", "")
+        after = headers.get("Retry-After", "")
         raise Throttled("slack: the webhook asks us to wait", after_s=int(after) if after.isdecimal() else 0)
     if status == _UNAVAILABLE:
         raise Away("slack: the webhook is away (503)")
