@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 OPENS = "tieout_send"
 """The role that may read what is sealed, and keeps its keys."""
 
+RECEIVES = "tieout_ingest"
+"""The role that keeps what is sealed as it is received."""
+
 KEEPS_TOKENS = "tieout_broker"
 """The role that keeps tokens, which are sealed too."""
 
@@ -67,6 +70,33 @@ def rotate(*, as_json: Json = False) -> None:
         print_json({"kid": ring.kid, "wrapped": done})
         return
     print(f"{done:,} values are now wrapped by {ring.kid}")
+
+
+@keys_app.command()
+def seal(actor: As, *, as_json: Json = False) -> None:
+    """Seal what landed before its source was sealed, where it lies; the audit log tells of it. It may be repeated.
+
+    Amounts, ids, and the hashes of certificates stay as they are. Nothing is received while a portion is sealed. It is
+    for who may migrate: nobody else may change what was received.
+
+    Example: tieout keys seal --as dpo@example.com
+    """
+    from include.sealing import seal_before
+    from include.vault.edge import Vault
+
+    by = actor.strip().lower()
+    if not by:
+        raise NothingUsable("say who you are with --as")
+    with store_here(RECEIVES) as store:
+        done = seal_before(store, Vault(keyring_here), by=by)
+    if as_json:
+        print_json({"payloads": done.payloads, "rows": done.rows})
+        return
+    print(f"{done.payloads:,} payloads and {done.rows:,} rows that were in clear are sealed")
+    if done.payloads or done.rows:
+        print(
+            "backups from before, and the database's own files until they are vacuumed, still hold them in clear"
+        )
 
 
 @keys_app.command("list")

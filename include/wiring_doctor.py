@@ -137,7 +137,8 @@ def _vault() -> Sequence[Check]:
         [row] = _asked("in_clear")
         if row["held"]:
             return warn(
-                f"{row['held']:,} rows from before hold personal data in clear", "read into a new database"
+                f"{row['held']:,} rows from before hold personal data in clear",
+                "run `tieout keys seal`",
             )
         return ok("no row holds personal data in clear")
 

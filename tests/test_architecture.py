@@ -36,6 +36,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "include.vault": PURE | {"include.ports", "include.vault"},
     "include.offline": INSIDE | {"include.flows", "include.connectors", "include.store", "include.vault"},
+    "include.sealing": PURE | {"include.connectors", "include.flows", "include.ports", "include.vault"},
     "include.verify": INSIDE | {"include.flows", "include.store"},
     "include.signing": set(),
     "include.verify_parity": INSIDE | {"include.flows", "include.signing"},
@@ -181,7 +182,7 @@ ALLOWED: dict[str, set[str]] = {
     "include.cli_cutover_show": {"include.cli_breaks", "include.flows", "include.ports"},
     "include.cli_keys": {
         *("include.cli_breaks", "include.domain", "include.flows", "include.local", "include.ports"),
-        "include.vault",
+        *("include.sealing", "include.vault"),
     },
     "include.cli_gates": {
         *("include.flows", "include.local", "include.ports", "include.store", "include.version"),

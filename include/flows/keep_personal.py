@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from include.domain.stand_ins import as_kept_before, tokens_in
-from include.ports import Keyed, RawRecord, SealedValue, Source, Store, Transaction
+from include.ports import HeldKeys, Keyed, RawRecord, SealedValue, Source, Store, Transaction
 
 Payloads = Mapping[str, Mapping[str, Any]]
 """Of records that were erased, by native id: the newest payload that is kept of each."""
@@ -16,13 +16,18 @@ S = TypeVar("S", bound=Source)
 
 def keyed(source: S, store: Store) -> S:
     """The source, with the records' own keys as this store holds them."""
+    return source.keyed(held_by(store)) if isinstance(source, Keyed) else source
+
+
+def held_by(store: Store) -> HeldKeys:
+    """The records' own keys as this store holds them."""
 
     def held(tokens: Collection[str]) -> dict[str, SealedValue]:
         with store.transaction() as tx:
             found = [SealedValue(**row) for row in tx.rows("record_keys", tokens=list(tokens))]
         return {value.token: value for value in found}
 
-    return source.keyed(held) if isinstance(source, Keyed) else source
+    return held
 
 
 def forgotten(tx: Transaction, *, system: str, entity: str, native_ids: Sequence[str] | None) -> Payloads:

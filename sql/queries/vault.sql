@@ -50,6 +50,8 @@ SELECT kid, count(*) AS held FROM (
 SELECT (
     SELECT count(*) FROM canonical.contacts WHERE NOT starts_with(coalesce(email, last_name, first_name, phone), 'pii1:')
 ) + (
+    SELECT count(*) FROM canonical.attempts WHERE NOT starts_with(card, 'pii1:')
+) + (
     SELECT count(*) FROM canonical.customers WHERE NOT starts_with(email, 'pii1:')
 ) + (
     SELECT count(*) FROM canonical.payments WHERE payer_head IS NULL AND btrim(payer_text) <> ''
@@ -136,3 +138,52 @@ SELECT erasure_id, entity, native_id, reason, asked_by, asked_at, approved_by, a
     FROM vault.erasure_records AS listed WHERE listed.erasure_id = erasures.erasure_id AND NOT spared
 ) AS records
 FROM vault.erasures WHERE approved_by IS NOT NULL ORDER BY erasure_id;
+
+-- name: become
+-- Until the end of the transaction; where there are no roles, all work as one login.
+SELECT set_config('role', %(role)s, true) WHERE to_regrole(%(role)s) IS NOT NULL;
+
+-- name: let_payloads_change
+-- Nobody receives anything until the end of the transaction.
+ALTER TABLE raw.records DISABLE TRIGGER payloads_stay, DISABLE TRIGGER records_are_append_only;
+
+-- name: let_payloads_stay
+ALTER TABLE raw.records ENABLE TRIGGER payloads_stay, ENABLE TRIGGER records_are_append_only;
+
+-- name: received_kinds
+SELECT DISTINCT system, entity FROM raw.records ORDER BY system, entity;
+
+-- name: received_in_clear
+-- Payloads in which nothing stands for a sealed value, in portions: they may hold something personal.
+SELECT seq, native_id, version, payload FROM raw.records
+WHERE system = %(system)s AND entity = %(entity)s AND seq > %(after)s AND NOT payload ? '~sealed' AND NOT EXISTS (
+        SELECT FROM regexp_matches(payload::text, 'pii1:[A-Za-z0-9_-]{22}', 'g') AS named JOIN vault.sealed ON token = named[1]
+    )
+ORDER BY seq LIMIT %(most)s;
+
+-- name: seal_received
+UPDATE raw.records SET payload = said::jsonb
+FROM unnest(%(seqs)s::bigint[], %(payloads)s::text[]) AS sealed (of, said) WHERE seq = of;
+
+-- name: rows_in_clear
+-- Rows with a personal field that no stand-in is in, or without what compares a name that is in clear, in portions.
+SELECT native_id, version, recorded_in, to_jsonb(held) - ARRAY['recorded_in', 'superseded_in'] AS said FROM {table} AS held
+WHERE (native_id, recorded_in) > (%(native_id)s, %(recorded_in)s) AND (
+    EXISTS (
+        SELECT FROM jsonb_each_text(to_jsonb(held)) AS one
+        WHERE key = ANY (%(fields)s) AND btrim(value) <> '' AND value !~ '^(pii1:[A-Za-z0-9_-]{{22}}(@\S+)?|•+)$'
+    ) OR to_jsonb(held) @> '{{"name_head": null}}'
+)
+ORDER BY held.native_id, held.recorded_in LIMIT %(most)s;
+
+-- name: seal_rows
+UPDATE {table} AS held SET ({columns}) = (
+    SELECT {columns} FROM jsonb_populate_record(held, sealed.said::jsonb)
+)
+FROM unnest(%(native_ids)s::text[], %(recorded_ins)s::bigint[], %(said)s::text[]) AS sealed (native_id, recorded_in, said)
+WHERE held.native_id = sealed.native_id AND held.recorded_in = sealed.recorded_in;
+
+-- name: note_sealed
+-- Who adds to the audit log by hand is its owner, who may; what was in clear leaves no hash there.
+INSERT INTO audit.events (actor, act, entity, why)
+VALUES (%(actor)s, 'rows sealed', 'vault', %(sealed)s || ' ' || %(what)s || ' from before their source was sealed');

@@ -20,11 +20,13 @@ from include.flows.reconcile import reconcile
 from include.flows.resolve_break import By, approve
 from include.local.databases import DatabaseUrls
 from include.policy import load_policy
+from include.sealing import seal_before
 from include.store.migrate import migrate, pending
-from include.store.postgres import PostgresStore
+from include.store.postgres import As, PostgresStore
 from include.verify import verify_run
 from tests.checks import assert_checks_hold
 from tests.flows.peers import Peer
+from tests.flows.test_sealing import vault
 from tests.store.test_schema import empty_database
 
 DUMP = Path(__file__).with_name("database_of_schema_361.sql.gz")
@@ -100,4 +102,11 @@ def test_an_earlier_database_is_brought_to_the_newest_schema_while_others_write_
         assert run.proven
         publish_run(store, as_of=NEXT_DAY, policy=load_policy())
         assert verify_run(store, run.run_id)[1] == []
+        with store.transaction() as tx:
+            assert tx.rows("in_clear")[0]["held"] > 0
+        seal_before(PostgresStore(old, who=As("tieout_ingest", "cli")), vault(), by="dpo")
+        with store.transaction() as tx:
+            assert tx.rows("in_clear") == [{"held": 0}]
+        for run_id in [*(run_id for run_id, *_ in before["runs"]), run.run_id]:
+            assert verify_run(store, run_id)[1] == []
     assert_checks_hold(old)
