@@ -99,15 +99,24 @@ class _UpTo:
             yield piece
 
 
+class SaidTwice(ValueError):
+    """A name stands twice in one record."""
+
+
 class TooLong(requests.RequestException):
     """An answer that does not end."""
 
 
 def read_json(text: str | bytes, *, place: str) -> Any:
-    """The JSON, every number exact. Raises Retryable when it is none: a proxy's or a maintenance page."""
+    """The JSON, every number exact. Raises Retryable when it is none: a proxy's or a maintenance page.
+
+    Also when a record says a name twice: which of the two counts, two readers may see differently.
+    """
     try:
         text = text.decode() if isinstance(text, bytes) else text
         value = _loaded(text)
+    except SaidTwice:
+        raise Away(f"{place}: the answer states a name twice in one record; it is not read") from None
     except (ValueError, RecursionError):
         raise Away(f"{place}: the answer is not JSON; the service may be down for maintenance") from None
     if _too_deep(value):
@@ -169,13 +178,22 @@ def plain(text: str) -> str:
     return f"{number:f}" if number.is_finite() and abs(number.adjusted()) <= DIGITS_MAX else text
 
 
+def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A record of these names and values. Raises SaidTwice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise SaidTwice
+    return found
+
+
 def _loaded(text: str) -> Any:
+    exactly: dict[str, Any] = {"parse_float": exact, "parse_constant": str, "object_pairs_hook": unique}
     try:
-        return json.loads(text, parse_float=exact, parse_constant=str)
-    except json.JSONDecodeError:
+        return json.loads(text, **exactly)
+    except (json.JSONDecodeError, SaidTwice):
         raise
     except ValueError:  # an integer of thousands of digits, which no program reads as one
-        return json.loads(text, parse_float=exact, parse_constant=str, parse_int=_whole)
+        return json.loads(text, **exactly, parse_int=_whole)
 
 
 def _too_deep(value: Any) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 import stripe
 
+from include.connectors.wire import unique
 from include.ports import Rejected
 
 BODY_BYTES_MAX = 2**20
@@ -144,7 +145,7 @@ def _check_age(signed_at: datetime, now: datetime) -> None:
 
 def _event(body: bytes) -> dict[str, Any]:
     try:
-        event = json.loads(body.decode(), object_pairs_hook=_unique)
+        event = json.loads(body.decode(), object_pairs_hook=unique)
     except (ValueError, RecursionError):
         raise Malformed("webhook: the body is not JSON, or states a name twice") from None
     if not isinstance(event, dict) or event.get("object") != "event":
@@ -152,14 +153,6 @@ def _event(body: bytes) -> dict[str, Any]:
     if not isinstance(event.get("livemode"), bool):
         raise Malformed("webhook: the event does not say its mode")
     return event
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Which of two members of one name counts, two readers may see differently."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a name stands twice")
-    return found
 
 
 def _hint(event: dict[str, Any]) -> Hint:
