@@ -146,9 +146,13 @@ def _bulk1() -> dict[str, tuple[Endpoint, Sequence[str]]]:
 
 async def _guard(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
     org, path = org_of(request), request.url.path.rstrip("/")
+    strange = bool(org.logins_from) and request.client and request.client.host not in org.logins_from
+    if strange and path == "/services/oauth2/token":
+        reply = {"error": "invalid_grant", "error_description": "ip restricted or invalid login hours"}
+        return json_reply(reply, status=400)
     if _open_to_strangers(path):
         return await go_on(request)
-    if _session(request) not in org.grants.sessions:
+    if strange or _session(request) not in org.grants.sessions:
         return errors(401, "INVALID_SESSION_ID", "Session expired or invalid")
     version = re.match(r"/services/(?:data/v|async/)([0-9]+)\.0(/|$)", path)
     if path.startswith(("/services/data", "/services/async")) and (

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from include.twin.salesforce_grants import Grants
 from include.twin.sobject_changes import Changes
+from include.twin.sobject_fields import granted
 from include.twin.sobjects import SObject
 from include.twin.soql_run import Answer
 from include.twin.soql_scope import Scope
@@ -36,7 +37,9 @@ class Org:
     """What one running Salesforce remembers.
 
     `open_since`: when the oldest transaction still running began, if one is; replication covers no more than that.
-    `bulk_polls`: how often a bulk job is asked after before it is done.
+    `bulk_polls`: how often a bulk job is asked after before it is done. `confined`: our user has the permission set of
+    our metadata alone, so that what it does not grant is not there. `logins_from`: from which addresses tokens are
+    given and taken, as login ranges that are enforced on every request; empty: from any.
     """
 
     sobjects: dict[str, SObject]
@@ -48,23 +51,32 @@ class Org:
     requests_max: int = DAILY_REQUESTS_MAX
     open_since: datetime | None = None
     bulk_polls: int = 0
+    confined: bool = False
+    logins_from: frozenset[str] = frozenset()
     locators: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
         self.changes = Changes(self.sobjects, self.now)
 
+    @property
+    def shown(self) -> dict[str, SObject]:
+        """What our user may read."""
+        if not self.confined:
+            return self.sobjects
+        return {key: one for key, one in self.sobjects.items() if "Read" in granted().get(one.name, ())}
+
     def sobject(self, name: str) -> SObject:
-        found = self.sobjects.get(name.lower())
+        found = self.shown.get(name.lower())
         if found is None:
             raise Refused(404, "NOT_FOUND", "The requested resource does not exist")
         return found
 
     def scope(self, name: str) -> Scope:
         """What a query of an sObject may name. Raises Refused."""
-        sobject = self.sobjects.get(name.lower())
+        sobject = self.shown.get(name.lower())
         if sobject is None:
             raise Refused(400, "INVALID_TYPE", f"sObject type '{name}' is not supported.")
-        return Scope(sobject, self.sobjects, self.now().date())
+        return Scope(sobject, self.shown, self.now().date())
 
     def now(self) -> datetime:
         """The clock in whole seconds, as Salesforce stamps."""

@@ -21,7 +21,7 @@ REPLICATION_DAYS_MAX = 30
 
 
 def describe_all(request: Request) -> Response:
-    sobjects = [describe(sobject, root_of(request)) for sobject in org_of(request).sobjects.values()]
+    sobjects = [describe(sobject, root_of(request)) for sobject in org_of(request).shown.values()]
     return json_reply({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": sobjects})
 
 
@@ -31,7 +31,7 @@ def describe_one(request: Request) -> Response:
     fields = [describe_field(field) for field in sobject.fields.values()]
     children = [
         {"childSObject": child.name, "field": spec.name, "relationshipName": spec.children}
-        for child in org.sobjects.values()
+        for child in org.shown.values()
         for spec in child.fields.values()
         if spec.children and spec.refers_to == sobject.name
     ]

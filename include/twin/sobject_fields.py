@@ -150,6 +150,24 @@ def deployed_fields() -> dict[str, dict[str, Field]]:
     }
 
 
+@cache
+def granted() -> dict[str, frozenset[str]]:
+    """SObject -> what the permission set of include/salesforce_metadata lets its user do (Create, Read, …)."""
+    rights: dict[str, frozenset[str]] = {}
+    for path in sorted((METADATA / "permissionsets").glob("*.permissionset")):
+        for element in etree.parse(path).findall("m:objectPermissions", _NAMESPACE):
+            name = str(element.findtext("m:object", "", _NAMESPACE))
+            rights[name] = frozenset(
+                what
+                for what in ("Create", "Read", "Edit", "Delete")
+                if element.findtext(f"m:allow{what}", "", _NAMESPACE) == "true"
+            )
+    everybodys = frozenset({"Create", "Read", "Edit"})
+    # Who may edit a deal may edit its lines; a task is anybody's who may edit tasks; the rest everybody may look up.
+    rights |= {"OpportunityLineItem": everybodys | {"Delete"}, "Task": everybodys}
+    return rights | dict.fromkeys(("Organization", "User"), frozenset({"Read"}))
+
+
 def _fields_of(path: Path) -> Iterator[Field]:
     for element in etree.parse(path).findall("m:fields", _NAMESPACE):
 

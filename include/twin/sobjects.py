@@ -15,6 +15,7 @@ from include.twin.sobject_fields import (
     SYSTEM,
     Field,
     deployed_fields,
+    granted,
     standard_field,
 )
 from include.twin.soql import Value, stamp
@@ -116,15 +117,12 @@ def comparison_key(field_type: str, value: Value) -> tuple[int, Any]:
     return (0, value.casefold())
 
 
-KEPT = frozenset({"Account", "Contact", "Opportunity", "Pricebook2"})
-"""What the permission set of our metadata lets nobody delete."""
-
-
 def describe(sobject: SObject, root: str) -> dict[str, Any]:
     """What the list of all sObjects says of one."""
     url = f"{root}/sobjects/{sobject.name}"
     record_url = url + "/{ID}"
-    yes = ("queryable", "retrieveable", "replicateable", "createable", "updateable")
+    may = granted().get(sobject.name, frozenset({"Create", "Edit", "Delete"}))
+    yes = ("queryable", "retrieveable", "replicateable")
     return {
         "name": sobject.name,
         "label": sobject.name.removesuffix("__c").replace("_", " "),
@@ -132,7 +130,9 @@ def describe(sobject: SObject, root: str) -> dict[str, Any]:
         "custom": sobject.name.endswith("__c"),
         "urls": {"sobject": url, "describe": f"{url}/describe", "rowTemplate": record_url},
         **dict.fromkeys(yes, True),
-        "deletable": sobject.name not in KEPT,
+        "createable": "Create" in may,
+        "updateable": "Edit" in may,
+        "deletable": "Delete" in may,
     }
 
 

@@ -232,6 +232,21 @@ def may_delete(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa
     )
 
 
+def may_edit(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+    whole = salesforce_records.describe
+    monkeypatch.setattr(
+        salesforce_records,
+        "describe",
+        lambda one, root: whole(one, root) | ({"updateable": True} if one.name == "Contact" else {}),
+    )
+
+
+def reads_more(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("Case", "Salary__c"):
+        monkeypatch.setitem(TABLES, f"salesforce/{name}", "Id,Name\n00X000000000001AAA,Ada")
+    assert clinic
+
+
 def calls_left(remaining: int) -> Callable[..., None]:
     def change(_clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
         limits = {"DailyApiRequests": {"Max": 1000, "Remaining": remaining}}
@@ -341,6 +356,12 @@ WRONG: dict[str, tuple[Callable[..., Any], Bad, str]] = {
         "Invoice__c.Tieout_Turn__c is not there",
     ),
     "our user may delete": (may_delete, {("warn", "Salesforce", "permissions")}, "delete Contact"),
+    "our user may edit": (may_edit, {("warn", "Salesforce", "permissions")}, "may also edit Contact"),
+    "our user reads what we do not": (
+        reads_more,
+        {("warn", "Salesforce", "permissions")},
+        "may also read Case, read Salary__c",
+    ),
     "an external id is not unique": (
         not_unique,
         {("fail", "Salesforce", "external ids")},

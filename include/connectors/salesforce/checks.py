@@ -7,6 +7,7 @@ from typing import Any
 from include.connectors.salesforce.budget import STOP_SHARE
 from include.connectors.salesforce.client import SalesforceClient
 from include.connectors.salesforce.translate import CURRENCY, FIELDS, SOBJECTS, TARGETS, TURN_FIELD
+from include.connectors.shapes import objects
 from include.connectors.wire import server_date
 from include.domain.diagnosis import Answer, Check, fail, ok, permissions, skew, warn
 from include.ports import Stop
@@ -16,6 +17,24 @@ EXTERNAL_IDS = {target.sobject: target.key for target in TARGETS.values() if tar
 
 WITH_TURNS = {target.sobject for target in TARGETS.values() if TURN_FIELD in target.fields.values()}
 """Whose rows say when they were taken to be written, so that none of them is overwritten by an older one."""
+CREATED = {target.sobject for target in TARGETS.values() if target.key != "Id"}
+EDITED = {target.sobject for target in TARGETS.values()}
+
+OTHERS = {
+    *(
+        "Asset",
+        "Attachment",
+        "Campaign",
+        "Case",
+        "ContentDocument",
+        "Contract",
+        "Document",
+        "EmailMessage",
+        "Event",
+    ),
+    *("Individual", "Lead", "Note", "Order", "Quote"),
+}
+"""What companies keep in Salesforce beside what we read; every organisation's own objects are such, too."""
 
 WITH_THEIR_DEAL = {"OpportunityLineItem"}
 """Who may edit the deal may edit these and take them out: Salesforce knows no right of their own."""
@@ -23,7 +42,7 @@ WITH_THEIR_DEAL = {"OpportunityLineItem"}
 FREE_CALLS_WARN = 0.3
 _LOGIN = "check key, secret and domain of the connection salesforce_api, and that its user is active"
 _FEW = "let the permission set of our user read what is named"
-_MANY = "take these from the permission set of our user: it reads them only"
+_MANY = "take these from our user: the permission set of our metadata grants what is needed"
 
 
 def checks(client: SalesforceClient, *, now: Callable[[], datetime]) -> Sequence[Check]:
@@ -57,7 +76,7 @@ def _version(client: SalesforceClient) -> Answer:
 
 def _permissions(client: SalesforceClient) -> Answer:
     few: dict[str, str] = {}
-    many: list[str] = []
+    many: list[str] = list(_out_of_scope(client))
     for entity, sobject in SOBJECTS.items():
         try:
             described, _ = client.get(f"sobjects/{sobject}/describe")
@@ -67,8 +86,28 @@ def _permissions(client: SalesforceClient) -> Answer:
         shown = {field["name"] for field in described["fields"]}
         if hidden := [name for name in FIELDS[entity] if name not in shown | {CURRENCY}]:
             few[sobject] = f"hides {', '.join(hidden)}"
-        many += [f"delete {sobject}"] * bool(described.get("deletable") and sobject not in WITH_THEIR_DEAL)
+        many += _beyond_need(described, sobject)
     return permissions(few=few, many=many, mend_few=_FEW, mend_many=_MANY)
+
+
+def _beyond_need(described: Mapping[str, Any], sobject: str) -> Iterator[str]:
+    """What our user may do with what we read, and does not."""
+    if sobject not in WITH_THEIR_DEAL:
+        needed = {"createable": CREATED, "updateable": EDITED, "deletable": set[str]()}
+        words = {"createable": "create", "updateable": "edit", "deletable": "delete"}
+        for flag, ours in needed.items():
+            if described.get(flag) and sobject not in ours:
+                yield f"{words[flag]} {sobject}"
+
+
+def _out_of_scope(client: SalesforceClient) -> Iterator[str]:
+    """What our user may read, and we do not."""
+    listed, _ = client.get("sobjects")
+    ours = {*SOBJECTS.values(), *EDITED}
+    for one in objects(listed.get("sobjects"), place="Salesforce", having=("name",)):
+        name = str(one["name"])
+        if one.get("queryable") and name not in ours and (name in OTHERS or name.endswith("__c")):
+            yield f"read {name}"
 
 
 def _external_ids(client: SalesforceClient) -> Answer:
