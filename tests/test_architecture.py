@@ -194,7 +194,10 @@ ALLOWED: dict[str, set[str]] = {
     "include.cli_radius": PURE
     | {"include.cli_breaks", "include.flows", "include.policy", "include.ports", "include.report"},
     "include.cli_audit": PURE
-    | {"include.cli_breaks", "include.flows", "include.local", "include.ports", "include.signing"},
+    | {
+        *("include.cli_breaks", "include.flows", "include.local", "include.ports", "include.signing"),
+        "include.store",
+    },
     "include.cli_alerts": {"include.cli_breaks", "include.flows", "include.policy"},
     "include.cli_recovery": {"include.cli_breaks", "include.flows", "include.policy", "include.ports"},
     "include.cli_pairs": INSIDE | {"include.flows", "include.cli_breaks"},

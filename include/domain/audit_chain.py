@@ -41,11 +41,12 @@ class Kind(StrEnum):
     TRUNCATED = "truncated"  # its end is gone
     FORGED = "forged"  # a seal that is not what was signed, or not signed by whom it should be
     SEAL_MISSING = "seal missing"
+    UNGUARDED = "unguarded"  # what refuses changes of the log or tells it of others is gone or off
 
 
 @dataclass(frozen=True)
 class Tampering:
-    """One thing that is wrong: in which seal, and of which row (0: of none, or nobody can tell)."""
+    """One thing that is wrong: in which seal (0: in none), and of which row (0: of none, or nobody can tell)."""
 
     kind: Kind
     seal: int
@@ -53,7 +54,8 @@ class Tampering:
     says: str
 
     def __str__(self) -> str:
-        return f"{self.kind}: seal {self.seal}: {self.says}"
+        where = f" seal {self.seal}:" if self.seal else ""
+        return f"{self.kind}:{where} {self.says}"
 
 
 @dataclass(frozen=True, kw_only=True)

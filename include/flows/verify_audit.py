@@ -42,7 +42,7 @@ class AuditVerdict:
         if self.holds:
             return f"the audit log holds: {read}"
         more = " or more" if len(self.found) >= TOLD_MAX else ""
-        return f"the audit log was changed: {len(self.found)}{more} findings; read {read}"
+        return f"the audit log does not hold: {len(self.found)}{more} findings; read {read}"
 
 
 def verify_audit(
@@ -51,13 +51,15 @@ def verify_audit(
     holds: Holds,
     public_keys: Collection[str] = (),
     anchors: Collection[Mapping[str, Any]] = (),
+    gone: Collection[str] = (),
 ) -> AuditVerdict:
     """Read every sealed row again and hold it to its seal; each seal to its signature and the one before.
 
     `public_keys`: by which of them every seal must be signed, where any are given; `anchors`: seals kept elsewhere,
-    which must still be in the chain. Rows that came since the newest seal are counted.
+    which must still be in the chain; `gone`: triggers that should be there and on, and are not. Rows that came since
+    the newest seal are counted.
     """
-    verdict = AuditVerdict()
+    verdict = AuditVerdict(found=[_unguarded(one) for one in gone])
     kept = {int(one["seal"]): one for one in anchors}
     before: Row = FIRST
     with store.transaction() as tx, ThreadPoolExecutor(HANDS) as hands:
@@ -158,6 +160,11 @@ def _named(tx: Transaction, number: int, text: bytes) -> list[Tampering]:
     now = list(events(text))
     said = list(differences(number, ids=kept["ids"], leaves=bytes.fromhex(kept["leaves"]), found=now))
     return said or [_wrong(Kind.FORGED, number, "its rows are not those it was sealed with")]
+
+
+def _unguarded(trigger: str) -> Tampering:
+    says = f"{trigger} is gone or off: what it should refuse or tell of is neither refused nor told"
+    return Tampering(Kind.UNGUARDED, 0, 0, says)
 
 
 def _wrong(kind: Kind, seal: int, says: str) -> Tampering:

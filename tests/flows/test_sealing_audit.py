@@ -239,6 +239,28 @@ def test_nothing_is_sealed_before_what_may_still_come_before_it(url: str) -> Non
         connection.execute("DELETE FROM audit.seals WHERE seal = 5")
 
 
+@pytest.mark.parametrize(
+    ("statement", "guard"),
+    [
+        ("DROP TRIGGER events_are_append_only ON audit.events", "audit.events (events_are_append_only)"),
+        ("ALTER TABLE audit.seals DISABLE TRIGGER ALL", "audit.seals (seals_are_append_only)"),
+        ("DROP TRIGGER is_audited_on_update ON delivery.outbox", "delivery.outbox (is_audited_on_update)"),
+    ],
+)
+def test_a_log_whose_triggers_are_gone_or_off_does_not_hold(
+    server_urls: DatabaseUrls, statement: str, guard: str
+) -> None:
+    with scratch_database(server_urls, strategy="FILE_COPY") as url:
+        write(url, ("ann", "breaks/1", "why"))
+        nobody_before(url)
+        seal_audit(PostgresStore(url), sign=SIGN)
+        assert run(url, "verify")[0] == 0
+        with psycopg.connect(url) as connection:
+            connection.execute(statement.encode())
+        code, said = run(url, "verify")
+        assert (code, f"unguarded: {guard} is gone or off" in said) == (1, True)
+
+
 # --- handed out
 
 
