@@ -64,6 +64,10 @@ _FILES = {
 """File -> model, and the column of the business day its records are stamped with."""
 
 
+_GROUPS = ("Sales", "Accounting", "Payment", "Payment Approval", "Party Administration")
+"""Those of the user of `make erp`."""
+
+
 def load_database(world: World, clock: Clock) -> Database:
     database = Database(clock)
     _found(database)
@@ -90,6 +94,10 @@ def _found(database: Database) -> None:
     for code in _CURRENCIES:
         database.add("currency.currency", {"code": code, "name": code, "digits": _DIGITS.get(code, 2)})
     database.add("company.company", {"id": COMPANY, "currency": currency(database, "SGD")})
+    groups = [database.add("res.group", {"name": name})["id"] for name in _GROUPS]
+    user = database.add("res.user", {"name": "Tieout", "administrator": False, "groups": groups})
+    key = {"application": "rest", "state": "validated", "user": user["id"]}
+    database.add("res.user.application", key)
     tax = database.add("account.tax", {"name": "GST 9%", "rate": Decimal("0.09")})
     unit = database.add("product.uom", {"name": "Unit"})
     for code, taxes in (("PLAN", [tax["id"]]), ("EXPORT", [])):

@@ -7,6 +7,9 @@ from decimal import Decimal
 STAMPS = "create_date:datetime write_date:datetime last_modified_at:datetime rec_name:text id:id"
 
 _SCHEMA = {
+    "res.user": "name:text administrator:bool groups:[res.group]",
+    "res.group": "name:text",
+    "res.user.application": "application:text state:text user:res.user",
     "company.company": "currency:currency.currency party:party.party",
     "country.country": "code:text name:text",
     "currency.currency": "code:text name:text digits:int",

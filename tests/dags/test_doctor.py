@@ -266,6 +266,22 @@ def no_such_model(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:  # n
     monkeypatch.setattr(erp, "_search", search)
 
 
+def erp_user(**facts: Any) -> Callable[..., None]:
+    def change(_clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+        whole = erp.load_database
+
+        def loaded(*given: Any) -> Any:
+            database = whole(*given)
+            more = database.add("res.group", {"name": "Accounting Administration"})["id"]
+            [user] = database.table("res.user").all()
+            user |= {name: value or [*user["groups"], more] for name, value in facts.items()}
+            return database
+
+        monkeypatch.setattr(erp, "load_database", loaded)
+
+    return change
+
+
 def no_disputes(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
     whole = payments._listing_of
 
@@ -383,6 +399,16 @@ WRONG: dict[str, tuple[Callable[..., Any], Bad, str]] = {
         lambda c, _: c.change("erp_api", password="other"),
         {("fail", "ERP", "connection")},
         "401",
+    ),
+    "the ERP's user is an administrator": (
+        erp_user(administrator=True),
+        {("warn", "ERP", "permissions")},
+        "may also do everything (it is an administrator)",
+    ),
+    "the ERP's user is of another group": (
+        erp_user(groups=None),
+        {("warn", "ERP", "permissions")},
+        "may also do what the group Accounting Administration may",
     ),
     "an ERP module is missing": (
         no_such_model,
