@@ -187,3 +187,8 @@ def test_grafana_finds_its_sources_and_the_dashboard():
     assert f"{folder}/tieout.json" in mounts(SERVICES["grafana"]).values()
     kinds = {one["query"] for one in grafana("tieout.json")["templating"]["list"]}
     assert kinds <= {one["type"] for one in sources}
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_no_process_of_ours_that_crashes_leaves_its_memory_in_a_file(name: str):
+    assert OURS[name]["ulimits"] == {"core": 0}

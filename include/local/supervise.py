@@ -4,6 +4,7 @@ python -m include.local.supervise CONFIGURATION [PARENT]
 """
 
 import os
+import resource
 import signal
 import sys
 
@@ -17,6 +18,8 @@ def main(configuration: str, parent: str = "") -> None:
         end_with_parent(signal.SIGTERM)
         if os.getppid() != int(parent):
             return
+    # What dies of a crash would leave its memory in a file, and with it the keys it works with.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     supervisord.main(["--nodaemon", "--configuration", configuration])
 
 

@@ -65,6 +65,14 @@ def start_family(home: Home) -> None:
     assert wait_for(lambda: len(family(home)) == 2, timeout_s=60)
 
 
+def test_no_program_that_crashes_leaves_its_memory_in_a_file(place: Home):
+    limits = place.run / "limits"
+    limits.parent.mkdir(parents=True, exist_ok=True)
+    told = shell(f"ulimit -Sc > {limits}; ulimit -Hc >> {limits}; exec tail -f {limits}")
+    launch(place, programs=[told], environment=dict(os.environ))
+    assert wait_for(lambda: limits.exists() and limits.read_text().split() == ["0", "0"], timeout_s=60)
+
+
 def test_a_program_runs_and_is_gone_after_with_its_children(place: Home):
     start_family(place)
     assert wait_for(lambda: states(place) == {"family": "RUNNING"}, timeout_s=60)
