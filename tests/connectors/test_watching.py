@@ -13,7 +13,7 @@ from include.connectors.stripe.client import StripePayments
 from include.connectors.stripe.watch import StripeWatch
 from include.flows import poll_hints as poll_module
 from include.flows.poll_hints import keep_hints, poll_hints
-from include.ports import Cursor, Glance, Sign, Watch
+from include.ports import Cursor, Glance, Retryable, Sign, Watch
 from include.store.postgres import PostgresStore
 from tests.connectors.conftest import KEYS, Live, Start
 
@@ -125,6 +125,24 @@ def test_a_deal_that_is_won_is_told_and_once_more_when_its_second_is_over(
     assert again.event_id != first[DEAL].event_id
     place.clock.now += timedelta(seconds=1)
     assert again in watcher.sees(), "from then on under that name"
+
+
+def test_an_answer_with_fewer_deals_than_it_states_is_none(
+    crm: SalesforceClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watcher = Watcher(SalesforceWatch(crm))
+    watcher.sees()
+    for deal in (DEAL, OTHER):
+        stage(crm, deal, "Closed Won")
+
+    def short(*_: Any, **__: Any) -> Any:
+        return {"totalSize": 2, "done": True, "records": [{"Id": DEAL, "SystemModstamp": OLD}]}
+
+    with monkeypatch.context() as patched:
+        patched.setattr(watch_module, "read_json", short)
+        with pytest.raises(Retryable, match="stated 2 deals and gave 1"):
+            watcher.sees()
+    assert {sign.native_id for sign in watcher.sees()} == {DEAL, OTHER}
 
 
 def test_a_deal_that_was_deleted_is_told(crm: SalesforceClient) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,6 +11,8 @@ import requests
 from simple_salesforce import Salesforce
 from simple_salesforce.exceptions import SalesforceAuthenticationFailed, SalesforceMalformedRequest
 
+from include.twin.sobject_fields import METADATA
+from include.twin.sobject_rules import _rules_of
 from include.twin.sobjects import id_key, long_id
 
 NOW = datetime(2026, 7, 1, 12, 30, 15, tzinfo=UTC)
@@ -262,3 +265,13 @@ def test_a_log_in_by_form_even_in_chunks_gets_a_token_that_opens(
 def test_long_ids_end_in_a_checksum_of_their_capitals(short: str, long: str) -> None:
     assert (long_id(short), id_key(long), id_key(short)) == (long, short, short)
     assert id_key(short + "AAZ") == short + "AAZ"
+
+
+def test_a_rule_the_twin_cannot_work_out_is_told_and_one_switched_off_holds_nobody(tmp_path: Path) -> None:
+    whole = (METADATA / "objects" / "Invoice__c.object").read_text(encoding="utf-8")
+    told = tmp_path / "Invoice__c.object"
+    told.write_text(whole.replace("<active>true</active>", "<active>false</active>"), encoding="utf-8")
+    assert list(_rules_of(told)) == []
+    told.write_text(whole.replace("NOT(ISNEW())", "ISNEW()"), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"Invoice__c\.object: the twin cannot work out AND\(ISNEW"):
+        list(_rules_of(told))

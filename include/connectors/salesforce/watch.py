@@ -13,7 +13,7 @@ from simple_salesforce.format import format_soql
 
 from include.connectors.salesforce.client import SETTLE, Record, SalesforceClient
 from include.connectors.salesforce.translate import SOBJECTS, STAMP
-from include.connectors.shapes import an_instant, an_object, objects
+from include.connectors.shapes import a_count, an_instant, an_object, objects
 from include.connectors.wire import read_json, server_date, usable
 from include.ports import Cursor, Glance, Retryable, Sign
 
@@ -91,6 +91,9 @@ class SalesforceWatch:
             if page.get("done") is not True:
                 raise Retryable("Salesforce gave part of what changed; trying again")
             found = objects(page.get("records"), place="Salesforce", having=("Id", STAMP))
+            stated = a_count(page.get("totalSize"), place="Salesforce")
+            if len(found) != stated:
+                raise Retryable(f"Salesforce stated {stated:,} deals and gave {len(found):,}; trying again")
             rows += found
             if len(found) < ROWS:
                 return rows, began
