@@ -34,14 +34,17 @@ class Reaching(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
 
 
-def judged(host: str, port: int) -> list[str]:
+def judged(host: str, port: int, *, secure: bool) -> list[str]:
     """The addresses of a host, in the order they came. Raises Fatal when one of them is nobody's to call, OSError.
 
-    This machine is called by who names it: 127.0.0.1, ::1 or localhost, and by no other name.
+    This machine is called by who names it: 127.0.0.1, ::1 or localhost, and by no other name. What is not `secure` (by
+    TLS) goes no further than a network of one's own.
     """
     found = [str(one[4][0]) for one in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     for text in found:
-        if why := _forbidden(host, _plain(text)):
+        address = _plain(text)
+        why = _forbidden(host, address) or _overheard(address, secure=secure)
+        if why:
             raise Fatal(f"{host} is {text} here, {why}; nothing is sent there")
     return list(dict.fromkeys(found))
 
@@ -54,6 +57,12 @@ def _forbidden(host: str, address: Address) -> str:
     if address.is_multicast or address.is_unspecified or address.is_reserved:
         return "which is no machine's address"
     return ""
+
+
+def _overheard(address: Address, *, secure: bool) -> str:
+    return (
+        "" if secure or not address.is_global else "across the internet, where plain http is read by anybody"
+    )
 
 
 def _is_here(host: str) -> bool:
@@ -74,10 +83,12 @@ def _plain(text: str) -> Address:
 
 
 class _Judged(HTTPConnection):
+    secure = False
+
     def _new_conn(self) -> socket.socket:
         name = self._dns_host
         try:
-            *others, last = judged(name, self.port)
+            *others, last = judged(name, self.port, secure=self.secure)
             for self._dns_host in others:
                 try:
                     return super()._new_conn()
@@ -93,6 +104,8 @@ class _Judged(HTTPConnection):
 
 class _SecureJudged(_Judged, HTTPSConnection):
     """The same over TLS."""
+
+    secure = True
 
 
 class _Pool(HTTPConnectionPool):

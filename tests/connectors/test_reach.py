@@ -97,7 +97,7 @@ def test_a_name_among_whose_addresses_is_a_forbidden_one_is_not_called_at_the_ot
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, 80)) for one in ("192.0.2.1", "169.254.1.1")]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_named: found)
     with pytest.raises(Fatal, match=r"is 169\.254\.1\.1 here"):
-        judged("erp.example", 80)
+        judged("erp.example", 80, secure=False)
 
 
 def test_a_name_that_is_another_address_at_the_next_question_is_called_where_it_was_judged(
@@ -144,6 +144,16 @@ def test_private_addresses_are_called_for_there_an_erp_stands(names: Names, conn
     with pytest.raises(requests.ConnectionError):
         bounded_session(NO_RETRIES).get("http://erp.example/erp", timeout=5)
     assert connected == ["10.1.2.3"]
+
+
+def test_across_the_internet_nothing_goes_by_plain_http(names: Names, connected: list[str]) -> None:
+    names["erp.example"] = ["8.8.8.8"]
+    with pytest.raises(Fatal, match="where plain http is read by anybody; nothing is sent there"):
+        bounded_session(NO_RETRIES).get("http://erp.example/erp", timeout=5)
+    assert connected == []
+    with pytest.raises(requests.ConnectionError):
+        bounded_session(NO_RETRIES).get("https://erp.example/erp", timeout=5)
+    assert connected == ["8.8.8.8"]
 
 
 def test_a_name_that_is_nobodys_may_be_somebodys_later(monkeypatch: pytest.MonkeyPatch) -> None:
