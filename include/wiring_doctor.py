@@ -2,6 +2,7 @@
 # ruff: noqa: PLC0415  # what is heavy to import is imported for the system that needs it
 
 import logging
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,6 +14,8 @@ from include.ports import Fatal, Row, Stop
 from include.wiring_environment import connection
 
 _MAKE = "make it in Airflow (Admin, Connections), or name another in include/policy/environments.yaml"
+_ROLES = "run `python -m include.console.roles` where Airflow runs"
+_REVOKE = "take it from the role in Airflow (Security, List Roles), or give people a role that has it"
 _ASKED = {"tieout_db", "tieout_vault", "salesforce_api", "erp_api", "payments_api", "finance_mail"}
 """Connections whose systems say themselves that they are missing; the others count as not configured."""
 
@@ -35,6 +38,7 @@ def systems(*, airflow: str) -> list[System]:
         System("mail", _needs("finance_mail", _mail)),
         System("alerts", _alerts),
         System("Airflow", lambda: _airflow(airflow)),
+        *_console(),
     ]
 
 
@@ -174,6 +178,24 @@ def _alerts() -> Sequence[Check]:
     from include.connectors.slack.checks import checks
 
     return checks(wiring_alerts.webhook_address, wiring_alerts.recipients)
+
+
+def _console() -> Sequence[System]:
+    """What Airflow's roles may do in the console; asked where we may read Airflow's database."""
+    if os.environ.get("_AIRFLOW_PROCESS_CONTEXT") != "server":
+        return ()
+
+    def may() -> Answer:
+        from include.console import roles
+
+        held = roles.held()
+        if many := list(roles.beyond(held)):
+            return warn(f"more than there should be: {'; '.join(many)}", _REVOKE)
+        if few := list(roles.lacking(held)):
+            return warn(f"less than there should be: {'; '.join(few)}", _ROLES)
+        return ok("every role may do in the console what it should, and no more")
+
+    return [System("console", lambda: [Check("roles", may, _ROLES)])]
 
 
 def _airflow(address: str) -> Sequence[Check]:

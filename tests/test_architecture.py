@@ -62,6 +62,7 @@ ALLOWED: dict[str, set[str]] = {
     "include.wiring_console": {"include.ports", "include.wiring"},
     "include.wiring_doctor": PURE
     | {
+        "include.console",
         "include.wiring_environment",
         "include.connectors",
         "include.ports",

@@ -18,8 +18,10 @@ import psycopg
 import pytest
 from starlette.exceptions import HTTPException
 
-from include import wiring_alerts
+from include import wiring_alerts, wiring_doctor
 from include.connectors.bank import checks as folder_checks
+from include.console import roles
+from include.console.permissions import ROLES
 from include.domain.diagnosis import Finding, Verdict
 from include.domain.target_days import target_days
 from include.flows.diagnose import diagnose
@@ -604,3 +606,35 @@ def test_the_command_answers_in_json_and_by_its_exit_code(clinic: Clinic):
     unasked = run()
     assert unasked.returncode == 2
     assert "NOT_SET" in unasked.stderr
+
+
+RIGHT = {role: frozenset(map(str, may)) for role, may in ROLES.items()}
+
+
+@pytest.mark.parametrize(
+    ("changed", "verdict", "says"),
+    [
+        ({}, Verdict.OK, "and no more"),
+        ({"Public": frozenset({"can_read"})}, Verdict.WARN, "Public may read the console"),
+        (
+            {"Tie-out Viewer": frozenset({"can_read", "can_approve", "can_fly"})},
+            Verdict.WARN,
+            "Tie-out Viewer may approve or reject proposals, can_fly",
+        ),
+        (
+            {"Tie-out Analyst": frozenset()},
+            Verdict.WARN,
+            "Tie-out Analyst may not read the console, see payloads",
+        ),
+    ],
+)
+def test_what_a_role_of_airflows_may_in_the_console_is_held_to_what_it_should(
+    changed: dict[str, frozenset[str]], verdict: Verdict, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")
+    monkeypatch.setattr(roles, "held", lambda: RIGHT | changed)
+    [system] = wiring_doctor._console()
+    [found] = diagnose([system])
+    assert found.answer.verdict is verdict
+    assert says in found.answer.said
+    assert bool(found.answer.mend) is (verdict is Verdict.WARN)
