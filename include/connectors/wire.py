@@ -67,9 +67,15 @@ class Bounded(Reaching):
 def bounded_session(retries: Retry = RETRIES) -> requests.Session:
     """A session whose answers end."""
     session = requests.Session()
+    session.auth = as_it_is
     for scheme in ("https://", "http://"):
         session.mount(scheme, Bounded(retries))
     return session
+
+
+def as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """What we log in with stands in the request. Else what a file of the machine's (~/.netrc) says took its place."""
+    return request
 
 
 def never_left(error: requests.RequestException) -> bool:

@@ -1,10 +1,12 @@
 """A system that points elsewhere, or answers without an end: nobody else is asked with our keys; memory stays ours."""
 
+import base64
 import gzip
 import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -118,6 +120,26 @@ def test_whoever_answers_with_another_address_is_not_followed_there(
         ):
             ask(address)
         assert asked == []
+
+
+@pytest.mark.parametrize("ask", ASKING.values(), ids=ASKING)
+def test_nobody_is_sent_what_a_file_of_this_machine_says_of_its_host(
+    ask: Callable[[str], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("default login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    sent: list[str] = []
+
+    class Handler(Answers):
+        def answer(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            sent.append(self.headers.get("Authorization") or "")
+            self.send_error(400)
+
+    with serving(Handler) as address, pytest.raises(Stop):
+        ask(address)
+    assert sent
+    assert base64.b64encode(b"somebody:else").decode() not in " ".join(sent)
 
 
 def test_a_broken_erp_that_points_elsewhere_is_not_asked_there_what_it_knows() -> None:

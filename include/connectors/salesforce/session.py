@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from include.connectors.wire import TIMEOUT_S, Bounded
+from include.connectors.wire import TIMEOUT_S, Bounded, as_it_is
 from include.ports import Fatal
 
 _Session = TypeVar("_Session", bound=requests.Session)
@@ -26,7 +26,7 @@ def guarded(session: _Session, address: str = "") -> _Session:
     """The session given, guarded the same way."""
     if address and urlsplit(address).hostname not in {"127.0.0.1", "::1", "localhost"}:
         raise Fatal(f"Salesforce: {address} is plain HTTP and not on this machine; give an https address")
-    session.max_redirects = 0
+    session.auth, session.max_redirects = as_it_is, 0
     session.mount("https://", _Guard(address))
     session.mount("http://", _Guard(address))
     return session
