@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -141,14 +141,33 @@ def verify_export(folder: Path, *, holds: Holds, public_keys: Sequence[str] = ()
             seals[str(facts["seal"])] = {
                 str(one): leaves[32 * place : 32 * place + 32] for place, one in enumerate(facts["ids"])
             }
-    rows = 0
+    rows, seen = 0, set[str]()
     for rows, (event, seal) in enumerate(_events(folder / EVENTS), start=1):
         sealed = seals.get(seal, {}).get(event["id"])
         if sealed is None or leaf(line(event)) != sealed:
             found.append(f"{EVENTS} row {rows}: event {event['id']} is not what seal {seal} covers")
+        elif event["id"] in seen:
+            found.append(f"{EVENTS} row {rows}: event {event['id']} stands there twice")
+        elif not _fits(event, manifest.get("wanted") or {}):
+            found.append(f"{EVENTS} row {rows}: event {event['id']} does not fit what was asked for")
+        seen.add(event["id"])
     if rows != manifest["rows"]:
         found.append(f"{EVENTS} holds {rows} rows, {manifest['rows']} were handed out")
     return ExportVerdict(rows, len(seals), frozenset(keys), tuple(found))
+
+
+def _fits(event: Event, wanted: Mapping[str, Any]) -> bool:
+    """Whether a sealed row is one that was asked for; as `audit_wanted` has it. `wanted` may be anything."""
+    try:
+        at = datetime.fromisoformat(event["at"]).replace(tzinfo=UTC)
+        since, until = (datetime.fromisoformat(str(wanted.get(one) or _EVER[one])) for one in _EVER)
+        named = all(event[one] == wanted[one] for one in ("actor", "entity") if one in wanted)
+        return since <= at < until and named and event["act"].startswith(str(wanted.get("act", "")))
+    except (ValueError, TypeError, AttributeError):
+        return False
+
+
+_EVER = {"since": "0001-01-01T00:00:00+00:00", "until": "9999-12-31T00:00:00+00:00"}
 
 
 def _seal_wrong(facts: Mapping[str, Any], holds: Holds, public_keys: Sequence[str]) -> str:

@@ -74,7 +74,7 @@ FROM (
 
 -- part: wanted_of
 (%(since)s::timestamptz IS NULL OR at >= %(since)s) AND (%(until)s::timestamptz IS NULL OR at < %(until)s)
-    AND (%(actor)s::text IS NULL OR actor = %(actor)s) AND (%(act)s::text IS NULL OR act LIKE %(act)s || '%%')
+    AND (%(actor)s::text IS NULL OR actor = %(actor)s) AND (%(act)s::text IS NULL OR starts_with(act, %(act)s))
     AND (%(entity)s::text IS NULL OR entity = %(entity)s)
 
 -- name: audit_wanted

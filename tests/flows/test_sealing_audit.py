@@ -1,5 +1,6 @@
 """The audit log sealed, held to its seals whatever was done to it, and handed out with its proof."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -337,6 +338,47 @@ def test_a_change_of_what_was_handed_out_is_found(
     found = verify_export(handed_out, holds=holds, public_keys=OURS).found
     assert any(says in one for one in found)
     assert any("not the file that was handed out" in one for one in found)
+
+
+def hashed_anew(folder: Path, **said: Any) -> None:
+    """The manifest made to fit the files as they are now: it is not signed."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest |= said | {
+        "files": {
+            name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
+            for name in ("events.csv", "seals.jsonl")
+        }
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_a_row_that_stands_twice_for_one_that_was_left_out_is_found(handed_out: Path) -> None:
+    rows = (handed_out / "events.csv").read_bytes().split(b"\r\n")
+    (handed_out / "events.csv").write_bytes(b"\r\n".join([*rows[:-2], rows[-3], b""]))
+    hashed_anew(handed_out)
+    found = verify_export(handed_out, holds=holds, public_keys=OURS).found
+    assert [one for one in found if "stands there twice" in one] == list(found)
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"actor": "ben"},
+        {"actor": "ann", "entity": "breaks/9"},
+        {"act": "run"},
+        {"since": "2999-01-01T00:00:00+00:00"},
+        {"until": "2000-01-01T00:00:00+00:00"},
+        {"since": "never"},
+    ],
+)
+def test_rows_that_do_not_fit_what_the_export_says_was_asked_for_are_found(
+    handed_out: Path, asked: dict[str, str]
+) -> None:
+    assert verify_export(handed_out, holds=holds, public_keys=OURS).found == ()
+    hashed_anew(handed_out, wanted=asked)
+    found = verify_export(handed_out, holds=holds, public_keys=OURS).found
+    assert len([one for one in found if "does not fit what was asked for" in one]) == len(STRANGE)
 
 
 def test_an_export_signed_by_somebody_else_is_refused(handed_out: Path) -> None:
