@@ -4,7 +4,7 @@ Who knocks at the same moment shares a commit: while one is under way the next h
 transaction a moment and not one each.
 """
 
-from asyncio import Future, Lock, Task, create_task, get_running_loop
+from asyncio import Future, Lock, Task, create_task, get_running_loop, timeout
 from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
@@ -14,7 +14,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.concurrency import run_in_threadpool
 
-from include.connectors.stripe.webhooks import BODY_BYTES_MAX, Refused
+from include.connectors.stripe.webhooks import BODY_BYTES_MAX, Refused, TooSlow
 from include.ports import Fatal, Retryable, Stop
 from include.wiring_hooks import Door
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 PREFIX = "/tieout-hooks"
 """Below which the app is mounted, wherever it runs."""
+
+BODY_S_MAX = 15.0
+"""In which a body must be here: whoever sends a byte now and then holds a place without being anybody."""
 
 REFUSALS_TOLD_EVERY_S = 10.0
 KEPT_TOLD_EVERY_S = 5.0
@@ -122,12 +125,16 @@ class Porter:
 
 
 async def _body(request: Request) -> bytes:
-    """As much of the body as could still be an event: a larger one is not read to its end."""
+    """As much of the body as could still be an event: a larger one is not read to its end. Raises TooSlow."""
     body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > BODY_BYTES_MAX:
-            break
+    try:
+        async with timeout(BODY_S_MAX):
+            async for piece in request.stream():
+                body += piece
+                if len(body) > BODY_BYTES_MAX:
+                    break
+    except TimeoutError:
+        raise TooSlow(f"webhook: the body did not come within {BODY_S_MAX:.0f} s") from None
     return bytes(body)
 
 

@@ -145,3 +145,28 @@ def test_there_is_no_other_door(method: str, path: str) -> None:
     status, kept = knock(b"{}", [], method=method, path=path)
     assert status in {404, 405}
     assert kept == []
+
+
+def test_a_body_that_trickles_in_for_ever_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("include.console.hooks.BODY_S_MAX", 0.1)
+    keeping, told = Keeping(), list[dict[str, Any]]()
+
+    async def trickle() -> dict[str, Any]:
+        await asyncio.sleep(0.02)
+        return {"type": "http.request", "body": b" ", "more_body": True}
+
+    async def tell(message: dict[str, Any]) -> None:
+        told.append(message)
+
+    scope = {
+        "type": "http", "method": "POST", "path": "/payments", "raw_path": b"/payments", "query_string": b"",
+        "headers": [(b"stripe-signature", b"t=1,v1=x")], "http_version": "1.1", "scheme": "http", "root_path": "",
+        "server": ("door", 80), "client": ("somebody", 1),
+    }  # fmt: skip
+
+    async def knock_slowly() -> None:
+        await asyncio.wait_for(build_hooks(keeping.door)(scope, trickle, tell), timeout=20)
+
+    asyncio.run(knock_slowly())
+    assert told[0]["status"] == 408
+    assert keeping.kept == []

@@ -35,6 +35,12 @@ class TooLarge(Refused):
     status = 413
 
 
+class TooSlow(Refused):
+    """The body does not come to its end."""
+
+    status = 408
+
+
 class Unsigned(Refused):
     """There is no signature, or none that can be read."""
 
