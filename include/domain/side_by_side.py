@@ -21,20 +21,33 @@ CALLED: Mapping[str, Sequence[str]] = {
         "opened_on",
         "close_date",
     ),
-    "due or end": ("due_date", "end_date", "renewal_date"),
+    "start": ("start_date",),
+    "due or end": ("due_date", "end_date", "last_day"),
+    "renewal": ("renewal_date",),
     "status": ("status", "stage"),
     "tax number": ("tax_id",),
     "country": ("country",),
     "quantity": ("quantity",),
-    "unit price": ("unit_price", "list_price"),
+    "unit price": ("unit_price",),
+    "list price": ("list_price",),
+    "billed every": ("interval", "billing_interval"),
     "term (months)": ("term_months",),
     "discount (percent)": ("discount_percent",),
     "approved by": ("approval_level",),
 }
 """What a reader calls it, and the canonical fields that say it; the first that has a value counts."""
 
-COMPARED = frozenset({"amount", "currency", "customer", "tax number", "country", "quantity", "unit price"})
+MONEY: Mapping[str, str] = {"tax in it": "tax_minor", "ARR": "arr_minor"}
+"""What a reader calls it, and the field in minor units that says it, beside the amount a record is about."""
+
+COMPARED = frozenset({"currency", "customer", "tax number", "country", "quantity", "unit price"})
 """Where two records of one thing should agree; dates, states and texts are each system's own."""
+
+DEALS = frozenset({"opportunities", "orders"})
+PAID_OUT = frozenset({"payouts", "bank_lines"})
+OWED = frozenset({"invoices", "credit_notes", "payments", "refunds", "disputes", "bank_lines"})
+"""Records of one of these state one amount where they are about the same thing. An order is net and for its whole term,
+an invoice gross and for a part of it; a payout is the sum of many."""
 
 
 @dataclass(frozen=True)
@@ -69,23 +82,47 @@ def side_by_side(
     `say` writes an amount. `parts`: the others together make up the first one, whose amount is not theirs.
     """
     columns = [_said(record, say) for record in records]
-    names = [name for name in ("amount", "currency", *CALLED) if any(name in column for column in columns)]
-    compared = COMPARED - {"amount"} if parts else COMPARED
-    return [_line(name, columns, compared) for name in names]
+    held = COMPARED - {"customer"} if _are_of_several(records) else COMPARED
+    alike = frozenset() if parts else _of_one_amount(records)
+    return [
+        _line(name, columns, [name in held or (name == "amount" and one.entity in alike) for one in records])
+        for name in ("amount", *MONEY, "currency", *CALLED)
+        if any(name in column for column in columns)
+    ]
 
 
 def amount_of(record: Record) -> Money | None:
     """The money a record is about, where it is about money of a known currency."""
     field = ENTITIES[record.entity].amount
-    minor = record.facts.get(f"{field}_minor") if field else None
-    currency = record.facts.get("currency")
+    return _money(record, f"{field}_minor") if field else None
+
+
+def _money(record: Record, field: str) -> Money | None:
+    minor, currency = record.facts.get(field), record.facts.get("currency")
     return Money(int(minor), currency) if minor is not None and currency else None
+
+
+def _are_of_several(records: Sequence[Record]) -> bool:
+    """Whether customers themselves are compared: that each has its own id is no difference."""
+    return sum(record.entity == "customers" for record in records) > 1
+
+
+def _of_one_amount(records: Sequence[Record]) -> frozenset[str]:
+    """The entities whose records should state the amount that the first record does."""
+    entities = [record.entity for record in records]
+    if not entities or entities[0] in DEALS | {"subscriptions"}:
+        return DEALS
+    return PAID_OUT if entities[0] in PAID_OUT and "payouts" in entities else OWED
 
 
 def _said(record: Record, say: Callable[[Money], str]) -> dict[str, str]:
     found: dict[str, str] = {}
-    if money := amount_of(record):
-        found["amount"] = say(money)
+    for called, money in (
+        ("amount", amount_of(record)),
+        *((called, _money(record, field)) for called, field in MONEY.items()),
+    ):
+        if money:
+            found[called] = say(money)
     if currency := record.facts.get("currency"):
         found["currency"] = str(currency)
     if record.entity == "customers":
@@ -99,7 +136,8 @@ def _said(record: Record, say: Callable[[Money], str]) -> dict[str, str]:
     return found
 
 
-def _line(name: str, columns: Sequence[Mapping[str, str]], compared: frozenset[str]) -> Line:
+def _line(name: str, columns: Sequence[Mapping[str, str]], compared: Sequence[bool]) -> Line:
+    """`compared`: which of the columns are held against each other."""
     values = [column.get(name, "") for column in columns]
-    known = {value for value in values if value}
-    return Line(name, values, differs=name in compared and len(known) > 1)
+    known = {value for value, counts in zip(values, compared, strict=True) if counts and value}
+    return Line(name, values, differs=len(known) > 1)

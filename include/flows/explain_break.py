@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from include.domain.entities import ENTITIES
+from include.domain.named import named
 from include.domain.side_by_side import Record
 from include.domain.subjects import kinds_of
 from include.ports import Row, Store, Transaction
@@ -14,6 +15,7 @@ RELATED_MAX = 5
 """Records shown beside the break's own."""
 CANDIDATES_MAX = 20
 PAYLOADS_MAX = 5
+DOCUMENTS = frozenset({"opportunities", "orders", "invoices", "payments", "payouts", "subscriptions"})
 ENTITY_OF = {entity.side: name for name, entity in ENTITIES.items()}
 """A match's word for a side -> the entity of its record."""
 
@@ -36,7 +38,10 @@ class Explained:
 
 
 def explain_break(store: Store, break_id: UUID) -> Explained:
-    """What stands behind a break, as it is now; nothing where it has no run."""
+    """What stands behind a break, as it is now; nothing where it has no run.
+
+    Beside its own record stand those it could be matched with or is, then what it is about, then where its money went.
+    """
     with store.transaction() as tx:
         runs = tx.rows("last_run_of_life", break_id=break_id)
         life = tx.rows("life_of", break_id=break_id)
@@ -51,7 +56,9 @@ def explain_break(store: Store, break_id: UUID) -> Explained:
         matched = [row for row in known if row["state"] == "posted" and mine & set(_sides(row))]
         own = _records(tx, [(ENTITY_OF[kind], key) for kind in kinds])
         shown = {(one.entity, one.native_id) for one in own}
-        beside = _others([*candidates, *matched], mine) or _named_by(own)
+        here = [row for row in matched if row["recon"] == life[0]["recon"]]
+        about = [*_documents(_named_by(own)), *_told(tx, life[0]["evidence"] or "")]
+        beside = [*_others([*candidates, *here], mine), *about, *_others(matched, mine)] or _named_by(own)
         related = [one for one in _records(tx, beside) if (one.entity, one.native_id) not in shown]
         records = [*own, *related[:RELATED_MAX]]
         return Explained(records, candidates, matched, run, related[RELATED_MAX:])
@@ -84,6 +91,26 @@ def _sides(match: Row) -> list[Place]:
 def _others(matches: Iterable[Row], mine: set[Place]) -> list[Place]:
     sides = (side for row in matches for side in _sides(row))
     return [(ENTITY_OF[kind], native_id) for kind, native_id in sides if (kind, native_id) not in mine]
+
+
+def _told(tx: Transaction, evidence: str) -> list[Place]:
+    """What the evidence names, by its id or its number."""
+    names = named(evidence)
+    numbered = tx.rows("records_numbered", numbers=[text for _, text in names]) if names else []
+    places = [
+        (ENTITY_OF.get(side, ""), native_id)
+        for side, text in names
+        for native_id in (
+            text,
+            *(row["native_id"] for row in numbered if row["number"] == text and side in ("", row["side"])),
+        )
+    ]
+    return list(dict.fromkeys(places))
+
+
+def _documents(places: Iterable[Place]) -> list[Place]:
+    """Those of them that say what a break is about; whose it is stands in the records themselves."""
+    return [place for place in places if place[0] in DOCUMENTS]
 
 
 def _named_by(own: Iterable[Record]) -> list[Place]:

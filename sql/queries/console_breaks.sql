@@ -49,6 +49,13 @@ GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT last_seen_run AS run_id, runs.as_of, runs.rules_sha256
 FROM recon.break_lives JOIN recon.runs ON runs.run_id = last_seen_run WHERE break_id = %(break_id)s;
 
+-- name: records_numbered
+-- Documents by the numbers that people know them by; several may have one.
+SELECT 'order' AS side, native_id, number FROM canonical.orders WHERE superseded_in IS NULL AND number = ANY (%(numbers)s)
+UNION ALL
+SELECT 'invoice', native_id, number FROM canonical.invoices WHERE superseded_in IS NULL AND number = ANY (%(numbers)s)
+ORDER BY number, native_id;
+
 -- name: candidates_of
 -- What a break's item could be matched with, and what else speaks for each: how many others could, or who has it already.
 -- A payout holds many payments, so that of those none has it instead; what it states of a payment is what counts there.

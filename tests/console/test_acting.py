@@ -4,6 +4,7 @@ import re
 import time
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from itsdangerous import TimestampSigner
 
 from include.console import break_page as shown
 from include.console.forms import token_for
+from include.console.words import RULES_OF
 from include.domain.side_by_side import Record
 from include.flows.explain_break import Explained
 from include.flows.export_audit import verify_export
@@ -285,3 +287,20 @@ def test_who_enters_the_console_is_in_the_audit_log_once_a_day(site: Site) -> No
         site.get("/alerts", me="vic")
     page = site.get("/audit?actor=vic", me="aud").text
     assert page.count("console entered") == 1
+
+
+def test_what_a_break_is_matched_with_elsewhere_is_named_by_that_reconciliations_rule(
+    site: Site, untouched: Iterator[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, real = next(untouched), shown.explain_break
+    sides = {"side_a_id": "pay-1", "side_b_id": "I1", "match_id": "R3-1"}
+    money = {"amount_minor": 100, "currency": "SGD", "residual_minor": 0, "residual_reason": ""}
+    rules = [("R3", "P4"), ("R2", "order_names"), ("R5", "S1")]
+    elsewhere = [{"recon": recon, "rule": rule, **sides, **money} for recon, rule in rules]
+    monkeypatch.setattr(shown, "explain_break", lambda *given: replace(real(*given), matched=elsewhere))
+    page = site.get(f"/breaks/{one}", me="vic").text
+    told = re.search(r'id="matched">(.*?)</section>', page, re.DOTALL)
+    assert told
+    assert re.findall(r'class="soft">([^<]*)</span>', told[1]) == [
+        RULES_OF[recon][rule][0] for recon, rule in rules
+    ]

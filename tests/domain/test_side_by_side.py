@@ -57,3 +57,44 @@ def test_an_amount_is_written_as_asked():
         one for one in side_by_side([payment()], say=lambda money: f"{money.minor}!") if one.name == "amount"
     ]
     assert list(line.values) == ["1000!"]
+
+
+def record(entity: str, **facts: Any) -> Record:
+    return Record(entity, entity, "1", f"{entity}.csv, line 2", {"currency": "SGD"} | facts)
+
+
+def test_an_order_is_held_against_its_deal_and_not_against_an_invoice_with_tax_or_for_a_part() -> None:
+    order, deal = record("orders", amount_minor=12000), record("opportunities", amount_minor=12000)
+    assert differing(order, deal, record("invoices", gross_minor=1090)) == []
+    assert differing(order, record("opportunities", amount_minor=13000)) == ["amount"]
+
+
+def test_a_payout_is_the_sum_of_many_and_is_held_against_the_bank_alone() -> None:
+    payout, line = record("payouts", net_minor=900), record("bank_lines", amount_minor=900)
+    assert differing(payout, line, record("payments", amount_minor=500)) == []
+    assert differing(payout, record("bank_lines", amount_minor=800)) == ["amount"]
+    assert differing(record("refunds", amount_minor=500), payout) == []
+
+
+def test_what_a_subscription_is_worth_and_renews_on_is_shown_and_a_list_price_is_no_unit_price() -> None:
+    held = record(
+        "subscriptions", arr_minor=735953, unit_price="89.1", end_date="2026-12-09", renewal_date="2027-01-08"
+    )
+    lines = {
+        one.name: list(one.values)
+        for one in side_by_side([held, record("opportunities", list_price="99.0", discount_percent="10")])
+    }
+    assert lines["ARR"] == ["7359.53 SGD", ""]
+    assert (lines["due or end"], lines["renewal"]) == (["2026-12-09", ""], ["2027-01-08", ""])
+    assert (lines["unit price"], lines["list price"]) == (["89.1", ""], ["", "99.0"])
+
+
+def test_an_invoice_says_what_of_it_is_tax() -> None:
+    [line] = [one for one in side_by_side([invoice(tax_minor=90)]) if "tax" in one.name]
+    assert list(line.values) == ["0.90 SGD"]
+
+
+def test_two_customers_differ_in_what_they_say_and_not_in_being_two() -> None:
+    other = Record("customers", "C2", "1", "party", {"tax_id": "201912345K"})
+    assert differing(record("customers", tax_id="201912345K"), other) == []
+    assert differing(record("customers", tax_id="196800306E"), other) == ["tax number"]

@@ -55,3 +55,33 @@ def test_what_merely_has_the_same_id_stands_behind_no_break(
     assert ("payments", "1") not in behind("OR14")
     [unapplied] = days.rows("SELECT code FROM recon.break_lives WHERE key = '1' AND left(code, 2) = 'CA'")
     assert behind(unapplied["code"]) == [("payments", "1")]
+
+
+def test_a_break_is_shown_with_what_its_evidence_names(
+    store: PostgresStore, database_url: str, draw: Draw
+) -> None:
+    days = Days(store, database_url, draw)
+    days.load(
+        invoices="1 INV-2026-0001 C1 2026-01-10 2026-02-09 SGD 109.00 paid\n"
+        "2 INV-2026-0002 5 2026-01-10 2026-02-09 SGD 77.00 posted",
+        payments="PAY-1 C1 INV-2026-0001 SGD 109.00 2026-02-01 succeeded\n"
+        "PAY-2 C1 INV-2026-0001 SGD 109.00 2026-03-02 succeeded",
+        refunds="RE-1 PAY-1 SGD 9.00 2026-03-05 succeeded",
+        orders="7 SO-7 C1 2026-01-06 SGD 1200.00 confirmed X\n8 SO-8 C1 2026-01-06 SGD 1200.00 confirmed X",
+        opportunities="X Won true true 1200.00 SGD 2026-01-05 7",
+        bank_lines="B2 A 2026-03-02 SGD 109.00 INV-2026-0001",
+        accounts="A Acme - SG 196800306E",
+        customers="5 Acme - SG 196800306E\n6 Acme - SG 196800306E",
+    )
+    days.publish("2026-03-20")
+
+    def beside(code: str, key: str) -> list[tuple[str, str]]:
+        [row] = days.rows("SELECT break_id FROM recon.break_lives WHERE code = %s AND key = %s", code, key)
+        own, *others = [(one.entity, one.native_id) for one in explain_break(store, row["break_id"]).records]
+        assert own[1] == key
+        return others
+
+    assert beside("CA05", "PAY-2")[:2] == [("invoices", "1"), ("payments", "PAY-1")]
+    assert beside("CA13", "RE-1") == [("payments", "PAY-1"), ("invoices", "1")]
+    assert ("orders", "7") in beside("OR06", "8")
+    assert beside("ID04", "6") == [("customers", "5")]

@@ -1,0 +1,27 @@
+"""What the evidence of a break names beside the break's own item: documents, deals and parties, by id or number."""
+
+import re
+
+Name = tuple[str, str]
+"""A side as matches call it, empty where the evidence does not say what it is; and its id or number."""
+
+NAMES_MAX = 20
+_ASIDE = re.compile(r"""\([^)]*\)|(?<!\w)'[^']*'(?!\w)|"[^"]*\"""")
+"""What stands in brackets or is quoted: names of companies, and what payers wrote."""
+_KINDS = ("account", "customer", "opportunity", "order", "invoice", "payment", "subscription")
+_TYPED = re.compile(rf"\b({'|'.join(_KINDS)}) ([\w./-]*\d[\w./-]*)", re.IGNORECASE)
+_STANDING = re.compile(r"\b(account|customer) .* as (\S+) .*which is the one to keep", re.IGNORECASE)
+_SETTLED = re.compile(r"which settled ([^\s,]+)")
+_UNTYPED = re.compile(r"[\w./-]*\d[\w./-]*")
+_NUMBER = re.compile(r"[\d.,-]+")
+
+
+def named(evidence: str) -> list[Name]:
+    """What is named, in its order, each once. A bare number or a day is no name unless a word says what it is of."""
+    said = _ASIDE.sub(" ", evidence)
+    typed = [(kind.lower(), text.rstrip(".")) for kind, text in _TYPED.findall(said)]
+    typed += [(kind.lower(), text) for kind, text in _STANDING.findall(said)]
+    typed += [("invoice", text) for text in _SETTLED.findall(said)]
+    known = {text for _, text in typed}
+    loose = [text.rstrip(".") for text in _UNTYPED.findall(said) if not _NUMBER.fullmatch(text)]
+    return list(dict.fromkeys([*typed, *(("", text) for text in loose if text not in known)]))[:NAMES_MAX]
