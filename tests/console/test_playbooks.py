@@ -33,6 +33,9 @@ LEAST = {"Which cause": 120, "First five minutes": 60, "Mend": 60, "Over when": 
 """Characters a section has at least: a heading alone tells nobody anything."""
 
 TARGETS = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+COUNTS = re.compile(r"GROUP BY|FROM (ops\.|recon\.proofs|canonical\.quarantine)")
+"""How many there are of each, or what reading, proving and landing left behind."""
+OF_KIND = re.compile(r"side_[ab]_type = '|recon = '")
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -97,6 +100,23 @@ def test_every_query_can_be_asked_and_changes_nothing(tied_url: str) -> None:
                     ).splitlines()[0]
     assert wrong == {}
     assert len(blocks("sql")) > len(SEVERE)
+
+
+def test_a_query_of_a_codes_playbook_lists_what_its_breaks_are_about_or_counts_what_there_is() -> None:
+    """The newest rows of the whole company tell no cause from another."""
+    beside = {
+        f"{name}: {statement.strip()[:80]}"
+        for name, text in blocks("sql")
+        for statement in filter(str.strip, text.split(";\n"))
+        if name in SEVERE and f"'{name}'" not in statement and not COUNTS.search(statement)
+    }
+    assert beside == set()
+
+
+def test_a_query_of_matches_says_of_which_kind_they_are() -> None:
+    """An invoice is matched with its order, too: whoever asks for its payment says so."""
+    of_all = [name for name, text in blocks("sql") if "recon.matches" in text and not OF_KIND.search(text)]
+    assert of_all == []
 
 
 def test_every_command_is_one(tied_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
