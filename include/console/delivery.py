@@ -1,5 +1,6 @@
 """What is on its way to other systems, what may have happened, what is parked; holding back and sending again."""
 
+from collections import Counter
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl
 
@@ -13,7 +14,7 @@ from include.console.kept import rules
 from include.console.permissions import May
 from include.console.render import Number, Page, fitting, render, store_of, url_with
 from include.flows import replay as flow
-from include.ports import Rejected
+from include.ports import Rejected, Store
 
 PAGE = Page("Delivery", "/delivery")
 router = APIRouter()
@@ -66,13 +67,25 @@ def act(request: Request, who: Someone, form: Sent, action: Literal["replay", "h
         return _back(request, wanted, "unchosen")
     by, store = flow.By(who.name, form.one("reason")), store_of(request)
     try:
-        if action == "hold":
-            moved = flow.hold(store, chosen, by)
-        else:
-            moved = sum(sum(flow.replay(store, flow.Wanted(message_id=one), by).values()) for one in chosen)
+        done = _held(store, chosen, by) if action == "hold" else _replayed(store, chosen, by)
     except Rejected as refused:
         return _page(request, who, wanted, refused=str(refused), typed=form, status=422)
-    return _back(request, wanted, action if moved == len(chosen) else "some" if moved else "none")
+    return _back(request, wanted, done)
+
+
+def _held(store: Store, chosen: list[int], by: flow.By) -> str:
+    """What the page is to say of it."""
+    return _done("hold", flow.hold(store, chosen, by), of=len(chosen))
+
+
+def _replayed(store: Store, chosen: list[int], by: flow.By) -> str:
+    """The same of what was to be sent again."""
+    moved = sum((flow.replay(store, flow.Wanted(message_id=one), by) for one in chosen), Counter[str]())
+    return _done("replaced" if moved["superseded"] else "replay", moved.total(), of=len(chosen))
+
+
+def _done(action: str, moved: int, *, of: int) -> str:
+    return action if moved == of else "some" if moved else "none"
 
 
 def _wanted_by(form: Form) -> Wanted:

@@ -111,6 +111,7 @@ DONE: Mapping[str, str] = {
     "ended_difference": "Ended. What it let stay counts again.",
     "sign": "Signed, for what the page shows.",
     "replay": "On its way again; the target is looked at before anything is sent.",
+    "replaced": "On its way again, but for what a newer message says by now: that is not said twice.",
     "hold": "Held back. It stays parked until somebody sends it again.",
     "some": "Done with some of them. The others were in another state by then, and stay as they are.",
     "unchosen": "Nothing was changed: no message was chosen.",

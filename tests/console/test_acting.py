@@ -16,10 +16,13 @@ from itsdangerous import TimestampSigner
 from include.console import break_page as shown
 from include.console.forms import token_for
 from include.console.words import RULES_OF
+from include.domain.delivery import Message
 from include.domain.side_by_side import Record
 from include.flows.explain_break import Explained
 from include.flows.export_audit import verify_export
+from include.flows.put_message import put_message
 from include.flows.seal_audit import seal_audit
+from include.ports import Row, Transaction
 from include.signing import holds, signer_of
 from include.store.postgres import PostgresStore
 from tests.console.people import Site, know_our_roles
@@ -203,6 +206,28 @@ def test_what_was_held_back_waits_until_it_is_sent_again_and_both_acts_have_a_na
     assert acts == [("parked", "adm", "the customer cancels"), ("replayed", "adm", "the customer stays")]
     assert states == [("uncertain",)]  # so that the target is looked at first
     assert "the customer cancels" in site.get("/audit", me="aud").text
+
+
+def test_what_a_newer_message_says_by_now_is_not_said_to_be_on_its_way_again(
+    site: Site, tied_url: str
+) -> None:
+    with PostgresStore(tied_url).transaction() as tx:
+        for status in ("open", "paid"):
+            about = {"kind": "invoice_status", "target": "salesforce", "subject": "invoices/I9"}
+            put_message(
+                tx, Message(key=f"status-{status}", body={"status": status}, newest_only=True, **about)
+            )
+            if status == "open":
+                tx.rows("hold_messages", messages=[row["message_id"] for row in _about_i9(tx)])
+        older = min(row["message_id"] for row in _about_i9(tx))
+    sent = site.post("/delivery/replay", {"chosen": [older], "reason": "mended"}, me="adm")
+    assert sent.headers["location"].endswith("done=replaced")
+    assert "not said twice" in site.get("/delivery?done=replaced", me="adm").text
+
+
+def _about_i9(tx: Transaction) -> list[Row]:
+    waiting = {"states": ["queued", "parked"], "target": None, "subject": "invoices/I9"}
+    return tx.rows("console_messages", **waiting, before=None, limit=9)
 
 
 def test_who_acts_on_a_filtered_list_of_messages_comes_back_to_it(site: Site) -> None:
