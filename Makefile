@@ -55,16 +55,16 @@ var/contract/ready: tests/contract/payments/localstripe.txt tests/contract/payme
 	  npm ci --ignore-scripts --no-audit --no-fund --silent; fi
 	@touch $@
 
-browser: var/browser/ready ## install what drives the Chromium of this machine, for tests and pictures of the console
+browser: var/browser/installed ## install what drives the Chromium of this machine, for tests and pictures of the console
 
-# An environment of its own: the platform needs no browser. Without a Chromium the test says so and is skipped.
-var/browser/ready: tests/console/browser/requirements.txt | .venv/ready
+# An environment of its own: the platform needs no browser. Without a Chromium the test says so and is skipped, and who
+# installs one later is not told that all is done.
+var/browser/installed: tests/console/browser/requirements.txt | .venv/ready
 	@if command -v chromium chromium-browser google-chrome >/dev/null || [ -n "$$TIEOUT_CHROMIUM" ]; then \
 	  echo "browser: installing Playwright and axe (tests/console/browser)"; \
 	  rm -rf var/browser && $(UV) venv -q --python $(BIN)/python var/browser && \
 	  $(BIN)/python -S -m include.local.leash \
-	    $(UV) pip sync -q --python var/browser/bin/python --require-hashes $<; fi
-	@mkdir -p var/browser && touch $@
+	    $(UV) pip sync -q --python var/browser/bin/python --require-hashes $< && touch $@; fi
 
 supply: .venv/ready var/supply/ready ## list licences, write the bill of materials, ask about known vulnerabilities
 	@exec $(BIN)/python -m tests.supply
@@ -77,7 +77,7 @@ var/supply/ready: tests/supply/requirements.txt | .venv/ready
 	  $(UV) pip sync -q --python var/supply/bin/python --require-hashes $<
 	@touch $@
 
-test: lint var/contract/ready var/browser/ready ## check style and types, then run every test
+test: lint var/contract/ready var/browser/installed ## check style and types, then run every test
 	@what=$$($(BIN)/tieout promote hash) && \
 	  echo "$(BIN)/python -m pytest -n 2 --dist loadgroup" && $(BIN)/python -m pytest -n 2 --dist loadgroup && \
 	  $(BIN)/tieout promote record --of $$what
