@@ -74,8 +74,15 @@ class TrytonLedger:
         """The sale of this key, confirmed; Tryton processes it after that, at once or by its queue.
 
         One that an attempt began and never confirmed may be over what its deal no longer is: then it is written anew.
+        So is one begun under another key, for a win before: left behind, it would be a second order to confirm.
         """
-        found = self._once("sale.sale", (KEY, new.key), lambda: documents.sale(self._one, new), _STATED)
+        found = self._once(
+            "sale.sale",
+            (KEY, new.key),
+            lambda: documents.sale(self._one, new),
+            _STATED,
+            begun=lambda: self._taken_on(new),
+        )
         try:
             self._refuse_another(found, new)
         except Rejected:
@@ -183,11 +190,17 @@ class TrytonLedger:
         return {state: pressing(action) for state, action in actions.items()}
 
     def _once(
-        self, model: str, key: tuple[str, str], values: Callable[[], Record], fields: Sequence[str]
+        self,
+        model: str,
+        key: tuple[str, str],
+        values: Callable[[], Record],
+        fields: Sequence[str],
+        *,
+        begun: Callable[[], Record | None] = lambda: None,
     ) -> Record:
-        """The record of a key, made when there is none."""
+        """The record of a key, made when there is none; `begun`: what becomes it instead of being left behind."""
         domain = [[key[0], "=", key[1]]]
-        if found := self._find(model, domain, fields):
+        if found := self._find(model, domain, fields) or begun():
             return found
         try:
             return self._client.create(model, {**values(), key[0]: key[1]}, fields=fields)
@@ -217,6 +230,14 @@ class TrytonLedger:
                 break
         raise Retryable(f"ERP {model}/{record['id']} stays in state {record['state']}")
 
+    def _taken_on(self, new: NewOrder) -> Record | None:
+        """A sale of ours of this deal that nobody confirmed, over what is asked for now and under its key."""
+        of_deal = [["reference", "=", new.opportunity_id], ["state", "in", list(_UNCONFIRMED)]]
+        # Not one of this key: it has just been made, by another worker.
+        ours = [[KEY, "!=", None], [KEY, "!=", new.key]]
+        begun = self._find("sale.sale", [*of_deal, *ours], _STATED)
+        return self._rewritten(begun, new) if begun else None
+
     def _rewritten(self, sale: Record, new: NewOrder) -> Record:
         """A sale nobody confirmed, over what is asked for now."""
         sale_id = sale["id"]
@@ -224,7 +245,7 @@ class TrytonLedger:
             self._client.act("sale.sale", sale_id, "draft", fields=_SHOWN)
         lines = self._one("sale.sale", [["id", "=", sale_id]], ("lines",))["lines"]
         values = documents.sale(self._one, new)
-        values = {**values, "lines": [["delete", lines], *values["lines"]]}
+        values = {**values, KEY: new.key, "lines": [["delete", lines], *values["lines"]]}
         self._client.change("sale.sale", sale_id, values, fields=_SHOWN)
         return self._one("sale.sale", [["id", "=", sale_id]], _STATED)
 

@@ -13,7 +13,7 @@ import requests
 from include.ledger import NewOrder
 from include.ports import Rejected, Retryable, Uncertain
 from tests.contract.erp.conftest import Erp
-from tests.contract.erp.selling import NUMBERS, customer, invoiced, latest, order, paid
+from tests.contract.erp.selling import NUMBERS, customer, invoiced, latest, line, order, paid
 from tests.serving import Answers, serving
 
 
@@ -79,6 +79,19 @@ def test_a_button_whose_answer_was_lost_is_not_pressed_again(erp: Erp, button: s
     with losing(erp, f"/{button}?", when="after") as line:
         sold = line.ledger().order(new)
     assert sold.state == erp.ledger().order(new).state == "processing"
+
+
+@pytest.mark.parametrize("button", ["quote", "confirm"])
+def test_an_order_begun_for_a_win_before_becomes_that_of_the_next_win(erp: Erp, button: str):
+    begun = order(erp)
+    with losing(erp, f"/{button}?", when="before") as wire, pytest.raises(Uncertain):
+        wire.ledger().order(begun)
+    now = replace(begun, key=f"{begun.key}|won again", lines=[line("90.00")])
+    sold = erp.ledger().order(now)
+    assert [row["id"] for row in orders_of(erp, now)] == [int(sold.native_id)]
+    placed = erp.ledger().order_placed(now)
+    assert placed
+    assert (placed.native_id, placed.state) == (sold.native_id, "processing")
 
 
 @pytest.mark.parametrize("step", ["/account.payment?", "/submit?", "/rpc/", "/succeed?"])
