@@ -263,8 +263,7 @@ WITH told AS (
 )
 SELECT told_of.currency::text, count(*) AS payments, sum(minor) AS amount_minor,
     count(*) FILTER (WHERE undone) AS taken_back, sum(undone_minor) AS taken_back_minor,
-    round(sum(minor) * min(worth)) AS worth_minor,
-    round(sum(undone_minor) * min(worth)) AS taken_back_worth_minor
+    sum(round(minor * worth)) AS worth_minor, sum(round(undone_minor * worth)) AS taken_back_worth_minor
 FROM told_of
 LEFT JOIN unnest(%(rated)s::text[], %(worths)s::numeric[]) AS rate (currency, worth) ON rate.currency = told_of.currency
 GROUP BY told_of.currency ORDER BY told_of.currency;

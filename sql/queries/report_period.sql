@@ -62,7 +62,7 @@ FROM (
 CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE is_open) AS breaks, count(*) FILTER (WHERE is_open AND severity = 'S1') AS critical,
         count(*) FILTER (WHERE holds) AS held,
-        coalesce(round(sum(held_minor * worth)), 0) AS held_worth_minor
+        coalesce(sum(round(held_minor * worth)), 0) AS held_worth_minor
     FROM scope_breaks AS shown
     CROSS JOIN LATERAL (SELECT coalesce(state, 'OPEN') NOT IN ('ACCEPTED', 'RESOLVED') AS is_open) AS stands
     LEFT JOIN unnest(%(rated)s::text[], %(worths)s::numeric[]) AS rate (currency, worth)
@@ -191,8 +191,7 @@ WITH applied AS (
 )
 SELECT received.currency, count(*) AS received, sum(minor) AS received_minor,
     count(*) FILTER (WHERE applied_minor = minor) AS applied, sum(applied_minor) AS applied_minor,
-    round(sum(minor) * min(worth)) AS received_worth_minor,
-    round(sum(applied_minor) * min(worth)) AS applied_worth_minor
+    sum(round(minor * worth)) AS received_worth_minor, sum(round(applied_minor * worth)) AS applied_worth_minor
 FROM received
 LEFT JOIN unnest(%(rated)s::text[], %(worths)s::numeric[]) AS rate (currency, worth) ON rate.currency = received.currency
 GROUP BY received.currency ORDER BY received.currency;

@@ -8,6 +8,7 @@ from uuid import UUID
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg.rows import dict_row
 
 from include.connectors.mail.client import compose
 from include.domain.recipients import Scope
@@ -696,6 +697,38 @@ def test_work_is_avoided_where_the_rules_applied_every_cent_and_value_is_what_th
         2000,
         2000,
     )
+
+
+def test_what_money_is_worth_is_rounded_item_by_item_and_no_sum_again(keep_breaks: Any, database_url: str):
+    keep_breaks(*((key, "CA16", "S3", "SGD", 1) for key in "AB"))
+    span = {
+        "since": date(2026, 1, 1),
+        "until": date(2026, 1, 31),
+        "rated": ["SGD"],
+        "worths": [Decimal("0.5")],
+    }
+    every = {**span, **TAKEN_BACK}
+    seen = {"batch": 1, "rulings": 0, "as_of": date(2026, 1, 1), "rules_sha256": ""}
+    with psycopg.connect(database_url, row_factory=dict_row) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("INSERT INTO ops.batches DEFAULT VALUES")
+        connection.execute("UPDATE recon.runs SET state = 'published', certificate = '{}'")
+        connection.execute(
+            "CREATE TEMP TABLE scope_breaks AS "
+            "SELECT *, 'OPEN' AS state, true AS holds, 1 AS held_minor FROM recon.breaks"
+        )
+        for key in "AB":
+            keep_payment(connection, key, "2026-01-01", minor=1)
+            keep_match(connection, key, minor=1)
+        connection.execute(query("see_snapshot").encode(), seen)
+        connection.execute(query("create_scope_customers").encode(), {"countries": []})
+        [day], [received], [posted] = (
+            connection.execute(query(name).encode(), every).fetchall()
+            for name in ("period_days", "period_payments", "report_taken_back")
+        )
+        connection.rollback()
+    assert (day["held_worth_minor"], received["received_worth_minor"], posted["worth_minor"]) == (2, 2, 2)
+    assert received["applied_worth_minor"] == 2
 
 
 def test_a_break_that_people_never_followed_leads_to_its_day():
