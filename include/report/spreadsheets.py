@@ -11,6 +11,7 @@ import unicodedata
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _STARTERS = frozenset("=+-@|%")
 _BREAKS = frozenset("\t\r\n")
+_UNSEEN = frozenset({"Cc", "Cf"})
 
 
 def for_spreadsheets(content: bytes) -> bytes:
@@ -40,4 +41,6 @@ def _as_text(cell: str) -> str:
 
 
 def _hides_starter(cell: str) -> bool:
-    return unicodedata.normalize("NFKC", cell.strip())[:1] in _STARTERS
+    """Whether one comes first of what can be seen: blanks, marks of width nothing and controls may be dropped."""
+    seen = next((one for one in cell if not one.isspace() and unicodedata.category(one) not in _UNSEEN), "")
+    return unicodedata.normalize("NFKC", seen)[:1] in _STARTERS

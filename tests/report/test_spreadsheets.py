@@ -33,6 +33,10 @@ def as_csv(cell: str) -> bytes:
         "  =1",
         "\u3000=1",
         "\uff1d1",
+        "\ufeff=1",
+        "\u200b\u2060=1",
+        "\x00@a",
+        "\x1f \u00ad\u202e+1",
     ],
 )
 def test_a_cell_that_would_run_is_marked_as_text(cell: str):
