@@ -92,9 +92,9 @@ def test_a_fault_armed_live_strikes_until_it_is_disarmed(twin_of: Callable[..., 
 
 
 def test_a_mistaken_fault_is_refused_live_too(twin_of: Callable[..., Any]) -> None:
-    told = {"kind": "hard_delete", "system": "erp", "with": {"object": "res.user", "ids": ["1"]}}
+    told = {"kind": "hard_delete", "system": "erp", "with": {"object": "stock.move", "ids": ["1"]}}
     reply = requests.post(twin_of({}).url("control", "/_twin/faults"), json=told, timeout=30)
-    assert (reply.status_code, "erp has no res.user" in reply.json()["error"]) == (400, True)
+    assert (reply.status_code, "erp has no stock.move" in reply.json()["error"]) == (400, True)
 
 
 @pytest.mark.parametrize("kind", ["reset_before", "reset_after", "reset_midway"])
