@@ -25,7 +25,7 @@ Place = tuple[str, str]
 
 @dataclass(frozen=True)
 class Explained:
-    """`records`: the break's own first; `unshown` are the others that stand behind it, too many to be compared.
+    """`records`: the break's own first; `unshown` are others it is or could be matched with, too many to be compared.
 
     `matched`: what the run that last saw it matched its item with.
     """
@@ -60,8 +60,9 @@ def explain_break(store: Store, break_id: UUID) -> Explained:
         about = [*_documents(_named_by(own)), *_told(tx, life[0]["evidence"] or "")]
         beside = [*_others([*candidates, *here], mine), *about, *_others(matched, mine)] or _named_by(own)
         related = [one for one in _records(tx, beside) if (one.entity, one.native_id) not in shown]
-        records = [*own, *related[:RELATED_MAX]]
-        return Explained(records, candidates, matched, run, related[RELATED_MAX:])
+        fitting = set(_others([*candidates, *matched], mine))
+        unshown = [one for one in related[RELATED_MAX:] if (one.entity, one.native_id) in fitting]
+        return Explained([*own, *related[:RELATED_MAX]], candidates, matched, run, unshown)
 
 
 def lineage(store: Store, *, entity: str, native_id: str, limit: int = PAYLOADS_MAX) -> list[Row]:

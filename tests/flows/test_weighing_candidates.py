@@ -1,6 +1,8 @@
 """What a break's page says of each candidate is true of the reconciliation and the rule it comes from."""
 
-from include.flows.explain_break import explain_break
+import pytest
+
+from include.flows.explain_break import Explained, explain_break
 from include.flows.weigh_candidates import weigh_candidates
 from include.policy import load_policy
 from include.store.postgres import PostgresStore
@@ -58,7 +60,7 @@ def test_what_merely_has_the_same_id_stands_behind_no_break(
 
 
 def test_a_break_is_shown_with_what_its_evidence_names(
-    store: PostgresStore, database_url: str, draw: Draw
+    store: PostgresStore, database_url: str, draw: Draw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     days = Days(store, database_url, draw)
     days.load(
@@ -75,9 +77,12 @@ def test_a_break_is_shown_with_what_its_evidence_names(
     )
     days.publish("2026-03-20")
 
-    def beside(code: str, key: str) -> list[tuple[str, str]]:
+    def explained(code: str, key: str) -> Explained:
         [row] = days.rows("SELECT break_id FROM recon.break_lives WHERE code = %s AND key = %s", code, key)
-        own, *others = [(one.entity, one.native_id) for one in explain_break(store, row["break_id"]).records]
+        return explain_break(store, row["break_id"])
+
+    def beside(code: str, key: str) -> list[tuple[str, str]]:
+        own, *others = [(one.entity, one.native_id) for one in explained(code, key).records]
         assert own[1] == key
         return others
 
@@ -85,3 +90,6 @@ def test_a_break_is_shown_with_what_its_evidence_names(
     assert beside("CA13", "RE-1") == [("payments", "PAY-1"), ("invoices", "1")]
     assert ("orders", "7") in beside("OR06", "8")
     assert beside("ID04", "6") == [("customers", "5")]
+    monkeypatch.setattr("include.flows.explain_break.RELATED_MAX", 1)
+    left = [one.native_id for one in explained("CA05", "PAY-2").unshown]
+    assert left == ["B2"]  # which the page's list of matches has; the other payment stands in the evidence
