@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from include.domain.alerts import (
     ENDS,
-    OF_BREAKS,
+    NAMES_BREAKS,
     OF_MESSAGES,
     UNREAD,
     Alert,
@@ -33,7 +33,7 @@ Said = tuple[Says, Alert, AlertRule]
 
 SENTENCES: Mapping[str, str] = {
     "day_unpublished": "{day} is not published and was due by {due}; {count} days wait",
-    "run_refused": "the run of {day} was refused: {count} proofs do not hold",
+    "run_refused": "the run of {day} was refused: {why}",
     "quality_blocks": "{day} is not published: {count} expectations of its data are not met; for {owners}",
     "key_conflict": "{count} keys were decided twice with different content; only the first of each was sent",
     "token_lost": "the {about} gives us no token any more: {why}",
@@ -105,7 +105,7 @@ class Words:
         if says in ENDS and alert.over_at:
             facts["over" if says == "over" else "watched until"] = f"{self.moment(alert.over_at)} UTC"
         if says != "over" and fact.ids and not self.address:
-            facts["largest" if fact.kind in OF_BREAKS else "ids"] = ", ".join(fact.ids)
+            facts["largest" if fact.kind in NAMES_BREAKS else "ids"] = ", ".join(fact.ids)
         return Entry(
             severity=fact.severity,
             what=f"{_HEADS[says]}{sentence(fact)}",
@@ -139,7 +139,7 @@ class Words:
             return {"playbook": f"docs/playbooks/{playbook}.md"}
         console = f"{self.address}/tieout"
         links = {"playbook": f"{console}/playbooks/{playbook}"}
-        if fact.kind in OF_BREAKS:
+        if fact.kind in NAMES_BREAKS:
             links |= {f"break {one[:8]}": f"{console}/breaks/{one}" for one in fact.ids}
         if fact.kind in OF_MESSAGES:
             links |= {f"message {one}": f"{console}/delivery/{one}" for one in fact.ids}
@@ -195,7 +195,6 @@ def _rank(one: Said) -> tuple[Level, int]:
 
 _SINGULARS: Sequence[tuple[str, str]] = (
     ("; 1 days wait", ""),
-    ("1 proofs do", "1 proof does"),
     ("1 expectations of its data are", "1 expectation of its data is"),
     ("1 keys were", "1 key was"),
     ("1 fields", "1 field"),

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from include.domain.alert_words import priced, sentence
-from include.domain.alerts import OF_BREAKS, OF_MESSAGES, Alert, AlertRule, playbook_of
+from include.domain.alerts import NAMES_BREAKS, OF_MESSAGES, Alert, AlertRule, playbook_of
 from include.flows.gather_facts import money
 from include.flows.raise_alerts import alert_of, clock_of
 from include.flows.watch_promises import WATCH
@@ -62,7 +62,7 @@ def _shown(alert: Alert, rules: Mapping[str, AlertRule]) -> Mapping[str, Any]:
         "mended": alert.mended,
         "count": fact.count,
         "money": priced(fact, money),
-        "breaks": list(fact.ids) if fact.kind in OF_BREAKS else [],
+        "breaks": list(fact.ids) if fact.kind in NAMES_BREAKS else [],
         "messages": list(fact.ids) if fact.kind in OF_MESSAGES else [],
         "dag_id": fact.dag_id,
         "dag_run": fact.dag_run,

@@ -106,17 +106,27 @@ refused AS (
         )
     )
 ),
-failing AS (SELECT currency, measure, difference FROM recon.proofs JOIN refused USING (run_id) WHERE NOT holds)
+failing AS (SELECT currency, measure, difference FROM recon.proofs JOIN refused USING (run_id) WHERE NOT holds),
+counted AS (
+    SELECT (SELECT count(*) FROM failing) AS failing,
+        (SELECT count(*) FROM recon.breaks JOIN refused USING (run_id) WHERE code = 'DQ02') AS incomplete
+)
 SELECT 'tie_out' AS about, min(computed_at) AS since, 'tie_out' AS dag_id,
     (SELECT dag_run FROM ops.day_runs JOIN refused USING (as_of) ORDER BY as_of, began_at DESC LIMIT 1) AS dag_run,
-    (SELECT count(*) FROM failing) AS count,
+    (SELECT failing + incomplete FROM counted) AS count,
     (
         SELECT coalesce(jsonb_object_agg(currency, minor), '{}') FROM (
             SELECT currency, sum(abs(difference)) AS minor FROM failing
             WHERE measure = 'minor' AND currency IS NOT NULL GROUP BY currency
         ) AS money
     ) AS amounts,
-    jsonb_build_object('day', string_agg(as_of::text, ', ' ORDER BY as_of)) AS detail
+    jsonb_build_object('day', string_agg(as_of::text, ', ' ORDER BY as_of), 'why', (
+        SELECT coalesce(nullif(concat_ws(
+            '; ', CASE failing WHEN 0 THEN NULL WHEN 1 THEN '1 proof does not hold' ELSE failing || ' proofs do not hold' END,
+            CASE incomplete WHEN 0 THEN NULL WHEN 1 THEN '1 source is incomplete (DQ02)'
+                ELSE incomplete || ' sources are incomplete (DQ02)' END
+        ), ''), 'its task publish says why') FROM counted
+    )) AS detail
 FROM refused HAVING count(*) > 0;
 
 -- name: fact_quality_blocks

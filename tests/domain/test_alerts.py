@@ -138,6 +138,16 @@ def test_what_waits_for_a_fault_makes_it_no_worse(grown: Any, says: str | None) 
     assert to_say(alert(fact, told=told), rule, channel="slack", now=NOW) == says
 
 
+@pytest.mark.parametrize("kind", ["breaks_late", "breaks_large", "rollback_due"])
+def test_an_alert_leads_to_the_breaks_it_is_about(kind: str) -> None:
+    one = "0b9a0b61-17e5-5bc2-a9b5-819dab64a924"
+    told = words().entry("raised", alert(replace(late(ids=(one,)), kind=kind)), RULE)
+    assert told.links["break 0b9a0b61"] == f"https://airflow.example/tieout/breaks/{one}"
+    assert (
+        words("").entry("raised", alert(replace(late(ids=(one,)), kind=kind)), RULE).facts["largest"] == one
+    )
+
+
 def test_facts_grow_by_money_only_where_the_money_is_their_own() -> None:
     grow = {kind: rule.growth.by_money for kind, rule in POLICY.alerts.rules.items() if rule.growth}
     own = {"run_refused", "breaks_late", "breaks_large", "quarantine_growing"}

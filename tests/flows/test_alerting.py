@@ -305,7 +305,7 @@ def test_a_day_that_was_refused_is_told_whatever_other_days_do_until_it_is_publi
     ]
     assert named == ["tie_out scheduled__third"] * 2
     day = fresh.rows("SELECT (current_date + 100 - 3)::text")[0][0]
-    assert f"The run of {day} was refused: 0 proofs do not hold" in slack.said[0]
+    assert f"The run of {day} was refused: its task publish says why" in slack.said[0]
     assert fresh.rows("SELECT count, detail ->> 'day' FROM ops.alerts WHERE kind = 'day_unpublished'") == [
         (1, day)
     ]
@@ -316,6 +316,19 @@ def test_a_day_that_was_refused_is_told_whatever_other_days_do_until_it_is_publi
         f"{kind} {about}"
         for kind, about in fresh.rows("SELECT kind, about FROM ops.alerts WHERE over_at IS NOT NULL")
     }
+
+
+def test_a_day_that_was_refused_for_a_source_is_not_said_to_be_for_no_proof(fresh: Watch) -> None:
+    fresh.run(RUN.format(ago=2, state="published", at=-2) + RUN.format(ago=1, state="refused", at=-1))
+    fresh.run(
+        "INSERT INTO recon.breaks (run_id, break_id, recon, code, key, severity, age_days, owner, action, evidence) "
+        "SELECT run_id, gen_random_uuid(), 'all', 'DQ02', key, 'S1', 0, 'Data', 'read it', 'incomplete' "
+        "FROM recon.runs CROSS JOIN unnest('{fx/a,fx/b}'::text[]) AS key WHERE state = 'refused'"
+    )
+    slack = Told()
+    fresh.look(slack)
+    [said] = [what for what in slack.said[0] if "was refused" in what]
+    assert said.endswith("was refused: 2 sources are incomplete (DQ02)")
 
 
 @pytest.mark.parametrize(("state", "first"), [("refused", 40), ("published", 20)])

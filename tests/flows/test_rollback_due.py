@@ -50,6 +50,10 @@ def test_a_difference_in_money_and_a_duplicate_call_for_going_back_as_long_as_ou
     found = due(store)
     assert found["duplicate_invoice"][0] == 1
     assert found["money_difference"][1]["SGD"] >= 70_000_00
+    with store.transaction() as tx:
+        facts = gather_facts(tx, load_policy(), now=datetime.now(UTC) + timedelta(hours=5))
+    [doubled] = [one for one in facts if one.about == "duplicate_invoice"]
+    assert list(doubled.ids) == [str(days.break_id("P"))]
     assert "money_difference" not in due(store, hours=3), "four hours are theirs who explain"
     back(store, ["orders"], ANN, trigger="duplicate_invoice", patience=AT_ONCE)
     assert due(store) == {}
