@@ -105,11 +105,9 @@ def verify(
     public_keys: PublicKeys = None,
     as_json: Json = False,
 ) -> None:
-    """Read every sealed row again, and name what was edited, deleted, inserted, reordered, cut off or forged.
+    """Read every sealed row again; name what was edited, deleted, inserted, reordered, cut off or forged.
 
-    Triggers that refuse changes, or tell the log of others, are named too where they are gone or off.
-
-    Exit codes: 0 it holds; 1 it was changed or is not guarded, and what is named; 2 there is nothing to verify, or an
+    So are triggers that are gone or off. Exit codes: 0 it holds; 1 it does not; 2 there is nothing to verify, or an
     anchor is none.
 
     Example: tieout audit verify --anchor /mnt/worm/seal.json --public-key 5f1c…
@@ -136,9 +134,7 @@ def verify(
         facts["found"] = [vars(one) for one in verdict.found]
         print_json(facts)
     else:
-        for one in verdict.found:
-            print(one)
-        print(verdict)
+        print(*verdict.found, verdict, sep="\n")
         vouched = "" if ours else ", which nobody vouched for: give --public-key"
         print(f"signed by {', '.join(prints)}{vouched}")
     if not verdict.holds:
@@ -190,10 +186,10 @@ def verify_export(
     from include.signing import holds
 
     verdict = flow.verify_export(folder, holds=holds, public_keys=public_keys or ())
-    prints = _fingerprints(verdict.keys)
+    prints, found = _fingerprints(verdict.keys), list(verdict.found)
     if as_json:
-        facts = {"holds": not verdict.found, "rows": verdict.rows, "seals": verdict.seals}
-        print_json({**facts, "keys": prints, "found": list(verdict.found)})
+        counted = {"rows": verdict.rows, "seals": verdict.seals}
+        print_json({"holds": not found, **counted, "keys": prints, "found": found})
     else:
         for one in verdict.found:
             print(one)
