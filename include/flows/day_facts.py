@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from include.domain.breaks import REPORTING_CURRENCY
-from include.domain.entities import ENTITIES
 from include.domain.money import exponent
 from include.domain.proofs import ControlTotal
 from include.domain.recipients import HOME_LOCALE, Scope
@@ -30,7 +29,6 @@ from include.report import (
     PostedTotal,
     QualityVerdict,
     ReportFacts,
-    RestatedFigure,
     RestatedTotal,
     Restatement,
 )
@@ -158,6 +156,9 @@ def facts_of(
         ],
         compared_with=day.compared_with,
         changes=_changes(tx, day),
+        restated_items=[
+            RestatedTotal(**whole_minor(row)) for row in tx.rows("report_restated", **run, **narrow)
+        ],
         arr=_arr(tx, day, scope, narrow),
         quality=_quality(tx, day, scope),
         not_asked=[name for row in tx.rows("quality_not_asked", **run) for name in row["not_held"]],
@@ -187,34 +188,6 @@ def arr_months(tx: Transaction, day: Day, scope: Scope, narrow: dict[str, Any]) 
     of = {} if scope.whole else narrow
     rows = tx.rows("report_arr" if scope.whole else "report_arr_of_scope", run_id=day.run_id, **of)
     return [ArrMonth(**whole_minor(row)) for row in rows]
-
-
-def learnt_since(tx: Transaction, day: Day, figures: Sequence[RestatedFigure]) -> Restatement | None:
-    """What came after the run was told, where it changes a figure or an open item of the day; None where it does not.
-
-    `figures` are those that differ (restate_day). What of an object only goes on, such as an invoice that is paid on a
-    later day, changes none.
-    """
-    items = [RestatedTotal(**whole_minor(row)) for row in tx.rows("items_restated_since", run_id=day.run_id)]
-    if not figures and not items:
-        return None
-    learnt = []
-    for entity in ENTITIES.values():
-        [found] = tx.rows_for(
-            "facts_learnt_since",
-            names={"table": f"canonical.{entity.name}"},
-            batch=day.run["batch_through"],
-            as_of=day.as_of,
-            day=entity.dated_on,
-            passing=_PASSING.get(entity.name, []),
-        )
-        if found["rows"]:
-            learnt.append((entity.name, found["rows"]))
-    return Restatement(learnt=learnt, items=items, figures=figures)
-
-
-_PASSING = {"invoices": ["status"], "orders": ["status"], "subscriptions": ["status"]}
-"""Columns that say how something stands today, and nothing of the day that is told."""
 
 
 def _changes(tx: Transaction, day: Day) -> list[ChangeTotal]:

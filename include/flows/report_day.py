@@ -12,7 +12,8 @@ from functools import cache
 from uuid import UUID
 
 from include.domain.recipients import HOME_LOCALE, Recipient, Scope
-from include.flows.day_facts import Day, facts_of, figures_of, learnt_since, look_at_day
+from include.flows.day_facts import Day, facts_of, figures_of, look_at_day
+from include.flows.learnt_since import learnt_since
 from include.flows.report_files import Files
 from include.flows.restate_day import restated_figures
 from include.flows.send_mailings import keep_mailings, send_mailings

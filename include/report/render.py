@@ -11,7 +11,7 @@ from include.ports import Report
 from include.report import pictures, scopes, sections, sureness, words
 from include.report.facts import ReportFacts
 from include.report.figures import Figures
-from include.report.limits import CURRENCIES_SHOWN, left_out, named
+from include.report.limits import CURRENCIES_SHOWN, LINES_SHOWN, left_out, named
 
 CURRENCIES_IN_SUBJECT = 2
 
@@ -69,6 +69,8 @@ def _view(facts: ReportFacts) -> View:
         "others": sections.others(facts.totals, shown),
         "compared_with": facts.compared_with,
         "changes": sections.changes(facts.changes, shown),
+        "restated_items": sections.restated_items(facts.restated_items, shown),
+        "restated_items_left": max(0, len(facts.restated_items) - LINES_SHOWN),
         "codes": sections.codes(facts.breaks, shown),
         **_sureness(facts, shown),
         **_aging_and_arr(facts, shown),
@@ -81,7 +83,12 @@ def _view(facts: ReportFacts) -> View:
         "quarantined_rows": shown.counted(quarantined, "row"),
     }
     view["quiet"] = _proven(facts) and not (
-        view["needs_total"] or quarantined or facts.changes or facts.restatement or verdicts["wrong"]
+        view["needs_total"]
+        or quarantined
+        or verdicts["wrong"]
+        or facts.changes
+        or facts.restated_items
+        or facts.restatement
     )
     return {**view, "subject": _subject(facts, view, shown)}
 

@@ -14,6 +14,7 @@ from include.report.facts import (
     OpenBreak,
     QualityVerdict,
     RestatedFigure,
+    RestatedTotal,
     Restatement,
 )
 from include.report.figures import Figures
@@ -255,19 +256,24 @@ def restated(found: Restatement | None, shown: Figures) -> View | None:
             else entity.replace("_", " ")
             for entity, rows in found.learnt
         ),
-        "items": [
-            {
-                "what": f"{shown.counted(one.items, one.side)}: {words.WHY_RESTATED.get(one.why, one.why)}",
-                "was": shown.money(one.was_minor, one.currency),
-                "now": shown.money(one.now_minor, one.currency),
-                "moved": shown.money(one.now_minor - one.was_minor, one.currency),
-            }
-            for one in found.items[:LINES_SHOWN]
-        ],
+        "items": restated_items(found.items, shown),
         "items_left": max(0, len(found.items) - LINES_SHOWN),
         "figures": [_restated_figure(one, shown) for one in found.figures[:LINES_SHOWN]],
         "figures_left": max(0, len(found.figures) - LINES_SHOWN),
     }
+
+
+def restated_items(found: Sequence[RestatedTotal], shown: Figures) -> list[View]:
+    """Open items that are otherwise than they had closed, and why; the first of many."""
+    return [
+        {
+            "what": f"{shown.counted(one.items, one.side)}: {words.WHY_RESTATED.get(one.why, one.why)}",
+            "was": shown.money(one.was_minor, one.currency),
+            "now": shown.money(one.now_minor, one.currency),
+            "moved": shown.money(one.now_minor - one.was_minor, one.currency),
+        }
+        for one in found[:LINES_SHOWN]
+    ]
 
 
 def _restated_figure(one: RestatedFigure, shown: Figures) -> View:

@@ -165,6 +165,17 @@ FROM (
 ) AS changed
 GROUP BY change, currency ORDER BY change, currency NULLS LAST;
 
+-- name: report_restated
+-- Items that the day the run opens with had closed otherwise, as far as their customer can be told where countries are asked.
+SELECT side, currency, why, count(*) AS items, sum(was_minor) AS was_minor, sum(now_minor) AS now_minor
+FROM recon.restatements
+WHERE run_id = %(run_id)s AND (%(currencies)s::text[] IS NULL OR currency = ANY (%(currencies)s))
+    AND (%(countries)s::text[] IS NULL OR CASE side
+        WHEN 'invoice' THEN item_id IN (SELECT native_id FROM seen.invoices JOIN scope_customers USING (customer_id))
+        WHEN 'payment' THEN item_id IN (SELECT native_id FROM seen.payments JOIN scope_customers USING (customer_id))
+    END)
+GROUP BY side, currency, why ORDER BY side, currency, why;
+
 -- name: report_top_breaks
 -- Worst first; amounts of several currencies are compared by their value in one, and as they are where no rate is
 -- known. DQ01 has a section of its own; what was accepted or settled needs nobody.

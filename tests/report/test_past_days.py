@@ -170,6 +170,33 @@ def runs(store: PostgresStore) -> list[Any]:
         ]
 
 
+def test_an_invoice_that_is_open_again_makes_a_day_that_is_not_quiet(store: PostgresStore, tmp_path: Path):
+    place = tmp_path / "customers/erp/customers.csv"
+    place.parent.mkdir(parents=True)
+    place.write_text("id,name,country\nC1,One,SG\n")
+    pull_changes(Live(tmp_path / "customers"), store, entity="customers")
+    land_records(Live(tmp_path / "customers"), store, entity="customers")
+    learn(store, tmp_path / "then", payments=LATE)
+    publish(store, FRIDAY)
+    learn(store, tmp_path / "later", payments=LATE.replace("succeeded", "failed"))
+    publish(store, FRIDAY + timedelta(days=1))
+    parts = {"sg": Scope(countries=frozenset({"SG"})), "jp": Scope(countries=frozenset({"JP"}))}
+    parts |= {"sgd": Scope(currencies=frozenset({"SGD"})), "eur": Scope(currencies=frozenset({"EUR"}))}
+    others = [Recipient(address=f"{name}@example.com", scope=scope) for name, scope in parts.items()]
+    bag = Mailbag()
+    tell(store, bag, FINANCE, *others, as_of=FRIDAY + timedelta(days=1))
+    told = {to.partition("@")[0]: report for to, report in zip(bag.to, bag.reports, strict=True)}
+    for name in ("finance", "sg", "sgd"):
+        assert "nothing needs anybody" not in told[name].subject
+        assert (
+            "1 invoice: what had settled it no longer does\n    was SGD 0.00, is SGD 10.00" in told[name].text
+        )
+        assert "what had settled it no longer does" in told[name].html
+    for name in ("jp", "eur"):
+        assert "nothing needs anybody" in told[name].subject
+        assert "what had settled it" not in told[name].text
+
+
 def told_of(store: PostgresStore, bag: Mailbag, day: date, **how: Any) -> list[str]:
     who = {"recipients": [FINANCE], "policy": load_policy()} | how
     return [f"{one.edition} {len(one.mailed)}" for one in report_periods(store, bag, as_of=day, **who)]
