@@ -165,7 +165,7 @@ def facts_of(
         posted=_posted(tx, day, narrow),
         unrated=_unrated(day, breaks),
         rest_proven=all(one.proven for one in totals),
-        nothing_loaded=not any(one.loaded_count or one.quarantined_count for one in totals),
+        nothing_loaded=not (breaks or any(one.loaded_count or one.quarantined_count for one in totals)),
         restatement=restatement,
         corrects=day.corrects,
         breaks_attached_max=day.policy.reporting.breaks_attached_max,

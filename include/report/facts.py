@@ -184,11 +184,12 @@ class ReportFacts:
     """One run, as far as `scope` goes. `top` and `quarantined` are the first of many; the totals count all.
 
     `compared_with` is the day the run opens with, None on a first day; `restated_items`: what of its open items the run
-    found to be otherwise than it had closed. `rest_proven`: so are the totals that are not
-    shown. `nothing_loaded`: no row of any source is, in whatever part. `corrects`: the earlier run of the day that its
-    reader was mailed of; `again_as`: when they were mailed these figures before that. `unrated`: currencies in which
-    something is open and that no rate values. `not_asked`: what nothing is held or shown of, so that no expectation of
-    it could be asked. `breaks_attached_max`: rows that the workbook has for breaks, 0 for any number.
+    found to be otherwise than it had closed. `rest_proven`: so are the totals that are not shown.
+    `nothing_loaded`: no row of any source is, in whatever part, and nothing broke.
+    `corrects`: the earlier run of the day that its reader was mailed of; `again_as`: when they were mailed these
+    figures before that. `unrated`: currencies in which something is open and that no rate values. `not_asked`: what
+    nothing is held or shown of, so that no expectation of it could be asked. `breaks_attached_max`: rows that the
+    workbook has for breaks, 0 for any number.
     `entities`: names that policy has for parts of the books.
     """
 
