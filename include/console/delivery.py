@@ -117,29 +117,23 @@ def _page(
         "subject": wanted.subject.strip() or None,
     }
     with store_of(request).transaction() as tx:
-        queues = tx.rows("delivery_queue")
-        spared = tx.rows("spared_systems")
-        latency = tx.rows("console_latency", count_max=LATENCY_OF)[0]
-        rows = tx.rows(
-            "console_messages",
-            **asked,
-            before=wanted.before or None,
-            limit=SHOWN + 1,
-        )
-        now = tx.rows("console_now")[0]["now"]
+        rows = tx.rows("console_messages", **asked, before=wanted.before or None, limit=SHOWN + 1)
         whole = len(rows) <= SHOWN and not wanted.before
-        total = fitting(tx, "console_count_messages", whole=whole, **asked)
-    more = rows[SHOWN - 1]["message_id"] if len(rows) > SHOWN else None
-    view: dict[str, Any] = {
-        "queues": queues,
-        "spared": spared,
-        "latency": latency,
-        "most_told": LATENCY_OF,
-        "rows": rows[:SHOWN],
-        "more": more,
+        view: dict[str, Any] = {
+            "queues": tx.rows("delivery_queue"),
+            "spared": tx.rows("spared_systems"),
+            "latency": tx.rows("console_latency", count_max=LATENCY_OF)[0],
+            "most_told": LATENCY_OF,
+            "rows": rows[:SHOWN],
+            "total": fitting(tx, "console_count_messages", whole=whole, **asked),
+            "more": rows[SHOWN - 1]["message_id"] if len(rows) > SHOWN else None,
+            "now": tx.rows("console_now")[0]["now"],
+        }
+    view |= {
+        "given": wanted.model_dump(exclude_defaults=True),
+        "states": WAITING,
         "refused": refused,
         "typed": typed,
     }
-    view |= {"given": wanted.model_dump(exclude_defaults=True), "states": WAITING, "now": now}
-    view |= {"reasons": rules().delivery.reasons, "total": total}
+    view |= {"reasons": rules().delivery.reasons}
     return render(request, who, "delivery.html", status=status, wanted=wanted, **view)
