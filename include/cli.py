@@ -14,7 +14,7 @@ from rich.console import Console
 from include import cli_pairs  # noqa: F401 - adds to the commands below
 from include.cli_alerts import alerts_app
 from include.cli_audit import audit_app
-from include.cli_breaks import breaks_app, on_terminal
+from include.cli_breaks import breaks_app
 from include.cli_certificate import certificate_app
 from include.cli_cutover import cutover_app
 from include.cli_delivery import delivery_app, replay
@@ -25,6 +25,7 @@ from include.cli_promote import promote_app
 from include.cli_recovery import recovery_app
 from include.cli_salesforce import salesforce_app
 from include.cli_webhooks import webhooks_app
+from include.domain.shown import on_terminal
 from include.local.home import Home, SetUpFailed
 from include.ports import NothingUsable, Stop
 

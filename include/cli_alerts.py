@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from include.cli_breaks import print_json, print_table, store_here
+from include.cli_shared import print_json, print_table, store_here
 
 if TYPE_CHECKING:
     from include.flows.show_alerts import Shown

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from include.cli_breaks import Json, print_json, print_table, store_here
+from include.cli_shared import Json, print_json, print_table, store_here
 from include.local.home import Home, SetUpFailed
 from include.ports import Fatal, NothingUsable, Stop
 

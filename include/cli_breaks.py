@@ -3,19 +3,14 @@
 Works on the database of TIEOUT_DATABASE_URL, or on the embedded one that `tieout up` uses.
 """
 
-import json
-import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import datetime
+from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from include.domain.shown import json_on_terminal
-from include.domain.shown import on_terminal as on_terminal  # noqa: PLC0414 - for other commands, too
-from include.local.home import Home
+from include.cli_shared import As, Json, as_text, print_json, print_table, store_here
+from include.domain.shown import on_terminal
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -42,12 +37,10 @@ class What(StrEnum):
 
 
 Break = Annotated[str, typer.Argument(metavar="BREAK", help="The break's id, or how it begins.")]
-As = Annotated[str, typer.Option("--as", help="Who you are: a login or mail address.")]
 Reason = Annotated[str, typer.Option(help="Why; kept in its history.")]
 Version = Annotated[
     int | None, typer.Option(help="The version you looked at; refused when it changed since.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="JSON instead of tables and sentences.")]
 
 
 @breaks_app.command("list")
@@ -98,13 +91,13 @@ def show(break_: Break, *, as_json: Json = False) -> None:
         return
     for name, value in found.items():
         if value is not None:
-            print(f"{name.replace('_', ' '):18} {on_terminal(_text(value))}")
+            print(f"{name.replace('_', ' '):18} {on_terminal(as_text(value))}")
     print()
     print_table(
         [
             (
                 str(one["version"]),
-                _text(one["happened_at"]),
+                as_text(one["happened_at"]),
                 one["actor"],
                 " ".join(filter(None, (one["action"], one["kind"] if one["action"] == "proposed" else ""))),
                 one["to_state"],
@@ -223,25 +216,6 @@ def accept(break_: Break, who: As, reason: Reason, *, seen: Version = None, as_j
     act_on_break(break_, lambda store, found: desk.accept(store, found, by), as_json=as_json)
 
 
-@contextmanager
-def store_here(role: str = "tieout_app") -> Iterator["PostgresStore"]:
-    """The database, under the role of programs that decide, or another.
-
-    The embedded one is brought to the newest schema, another one is left as it is.
-    """
-    from include.local.postgres import server
-    from include.store.migrate import migrate
-    from include.store.postgres import As, PostgresStore
-
-    who = As(role, "cli")
-    if url := os.environ.get("TIEOUT_DATABASE_URL"):
-        yield PostgresStore(url, who=who)
-        return
-    with server(Home.from_environment()) as urls:
-        migrate(urls.app)
-        yield PostgresStore(urls.app, who=who)
-
-
 def act_on_break(text: str, act: Callable[["PostgresStore", "UUID"], "Acted"], *, as_json: bool) -> None:
     """Do it to the break whose id begins so, and say where it is then."""
     from include.flows.resolve_break import find_break
@@ -282,21 +256,3 @@ def _line(one: dict[str, Any]) -> tuple[str, ...]:
         f"{one['age_business_days']} bd",
         f"{due}{late}",
     )
-
-
-def print_table(rows: Sequence[tuple[str, ...]]) -> None:
-    """Rows below their header, each column as wide as its widest cell."""
-    shown = [tuple(on_terminal(cell) for cell in row) for row in rows]
-    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
-    for row in shown:
-        print("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def print_json(value: object) -> None:
-    """Dates and ids as text."""
-    told = json.dumps(value, default=_text, ensure_ascii=False, indent=1)
-    print(json_on_terminal(told))
-
-
-def _text(value: object) -> str:
-    return value.isoformat(timespec="seconds") if isinstance(value, datetime) else str(value)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from include.cli_breaks import Json, print_json, print_table, store_here
 from include.cli_cutover_show import flow_line, print_preview, print_switched, signed_line
+from include.cli_shared import Json, print_json, print_table, store_here
 from include.ports import Rejected, Row
 
 if TYPE_CHECKING:

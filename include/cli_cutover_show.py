@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from include.cli_breaks import print_json
+from include.cli_shared import print_json
 from include.ports import Row
 
 if TYPE_CHECKING:

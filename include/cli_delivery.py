@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from include.cli_breaks import print_json, print_table, store_here
+from include.cli_shared import print_json, print_table, store_here
 from include.ports import Row
 
 delivery_app = typer.Typer(no_args_is_help=True, help="Effects on other systems: queued, parked, replayed.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from include.cli_breaks import As, Json, print_json, print_table, store_here
+from include.cli_shared import As, Json, print_json, print_table, store_here
 from include.local.home import Home
 from include.ports import NothingUsable, SealedValue
 

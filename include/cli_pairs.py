@@ -4,19 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from include.cli_breaks import (
-    As,
-    Break,
-    Json,
-    Reason,
-    Version,
-    act_on_break,
-    breaks_app,
-    print_acted,
-    print_json,
-    print_table,
-    store_here,
-)
+from include.cli_breaks import Break, Reason, Version, act_on_break, breaks_app, print_acted
+from include.cli_shared import As, Json, print_json, print_table, store_here
 
 if TYPE_CHECKING:
     from include.flows.pair_by_hand import Part

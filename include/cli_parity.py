@@ -11,9 +11,9 @@ from typing import Annotated
 
 import typer
 
-from include.cli_breaks import As, Json, print_json, print_table, store_here
 from include.cli_parity_register import accept, drill
 from include.cli_parity_show import cause_line, difference_line, show_judged
+from include.cli_shared import As, Json, print_json, print_table, store_here
 
 parity_app = typer.Typer(no_args_is_help=True, help="Parity: the old path beside ours, until it is signed.")
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from include.cli_breaks import As, Json, print_json, print_table, store_here
 from include.cli_parity_show import entry_line
+from include.cli_shared import As, Json, print_json, print_table, store_here
 
 if TYPE_CHECKING:
     from include.ports import Store

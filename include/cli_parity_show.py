@@ -5,7 +5,8 @@ from dataclasses import asdict
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from include.cli_breaks import on_terminal, print_json, print_table
+from include.cli_shared import print_json, print_table
+from include.domain.shown import on_terminal
 
 if TYPE_CHECKING:
     from include.flows.judge_parity import Judged

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from include.cli_breaks import Json, print_json, print_table, store_here
 from include.cli_radius import radius
+from include.cli_shared import Json, print_json, print_table, store_here
 from include.ports import Rejected
 from include.version import release
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from include.cli_breaks import print_json, print_table, store_here
+from include.cli_shared import print_json, print_table, store_here
 from include.ports import Rejected
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from include.cli_breaks import Json, print_json, print_table, store_here
+from include.cli_shared import Json, print_json, print_table, store_here
 from include.ports import Row
 
 recovery_app = typer.Typer(no_args_is_help=True, help="A database that was restored: docs/recovery.md.")

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from include.cli_breaks import As, store_here
 from include.cli_keys import keyring_here
+from include.cli_shared import As, store_here
 from include.ports import Fatal, Granted
 
 salesforce_app = typer.Typer(no_args_is_help=True, help="Prepare a Salesforce organisation.")

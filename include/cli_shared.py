@@ -1,0 +1,57 @@
+"""What the commands share: the database they work on, who somebody says to be, and how they print."""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from include.domain.shown import json_on_terminal, on_terminal
+from include.local.home import Home
+
+if TYPE_CHECKING:
+    from include.store.postgres import PostgresStore
+
+As = Annotated[str, typer.Option("--as", help="Who you are: a login or mail address.")]
+Json = Annotated[bool, typer.Option("--json", help="JSON instead of tables and sentences.")]
+
+
+@contextmanager
+def store_here(role: str = "tieout_app") -> Iterator["PostgresStore"]:
+    """The database, under the role of programs that decide, or another.
+
+    The embedded one is brought to the newest schema, another one is left as it is.
+    """
+    from include.local.postgres import server
+    from include.store.migrate import migrate
+    from include.store.postgres import As, PostgresStore
+
+    who = As(role, "cli")
+    if url := os.environ.get("TIEOUT_DATABASE_URL"):
+        yield PostgresStore(url, who=who)
+        return
+    with server(Home.from_environment()) as urls:
+        migrate(urls.app)
+        yield PostgresStore(urls.app, who=who)
+
+
+def print_table(rows: Sequence[tuple[str, ...]]) -> None:
+    """Rows below their header, each column as wide as its widest cell."""
+    shown = [tuple(on_terminal(cell) for cell in row) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    for row in shown:
+        print("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def print_json(value: object) -> None:
+    """Dates and ids as text."""
+    told = json.dumps(value, default=as_text, ensure_ascii=False, indent=1)
+    print(json_on_terminal(told))
+
+
+def as_text(value: object) -> str:
+    """A moment to the second; all else as it is."""
+    return value.isoformat(timespec="seconds") if isinstance(value, datetime) else str(value)
