@@ -83,6 +83,10 @@ RETURNING message.message_id, key, message.kind, target, subject, body, body_sha
     first_called_at < ops.clock() - interval '24 hours' AND EXISTS (  -- told so: a target that was away told nothing
         SELECT FROM delivery.attempts AS told
         WHERE told.message_id = message.message_id AND outcome = 'rejected' AND called_at < ops.clock() - interval '24 hours'
+    ) AND NOT EXISTS (  -- for want of an invoice that we are still to bring there ourselves
+        SELECT FROM delivery.outbox AS invoice
+        WHERE invoice.subject = 'invoices/' || (message.body ->> 'invoice_id') AND invoice.kind = 'invoice_status'
+            AND message.kind <> 'invoice_status' AND invoice.state IN ('queued', 'called', 'uncertain')
     ) AS long_refused;
 
 -- name: finish_messages

@@ -146,8 +146,11 @@ def test_a_row_refused_is_parked_and_the_others_go_on(office: Office) -> None:
     assert office.states() == {"A": "confirmed", "B": "parked", "C": "confirmed", "D": "parked"}
 
 
+ORPHANED = Outcome(result="rejected", reason="REF_MISSING")
+
+
 def orphaned(_: Peer, messages: Sequence[Message]) -> dict[str, Outcome]:
-    return {message.key: Outcome(result="rejected", reason="REF_MISSING") for message in messages}
+    return {message.key: ORPHANED for message in messages}
 
 
 def test_what_refers_to_something_not_there_yet_waits_for_it_for_a_day(office: Office) -> None:
@@ -158,6 +161,28 @@ def test_what_refers_to_something_not_there_yet_waits_for_it_for_a_day(office: O
         states.append(office.states()["A"])
         office.pass_time(timedelta(hours=hours))
     assert states == ["queued", "queued", "queued", "parked"]
+
+
+def test_an_activity_waits_as_long_as_its_invoice_waits_to_be_brought_there(office: Office) -> None:
+    told: dict[str, Any] = {"target": "erp", "body": {"name": "A", "invoice_id": "1"}}
+    with office.store.transaction() as tx:
+        put_message(tx, Message(key="A", kind="payment_activity", subject="activities/1", **told))
+        told["body"] = {"name": "I"}
+        put_message(tx, Message(key="I", kind="invoice_status", subject="invoices/1", **told))
+
+    def locked(_: Peer, __: Sequence[Message]) -> dict[str, Outcome]:
+        return {"I": Outcome(result="unsent"), "A": ORPHANED}
+
+    def brought(_: Peer, __: Sequence[Message]) -> dict[str, Outcome]:
+        return {"I": Outcome(result="confirmed"), "A": ORPHANED}
+
+    states = []
+    for came in (locked, locked, brought, orphaned):
+        office.deliver(came)
+        states.append(office.states())
+        office.pass_time(timedelta(hours=25))
+    assert [one["A"] for one in states] == ["queued", "queued", "queued", "parked"]
+    assert [one["I"] for one in states] == ["queued", "queued", "confirmed", "confirmed"]
 
 
 def test_a_day_the_target_was_away_for_is_no_day_of_waiting_for_what_is_referred_to(office: Office) -> None:
