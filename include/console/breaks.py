@@ -77,7 +77,8 @@ class Wanted(BaseModel):
 
     def filters(self, *, me: str, today: date) -> dict[str, Any]:
         """The same for the query."""
-        who = {"": None, "-": "", "me": me}.get(self.assignee, self.assignee.lower())
+        asked = self.assignee.strip().lower()
+        who = {"": None, "-": "", "me": me}.get(asked, asked)
         return {
             "open": self.show == "open",
             "state": self.state or None,
