@@ -126,3 +126,10 @@ def test_a_group_counts_what_its_link_leads_to(data: st.DataObject, site: Site, 
         )
         assert total, link
         assert int(total[2] or total[1]) == count, link
+
+
+def test_a_login_with_a_blank_behind_it_is_that_login(site: Site, lives: list[Row]) -> None:
+    has = [row["break_id"] for row in lives if row["is_open"] and row["assignee"] == "ann"]
+    assert has
+    assert sorted(shown(site, {"assignee": "Ann "})) == sorted(has)
+    assert sorted(shown(site, {"assignee": " me"})) == sorted(has)
