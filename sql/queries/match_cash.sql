@@ -155,12 +155,12 @@ ANALYZE run_invoices (invoice_id, customer_id, group_id, number, number_key),
 
 -- name: carry_matches
 -- What the opening run posted stays posted while its facts stand: a payment still as large, of the same customer, day and
--- reference, and still money (not given back), for invoices it settled whole, each still called so, for that amount, of that customer and
--- owed. What arrived since cannot take it back. Everything else is decided anew: what is named gives what it gave, what
--- people ruled what they ruled, and what they parted is not carried.
+-- reference, and still money (not given back), for invoices it settled whole and without a difference, each still called
+-- so, for that amount, of that customer and owed. What arrived since cannot take it back. Everything else is decided
+-- anew: what is named gives what it gave, what people ruled what they ruled, and what they parted is not carried.
 WITH lines AS (
     SELECT rule, side_a_id AS payment_id, side_b_id AS invoice_id, currency, amount_minor, paid_currency, paid_minor,
-        residual_minor
+        residual_minor, residual_reason
     FROM recon.matches
     WHERE run_id = %(opening)s AND recon = 'R3' AND state = 'posted' AND rule <> 'manual'
         AND side_a_id NOT IN (SELECT payment_id FROM parted)
@@ -179,14 +179,14 @@ WITH lines AS (
         AND owed.recorded_in <= %(opening_batch)s AND (owed.superseded_in IS NULL OR owed.superseded_in > %(opening_batch)s)
     GROUP BY lines.payment_id
     HAVING bool_and(
-        residual_minor = 0 AND invoice.invoice_id IS NOT NULL AND payment.payment_id IS NOT NULL
+        residual_minor = 0 AND residual_reason = '' AND invoice.invoice_id IS NOT NULL AND payment.payment_id IS NOT NULL
         AND (owed.customer_id, owed.number) = (invoice.customer_id, named.number)
         AND (paid.customer_id, paid.paid_on, paid.reference, paid.invoice_id)
             IS NOT DISTINCT FROM (payment.customer_id, payment.paid_on, payment.reference, payment.applied_to)
     ) AND sum(paid_minor) = max(payment.amount_minor)
 )
 INSERT INTO cash_lines
-SELECT rule, payment_id, invoice_id, currency, amount_minor, paid_currency, paid_minor, residual_minor, ''
+SELECT rule, payment_id, invoice_id, currency, amount_minor, paid_currency, paid_minor, residual_minor, residual_reason
 FROM lines JOIN standing USING (payment_id);
 
 -- name: carried_rules

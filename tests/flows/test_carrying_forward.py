@@ -64,6 +64,18 @@ def test_a_corrected_fact_takes_back_what_was_posted_and_is_restated(
         assert tx.rows("run_restatements", run_id=found.run.run_id)
 
 
+def test_a_difference_of_exchange_is_there_every_day(draw: Draw, store: PostgresStore) -> None:
+    world = draw(
+        invoices="1 INV-1 C1 2026-01-01 2026-01-31 USD 100.00",
+        payments="P C1 INV-1 SGD 135.40 2026-02-01",
+        rates="2026-02-01 USD SGD 1.350000 ecb",
+    )
+    found = [day(store, world, one) for one in (FIRST, SECOND)]
+    assert [one.posted for one in found] == [{("P3", "P", "1")}] * 2
+    assert [("CA09", "P") in one.codes for one in found] == [True, True]
+    assert {match["residual_reason"] for one in found for match in one.matches} == {"CA09"}
+
+
 def test_the_day_before_stays_as_it_was(draw: Draw, store: PostgresStore) -> None:
     before = day(store, draw(invoices=ONE, payments="P C1 - SGD 100.00 2026-02-01"), FIRST)
     day(store, draw(invoices=f"{ONE} void", payments="P C1 - SGD 100.00 2026-02-01"), SECOND)
