@@ -83,6 +83,8 @@ def _commit(
     with store.transaction() as tx:
         _move_cursor(tx, source.system, entity, seen=seen, to=page.next_cursor)
         new = keep_page(tx, source, entity, seen=seen, asked_at=asked_at, page=page)
+        if page.records and not source.states_once:
+            _refuse_doubtful(tx, source.system, entity, asked_at=asked_at)
     return Pulled(done.pages + 1, done.records + len(page.records), done.new + new)
 
 
@@ -105,6 +107,17 @@ def _move_cursor(tx: Transaction, system: str, entity: str, *, seen: Cursor | No
     moved = tx.run(query, system=system, entity=entity, seen=dict(seen or {}), position=dict(to))
     if not moved:
         raise Retryable(f"{system} {entity}: another worker moved the cursor; the page will be read again")
+
+
+def _refuse_doubtful(tx: Transaction, system: str, entity: str, *, asked_at: datetime) -> None:
+    # A page is as of the moment before it was asked for, or newer: whoever stood still just then has seen more than
+    # what was asked for meanwhile. Of a row left out all the same, the cursor must not say that it was read.
+    [left_out] = tx.rows("left_out", system=system, entity=entity, asked_at=asked_at)
+    if left_out["count"]:
+        raise Retryable(
+            f"{system} {entity}: {left_out['count']:,} rows of the page were asked for again while it came, and say "
+            "something else; the page will be read again"
+        )
 
 
 def database_clock(store: Store) -> Callable[[], datetime]:

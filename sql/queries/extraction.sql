@@ -58,6 +58,24 @@ WHERE NOT EXISTS (
 )
 ORDER BY position;
 
+-- name: left_out
+-- Of the rows come in, those that say something else than what was asked for later, and so were not kept.
+SELECT count(*) AS count FROM incoming_records AS incoming
+WHERE (SELECT EXISTS (
+    SELECT FROM ops.pulls WHERE system = %(system)s AND entity = %(entity)s AND pulled_at > %(asked_at)s
+)) AND EXISTS (
+    SELECT FROM raw.records AS later JOIN ops.pulls USING (pull_id)
+    WHERE later.system = incoming.system AND later.entity = incoming.entity
+        AND later.native_id = incoming.native_id AND pulls.pulled_at > %(asked_at)s
+) AND NOT EXISTS (
+    SELECT FROM (
+        SELECT version, payload FROM raw.records AS held
+        WHERE held.system = incoming.system AND held.entity = incoming.entity AND held.native_id = incoming.native_id
+        ORDER BY seq DESC LIMIT 1
+    ) AS newest
+    WHERE newest.version = incoming.version AND newest.payload = incoming.payload
+);
+
 -- name: hold_cursor
 -- Whoever reads the entity moves its cursor first: until we are done, nobody keeps a page of it.
 SELECT FROM ops.cursors WHERE system = %(system)s AND entity = %(entity)s FOR UPDATE;

@@ -22,7 +22,7 @@ from include.flows.deliver_outbox import deliver_outbox
 from include.flows.guard_writer import TOO_LATE, Fenced
 from include.flows.land_records import land_records
 from include.flows.publish_run import publish_run
-from include.flows.pull_changes import pull_changes, rewind
+from include.flows.pull_changes import pull_changes, read_cursor, rewind
 from include.flows.put_message import put_message
 from include.flows.reconcile import reconcile
 from include.flows.seal_audit import seal_audit
@@ -226,6 +226,46 @@ def test_a_page_asked_for_earlier_replaces_nothing_though_the_cursor_was_put_bac
 
     outlive(url, lambda store: read(shop, store), successor, at=PULL_COMMITS, when="before it begins")
     assert amounts(url, shop.system) == {"A": 2000, "B": 100}
+
+
+def test_a_row_seen_after_what_was_asked_for_later_is_read_again_and_not_passed_over(
+    store: PostgresStore, database_url: str
+) -> None:
+    shop = Shop("stood still", A="10.00")
+    read(shop, store)
+    seen = shop.now(A="20.00")
+    latest = seen.now(A="30.00")
+
+    class StandsStill(Shop):
+        """Asked for a page, and answered only when a sweep that was asked later is over."""
+
+        def fetch_page(self, entity: str, cursor: Cursor | None) -> Page:
+            sweep_rows(seen, PostgresStore(database_url), entity=entity)
+            return latest.fetch_page(entity, cursor)
+
+    with pytest.raises(Retryable, match="1 rows of the page were asked for again while it came"):
+        pull_changes(StandsStill(shop.system, A="30.00"), store, entity="invoices")
+    assert read_cursor(store, system=shop.system, entity="invoices") == {"turn": "0"}
+    read(latest, store)
+    assert amounts(database_url, shop.system) == {"A": 3000}
+
+
+def test_a_page_that_says_what_was_asked_for_later_is_kept(store: PostgresStore, database_url: str) -> None:
+    shop = Shop("stood still", A="10.00")
+    read(shop, store)
+    seen = shop.now(A="20.00")
+
+    class StandsStill(Shop):
+        """As above, and nothing changed meanwhile."""
+
+        def fetch_page(self, entity: str, cursor: Cursor | None) -> Page:
+            sweep_rows(seen, PostgresStore(database_url), entity=entity)
+            return seen.now(B="5.00").fetch_page(entity, cursor)
+
+    pull_changes(StandsStill(shop.system), store, entity="invoices")
+    assert read_cursor(store, system=shop.system, entity="invoices") == {"turn": "2"}
+    land_records(shop, store, entity="invoices")
+    assert amounts(database_url, shop.system) == {"A": 2000, "B": 500}
 
 
 def test_a_sweep_replaces_nothing_that_was_read_after_it_asked(
