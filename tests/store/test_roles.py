@@ -396,6 +396,20 @@ def test_a_later_migration_comes_under_the_roles(server_urls: DatabaseUrls) -> N
         assert ("INSERT", "recon.later") not in tried(url, "tieout_console")
 
 
+@pytest.mark.parametrize("role", ROLES)
+def test_who_works_here_dates_nothing_otherwise_than_it_is(url: str, role: str) -> None:
+    """Tests set the clock, by a login that may own the database; a login of a role's sets none."""
+    asked = (
+        "SELECT ops.clock() = '2001-02-03+00', abs(extract(epoch FROM ops.clock() - clock_timestamp())) < 60"
+    )
+    with psycopg.connect(url) as connection:
+        connection.execute("SET tieout.clock = '2001-02-03 00:00:00+00'")
+        assert connection.execute(asked).fetchone() == (True, False)
+        connection.execute(f"SET SESSION AUTHORIZATION {role}".encode())
+        connection.execute("SET tieout.clock = '2001-02-03 00:00:00+00'")
+        assert connection.execute(asked).fetchone() == (False, True)
+
+
 def test_who_may_not_make_roles_is_told_what_to_do_and_nothing_breaks(url: str) -> None:
     with psycopg.connect(url) as connection:
         connection.execute("SET SESSION AUTHORIZATION tieout_auditor")
