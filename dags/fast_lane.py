@@ -11,7 +11,7 @@ leases and keys keep every effect single. (Airflow allows a @continuous DAG one 
 On call
 - It may be cleared or run twice at any time. A run that was killed begins again within seconds.
 - It fails when it is over, naming the system that stopped it; the others went on. The next run tries again.
-- Parked messages wait for a person: `tieout delivery list`, then mend and `tieout delivery replay`.
+- Parked messages wait for a person: `tieout delivery list`, then mend and `tieout delivery replay`, saying who and why.
 - It stands still: hints and messages are kept, and are worked off by the next run.
 """
 

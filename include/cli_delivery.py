@@ -20,9 +20,7 @@ _Key = Annotated[str | None, typer.Option(help="The message of this key.")]
 _Subject = Annotated[str | None, typer.Option(help="Messages about this, such as invoices/INV-1.")]
 _Since = Annotated[datetime | None, typer.Option(help="Decided at or after this moment (UTC).")]
 _Until = Annotated[datetime | None, typer.Option(help="Decided before this moment (UTC).")]
-_As = Annotated[
-    str | None, typer.Option("--as", help="Who you are: a login or mail address; kept with them.")
-]
+_As = Annotated[str, typer.Option("--as", help="Who you are: a login or mail address; kept with them.")]
 _Reason = Annotated[str, typer.Option(help="Why; kept with the messages.")]
 _Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table or sentence.")]
 
@@ -103,21 +101,21 @@ def replay(
     since: _Since = None,
     until: _Until = None,
     *,
-    who: _As = None,
-    reason: _Reason = "replayed",
+    who: _As,
+    reason: _Reason,
     as_json: _Json = False,
 ) -> None:
     """Put parked messages back on their way; the target is looked at before anything is sent again.
 
-    Exit codes: 0 done, also when nothing fitted; 1 nothing was asked for, or the database refused.
+    Exit codes: 0 done, also when nothing fitted; 1 nothing was asked for, nobody said why, or the database refused.
 
-    Example: tieout delivery replay --since 2026-11-24T08:00:00 --until 2026-11-24T09:30:00
+    Example: tieout delivery replay --subject invoices/INV-1 --as ann@firm.example --reason "field was locked"
     """
     from include.flows.replay import By, Wanted, replay
 
     wanted = Wanted(key=key, subject=subject, since=_utc(since), until=_utc(until))
     with store_here() as store:
-        done = replay(store, wanted, By(who, reason) if who else None)
+        done = replay(store, wanted, By(who, reason))
     if as_json:
         print_json(dict(done))
         return

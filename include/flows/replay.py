@@ -66,10 +66,11 @@ def conflicts(store: Store) -> list[Row]:
         return tx.rows("key_conflicts")
 
 
-def replay(store: Store, wanted: Wanted, by: By | None = None) -> Counter[str]:
+def replay(store: Store, wanted: Wanted, by: By) -> Counter[str]:
     """Put them back on their way: how many will be tried, and how many a newer message has replaced.
 
-    Raises Rejected when nothing is wanted (all of the parked messages are never meant), and when nobody says why.
+    Raises Rejected when nothing is wanted (all of the parked messages are never meant), and without a name or a reason,
+    also when none fitted.
     """
     if wanted == Wanted():
         raise Rejected("say which parked messages to replay: by key, subject or window")
@@ -91,7 +92,5 @@ def hold(store: Store, message_ids: Sequence[int], by: By) -> int:
     return len(held)
 
 
-def _keep(tx: Transaction, action: str, message_ids: Sequence[int], by: By | None) -> None:
-    if by is None:
-        return
+def _keep(tx: Transaction, action: str, message_ids: Sequence[int], by: By) -> None:
     tx.run("keep_acts", action=action, actor=person_of(by), reason=by.reason, messages=list(message_ids))

@@ -42,6 +42,7 @@ PACE = Pace(
     keys_live=timedelta(hours=23),
     doubt=timedelta(days=7),
 )
+MENDED = By("ann", "what refused it was mended")
 
 
 class Office:
@@ -248,7 +249,7 @@ def test_a_window_is_replayed_and_what_was_decided_before_it_is_not(office: Offi
         office.deliver(lambda _, messages: half_refused(Peer(), [messages[0], *messages]))
     assert office.states() == {"A": "parked", "B": "parked"}
     window = Wanted(since=datetime(2026, 1, 1, 0, 30, tzinfo=UTC), until=datetime(2026, 1, 1, 2, tzinfo=UTC))
-    assert replay(office.store, window) == {"replayed": 1}
+    assert replay(office.store, window, MENDED) == {"replayed": 1}
     office.settle()
     assert office.states() == {"A": "parked", "B": "confirmed"}
 
@@ -261,7 +262,7 @@ def test_what_keeps_failing_is_parked_until_somebody_replays_it(office: Office) 
     assert office.states() == {"A": "parked"}
     [row] = parked(office.store, Wanted(subject="deals/A"), load_policy())
     assert (row["reason"], row["mended_by"], row["attempts"]) == ("MAX_ATTEMPTS", "Integration", 5)
-    assert replay(office.store, Wanted(subject="deals/A")) == {"replayed": 1}
+    assert replay(office.store, Wanted(subject="deals/A"), MENDED) == {"replayed": 1}
     office.settle()
     assert office.effects() == ["A"]
 
@@ -289,7 +290,7 @@ def test_what_is_held_back_is_neither_replaced_nor_said_again_until_it_is_let_go
         assert say(tx, replace(status, body={"name": "status", "text": "other"})).what == "held"
     office.settle()
     assert office.effects() == []
-    replay(office.store, Wanted(subject="deals/A"))
+    replay(office.store, Wanted(subject="deals/A"), MENDED)
     office.settle()
     assert office.effects() == ["A"]
 
@@ -313,7 +314,7 @@ def test_a_replay_looks_before_it_sends(office: Office) -> None:
     office.decide("A")
     office.deliver(done_yet_refused)
     assert office.states() == {"A": "parked"}
-    replay(office.store, Wanted(key=key_of("order", "A")))
+    replay(office.store, Wanted(key=key_of("order", "A")), MENDED)
     office.settle()
     assert office.effects() == ["A"]
 
@@ -323,14 +324,30 @@ def test_a_replay_does_not_say_again_what_a_newer_message_changed(office: Office
     office.deliver(lambda _, messages: half_refused(Peer(), [messages[0], *messages]))
     office.decide("paid", about="invoices/1", newest_only=True)
     office.settle()
-    assert replay(office.store, Wanted(subject="invoices/1")) == {"superseded": 1}
+    assert replay(office.store, Wanted(subject="invoices/1"), MENDED) == {"superseded": 1}
     office.settle()
     assert office.effects() == ["paid"]
 
 
 def test_replaying_everything_is_refused(office: Office) -> None:
     with pytest.raises(Rejected, match="say which"):
-        replay(office.store, Wanted())
+        replay(office.store, Wanted(), MENDED)
+
+
+@pytest.mark.parametrize(
+    ("by", "says"),
+    [
+        (By("ann", " "), "a reason is missing"),
+        (By("", "mended"), "no login or mail address"),
+        (By("run", "mended"), "run"),
+    ],
+)
+def test_nothing_is_sent_again_by_nobody_or_for_no_reason(office: Office, by: By, says: str) -> None:
+    office.decide("A")
+    office.deliver(lambda _, messages: half_refused(Peer(), [messages[0], *messages]))
+    with pytest.raises(Rejected, match=says):
+        replay(office.store, Wanted(subject="deals/A"), by)
+    assert office.states() == {"A": "parked"}
 
 
 def test_a_refused_login_stops_the_lane_and_what_it_did_is_in_doubt(office: Office) -> None:

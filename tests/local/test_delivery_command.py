@@ -33,7 +33,11 @@ def test_a_parked_message_names_who_mends_it_and_is_sent_again(
     assert [word in listed for word in ("VALIDATION_HARD", "Integration", "deals/A", "S1")] == [True] * 4
     [conflict] = json.loads(tieout("list", "--json")[1])["key_conflicts"]
     assert (conflict["sent"]["text"], conflict["body"]["text"]) == ("10.00", "99.00")
-    assert tieout("replay")[0] == 1
-    assert "1 on their way again" in tieout("replay", "--key", order("A").key)[1]
+    why = ("--as", "ann@firm.example", "--reason", "rule relaxed")
+    assert tieout("replay", *why)[0] == 1
+    assert tieout("replay", "--key", order("A").key, *why[:2])[0] == 2
+    assert tieout("replay", "--key", order("A").key, *why[2:])[0] == 2
+    assert office.states() == {"A": "parked"}
+    assert "1 on their way again" in tieout("replay", "--key", order("A").key, *why)[1]
     office.settle()
     assert office.effects() == ["A"]
