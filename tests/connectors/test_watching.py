@@ -1,10 +1,12 @@
 """Glances at Stripe and Salesforce: what changed is seen at once, what shows up late is seen later, nothing is lost."""
 
-from datetime import timedelta
+import json
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+from simple_salesforce.format import quote_soql_value
 
 from include.connectors.salesforce import watch as watch_module
 from include.connectors.salesforce.client import SalesforceClient
@@ -16,6 +18,7 @@ from include.flows.poll_hints import keep_hints, poll_hints
 from include.ports import Cursor, Glance, Retryable, Sign, Watch
 from include.store.postgres import PostgresStore
 from tests.connectors.conftest import KEYS, Live, Start
+from tests.naughty import RUN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -143,6 +146,31 @@ def test_an_answer_with_fewer_deals_than_it_states_is_none(
         with pytest.raises(Retryable, match="stated 2 deals and gave 1"):
             watcher.sees()
     assert {sign.native_id for sign in watcher.sees()} == {DEAL, OTHER}
+
+
+class OneDeal:
+    """Salesforce with one deal on a page, then none; it keeps what it was asked."""
+
+    def __init__(self, deal: str) -> None:
+        self.pages, self.asked = [[{"Id": deal, "SystemModstamp": OLD}], []], list[str]()
+
+    def call(self, *_: Any, params: dict[str, str]) -> requests.Response:
+        self.asked.append(params["q"])
+        rows, answer = self.pages.pop(0), requests.Response()
+        answer.headers["Date"] = "Mon, 05 Jan 2026 00:00:00 GMT"
+        answer._content = json.dumps({"totalSize": len(rows), "done": True, "records": rows}).encode()
+        return answer
+
+
+@pytest.mark.parametrize("text", RUN.values(), ids=RUN)
+def test_whatever_the_last_deal_of_a_page_is_called_the_next_page_begins_behind_it(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setattr(watch_module, "ROWS", 1)
+    told: Any = OneDeal(text)
+    SalesforceWatch(told)._changed(datetime(2026, 1, 1, tzinfo=UTC))
+    _, behind = told.asked[1].split(" AND Id > ", 1)
+    assert behind == f"{quote_soql_value(text)})) ORDER BY SystemModstamp, Id LIMIT 1"
 
 
 def test_a_deal_that_was_deleted_is_told(crm: SalesforceClient) -> None:

@@ -84,7 +84,7 @@ class SalesforceWatch:
         began: datetime | None = None
         after = ""
         while True:
-            wanted = format_soql(f"{STAMP} >= {{}}{after} ORDER BY {STAMP}, Id LIMIT {ROWS}", since)
+            wanted = f"{format_soql(f'{STAMP} >= {{}}', since)}{after} ORDER BY {STAMP}, Id LIMIT {ROWS}"
             response = self._client.call("GET", "queryAll", params={"q": f"SELECT {COLUMNS} WHERE {wanted}"})
             page = an_object(read_json(response.text, place="Salesforce"), place="Salesforce")
             began = began or server_date(response.headers, place="Salesforce")
@@ -104,7 +104,7 @@ class SalesforceWatch:
 
 
 def _beyond(last: Record) -> str:
-    """What follows a row in the order of pages, in words that `format_soql` leaves alone."""
+    """What follows a row in the order of pages, quoted: it goes through no `format_soql` again."""
     stamp = format_soql("{}", an_instant(last[STAMP], place="Salesforce"))
     return format_soql(f" AND ({STAMP} > {stamp} OR ({STAMP} = {stamp} AND Id > {{}}))", last["Id"])
 
