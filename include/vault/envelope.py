@@ -46,7 +46,7 @@ def unseal(keyring: Keyring, value: SealedValue) -> str:
     envelope = bytes(value.envelope)
     key_id, nonce = envelope[1 : 1 + _ID_BYTES], envelope[1 + _ID_BYTES : _HEADER_BYTES]
     bound = _bound(value.field, value.subject, value.token, key_id.hex())
-    if envelope[:1] != VERSION:
+    if envelope[:1] != VERSION or len(nonce) < _NONCE_BYTES:
         raise _not_as_sealed(value)
     try:
         return AESGCM(data_key).decrypt(nonce, envelope[_HEADER_BYTES:], bound).decode(errors="surrogatepass")
@@ -69,6 +69,8 @@ def unwrap(keyring: Keyring, value: SealedValue) -> bytes:
     if cipher is None:
         raise Fatal(f"the vault's keys lack {value.kid}, which some values are sealed by")
     wrapped = bytes(value.wrapped_key)
+    if len(wrapped) < _NONCE_BYTES:
+        raise _not_as_sealed(value)
     bound = _bound("wrapped_key", value.token, value.kid)
     try:
         return cipher.decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], bound)

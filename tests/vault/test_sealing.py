@@ -64,6 +64,15 @@ def test_every_bit_of_an_envelope_counts() -> None:
             unseal(RING, value._replace(envelope=bytes(bad)))
 
 
+@pytest.mark.parametrize("part", ["envelope", "wrapped_key"])
+def test_what_was_cut_short_anywhere_does_not_open(part: str) -> None:
+    value = seal(RING, secret())
+    for length in range(len(getattr(value, part))):
+        with pytest.raises(Rejected) as refused:
+            unseal(RING, value._replace(**{part: getattr(value, part)[:length]}))
+        assert refused.value.reason == "DECRYPT_FAILED"
+
+
 def test_without_its_wrapped_key_a_value_is_gone() -> None:
     with pytest.raises(Rejected, match="destroyed"):
         unseal(RING, seal(RING, secret())._replace(wrapped_key=None))
