@@ -15,8 +15,8 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 
 from include.ports import Fatal
 
-METADATA = frozenset(
-    map(ip_address, ("100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254"))
+METADATA = tuple(
+    map(ip_network, ("100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::/32", "fd20:ce::254"))
 )
 """Where clouds tell a machine its own credentials, beside 169.254.0.0/16, which is for neighbours alone."""
 
@@ -52,7 +52,7 @@ def judged(host: str, port: int, *, secure: bool) -> list[str]:
 def _forbidden(host: str, address: Address) -> str:
     if address.is_loopback:
         return "" if _is_here(host) else "which is this machine"
-    if address.is_link_local or address in METADATA:
+    if address.is_link_local or any(address in one for one in METADATA):
         return "where a cloud keeps a machine's credentials"
     if address.is_multicast or address.is_unspecified or address.is_reserved:
         return "which is no machine's address"

@@ -55,6 +55,7 @@ NOBODYS = {
     "the same within 6to4": "2002:a9fe:a9fe::1",
     "a neighbour": "fe80::1",
     "Amazon's over IPv6": "fd00:ec2::254",
+    "that of its containers": "fd00:ec2::23",
     "Alibaba's": "100.100.100.200",
     "Azure's": "168.63.129.16",
     "this machine": "127.0.0.1",
