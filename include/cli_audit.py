@@ -34,7 +34,7 @@ KeyFile = Annotated[
 ]
 PublicKeys = Annotated[
     list[str] | None,
-    typer.Option("--public-key", help="By which keys it must be signed, as hex; by default the one here."),
+    typer.Option("--public-key", help="By which keys it must be signed, as hex."),
 ]
 
 
@@ -107,8 +107,8 @@ def verify(
 ) -> None:
     """Read every sealed row again; name what was edited, deleted, inserted, reordered, cut off or forged.
 
-    So are triggers that are gone or off. Exit codes: 0 it holds; 1 it does not; 2 there is nothing to verify, or an
-    anchor is none.
+    So are triggers that are gone or off. Without --public-key the key here, if any, must have signed. Exit codes:
+    0 it holds; 1 it does not; 2 there is nothing to verify, or an anchor is none.
 
     Example: tieout audit verify --anchor /mnt/worm/seal.json --public-key 5f1c…
     """
@@ -134,9 +134,7 @@ def verify(
         facts["found"] = [vars(one) for one in verdict.found]
         print_json(facts)
     else:
-        print(*verdict.found, verdict, sep="\n")
-        vouched = "" if ours else ", which nobody vouched for: give --public-key"
-        print(f"signed by {', '.join(prints)}{vouched}")
+        print(*verdict.found, verdict, _signed_by(prints, vouched=bool(ours)), sep="\n")
     if not verdict.holds:
         raise SystemExit(CHANGED)
 
@@ -188,15 +186,12 @@ def verify_export(
     verdict = flow.verify_export(folder, holds=holds, public_keys=public_keys or ())
     prints, found = _fingerprints(verdict.keys), list(verdict.found)
     if as_json:
-        counted = {"rows": verdict.rows, "seals": verdict.seals}
+        counted = {"rows": verdict.rows, "seals": verdict.seals, "keys_vouched_for": bool(public_keys)}
         print_json({"holds": not found, **counted, "keys": prints, "found": found})
     else:
-        for one in verdict.found:
-            print(one)
-        said = "does not hold" if verdict.found else "holds"
-        print(
-            f"the export {said}: {verdict.rows} rows under {verdict.seals} seals, signed by {', '.join(prints)}"
-        )
+        holding = "does not hold" if found else "holds"
+        said = f"the export {holding}: {verdict.rows} rows under {verdict.seals} seals"
+        print(*found, said, _signed_by(prints, vouched=bool(public_keys)), sep="\n")
     if verdict.found:
         raise SystemExit(CHANGED)
 
@@ -285,6 +280,12 @@ def _fingerprints(keys: Iterable[str]) -> list[str]:
     from include.signing import fingerprint
 
     return sorted(fingerprint(one) for one in keys if _is_hex(one))
+
+
+def _signed_by(prints: Sequence[str], *, vouched: bool) -> str:
+    return (
+        f"signed by {', '.join(prints)}{'' if vouched else ', which nobody vouched for: give --public-key'}"
+    )
 
 
 def _is_hex(text: str) -> bool:

@@ -405,3 +405,13 @@ def test_the_command_line_tells_by_its_exit_code_whether_the_log_holds(url: str,
     assert (code, json.loads(said)["found"][0]["kind"]) == (1, "forged")
     kept.write_text(kept.read_text().replace('"rows":3', '"rows":4'))
     assert run(url, "verify", "--anchor", str(kept))[0] == 2
+
+
+def test_whoever_names_no_key_is_told_that_nobody_vouched_for_it(url: str, handed_out: Path) -> None:
+    """Anybody can seal rows of their own: by whose key they are sealed is what the reader knows."""
+    said = "which nobody vouched for: give --public-key"
+    for words, told in (((), True), (("--public-key", OURS[0]), False)):
+        code, output = run(url, "verify-export", str(handed_out), *words)
+        assert (code, said in output) == (0, told)
+        _, output = run(url, "verify-export", str(handed_out), *words, "--json")
+        assert json.loads(output)["keys_vouched_for"] is not told
