@@ -4,8 +4,9 @@ FROM python:3.11-slim AS packages
 RUN apt-get update \
     && apt-get install -y --no-install-recommends build-essential \
     && rm -rf /var/lib/apt/lists/* \
-    && python -m venv /opt/uv \
-    && /opt/uv/bin/pip install --no-cache-dir --no-deps uv==0.13.9
+    && python -m venv /opt/uv
+COPY requirements-uv.lock /tmp/requirements-uv.lock
+RUN /opt/uv/bin/pip install --no-cache-dir --no-deps --only-binary :all: --require-hashes -r /tmp/requirements-uv.lock
 COPY requirements.lock /tmp/requirements.lock
 RUN /opt/uv/bin/uv venv /opt/venv \
     && /opt/uv/bin/uv pip install --no-cache --python /opt/venv/bin/python --require-hashes --compile-bytecode \

@@ -95,6 +95,8 @@ chaos: .venv/ready ## let go wrong what may, and write docs/reliability.md
 lock: .venv/ready ## resolve requirements.txt into requirements.lock
 	$(UV) pip compile -q --python-version 3.11 --generate-hashes --no-annotate \
 	  --custom-compile-command "make lock" requirements.txt -o requirements.lock
+	echo uv==$(UV_VERSION) | $(UV) pip compile -q --python-version 3.11 --generate-hashes --no-annotate \
+	  --custom-compile-command "make lock" - -o requirements-uv.lock
 
 clean: ## stop the platform, remove .venv and var (a database under /var/lib/tieout stays)
 	@if [ -x $(BIN)/tieout ]; then $(BIN)/tieout down; fi
@@ -148,8 +150,9 @@ $(UV):
 	@echo "set-up: installing uv $(UV_VERSION)"
 	@$(BIN)/python -m venv .venv/tools || { \
 	  echo "This Python has no pip of its own (on Debian and Ubuntu: apt-get install python3.11-venv)" >&2; exit 1; }
-	@.venv/tools/bin/python -m pip install -q --disable-pip-version-check --no-deps uv==$(UV_VERSION) 2>.venv/pip.log || { \
-	  cat .venv/pip.log >&2; echo "Could not download uv: is the package index reachable?" >&2; exit 1; }
+	@.venv/tools/bin/python -m pip install -q --disable-pip-version-check --no-deps --only-binary :all: \
+	  --require-hashes -r requirements-uv.lock 2>.venv/pip.log || { \
+	  cat .venv/pip.log >&2; echo "Could not install uv: is the package index reachable, and its file the locked one?" >&2; exit 1; }
 
 # The project itself: a path file for its modules and the one command of pyproject.toml. The first line goes
 # through sh, because the kernel cuts a #! line off at 127 bytes.

@@ -141,7 +141,9 @@ def test_the_image_holds_the_locked_packages_and_runs_unprivileged():
 
 
 def test_uv_is_the_one_make_uses():
-    versions = re.findall(r"uv==([\d.]+)", DOCKERFILE)
+    assert "-r /tmp/requirements-uv.lock" in DOCKERFILE
+    assert "!requirements-uv.lock" in (ROOT / ".dockerignore").read_text().splitlines()
+    versions = re.findall(r"^uv==([\d.]+)", (ROOT / "requirements-uv.lock").read_text(), re.MULTILINE)
     assert versions == re.findall(r"^UV_VERSION := (\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 

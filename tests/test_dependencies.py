@@ -1,8 +1,12 @@
-"""requirements.txt, requirements.lock and the README tell the same story."""
+"""requirements.txt, requirements.lock and the README tell the same story; nothing but what is locked is installed."""
 
+import hashlib
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
+from zipfile import ZipFile
 
 ROOT = Path(__file__).parents[1]
 PIN = re.compile(r"^([A-Za-z0-9.-]+)(?:\[[a-z,]+\])?==(\S+?)(?: \\)?$", re.MULTILINE)
@@ -46,3 +50,60 @@ def test_the_bill_of_materials_and_the_licences_are_of_what_is_locked() -> None:
     listed = {row[0].strip().lower(): row[2].strip() for row in rows if len(row) == 3}
     assert {re.sub(r"[-_.]+", "-", name) for name in listed} >= locked.keys()
     assert [name for name, licence in listed.items() if licence in {"", "UNKNOWN"}] == []
+
+
+UV = Path(sys.executable).parents[1] / "tools/bin/uv"
+
+
+def wheel(folder: Path, text: str) -> str:
+    """A package of one line, and its hash."""
+    path = folder / "thing-1.0-py3-none-any.whl"
+    about = "thing-1.0.dist-info"
+    with ZipFile(path, "w") as file:
+        file.writestr("thing.py", text)
+        file.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: thing\nVersion: 1.0\n")
+        file.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        file.writestr(f"{about}/RECORD", "")
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def installed(folder: Path, name: str) -> tuple[int, str]:
+    """How an install from the folder's lock ends, and what is said of it."""
+    words = [
+        "--no-index",
+        "--no-cache",
+        "--require-hashes",
+        "--find-links",
+        folder,
+        "--target",
+        folder / name,
+    ]
+    done = subprocess.run(
+        [UV, "pip", "install", *words, "--python", sys.executable, "-r", folder / "lock"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stderr
+
+
+def test_what_is_not_the_file_that_was_locked_is_not_installed(tmp_path: Path) -> None:
+    (tmp_path / "lock").write_text(f"thing==1.0 --hash=sha256:{wheel(tmp_path, 'x = 1')}\n")
+    assert installed(tmp_path, "as-locked")[0] == 0
+    wheel(tmp_path, "x = 2")
+    code, said = installed(tmp_path, "changed")
+    assert (code, "Hash mismatch for `thing==1.0`" in said) == (1, True)
+    (tmp_path / "lock").write_text("thing==1.0\n")
+    assert installed(tmp_path, "unlocked")[0] != 0
+    assert not [*tmp_path.glob("changed/*.py"), *tmp_path.glob("unlocked/*.py")]
+
+
+def test_every_install_of_ours_asks_for_hashes() -> None:
+    lines = [
+        line
+        for name in ("Makefile", "Dockerfile")
+        for line in (ROOT / name).read_text().replace("\\\n", " ").splitlines()
+    ]
+    assert [
+        line for line in lines if re.search(r"pip (sync|install)\b", line) and "--require-hashes" not in line
+    ] == []
