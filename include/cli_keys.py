@@ -84,11 +84,8 @@ def seal(actor: As, *, as_json: Json = False) -> None:
     from include.sealing import seal_before
     from include.vault.edge import Vault
 
-    by = actor.strip().lower()
-    if not by:
-        raise NothingUsable("say who you are with --as")
     with store_here(RECEIVES) as store:
-        done = seal_before(store, Vault(keyring_here), by=by)
+        done = seal_before(store, Vault(keyring_here), by=actor)
     if as_json:
         print_json({"payloads": done.payloads, "rows": done.rows})
         return

@@ -144,7 +144,7 @@ def _vault() -> Sequence[Check]:
                 f"{row['held']:,} rows from before hold personal data in clear",
                 "run `tieout keys seal`",
             )
-        return ok("no row holds personal data in clear")
+        return ok("no row of the canonical model holds personal data in clear")
 
     return [Check("keys", _unless_away(held)), Check("rows", _unless_away(clear))]
 

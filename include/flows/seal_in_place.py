@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from include.domain.break_life import NotAllowed, identity
 from include.domain.entities import COMPARED, ENTITIES, Entity
 from include.domain.stand_ins import BESIDE
 from include.flows.keep_personal import Payloads, forgotten, keep_sealed, without
-from include.ports import RawRecord, Row, Store, Transaction
+from include.ports import RawRecord, Rejected, Row, Store, Transaction
 
 AT_ONCE = 1_000
 """Of a transaction: as long as it lasts, nothing else is received."""
@@ -36,8 +37,12 @@ def seal_in_place(store: Store, *, payloads: Mapping[str, Hide], rows: Hide, by:
     """Seal all that is in clear, portion by portion; may be interrupted, and repeated.
 
     `payloads`: by system, what seals its payloads; `rows`: what seals payloads in our own names. Raises Fatal where the
-    login is not the owner's, or there are no keys.
+    login is not the owner's, or there are no keys, Rejected when `by` is nobody.
     """
+    try:
+        by = identity(by)
+    except NotAllowed as nobody:
+        raise Rejected(str(nobody)) from None
     with store.transaction() as tx:
         kinds = [(row["system"], row["entity"]) for row in tx.rows("received_kinds")]
     received = sum(_received(store, *kind, payloads[kind[0]], by) for kind in kinds if kind[0] in payloads)

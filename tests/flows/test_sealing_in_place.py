@@ -15,6 +15,7 @@ from include.flows.erase_subject import approve_erasure, ask_erasure
 from include.flows.pull_changes import pull_changes
 from include.local.databases import DatabaseUrls
 from include.local.scratch import scratch_database
+from include.ports import Rejected
 from include.sealing import seal_before
 from include.store.postgres import As, PostgresStore
 from include.verify import verify_run
@@ -121,3 +122,9 @@ def test_the_audit_log_tells_who_sealed_how_much_and_nobody_else_may(url: str) -
             connection.execute("RESET ROLE")
     off = "SELECT tgname FROM pg_trigger WHERE tgrelid = 'raw.records'::regclass AND tgenabled <> 'O'"
     assert rows(url, off) == []
+
+
+@pytest.mark.parametrize("name", ["", "run", "policy", "program:fast_lane", "two people"])
+def test_nobody_seals_in_the_name_of_a_program(store: PostgresStore, name: str) -> None:
+    with pytest.raises(Rejected, match=r"nobody's|no login or mail address"):
+        seal_before(store, vault(), by=name)
