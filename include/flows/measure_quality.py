@@ -84,7 +84,7 @@ def _measure_drift(tx: Transaction, run_id: UUID, *, as_of: date, policy: Policy
     tx.run("create_window_facts", as_of=as_of, days=drift.window_days)
     tx.run("measure_volume", run_id=run_id, windows=drift.windows, least_rows=drift.least_rows)
     for name in ("measure_amounts", "measure_mix", "measure_blanks"):
-        tx.run(name, run_id=run_id, least_rows=drift.least_rows)
+        tx.run(name, run_id=run_id, least_rows=drift.least_rows, chance_sigmas=drift.chance_sigmas)
     day = _business_day_before(as_of, calendar)
     tx.run(
         "measure_day_volume",

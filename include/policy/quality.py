@@ -52,6 +52,7 @@ class Drift(Strict):
     window_days: int = Field(gt=0)
     windows: int = Field(gt=1)
     least_rows: int
+    chance_sigmas: int = Field(ge=0)
     volume_sigmas: int
     amount_percent: int
     mix_percent: int

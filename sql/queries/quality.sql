@@ -246,66 +246,85 @@ SELECT %(run_id)s, 'volume', entity, facts, round(mean, 1), CASE WHEN mean >= %(
 FROM counted JOIN usual USING (entity) WHERE back = 0;
 
 -- name: measure_amounts
--- By how many hundredths of a standard deviation the mean logarithm of the amounts differs.
+-- By how many hundredths of a standard deviation the mean logarithm of the amounts differs; by none where that is no more than
+-- chance makes of so few.
 WITH summed AS (
     SELECT entity, currency, back = 0 AS now, sum(amounts) AS amounts, sum(logs) AS logs, sum(squares) AS squares
     FROM window_facts GROUP BY entity, currency, back = 0
 ), compared AS (
     SELECT entity, currency, here.logs / here.amounts AS observed, before.logs / before.amounts AS expected,
         sqrt(greatest(0, before.squares / before.amounts - (before.logs / before.amounts) ^ 2)) AS deviation,
-        least(here.amounts, before.amounts) AS amounts
+        least(here.amounts, before.amounts) AS amounts, sqrt(1 / here.amounts + 1 / before.amounts) AS chance
     FROM summed AS here JOIN summed AS before USING (entity, currency)
     WHERE here.now AND NOT before.now AND here.amounts > 0 AND before.amounts > 0
+), judged AS (
+    SELECT *, (observed - expected) / greatest(deviation, 0.01) AS off FROM compared
 )
 INSERT INTO recon.quality_measures
 SELECT %(run_id)s, 'amounts', entity || ', ' || currency, round(exp(observed)::numeric / minor_per_major),
     round(exp(expected)::numeric / minor_per_major),
-    CASE WHEN amounts >= %(least_rows)s THEN 100 * (observed - expected) / nullif(greatest(deviation, 0.01), 0) END
-FROM compared JOIN canonical.currencies USING (currency);
+    CASE WHEN amounts >= %(least_rows)s THEN CASE WHEN abs(off) > %(chance_sigmas)s * chance THEN 100 * off ELSE 0 END END
+FROM judged JOIN canonical.currencies USING (currency);
 
 -- name: measure_mix
--- The population stability index of currencies, and of payments' statuses, in hundredths. It is told by the share, in percent,
--- of the word that moved it most.
+-- The population stability index of currencies, and of payments' statuses, in hundredths; none where that is no more than
+-- chance makes of so few, since between two samples of one mix it is about (1/n + 1/m) times a chi-squared number. A word
+-- that none has counts as half a fact. It is told by the share, in percent, of the word that moved it most.
 WITH counted AS (
     SELECT entity, 'currencies' AS what, currency AS word, back = 0 AS now, facts FROM window_facts
     UNION ALL
     SELECT entity, 'statuses', status, back = 0, facts FROM window_facts WHERE entity = 'payments'
+), words AS (
+    SELECT entity, what, word, coalesce(sum(facts) FILTER (WHERE now), 0) AS here_facts,
+        coalesce(sum(facts) FILTER (WHERE NOT now), 0) AS before_facts,
+        nullif(sum(coalesce(sum(facts) FILTER (WHERE now), 0)) OVER whole, 0) AS here_all,
+        nullif(sum(coalesce(sum(facts) FILTER (WHERE NOT now), 0)) OVER whole, 0) AS before_all
+    FROM counted GROUP BY entity, what, word WINDOW whole AS (PARTITION BY entity, what)
 ), shares AS (
-    SELECT entity, what, word,
-        greatest(0.001, coalesce(sum(facts) FILTER (WHERE now), 0)
-            / nullif(sum(sum(facts) FILTER (WHERE now)) OVER (PARTITION BY entity, what), 0)) AS here,
-        greatest(0.001, coalesce(sum(facts) FILTER (WHERE NOT now), 0)
-            / nullif(sum(sum(facts) FILTER (WHERE NOT now)) OVER (PARTITION BY entity, what), 0)) AS before,
-        sum(sum(facts) FILTER (WHERE now)) OVER (PARTITION BY entity, what) AS now_facts,
-        sum(sum(facts) FILTER (WHERE NOT now)) OVER (PARTITION BY entity, what) AS before_facts
-    FROM counted GROUP BY entity, what, word
+    SELECT *, greatest(0.001, 0.5 / least(here_all, before_all), here_facts / here_all) AS here,
+        greatest(0.001, 0.5 / least(here_all, before_all), before_facts / before_all) AS before
+    FROM words
 ), moved AS (
-    SELECT *, CASE WHEN here > 0.001 THEN round(100 * here, 1) ELSE 0 END AS percent,
-        CASE WHEN before > 0.001 THEN round(100 * before, 1) ELSE 0 END AS percent_before, row_number() OVER (
+    SELECT *, (here - before) * ln(here / before) AS index, row_number() OVER (
             PARTITION BY entity, what ORDER BY (here - before) * ln(here / before) DESC, word COLLATE "C"
         ) AS place
     FROM shares
+), summed AS (
+    SELECT entity, what, min(word) FILTER (WHERE place = 1) AS word, sum(index) AS index,
+        round(100 * min(here_facts / here_all) FILTER (WHERE place = 1), 1) AS percent,
+        round(100 * min(before_facts / before_all) FILTER (WHERE place = 1), 1) AS percent_before,
+        least(coalesce(min(here_all), 0), coalesce(min(before_all), 0)) AS facts,
+        (1 / min(here_all) + 1 / min(before_all))
+            * (count(*) - 1 + %(chance_sigmas)s * sqrt(2 * (count(*) - 1))) AS chance
+    FROM moved GROUP BY entity, what
 )
 INSERT INTO recon.quality_measures
 SELECT %(run_id)s, 'mix',
-    entity || ', ' || what || coalesce(', percent of ' || nullif(min(word) FILTER (WHERE place = 1), ''), ', percent of none'),
-    min(percent) FILTER (WHERE place = 1), min(percent_before) FILTER (WHERE place = 1),
-    CASE WHEN least(coalesce(min(now_facts), 0), coalesce(min(before_facts), 0)) >= %(least_rows)s
-        THEN 100 * sum((here - before) * ln(here / before)) END
-FROM moved GROUP BY entity, what;
+    entity || ', ' || what || coalesce(', percent of ' || nullif(word, ''), ', percent of none'),
+    coalesce(percent, 0), coalesce(percent_before, 0),
+    CASE WHEN facts >= %(least_rows)s THEN CASE WHEN index > chance THEN 100 * index ELSE 0 END END
+FROM summed;
 
 -- name: measure_blanks
--- By how many percentage points the share of rows that do not say whom or what they belong to differs.
-WITH shares AS (
-    SELECT entity, 100.0 * sum(blanks) FILTER (WHERE back = 0) / nullif(sum(facts) FILTER (WHERE back = 0), 0) AS here,
-        100.0 * sum(blanks) FILTER (WHERE back > 0) / nullif(sum(facts) FILTER (WHERE back > 0), 0) AS before,
-        least(sum(facts) FILTER (WHERE back = 0), sum(facts) FILTER (WHERE back > 0)) AS facts
+-- By how many percentage points the share of rows that do not say whom or what they belong to differs; by none where that
+-- is no more than chance makes of so few.
+WITH counted AS (
+    SELECT entity, coalesce(sum(blanks) FILTER (WHERE back = 0), 0) AS here_blanks,
+        sum(facts) FILTER (WHERE back = 0) AS here_facts,
+        coalesce(sum(blanks) FILTER (WHERE back > 0), 0) AS before_blanks,
+        sum(facts) FILTER (WHERE back > 0) AS before_facts,
+        sum(blanks) / sum(facts) AS share
     FROM window_facts GROUP BY entity
+), shares AS (
+    SELECT entity, 100.0 * here_blanks / here_facts AS here, 100.0 * before_blanks / before_facts AS before,
+        least(here_facts, before_facts) AS facts,
+        100 * sqrt(share * (1 - share) * (1 / here_facts + 1 / before_facts)) AS chance
+    FROM counted WHERE here_facts > 0 AND before_facts > 0
 )
 INSERT INTO recon.quality_measures
-SELECT %(run_id)s, 'blanks', entity, round(here, 1), round(before, 1),
-    CASE WHEN facts >= %(least_rows)s THEN here - before END
-FROM shares WHERE here IS NOT NULL AND before IS NOT NULL;
+SELECT %(run_id)s, 'blanks', entity, round(here, 1), round(before, 1), CASE WHEN facts >= %(least_rows)s
+    THEN CASE WHEN abs(here - before) > %(chance_sigmas)s * chance THEN here - before ELSE 0 END END
+FROM shares;
 
 -- name: create_settled_lines
 -- What the run posted between platform and bank. A run that was just stored is unknown to the planner, which would look through
