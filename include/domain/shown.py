@@ -1,6 +1,8 @@
 """Texts where room is short, or where some of their characters would do something."""
 
 import re
+from collections.abc import Mapping
+from decimal import Decimal
 
 _STEERING = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
@@ -22,3 +24,13 @@ def json_on_terminal(text: str) -> str:
     return "\n".join(
         _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", line) for line in text.split("\n")
     )
+
+
+def sums_apart(there: Mapping[str, str], here: Mapping[str, str]) -> str:
+    """What a source adds up to and what is here, in major units, in every currency in which they differ."""
+    apart = [one for one in sorted({*there, *here}) if there.get(one) != here.get(one)]
+    said = (
+        f"{one or 'without currency'} {Decimal(there.get(one, 0)):,f} there, {Decimal(here.get(one, 0)):,f} here"
+        for one in apart
+    )
+    return f"sums: {'; '.join(said)}" if apart else "the sums agree"

@@ -9,6 +9,7 @@ from itertools import islice
 
 from include.domain.entities import ENTITIES
 from include.domain.money import AMOUNT
+from include.domain.shown import sums_apart
 from include.flows.pull_changes import read_cursor
 from include.ports import Cursor, Retryable, Row, Source, SourceTotals, Store, Translated
 
@@ -40,7 +41,7 @@ class Proof:
             return f"{self.entity}: all {self.source_count:,} of the window are here"
         return (
             f"{self.entity}: the source holds {self.source_count:,}, {self.held_count:,} are here; "
-            f"missing {', '.join(self.missing) or 'none'}; sums {self.source_amounts} against {self.held_amounts}"
+            f"missing {', '.join(self.missing) or 'none'}; {sums_apart(self.source_amounts, self.held_amounts)}"
         )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from include.domain.breaks import Break
 from include.domain.entities import ENTITIES, Kind
-from include.domain.shown import cut
+from include.domain.shown import cut, sums_apart
 from include.ports import Row, Transaction
 from include.validation.rows import Failure
 
@@ -44,6 +44,6 @@ def unproven_sources(proofs: Iterable[Row]) -> Iterator[Break]:
         evidence = (
             f"{proof['system']} holds {proof['source_count']} {proof['entity']} in the window, {proof['held_count']} "
             f"are here; missing {', '.join(proof['missing']) or 'none'}; "
-            f"sums {proof['source_amounts']} there, {proof['held_amounts']} here"
+            f"{sums_apart(proof['source_amounts'], proof['held_amounts'])}"
         )
         yield Break(recon="all", code="DQ02", key=f"{proof['system']} {proof['entity']}", evidence=evidence)
