@@ -1,7 +1,8 @@
 """What a week or a month came to, as the run that tells it saw it, for one part of the books."""
 
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
 from decimal import Decimal
+from typing import Any
 
 from include.domain.canonical_json import sha256
 from include.domain.periods import Period
@@ -44,7 +45,7 @@ def period_facts(tx: Transaction, day: Day, period: Period, *, scope: Scope) -> 
         told_with=day.as_of,
         days=[DayPoint(**whole_minor(row)) for row in days],
         causes=[Cause(name=name_of(row["code"], policy.breaks), **whole_minor(row)) for row in causes],
-        unrated=[row["currency"] for row in unrated],
+        unrated=tuple(row["currency"] for row in unrated),
         first_ever=tx.rows("period_first_ever", **span)[0]["first_ever"],
         unfollowed=unfollowed,
         resolved=[Resolved(**row) for row in tx.rows("period_resolved", **life)],
@@ -57,23 +58,28 @@ def period_facts(tx: Transaction, day: Day, period: Period, *, scope: Scope) -> 
 
 
 def figures_of(facts: PeriodFacts) -> str:
-    """What names the figures of an edition: equal where everything it tells is, whichever run and words tell it."""
-    told = asdict(facts)
-    passing = (
-        "run_id",
-        "certificate_sha256",
-        "told_with",
-        "corrects",
-        "again_as",
-        "scope",
-        "locale",
-        "entities",
-    )
-    for name in passing:
-        del told[name]
-    for cause in told["causes"]:
-        del cause["name"]
-    return sha256(told)
+    """What names the figures of an edition: equal where everything it tells is, whichever run and words tell it.
+
+    A field that holds its default is none of them, so that one that a later release adds makes no figures others.
+    """
+    return sha256(_told(facts))
+
+
+_PASSING = {
+    *("run_id", "certificate_sha256", "told_with", "corrects", "again_as", "scope", "locale", "entities"),
+    "name",  # of a cause
+}
+
+
+def _told(value: Any) -> Any:
+    if is_dataclass(value):
+        held = {field.name: (getattr(value, field.name), field.default) for field in fields(value)}
+        return {
+            name: _told(one)
+            for name, (one, default) in held.items()
+            if name not in _PASSING and one != default
+        }
+    return [_told(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _deals(row: Row) -> Deals:

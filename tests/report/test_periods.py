@@ -1,14 +1,16 @@
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from include.domain.currencies import EXPONENTS
 from include.domain.periods import Period, periods_over
-from include.report.period_facts import Deals, Resolved
+from include.flows.period_facts import figures_of
+from include.report.period_facts import Deals, PeriodFacts, Resolved
 from include.report.render_period import render_period
 from tests.report.samples import MONTH
 
@@ -70,6 +72,30 @@ def test_figures_that_came_back_say_when_they_were_told_before():
     for report, said in ((render_period(told), True), (render_period(replace(told, again_as=None)), False)):
         for body in (report.text, report.html):
             assert ("figures are again those that you were mailed on 2026-07-01 09:30." in body) is said
+
+
+def test_a_figure_that_a_later_release_adds_makes_no_edition_another_while_there_is_none_of_it():
+    @dataclass(frozen=True, kw_only=True)
+    class Grown(PeriodFacts):
+        added: int = 0
+
+    assert figures_of(Grown(**vars(MONTH))) == figures_of(MONTH)
+    assert figures_of(Grown(**vars(MONTH), added=1)) != figures_of(MONTH)
+
+
+@pytest.mark.parametrize(
+    ("changed", "alike"),
+    [
+        ({"locale": "de_DE", "told_with": date(2026, 7, 3), "certificate_sha256": "other"}, True),
+        ({"unfollowed": 2}, False),
+        ({"first_ever": date(2026, 6, 3)}, False),
+        ({"causes": MONTH.causes[1:]}, False),
+        ({"causes": [replace(one, name="said otherwise") for one in MONTH.causes]}, True),
+        ({"deals": replace(MONTH.deals, longest_waiting_days=10)}, False),
+    ],
+)
+def test_figures_are_others_where_what_is_told_is(*, changed: dict[str, Any], alike: bool):
+    assert (figures_of(replace(MONTH, **changed)) == figures_of(MONTH)) is alike
 
 
 def test_the_trend_in_words_is_figured_as_its_reader_writes_numbers():
