@@ -1,5 +1,6 @@
 """Figures as their reader writes them: grouped and signed by locale, exact to the minor unit."""
 
+import re
 from copy import copy
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
@@ -8,10 +9,14 @@ from functools import lru_cache
 from babel import Locale
 from babel.numbers import NumberPattern, get_decimal_symbol, parse_pattern
 
-from include.domain.money import exponent
+from include.domain.currencies import EXPONENTS
+from include.domain.money import exponent, to_minor
 
 DIGITS_MAX = 60
 MINUS = "\N{MINUS SIGN}"
+
+_MONEY = re.compile(r"(?<![\w.,'-])(-?[0-9]{1,15}(?:\.([0-9]+))?) ([A-Z]{3})\b")
+"""Money as our sentences write it: "1234.56 SGD"."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,16 @@ class Figures:
         """Minor units in major units, never rounded; below zero with a minus sign of full width."""
         decimals = exponent(currency)
         return self._signed(minor, decimals)
+
+    def said(self, sentence: str) -> str:
+        """A sentence of ours with its money as its reader writes it: "pays 1234.56 SGD" -> "pays SGD 1,234.56"."""
+        return _MONEY.sub(self._money_said, sentence)
+
+    def _money_said(self, found: re.Match[str]) -> str:
+        text, decimals, currency = found.groups()
+        if EXPONENTS.get(currency) != len(decimals or ""):
+            return found[0]
+        return self.money(to_minor(text, currency=currency), currency)
 
     def rounded(self, minor: int, currency: str) -> str:
         """Whole major units, rounded half away from zero: for pictures, whose figures stand exactly beside them."""

@@ -133,7 +133,7 @@ def need(one: OpenBreak, shown: Figures) -> View:
         "amount": _break_amount(one, shown),
         "age": shown.counted(one.age_days, "day"),
         "action": capital(one.action),
-        "evidence": words.line(one.evidence),
+        "evidence": words.line(shown.said(one.evidence)),
         "link": one.link,
     }
 

@@ -357,6 +357,24 @@ def test_money_is_grouped_as_its_reader_writes_it(locale: str, shown: str):
     assert Figures(locale).money(-123456789, "SGD") == shown
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (
+            "pays 1234.50 SGD of 2000000 JPY, -12.00 EUR",
+            "pays SGD 1.234,50 of JPY 2.000.000, EUR \N{MINUS SIGN}12,00",
+        ),
+        ("(1250.00 SGD open)", "(SGD 1.250,00 open)"),
+        ("INV-1250.00 SGD, '1250.00 SGD', 1250 SGD, 1250.00 ABC", None),
+    ],
+)
+def test_money_in_a_sentence_is_figured_too_and_nothing_else(said: str, shown: str | None):
+    assert Figures("de_DE").said(said) == (shown or said)
+    break_ = replace(samples.BUSY.top[0], evidence=said)
+    report = render_report(replace(samples.BUSY, top=[break_], locale="de_DE"))
+    assert (shown or said) in report.text
+
+
 def test_a_share_is_rounded_half_up():
     shown = Figures("en_SG")
     assert [shown.percent(1, 2000), shown.percent(1, 3), shown.percent(5, 5)] == [
