@@ -11,6 +11,7 @@ _ASIDE = re.compile(r"""\([^)]*\)|(?<!\w)'[^']*'(?!\w)|"[^"]*\"""")
 _KINDS = ("account", "customer", "opportunity", "order", "invoice", "payment", "subscription")
 _TYPED = re.compile(rf"\b({'|'.join(_KINDS)}) ([\w./-]*\d[\w./-]*)", re.IGNORECASE)
 _STANDING = re.compile(r"\b(account|customer) .* as (\S+) .*which is the one to keep", re.IGNORECASE)
+_AMENDED = re.compile(r"of \d{4}-\d\d-\d\d \(([^\s()]+)\)")
 _SETTLED = re.compile(r"which settled ([^\s,]+)")
 _UNTYPED = re.compile(r"[\w./-]*\d[\w./-]*")
 _NUMBER = re.compile(r"[\d.,-]+")
@@ -22,6 +23,7 @@ def named(evidence: str) -> list[Name]:
     typed = [(kind.lower(), text.rstrip(".")) for kind, text in _TYPED.findall(said)]
     typed += [(kind.lower(), text) for kind, text in _STANDING.findall(said)]
     typed += [("invoice", text) for text in _SETTLED.findall(said)]
+    typed += [("amendment", text) for text in _AMENDED.findall(evidence)]
     known = {text for _, text in typed}
     loose = [text.rstrip(".") for text in _UNTYPED.findall(said) if not _NUMBER.fullmatch(text)]
     return list(dict.fromkeys([*typed, *(("", text) for text in loose if text not in known)]))[:NAMES_MAX]

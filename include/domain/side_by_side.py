@@ -20,6 +20,7 @@ CALLED: Mapping[str, Sequence[str]] = {
         "created_on",
         "opened_on",
         "close_date",
+        "effective_date",
     ),
     "start": ("start_date",),
     "due or end": ("due_date", "end_date", "last_day"),

@@ -1,5 +1,6 @@
 """All that is known about a break: the records on both sides, what they could be matched with, where they came from."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,8 +17,17 @@ RELATED_MAX = 5
 CANDIDATES_MAX = 20
 PAYLOADS_MAX = 5
 DOCUMENTS = frozenset({"opportunities", "orders", "invoices", "payments", "payouts", "subscriptions"})
+RETURNS = frozenset({"refunds", "disputes"})
+"""Of a payment that went back, or may."""
+_NUMBER = re.compile(r"[\w./-]*\d[\w./-]*")
+"""What may be the number of an invoice in a payer's words."""
+_VERSION = re.compile(r" \([^)]*\)$")
+"""Behind the id of a row that was stated more than once."""
 ENTITY_OF = {entity.side: name for name, entity in ENTITIES.items()}
 """A match's word for a side -> the entity of its record."""
+
+OF_ROWS = frozenset({"DQ01", "DQ03", "DQ05"})
+"""Codes about one row as it was received, which their keys name."""
 
 Place = tuple[str, str]
 """An entity, empty where nobody says it, and an id in it: objects of two kinds may have one id."""
@@ -27,7 +37,8 @@ Place = tuple[str, str]
 class Explained:
     """`records`: the break's own first; `unshown` are others it is or could be matched with, too many to be compared.
 
-    `matched`: what the run that last saw it matched its item with.
+    `matched`: what the run that last saw it matched its item with. `received`: the row it is about, where it is
+    about one that was read or could not be.
     """
 
     records: list[Record] = field(default_factory=list)
@@ -35,12 +46,14 @@ class Explained:
     matched: list[Row] = field(default_factory=list)
     run: Row | None = None
     unshown: list[Record] = field(default_factory=list)
+    received: Place | None = None
 
 
 def explain_break(store: Store, break_id: UUID) -> Explained:
     """What stands behind a break, as it is now; nothing where it has no run.
 
-    Beside its own record stand those it could be matched with or is, then what it is about, then where its money went.
+    Beside its own record stands what it is about, then what it could be matched with or is, then what a payment is for,
+    then where its money went.
     """
     with store.transaction() as tx:
         runs = tx.rows("last_run_of_life", break_id=break_id)
@@ -48,21 +61,27 @@ def explain_break(store: Store, break_id: UUID) -> Explained:
         if not runs or not life:
             return Explained()
         run, key = runs[0], life[0]["key"]
+        received = _received(tx, key) if life[0]["code"] in OF_ROWS else None
         kinds = sorted(kinds_of(life[0]["code"], life[0]["evidence"] or "") or ENTITY_OF)
         mine = {(kind, key) for kind in kinds}
         of_run: dict[str, Any] = {"run_id": run["run_id"], "limit": CANDIDATES_MAX}
         candidates = tx.rows("candidates_of", **of_run, key=key, recon=life[0]["recon"], kinds=kinds)
         known = tx.rows("console_matches_of", **of_run, id=key)
         matched = [row for row in known if row["state"] == "posted" and mine & set(_sides(row))]
-        own = _records(tx, [(ENTITY_OF[kind], key) for kind in kinds])
+        own = _records(tx, [received] if received else [(ENTITY_OF[kind], key) for kind in kinds])
         shown = {(one.entity, one.native_id) for one in own}
         here = [row for row in matched if row["recon"] == life[0]["recon"]]
         about = [*_documents(_named_by(own)), *_told(tx, life[0]["evidence"] or "")]
-        beside = [*_others([*candidates, *here], mine), *about, *_others(matched, mine)] or _named_by(own)
+        beside = [
+            *about,
+            *_others([*candidates, *here], mine),
+            *_meant(tx, own, run["run_id"]),
+            *_others(matched, mine),
+        ] or _named_by(own)
         related = [one for one in _records(tx, beside) if (one.entity, one.native_id) not in shown]
         fitting = set(_others([*candidates, *matched], mine))
         unshown = [one for one in related[RELATED_MAX:] if (one.entity, one.native_id) in fitting]
-        return Explained([*own, *related[:RELATED_MAX]], candidates, matched, run, unshown)
+        return Explained([*own, *related[:RELATED_MAX]], candidates, matched, run, unshown, received)
 
 
 def lineage(store: Store, *, entity: str, native_id: str, limit: int = PAYLOADS_MAX) -> list[Row]:
@@ -92,6 +111,33 @@ def _sides(match: Row) -> list[Place]:
 def _others(matches: Iterable[Row], mine: set[Place]) -> list[Place]:
     sides = (side for row in matches for side in _sides(row))
     return [(ENTITY_OF[kind], native_id) for kind, native_id in sides if (kind, native_id) not in mine]
+
+
+def _received(tx: Transaction, key: str) -> Place | None:
+    """The row a key names behind its entity, or what one of it is called; None where no payload of it is kept."""
+    kind, _, rest = key.partition(" ")
+    entity = ENTITY_OF.get(kind, kind)
+    for native_id in dict.fromkeys((rest, _VERSION.sub("", rest))):
+        if tx.rows("console_lineage", entity=entity, native_id=native_id, limit=1):
+            return entity, native_id
+    return None
+
+
+def _meant(tx: Transaction, own: Iterable[Record], run_id: UUID) -> list[Place]:
+    """The invoices that payments are for, the break's own or those that went back: as posted, and as they say."""
+    paid = [one for one in own if one.entity == "payments"]
+    back = [("payments", one.facts["payment_id"]) for one in own if one.entity in RETURNS]
+    posted = [
+        row
+        for _, payment_id in back
+        for row in tx.rows("console_matches_of", run_id=run_id, id=payment_id, limit=CANDIDATES_MAX)
+        if (row["recon"], row["state"]) == ("R3", "posted")
+    ]
+    said = " ".join(one.facts.get("reference") or "" for one in [*paid, *_records(tx, back)])
+    numbers = _NUMBER.findall(said)
+    found = tx.rows("records_numbered", numbers=numbers) if numbers else []
+    told = [("invoices", row["native_id"]) for row in found if row["side"] == "invoice"]
+    return [*_others(posted, {("payment", payment_id) for _, payment_id in back}), *told]
 
 
 def _told(tx: Transaction, evidence: str) -> list[Place]:

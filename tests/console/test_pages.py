@@ -11,11 +11,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from include.console import kept
+from include.console import break_page, kept
 from include.console.delivery import LATENCY_OF
 from include.console.render import framed
 from include.console.reports import FILES
 from include.console.words import RULES_OF
+from include.flows.explain_break import Explained
 from include.flows.raise_alerts import raise_alerts
 from include.local.scratch import scratch_database
 from include.policy import load_policy
@@ -193,6 +194,32 @@ def test_every_kind_of_break_has_a_page(site: Site, tied_url: str) -> None:
         assert page.status_code == 200
         assert "Side by side" in page.text
         assert re.search(r'href="/tieout/playbooks/\w+">playbook', page.text)
+
+
+@pytest.mark.parametrize(
+    ("received", "recon", "said", "link"),
+    [
+        (("payments", "line 2"), "all", "There is no record of this row to show", True),
+        (None, "all", "It is about reading as a whole", False),
+        (None, "R3", "No record has this id now", False),
+    ],
+)
+def test_a_break_without_a_record_says_why_and_leads_to_its_payload_where_one_was_kept(
+    site: Site, monkeypatch: pytest.MonkeyPatch, received: Any, recon: str, said: str, *, link: bool
+) -> None:
+    [first, *_] = links(site.get("/breaks?code=CA16", me="ann").text, "/breaks")
+    told = break_page.show_break
+
+    def shown(*given: Any) -> Any:
+        found, history = told(*given)
+        return found | {"recon": recon}, history
+
+    monkeypatch.setattr(break_page, "show_break", shown)
+    monkeypatch.setattr(break_page, "explain_break", lambda *_: Explained(received=received))
+    page = site.get(first, me="ann").text
+    assert said in page
+    assert ('href="/tieout/records/payments/line%202">as received' in page) is link
+    assert "/tieout/records/" not in site.get(first, me="vic").text
 
 
 def test_a_held_payment_is_shown_beside_what_it_could_be_for_with_the_fact_that_would_decide(

@@ -28,6 +28,10 @@ from include.domain.named import named
             "The customer's number is that of account 0015g. The account's is that of customer C7.",
             [("account", "0015g"), ("customer", "C7")],
         ),
+        (
+            "ARR on record 12.00 SGD is that from before QTY of 2025-09-01 (7), PRICE of 2025-10-01 (A8); with it",
+            [("amendment", "7"), ("amendment", "A8")],
+        ),
     ],
 )
 def test_ids_and_numbers_are_found_with_what_they_are_of(evidence: str, names: list[tuple[str, str]]) -> None:

@@ -93,3 +93,69 @@ def test_a_break_is_shown_with_what_its_evidence_names(
     monkeypatch.setattr("include.flows.explain_break.RELATED_MAX", 1)
     left = [one.native_id for one in explained("CA05", "PAY-2").unshown]
     assert left == ["B2"]  # which the page's list of matches has; the other payment stands in the evidence
+
+
+def test_what_a_break_is_about_is_shown_however_many_documents_there_are(
+    store: PostgresStore, database_url: str, draw: Draw
+) -> None:
+    days = Days(store, database_url, draw)
+    invoices = [
+        f"I{month} INV-{month} C1 2026-{month:02}-10 2026-{month:02}-28 SGD 100.00 posted O 100.00 0.00"
+        for month in range(1, 10)
+    ]
+    days.load(
+        opportunities="X Won true true 1300.00 SGD 2026-01-05 O",
+        orders="O SO-1 C1 2026-01-06 SGD 1200.00 confirmed X",
+        invoices="\n".join(invoices),
+    )
+    days.publish("2026-10-20")
+    assert beside(days, "OR03", "O")[0] == ("opportunities", "X")
+
+
+def test_beside_money_that_may_go_back_stands_what_it_had_paid(
+    store: PostgresStore, database_url: str, draw: Draw
+) -> None:
+    days = Days(store, database_url, draw)
+    days.load(
+        invoices="1 INV-1 C1 2026-01-10 2026-02-09 SGD 109.00 paid\n2 INV-2 C2 2026-01-10 2026-02-09 SGD 77.00 paid",
+        payments="PAY-1 C1 - SGD 109.00 2026-02-01 succeeded\nPAY-2 C2 INV-2 SGD 77.00 2026-02-01 succeeded\n"
+        "PAY-3 C2 INV-2 SGD -77.00 2026-02-04 succeeded",
+        disputes="D PAY-1 SGD 109.00 2026-03-05 open",
+    )
+    days.publish("2026-03-20")
+    assert beside(days, "CA14", "D") == [("payments", "PAY-1"), ("invoices", "1")]
+    assert beside(days, "CA18", "PAY-2") == [("payments", "PAY-3"), ("invoices", "2")]
+
+
+def test_beside_a_subscription_stands_the_amendment_it_never_heard_of(
+    store: PostgresStore, database_url: str, draw: Draw
+) -> None:
+    days = Days(store, database_url, draw)
+    days.load(
+        subscriptions="S C1 2025-04-01 2026-04-01 SGD 2 49.50 month active 2026-04-01 1188.00",
+        amendments="1 S 1 QTY 2025-09-01 5 -",
+    )
+    days.publish("2026-01-20")
+    assert beside(days, "SU05", "S") == [("amendments", "1")]
+
+
+def test_a_row_nobody_could_read_is_named_for_its_payload(
+    store: PostgresStore, database_url: str, draw: Draw
+) -> None:
+    days = Days(store, database_url, draw)
+    days.load(payments="PAY-1 C1 - SGD 1.0.9 2026-02-01 succeeded\nPAY-2 C1 - SGD 5.00 2026-02-01 puzzling")
+    days.publish("2026-03-20")
+    [unread] = days.rows("SELECT break_id FROM recon.break_lives WHERE code = 'DQ01'")
+    explained = explain_break(store, unread["break_id"])
+    assert (explained.records, explained.received) == ([], ("payments", "PAY-1"))
+    [unknown] = days.rows("SELECT break_id FROM recon.break_lives WHERE code = 'DQ05'")
+    explained = explain_break(store, unknown["break_id"])
+    assert [(one.entity, one.native_id) for one in explained.records] == [("payments", "PAY-2")]
+
+
+def beside(days: Days, code: str, key: str) -> list[tuple[str, str]]:
+    """What stands beside a break's own record."""
+    [row] = days.rows("SELECT break_id FROM recon.break_lives WHERE code = %s AND key = %s", code, key)
+    own, *others = [(one.entity, one.native_id) for one in explain_break(days.store, row["break_id"]).records]
+    assert own[1] == key
+    return others
