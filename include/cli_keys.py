@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from include.cli_shared import As, Json, print_json, print_table, store_here
+from include.cli_shared import As, Json, named, print_json, print_table, store_here
 from include.local.home import Home
 from include.ports import NothingUsable, SealedValue
 
@@ -159,9 +159,7 @@ def shred(
     from include.flows import erase_subject
 
     entity, native_id = _record(subject)
-    by = actor.strip().lower()
-    if not by:
-        raise NothingUsable("say who you are with --as")
+    by = named(actor)
     if approve and (also or sparing or reason):
         raise NothingUsable(
             "what was asked for is approved as it is; --also, --except and --reason are for asking"
@@ -172,14 +170,14 @@ def shred(
         return
     if not dry_run and not reason.strip():
         raise NothingUsable("say why with --reason, or --approve what somebody else asked for")
-    named: dict[str, Any] = {"by": by, "also": also or [], "sparing": sparing or []}
-    for record in (*named["also"], *named["sparing"]):
+    told: dict[str, Any] = {"by": by, "also": also or [], "sparing": sparing or []}
+    for record in (*told["also"], *told["sparing"]):
         _record(record)
     with store_here(OPENS) as store:
         if dry_run:
-            _print_listed(erase_subject.look_for(store, _opens(), **about, **named))
+            _print_listed(erase_subject.look_for(store, _opens(), **about, **told))
         else:
-            asked = erase_subject.ask_erasure(store, _opens(), **about, **named, reason=reason.strip())
+            asked = erase_subject.ask_erasure(store, _opens(), **about, **told, reason=reason.strip())
             _print_listed(asked)
             print("asked for; somebody else approves with --approve")
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from include.cli_keys import keyring_here
-from include.cli_shared import As, store_here
+from include.cli_shared import As, named, store_here
 from include.ports import Fatal, Granted
 
 salesforce_app = typer.Typer(no_args_is_help=True, help="Prepare a Salesforce organisation.")
@@ -78,7 +78,7 @@ def login(
     from include.flows.renew_token import TokenBroker
     from include.vault.edge import Vault
 
-    given = _given("DOMAIN", "CONSUMER_KEY")
+    given, by = _given("DOMAIN", "CONSUMER_KEY"), named(actor)
     app = App(
         client_id=given["CONSUMER_KEY"],
         client_secret=os.environ.get("TIEOUT_SALESFORCE_CONSUMER_SECRET", ""),
@@ -99,7 +99,7 @@ def login(
         # Nothing is logged here, so that nobody needs to hide it.
         broker = TokenBroker(store, Vault(keyring_here), flow, by="cli", tell=lambda _secret: None)
         broker.check_kept()
-        number = broker.sign_in(granted(), by=actor.strip().lower())
+        number = broker.sign_in(granted(), by=by)
     print(f"signed in; token number {number} of {flow.system} is kept for all workers")
 
 

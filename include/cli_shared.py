@@ -9,14 +9,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from include.domain.break_life import NotAllowed, identity
 from include.domain.shown import json_on_terminal, on_terminal
 from include.local.home import Home
+from include.ports import NothingUsable
 
 if TYPE_CHECKING:
     from include.store.postgres import PostgresStore
 
 As = Annotated[str, typer.Option("--as", help="Who you are: a login or mail address.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of tables and sentences.")]
+
+
+def named(actor: str) -> str:
+    """Who somebody says to be, as history keeps it. Raises NothingUsable on what is no person's login or address."""
+    try:
+        return identity(actor)
+    except NotAllowed as nobody:
+        raise NothingUsable(f"say who you are with --as: {nobody}") from None
 
 
 @contextmanager
