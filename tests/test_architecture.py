@@ -172,7 +172,7 @@ ALLOWED: dict[str, set[str]] = {
         "include.ports",
         "include.report",
     },
-    "include.cli_shared": {"include.domain", "include.local", "include.store"},
+    "include.cli_shared": {"include.domain", "include.local", "include.ports", "include.store"},
     "include.cli_breaks": INSIDE | {"include.cli_shared", "include.flows", "include.store"},
     "include.cli_cutover": {
         "include.cli_shared",
