@@ -83,8 +83,9 @@ def _measure_drift(tx: Transaction, run_id: UUID, *, as_of: date, policy: Policy
     tx.run("create_daily_facts", **windows)
     tx.run("create_window_facts", as_of=as_of, days=drift.window_days)
     tx.run("measure_volume", run_id=run_id, windows=drift.windows, least_rows=drift.least_rows)
+    least = {"least_rows": drift.least_rows, "least_amounts": drift.least_amounts}
     for name in ("measure_amounts", "measure_mix", "measure_blanks"):
-        tx.run(name, run_id=run_id, least_rows=drift.least_rows, chance_sigmas=drift.chance_sigmas)
+        tx.run(name, run_id=run_id, **least, chance_sigmas=drift.chance_sigmas)
     day = _business_day_before(as_of, calendar)
     tx.run(
         "measure_day_volume",
@@ -95,13 +96,7 @@ def _measure_drift(tx: Transaction, run_id: UUID, *, as_of: date, policy: Policy
         least_weeks=drift.day_weeks // 2,
         least_facts=drift.day_least_facts,
     )
-    tx.run(
-        "measure_day_amounts",
-        run_id=run_id,
-        day=day,
-        least_amounts=drift.day_least_amounts,
-        least_rows=drift.least_rows,
-    )
+    tx.run("measure_day_amounts", run_id=run_id, day=day, **least)
 
 
 def _business_day_before(day: date, calendar: Calendar) -> date:

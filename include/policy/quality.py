@@ -52,6 +52,7 @@ class Drift(Strict):
     window_days: int = Field(gt=0)
     windows: int = Field(gt=1)
     least_rows: int
+    least_amounts: int = Field(gt=1)
     chance_sigmas: int = Field(ge=0)
     volume_sigmas: int
     amount_percent: int
@@ -59,7 +60,6 @@ class Drift(Strict):
     blank_points: int
     day_weeks: int = Field(gt=3)
     day_least_facts: int
-    day_least_amounts: int
     day_volume_percent: int
     day_amount_percent: int
 

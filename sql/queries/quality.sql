@@ -254,7 +254,7 @@ WITH summed AS (
 ), compared AS (
     SELECT entity, currency, here.logs / here.amounts AS observed, before.logs / before.amounts AS expected,
         sqrt(greatest(0, before.squares / before.amounts - (before.logs / before.amounts) ^ 2)) AS deviation,
-        least(here.amounts, before.amounts) AS amounts, sqrt(1 / here.amounts + 1 / before.amounts) AS chance
+        here.amounts, before.amounts AS amounts_before, sqrt(1 / here.amounts + 1 / before.amounts) AS chance
     FROM summed AS here JOIN summed AS before USING (entity, currency)
     WHERE here.now AND NOT before.now AND here.amounts > 0 AND before.amounts > 0
 ), judged AS (
@@ -263,7 +263,8 @@ WITH summed AS (
 INSERT INTO recon.quality_measures
 SELECT %(run_id)s, 'amounts', entity || ', ' || currency, round(exp(observed)::numeric / minor_per_major),
     round(exp(expected)::numeric / minor_per_major),
-    CASE WHEN amounts >= %(least_rows)s THEN CASE WHEN abs(off) > %(chance_sigmas)s * chance THEN 100 * off ELSE 0 END END
+    CASE WHEN amounts >= %(least_amounts)s AND amounts_before >= %(least_rows)s
+        THEN CASE WHEN abs(off) > %(chance_sigmas)s * chance THEN 100 * off ELSE 0 END END
 FROM judged JOIN canonical.currencies USING (currency);
 
 -- name: measure_mix

@@ -33,7 +33,9 @@ _BLANKS = {  # of so many facts, blank in the newest window; of 600 before, 120 
 _AMOUNTS = {  # so many amounts, whose mean logarithm is so many standard deviations higher; there were 600 before
     "quiet and few": (30, 0.7),
     "quiet and many": (600, 0.4),
+    "quiet and very few": (5, 1.7),
     "moved and few": (30, 1.2),
+    "moved and very few": (5, -4.6),  # a hundredth
     "moved and many": (600, 0.6),
     "many lower": (600, -0.6),
 }
@@ -48,7 +50,11 @@ def found(store: PostgresStore, database_url: str) -> dict[str, dict[str, float]
             "VALUES (gen_random_uuid(), %s, 0, 0, '', '', 'computed') RETURNING run_id",
             (DAY,),
         ).fetchone()
-    own = {"run_id": run_id and run_id[0], "least_rows": DRIFT.least_rows}
+    own = {
+        "run_id": run_id and run_id[0],
+        "least_rows": DRIFT.least_rows,
+        "least_amounts": DRIFT.least_amounts,
+    }
     with store.transaction() as tx:
         tx.run("create_daily_facts", as_of=DAY, days=DRIFT.window_days, windows=DRIFT.windows)
         tx.run("create_window_facts", as_of=DAY, days=DRIFT.window_days)

@@ -25,7 +25,7 @@ from tests.quality.books import AS_OF, BAD, CANARY, GOOD, HOSTILE_CURRENCY, IN_S
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 _STATED = load_policy()
-_DRIFT = _STATED.quality.drift.model_copy(update={"day_least_facts": 1, "day_least_amounts": 1})
+_DRIFT = _STATED.quality.drift.model_copy(update={"day_least_facts": 1, "least_amounts": 1})
 POLICY = _STATED.model_copy(update={"quality": _STATED.quality.model_copy(update={"drift": _DRIFT})})
 """As it is, but for days of so few facts as these books have."""
 
