@@ -1,7 +1,7 @@
 """All that is known about a break: the records on both sides, what they could be matched with, where they came from."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -17,8 +17,8 @@ RELATED_MAX = 5
 CANDIDATES_MAX = 20
 PAYLOADS_MAX = 5
 DOCUMENTS = frozenset({"opportunities", "orders", "invoices", "payments", "payouts", "subscriptions"})
-RETURNS = frozenset({"refunds", "disputes"})
-"""Of a payment that went back, or may."""
+TELLING = {"payments": "R3", "opportunities": "R5"}
+"""Of what a record names: the reconciliation whose match of it says what that was for, or what was sold by it."""
 _NUMBER = re.compile(r"[\w./-]*\d[\w./-]*")
 """What may be the number of an invoice in a payer's words."""
 _VERSION = re.compile(r" \([^)]*\)$")
@@ -52,8 +52,8 @@ class Explained:
 def explain_break(store: Store, break_id: UUID) -> Explained:
     """What stands behind a break, as it is now; nothing where it has no run.
 
-    Beside its own record stands what it is about, then what it could be matched with or is, then what a payment is for,
-    then where its money went.
+    Beside its own record stands what it is about, then what that is for, then what it could be matched with or is, then
+    where its money went.
     """
     with store.transaction() as tx:
         runs = tx.rows("last_run_of_life", break_id=break_id)
@@ -74,8 +74,8 @@ def explain_break(store: Store, break_id: UUID) -> Explained:
         about = [*_documents(_named_by(own)), *_told(tx, life[0]["evidence"] or "")]
         beside = [
             *about,
-            *_others([*candidates, *here], mine),
             *_meant(tx, own, run["run_id"]),
+            *_others([*candidates, *here], mine),
             *_others(matched, mine),
         ] or _named_by(own)
         related = [one for one in _records(tx, beside) if (one.entity, one.native_id) not in shown]
@@ -123,21 +123,21 @@ def _received(tx: Transaction, key: str) -> Place | None:
     return None
 
 
-def _meant(tx: Transaction, own: Iterable[Record], run_id: UUID) -> list[Place]:
-    """The invoices that payments are for, the break's own or those that went back: as posted, and as they say."""
-    paid = [one for one in own if one.entity == "payments"]
-    back = [("payments", one.facts["payment_id"]) for one in own if one.entity in RETURNS]
+def _meant(tx: Transaction, own: Sequence[Record], run_id: UUID) -> list[Place]:
+    """What money is for, as posted and as payers say, and what a deal sold: by the break's record or what it names."""
+    named_here = [place for place in _documents(_named_by(own)) if place[0] in TELLING]
     posted = [
         row
-        for _, payment_id in back
-        for row in tx.rows("console_matches_of", run_id=run_id, id=payment_id, limit=CANDIDATES_MAX)
-        if (row["recon"], row["state"]) == ("R3", "posted")
+        for entity, native_id in named_here
+        for row in tx.rows("console_matches_of", run_id=run_id, id=native_id, limit=CANDIDATES_MAX)
+        if (row["recon"], row["state"]) == (TELLING[entity], "posted")
     ]
-    said = " ".join(one.facts.get("reference") or "" for one in [*paid, *_records(tx, back)])
+    said = " ".join(one.facts.get("reference") or "" for one in [*own, *_records(tx, named_here)])
     numbers = _NUMBER.findall(said)
     found = tx.rows("records_numbered", numbers=numbers) if numbers else []
     told = [("invoices", row["native_id"]) for row in found if row["side"] == "invoice"]
-    return [*_others(posted, {("payment", payment_id) for _, payment_id in back}), *told]
+    known = {(ENTITIES[entity].side, native_id) for entity, native_id in named_here}
+    return [*_others(posted, known), *told]
 
 
 def _told(tx: Transaction, evidence: str) -> list[Place]:

@@ -112,6 +112,24 @@ def test_what_a_break_is_about_is_shown_however_many_documents_there_are(
     assert beside(days, "OR03", "O")[0] == ("opportunities", "X")
 
 
+def test_beside_an_order_stands_the_subscription_that_has_its_quantity_price_and_start(
+    store: PostgresStore, database_url: str, draw: Draw
+) -> None:
+    days = Days(store, database_url, draw)
+    billed = "\n".join(
+        f"I{month} INV-{month} C1 2026-{month:02}-01 2026-{month:02}-28 SGD 99.00 posted O 99.00 0.00"
+        for month in range(1, 10)
+    )
+    days.load(
+        opportunities="X Won true true 1300.00 SGD 2026-01-01 O",
+        orders="O SO-1 C1 2026-01-01 SGD 1188.00 confirmed X",
+        subscriptions="S C1 2026-01-01 2027-01-01 SGD 10 9.90 month active 2027-01-01 1188.00",
+        invoices=billed,
+    )
+    days.publish("2026-09-20")
+    assert beside(days, "OR03", "O")[:2] == [("opportunities", "X"), ("subscriptions", "S")]
+
+
 def test_beside_money_that_may_go_back_stands_what_it_had_paid(
     store: PostgresStore, database_url: str, draw: Draw
 ) -> None:
