@@ -38,13 +38,13 @@ def act_on_many(request: Request, who: Someone, form: Sent) -> Response:
     action = form.one("action")
     if action not in IN_BULK:
         raise HTTPException(422, f"{action!r} cannot be done to many breaks at once")
-    chosen = form.all("chosen")
+    chosen = _each_once(form.all("chosen"))
     if len(chosen) > BULK_MAX:
         raise HTTPException(422, f"choose at most {BULK_MAX} breaks at once")
     # One commit for all, in one order: two people who choose the same ones wait for each other, and none for both.
     with store_of(request).transaction() as tx:
-        done = {one: _outcome(tx, who, form, action, one) for one in sorted(set(chosen))}
-    outcomes = [done[one] for one in dict.fromkeys(chosen)]
+        done = {one: _outcome(tx, who, form, action, one) for one in sorted(chosen)}
+    outcomes = [done[one] for one in chosen]
     counts = Counter(not refused for _, refused in outcomes)
     return render(
         request,
@@ -74,6 +74,14 @@ def act_on_one(request: Request, who: Someone, form: Sent, break_id: UUID, actio
         return break_page(request, who, break_id, refused=Refused(action, str(refused), form), status=422)
     root = request.scope.get("root_path", "")
     return RedirectResponse(f"{root}/breaks/{break_id}?done={action}", status_code=303)
+
+
+def _each_once(chosen: list[str]) -> list[str]:
+    """What was chosen, each break as it was seen first: whoever acts twice has not seen what the first act left."""
+    first: dict[str, str] = {}
+    for one in chosen:
+        first.setdefault(one.partition(":")[0].lower(), one)
+    return list(first.values())
 
 
 def _outcome(tx: Transaction, who: Person, form: Form, action: str, chosen: str) -> tuple[str, str]:

@@ -59,7 +59,8 @@ def one_message(request: Request, who: Someone, message_id: Number) -> HTMLRespo
 @router.post("/delivery/{action}", dependencies=[Depends(requires(May.DELIVER))])
 def act(request: Request, who: Someone, form: Sent, action: Literal["replay", "hold"]) -> Response:
     """Each message only if it is still in the state that was seen: the rest stays as it is."""
-    chosen = [int(one) for one in form.all("chosen") if one.isdecimal() and len(one) <= DIGITS_MAX]
+    numbers = [int(one) for one in form.all("chosen") if one.isdecimal() and len(one) <= DIGITS_MAX]
+    chosen = list(dict.fromkeys(numbers))
     if len(chosen) > CHOSEN_MAX:
         raise HTTPException(422, f"choose at most {CHOSEN_MAX} messages at once")
     wanted = _wanted_by(form)

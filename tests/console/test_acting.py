@@ -103,14 +103,15 @@ def test_a_form_that_does_not_say_what_was_seen_is_refused(site: Site, untouched
     assert (answer.status_code, "load it again" in answer.text) == (422, True)
 
 
-def test_many_are_done_at_once_but_for_what_changed_meanwhile(
+def test_many_are_done_at_once_and_each_once_but_for_what_changed_meanwhile(
     site: Site, untouched: Iterator[str], tied_url: str
 ) -> None:
     first, second = next(untouched), next(untouched)
     chosen = [f"{one}:{seen(site, one)}" for one in (first, second)]
+    twice = f"{first.upper()}:{int(seen(site, first)) + 1}"  # as the first act will leave it
     act(site, second, "comment", "ben")
     fields = {
-        "chosen": [*chosen, "nonsense"],
+        "chosen": [*chosen, twice, "nonsense"],
         "action": "assign",
         "to": "ann",
         "reason": "so that it is not lost",
@@ -190,7 +191,7 @@ def test_what_was_held_back_waits_until_it_is_sent_again_and_both_acts_have_a_na
         [first, *_] = tx.rows(
             "console_messages", states=["queued"], target=None, subject=None, before=None, limit=9
         )
-    chosen = {"chosen": [first["message_id"]], "reason": "the customer cancels"}
+    chosen = {"chosen": [first["message_id"]] * 2, "reason": "the customer cancels"}
     assert site.post("/delivery/hold", chosen, me="adm").headers["location"].endswith("done=hold")
     assert "HELD_BACK" in site.get("/delivery?state=parked", me="vic").text
     assert site.post("/delivery/hold", chosen, me="adm").headers["location"].endswith("done=none")
