@@ -61,7 +61,7 @@ class Wanted(BaseModel):
     ] = ""
     severity: Annotated[Literal["", "S1", "S2", "S3", "S4"], Upper] = ""
     owner: str = ""
-    assignee: str = ""  # a login; "-" is nobody, "me" whoever asks
+    assignee: str = ""  # a login; "-" is nobody, "me" whoever asks, "=me" who is called so
     recon: str = ""
     code: str = ""
     currency: str = ""
@@ -78,7 +78,7 @@ class Wanted(BaseModel):
     def filters(self, *, me: str, today: date) -> dict[str, Any]:
         """The same for the query."""
         asked = self.assignee.strip().lower()
-        who = {"": None, "-": "", "me": me}.get(asked, asked)
+        who = {"": None, "-": "", "me": me}.get(asked, asked.removeprefix("="))
         return {
             "open": self.show == "open",
             "state": self.state or None,

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from html import unescape
 from typing import Any
 from unittest.mock import patch
@@ -133,3 +133,15 @@ def test_a_login_with_a_blank_behind_it_is_that_login(site: Site, lives: list[Ro
     assert has
     assert sorted(shown(site, {"assignee": "Ann "})) == sorted(has)
     assert sorted(shown(site, {"assignee": " me"})) == sorted(has)
+
+
+def test_somebody_who_is_called_me_is_found_by_who_is_not(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = {"breaks": 1, "urgent": 0, "sgd_minor": 0, "oldest_on": date(2026, 6, 1), "groups": 2}
+    monkeypatch.setattr(breaks, "_groups", lambda *_: [one | {"name": "me"}, one | {"name": None}])
+    page = site.get("/breaks?by=assignee", me="ann").text
+    assert [link for _, link in groups(page)] == ["?assignee=%3Dme", "?assignee=-"]
+    today = date(2026, 6, 30)
+    said = [breaks.Wanted(assignee=who).filters(me="ann", today=today)["assignee"] for who in ("=me", "me")]
+    assert said == ["me", "ann"]
