@@ -13,6 +13,9 @@ from include.wiring_environment import named
 KEPT_S = 60
 """Connections change rarely, and every page of a break asks for some of them."""
 
+LOGINS = frozenset({"login", "test"})
+"""Domains of Salesforce that are every organisation's, and none's own."""
+
 Links = Callable[[str, str, str], str]
 """System, canonical entity and native id -> address; empty where there is none."""
 
@@ -52,8 +55,11 @@ def _known(name: str) -> Connection | None:
 
 
 def _org(connection: Connection) -> str:
+    """The organisation's own address, where the connection says it, or else the login that leads on to a page of it."""
     extra = connection.extra_dejson
     domain = (extra.get("domain") or "").removesuffix(".my")
+    if domain in LOGINS and not extra.get("instance_url"):
+        return f"https://{domain}.salesforce.com/?startURL="
     return str(extra.get("instance_url") or (f"https://{domain}.my.salesforce.com" if domain else ""))
 
 
