@@ -41,8 +41,11 @@ class Days:
         return publish_run(self.store, as_of=on, policy=policy)
 
     def lives(self) -> dict[str, Row]:
-        """By key."""
-        return {row["key"]: row for row in self.rows("SELECT * FROM recon.break_lives ORDER BY key")}
+        """By key; of several the open one, found last."""
+        return {
+            row["key"]: row
+            for row in self.rows("SELECT * FROM recon.break_lives ORDER BY is_open, first_seen_on")
+        }
 
     def states(self) -> dict[str, str]:
         return {key: life["state"] for key, life in self.lives().items()}
