@@ -37,11 +37,11 @@ def site(tied: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> Site:
 
 @pytest.fixture(scope="module")
 def untouched(tied_url: str) -> Iterator[str]:
-    """Breaks nobody has worked on, one after another, but for those that tests of pairing work on."""
+    """Breaks nobody has worked on, one after another; last those of which tests of pairing take the first."""
     with psycopg.connect(tied_url) as connection:
         found = connection.execute(
             "SELECT break_id::text FROM recon.break_lives WHERE state = 'OPEN' AND version = 1 "
-            "AND code <> 'CA16' AND amount_minor IS NOT NULL AND amount_sgd_minor IS NOT NULL ORDER BY break_id"
+            "AND amount_minor IS NOT NULL AND amount_sgd_minor IS NOT NULL ORDER BY code = 'CA16', key DESC, break_id"
         ).fetchall()
     return iter([break_id for (break_id,) in found])
 
