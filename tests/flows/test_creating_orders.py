@@ -66,16 +66,20 @@ class Sales:
 
     def sees(self, **files: str) -> None:
         """Pull and land what the systems hold now."""
-        self.turn += 1
-        world = self.draw(folder=f"turn{self.turn}", **files)
-        source = Live(world)
-        entities = [name for name in source.entities if name in files]
-        for entity in entities:
-            pull_changes(source, self.store, entity=entity)
+        source = self.pulls(**files)
+        for entity in filter(files.__contains__, source.entities):
             land_records(source, self.store, entity=entity)
+
+    def pulls(self, **files: str) -> Live:
+        """Pull what the systems hold now; it has not landed then."""
+        self.turn += 1
+        source = Live(self.draw(folder=f"turn{self.turn}", **files))
+        for entity in filter(files.__contains__, source.entities):
+            pull_changes(source, self.store, entity=entity)
         if "opportunities" in files:
             page = source.fetch_page("opportunities", None)
             self.crm.deals |= {record.native_id: dict(record.payload) for record in page.records}
+        return source
 
     def decide(self) -> Counter[str]:
         return create_order(self.store, POLICY, BILLING, today=self.today)
@@ -186,6 +190,29 @@ def test_a_deal_that_was_looked_at_meanwhile_is_decided_as_it_is_now(sales: Sale
         assert follower.result(timeout=30) == {}
     sales.deliver()
     assert [effect.body["amount"] for effect in sales.erp.effects] == ["1500.00"]
+
+
+def test_a_look_between_two_pages_that_land_together_is_older_than_the_later_one(sales: Sales) -> None:
+    still_open = WON.replace("Won true true", "Open false false")
+    sales.sees(opportunities=still_open)
+    sales.pulls(opportunities=still_open.replace("1200", "1300"))
+    sales.look_now()
+    source = sales.pulls(opportunities=WON)
+    land_records(source, sales.store, entity="opportunities")
+    assert sales.decide() == {"order": 1}
+
+
+def test_a_look_after_the_page_that_states_a_deal_is_newer_though_another_page_landed_with_it(
+    sales: Sales,
+) -> None:
+    sales.pulls(opportunities=WON)
+    sales.crm.deals["006A"] |= {"StageName": "Open", "IsWon": "false", "IsClosed": "false"}
+    sales.look_now()
+    source = sales.pulls(opportunities=WON.replace("006A", "006B"))
+    land_records(source, sales.store, entity="opportunities")
+    assert sales.decide() == {"order": 1}
+    sales.deliver()
+    assert [effect.body["opportunity_id"] for effect in sales.erp.effects] == ["006B"]
 
 
 def test_looking_again_and_again_decides_nothing_twice(sales: Sales) -> None:
