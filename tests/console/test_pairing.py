@@ -30,7 +30,8 @@ def test_a_held_payment_is_matched_by_hand_by_two_people_and_shown_as_on_its_way
         tied_url,
         "SELECT key, side_b_id, life.break_id FROM recon.break_lives AS life JOIN recon.matches ON side_a_id = key "
         "WHERE is_open AND code = 'CA16' AND matches.state = 'suggested' AND matches.recon = 'R3' "
-        "AND life.amount_sgd_minor BETWEEN 10001 AND 5000000 AND life.state = 'OPEN' ORDER BY key, side_b_id LIMIT 1",
+        "AND life.amount_sgd_minor BETWEEN 10001 AND 5000000 AND life.state IN ('OPEN', 'ASSIGNED') "
+        "ORDER BY key, side_b_id LIMIT 1",
     )
     path = f"/breaks/{break_id}"
     page = site.get(path, me="ann").text
