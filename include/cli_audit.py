@@ -19,7 +19,6 @@ from include.ports import Fatal, NothingUsable, Stop
 
 if TYPE_CHECKING:
     from include.signing import Sign
-    from include.store.postgres import PostgresStore
 
 CHANGED = 1
 UNUSABLE = 2
@@ -118,7 +117,7 @@ def verify(
     try:
         kept, ours = [_anchor(path) for path in anchors or []], _public_keys(public_keys)
         with store_here() as store:
-            gone = _guards_gone(store)
+            gone = _guards_gone(store.url)
             verdict = verify_audit(store, holds=holds, public_keys=ours, anchors=kept, gone=gone)
         if not verdict.seals and verdict.holds:
             raise NothingUsable("nothing is sealed yet")
@@ -222,14 +221,16 @@ def show(
     )
 
 
-def _guards_gone(store: "PostgresStore") -> list[str]:
+def _guards_gone(url: str) -> list[str]:
     """The triggers that should be there and on, and are not; of an older schema nobody knows which those are."""
-    from include.store.migrate import pending
+    from include.store.checks import guards_gone
+    from include.store.refusals import named_by_what_to_do
 
-    if pending(store.url):
+    with named_by_what_to_do():
+        gone = guards_gone(url)
+    if gone is None:
         print("triggers are not looked at: the schema is not the newest", file=sys.stderr)
-        return []
-    return [str(row["guard"]) for row in store.broken("guards_are_there")]
+    return gone or []
 
 
 def _signer(key_file: Path | None) -> "Sign | None":
@@ -283,9 +284,8 @@ def _fingerprints(keys: Iterable[str]) -> list[str]:
 
 
 def _signed_by(prints: Sequence[str], *, vouched: bool) -> str:
-    return (
-        f"signed by {', '.join(prints)}{'' if vouched else ', which nobody vouched for: give --public-key'}"
-    )
+    by = f"signed by {', '.join(prints)}"
+    return by if vouched else f"{by}, which nobody vouched for: give --public-key"
 
 
 def _is_hex(text: str) -> bool:

@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool
 
 from include import ports
-from include.store.queries import check, query
+from include.store.queries import query
 from include.store.refusals import named_by_what_to_do
 
 CONNECT_TIMEOUT_S = 10
@@ -120,11 +120,6 @@ class PostgresStore:
         """
         with named_by_what_to_do(), self._connect() as connection:
             yield PostgresTransaction(connection)
-
-    def broken(self, invariant: str) -> list[ports.Row]:
-        """What breaks an invariant of `sql/checks`. Raises as `transaction`."""
-        with named_by_what_to_do(), self._connect() as connection:
-            return connection.execute(_bytes(check(invariant))).fetchall()
 
     @contextmanager
     def alone(self, name: str) -> Iterator[bool]:
