@@ -9,11 +9,13 @@ NAMES_MAX = 20
 _ASIDE = re.compile(r"""\([^)]*\)|(?<!\w)'[^']*'(?!\w)|"[^"]*\"""")
 """What stands in brackets or is quoted: names of companies, and what payers wrote."""
 _KINDS = ("account", "customer", "opportunity", "order", "invoice", "payment", "subscription")
-_TYPED = re.compile(rf"\b({'|'.join(_KINDS)}) ([\w./-]*\d[\w./-]*)", re.IGNORECASE)
+_ID = r"[\w./-]*\d[\w./-]*"
+"""What may be an id, or the number of a document: a word with a digit in it."""
+_TYPED = re.compile(rf"\b({'|'.join(_KINDS)}) ({_ID})", re.IGNORECASE)
 _STANDING = re.compile(r"\b(account|customer) .* as (\S+) .*which is the one to keep", re.IGNORECASE)
 _AMENDED = re.compile(r"of \d{4}-\d\d-\d\d \(([^\s()]+)\)")
 _SETTLED = re.compile(r"which settled ([^\s,]+)")
-_UNTYPED = re.compile(r"[\w./-]*\d[\w./-]*")
+_UNTYPED = re.compile(_ID)
 _NUMBER = re.compile(r"[\d.,-]+")
 
 
@@ -27,3 +29,8 @@ def named(evidence: str) -> list[Name]:
     known = {text for _, text in typed}
     loose = [text.rstrip(".") for text in _UNTYPED.findall(said) if not _NUMBER.fullmatch(text)]
     return list(dict.fromkeys([*typed, *(("", text) for text in loose if text not in known)]))[:NAMES_MAX]
+
+
+def numbers_in(text: str) -> list[str]:
+    """What may be the number of a document in somebody's own words, such as a payer's."""
+    return _UNTYPED.findall(text)

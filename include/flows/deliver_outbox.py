@@ -96,22 +96,15 @@ def _take(store: Store, target: Target, pace: Pace) -> list[Taken]:
     return sorted(map(_taken, rows), key=lambda one: one.message_id)
 
 
+_SAID = (
+    *("key", "kind", "target", "subject", "body", "based_on", "newest_only"),
+    *("token", "fence", "turn"),
+)
+"""What a row of the outbox says of its message once it was taken, by the message's own names."""
+
+
 def _taken(row: Row) -> Taken:
-    says = {
-        name: row[name]
-        for name in (
-            "key",
-            "kind",
-            "target",
-            "subject",
-            "body",
-            "based_on",
-            "newest_only",
-            "token",
-            "fence",
-            "turn",
-        )
-    }
+    says = {name: row[name] for name in _SAID}
     about = {name: row[name] for name in ("message_id", "fence", "attempts", "look_first", "long_refused")}
     about |= {"in_shadow": bool(row["in_shadow"]), "may_send": row["may_send"]}
     message = Message(**says)

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from include.domain.entities import ENTITIES
-from include.domain.named import named
+from include.domain.named import named, numbers_in
 from include.domain.side_by_side import Record
 from include.domain.subjects import kinds_of
 from include.ports import Row, Store, Transaction
@@ -19,8 +19,6 @@ PAYLOADS_MAX = 5
 DOCUMENTS = frozenset({"opportunities", "orders", "invoices", "payments", "payouts", "subscriptions"})
 TELLING = {"payments": "R3", "opportunities": "R5"}
 """Of what a record names: the reconciliation whose match of it says what that was for, or what was sold by it."""
-_NUMBER = re.compile(r"[\w./-]*\d[\w./-]*")
-"""What may be the number of an invoice in a payer's words."""
 _VERSION = re.compile(r" \([^)]*\)$")
 """Behind the id of a row that was stated more than once."""
 ENTITY_OF = {entity.side: name for name, entity in ENTITIES.items()}
@@ -71,13 +69,15 @@ def explain_break(store: Store, break_id: UUID) -> Explained:
         own = _records(tx, [received] if received else [(ENTITY_OF[kind], key) for kind in kinds])
         shown = {(one.entity, one.native_id) for one in own}
         here = [row for row in matched if row["recon"] == life[0]["recon"]]
-        about = [*_documents(_named_by(own)), *_told(tx, life[0]["evidence"] or "")]
+        names = _named_by(own)
+        cited = _documents(names)
         beside = [
-            *about,
-            *_meant(tx, own, run["run_id"]),
+            *cited,
+            *_told(tx, life[0]["evidence"] or ""),
+            *_meant(tx, own, cited, run["run_id"]),
             *_others([*candidates, *here], mine),
             *_others(matched, mine),
-        ] or _named_by(own)
+        ] or names
         related = [one for one in _records(tx, beside) if (one.entity, one.native_id) not in shown]
         fitting = set(_others([*candidates, *matched], mine))
         unshown = [one for one in related[RELATED_MAX:] if (one.entity, one.native_id) in fitting]
@@ -123,9 +123,9 @@ def _received(tx: Transaction, key: str) -> Place | None:
     return None
 
 
-def _meant(tx: Transaction, own: Sequence[Record], run_id: UUID) -> list[Place]:
-    """What money is for, as posted and as payers say, and what a deal sold: by the break's record or what it names."""
-    named_here = [place for place in _documents(_named_by(own)) if place[0] in TELLING]
+def _meant(tx: Transaction, own: Sequence[Record], cited: Iterable[Place], run_id: UUID) -> list[Place]:
+    """What money is for, as posted and as payers say, and what a deal sold: by the break's record or what it cites."""
+    named_here = [place for place in cited if place[0] in TELLING]
     posted = [
         row
         for entity, native_id in named_here
@@ -133,7 +133,7 @@ def _meant(tx: Transaction, own: Sequence[Record], run_id: UUID) -> list[Place]:
         if (row["recon"], row["state"]) == (TELLING[entity], "posted")
     ]
     said = " ".join(one.facts.get("reference") or "" for one in [*own, *_records(tx, named_here)])
-    numbers = _NUMBER.findall(said)
+    numbers = numbers_in(said)
     found = tx.rows("records_numbered", numbers=numbers) if numbers else []
     told = [("invoices", row["native_id"]) for row in found if row["side"] == "invoice"]
     known = {(ENTITIES[entity].side, native_id) for entity, native_id in named_here}

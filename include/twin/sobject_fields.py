@@ -9,7 +9,7 @@ from typing import Any
 from lxml import etree
 
 METADATA = Path(__file__).parents[1] / "salesforce_metadata"
-_NAMESPACE = {"m": "http://soap.sforce.com/2006/04/metadata"}
+NAMESPACE = {"m": "http://soap.sforce.com/2006/04/metadata"}
 
 NUMBER_TYPES = {"currency", "double", "percent", "int"}
 
@@ -155,12 +155,12 @@ def granted() -> dict[str, frozenset[str]]:
     """SObject -> what the permission set of include/salesforce_metadata lets its user do (Create, Read, …)."""
     rights: dict[str, frozenset[str]] = {}
     for path in sorted((METADATA / "permissionsets").glob("*.permissionset")):
-        for element in etree.parse(path).findall("m:objectPermissions", _NAMESPACE):
-            name = str(element.findtext("m:object", "", _NAMESPACE))
+        for element in etree.parse(path).findall("m:objectPermissions", NAMESPACE):
+            name = str(element.findtext("m:object", "", NAMESPACE))
             rights[name] = frozenset(
                 what
                 for what in ("Create", "Read", "Edit", "Delete")
-                if element.findtext(f"m:allow{what}", "", _NAMESPACE) == "true"
+                if element.findtext(f"m:allow{what}", "", NAMESPACE) == "true"
             )
     everybodys = frozenset({"Create", "Read", "Edit"})
     # Who may edit a deal may edit its lines; a task is anybody's who may edit tasks; the rest everybody may look up.
@@ -169,12 +169,12 @@ def granted() -> dict[str, frozenset[str]]:
 
 
 def _fields_of(path: Path) -> Iterator[Field]:
-    for element in etree.parse(path).findall("m:fields", _NAMESPACE):
+    for element in etree.parse(path).findall("m:fields", NAMESPACE):
 
         def text(name: str, element: Any = element) -> str:
-            return str(element.findtext(f"m:{name}", "", _NAMESPACE))
+            return str(element.findtext(f"m:{name}", "", NAMESPACE))
 
-        values = element.findall(".//m:value/m:fullName", _NAMESPACE)
+        values = element.findall(".//m:value/m:fullName", NAMESPACE)
         yield Field(
             name=text("fullName"),
             type=_METADATA_TYPES[text("type")],

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from lxml import etree
 
-from include.twin.sobject_fields import METADATA
+from include.twin.sobject_fields import METADATA, NAMESPACE
 from include.twin.soql import Value
 
-_NAMESPACE = {"m": "http://soap.sforce.com/2006/04/metadata"}
 _NEVER_LESS = re.compile(r"AND\(NOT\(ISNEW\(\)\), PRIORVALUE\((\w+)\) > \1\)")
 
 
@@ -36,7 +35,7 @@ def deployed_rules() -> dict[str, tuple[Rule, ...]]:
 
 
 def _rules_of(path: Path) -> Iterator[Rule]:
-    for element in etree.parse(path).findall("m:validationRules", _NAMESPACE):
+    for element in etree.parse(path).findall("m:validationRules", NAMESPACE):
         told = {etree.QName(part).localname: str(part.text) for part in element}
         formula = _NEVER_LESS.fullmatch(told["errorConditionFormula"])
         if formula is None:
