@@ -169,7 +169,7 @@ define TIEOUT_COMMAND
 ' '''
 import sys
 
-from include.cli import main
+from include.cli.main import main
 
 sys.exit(main())
 endef

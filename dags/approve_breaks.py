@@ -15,17 +15,17 @@ import logging
 
 from airflow.sdk import DAG, task
 
-from include import wiring
-from include.wiring_approvals import AskApproval, questions
+from include.wiring import connections
+from include.wiring.approvals import AskApproval, questions
 
 log = logging.getLogger(__name__)
 
 with DAG(
     "approve_breaks",
     doc_md=__doc__,
-    schedule=wiring.EVERY_TEN_MINUTES,
+    schedule=connections.EVERY_TEN_MINUTES,
     tags=["cadence/minutes", "tier/2"],
-    **wiring.dag_settings(pool="tieout_ask") | {"max_active_runs": 16},
+    **connections.dag_settings(pool="tieout_ask") | {"max_active_runs": 16},
 ):
 
     @task(task_id="questions")

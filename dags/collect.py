@@ -14,20 +14,20 @@ import logging
 
 from airflow.sdk import DAG, task
 
-from include import wiring, wiring_effects
+from include.wiring import connections, effects
 
 log = logging.getLogger(__name__)
 
 with DAG(
     "collect",
     doc_md=__doc__,
-    schedule=wiring.EVERY_MORNING,
+    schedule=connections.EVERY_MORNING,
     tags=["cadence/daily", "tier/2"],
-    **wiring.dag_settings(pool="tieout_fast"),
+    **connections.dag_settings(pool="tieout_fast"),
 ):
 
     @task
     def decide() -> None:
-        log.info("%s", dict(wiring_effects.collect(wiring_effects.business_today())))
+        log.info("%s", dict(effects.collect(effects.business_today())))
 
     decide()

@@ -20,29 +20,29 @@ import logging
 
 from airflow.sdk import DAG, task
 
-from include import wiring, wiring_parity
+from include.wiring import connections, parity
 
 log = logging.getLogger(__name__)
 
 with DAG(
     "compare_parity",
     doc_md=__doc__,
-    schedule=wiring.EVERY_BUSINESS_DAY,
+    schedule=connections.EVERY_BUSINESS_DAY,
     tags=["cadence/daily", "tier/2"],
-    **wiring.dag_settings(pool="tieout_reconcile") | {"max_active_runs": 4},
+    **connections.dag_settings(pool="tieout_reconcile") | {"max_active_runs": 4},
 ):
 
     @task(task_id="due", retries=20)
     def days_due() -> list[str]:
-        return wiring_parity.days()
+        return parity.due_days()
 
     @task
     def compare(days: list[str]) -> None:
-        for told in wiring_parity.compare(days):
+        for told in parity.compare(days):
             log.info("%s", told)
 
     @task
     def judge() -> None:
-        log.info("%s", wiring_parity.judge())
+        log.info("%s", parity.judge())
 
     compare(days_due()) >> judge()

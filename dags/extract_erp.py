@@ -16,27 +16,27 @@ On call
 
 from airflow.sdk import DAG, task
 
-from include import wiring, wiring_alerts, wiring_entities
+from include.wiring import alerts, connections, entities
 
 with DAG(
     "extract_erp",
     doc_md=__doc__,
-    schedule=wiring.EVERY_TEN_MINUTES,
+    schedule=connections.EVERY_TEN_MINUTES,
     tags=["cadence/ten-minutes", "tier/1"],
-    **wiring_alerts.read_settings(),
+    **alerts.read_settings(),
 ):
 
     @task
     def pull() -> None:
-        wiring_entities.pull(wiring.erp())
+        entities.pull(connections.erp())
 
     @task(trigger_rule="all_done")
     def land() -> None:
-        wiring_entities.land(wiring.erp())
+        entities.land(connections.erp())
 
     @task
     def prove() -> None:
-        wiring_entities.prove(wiring.erp())
+        entities.prove(connections.erp())
 
     pulled = pull()
     proven = prove()

@@ -16,27 +16,27 @@ On call
 
 from airflow.sdk import DAG, task
 
-from include import wiring, wiring_alerts, wiring_entities, wiring_files
+from include.wiring import alerts, connections, entities, files
 
 with DAG(
     "extract_fx",
     doc_md=__doc__,
-    schedule=wiring.EVERY_TEN_MINUTES,
+    schedule=connections.EVERY_TEN_MINUTES,
     tags=["cadence/ten-minutes", "tier/1"],
-    **wiring_alerts.read_settings(),
+    **alerts.read_settings(),
 ):
 
     @task
     def pull() -> None:
-        wiring_entities.pull(wiring_files.fx())
+        entities.pull(files.fx())
 
     @task(trigger_rule="all_done")
     def land() -> None:
-        wiring_entities.land(wiring_files.fx())
+        entities.land(files.fx())
 
     @task
     def prove() -> None:
-        wiring_entities.prove(wiring_files.fx())
+        entities.prove(files.fx())
 
     pulled = pull()
     proven = prove()

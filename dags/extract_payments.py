@@ -17,27 +17,27 @@ On call
 
 from airflow.sdk import DAG, task
 
-from include import wiring, wiring_alerts, wiring_entities
+from include.wiring import alerts, connections, entities
 
 with DAG(
     "extract_payments",
     doc_md=__doc__,
-    schedule=wiring.EVERY_TEN_MINUTES,
+    schedule=connections.EVERY_TEN_MINUTES,
     tags=["cadence/ten-minutes", "tier/1"],
-    **wiring_alerts.read_settings(),
+    **alerts.read_settings(),
 ):
 
     @task
     def pull() -> None:
-        wiring_entities.pull(wiring.payments())
+        entities.pull(connections.payments())
 
     @task(trigger_rule="all_done")
     def land() -> None:
-        wiring_entities.land(wiring.payments())
+        entities.land(connections.payments())
 
     @task
     def prove() -> None:
-        wiring_entities.prove(wiring.payments())
+        entities.prove(connections.payments())
 
     pulled = pull()
     proven = prove()

@@ -16,27 +16,27 @@ On call
 
 from airflow.sdk import DAG, task
 
-from include import wiring, wiring_alerts, wiring_entities
+from include.wiring import alerts, connections, entities
 
 with DAG(
     "extract_salesforce",
     doc_md=__doc__,
-    schedule=wiring.EVERY_TEN_MINUTES,
+    schedule=connections.EVERY_TEN_MINUTES,
     tags=["cadence/ten-minutes", "tier/1"],
-    **wiring_alerts.read_settings(),
+    **alerts.read_settings(),
 ):
 
     @task
     def pull() -> None:
-        wiring_entities.pull(wiring.salesforce())
+        entities.pull(connections.salesforce())
 
     @task(trigger_rule="all_done")
     def land() -> None:
-        wiring_entities.land(wiring.salesforce())
+        entities.land(connections.salesforce())
 
     @task
     def prove() -> None:
-        wiring_entities.prove(wiring.salesforce())
+        entities.prove(connections.salesforce())
 
     pulled = pull()
     proven = prove()

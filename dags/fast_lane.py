@@ -20,7 +20,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, task
 
-from include import wiring, wiring_lane
+from include.wiring import connections, lane
 
 AT_MOST = timedelta(minutes=5)
 
@@ -29,20 +29,20 @@ log = logging.getLogger(__name__)
 with DAG(
     "fast_lane",
     doc_md=__doc__,
-    schedule=wiring_lane.RELAY,
+    schedule=lane.RELAY,
     tags=["cadence/continuous", "tier/1"],
-    **wiring.dag_settings(pool="tieout_fast") | {"max_active_runs": 2},
+    **connections.dag_settings(pool="tieout_fast") | {"max_active_runs": 2},
 ):
 
     @task(
         retries=3,
         retry_delay=timedelta(seconds=2),
         retry_exponential_backoff=False,
-        retry_policy=wiring_lane.AGAIN_WHEN_KILLED,
+        retry_policy=lane.AGAIN_WHEN_KILLED,
         execution_timeout=2 * AT_MOST,
     )
     def drain() -> None:
-        done = wiring_lane.run_fast_lane(seconds=AT_MOST.total_seconds())
+        done = lane.run_fast_lane(seconds=AT_MOST.total_seconds())
         log.info("%s", dict(done))
 
     drain()

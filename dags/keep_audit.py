@@ -15,20 +15,20 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, task
 
-from include import wiring, wiring_audit
+from include.wiring import audit, connections
 
 log = logging.getLogger(__name__)
 
 with DAG(
     "keep_audit",
     doc_md=__doc__,
-    schedule=wiring.EVERY_HOUR,
+    schedule=connections.EVERY_HOUR,
     tags=["cadence/hourly", "tier/2"],
-    **wiring.dag_settings(pool="tieout_watch"),
+    **connections.dag_settings(pool="tieout_watch"),
 ):
 
     @task(execution_timeout=timedelta(minutes=5))
     def keep() -> None:
-        log.info("%s", wiring_audit.keep_anchor())
+        log.info("%s", audit.keep_anchor())
 
     keep()

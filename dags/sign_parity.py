@@ -16,17 +16,17 @@ import logging
 
 from airflow.sdk import DAG, task
 
-from include import wiring
-from include.wiring_parity import AskSignature, questions
+from include.wiring import connections
+from include.wiring.parity import AskSignature, questions
 
 log = logging.getLogger(__name__)
 
 with DAG(
     "sign_parity",
     doc_md=__doc__,
-    schedule=wiring.EVERY_HOUR,
+    schedule=connections.EVERY_HOUR,
     tags=["cadence/hourly", "tier/2"],
-    **wiring.dag_settings(pool="tieout_ask") | {"max_active_runs": 16},
+    **connections.dag_settings(pool="tieout_ask") | {"max_active_runs": 16},
 ):
 
     @task(task_id="questions")

@@ -12,27 +12,27 @@ On call
 
 from airflow.sdk import DAG, task
 
-from include import wiring, wiring_entities
+from include.wiring import connections, entities
 
 with DAG(
     "sweep_money",
     doc_md=__doc__,
-    schedule=wiring.EVERY_HOUR,
+    schedule=connections.EVERY_HOUR,
     tags=["cadence/hourly", "tier/2"],
-    **wiring.dag_settings(pool="tieout_extract"),
+    **connections.dag_settings(pool="tieout_extract"),
 ):
 
     @task
     def salesforce() -> None:
-        wiring_entities.sweep(wiring.salesforce(), only=wiring_entities.MONEY)
+        entities.sweep(connections.salesforce(), only=entities.MONEY)
 
     @task
     def erp() -> None:
-        wiring_entities.sweep(wiring.erp(), only=wiring_entities.MONEY)
+        entities.sweep(connections.erp(), only=entities.MONEY)
 
     @task
     def payments() -> None:
-        wiring_entities.sweep(wiring.payments(), only=wiring_entities.MONEY)
+        entities.sweep(connections.payments(), only=entities.MONEY)
 
     salesforce()
     erp()

@@ -17,29 +17,29 @@ On call
 
 from airflow.sdk import DAG, Param, get_current_context, task
 
-from include import wiring, wiring_entities
+from include.wiring import connections, entities
 
 with DAG(
     "sweep_sources",
     doc_md=__doc__,
-    schedule=wiring.EVERY_NIGHT,
+    schedule=connections.EVERY_NIGHT,
     params={"gone_max": Param(None, type=["null", "integer"], minimum=0)},
     tags=["cadence/daily", "tier/2"],
-    **wiring.dag_settings(pool="tieout_extract"),
+    **connections.dag_settings(pool="tieout_extract"),
 ):
 
     @task
     def salesforce() -> None:
         gone_max = get_current_context()["params"]["gone_max"]
-        wiring_entities.sweep(wiring.salesforce(), gone_max=gone_max)
+        entities.sweep(connections.salesforce(), gone_max=gone_max)
 
     @task
     def erp() -> None:
-        wiring_entities.sweep(wiring.erp())
+        entities.sweep(connections.erp())
 
     @task
     def payments() -> None:
-        wiring_entities.sweep(wiring.payments())
+        entities.sweep(connections.payments())
 
     salesforce()
     erp()

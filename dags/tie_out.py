@@ -19,62 +19,62 @@ import logging
 
 from airflow.sdk import DAG, task
 
-from include import wiring, wiring_alerts, wiring_days, wiring_mail
+from include.wiring import alerts, connections, days, mail
 
 log = logging.getLogger(__name__)
 
 with DAG(
     "tie_out",
     doc_md=__doc__,
-    schedule=wiring.EVERY_BUSINESS_DAY,
+    schedule=connections.EVERY_BUSINESS_DAY,
     tags=["cadence/daily", "tier/1"],
-    **wiring_alerts.day_settings(pool="tieout_reconcile"),
+    **alerts.day_settings(pool="tieout_reconcile"),
 ):
 
     @task(retries=20)
     def sources_complete() -> None:
         from include.flows.await_sources import await_sources
 
-        complete = await_sources(wiring.sources(), wiring.store(), day_end=wiring_days.day_end())
+        complete = await_sources(connections.sources(), connections.store(), day_end=days.day_end())
         log.info("%s source entities are complete", complete)
 
-    in_its_turn = wiring_days.InItsTurn(task_id="earlier_days", retries=20)
+    in_its_turn = days.InItsTurn(task_id="earlier_days", retries=20)
 
     @task(task_id="reconcile")
     def reconcile_day() -> None:
         from include.flows.reconcile import reconcile
 
-        log.info("%s", reconcile(wiring.store(), policy=wiring.policy(), **wiring_days.day_as_known()))
+        log.info("%s", reconcile(connections.store(), policy=connections.policy(), **days.day_as_known()))
 
     @task
     def check() -> None:
-        log.info("%s invariants hold", wiring.check_invariants())
+        log.info("%s invariants hold", connections.check_invariants())
 
     @task
     def quality() -> None:
         from include.flows.check_quality import check_quality
 
-        log.info("%s", check_quality(**wiring.judging(), as_of=wiring_days.as_of(), policy=wiring.policy()))
+        log.info(
+            "%s", check_quality(**connections.judging(), as_of=days.as_of(), policy=connections.policy())
+        )
 
     @task
     def publish() -> None:
         from include.flows.publish_run import publish_run
 
-        log.info("%s", publish_run(wiring.store(), as_of=wiring_days.as_of()))
+        log.info("%s", publish_run(connections.store(), as_of=days.as_of()))
 
     @task(retries=20)
     def report() -> None:
         from include.flows.report_day import report_day
 
-        log.info("%s", report_day(**wiring_mail.telling()))
+        log.info("%s", report_day(**mail.telling()))
 
     @task(retries=20)
     def editions() -> None:
         from include.flows.report_period import report_periods
 
-        log.info(
-            "%s", report_periods(**wiring_mail.telling()) or "no week or month is to be told with this day"
-        )
+        log.info("%s", report_periods(**mail.telling()) or "no week or month is to be told with this day")
 
     ready = sources_complete() >> in_its_turn
     ready >> reconcile_day() >> check() >> quality() >> publish() >> [report(), editions()]

@@ -18,20 +18,20 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, task
 
-from include import wiring, wiring_alerts
+from include.wiring import alerts, connections
 
 log = logging.getLogger(__name__)
 
 with DAG(
     "watch",
     doc_md=__doc__,
-    schedule=wiring.EVERY_FIVE_MINUTES,
+    schedule=connections.EVERY_FIVE_MINUTES,
     tags=["cadence/five-minutes", "tier/1"],
-    **wiring.dag_settings(pool="tieout_watch"),
+    **connections.dag_settings(pool="tieout_watch"),
 ):
 
     @task(execution_timeout=timedelta(minutes=3), retry_delay=timedelta(seconds=10))
     def look() -> None:
-        log.info("%s", wiring_alerts.watch())
+        log.info("%s", alerts.watch())
 
     look()

@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from include import cli
+from include.cli import main as cli
 from include.flows.ask_approvals import note_person
 from include.flows.sign_parity import MAY_SIGN
 from include.local.databases import DatabaseUrls

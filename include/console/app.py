@@ -10,7 +10,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, PlainTextResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from include import wiring_console
 from include.console import (
     ageing,
     alerts,
@@ -36,6 +35,7 @@ from include.console.permissions import May
 from include.console.refusals import refused
 from include.console.render import STATIC
 from include.ports import Rejected, Stop, Store
+from include.wiring import console
 
 HEADERS = {
     # No script, style, frame or form of anybody else; and only Airflow may show the pages inside its own.
@@ -52,8 +52,8 @@ PARTS = (today, alerts, breaks, matches, payouts, ageing, arr, delivery, quality
 
 
 def build_app(
-    store: Callable[[], Store] = wiring_console.console_store,
-    opening_store: Callable[[], Store] = wiring_console.opening_store,
+    store: Callable[[], Store] = console.console_store,
+    opening_store: Callable[[], Store] = console.opening_store,
 ) -> FastAPI:
     """The app, to be mounted by Airflow; both stores are asked for at every request.
 

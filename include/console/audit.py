@@ -11,13 +11,13 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 
-from include import wiring
 from include.console.access import Someone, requires
 from include.console.permissions import May
 from include.console.render import Page, fitting, render, store_of
 from include.flows import export_audit as flow
 from include.flows.seal_audit import sealed_until
 from include.ports import Rejected
+from include.wiring import connections
 
 PAGE = Page("Audit", "/audit", May.AUDIT)
 router = APIRouter(dependencies=[Depends(requires(May.AUDIT))])
@@ -94,7 +94,7 @@ def export(request: Request, span: Annotated[Span, Query()]) -> Response:
 
 
 def _start_of(day: date | Literal[""]) -> datetime | None:
-    return datetime.combine(day, time(), tzinfo=wiring.ZONE) if day else None
+    return datetime.combine(day, time(), tzinfo=connections.ZONE) if day else None
 
 
 def _zipped(folder: Path) -> bytes:

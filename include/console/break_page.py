@@ -7,7 +7,6 @@ from uuid import UUID
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse
 
-from include import wiring_links
 from include.console.access import Person, Someone
 from include.console.forms import Form
 from include.console.kept import rules
@@ -26,6 +25,7 @@ from include.flows.show_breaks import Shown, show_break
 from include.flows.show_rulings import Pairable, decisions_about, pairable
 from include.flows.weigh_candidates import make_up, weigh_candidates
 from include.ports import Rejected, Store
+from include.wiring import links
 
 router = APIRouter()
 
@@ -99,7 +99,7 @@ def break_page(
         explained, records=opened_records(opening_store_of(request), explained.records, who, purpose=purpose)
     )
     key, together = found["key"], make_up(found["key"], explained)
-    code, links = found["code"], wiring_links.record_links()
+    code, link_to = found["code"], links.record_links()
     view: dict[str, Any] = {
         "one": found,
         "history": history,
@@ -107,7 +107,7 @@ def break_page(
         "refused": refused,
         "explained": explained,
         "lines": side_by_side(visible(explained.records, who), say=say_money, parts=together),
-        "records": [_shown(one, who, links) for one in explained.records],
+        "records": [_shown(one, who, link_to) for one in explained.records],
         "candidates": weigh_candidates(explained, rules(), key=key, say=say_money),
         "pairs": pairs,
         "match_eyes": eyes_for_match(life),
@@ -169,7 +169,7 @@ def _deciding(found: Shown) -> str:
     return DECIDING.get(found["code"], "")
 
 
-def _shown(one: Record, who: Person, links: wiring_links.Links) -> dict[str, Any]:
+def _shown(one: Record, who: Person, link_to: links.Links) -> dict[str, Any]:
     """A record for the page: personal data only for those who may see it."""
     hidden = hidden_from(who, one.entity)
     internal = {"native_id", "row_hash", "recorded_in", "superseded_in", "version", "place", "id"}
@@ -178,4 +178,4 @@ def _shown(one: Record, who: Person, links: wiring_links.Links) -> dict[str, Any
         for name, value in one.facts.items()
         if value not in (None, "", []) and name not in internal
     }
-    return {"record": one, "facts": facts, "link": links(one.system, one.entity, one.native_id)}
+    return {"record": one, "facts": facts, "link": link_to(one.system, one.entity, one.native_id)}

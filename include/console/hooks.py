@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 
 from include.connectors.stripe.webhooks import BODY_BYTES_MAX, Refused, TooSlow
 from include.ports import Fatal, Retryable, Stop
-from include.wiring_hooks import Door
+from include.wiring.hooks import Door
 
 if TYPE_CHECKING:
     from include.flows.drain_inbox import Hint

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from fastapi import HTTPException
 
-from include import wiring
 from include.ports import Row, Transaction
+from include.wiring import connections
 
 KEPT_MAX = 256
 """Answers kept by a process, the last ones asked for; each is a page's worth of rows."""
@@ -45,5 +45,5 @@ def run_read(tx: Transaction, run: UUID | None) -> Row | None:
     return found[0]
 
 
-rules = wiring.kept_policy
+rules = connections.kept_policy
 """The policy, which is read again only when it changed."""

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from include import wiring_vault
 from include.console.access import Person
 from include.console.permissions import May
 from include.domain.entities import COMPARED, ENTITIES
@@ -12,6 +11,7 @@ from include.domain.side_by_side import Record
 from include.domain.stand_ins import BESIDE, replaced, tokens_in
 from include.flows.open_sealed import open_sealed
 from include.ports import Row, Stop, Store
+from include.wiring import vault
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def opened_records(store: Store, records: Sequence[Record], who: Person, *, purp
 def _opened(store: Store, values: list[dict[str, Any]], who: Person, purpose: str) -> Opened:
     try:
         tokens = set(tokens_in(values))
-        opened = open_sealed(store, wiring_vault.vault().unseal, tokens, actor=who.name, purpose=purpose)
+        opened = open_sealed(store, vault.vault().unseal, tokens, actor=who.name, purpose=purpose)
     except Stop as stop:
         return Opened(values, str(stop))
     return Opened(replaced(values, opened))

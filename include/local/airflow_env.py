@@ -107,7 +107,7 @@ def _settings(home: Home, urls: DatabaseUrls, secrets: Secrets, port: int) -> di
         "CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "5",
         "CORE__PARALLELISM": "8",
         "CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
-        "CORE__XCOM_BACKEND": "include.wiring_xcom.PlainXCom",
+        "CORE__XCOM_BACKEND": "include.wiring.xcom.PlainXCom",
         "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "10",
         "DAG_PROCESSOR__REFRESH_INTERVAL": "10",
         "DATABASE__SQL_ALCHEMY_CONN": _with_driver(urls.airflow, "psycopg2"),

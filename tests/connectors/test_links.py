@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from include import wiring_links
+from include.wiring import links
 
-Connect = Callable[..., wiring_links.Links]
+Connect = Callable[..., links.Links]
 DEAL = "0065g000AAAAHccAYH"
 
 
@@ -15,13 +15,13 @@ DEAL = "0065g000AAAAHccAYH"
 def connect(monkeypatch: pytest.MonkeyPatch) -> Connect:
     """Links with these connections of Airflow's."""
 
-    def made(**connections: dict[str, object]) -> wiring_links.Links:
-        wiring_links._links.cache_clear()
+    def made(**connections: dict[str, object]) -> links.Links:
+        links._links.cache_clear()
         for name in ("salesforce_api", "erp_api", "payments_api"):
             monkeypatch.delenv(f"AIRFLOW_CONN_{name.upper()}", raising=False)
         for name, stated in connections.items():
             monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps({"conn_type": "http"} | stated))
-        return wiring_links.record_links()
+        return links.record_links()
 
     return made
 

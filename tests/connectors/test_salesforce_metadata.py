@@ -10,7 +10,7 @@ import pytest
 from lxml import etree
 from typer.testing import CliRunner
 
-from include.cli_salesforce import salesforce_app
+from include.cli.salesforce import salesforce_app
 from include.connectors.salesforce.metadata import FOLDER, deploy, package
 from include.connectors.salesforce.refusals import OLDER_TURN
 from include.connectors.salesforce.translate import FIELDS, SOBJECTS, TARGETS, TURN, TURN_FIELD, Target

@@ -10,7 +10,7 @@ import pytest
 import requests
 from simple_salesforce.api import Salesforce
 
-from include import cli
+from include.cli import main as cli
 from include.connectors.salesforce.client import SalesforceClient
 from include.connectors.salesforce.oauth import sharing
 from include.flows import renew_token

@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from include import wiring_console
 from include.ports import Retryable, Store
+from include.wiring import console
 
 
 @pytest.fixture
 def ours(tied_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Nothing is kept before, and nothing after."""
     monkeypatch.setenv("AIRFLOW_CONN_TIEOUT_DB", tied_url)
-    monkeypatch.setattr(wiring_console, "_kept", {})
+    monkeypatch.setattr(console, "_kept", {})
     kept: list[Any] = []
-    monkeypatch.setattr(wiring_console.atexit, "register", lambda _close, ours, _pid: kept.append(ours))
+    monkeypatch.setattr(console.atexit, "register", lambda _close, ours, _pid: kept.append(ours))
     yield
     for one in kept:
         one.close()
@@ -30,22 +30,22 @@ def backend_of(store: Store) -> int:
 
 @pytest.mark.usefixtures("ours")
 def test_one_connection_serves_one_request_after_another() -> None:
-    assert wiring_console.console_store() is wiring_console.console_store()
-    assert backend_of(wiring_console.console_store()) == backend_of(wiring_console.console_store())
-    assert wiring_console.opening_store() is not wiring_console.console_store()
+    assert console.console_store() is console.console_store()
+    assert backend_of(console.console_store()) == backend_of(console.console_store())
+    assert console.opening_store() is not console.console_store()
 
 
 @pytest.mark.usefixtures("ours")
 def test_who_is_forked_opens_connections_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    before, pid = wiring_console.console_store(), os.getpid()
+    before, pid = console.console_store(), os.getpid()
     with monkeypatch.context() as forked:
-        forked.setattr(wiring_console.os, "getpid", lambda: pid + 1)
-        assert wiring_console.console_store() is not before
+        forked.setattr(console.os, "getpid", lambda: pid + 1)
+        assert console.console_store() is not before
 
 
 def test_a_database_that_is_away_is_said_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_TIEOUT_DB", "postgresql://tieout@127.0.0.1:9/away")
-    monkeypatch.setattr(wiring_console, "_kept", {})
-    monkeypatch.setattr(wiring_console, "PATIENCE_S", 0.2)
-    with pytest.raises(Retryable), wiring_console.console_store().transaction():
+    monkeypatch.setattr(console, "_kept", {})
+    monkeypatch.setattr(console, "PATIENCE_S", 0.2)
+    with pytest.raises(Retryable), console.console_store().transaction():
         pass

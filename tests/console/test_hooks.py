@@ -12,11 +12,11 @@ import pytest
 import stripe
 from fastapi.testclient import TestClient
 
-from include import wiring
 from include.console.hooks import Porter, build_hooks
 from include.flows.drain_inbox import Hint
 from include.ports import Retryable
 from include.store.postgres import PostgresStore
+from include.wiring import connections
 
 SECRET = "whsec_one"
 URL = "/payments"
@@ -45,7 +45,7 @@ def door(store: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> TestClient:
     connection = {"conn_type": "http", "password": f"whsec_old {SECRET}"}
     monkeypatch.setenv("AIRFLOW_CONN_PAYMENTS_WEBHOOK", json.dumps(connection))
     monkeypatch.setenv("AIRFLOW_CONN_TIEOUT_DB", "postgresql://nobody@nowhere/asks")
-    monkeypatch.setattr(wiring, "store", lambda *_: store)
+    monkeypatch.setattr(connections, "store", lambda *_: store)
     return TestClient(build_hooks(), raise_server_exceptions=False)
 
 
@@ -103,7 +103,7 @@ def test_what_could_not_be_kept_is_to_be_sent_again_and_says_nothing_of_us(
     def away(*_: str) -> Any:
         raise Retryable("Postgres: password of 10.0.0.7")
 
-    monkeypatch.setattr(wiring, "store", away)
+    monkeypatch.setattr(connections, "store", away)
     answer = door.post(URL, content=event(), headers=signed(event()))
     assert (answer.status_code, answer.text) == (503, "not kept; send it again\n")
 

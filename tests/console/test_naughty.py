@@ -25,7 +25,7 @@ import pytest
 from psycopg import sql
 from typer.testing import CliRunner
 
-from include.cli import app
+from include.cli.main import app
 from include.connectors.mail.client import compose
 from include.connectors.world.translate import FILES
 from include.domain.entities import ENTITIES, Kind

@@ -10,7 +10,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from include import cli
+from include.cli import main as cli
 from include.flows.ask_approvals import note_person
 from include.flows.resolve_break import By, approve, assign, propose
 from include.local.databases import DatabaseUrls

@@ -15,7 +15,7 @@ import pytest
 import typer.main
 from airflow.cli.cli_parser import get_parser
 
-from include import cli
+from include.cli import main as cli
 from include.console.playbooks import PLAYBOOKS, html_of
 from include.domain.alert_words import SENTENCES
 from include.local.home import PROJECT

@@ -7,7 +7,7 @@ from urllib.parse import urljoin
 import pytest
 import typer.main
 
-from include import cli
+from include.cli import main as cli
 from include.local.home import PROJECT
 from include.policy import load_policy
 from include.store.postgres import PostgresStore

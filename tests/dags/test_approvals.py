@@ -11,13 +11,13 @@ import pytest
 from airflow.providers.standard.operators import hitl
 from airflow.sdk.exceptions import TaskAwaitingInput
 
-from include import wiring
 from include.flows.ask_approvals import ask_approvals, note_person
 from include.flows.resolve_break import By, propose, reject
 from include.policy import load_policy
 from include.store.postgres import PostgresStore
-from include.wiring_approvals import APPROVE, LOOK_AGAIN, SEND_BACK, AskApproval
-from include.wiring_asks import arguments
+from include.wiring import connections
+from include.wiring.approvals import APPROVE, LOOK_AGAIN, SEND_BACK, AskApproval
+from include.wiring.asks import arguments
 from tests.flows.conftest import Draw
 from tests.flows.conftest import draw as draw  # noqa: PLC0414 - a fixture
 from tests.flows.lives import Days
@@ -46,7 +46,7 @@ def test_a_task_waits_writes_the_answer_given_and_ends_when_the_console_was_quic
         by = By(actor="ann", reason="{{ 7 * 7 }}")
         propose(store, days.break_id(key), by, kind="write_off", policy=load_policy())
     asked: list[dict[str, Any]] = []
-    monkeypatch.setattr(wiring, "store", lambda *_: store)
+    monkeypatch.setattr(connections, "store", lambda *_: store)
     monkeypatch.setattr(hitl, "upsert_hitl_detail", lambda **detail: asked.append(detail))
     asks = {ask.subject.split()[2].rstrip(","): ask for ask in ask_approvals(store, asked_in="asks/one")}
     assert arguments(asks.values()) == [

@@ -92,12 +92,12 @@ def test_a_day_is_reported_only_when_complete_reconciled_checked_and_published(b
 def test_a_day_is_computed_in_its_turn_and_waits_for_it_without_a_worker(
     bag: Any, monkeypatch: pytest.MonkeyPatch
 ):
-    from include import wiring_days  # noqa: PLC0415  # as above
+    from include.wiring import days  # noqa: PLC0415  # as above
 
     task = bag.dags["tie_out"].get_task("earlier_days")
     assert task.reschedule
     for turn in (True, False):
-        monkeypatch.setattr(wiring_days, "earlier_days_first", lambda turn=turn: turn)
+        monkeypatch.setattr(days, "earlier_days_first", lambda turn=turn: turn)
         assert task.poke({}) is turn
 
 
@@ -116,7 +116,7 @@ def parsed_calls(tree: ast.AST) -> Iterator[str]:
         yield from parsed_calls(node)
 
 
-@pytest.mark.parametrize("path", [*FILES, *PROJECT.glob("include/wiring*.py")], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*FILES, *PROJECT.glob("include/wiring/*.py")], ids=lambda path: path.stem)
 def test_parsing_looks_up_no_connection_and_no_variable(path: Path):
     assert not ASKING & set(parsed_calls(ast.parse(path.read_text())))
 
@@ -142,7 +142,7 @@ def test_parsing_loads_no_vendor_and_no_data_library():
 
 def test_questions_end_before_there_are_as_many_runs_as_there_may_be(bag: Any):
     from include.flows.ask_approvals import ASKED_FOR  # noqa: PLC0415  # as above
-    from include.wiring_approvals import LOOK_AGAIN  # noqa: PLC0415
+    from include.wiring.approvals import LOOK_AGAIN  # noqa: PLC0415
 
     every = timedelta(minutes=10)
     assert (ASKED_FOR + LOOK_AGAIN) / every < bag.dags["approve_breaks"].max_active_runs

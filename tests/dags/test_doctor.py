@@ -18,7 +18,6 @@ import psycopg
 import pytest
 from starlette.exceptions import HTTPException
 
-from include import wiring_alerts, wiring_doctor
 from include.connectors.bank import checks as folder_checks
 from include.console import roles
 from include.console.permissions import ROLES
@@ -30,7 +29,8 @@ from include.twin import erp, payments, payments_objects, salesforce, salesforce
 from include.twin.server import TwinKeys, TwinPorts, running
 from include.twin.web import json_reply
 from include.vault.keys import new_keys
-from include.wiring_doctor import systems
+from include.wiring import alerts, doctor
+from include.wiring.doctor import systems
 from tests.dags.conftest import PROJECT
 
 KEYS = TwinKeys("the-client", "the-secret", "the-erp-key", "rk_test_twin")
@@ -334,12 +334,12 @@ WRONG: dict[str, tuple[Callable[..., Any], Bad, str]] = {
         "nobody has watched for 60 minutes",
     ),
     "nobody hears of alerts": (
-        lambda _, m: m.setattr(wiring_alerts, "recipients", list),
+        lambda _, m: m.setattr(alerts, "recipients", list),
         {("warn", "alerts", "channels")},
         "nobody hears of alerts",
     ),
     "the webhook of alerts is no address": (
-        lambda _, m: m.setattr(wiring_alerts, "webhook_address", lambda: "hooks.example/secret"),
+        lambda _, m: m.setattr(alerts, "webhook_address", lambda: "hooks.example/secret"),
         {("fail", "alerts", "channels")},
         "no http address",
     ),
@@ -633,7 +633,7 @@ def test_what_a_role_of_airflows_may_in_the_console_is_held_to_what_it_should(
 ) -> None:
     monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")
     monkeypatch.setattr(roles, "held", lambda: RIGHT | changed)
-    [system] = wiring_doctor._console()
+    [system] = doctor._console()
     [found] = diagnose([system])
     assert found.answer.verdict is verdict
     assert says in found.answer.said

@@ -16,7 +16,6 @@ import pytest
 import requests
 import stripe
 
-from include import wiring, wiring_effects, wiring_follow, wiring_hooks, wiring_lane
 from include.flows import decide_payment_status
 from include.flows.check_completeness import check_completeness
 from include.flows.guard_writer import Fenced
@@ -30,6 +29,7 @@ from include.store.postgres import As, PostgresStore
 from include.twin.server import TwinKeys, TwinPorts, running
 from include.vault.edge import SealedSource
 from include.vault.keys import new_keys
+from include.wiring import connections, effects, follow, hooks, lane
 
 KEYS = TwinKeys("the-client", "the-secret", "the-erp-key", "sk_test_twin")
 SECRET = "whsec_test"
@@ -62,7 +62,7 @@ def ports(tmp_path: Path, store: PostgresStore, monkeypatch: pytest.MonkeyPatch)
             return f"http://127.0.0.1:{getattr(ports, system)}"
 
         login = {"consumer_key": KEYS.salesforce_client_id, "consumer_secret": KEYS.salesforce_client_secret}
-        connections = {
+        stated = {
             "salesforce_api": {
                 "conn_type": "salesforce",
                 "extra": login | {"domain": "twin", "instance_url": address("salesforce")},
@@ -74,17 +74,17 @@ def ports(tmp_path: Path, store: PostgresStore, monkeypatch: pytest.MonkeyPatch)
             "tieout_vault": {"conn_type": "generic", "password": new_keys()},
             "audit_log": {"conn_type": "generic", "password": "1" * 64},
         }
-        for name, facts in connections.items():
+        for name, facts in stated.items():
             monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(facts))
         # Each under its role of the database, as in a task.
         monkeypatch.setattr(
-            wiring, "store", lambda role="tieout_app": PostgresStore(store.url, who=As(role, "test"))
+            connections, "store", lambda role="tieout_app": PostgresStore(store.url, who=As(role, "test"))
         )
         yield ports
 
 
 def read(store: PostgresStore) -> None:
-    for source in (wiring.salesforce(), wiring.erp()):
+    for source in (connections.salesforce(), connections.erp()):
         for entity in source.entities:
             pull_changes(source, store, entity=entity)
             land_records(source, store, entity=entity)
@@ -102,7 +102,7 @@ def knock(number: str, charge: str) -> str:
     }
     body, stamp = json.dumps(facts), int(time.time())
     mark = stripe.WebhookSignature._compute_signature(f"{stamp}.{body}", SECRET)
-    return wiring_hooks.receive(body.encode(), f"t={stamp},v1={mark}")
+    return hooks.receive(body.encode(), f"t={stamp},v1={mark}")
 
 
 def lanes(store: PostgresStore) -> int:
@@ -113,19 +113,19 @@ def lanes(store: PostgresStore) -> int:
 
 
 def shown(soql: str) -> list[dict[str, object]]:
-    return [dict(row) for row in wiring.salesforce_client().query(soql)]
+    return [dict(row) for row in connections.salesforce_client().query(soql)]
 
 
 def work_until(store: PostgresStore, holds: Callable[[], object]) -> Counter[str]:
     """What the fast lane did until this held; then a later run relieves it."""
     with ThreadPoolExecutor(1) as pool:
-        lane = pool.submit(wiring_lane.run_fast_lane, seconds=60)
+        run = pool.submit(lane.run_fast_lane, seconds=60)
         try:
-            assert wait_for(lambda: lane.done() or holds(), timeout_s=60, every_s=0.05)
+            assert wait_for(lambda: run.done() or holds(), timeout_s=60, every_s=0.05)
         finally:
             with store.transaction() as tx:
                 tx.rows("begin_lane")
-        return lane.result(timeout=60)
+        return run.result(timeout=60)
 
 
 def waiting(store: PostgresStore, kind: str) -> bool:
@@ -149,7 +149,7 @@ def confirmed(store: PostgresStore, **kinds: int) -> bool:
 
 @pytest.mark.usefixtures("ports")
 def test_an_event_shows_in_salesforce_and_a_won_deal_is_ordered_billed_and_told(store: PostgresStore) -> None:
-    assert isinstance(wiring.payments(), SealedSource)
+    assert isinstance(connections.payments(), SealedSource)
     read(store)
     assert knock("evt_1", "ch_1") == "kept"
     assert knock("evt_1", "ch_1") == "known"
@@ -177,16 +177,16 @@ def test_where_every_flow_begins_in_shadow_all_is_decided_and_nothing_is_sent(
     read(store)
     assert knock("evt_1", "ch_1") == "kept"
     done = work_until(store, lambda: waiting(store, "order"))
-    done += wiring_lane.run_fast_lane(seconds=0.5)  # whoever would send what waits is woken at once
+    done += lane.run_fast_lane(seconds=0.5)  # whoever would send what waits is woken at once
     assert done["decided order"] == 1
-    assert [name for name in done if name.partition(" ")[0] in wiring_follow.TARGETS] == []
+    assert [name for name in done if name.partition(" ")[0] in follow.TARGETS] == []
     assert {row["writer"] for row in writers(store)} == {"theirs"}
     assert shown("SELECT Id FROM Invoice__c") == []
 
 
 @pytest.mark.usefixtures("ports")
 def test_every_target_asks_last_whether_it_may_still_send(store: PostgresStore) -> None:
-    for target in wiring_effects.targets(store):
+    for target in effects.targets(store):
         asking: Any = target
         while not isinstance(asking, Fenced):
             asking = asking._target
@@ -203,7 +203,7 @@ def test_with_every_event_lost_glances_find_a_payment_and_a_deal_that_was_won(
     )
     assert charge.ok
     won = {"StageName": "Closed Won"}
-    wiring.salesforce_client().call("PATCH", f"sobjects/Opportunity/{OPEN}", json=won)
+    connections.salesforce_client().call("PATCH", f"sobjects/Opportunity/{OPEN}", json=won)
     done = work_until(
         store,
         lambda: (
@@ -223,8 +223,8 @@ def test_with_every_event_lost_glances_find_a_payment_and_a_deal_that_was_won(
 def test_without_a_single_event_the_reads_tell_the_same(store: PostgresStore) -> None:
     read(store)
     for entity in ("payments", "refunds", "disputes"):
-        pull_changes(wiring.payments(), store, entity=entity)
-        land_records(wiring.payments(), store, entity=entity)
+        pull_changes(connections.payments(), store, entity=entity)
+        land_records(connections.payments(), store, entity=entity)
     done = work_until(
         store,
         lambda: shown("SELECT Id FROM Invoice__c WHERE Invoice_Key__c = 'I1' AND Payment_Status__c = 'PAID'"),
@@ -276,10 +276,10 @@ def test_with_the_erp_away_all_that_landed_is_told_before_it_is_asked_again(
         raise Retryable("the ERP is away")
 
     monkeypatch.setattr(decide_payment_status, "tell_landed", tell)
-    monkeypatch.setattr(wiring_follow, "is_read_in", lambda _store: True)
-    monkeypatch.setattr(wiring_follow.Follower, "_decide", decide)
+    monkeypatch.setattr(follow, "is_read_in", lambda _store: True)
+    monkeypatch.setattr(follow.Follower, "_decide", decide)
     seller = lambda: pytest.fail("nobody asks")  # noqa: E731
-    follower = wiring_follow.Follower(OneBatch(), load_policy(), seller)  # type: ignore[arg-type]
+    follower = follow.Follower(OneBatch(), load_policy(), seller)  # type: ignore[arg-type]
     for _ in range(4):
         with suppress(Retryable):
             follower.follow(lambda *_: None)
@@ -299,10 +299,10 @@ def test_while_very_much_waits_for_the_crm_nothing_is_told_of_what_landed(
 ) -> None:
     told: list[object] = []
     monkeypatch.setattr(decide_payment_status, "tell_landed", lambda *_, **__: told.append(1) or 0)
-    monkeypatch.setattr(wiring_follow, "is_read_in", lambda _store: True)
-    monkeypatch.setattr(wiring_follow.Follower, "_decide", lambda _self: Counter())
+    monkeypatch.setattr(follow, "is_read_in", lambda _store: True)
+    monkeypatch.setattr(follow.Follower, "_decide", lambda _self: Counter())
     for store, times in ((Overfull(), 0), (OneBatch(), 1)):
-        follower = wiring_follow.Follower(store, load_policy(), lambda: pytest.fail("nobody asks"))  # type: ignore[arg-type]
+        follower = follow.Follower(store, load_policy(), lambda: pytest.fail("nobody asks"))  # type: ignore[arg-type]
         follower.follow(lambda *_: None)
         assert len(told) == times
 
@@ -310,10 +310,10 @@ def test_while_very_much_waits_for_the_crm_nothing_is_told_of_what_landed(
 @pytest.mark.usefixtures("ports")
 def test_a_run_stops_once_a_later_one_is_at_work(store: PostgresStore) -> None:
     done: list[object] = []
-    first = Thread(target=lambda: done.append(wiring_lane.run_fast_lane(seconds=60)))
+    first = Thread(target=lambda: done.append(lane.run_fast_lane(seconds=60)))
     first.start()
     assert wait_for(lambda: lanes(store) == 1, timeout_s=60, every_s=0.1)
-    wiring_lane.run_fast_lane(seconds=0.5)
+    lane.run_fast_lane(seconds=0.5)
     first.join(60)
     assert len(done) == 1
     assert lanes(store) == 2
@@ -327,5 +327,5 @@ def test_a_declined_payment_that_landed_is_decided_about_without_waiting_for_the
 
     for flow, kind in (("create_order", "order"), ("collect_failed", "task"), ("tell_subscriptions", "told")):
         monkeypatch.setattr(f"include.flows.{flow}.{flow}", decides(kind))
-    follower = wiring_follow.Follower(cast("Any", None), wiring.policy(), lambda: cast("Any", None))
+    follower = follow.Follower(cast("Any", None), connections.policy(), lambda: cast("Any", None))
     assert follower._decide() == {"decided order": 1, "decided task": 1, "decided told": 1}

@@ -15,7 +15,6 @@ import pytest
 from airflow.providers.standard.operators import hitl
 from airflow.sdk.exceptions import AirflowNotFoundException, AirflowSkipException, TaskAwaitingInput
 
-from include import wiring, wiring_days, wiring_environment, wiring_parity
 from include.connectors.legacy.client import LegacyFolder
 from include.flows.sign_parity import ask_signatures, sign
 from include.flows.tell_answers import TheirTable
@@ -24,7 +23,8 @@ from include.local.scratch import scratch_database
 from include.policy import load_policy
 from include.ports import Fatal, NothingUsable, Retryable
 from include.store.postgres import PostgresStore
-from include.wiring_parity import DECLINE, LOOK_AGAIN, SIGN, AskSignature
+from include.wiring import connections, days, environment, parity
+from include.wiring.parity import DECLINE, LOOK_AGAIN, SIGN, AskSignature
 from tests.checks import assert_checks_hold
 from tests.flows.test_signing_parity import LAST, RUN, compared, green
 
@@ -55,18 +55,18 @@ def url(server_urls: DatabaseUrls) -> Iterator[str]:
 @pytest.fixture
 def store(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[PostgresStore]:
     with PostgresStore(url).keeping() as store:
-        monkeypatch.setattr(wiring, "store", lambda *_: store)
+        monkeypatch.setattr(connections, "store", lambda *_: store)
         yield store
 
 
 def connected(monkeypatch: pytest.MonkeyPatch, **extra: str) -> None:
     connection = SimpleNamespace(login=None, password=None, extra_dejson=extra)
-    monkeypatch.setattr(wiring_environment.BaseHook, "get_connection", lambda _: connection)
+    monkeypatch.setattr(environment.BaseHook, "get_connection", lambda _: connection)
 
 
 def running(monkeypatch: pytest.MonkeyPatch, day: date, *, past: bool = False) -> None:
-    monkeypatch.setattr(wiring_days, "as_of", lambda: day)
-    monkeypatch.setattr(wiring_days, "is_past", lambda: past)
+    monkeypatch.setattr(days, "as_of", lambda: day)
+    monkeypatch.setattr(days, "is_past", lambda: past)
 
 
 def test_the_old_path_is_a_folder_or_a_table_and_without_one_nothing_is_compared(
@@ -75,16 +75,16 @@ def test_the_old_path_is_a_folder_or_a_table_and_without_one_nothing_is_compared
     def absent(_: str) -> None:
         raise AirflowNotFoundException
 
-    monkeypatch.setattr(wiring_environment.BaseHook, "get_connection", absent)
+    monkeypatch.setattr(environment.BaseHook, "get_connection", absent)
     with pytest.raises(AirflowSkipException):
-        wiring_parity.old_path()
+        parity.old_path()
     connected(monkeypatch, path=str(tmp_path))
-    assert isinstance(wiring_parity.old_path(), LegacyFolder)
+    assert isinstance(parity.old_path(), LegacyFolder)
     connected(monkeypatch, table="legacy.answers")
-    assert wiring_parity.old_path() == TheirTable("legacy.answers")
+    assert parity.old_path() == TheirTable("legacy.answers")
     connected(monkeypatch, path="answers")
     with pytest.raises(Fatal, match="not absolute"):
-        wiring_parity.old_path()
+        parity.old_path()
 
 
 def test_a_run_waits_for_its_day_and_makes_up_for_days_missed_but_a_backfill_does_its_own(
@@ -93,17 +93,17 @@ def test_a_run_waits_for_its_day_and_makes_up_for_days_missed_but_a_backfill_doe
     connected(monkeypatch, path=str(tmp_path))
     running(monkeypatch, LAST + timedelta(days=1))
     with pytest.raises(Retryable, match="2026-07-01 is not published yet"):
-        wiring_parity.days()
+        parity.due_days()
     running(monkeypatch, LAST + timedelta(days=3))
-    assert wiring_parity.days() == ["2026-07-02", "2026-07-03"]
+    assert parity.due_days() == ["2026-07-02", "2026-07-03"]
     running(monkeypatch, LAST + timedelta(days=3), past=True)
-    assert wiring_parity.days() == ["2026-07-03"]
+    assert parity.due_days() == ["2026-07-03"]
     running(monkeypatch, LAST)
-    assert wiring_parity.days() == ["2026-06-30"]
+    assert parity.due_days() == ["2026-06-30"]
     with pytest.raises(NothingUsable, match="no answer of 2026-06-30"):
-        wiring_parity.compare(["2026-06-30"])
-    assert "differences of money" in wiring_parity.judge() or "signed" in wiring_parity.judge()
-    assert store is wiring.store()
+        parity.compare(["2026-06-30"])
+    assert "differences of money" in parity.judge() or "signed" in parity.judge()
+    assert store is connections.store()
 
 
 def answered(who: str, option: str) -> dict[str, Any]:

@@ -17,14 +17,14 @@ from airflow.providers.smtp.hooks.smtp import SmtpHook
 from airflow.sdk import Connection
 from airflow.sdk import log as airflow_log
 
-from include import wiring, wiring_alerts, wiring_hooks, wiring_mail, wiring_tokens, wiring_vault
 from include.local.databases import DatabaseUrls
 from include.local.scratch import scratch_database
 from include.ports import Fatal, Granted, Stop
 from include.twin.server import TwinKeys, running
 from include.vault.keys import new_key
-from include.wiring_environment import keep_out_of_logs
-from include.wiring_smtp import FinanceMail
+from include.wiring import alerts, connections, hooks, mail, tokens, vault
+from include.wiring.environment import keep_out_of_logs
+from include.wiring.smtp import FinanceMail
 from tests.connectors.grants import key_pair
 from tests.dags.conftest import PROJECT
 
@@ -47,7 +47,7 @@ def module_url(server_urls: DatabaseUrls) -> Iterator[str]:
 
 
 @pytest.fixture(autouse=True)
-def connections(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module_url: str) -> Iterator[None]:
+def connected(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module_url: str) -> Iterator[None]:
     with psycopg.connect(module_url) as connection:
         connection.execute("SET session_replication_role = replica; DELETE FROM vault.tokens")
     keys = TwinKeys(
@@ -86,14 +86,14 @@ def shown(text: str) -> str:
 
 
 def test_every_secret_is_hidden_once_it_is_handed_out() -> None:
-    client = wiring.salesforce_client()
+    client = connections.salesforce_client()
     client.log_in()
-    wiring.erp_client()
-    wiring.payments_client()
-    wiring_hooks._endpoint()
-    wiring_alerts.webhook_address()
-    wiring_mail.postman()
-    _ = wiring_vault.vault().keys
+    connections.erp_client()
+    connections.payments_client()
+    hooks._endpoint()
+    alerts.webhook_address()
+    mail.postman()
+    _ = vault.vault().keys
     for secret in SECRETS.values():
         encoded = base64.b64encode(secret.encode()).decode()
         for form in (secret, quote_plus(secret), encoded):
@@ -111,24 +111,24 @@ def test_the_token_of_a_session_is_hidden_although_nobody_configured_it(
         met.append(secret)
         keep_out_of_logs(secret)
 
-    monkeypatch.setattr(wiring_tokens, "keep_out_of_logs", met_and_hidden)
-    wiring.salesforce_client().log_in()
+    monkeypatch.setattr(tokens, "keep_out_of_logs", met_and_hidden)
+    connections.salesforce_client().log_in()
     [token] = met
     assert len(token) > 20
     assert token not in shown(f"Authorization: Bearer {token}")
-    wiring.salesforce_client().log_in()
+    connections.salesforce_client().log_in()
     assert met == [token, token], "and again where another worker is handed it"
 
 
 def test_a_refresh_token_is_hidden_too_the_one_used_and_the_one_that_came(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    there = json.loads(str(wiring.connection("salesforce_api").extra))
+    there = json.loads(str(connections.connection("salesforce_api").extra))
     facts = {"conn_type": "salesforce", "extra": there | {"flow": "refresh_token"}}
     monkeypatch.setenv("AIRFLOW_CONN_SALESFORCE_API", json.dumps(facts))
     met: list[str] = []
-    monkeypatch.setattr(wiring_tokens, "keep_out_of_logs", met.append)
-    broker = wiring_tokens.salesforce_broker()
+    monkeypatch.setattr(tokens, "keep_out_of_logs", met.append)
+    broker = tokens.salesforce_broker()
     address = there["instance_url"]
     asked = {"response_type": "code", "client_id": "id", "redirect_uri": "http://here/back"}
     oauth = f"{address}/services/oauth2"
@@ -152,10 +152,10 @@ HANDLERS = ("pass", "logging.basicConfig(level=logging.DEBUG, force=True)")
 
 SAYS = f"""
 import logging
-from include import wiring
+from include.wiring import connections
 for setting_up in {HANDLERS!r}:
     exec(setting_up)
-    client = wiring.salesforce_client()
+    client = connections.salesforce_client()
     client.log_in()
     token = client._salesforce.session_id
     logging.getLogger("a.library").warning("sent with %s", {{"Authorization": f"Bearer {{token}}"}})
@@ -169,7 +169,7 @@ print("handed out", len(token))
 
 
 def test_no_process_that_is_handed_a_token_logs_it_not_even_a_library_or_a_traceback() -> None:
-    client = wiring.salesforce_client()
+    client = connections.salesforce_client()
     client.log_in()
     token = str(client._salesforce.session_id) if client._salesforce else ""
     said = subprocess.run(
@@ -200,12 +200,12 @@ def test_a_connection_with_a_password_logs_in_as_airflows_hook_does_and_shares_i
     found = json.loads(os.environ["AIRFLOW_CONN_SALESFORCE_API"])
     facts = found | {"login": "integration", "password": "canary-pass-81"}
     monkeypatch.setenv("AIRFLOW_CONN_SALESFORCE_API", json.dumps(facts))
-    clients = [wiring.salesforce_client() for _ in range(2)]
+    clients = [connections.salesforce_client() for _ in range(2)]
     for client in clients:
         client.limits()
     one, other = (client._salesforce.session_id for client in clients if client._salesforce)
     assert one == other
-    assert (wiring_tokens.salesforce_broker().state() or {})["flow"] == "password"
+    assert (tokens.salesforce_broker().state() or {})["flow"] == "password"
     assert one not in shown(f"Bearer {one}")
 
 
@@ -226,9 +226,7 @@ LOGINS = {
 def test_what_a_connection_holds_says_how_it_logs_in(holds: str) -> None:
     facts, flow = LOGINS[holds]
     facts = facts | {"extra": json.dumps(facts["extra"])}
-    login = wiring_tokens.salesforce_login(
-        Connection(conn_id="salesforce_api", conn_type="salesforce", **facts)
-    )
+    login = tokens.salesforce_login(Connection(conn_id="salesforce_api", conn_type="salesforce", **facts))
     assert login.flow == flow
     assert KEY.splitlines()[1] not in shown(KEY) or flow != "jwt bearer"
 
@@ -244,13 +242,13 @@ def test_what_a_connection_holds_says_how_it_logs_in(holds: str) -> None:
 def test_what_a_connection_lacks_to_log_in_is_named(extra: dict[str, str], lacks: str) -> None:
     found = Connection(conn_id="salesforce_api", conn_type="salesforce", extra=json.dumps(extra))
     with pytest.raises(Fatal, match=lacks):
-        wiring_tokens.salesforce_login(found)
+        tokens.salesforce_login(found)
 
 
 def test_an_error_inside_a_call_shows_no_token_in_airflows_log_even_with_every_local(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    client = wiring.salesforce_client()
+    client = connections.salesforce_client()
     client.log_in()
     token = str(client._salesforce.session_id) if client._salesforce else ""
 
@@ -272,9 +270,9 @@ def test_a_login_that_is_refused_says_nothing_of_what_it_was_tried_with(
     extra = json.loads(
         json.dumps({"consumer_key": "k", "consumer_secret": "wrong-canary-81", "domain": "twin"})
     )
-    there = json.loads(str(wiring.connection("salesforce_api").extra))["instance_url"]
+    there = json.loads(str(connections.connection("salesforce_api").extra))["instance_url"]
     facts = {"conn_type": "salesforce", "extra": extra | {"instance_url": there}}
     monkeypatch.setenv("AIRFLOW_CONN_SALESFORCE_API", json.dumps(facts))
     with pytest.raises(Stop) as stopped:
-        wiring.salesforce_client().log_in()
+        connections.salesforce_client().log_in()
     assert "wrong-canary-81" not in str(stopped.value)

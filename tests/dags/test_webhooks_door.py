@@ -18,7 +18,7 @@ from include.domain.trace_ids import Event as TraceEvent
 from include.domain.trace_ids import received
 from include.flows.drain_inbox import Hint
 from include.local.processes import wait_for
-from include.wiring_hooks import Door
+from include.wiring.hooks import Door
 from tests.dags.conftest import PROJECT
 
 SECRET = "whsec_of_a_test"  # of nobody

@@ -15,13 +15,13 @@ from airflow.sdk import Connection, RetryAction
 from airflow.sdk.api.datamodels._generated import DagRunType
 from airflow.sdk.exceptions import AirflowSkipException
 
-from include import wiring, wiring_days, wiring_entities, wiring_files, wiring_mail
 from include.flows import await_earlier_days, check_completeness, land_records, pull_changes
 from include.flows.report_day import report_day
 from include.flows.report_period import report_periods
 from include.ports import Away, Fatal, Rejected, Report, Retryable, Source, Store, Uncertain
 from include.store.postgres import As, PostgresStore
-from include.wiring_smtp import FinanceMail
+from include.wiring import connections, days, entities, files, mail
+from include.wiring.smtp import FinanceMail
 from tests.connectors.smtp import Mailbox, parsed, serving
 
 Connect = Callable[..., None]
@@ -50,7 +50,7 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Connect:
     ],
 )
 def test_only_what_may_mend_itself_is_tried_again(stop: Exception, action: RetryAction):
-    assert wiring.retry_policy.evaluate(stop, 1, 3).action is action
+    assert connections.retry_policy.evaluate(stop, 1, 3).action is action
 
 
 @pytest.mark.parametrize(
@@ -66,15 +66,15 @@ def test_only_what_may_mend_itself_is_tried_again(stop: Exception, action: Retry
     ],
 )
 def test_an_address_may_stand_whole_in_the_host_or_in_parts(facts: dict[str, Any], address: str):
-    assert wiring.address_of(Connection(conn_id="erp_api", conn_type="http", **facts)) == address
+    assert connections.address_of(Connection(conn_id="erp_api", conn_type="http", **facts)) == address
 
 
 def test_a_connection_without_a_host_is_named():
     with pytest.raises(Fatal, match="erp_api has no host"):
-        wiring.address_of(Connection(conn_id="erp_api", conn_type="http"))
+        connections.address_of(Connection(conn_id="erp_api", conn_type="http"))
 
 
-@pytest.mark.parametrize("make", [wiring.erp, wiring.payments])
+@pytest.mark.parametrize("make", [connections.erp, connections.payments])
 def test_a_connection_without_a_key_is_named(connect: Connect, make: Callable[[], Source]):
     connect("erp_api", conn_type="http", host="http://127.0.0.1:1")
     connect("payments_api", conn_type="http")
@@ -86,11 +86,11 @@ def test_the_database_keeps_its_password_and_its_options(connect: Connect, monke
     monkeypatch.setenv(
         "AIRFLOW_CONN_TIEOUT_DB", "postgresql://tieout:p%40ss@127.0.0.1:5463/tieout?sslmode=disable"
     )
-    store = cast("Any", wiring.store())
+    store = cast("Any", connections.store())
     assert store._url == "postgresql://tieout:p%40ss@127.0.0.1:5463/tieout?sslmode=disable"
     connect("tieout_db", conn_type="mysql", host="h")
     with pytest.raises(Fatal, match="must be postgres"):
-        wiring.store()
+        connections.store()
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_mail_is_encrypted_unless_told_otherwise(
     connect(
         "finance_mail", conn_type="smtp", host="mail.example", extra={"from_email": "t@example.com"} | extra
     )
-    server = cast("Any", wiring_mail.postman())._server
+    server = cast("Any", mail.postman())._server
     hook = FinanceMail("finance_mail")
     assert (server.place, server.sender) == (f"mail.example:{port}", "t@example.com")
     assert (hook.security, hook.use_ssl, hook.smtp_starttls) == (
@@ -123,7 +123,7 @@ def test_a_report_goes_out_over_the_connection_the_provider_made(connect: Connec
     mailbox = Mailbox()
     with serving(mailbox) as server:
         connect("finance_mail", conn_type="smtp", host="127.0.0.1", port=port_of(server), extra=PLAIN)
-        wiring_mail.postman().send(A_REPORT, to=["cfo@example.com"])
+        mail.postman().send(A_REPORT, to=["cfo@example.com"])
     assert parsed(mailbox.received[0])["Subject"] == "ties"
 
 
@@ -140,7 +140,7 @@ def test_a_server_without_tls_or_login_where_we_want_it_is_fatal(connect: Connec
             **{"extra": PLAIN} | wanted,
         )
         with pytest.raises(Fatal, match="finance_mail"):
-            wiring_mail.postman().send(A_REPORT, to=["cfo@example.com"])
+            mail.postman().send(A_REPORT, to=["cfo@example.com"])
 
 
 def test_a_server_that_hangs_up_is_asked_once_and_is_worth_another_try(connect: Connect):
@@ -160,7 +160,7 @@ def test_a_server_that_hangs_up_is_asked_once_and_is_worth_another_try(connect: 
         extra = PLAIN | {"disable_tls": False}
         connect("finance_mail", conn_type="smtp", host="127.0.0.1", port=port_of(server), extra=extra)
         with pytest.raises(Retryable):
-            wiring_mail.postman().send(A_REPORT, to=["cfo@example.com"])
+            mail.postman().send(A_REPORT, to=["cfo@example.com"])
     assert mailbox.greeted <= 2  # EHLO, and HELO for who does not know that
 
 
@@ -170,14 +170,14 @@ def port_of(server: Any) -> int:
 
 def test_recipients_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AIRFLOW_VAR_FINANCE_RECIPIENTS", "a@example.com, b@example.com;c@example.com")
-    assert [one.address for one in wiring_mail.recipients()] == [
+    assert [one.address for one in mail.recipients()] == [
         "a@example.com",
         "b@example.com",
         "c@example.com",
     ]
     monkeypatch.setenv("AIRFLOW_VAR_FINANCE_RECIPIENTS", " ")
     with pytest.raises(Fatal, match="finance_recipients is empty"):
-        wiring_mail.recipients()
+        mail.recipients()
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_breaks_are_looked_at_below_airflows_own_address(
     monkeypatch: pytest.MonkeyPatch, address: str, link: str
 ):
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", address)
-    assert wiring_mail.link_to_breaks() == link
+    assert mail.link_to_breaks() == link
 
 
 def test_reports_are_told_everything_they_ask_for(connect: Connect, monkeypatch: pytest.MonkeyPatch):
@@ -197,8 +197,8 @@ def test_reports_are_told_everything_they_ask_for(connect: Connect, monkeypatch:
     run = SimpleNamespace(
         run_id="r", run_type=DagRunType.SCHEDULED, run_after=datetime(2026, 7, 1, tzinfo=UTC)
     )
-    monkeypatch.setattr(wiring_days, "get_current_context", lambda: {"dag_run": run})
-    told = wiring_mail.telling()
+    monkeypatch.setattr(days, "get_current_context", lambda: {"dag_run": run})
+    told = mail.telling()
     for flow in (report_day, report_periods):
         signature(flow).bind(**told)
     assert (told["as_of"], told["past"]) == (date(2026, 6, 30), False)
@@ -209,10 +209,10 @@ def test_only_a_backfill_tells_a_day_after_the_fact(
     monkeypatch: pytest.MonkeyPatch, *, run_type: str, past: bool
 ):
     run = SimpleNamespace(run_type=DagRunType(run_type), run_after=datetime(2026, 7, 1, tzinfo=UTC))
-    monkeypatch.setattr(wiring_days, "get_current_context", lambda: {"dag_run": run})
-    assert wiring_days.is_past() is past
+    monkeypatch.setattr(days, "get_current_context", lambda: {"dag_run": run})
+    assert days.is_past() is past
     known_by = datetime(2026, 6, 30, 16, tzinfo=UTC) if past else None
-    assert wiring_days.day_as_known() == {"as_of": date(2026, 6, 30), "known_by": known_by}
+    assert days.day_as_known() == {"as_of": date(2026, 6, 30), "known_by": known_by}
 
 
 @pytest.mark.parametrize(
@@ -253,10 +253,10 @@ def test_a_past_day_asks_of_the_days_before_it_whether_it_may_go_on(
         "data_interval_start": run(30).data_interval_start,
         "task_instance": SimpleNamespace(get_previous_dagrun=previous),
     }
-    monkeypatch.setattr(wiring_days, "get_current_context", lambda: context)
-    monkeypatch.setattr(wiring, "store", lambda: None)
+    monkeypatch.setattr(days, "get_current_context", lambda: context)
+    monkeypatch.setattr(connections, "store", lambda: None)
     monkeypatch.setattr(await_earlier_days, "earlier_days_are_published", published)
-    assert wiring_days.earlier_days_first() is goes_on
+    assert days.earlier_days_first() is goes_on
     assert found == ([] if asked is None else [asked])
 
 
@@ -272,13 +272,11 @@ def test_a_past_day_asks_of_the_days_before_it_whether_it_may_go_on(
 def test_a_run_ties_out_its_interval_or_else_the_last_complete_day(
     interval_start: datetime | None, run_after: datetime, day: date
 ):
-    assert wiring_days.business_day(interval_start=interval_start, run_after=run_after) == day
+    assert days.business_day(interval_start=interval_start, run_after=run_after) == day
 
 
 def test_airflows_instants_become_plain_dates():
-    day = wiring_days.business_day(
-        interval_start=pendulum.datetime(2026, 6, 29, 16), run_after=pendulum.now()
-    )
+    day = days.business_day(interval_start=pendulum.datetime(2026, 6, 29, 16), run_after=pendulum.now())
     assert (type(day), day) == (date, date(2026, 6, 30))
 
 
@@ -304,7 +302,7 @@ def test_an_entity_that_stops_does_not_keep_the_others_from_being_read(
         return "fine"
 
     with pytest.raises(worst) as stopped:
-        wiring_entities.each_entity(SOURCE, act)
+        entities.each_entity(SOURCE, act)
     assert done == [entity for entity in SOURCE.entities if entity not in stops]
     assert all(f"erp {entity}: {stop}" in str(stopped.value) for entity, stop in stops.items())
 
@@ -317,7 +315,7 @@ def test_a_source_that_is_away_is_not_waited_for_entity_by_entity():
         raise Away("the ERP does not answer")
 
     with pytest.raises(Retryable, match="erp invoices: not asked"):
-        wiring_entities.each_entity(SOURCE, act)
+        entities.each_entity(SOURCE, act)
     assert asked == ["customers", "orders"]
 
 
@@ -350,33 +348,33 @@ NO_STORE = cast("Store", None)
 
 def test_a_proven_window_is_not_pulled_again(checks: Callable[..., list[str]]):
     pulled = checks([])
-    wiring_entities.prove_entity(SOURCE, NO_STORE, entity="invoices")
+    entities.prove_entity(SOURCE, NO_STORE, entity="invoices")
     assert pulled == []
 
 
 def test_an_unproven_window_is_pulled_and_asked_once_more(checks: Callable[..., list[str]]):
     pulled = checks(["I1 @ 1"], [])
-    wiring_entities.prove_entity(SOURCE, NO_STORE, entity="invoices")
+    entities.prove_entity(SOURCE, NO_STORE, entity="invoices")
     assert pulled == ["rewound invoices", "invoices", "landed invoices"]
 
 
 def test_a_window_that_stays_unproven_fails_with_what_is_missing(checks: Callable[..., list[str]]):
     pulled = checks(["I1 @ 1"], ["I1 @ 1"])
     with pytest.raises(Fatal, match="missing I1 @ 1"):
-        wiring_entities.prove_entity(SOURCE, NO_STORE, entity="invoices")
+        entities.prove_entity(SOURCE, NO_STORE, entity="invoices")
     assert pulled == ["rewound invoices", "invoices", "landed invoices"]
 
 
 def test_a_place_for_files_makes_a_source_and_none_skips_its_tasks(connect: Connect, tmp_path: Path):
     with pytest.raises(AirflowSkipException, match="bank_files names no path"):
-        wiring_files.bank()
+        files.bank()
     connect("bank_files", conn_type="fs", extra={"path": str(tmp_path)})
     connect("fx_rates", conn_type="fs")
-    assert [source.system for source in wiring_files.file_sources()] == ["bank"]
+    assert [source.system for source in files.file_sources()] == ["bank"]
     connect(
         "fx_rates", conn_type="fs", extra={"path": "https://ecb.example/rates.xml", "since": "2026-01-01"}
     )
-    assert [source.system for source in wiring_files.file_sources()] == ["bank", "fx"]
+    assert [source.system for source in files.file_sources()] == ["bank", "fx"]
 
 
 @pytest.mark.parametrize(
@@ -391,18 +389,18 @@ def test_a_place_for_files_makes_a_source_and_none_skips_its_tasks(connect: Conn
 def test_a_place_that_makes_no_sense_is_named(connect: Connect, extra: dict[str, str], said: str):
     connect("fx_rates", conn_type="fs", extra=extra)
     with pytest.raises(Fatal, match=said):
-        wiring_files.fx()
+        files.fx()
 
 
 def test_a_folder_is_pulled_landed_and_proven_as_its_tasks_do(
     connect: Connect, tmp_path: Path, store: PostgresStore, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(wiring, "store", lambda role: PostgresStore(store.url, who=As(role)))
+    monkeypatch.setattr(connections, "store", lambda role: PostgresStore(store.url, who=As(role)))
     connect("fx_rates", conn_type="fs", extra={"path": str(tmp_path)})
     (tmp_path / "hist.csv").write_text("Date,USD\n2026-06-30,1.12\n")
     os.utime(tmp_path / "hist.csv", (1_000, 1_000))
-    for step in (wiring_entities.pull, wiring_entities.land, wiring_entities.prove, wiring_entities.sweep):
-        step(wiring_files.fx())
+    for step in (entities.pull, entities.land, entities.prove, entities.sweep):
+        step(files.fx())
     with store.transaction() as tx:
         proven = tx.rows("complete_sources", until=datetime(2026, 7, 1, tzinfo=UTC))
     assert [(row["system"], row["entity"]) for row in proven] == [("fx", "fx_rates")]

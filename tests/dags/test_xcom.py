@@ -20,8 +20,8 @@ from include.local.databases import DatabaseUrls
 from include.local.home import Home
 from include.local.secrets import load_secrets
 from include.ports import Fatal
-from include.wiring_asks import arguments
-from include.wiring_xcom import BACKEND, NAMES, WORDS, PlainXCom
+from include.wiring.asks import arguments
+from include.wiring.xcom import BACKEND, NAMES, WORDS, PlainXCom
 from tests.dags.conftest import PROJECT
 
 WHERE: dict[str, Any] = {"key": "return_value", "dag_id": "tie_out", "task_id": "report"}

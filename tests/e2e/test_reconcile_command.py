@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from include.cli import main
+from include.cli.main import main
 from include.local.home import PROJECT
 from include.twin.generate import generate_world
 

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from include import cli
+from include.cli import main as cli
 from include.connectors.slack.client import body_of
 from include.domain.alert_words import Words
 from include.domain.alerts import Bulletin, Channel

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from include import cli, cli_gates
+from include.cli import gates
+from include.cli import main as cli
 from include.flows.promote import passed
 from include.store.postgres import PostgresStore
 from include.version import release
@@ -23,8 +24,8 @@ def tieout(
     """`tieout promote` with these words: exit code and what it said. Git and the doctor have nothing against it."""
     monkeypatch.setenv("TIEOUT_DATABASE_URL", database_url)
     monkeypatch.setenv("TIEOUT_HOME", str(tmp_path))
-    monkeypatch.setattr(cli_gates, "doctor", lambda *_, **__: passed("doctor", "asked elsewhere"))
-    monkeypatch.setattr(cli_gates, "committed", lambda: passed("committed", "played"))
+    monkeypatch.setattr(gates, "doctor", lambda *_, **__: passed("doctor", "asked elsewhere"))
+    monkeypatch.setattr(gates, "committed", lambda: passed("committed", "played"))
 
     def ask(*words: str) -> tuple[object, str]:
         monkeypatch.setattr("sys.argv", ["tieout", "promote", *words])
@@ -75,14 +76,12 @@ def test_a_release_goes_through_its_gates_or_is_told_what_opens_them(
 def test_whoever_wrote_a_commit_with_somebody_or_under_another_address_is_its_author(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli_gates, "PROJECT", tmp_path)
+    monkeypatch.setattr(gates, "PROJECT", tmp_path)
     for name, value in (("NAME", "Ann"), ("EMAIL", "ann@home.example")):
         monkeypatch.setenv(f"GIT_AUTHOR_{name}", value)
         monkeypatch.setenv(f"GIT_COMMITTER_{name}", value)
     (tmp_path / ".mailmap").write_text("Ann <ann@firm.example> <ann@home.example>\n")
-    cli_gates.git("init", "-q")
-    cli_gates.git("add", ".")
-    cli_gates.git("commit", "-q", "-m", "Begin\n\nCo-authored-by: Ben <ben@firm.example>")
-    assert (
-        cli_gates.authors("HEAD") == cli_gates.authors("HEAD^!") == ["ann@firm.example", "ben@firm.example"]
-    )
+    gates.git("init", "-q")
+    gates.git("add", ".")
+    gates.git("commit", "-q", "-m", "Begin\n\nCo-authored-by: Ben <ben@firm.example>")
+    assert gates.authors("HEAD") == gates.authors("HEAD^!") == ["ann@firm.example", "ben@firm.example"]

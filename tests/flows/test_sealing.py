@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
-from include.cli import app
+from include.cli.main import app
 from include.connectors.world.client import WorldSource
 from include.flows.erase_subject import Erased, approve_erasure, ask_erasure, erasures_done
 from include.flows.land_records import land_records

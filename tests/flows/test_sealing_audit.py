@@ -12,7 +12,7 @@ import pytest
 from psycopg.rows import dict_row
 from typer.testing import CliRunner
 
-from include.cli_audit import audit_app
+from include.cli.audit import audit_app
 from include.domain.audit_chain import Kind, Seal, events, leaf, leaves_of, line
 from include.flows import export_audit as flow
 from include.flows.export_audit import Wanted, export_audit, verify_export

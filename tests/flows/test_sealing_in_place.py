@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
-from include.cli import app
+from include.cli.main import app
 from include.connectors.world.client import WorldSource
 from include.flows.erase_subject import approve_erasure, ask_erasure
 from include.flows.pull_changes import pull_changes

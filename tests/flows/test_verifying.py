@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
-from include.cli import app
+from include.cli.main import app
 from include.domain.certificates import certify
 from include.flows.reconcile import reconcile
 from include.flows.render_results import certificate_bytes

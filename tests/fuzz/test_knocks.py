@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from include.connectors.stripe.webhooks import BODY_BYTES_MAX, Refused, receive
 from include.console.hooks import build_hooks
 from include.flows.drain_inbox import Hint
-from include.wiring_hooks import Door
+from include.wiring.hooks import Door
 from tests.fuzz.anything import as_json, drawing, twisted
 
 SECRET = "whsec_fuzz"

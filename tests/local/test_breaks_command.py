@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from include import cli
+from include.cli import main as cli
 from include.flows.ask_approvals import note_person
 from include.store.postgres import PostgresStore
 from tests.flows.conftest import Draw

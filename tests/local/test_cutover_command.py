@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from include import cli
+from include.cli import main as cli
 from include.store.postgres import PostgresStore
 from tests.flows.test_switching_writers import House, sign
 

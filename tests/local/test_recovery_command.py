@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from include import cli
+from include.cli import main as cli
 
 
 def test_a_restore_is_noted_by_a_person_with_a_reason_and_shown(

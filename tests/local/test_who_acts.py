@@ -4,7 +4,7 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
-from include.cli import app
+from include.cli.main import app
 from tests.flows.test_sealing import KEYS
 
 COMMANDS = {
