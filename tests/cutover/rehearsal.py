@@ -243,9 +243,14 @@ class Stage:
         return int(found[0]) if found else None
 
     def switch(self, at: float, act: Callable[..., list[Switched]]) -> float:
-        """Switch once so many of the deals are won; the seconds it took, without what it gave the other path."""
-        self.wait_until(lambda: len(self.won) >= at * self.deals, f"{at:.0%} of the deals are won")
+        """Switch once so many of the deals are won and who writes has placed an order, however slow the machine.
+
+        The seconds it took, without what it gave the other path.
+        """
         going = act is go
+        writer = "theirs" if going else "ours"
+        self.wait_until(lambda: len(self.won) >= at * self.deals, f"{at:.0%} of the deals are won")
+        self.wait_until(lambda: self.written_by()[writer] > 0, f"an order is {writer}")
         told = {"emergency": True} if going else {"trigger": "drill"}
         began = monotonic()
         act(self.store, FLOWS, LEAD, patience=Patience(settle_s=SETTLE_S, calls_s=30), **told)
