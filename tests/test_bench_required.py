@@ -12,6 +12,7 @@ from tests.bench.required_live import live_lines
 from tests.bench.required_parity import parity_lines
 from tests.bench.table import document
 
+DAYS_BACKFILLED = "14 days of 100,000 rows, backfilled once all have landed"
 STEP = {"commit": "abc", "date": "2026-06-30", "machine": "two cores", "seed": 101}
 
 
@@ -147,6 +148,16 @@ def test_a_slow_switch_an_effect_lost_and_a_path_that_never_wrote_are_failures()
     assert (
         verdict({"cutover": found | {"written_by": {"ours": 9, "theirs": 0}}}, "effects lost").passed is False
     )
+
+
+def test_backfilled_days_must_be_the_same_and_as_quick_as_the_daily_ones_without_their_landing() -> None:
+    found = STEP | {"days": 14, "same": 14, "landing_s": [9.0], "daily_s": [2.0, 3.0], "backfilled_s": [5.0]}
+    assert verdict({"fortnight-100000": found}, f"{DAYS_BACKFILLED}: certificates").passed
+    assert verdict({"fortnight-100000": found}, f"{DAYS_BACKFILLED}: seconds").passed
+    other, slow = found | {"same": 13}, found | {"backfilled_s": [5.1]}
+    assert not verdict({"fortnight-100000": other}, f"{DAYS_BACKFILLED}: certificates").passed
+    assert not verdict({"fortnight-100000": slow}, f"{DAYS_BACKFILLED}: seconds").passed
+    assert verdict({}, "14 days of").passed is None
 
 
 def test_buckets_are_not_claimed_before_there_are_any() -> None:

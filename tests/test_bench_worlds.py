@@ -1,6 +1,7 @@
 """Worlds made from worlds: controls in which nothing is right, the same rows in another order, a day cut off."""
 
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,21 @@ def test_history_and_newest_rows_are_the_world_up_to_its_last_day(world: Path, t
     assert all(row["paid_on"] > cut.eve.isoformat() for row in rows(cut.newest / "payments/payments.csv"))
     assert not list(rows(cut.empty / "erp/invoices.csv"))
     assert list(rows(cut.empty / "erp/customers.csv"))
+
+
+def test_what_is_exported_each_day_grows_by_whole_days_until_it_is_the_world(
+    world: Path, tmp_path: Path
+) -> None:
+    exports = worlds.daily_exports(world, tmp_path, days=4)
+    assert len(exports) == 4
+    known = []
+    for day, export in exports.items():
+        paid = {row["id"]: row["paid_on"] for row in rows(export / "payments/payments.csv")}
+        assert max(paid.values()) <= day.isoformat()
+        known.append(set(paid))
+    assert all(before < after for before, after in pairwise(known))
+    last = worlds.day_of(world).isoformat()
+    assert known[-1] == {row["id"] for row in rows(world / "payments/payments.csv") if row["paid_on"] <= last}
 
 
 def test_naive_rules_use_each_invoice_and_each_payment_once() -> None:

@@ -14,6 +14,7 @@ from tests.bench import audit, effects, latency, latency_load, mail, parity, ste
 from tests.bench.backfill import DAYS as BACKFILLED_DAYS
 from tests.bench.backfill import backfill
 from tests.bench.console import measured as measured_console
+from tests.bench.fortnight import fortnight
 from tests.bench.landed import forget_outdated
 from tests.bench.latency_writes import writes
 from tests.bench.places import BENCH, HOME, about, keep
@@ -25,6 +26,8 @@ from tests.bench.throughput import measured
 Step = tuple[str, Callable[[steps.Bench], Any]]
 
 CONTROL_SIZE, SAME_SIZE, MAILED_BREAKS, PARITY_SIZE = 20_000, 10_000, 10_000, 5_000
+FORTNIGHT_ROWS = 100_000
+"""A day of the fortnight; fewer where the largest world is smaller than a million."""
 
 
 class Scale(StrEnum):
@@ -101,6 +104,8 @@ def planned(largest: int) -> Iterator[Step]:
     yield f"console-{matches}", partial(console, matches=matches, breaks=matches // 10)
     for entity, size in throughput_sizes(largest):
         yield f"throughput-{entity}-{size}", partial(throughput, entity=entity, size=size)
+    day_rows = min(FORTNIGHT_ROWS, largest // 10)
+    yield f"fortnight-{day_rows}", partial(fortnight, day_rows=day_rows)
     yield "latency-writes", writes
     yield "backfill", backfilled
     for name, (step, samples) in LIVE.items():

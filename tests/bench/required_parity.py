@@ -7,12 +7,14 @@ from tests.bench.required import SIZES, Kept, Line, why_not
 F1 = 0.95
 RATIO = 1.5
 BIGGEST = 10_000_000
+DAYS = 14
 
 
 def parity_lines(kept: Kept) -> Iterator[Line]:
     """Every requirement in its order."""
     yield from _classes(kept)
     yield from _rows(kept)
+    yield from _fortnight(kept)
 
 
 def _classes(kept: Kept) -> Iterator[Line]:
@@ -60,6 +62,29 @@ def _rows(kept: Kept) -> Iterator[Line]:
             f"{ours:.1f} s against {took['seconds']:.1f} s ({same})",
             ours < took["seconds"],
         )
+
+
+def _fortnight(kept: Kept) -> Iterator[Line]:
+    name = max((one for one in kept if one.startswith("fortnight-")), key=_size, default="fortnight-100000")
+    what = f"14 days of {_size(name):,} rows, backfilled once all have landed"
+    same, quick = "identical to the 14 daily runs", "≤ the sum of the daily times"
+    if missing := why_not(kept, name):
+        yield Line(what, f"{same}; {quick}", missing, None)
+        return
+    found = kept[name]
+    yield Line(
+        f"{what}: certificates",
+        same,
+        f"{found['same']} of {found['days']}",
+        found["same"] == found["days"] == DAYS,
+    )
+    took, landing, daily = (sum(found[part]) for part in ("backfilled_s", "landing_s", "daily_s"))
+    yield Line(
+        f"{what}: seconds",
+        quick,
+        f"{took:.1f} s against {daily:.1f} s, landing ({landing:.1f} s more) left out",
+        took <= daily,
+    )
 
 
 def _size(name: str) -> int:

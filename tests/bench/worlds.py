@@ -147,6 +147,33 @@ def before_and_after(world: Path, *, day_rows: int) -> Cut:
     )
 
 
+def daily_exports(world: Path, folder: Path, *, days: int) -> dict[date, Path]:
+    """What the systems export on each of so many days, on each about as many rows more than on the one before.
+
+    The history of the world is told in these days, each as of the last date among its rows; what is dated after the
+    world's last day is never exported.
+    """
+    last = day_of(world).isoformat()
+    dates: Counter[str] = Counter()
+    for name, column in DATED.items():
+        dates.update(row[column][:10] for row in rows(world / name) if row[column][:10] <= last)
+    ends, told = [], 0
+    for on, many in sorted(dates.items()):
+        told += many
+        if told * days >= dates.total() * (len(ends) + 1):
+            ends.append(on)
+    exports: dict[date, Path] = {}
+    for after, until in zip(["", *ends], ends, strict=False):
+        newest = _part(world, f"{days}-until-{until}", _between(after, until), undated=not exports)
+        before = list(exports.values())[-1:]
+        exports[date.fromisoformat(until)] = grown(*before, newest, folder / until) if before else newest
+    return exports
+
+
+def _between(after: str, until: str) -> Callable[[str], bool]:
+    return lambda day: after < day <= until
+
+
 def grown(base: Path, newest: Path, target: Path) -> Path:
     """The files of `base`, each with the rows of `newest` after its own, as a system exports them a day later."""
     for name in CASH_FILES:
