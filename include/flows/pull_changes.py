@@ -2,10 +2,11 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from time import monotonic
 from typing import Any
 
@@ -20,11 +21,14 @@ from include.ports import (
     Retryable,
     Source,
     Store,
+    Swept,
     Transaction,
 )
 
 REQUEST_MAX = 2000
 """Characters kept of the call that gave a page."""
+
+ASKED_AT_ONCE = 200
 
 PAGES_MAX = 100_000
 """A source that never stops saying has_more is broken; this is where we stop believing it."""
@@ -35,6 +39,17 @@ _HALF = re.compile(r"[\ud800-\udfff]")
 _ENCODER = json.JSONEncoder(default=str, ensure_ascii=False)
 
 _COLUMNS = ("pull_id", "system", "entity", "native_id", "version", "payload", "place", "damage", "gone")
+
+
+class LeftOut(Retryable):
+    """Rows of a page that were asked for again while it came, and say something else."""
+
+    def __init__(self, system: str, entity: str, native_ids: Sequence[str]) -> None:
+        super().__init__(
+            f"{system} {entity}: {len(native_ids):,} rows of the page were asked for again while it came, and say "
+            "something else; the page will be read again"
+        )
+        self.native_ids = native_ids
 
 
 @dataclass(frozen=True)
@@ -56,17 +71,25 @@ def pull_changes(source: Source, store: Store, *, entity: str) -> Pulled:
         check_shape(source, store, entity=entity)  # a field hidden from us must not land as unknown
     source = keyed(source, store)
     done, clock = Pulled(), database_clock(store)
-    cursor = read_cursor(store, system=source.system, entity=entity)
-    asked_at, page = clock(), source.fetch_page(entity, cursor)
+    cursor, since = _standing(store, system=source.system, entity=entity)
+    asked_at, page = since or clock(), source.fetch_page(entity, cursor)
     # The next page is on its way while this one is kept: neither the source nor the database waits for the other.
     with ThreadPoolExecutor(1, thread_name_prefix="pull") as ahead:
         for _ in range(PAGES_MAX):
-            next_at = clock()
+            next_since = asked_at if page.asks_ahead else None
+            next_at = next_since or clock()
             coming = ahead.submit(source.fetch_page, entity, page.next_cursor) if page.has_more else None
-            done = _commit(store, source, entity, seen=cursor, asked_at=asked_at, page=page, done=done)
+            try:
+                done = _commit(store, source, entity, seen=cursor, asked_at=asked_at, page=page, done=done)
+            except LeftOut as changed:
+                if since is None or not isinstance(source, Swept):
+                    raise
+                # The answer stays what it is, however often it is read.
+                page = _ask_again(store, source, entity, changed.native_ids, asked_at=clock(), page=page)
+                done = _commit(store, source, entity, seen=cursor, asked_at=asked_at, page=page, done=done)
             if coming is None:
                 return done
-            cursor, asked_at, page = page.next_cursor, next_at, coming.result()
+            cursor, since, asked_at, page = page.next_cursor, next_since, next_at, coming.result()
     raise Fatal(f"{source.system} {entity}: still more after {PAGES_MAX:,} pages; its paging does not end")
 
 
@@ -83,6 +106,8 @@ def _commit(
     with store.transaction() as tx:
         _move_cursor(tx, source.system, entity, seen=seen, to=page.next_cursor)
         new = keep_page(tx, source, entity, seen=seen, asked_at=asked_at, page=page)
+        about = {"system": source.system, "entity": entity}
+        tx.run("keep_asked_at", **about, asked_at=asked_at if page.asks_ahead else None)
         if page.records and not source.states_once:
             _refuse_doubtful(tx, source.system, entity, asked_at=asked_at)
     return Pulled(done.pages + 1, done.records + len(page.records), done.new + new)
@@ -90,9 +115,14 @@ def _commit(
 
 def read_cursor(store: Store, *, system: str, entity: str) -> Cursor | None:
     """Where we stand in an entity of a source; None before the first page."""
+    return _standing(store, system=system, entity=entity)[0]
+
+
+def _standing(store: Store, *, system: str, entity: str) -> tuple[Cursor | None, datetime | None]:
+    """The cursor, and since when the source works on the answer it stands in, if it does."""
     with store.transaction() as tx:
         rows = tx.rows("read_cursor", system=system, entity=entity)
-    return rows[0]["position"] if rows else None
+    return (rows[0]["position"], rows[0]["asked_at"]) if rows else (None, None)
 
 
 def rewind(store: Store, *, system: str, entity: str) -> None:
@@ -112,12 +142,31 @@ def _move_cursor(tx: Transaction, system: str, entity: str, *, seen: Cursor | No
 def _refuse_doubtful(tx: Transaction, system: str, entity: str, *, asked_at: datetime) -> None:
     # A page is as of the moment before it was asked for, or newer: whoever stood still just then has seen more than
     # what was asked for meanwhile. Of a row left out all the same, the cursor must not say that it was read.
-    [left_out] = tx.rows("left_out", system=system, entity=entity, asked_at=asked_at)
-    if left_out["count"]:
-        raise Retryable(
-            f"{system} {entity}: {left_out['count']:,} rows of the page were asked for again while it came, and say "
-            "something else; the page will be read again"
-        )
+    left_out = tx.rows("left_out", system=system, entity=entity, asked_at=asked_at)
+    if left_out:
+        raise LeftOut(system, entity, [row["native_id"] for row in left_out])
+
+
+def _ask_again(
+    store: Store, source: Swept, entity: str, native_ids: Sequence[str], *, asked_at: datetime, page: Page
+) -> Page:
+    """Keep these rows as they are now; the page without them."""
+    records = [record for some in portions(native_ids) for record in source.rows(entity, some)]
+    asked_for = f"{entity} by id, {len(native_ids):,} that were asked for since the answer was"
+    now = replace(page, records=records, request=asked_for)
+    with store.transaction() as tx:
+        tx.rows("hold_cursor", system=source.system, entity=entity)
+        keep_page(tx, source, entity, seen=None, asked_at=asked_at, page=now)
+        _refuse_doubtful(tx, source.system, entity, asked_at=asked_at)
+    left = set(native_ids)
+    return replace(page, records=[record for record in page.records if record.native_id not in left])
+
+
+def portions(ids: Sequence[str]) -> Iterator[list[str]]:
+    """So many ids as a source is asked for at once."""
+    remaining = iter(ids)
+    while portion := list(islice(remaining, ASKED_AT_ONCE)):
+        yield portion
 
 
 def database_clock(store: Store) -> Callable[[], datetime]:

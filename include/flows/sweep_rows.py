@@ -4,16 +4,14 @@ Nothing is concluded from a listing alone: every row it makes doubtful is asked 
 counts. A listing that did not end well is no listing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from include.domain.canonical_json import sha256
 from include.flows.keep_personal import Payloads, forgotten, keyed, without
-from include.flows.pull_changes import database_clock, keep_page, read_cursor
+from include.flows.pull_changes import database_clock, keep_page, portions, read_cursor
 from include.ports import Fatal, Page, RawRecord, Retryable, Store, Swept
 
-ASKED_AT_ONCE = 200
 GONE_SHARE_MAX = 0.005
 """More of an object than this does not vanish between two sweeps: then it is a permission that did."""
 
@@ -56,7 +54,7 @@ def sweep_rows(source: Swept, store: Store, *, entity: str, gone_max: int | None
     )
     doubtful += sorted(listed.keys() - held.keys())
     asked_at = database_clock(store)()
-    asked = [record for ids in _portions(doubtful) for record in source.rows(entity, ids)]
+    asked = [record for ids in portions(doubtful) for record in source.rows(entity, ids)]
     there = {record.native_id for record in asked if not record.gone}
     absent = [native_id for native_id in doubtful if native_id in held and native_id not in there]
     _refuse_contradiction(source, entity, [native_id for native_id in absent if native_id in listed])
@@ -142,9 +140,3 @@ def _refuse_mass(source: Swept, entity: str, *, absent: int, held: int, gone_max
             f"{source.system} {entity}: {absent:,} of {held:,} rows would vanish at once, {allowed:,} may; is it a "
             "permission that our user lost? Nothing was removed"
         )
-
-
-def _portions(ids: Sequence[str]) -> Iterator[list[str]]:
-    remaining = iter(ids)
-    while portion := list(islice(remaining, ASKED_AT_ONCE)):
-        yield portion

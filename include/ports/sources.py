@@ -37,12 +37,14 @@ class Page:
 
     `request`: the call that gave it, in the system's own words as far as a person needs them to ask again: object or
     endpoint, window and place. It holds no secret, and of rows no more than stamps and ids.
+    `asks_ahead`: the pages that follow answer what was asked for with this one or before, and are as of then.
     """
 
     records: Sequence[RawRecord]
     next_cursor: Cursor
     has_more: bool
     request: str = ""
+    asks_ahead: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

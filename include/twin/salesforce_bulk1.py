@@ -54,7 +54,8 @@ async def batches(request: Request) -> Response:
 
 def batch(request: Request) -> Response:
     found, waiting = _batch(request)
-    polled(waiting, lambda due: _run(org_of(request), due))
+    root = f"/services/data/v{request.path_params['version']}"
+    polled(waiting, lambda due: _run(org_of(request), due, root))
     return json_reply(_batch_info(found, waiting))
 
 
@@ -72,10 +73,7 @@ def results(request: Request) -> Response:
 
 
 def query_result(request: Request) -> Response:
-    _, done = _batch(request)
-    root = f"/services/data/v{request.path_params['version']}"
-    answer = done.answer
-    return json_reply([shown(record, answer, root) for record in answer.records] if answer else [])
+    return json_reply(list(_batch(request)[1].shown))
 
 
 def _batch(request: Request) -> tuple[Job, Job]:
@@ -86,10 +84,11 @@ def _batch(request: Request) -> tuple[Job, Job]:
     return found, held
 
 
-def _run(org: Org, due: Job) -> None:
+def _run(org: Org, due: Job, root: str) -> None:
     try:
         if due.query:
-            due.answer = answer_of(org, due.query, with_deleted=due.operation == "queryAll")
+            answer = answer_of(org, due.query, with_deleted=due.operation == "queryAll")
+            due.shown = [shown(record, answer, root) for record in answer.records]
         else:
             save_rows(org, due)
         due.state = "Completed"

@@ -20,7 +20,7 @@ from include.twin.salesforce_jobs import (
     save_rows,
     write_csv,
 )
-from include.twin.salesforce_org import Refused, json_body, org_of, root_of
+from include.twin.salesforce_org import Org, Refused, json_body, org_of, root_of
 from include.twin.salesforce_query import answer_of
 from include.twin.soql_scope import QueryRefused
 from include.twin.web import json_reply
@@ -80,7 +80,7 @@ def _run(request: Request, found: Job) -> None:
     org = org_of(request)
     try:
         if found.kind == "query":
-            found.answer = answer_of(org, found.query, with_deleted=found.operation == "queryAll")
+            _answer(org, found)
         else:
             found.header, rows = read_csv(found.uploaded)
             found.rows = list(rows)
@@ -88,6 +88,13 @@ def _run(request: Request, found: Job) -> None:
         found.state = "JobComplete"
     except (Refused, QueryRefused) as refused:
         found.state, found.error = "Failed", f"{refused.code} : {refused}"
+
+
+def _answer(org: Org, found: Job) -> None:
+    """What the query's rows hold now; nothing that changes later shows in it."""
+    answer = answer_of(org, found.query, with_deleted=found.operation == "queryAll")
+    found.header = [".".join(path.names) for path in answer.columns]
+    found.cells = [tuple(path.value(record) for path in answer.columns) for record in answer.records]
 
 
 async def upload(request: Request) -> Response:
@@ -100,19 +107,17 @@ async def upload(request: Request) -> Response:
 
 def query_results(request: Request) -> Response:
     found = job_of(org_of(request), "query", request.path_params["id"])
-    if found.answer is None:
+    if found.cells is None:
         raise Refused(400, "INVALIDJOBSTATE", f"results are not ready: the job is in state {found.state}")
     size = int(request.query_params.get("maxRecords") or RESULT_ROWS_MAX)
     start = _start(request.query_params.get("locator", ""))
-    records = found.answer.records[start : start + size]
-    end = start + len(records)
-    columns = found.answer.columns
-    header = (".".join(path.names) for path in columns)
-    text = write_csv(header, ([cell(path.value(record)) for path in columns] for record in records))
-    more = end < len(found.answer.records)
+    rows = found.cells[start : start + size]
+    end = start + len(rows)
+    text = write_csv(found.header, ([cell(value) for value in row] for row in rows))
+    more = end < len(found.cells)
     headers = {
         "Sforce-Locator": base64.urlsafe_b64encode(str(end).encode()).decode() if more else "null",
-        "Sforce-NumberOfRecords": str(len(records)),
+        "Sforce-NumberOfRecords": str(len(rows)),
     }
     return Response(text, headers=headers, media_type="text/csv")
 
@@ -167,7 +172,7 @@ def _info(request: Request, found: Job) -> dict[str, Any]:
     version = float(request.path_params["version"])
     common = info(found, apiVersion=version, columnDelimiter="COMMA", lineEnding="LF", jobType="V2Ingest")
     if found.kind == "query":
-        done = len(found.answer.records) if found.answer else 0
+        done = len(found.cells or ())
         return common | {
             "jobType": "V2Query",
             "numberRecordsProcessed": done,

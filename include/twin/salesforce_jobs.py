@@ -11,7 +11,6 @@ from include.twin.salesforce_org import USER_ID, Org, Refused
 from include.twin.salesforce_records import attempted
 from include.twin.sobjects import Record, SObject
 from include.twin.soql import Value, stamp
-from include.twin.soql_run import Answer
 
 OPERATIONS = ("insert", "update", "upsert", "delete", "hardDelete")
 NULL = "#N/A"
@@ -20,7 +19,10 @@ NULL = "#N/A"
 
 @dataclass
 class Job:
-    """A bulk job: `polls_left` until it is done, its rows as they came, and what became of each."""
+    """A bulk job: `polls_left` until it is done, its rows as they came, and what became of each.
+
+    Of a query `cells` (in JSON `shown`) are its rows as they were when it ran.
+    """
 
     id: str
     kind: str
@@ -35,7 +37,8 @@ class Job:
     header: Sequence[str] = ()
     rows: list[Mapping[str, Any]] = field(default_factory=list)
     results: list[dict[str, Any]] = field(default_factory=list)
-    answer: Answer | None = None
+    cells: Sequence[tuple[Value, ...]] | None = None
+    shown: Sequence[Mapping[str, Any]] = ()
     error: str = ""
     batches: dict[str, "Job"] = field(default_factory=dict)
 

@@ -1,7 +1,7 @@
 -- Reading sources: cursors, pages kept as received, proofs of completeness.
 
 -- name: read_cursor
-SELECT position FROM ops.cursors WHERE system = %(system)s AND entity = %(entity)s;
+SELECT position, asked_at FROM ops.cursors WHERE system = %(system)s AND entity = %(entity)s;
 
 -- name: start_cursor
 INSERT INTO ops.cursors (system, entity, position) VALUES (%(system)s, %(entity)s, %(position)s)
@@ -10,6 +10,11 @@ ON CONFLICT DO NOTHING;
 -- name: move_cursor
 UPDATE ops.cursors SET position = %(position)s, moved_at = clock_timestamp()
 WHERE system = %(system)s AND entity = %(entity)s AND position = %(seen)s;
+
+-- name: keep_asked_at
+-- When what the next page answers was asked for; NULL when it is yet to be asked for.
+UPDATE ops.cursors SET asked_at = %(asked_at)s
+WHERE system = %(system)s AND entity = %(entity)s AND asked_at IS DISTINCT FROM %(asked_at)s;
 
 -- name: open_pull
 -- `asked_at`: when the page was asked for, which is as new as it is sure to be.
@@ -60,7 +65,7 @@ ORDER BY position;
 
 -- name: left_out
 -- Of the rows come in, those that say something else than what was asked for later, and so were not kept.
-SELECT count(*) AS count FROM incoming_records AS incoming
+SELECT DISTINCT native_id FROM incoming_records AS incoming
 WHERE (SELECT EXISTS (
     SELECT FROM ops.pulls WHERE system = %(system)s AND entity = %(entity)s AND pulled_at > %(asked_at)s
 )) AND EXISTS (
@@ -141,7 +146,7 @@ WITH proven AS (
         )
     ORDER BY proof_id DESC LIMIT 1
 ), moved AS (
-    UPDATE ops.cursors SET position = proven.cursor_until, moved_at = clock_timestamp()
+    UPDATE ops.cursors SET position = proven.cursor_until, moved_at = clock_timestamp(), asked_at = NULL
     FROM proven WHERE system = %(system)s AND entity = %(entity)s
     RETURNING 1
 )

@@ -1,8 +1,10 @@
 """Reading and writing Salesforce in bulk, and what becomes of each row that is written."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 import requests
 
@@ -10,8 +12,8 @@ from include.connectors.salesforce import bulk
 from include.connectors.salesforce.budget import Budget, Deferred, Way, choose
 from include.connectors.salesforce.source import SalesforceSource
 from include.flows.check_completeness import check_completeness
-from include.flows.pull_changes import pull_changes
-from include.ports import Cursor, Fatal, RawRecord, Rejected, Retryable, Uncertain
+from include.flows.pull_changes import database_clock, keep_page, pull_changes
+from include.ports import Cursor, Fatal, Page, RawRecord, Rejected, Retryable, Uncertain
 from include.store.postgres import PostgresStore
 from tests.connectors.salesforce_org import Running, cut, salesforce_running
 
@@ -94,6 +96,87 @@ def test_a_job_that_is_gone_is_made_again(org: Running):
     started = org.source(way=Way.BULK).fetch_page("opportunities", None)
     org.org.jobs.clear()
     assert len(read(org.source(way=Way.BULK), started.next_cursor)) == len(DEALS)
+
+
+def stated(database_url: str, deal: str) -> list[tuple[str, Any]]:
+    """What each page said of a deal's stage, and as of when, oldest first."""
+    with psycopg.connect(database_url) as connection:
+        return connection.execute(
+            "SELECT payload ->> 'StageName', pulled_at FROM raw.records JOIN ops.pulls USING (pull_id) "
+            "WHERE native_id = %s ORDER BY seq",
+            [deal],
+        ).fetchall()
+
+
+def changed(org: Running, deal: str, **values: str) -> None:
+    org.clock.now += timedelta(seconds=1)
+    deals = org.org.sobjects["opportunity"]
+    org.org.changes.write(deals, org.org.changes.living(deals, deal), values)
+
+
+def a_job_under_way(org: Running, store: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> SalesforceSource:
+    """Deals asked for in bulk; the answer is not there yet."""
+    monkeypatch.setattr("include.connectors.salesforce.bulk.POLLS_MAX", 1)
+    org.org.bulk_polls = 1
+    source = org.source(way=Way.BULK)
+    with pytest.raises(Retryable, match="not done yet"):
+        pull_changes(source, store, entity="opportunities")
+    return source
+
+
+def test_results_are_as_of_when_their_job_was_made_however_late_they_are_read(
+    org: Running, store: PostgresStore, database_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    source = a_job_under_way(org, store, monkeypatch)
+    looked_at = database_clock(store)()
+    assert pull_changes(source, store, entity="opportunities").records == len(DEALS)
+    assert all(as_of < looked_at for deal in DEALS for _, as_of in stated(database_url, deal["Id"]))
+
+
+def test_the_page_after_the_end_of_a_job_is_as_of_when_it_is_asked_for(
+    org: Running, store: PostgresStore, database_url: str
+):
+    pull_changes(org.source(way=Way.BULK), store, entity="opportunities")
+    changed(org, DEALS[0]["Id"], StageName="Closed Won")
+    org.clock.now += timedelta(hours=1)
+    asked_at = database_clock(store)()
+    pull_changes(org.source(way=Way.REST), store, entity="opportunities")
+    (_, before), (stage, as_of) = stated(database_url, DEALS[0]["Id"])
+    assert before < asked_at < as_of
+    assert stage == "Closed Won"
+
+
+def test_a_row_asked_for_since_its_job_was_made_is_asked_for_once_more(
+    org: Running, store: PostgresStore, database_url: str
+):
+    """The answer stays as old as it is, however often it is read."""
+
+    def break_off(request: requests.PreparedRequest, response: requests.Response) -> requests.Response:
+        return cut(response, "") if "locator" in str(request.url) else response
+
+    source, deal, org.alter = org.source(way=Way.BULK), DEALS[3]["Id"], break_off
+    with pytest.raises(Retryable):
+        pull_changes(source, store, entity="opportunities")
+    org.alter = None
+    changed(org, deal, StageName="Won")
+    with store.transaction() as tx:
+        page = Page(records=source.rows("opportunities", [deal]), next_cursor={}, has_more=False)
+        keep_page(tx, source, "opportunities", seen=None, asked_at=database_clock(store)(), page=page)
+    changed(org, deal, StageName="Lost")
+    pull_changes(source, store, entity="opportunities")
+    assert [stage for stage, _ in stated(database_url, deal)] == ["Won", "Lost"]
+    assert all(stated(database_url, deal["Id"]) for deal in DEALS)
+
+
+def test_the_twins_results_are_as_the_rows_were_when_the_job_ran(org: Running):
+    source = org.source(way=Way.BULK)
+    started = source.fetch_page("opportunities", None)
+    first = source.fetch_page("opportunities", started.next_cursor)
+    for deal in DEALS:
+        if not deal["IsDeleted"]:
+            changed(org, deal["Id"], StageName="Won")
+    read_then = [*first.records, *read(source, first.next_cursor)]
+    assert {record.payload["StageName"] for record in read_then} == {"Open"}
 
 
 @pytest.mark.parametrize("damage", ["line", "rows", "no header", "half a cell"])

@@ -38,7 +38,10 @@ def finished(cursor: Cursor) -> Cursor:
 
 
 def start(client: SalesforceClient, soql: str, *, walk: Walk, cursor: Cursor | None) -> Page:
-    """Makes the job; its page is empty, so that the job's id is kept before it is waited for."""
+    """Makes the job; its page is empty, so that the job's id is kept before it is waited for.
+
+    Whatever the job's results say was so when it was made or later, however much later they are read.
+    """
     made = {
         "job": bulk.start_query(client, soql, with_deleted=True),
         "until": walk.until.isoformat(),
@@ -46,7 +49,7 @@ def start(client: SalesforceClient, soql: str, *, walk: Walk, cursor: Cursor | N
     }
     made |= {"after": walk.after.isoformat()} if walk.after else {}
     made |= {"restarts": cursor["restarts"]} if cursor and "restarts" in cursor else {}
-    return Page(records=[], next_cursor=made, has_more=True)
+    return Page(records=[], next_cursor=made, has_more=True, asks_ahead=True)
 
 
 def next_page(
@@ -67,7 +70,7 @@ def next_page(
     if not results.locator:
         return Page(records=records, next_cursor={"until": cursor["until"]}, has_more=False, request=asked)
     following = {**cursor, "locator": results.locator, "seen": str(seen)}
-    return Page(records=records, next_cursor=following, has_more=True, request=asked)
+    return Page(records=records, next_cursor=following, has_more=True, request=asked, asks_ahead=True)
 
 
 def _asked(path: str, cursor: Cursor) -> str:
