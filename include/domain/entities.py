@@ -238,3 +238,9 @@ COMPARED: dict[str, tuple[str, ...]] = {
     "bank_lines": ("payer_head", "payer_key"),
 }
 """What compares names of payers that are sealed, beside an entity's fields; empty where they are in clear."""
+
+LOOKED_AT: dict[str, tuple[str, str]] = {
+    **{name: (name, "native_id") for name in ("opportunities", "payments", "refunds", "disputes")},
+    "deal_lines": ("lines_of_deals", "opportunity_id"),
+}
+"""Entities whose rows are held against looks: what is looked at, and what in a row names that. They keep as of when."""

@@ -71,7 +71,7 @@ Thing = tuple[str, str, str]
 
 
 def keep_look(tx: Transaction, look: Row, looked: Looked) -> bool:
-    """Keep what a look saw; False when a later look is kept already, which has seen more."""
+    """Keep what a look saw; False when a later look is kept already, or a later page, which has seen more."""
     facts = dict(looked.facts)
     kept = {"gone": not facts, "facts": facts, "facts_sha256": sha256(facts)}
     about = {"source": looked.source, "entity": looked.entity, "native_id": looked.native_id}

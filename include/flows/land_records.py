@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from include.domain.entities import ENTITIES, Entity
+from include.domain.entities import ENTITIES, LOOKED_AT, Entity
 from include.flows.judge_rows import judge_rows
 from include.flows.retry_quarantined import retry_quarantined
 from include.flows.write_rows import write_good, write_quarantine
@@ -73,6 +73,9 @@ def _land(tx: Transaction, source: Source, entity: Entity, pulls: list[int]) -> 
     write_good(tx, entity, batch, [(records[i], rows[i]) for i in good.values()])
     ended = [native_id for native_id, i in gone.items() if i > good.get(native_id, -1)]
     tx.run_for("end_gone", names={"table": f"canonical.{entity.name}"}, native_ids=ended, batch=batch)
+    if ended and entity.name in LOOKED_AT:
+        stated = [records[gone[native_id]]["stated_at"] for native_id in ended]
+        tx.run("keep_gone", entity=entity.name, native_ids=ended, stated=stated)
     bad = {_version(records[i]): (records[i], rows[i], found) for i, found in sorted(failures.items())}
     write_quarantine(tx, entity, batch, bad.values())
     outdated = [_version(records[i]) for i in failures if i < good.get(records[i]["native_id"], -1)]

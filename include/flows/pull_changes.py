@@ -206,7 +206,8 @@ def keep_page(
     tx.copy_in("incoming_records", _COLUMNS, ((*keys, *_stored(record)) for record in records))
     keep_sealed(tx, records, erased=erased.keys())
     about = {"system": source.system, "entity": entity, "asked_at": asked_at}
-    return tx.run("keep_records", states_once=source.states_once, **about)
+    new = tx.run("keep_records", states_once=source.states_once, **about)
+    return new if source.states_once else new + tx.run("keep_restated", asked_at=asked_at)
 
 
 def _stored(record: RawRecord) -> tuple[str | bool, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from include.domain.canonical_json import sha256
+from include.domain.entities import LOOKED_AT
 from include.flows.keep_personal import Payloads, forgotten, keyed, without
 from include.flows.pull_changes import database_clock, keep_page, portions, read_cursor
 from include.ports import Fatal, Page, RawRecord, Retryable, Store, Swept
@@ -41,31 +42,27 @@ def sweep_rows(source: Swept, store: Store, *, entity: str, gone_max: int | None
     if cursor is None:
         raise Retryable(f"{source.system} {entity} was never read; pull it first")
     known = _Known.read(source, store, entity)
-    held = known.held
+    held, ours = known.held, known.held.keys() | known.disputed
     listed = {
         record.native_id: known.hash_of(record)
         for record in source.listing(entity, until=cursor)
         if not record.damage
     }
-    doubtful = sorted(held.keys() - listed.keys()) + sorted(
-        native_id
-        for native_id, row_hash in listed.items()
-        if held.get(native_id, row_hash) not in {row_hash, ""}
-    )
-    doubtful += sorted(listed.keys() - held.keys())
+    other = {id_ for id_, row_hash in listed.items() if held.get(id_, row_hash) not in {row_hash, ""}}
+    doubtful = sorted((held.keys() ^ listed.keys()) | other | known.disputed)
     asked_at = database_clock(store)()
     asked = [record for ids in portions(doubtful) for record in source.rows(entity, ids)]
     there = {record.native_id for record in asked if not record.gone}
-    absent = [native_id for native_id in doubtful if native_id in held and native_id not in there]
+    absent = [native_id for native_id in doubtful if native_id in ours and native_id not in there]
     _refuse_contradiction(source, entity, [native_id for native_id in absent if native_id in listed])
-    _refuse_mass(source, entity, absent=len(absent), held=len(held), gone_max=gone_max)
+    _refuse_mass(source, entity, absent=len(absent), held=len(ours), gone_max=gone_max)
     found = known.changed(asked) + _absences(absent, {record.native_id for record in asked})
     fresh = [record for record in found if not record.gone and record.native_id in listed]
     done = Sweep(
         listed=len(listed),
         gone=len(absent),
         repaired=sum(record.native_id not in held for record in fresh),
-        refreshed=sum(record.native_id in held for record in fresh),
+        refreshed=sum(record.native_id in other for record in fresh),
     )
     with store.transaction() as tx:
         tx.rows("hold_cursor", system=source.system, entity=entity)
@@ -79,12 +76,16 @@ def sweep_rows(source: Swept, store: Store, *, entity: str, gone_max: int | None
 
 @dataclass(frozen=True)
 class _Known:
-    """What we hold of an entity: by id the hash of each current row, and what is kept of records that were erased."""
+    """What we hold of an entity: by id the hash of each current row, and what is kept of records that were erased.
+
+    `disputed`: of which a look since has seen something else.
+    """
 
     source: Swept
     entity: str
     held: Mapping[str, str]
     erased: Payloads
+    disputed: frozenset[str]
 
     @classmethod
     def read(cls, source: Swept, store: Store, entity: str) -> "_Known":
@@ -92,7 +93,9 @@ class _Known:
         with store.transaction() as tx:
             rows = tx.rows_for("current_rows", names=names, system=source.system, entity=entity)
             erased = forgotten(tx, system=source.system, entity=entity, native_ids=None)
-        return cls(source, entity, {row["native_id"]: row["row_hash"] for row in rows}, erased)
+            looks = tx.rows_for("disputed_rows", names=names, entity=entity) if entity in LOOKED_AT else ()
+        held = {row["native_id"]: row["row_hash"] for row in rows}
+        return cls(source, entity, held, erased, frozenset(row["native_id"] for row in looks))
 
     def hash_of(self, record: RawRecord) -> str:
         """As landing would hash it. Of an erased record as it was when it was erased, while nothing else changed."""
@@ -104,15 +107,12 @@ class _Known:
 
     def changed(self, asked: Sequence[RawRecord]) -> list[RawRecord]:
         """What differs from what we hold. Its stamp may be one we have; its payload is not, and so it is kept."""
-        return [
-            record
-            for record in asked
-            if (
-                record.native_id in self.held
-                if record.gone
-                else self.held.get(record.native_id) != self.hash_of(record)
-            )
-        ]
+        return [record for record in asked if record.native_id in self.disputed or self._differs(record)]
+
+    def _differs(self, record: RawRecord) -> bool:
+        if record.gone:
+            return record.native_id in self.held
+        return self.held.get(record.native_id) != self.hash_of(record)
 
 
 def _absences(absent: Sequence[str], answered: set[str]) -> list[RawRecord]:

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from include.domain.canonical_json import sha256
-from include.domain.entities import COMPARED, ENTITIES, Entity, Kind
+from include.domain.entities import COMPARED, ENTITIES, LOOKED_AT, Entity, Kind
 from include.domain.money import InexactAmount, UnknownCurrency, to_minor
 from include.domain.references import names_a_document, number_digits, number_key, reference_keys, tokens
 from include.ports import Row, Transaction, Translated
@@ -30,8 +30,8 @@ _QUARANTINE = (
 
 def write_good(tx: Transaction, entity: Entity, batch: int, good: Sequence[tuple[Row, Translated]]) -> None:
     """Good rows, each with the record it is of: a version that changed takes the place of the one before."""
-    columns = typed_columns(entity)
-    everything = ("native_id", "version", "place", "row_hash", *columns)
+    as_of = ("stated_at",) if entity.name in LOOKED_AT else ()
+    everything = ("native_id", "version", "place", "row_hash", *typed_columns(entity), *as_of)
     table = f"canonical.{entity.name}"
     tx.run_for("create_incoming", names={"table": table})
     tx.copy_in(
@@ -44,11 +44,16 @@ def write_good(tx: Transaction, entity: Entity, batch: int, good: Sequence[tuple
                 record["place"],
                 sha256(row),
                 *typed(entity, row).values(),
+                *(record[name] for name in as_of),
             )
             for record, row in good
         ),
     )
     tx.run_for("supersede_changed", names={"table": table}, batch=batch)
+    if as_of:
+        looked_at, key = LOOKED_AT[entity.name]
+        about = {"looked_at": looked_at, "listed": looked_at != entity.name}
+        tx.run_for("supersede_restated", names={"table": table, "key": key}, batch=batch, **about)
     tx.run_for("insert_changed", names={"table": table, "columns": everything}, batch=batch)
     tx.run("drop_incoming")
 

@@ -63,6 +63,26 @@ WHERE NOT EXISTS (
 )
 ORDER BY position;
 
+-- name: keep_restated
+-- What we hold already, but stated before somebody looked: only said anew does it count for more than the look. What nobody
+-- could read stays so.
+INSERT INTO raw.records (pull_id, system, entity, native_id, version, payload, place, damage, gone)
+SELECT DISTINCT ON (incoming.native_id)
+    pull_id, system, incoming.entity, incoming.native_id, version, payload, place, damage, incoming.gone
+FROM incoming_records AS incoming
+JOIN delivery.looked_at AS seen
+    ON seen.entity = incoming.entity AND seen.native_id = incoming.native_id AND seen.looked_at < %(asked_at)s
+WHERE NOT EXISTS (
+    SELECT FROM raw.records AS later JOIN ops.pulls USING (pull_id)
+    WHERE later.system = incoming.system AND later.entity = incoming.entity AND later.native_id = incoming.native_id
+        AND pulls.pulled_at > seen.looked_at
+) AND NOT EXISTS (
+    SELECT FROM canonical.quarantine AS held
+    WHERE held.system = incoming.system AND held.entity = incoming.entity AND held.native_id = incoming.native_id
+        AND held.released_in IS NULL
+)
+ORDER BY incoming.native_id, position DESC;
+
 -- name: left_out
 -- Of the rows come in, those that say something else than what was asked for later, and so were not kept.
 SELECT DISTINCT native_id FROM incoming_records AS incoming

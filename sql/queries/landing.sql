@@ -20,8 +20,9 @@ INSERT INTO ops.batches DEFAULT VALUES RETURNING batch;
 -- later page is a newer version. `stood_in` is where it was before these pages in a way that could be read.
 SELECT
     records.system, records.native_id, records.version, records.payload, records.place, records.damage, records.gone,
-    records.pull_id, earlier.place AS stated_in, stood.place AS stood_in
+    records.pull_id, pulls.pulled_at AS stated_at, earlier.place AS stated_in, stood.place AS stood_in
 FROM raw.records
+JOIN ops.pulls USING (pull_id)
 LEFT JOIN LATERAL (
     SELECT other.place FROM raw.records AS other
     WHERE other.system = records.system AND other.entity = records.entity
@@ -57,6 +58,16 @@ FROM incoming
 WHERE current.native_id = incoming.native_id AND current.superseded_in IS NULL
     AND current.row_hash <> incoming.row_hash;
 
+-- name: supersede_restated
+-- What is stated again after a look that said otherwise has gone back, which is a version of its own. (Of a list of parts it
+-- is not asked what it said of each.)
+UPDATE {table} AS current SET superseded_in = %(batch)s
+FROM incoming, delivery.looked_at AS seen
+WHERE current.native_id = incoming.native_id AND current.superseded_in IS NULL
+    AND seen.entity = %(looked_at)s AND seen.native_id = current.{key}
+    AND seen.looked_at >= current.stated_at AND seen.looked_at < incoming.stated_at
+    AND (seen.gone OR %(listed)s OR jsonb_populate_record(current, seen.facts) IS DISTINCT FROM current);
+
 -- name: insert_changed
 INSERT INTO {table} ({columns}, recorded_in)
 SELECT {columns}, %(batch)s FROM incoming
@@ -69,6 +80,14 @@ WHERE NOT EXISTS (
 -- The source no longer has these rows: their current versions end, what was known before stays known.
 UPDATE {table} SET superseded_in = %(batch)s
 WHERE native_id = ANY(%(native_ids)s) AND superseded_in IS NULL;
+
+-- name: keep_gone
+-- As of when they were gone, for a look may have seen them later.
+INSERT INTO canonical.gone AS known (entity, native_id, stated_at)
+SELECT %(entity)s, native_id, stated_at
+FROM unnest(%(native_ids)s::text[], %(stated)s::timestamptz[]) AS told (native_id, stated_at)
+ON CONFLICT (entity, native_id) DO UPDATE SET stated_at = excluded.stated_at
+WHERE known.stated_at < excluded.stated_at;
 
 -- name: release_restated
 -- A later statement of a row takes the place of what was quarantined before: in a live system good or bad, in a file a
@@ -118,11 +137,12 @@ SET reading_sha256 = excluded.reading_sha256, retried_at = clock_timestamp();
 -- What is in quarantine, as it was received last, in portions. `stated_in` and `stood_in` as in claimed_records.
 SELECT DISTINCT ON (records.native_id, records.version)
     records.system, records.native_id, records.version, records.payload, records.place, records.damage, records.gone,
-    records.pull_id, records.seq, held.failures, earlier.place AS stated_in, stood.place AS stood_in
+    records.pull_id, records.seq, pulls.pulled_at AS stated_at, held.failures, earlier.place AS stated_in, stood.place AS stood_in
 FROM canonical.quarantine AS held
 JOIN raw.records
     ON records.system = held.system AND records.entity = held.entity
     AND records.native_id = held.native_id AND records.version = held.version
+JOIN ops.pulls USING (pull_id)
 LEFT JOIN LATERAL (
     SELECT other.place FROM raw.records AS other
     WHERE other.system = records.system AND other.entity = records.entity

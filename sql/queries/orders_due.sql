@@ -8,7 +8,7 @@ WITH won AS MATERIALIZED (
     SELECT * FROM delivery.deals(%(opportunities)s::text[]) WHERE is_won AND is_closed
 ), seen AS (
     -- Landed as of when it was asked for, so that a look in between falls between.
-    SELECT native_id, delivery.stated_at(recorded_in, 'opportunities', native_id) AS seen_at, coalesce(is_won, false) AS is_won
+    SELECT native_id, stated_at AS seen_at, coalesce(is_won, false) AS is_won
     FROM canonical.opportunities
     WHERE native_id IN (SELECT native_id FROM won)
     UNION ALL

@@ -15,6 +15,17 @@ UNION ALL
 SELECT native_id, '' FROM canonical.quarantine
 WHERE system = %(system)s AND entity = %(entity)s AND released_in IS NULL;
 
+-- name: disputed_rows
+-- What a look has seen otherwise than what has landed says, which is older. (What is looked at as lists is not listed so.)
+SELECT seen.native_id FROM delivery.looked_at AS seen
+LEFT JOIN {table} AS current ON current.native_id = seen.native_id AND current.superseded_in IS NULL
+LEFT JOIN canonical.gone ON gone.entity = seen.entity AND gone.native_id = seen.native_id
+WHERE seen.entity = %(entity)s AND seen.looked_at >= coalesce(current.stated_at, gone.stated_at, '-infinity')
+    AND CASE
+        WHEN current.native_id IS NULL THEN NOT seen.gone
+        ELSE seen.gone OR jsonb_populate_record(current, seen.facts) IS DISTINCT FROM current
+    END;
+
 -- name: record_sweep
 INSERT INTO ops.sweeps (system, entity, listed_count, gone_count, repaired_count, refreshed_count)
 VALUES (%(system)s, %(entity)s, %(listed)s, %(gone)s, %(repaired)s, %(refreshed)s);

@@ -87,13 +87,17 @@ ALWAYS = ("invoices", "payments")
 
 
 class Live(WorldSource):
-    """A system whose rows change: every file drawn is its newer state, and versions are contents."""
+    """A system whose rows change: every file drawn is its newer state, and versions are contents.
+
+    `stamp`: of a system in which a row may be touched and say the same.
+    """
 
     states_once = False
+    stamp = ""
 
     def fetch_page(self, entity: str, cursor: Cursor | None) -> Page:
         page = super().fetch_page(entity, None)
-        records = [replace(record, version=str(record.payload)) for record in page.records]
+        records = [replace(record, version=f"{record.payload}{self.stamp}") for record in page.records]
         turn = int(cursor["turn"]) + 1 if cursor else 1
         return Page(records=records, next_cursor={"turn": str(turn)}, has_more=False)
 

@@ -30,6 +30,7 @@ from tests.store.waiting import somebody_waits
 
 POLICY = load_policy()
 BILLING = Billing(tenant="sg", organisation="00D1")
+REOPENED = {"StageName": "Open", "IsWon": "false", "IsClosed": "false"}
 WON = "006A Won true true 1200.00 SGD 2026-03-02 - 001A 5 - 12 Gold 100"
 
 
@@ -118,6 +119,22 @@ class Sales:
             query = "SELECT name FROM delivery.gate_checks WHERE verdict = 'failed'"
             return {name for (name,) in connection.execute(query).fetchall()}
 
+    def wins(self) -> list[int]:
+        """How often the deals that the gate let pass had been won."""
+        with psycopg.connect(self.url) as connection:
+            return [
+                win
+                for (win,) in connection.execute("SELECT DISTINCT win FROM delivery.gate_checks").fetchall()
+            ]
+
+    def lines(self) -> dict[str, str]:
+        """What counts of the deal's lines."""
+        query = (
+            "SELECT native_id, (amount_minor / 100.0)::numeric(9, 2)::text FROM delivery.deal_lines('006A')"
+        )
+        with psycopg.connect(self.url) as connection:
+            return dict(connection.execute(query).fetchall())
+
     def billed(self) -> list[tuple[str, str]]:
         """First day and amount of every period invoiced in the ERP."""
         return [
@@ -176,6 +193,63 @@ def test_the_lines_a_look_found_count_until_newer_ones_land(sales: Sales) -> Non
     sales.crm.lines["006A"].append(_line("00kB", "300.00"))
     look_at_lines(sales.crm, sales.store, deal="006A")
     assert sales.decide() == {"order": 1}
+
+
+LINES = "00kA 006A 1 {a} {a} SGD\n00kB 006A 1 {b} {b} SGD"
+
+
+def test_what_landed_of_a_line_since_the_look_counts_for_that_line_alone(sales: Sales) -> None:
+    sales.sees(opportunities=WON, deal_lines=LINES.format(a="800.00", b="300.00"))
+    sales.crm.lines = {"006A": [_line("00kA", "900.00"), _line("00kB", "200.00")]}
+    look_at_lines(sales.crm, sales.store, deal="006A")
+    assert sales.lines() == {"00kA": "900.00", "00kB": "200.00"}
+    sales.sees(deal_lines=LINES.splitlines()[1].format(b="350.00"))
+    assert sales.lines() == {"00kA": "900.00", "00kB": "350.00"}
+
+
+def test_a_line_that_went_back_since_the_look_is_as_it_landed(
+    sales: Sales, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    landed = LINES.format(a="800.00", b="300.00")
+    sales.sees(opportunities=WON, deal_lines=landed)
+    sales.crm.lines = {"006A": [_line("00kA", "900.00")]}
+    look_at_lines(sales.crm, sales.store, deal="006A")
+    assert sales.lines() == {"00kA": "900.00"}
+    monkeypatch.setattr(Live, "stamp", "edited twice")
+    sales.sees(deal_lines=landed)
+    assert sales.lines() == {"00kA": "800.00", "00kB": "300.00"}
+
+
+@pytest.mark.parametrize(
+    ("last", "wins"), [("look", 2), ("read", 2), ("look and read", 2), ("look, read thrice", 3)]
+)
+def test_a_deal_seen_reopened_by_a_look_and_won_by_the_next_read_was_won_once_more(
+    sales: Sales, last: str, wins: int
+) -> None:
+    sales.sees(opportunities=WON)
+    sales.crm.deals["006A"] |= REOPENED
+    sales.look_now()
+    if last != "look":
+        sales.sees(opportunities=WON)
+    if last == "look, read thrice":
+        sales.crm.deals["006A"] |= REOPENED
+        sales.look_now()
+        sales.sees(opportunities=WON)
+    if "look" in last:
+        sales.crm.deals["006A"] |= {"StageName": "Won", "IsWon": "true", "IsClosed": "true"}
+        sales.look_now()
+    assert sales.decide() == {"order": 1}
+    assert sales.wins() == [wins]
+
+
+def test_a_deal_that_went_back_to_what_had_landed_is_ordered_as_it_is(sales: Sales) -> None:
+    sales.sees(opportunities=WON)
+    sales.crm.deals["006A"]["Amount"] = "1500.00"
+    sales.look_now()
+    sales.sees(opportunities=WON)
+    assert sales.decide() == {"order": 1}
+    sales.deliver()
+    assert [effect.body["amount"] for effect in sales.erp.effects] == ["1200.00"]
 
 
 def test_a_deal_that_was_looked_at_meanwhile_is_decided_as_it_is_now(sales: Sales) -> None:
