@@ -5,23 +5,7 @@
 -- whoever placed it, or one we placed that nobody has read yet; `ours`: one we placed. `win`: how often the deal was won, by
 -- what landed and what looks saw, in the order of time.
 WITH won AS MATERIALIZED (
-    SELECT * FROM delivery.deals(%(opportunities)s::text[]) WHERE is_won AND is_closed
-), seen AS (
-    -- Landed as of when it was asked for, so that a look in between falls between.
-    SELECT native_id, stated_at AS seen_at, coalesce(is_won, false) AS is_won
-    FROM canonical.opportunities
-    WHERE native_id IN (SELECT native_id FROM won)
-    UNION ALL
-    SELECT opportunity_id, looked_at, is_won FROM delivery.deal_states
-    WHERE opportunity_id IN (SELECT native_id FROM won)
-), wins AS (
-    SELECT native_id, count(*) FILTER (WHERE is_won AND NOT was_won)::int AS win
-    FROM (
-        SELECT native_id, is_won,
-            coalesce(lag(is_won) OVER (PARTITION BY native_id ORDER BY seen_at, is_won), false) AS was_won
-        FROM seen
-    ) AS history
-    GROUP BY native_id
+    SELECT * FROM delivery.won_deals(%(opportunities)s::text[])
 ), newest AS (
     SELECT run_id FROM recon.runs WHERE state = 'published' ORDER BY as_of DESC, computed_at DESC LIMIT 1
 ), placed AS (
@@ -72,8 +56,21 @@ SELECT deal.native_id AS opportunity_id, deal.row_hash, deal.is_won, deal.is_clo
     book.is_active AS price_book_active, line.*, missing.order_id, ours.message_id IS NOT NULL AS ours, ours.schedule,
     missing.invoiced
 FROM missing
-JOIN won AS deal ON deal.native_id = missing.opportunity_id
-JOIN wins ON wins.native_id = deal.native_id
+CROSS JOIN LATERAL delivery.deals(ARRAY[missing.opportunity_id]) AS deal
+CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE is_won AND NOT was_won)::int AS win
+    FROM (
+        SELECT is_won, coalesce(lag(is_won) OVER (ORDER BY seen_at, is_won), false) AS was_won
+        FROM (
+            -- Landed as of when it was asked for, so that a look in between falls between.
+            SELECT stated_at AS seen_at, coalesce(is_won, false) AS is_won
+            FROM canonical.opportunities AS landed WHERE landed.native_id = missing.opportunity_id
+            UNION ALL
+            SELECT looked_at, is_won FROM delivery.deal_states AS seen
+            WHERE seen.opportunity_id = missing.opportunity_id
+        ) AS seen
+    ) AS history
+) AS wins
 LEFT JOIN canonical.accounts AS account ON account.native_id = deal.account_id AND account.superseded_in IS NULL
 LEFT JOIN LATERAL (
     SELECT min(side_b_id) AS customer_id FROM recon.matches JOIN newest USING (run_id)

@@ -66,6 +66,7 @@ CREATE OR REPLACE FUNCTION delivery.deals(wanted text[]) RETURNS SETOF canonical
 $$;
 
 -- A deal's lines as they are. A look lists them whole, under the deal's id; what landed of a line since counts for that line.
+-- (OFFSET 0: asked line by line; otherwise Postgres may gather all lines there are, for the few of a deal.)
 CREATE OR REPLACE FUNCTION delivery.deal_lines(deal text) RETURNS SETOF canonical.deal_lines STABLE LANGUAGE sql AS $$
     SELECT landed.* FROM canonical.deal_lines AS landed
     WHERE opportunity_id = deal AND superseded_in IS NULL AND NOT EXISTS (
@@ -80,10 +81,12 @@ CREATE OR REPLACE FUNCTION delivery.deal_lines(deal text) RETURNS SETOF canonica
         AND NOT EXISTS (
             SELECT FROM canonical.deal_lines AS landed
             WHERE landed.native_id = line.native_id AND landed.superseded_in IS NULL AND seen.looked_at < landed.stated_at
+            OFFSET 0
         )
         AND NOT EXISTS (
             SELECT FROM canonical.gone
             WHERE gone.entity = 'deal_lines' AND gone.native_id = line.native_id AND seen.looked_at < gone.stated_at
+            OFFSET 0
         )
 $$;
 
