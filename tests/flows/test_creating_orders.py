@@ -242,6 +242,19 @@ def test_a_deal_seen_reopened_by_a_look_and_won_by_the_next_read_was_won_once_mo
     assert sales.wins() == [wins]
 
 
+def test_of_a_deal_one_row_is_kept_for_each_time_it_was_won_or_lost_and_not_for_each_look(
+    sales: Sales,
+) -> None:
+    sales.sees(opportunities=WON)
+    for state in ("true", "true", "false", "false", "false", "true"):
+        sales.crm.deals["006A"] |= {"IsWon": state, "Amount": f"{sales.turn}.00"}
+        sales.turn += 1
+        sales.look_now()
+    with psycopg.connect(sales.url) as connection:
+        states = connection.execute("SELECT is_won FROM delivery.deal_states ORDER BY looked_at").fetchall()
+    assert states == [(True,), (False,), (True,)]
+
+
 def test_a_deal_that_went_back_to_what_had_landed_is_ordered_as_it_is(sales: Sales) -> None:
     sales.sees(opportunities=WON)
     sales.crm.deals["006A"]["Amount"] = "1500.00"
