@@ -35,7 +35,8 @@ def serve(
     # Airflow's word for a process that may read its database.
     os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
     import uvicorn
-    from fastapi import FastAPI
+    from starlette.applications import Starlette
+    from starlette.routing import Mount
 
     from include.console.hooks import PREFIX, build_hooks
     from include.wiring.hooks import Door
@@ -46,7 +47,6 @@ def serve(
         typer.echo(f"tieout: {stop}", err=True)
         open_door = Door.open
     sys.setswitchinterval(SWITCH_S)
-    outside = FastAPI(openapi_url=None)
-    outside.mount(PREFIX, build_hooks(open_door))
+    outside = Starlette(routes=[Mount(PREFIX, build_hooks(open_door))])
     # Logs as Airflow's settings say, the server's own lines too.
     uvicorn.run(outside, host=host, port=port, log_level="warning", log_config=None, access_log=False)

@@ -5,6 +5,7 @@ With every webhook lost this finds the same objects a second or two later; with 
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from include.flows.drain_inbox import Hint
 from include.flows.pull_changes import read_cursor
@@ -54,19 +55,21 @@ def keep_hints(
     """Keep many hints; the ids of the events that were news. `only_known`, `only_new`, one a hint: see `Sign`."""
     if not hints:
         return set()
-    rows = tx.rows(
-        "keep_hints",
-        sources=[hint.source for hint in hints],
-        event_ids=[hint.event_id for hint in hints],
-        entities=[hint.entity for hint in hints],
-        native_ids=[hint.native_id for hint in hints],
-        kinds=[hint.kind for hint in hints],
-        sequences=[hint.sequence for hint in hints],
-        times=[hint.occurred_at for hint in hints],
-        only_known=list(only_known) or [False] * len(hints),
-        only_new=list(only_new) or [False] * len(hints),
-        most_new=MOST_NEW,
-    )
+    told: dict[str, Any] = {
+        "sources": [hint.source for hint in hints],
+        "event_ids": [hint.event_id for hint in hints],
+        "entities": [hint.entity for hint in hints],
+        "native_ids": [hint.native_id for hint in hints],
+        "kinds": [hint.kind for hint in hints],
+        "sequences": [hint.sequence for hint in hints],
+        "times": [hint.occurred_at for hint in hints],
+    }
+    if any(only_known) or any(only_new):
+        nothing = [False] * len(hints)
+        told |= {"only_known": list(only_known) or nothing, "only_new": list(only_new) or nothing}
+        rows = tx.rows("keep_hints", **told, most_new=MOST_NEW)
+    else:
+        rows = tx.rows("keep_every_hint", **told)
     return {row["event_id"] for row in rows}
 
 

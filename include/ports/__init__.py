@@ -41,7 +41,7 @@ from include.ports.stops import (
     Throttled,
     Uncertain,
 )
-from include.ports.stores import LockingStore, Names, QueueingStore, Row, Store, Transaction
+from include.ports.stores import LockingStore, Names, PromptStore, QueueingStore, Row, Store, Transaction
 from include.ports.targets import Budgeted, Herald, OldPath, Postman, Report, Shared, Target, ToldRow, Written
 from include.ports.tokens import Granted, Login, Token, Tokens
 
@@ -71,6 +71,7 @@ __all__ = [
     "PartsLookup",
     "Personal",
     "Postman",
+    "PromptStore",
     "QueueingStore",
     "RawRecord",
     "Rejected",

@@ -46,6 +46,13 @@ class Store(Protocol):
         """All or nothing. Raises Retryable when the database is away or rolled us back."""
 
 
+class PromptStore(Store, Protocol):
+    """A store for whoever has one thing to keep and somebody waiting for it."""
+
+    def one_by_one(self) -> AbstractContextManager[Transaction]:
+        """Each statement commits by itself, and costs no more than it takes. Raises as a transaction does."""
+
+
 class LockingStore(Store, Protocol):
     """A store that can keep others out while nothing of it is open: what asks other systems takes minutes."""
 

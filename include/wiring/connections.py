@@ -22,7 +22,7 @@ from airflow.sdk import (
     get_current_context,
 )
 
-from include.ports import Fatal, Rejected, Retryable, Source, Store, Uncertain
+from include.ports import Fatal, PromptStore, Rejected, Retryable, Source, Uncertain
 from include.wiring import vault
 from include.wiring.environment import connection
 
@@ -129,7 +129,7 @@ def opening_store() -> "PostgresStore":
 
 
 @contextmanager
-def kept_store(role: str = APP) -> "Iterator[Store]":
+def kept_store(role: str = APP) -> "Iterator[PromptStore]":
     """The same for who asks often: its connections stay open until the end."""
     with store(role).keeping() as kept:
         yield kept

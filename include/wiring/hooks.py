@@ -10,7 +10,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from include import telemetry
-from include.ports import Fatal, Store
+from include.ports import Fatal, PromptStore
 from include.wiring import connections
 from include.wiring.environment import connection
 
@@ -30,7 +30,7 @@ class Door:
     livemode: bool
     looked_up_at: float
     database: str
-    store: Store
+    store: PromptStore
     close: Callable[[], None]
 
     @classmethod
@@ -91,7 +91,7 @@ class Door:
         from include.flows.tell_steps import tell_received
 
         began_at = datetime.now(UTC)
-        with self.store.transaction() as tx:
+        with self.store.one_by_one() as tx:
             news = keep_hints(tx, hints)
             if note:
                 tx.run("note_webhook_kept", source="payments")

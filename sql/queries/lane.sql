@@ -57,6 +57,17 @@ ORDER BY source, event_id
 ON CONFLICT DO NOTHING
 RETURNING event_id;
 
+-- name: keep_every_hint
+-- The same of what is kept whatever is known: somebody waits for it, and the other takes three times as long to plan.
+INSERT INTO delivery.inbox (source, event_id, entity, native_id, kind, sequence, occurred_at)
+SELECT * FROM unnest(
+    %(sources)s::text[], %(event_ids)s::text[], %(entities)s::text[], %(native_ids)s::text[], %(kinds)s::text[],
+    %(sequences)s::text[], %(times)s::timestamptz[]
+) AS told (source, event_id, entity, native_id, kind, sequence, occurred_at)
+ORDER BY source, event_id
+ON CONFLICT DO NOTHING
+RETURNING event_id;
+
 -- name: ordered_deals
 -- Deals whose order the ERP has confirmed and for which no invoice was decided yet. (The clock is read once, for the index.)
 SELECT DISTINCT placed.body ->> 'opportunity_id' AS opportunity_id

@@ -113,6 +113,31 @@ def test_what_failed_is_rolled_back_and_the_connection_is_as_new(kept: PostgresS
         assert connection.execute(held).fetchone() == (0,)
 
 
+def test_statements_one_by_one_each_stay_and_transactions_after_them_are_whole_again(
+    kept: PostgresStore, url: str
+) -> None:
+    def swept(system: str) -> dict[str, object]:
+        return {"system": system, "entity": "e", "listed": 0, "gone": 0, "repaired": 0, "refreshed": 0}
+
+    def one_by_one() -> None:
+        with kept.one_by_one() as tx:
+            tx.run("record_sweep", **swept("one by one"))
+            raise ZeroDivisionError
+
+    def whole() -> None:
+        with kept.transaction() as tx:
+            tx.run("record_sweep", **swept("whole"))
+            raise ZeroDivisionError
+
+    for failing in (one_by_one, whole):
+        with pytest.raises(ZeroDivisionError):
+            failing()
+    with psycopg.connect(url) as connection:
+        told = "SELECT system FROM ops.sweeps WHERE system IN ('one by one', 'whole')"
+        assert connection.execute(told).fetchall() == [("one by one",)]
+    assert len(connections(url)) == 1
+
+
 def test_one_at_a_time_is_alone_and_whoever_is_gone_leaves_the_place(url: str) -> None:
     first, second = PostgresStore(url), PostgresStore(url)
     with first.alone("a day") as mine:
