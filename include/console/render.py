@@ -150,6 +150,11 @@ def say_money(money: Money) -> str:
     return FIGURES.money(money.minor, money.currency)
 
 
+def said(sentence: str) -> str:
+    """A sentence of ours with its figures as every page writes them."""
+    return FIGURES.said(sentence)
+
+
 def _segment(native_id: object) -> str:
     """An id as one part of an address, whatever is in it."""
     return quote(str(native_id), safe="")
@@ -203,6 +208,7 @@ def _templates() -> Environment:
         "sentence": sentence,
         "segment": _segment,
         "money": money,
+        "said": said,
         "instant": _instant,
         "ago": _ago,
         "duration": _duration,

@@ -144,7 +144,9 @@ class _Application:
         else:
             short = Money(missing, one.currency)
             self._hold(
-                one, named, f"names {len(named)} invoices and is {short} short; which of them it pays is open"
+                one,
+                named,
+                f"names {len(named):,} invoices and is {short} short; which of them it pays is open",
             )
 
     def _follows(self, one: Remittance, missing: int) -> bool:
@@ -215,9 +217,7 @@ class _Application:
                 money -= part
                 left[invoice.invoice_id] -= part
             others = " + ".join(other.payment_id for other in component if other is not one)
-            evidence = (
-                f"pays {len(named)} invoices together with {others}; which payment is for which would decide"
-            )
+            evidence = f"pays {len(named):,} invoices together with {others}; which payment is for which would decide"
             self._differ("CA16", one, one.amount_minor, evidence)
             self.found.held.add(one.payment_id)
 
@@ -266,7 +266,7 @@ class _Application:
 
 
 def _numbers(named: Sequence[NamedInvoice], *, shown: int = 5) -> str:
-    more = f" and {len(named) - shown} more" if len(named) > shown else ""
+    more = f" and {len(named) - shown:,} more" if len(named) > shown else ""
     return ", ".join(invoice.number for invoice in named[:shown]) + more
 
 

@@ -198,7 +198,7 @@ def _unknown(facts: Mapping[str, Any], what: str) -> str:
 
 
 def _many(count: int, what: str) -> str:
-    return f"1 {what}" if count == 1 else f"{count} {what}s"
+    return f"1 {what}" if count == 1 else f"{count:,} {what}s"
 
 
 Judge = Callable[[Candidate, Say], str]

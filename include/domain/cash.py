@@ -69,7 +69,7 @@ def settle_by_amount(
 def _doubt(one: Explained, block: Block) -> str:
     """Why this payment's explanation is not the only one, or "" when it is."""
     if one.payment.unread_count:
-        return f"{one.payment.unread_count} rows of this customer are in quarantine and might explain it"
+        return f"{one.payment.unread_count:,} rows of this customer are in quarantine and might explain it"
     if one.payment.foreign_payer:
         return "it came in another name than its customer's"
     if one.deducted:
@@ -88,8 +88,8 @@ def _no_single_way(one: Explained) -> str:
     if one.ways:
         return f"{' or '.join(map(one.words, one.ways[:2]))} make up this amount"
     if one.exhausted:
-        return f"{len(one.eligible)} open invoices could be meant, too many to tell"
-    return f"no three of {len(one.eligible)} open invoices make up this amount, and of so many more are not tried"
+        return f"{len(one.eligible):,} open invoices could be meant, too many to tell"
+    return f"no three of {len(one.eligible):,} open invoices make up this amount, and of so many more are not tried"
 
 
 def _rival(one: Explained, invoice: OpenInvoice, block: Block) -> str:
@@ -119,7 +119,7 @@ def _several_payments(one: Explained, invoice: OpenInvoice, block: Sequence[Expl
     try:
         found = exact_subsets(amounts, target=invoice.open_minor, limit=1)
     except BudgetSpent:
-        return f"{len(others)} other payments could make up {invoice.invoice_id}, too many to tell"
+        return f"{len(others):,} other payments could make up {invoice.invoice_id}, too many to tell"
     if not found:
         return ""
     return f"{' + '.join(others[i].payment_id for i in found[0])} (payments) make up {invoice.invoice_id} too"

@@ -78,7 +78,7 @@ def in_review(row: Facts) -> Break:
         f"{one['id']} ({one['name']}) by {one['why']}, {one['score']} of 100"
         for one in candidates[:SHOWN_MAX]
     )
-    more = f"; and {len(candidates) - SHOWN_MAX} more" if len(candidates) > SHOWN_MAX else ""
+    more = f"; and {len(candidates) - SHOWN_MAX:,} more" if len(candidates) > SHOWN_MAX else ""
     return _break(
         "ID06",
         row["id"],

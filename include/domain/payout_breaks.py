@@ -16,7 +16,7 @@ Facts = Mapping[str, Any]
 
 def without_payout(row: Facts) -> Break:
     """PO05: the platform told what is in a payout, and of no such payout."""
-    evidence = f"its {row['items']} items are known and no payout of that name is"
+    evidence = f"its {row['items']:,} items are known and no payout of that name is"
     money: dict[str, Any] = {}
     if len(row["currencies"]) == 1:
         [currency] = row["currencies"]
@@ -113,7 +113,7 @@ def _moved(code: str, row: Facts, words: str) -> Break:
 
 
 def _unread(count: int, what: str) -> str:
-    return f" ({count} {what} could not be read)" if count else ""
+    return f" ({count:,} {what} could not be read)" if count else ""
 
 
 def _break(code: str, key: str, evidence: str, **facts: Any) -> Break:

@@ -102,11 +102,11 @@ def _netting(payout: Payout) -> Iterator[Finding]:
         )
     }
     evidence = (
-        "the payout says {net}, its {items} items come to {components}: charges {charges}, fees {fees}, refunds "
+        "the payout says {net}, its {items:,} items come to {components}: charges {charges}, fees {fees}, refunds "
         "{refunds}, disputes {disputes}, others {others}; the items' own net is {stated}"
     ).format(items=payout.items, **money)
     if payout.foreign_items:
-        evidence += f"; {payout.foreign_items} more are in another currency"
+        evidence += f"; {payout.foreign_items:,} more are in another currency"
     difference = payout.net_minor - components or payout.net_minor - payout.nets_minor
     yield Finding("PO03", difference, evidence)
 
@@ -120,7 +120,7 @@ def _fee(payout: Payout, fixed: FixedFee) -> Iterator[Finding]:
         took, due = Money(payout.charged_fees_minor, payout.currency), Money(contract, payout.currency)
         each = Money(fixed.minor, payout.currency)
         evidence = (
-            f"the platform took {took} for {payout.charges} charges; by contract it is {due}, "
+            f"the platform took {took} for {payout.charges:,} charges; by contract it is {due}, "
             f"with {each} for each charge ({fixed.source})"
         )
         yield Finding("PO04", difference, evidence)

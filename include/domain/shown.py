@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 
+from include.domain.currencies import EXPONENTS
+
 _STEERING = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
 )
@@ -30,7 +32,14 @@ def sums_apart(there: Mapping[str, str], here: Mapping[str, str]) -> str:
     """What a source adds up to and what is here, in major units, in every currency in which they differ."""
     apart = [one for one in sorted({*there, *here}) if there.get(one) != here.get(one)]
     said = (
-        f"{one or 'without currency'} {Decimal(there.get(one, 0)):,f} there, {Decimal(here.get(one, 0)):,f} here"
+        f"{one or 'without currency'} {_sum(there.get(one, '0'), one)} there, {_sum(here.get(one, '0'), one)} here"
         for one in apart
     )
     return f"sums: {'; '.join(said)}" if apart else "the sums agree"
+
+
+def _sum(total: str, currency: str) -> str:
+    """With the currency's own decimals, and with more where there are more."""
+    exact = Decimal(total)
+    decimals = max(EXPONENTS.get(currency, 0), -int(exact.normalize().as_tuple().exponent))
+    return f"{exact:,.{decimals}f}"

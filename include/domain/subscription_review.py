@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 
 from include.domain.arr import PERIODS_A_YEAR, annualised
 from include.domain.billing_links import Bills
-from include.domain.money import major
+from include.domain.money import exponent, major
 from include.domain.renewals import inclusive_end
 from include.domain.subscriptions import (
     NOT_SOLD,
@@ -72,6 +73,12 @@ class Case:
     def money(self, minor: int) -> str:
         currency = self.subscription.price.currency
         return f"{major(minor, currency=currency)} {currency}"
+
+    def price(self, unit_price: Decimal) -> str:
+        """A price of one, which may have more decimals than money has."""
+        currency = self.subscription.price.currency
+        decimals = max(exponent(currency), -int(unit_price.normalize().as_tuple().exponent))
+        return f"{unit_price:.{decimals}f} {currency}"
 
 
 def differences(case: Case) -> Iterator[Difference]:
@@ -155,7 +162,7 @@ def _arr(case: Case) -> Difference | None:
     price = case.life.price_on(case.as_of)
     runs = case.life.in_service(case.as_of) and not case.life.paused(case.as_of)
     why = (
-        f"{price.quantity.normalize():f} x {price.unit_price.normalize():f} a {price.interval.replace('_', ' ')}"
+        f"{price.quantity.normalize():,f} x {case.price(price.unit_price)} a {price.interval.replace('_', ' ')}"
         if runs
         else "not in service"
     )
@@ -222,9 +229,7 @@ def _late(case: Case) -> Difference | None:
         )
         return Difference(code="SU06", evidence=said, since=life.awaiting)
     if life.gap is not None and life.gap.renewed <= case.as_of:
-        said = (
-            f"term ended on {life.gap.ended} and was renewed on {life.gap.renewed}, {life.gap.days} days late"
-        )
+        said = f"term ended on {life.gap.ended} and was renewed on {life.gap.renewed}, {life.gap.days:,} days late"
         return Difference(code="SU06", evidence=said, since=life.gap.ended)
     if life.in_service(case.as_of) or life.cancelled or case.record.status not in RUNNING:
         return None

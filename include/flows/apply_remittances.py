@@ -58,7 +58,7 @@ def short_payments(tx: Transaction, seen: Seen, policy: Policy) -> Iterator[Brea
                 recon="R3",
                 code="CA03",
                 key=row["payment_id"],
-                evidence=f"left {short} of {row['number']} unpaid; nothing has followed for {waited} days",
+                evidence=f"left {short} of {row['number']} unpaid; nothing has followed for {waited:,} days",
                 currency=row["currency"],
                 amount_minor=left,
                 since=row["paid_on"],

@@ -31,7 +31,7 @@ def flag_late(tx: Transaction, seen: Seen, _: Policy) -> Iterator[Break]:
                 code="DQ04",
                 key=entity.name,
                 evidence=(
-                    f"{late['rows']} of the {entity.name} of {late['first_day']} to {published} arrived after "
+                    f"{late['rows']:,} of the {entity.name} of {late['first_day']} to {published} arrived after "
                     f"{published} was published: {', '.join(late['first_ids'])}{more}"
                 ),
                 since=late["first_day"],

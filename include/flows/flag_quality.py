@@ -42,8 +42,8 @@ def unproven_sources(proofs: Iterable[Row]) -> Iterator[Break]:
     """DQ02 for every source entity whose last completeness proof failed."""
     for proof in proofs:
         evidence = (
-            f"{proof['system']} holds {proof['source_count']} {proof['entity']} in the window, {proof['held_count']} "
-            f"are here; missing {', '.join(proof['missing']) or 'none'}; "
+            f"{proof['system']} holds {proof['source_count']:,} {proof['entity'].replace('_', ' ')} in the window, "
+            f"{proof['held_count']:,} are here; missing {', '.join(proof['missing']) or 'none'}; "
             f"{sums_apart(proof['source_amounts'], proof['held_amounts'])}"
         )
         yield Break(recon="all", code="DQ02", key=f"{proof['system']} {proof['entity']}", evidence=evidence)

@@ -10,6 +10,7 @@ from include.domain.recipients import Scope
 from include.flows.day_facts import Day, arr_months, enter_scope, facts_of, look_at_day, name_of
 from include.ports import Transaction
 from include.report import ReportFacts
+from include.report.figures import Figures
 from include.report.workbook import Column, Sheet, build_workbook
 
 _BREAKS = (
@@ -53,19 +54,20 @@ _ARR = (
 
 
 class Files:
-    """What is attached to the mails of a day; each part of the books makes one workbook, however many get it."""
+    """What is attached to the mails of a day; one workbook a part of the books and locale, however many get it."""
 
     def __init__(self, day: Day, *, edition: str = "tie-out", of_day: date | None = None) -> None:
         """`of_day` is the day the page is named after, else the day itself."""
         self._day, self._edition, self._of_day = day, edition, of_day or day.as_of
-        self._books: dict[Scope, bytes] = {}
+        self._books: dict[tuple[Scope, str], bytes] = {}
 
-    def of(self, tx: Transaction, scope: Scope, html: str) -> dict[str, bytes]:
+    def of(self, tx: Transaction, scope: Scope, locale: str, html: str) -> dict[str, bytes]:
         """File name -> content. The workbook is of the day that tells, also where that is later than what is told."""
-        if scope not in self._books:
-            self._books[scope] = self._book(tx, scope)
+        part = scope, locale
+        if part not in self._books:
+            self._books[part] = self._book(tx, *part)
         page = f"{self._of_day}-{self._edition}.html"
-        return {f"{self._day.as_of}-tie-out.xlsx": self._books[scope], page: html.encode()}
+        return {f"{self._day.as_of}-tie-out.xlsx": self._books[part], page: html.encode()}
 
     @property
     def instead(self) -> str:
@@ -75,16 +77,16 @@ class Files:
             f"Reports, as files of {self._day.as_of} to download{_where(self._day)}."
         )
 
-    def _book(self, tx: Transaction, scope: Scope) -> bytes:
+    def _book(self, tx: Transaction, scope: Scope, locale: str) -> bytes:
         day = look_at_day(
             tx, as_of=self._day.as_of, policy=self._day.policy, scopes=[scope], link_to=self._day.link_to
         )
-        return workbook_of(tx, day, facts_of(tx, day, scope=scope))
+        return workbook_of(tx, day, facts_of(tx, day, scope=scope, locale=locale))
 
 
 def workbook_of(tx: Transaction, day: Day, facts: ReportFacts) -> bytes:
     """Breaks, matches, control totals, ageing and the ARR bridge, for the part of the books that `facts` are of."""
-    narrow = enter_scope(tx, facts.scope)
+    narrow, shown = enter_scope(tx, facts.scope), Figures(facts.locale)
     run = {"run_id": day.run_id}
     reporting = day.policy.reporting
     most, most_open = reporting.matches_attached_max, reporting.open_invoices_attached_max
@@ -95,24 +97,24 @@ def workbook_of(tx: Transaction, day: Day, facts: ReportFacts) -> bytes:
             "Breaks",
             _BREAKS,
             _named(tx.stream("workbook_breaks", limit=reporting.breaks_attached_max, **run), day),
-            _cut(sum(one.breaks for one in facts.breaks), reporting.breaks_attached_max, day),
+            _cut(sum(one.breaks for one in facts.breaks), reporting.breaks_attached_max, day, shown),
         ),
         Sheet(
             "Matches",
             _MATCHES,
             tx.stream("workbook_matches", limit=most, **run, **narrow),
-            _note(facts.scope, _OF_COUNTRIES["matches"], _cut(matches, most, day)),
+            _note(facts.scope, _OF_COUNTRIES["matches"], _cut(matches, most, day, shown)),
         ),
         Sheet("Control totals", _TOTALS, _totals(facts), _note(facts.scope, _OF_COUNTRIES["totals"])),
         Sheet(
             "Ageing",
             _AGING,
             tx.stream("workbook_aging", limit=most_open, **run, **narrow),
-            _cut(invoices, most_open, day),
+            _cut(invoices, most_open, day, shown),
         ),
         Sheet("ARR bridge", _ARR, _arr(tx, day, facts.scope, narrow)),
     ]
-    return build_workbook(sheets, title=f"Tie-out of {day.as_of}", as_of=day.as_of)
+    return build_workbook(sheets, title=f"Tie-out of {day.as_of}", as_of=day.as_of, locale=facts.locale)
 
 
 _OF_COUNTRIES = {
@@ -143,12 +145,11 @@ def _arr(tx: Transaction, day: Day, scope: Scope, narrow: dict[str, Any]) -> Ite
         yield {**asdict(month), "left_out": ", ".join(month.left_out)}
 
 
-def _cut(found: int, most: int, day: Day) -> str:
+def _cut(found: int, most: int, day: Day, shown: Figures) -> str:
     if found <= most:
         return ""
-    # One workbook is read in several locales: figures are grouped as all of them understand.
-    first, all_ = (f"{number:,}".replace(",", "\N{NO-BREAK SPACE}") for number in (most, found))
-    return f"The first {first} of {all_} rows, so that the mail stays small; all of them are in Airflow{_where(day)}."
+    rows = f"The first {shown.number(most)} of {shown.number(found)} rows, so that the mail stays small"
+    return f"{rows}; all of them are in Airflow{_where(day)}."
 
 
 def _where(day: Day) -> str:

@@ -38,8 +38,8 @@ class Attached(Protocol):
     def instead(self) -> str:
         """A sentence that says where to find it."""
 
-    def of(self, tx: Transaction, scope: Scope, html: str) -> dict[str, bytes]:
-        """Scope and HTML of a mail -> file name -> content."""
+    def of(self, tx: Transaction, scope: Scope, locale: str, html: str) -> dict[str, bytes]:
+        """Scope, locale and HTML of a mail -> file name -> content."""
 
 
 _ENDS: dict[type[Stop], tuple[str, str]] = {
@@ -189,7 +189,7 @@ def _handed_over(postman: Postman, report: Report, address: str) -> Stop | None:
 
 def _report(tx: Transaction, kept: Row, mail: _Mail) -> Report:
     """The mail as it was kept, not as today's code would render it."""
-    files = mail.attach.of(tx, scope_of(kept["scope"]), kept["html"])
+    files = mail.attach.of(tx, scope_of(kept["scope"]), kept["locale"], kept["html"])
     return Report(
         key=f"{mail.mails.key}/{mail.mailbox}",
         as_of=kept["kept_at"].date(),

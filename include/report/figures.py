@@ -15,8 +15,17 @@ from include.domain.money import exponent, to_minor
 DIGITS_MAX = 60
 MINUS = "\N{MINUS SIGN}"
 
-_MONEY = re.compile(r"(?<![\w.,'-])(-?[0-9]{1,15}(?:\.([0-9]+))?) ([A-Z]{3})\b")
-"""Money as our sentences write it: "1234.56 SGD"."""
+_GROUPED, _DECIMALS = r"-?[0-9]{1,3}(?:,[0-9]{3})+", r"\.[0-9]+"
+_NUMBER = rf"(?:{_GROUPED}|-?[0-9]{{1,15}})(?:{_DECIMALS})?"
+_STARTS = r"(?<![\w.,/:'-])"
+_IN_A_SENTENCE = re.compile(
+    rf"""(?<!\w)(?P<mark>['"]).*?(?:(?P=mark)(?!\w)|…)"""
+    rf"|{_STARTS}(?P<amount>{_NUMBER}) (?P<currency>[A-Z]{{3}})\b"
+    rf"|{_STARTS}(?P<before>[A-Z]{{3}}) (?P<after>{_NUMBER})(?![\w-]|[.,:/][0-9])"
+    rf"|{_STARTS}(?P<count>{_GROUPED}(?:{_DECIMALS})?(?= [a-z])|-?[0-9]+{_DECIMALS}(?= (?:percent\b|%|of [0-9]{{4}}-)))"
+)
+"""What our sentences quote, which is somebody else's; "1234.56 SGD" and "SGD 1,234.56"; "1,234 rows", "12.5 percent",
+and "1.3444 of 2026-05-01", a rate."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +44,22 @@ class Figures:
         return self._signed(minor, decimals)
 
     def said(self, sentence: str) -> str:
-        """A sentence of ours with its money as its reader writes it: "pays 1234.56 SGD" -> "pays SGD 1,234.56"."""
-        return _MONEY.sub(self._money_said, sentence)
+        """A sentence of ours with its figures as its reader writes them: "pays 1234.56 SGD" -> "pays SGD 1,234.56".
 
-    def _money_said(self, found: re.Match[str]) -> str:
-        text, decimals, currency = found.groups()
-        if EXPONENTS.get(currency) != len(decimals or ""):
+        What is quoted stays to the letter, and so does what may be an id: a number without commas and without a unit.
+        """
+        return _IN_A_SENTENCE.sub(self._figure_said, sentence)
+
+    def _figure_said(self, found: re.Match[str]) -> str:
+        if found["mark"]:
             return found[0]
-        return self.money(to_minor(text, currency=currency), currency)
+        if found["count"]:
+            return self.plain(Decimal(found["count"].replace(",", "")))
+        amount = (found["amount"] or found["after"]).replace(",", "")
+        currency = found["currency"] or found["before"]
+        if EXPONENTS.get(currency) != len(amount.partition(".")[2]):
+            return found[0]
+        return self.money(to_minor(amount, currency=currency), currency)
 
     def rounded(self, minor: int, currency: str) -> str:
         """Whole major units, rounded half away from zero: for pictures, whose figures stand exactly beside them."""

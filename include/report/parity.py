@@ -38,5 +38,5 @@ def parity_page(view: Mapping[str, Any]) -> str:
 
 
 def plain(value: Decimal | None) -> str:
-    """A figure without zeros that say nothing; a dash where nothing was measured."""
-    return "\u2013" if value is None else f"{value.normalize():f}"
+    """A figure grouped and without zeros that say nothing; a dash where nothing was measured."""
+    return "\u2013" if value is None else f"{value.normalize():,f}"

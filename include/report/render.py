@@ -77,7 +77,7 @@ def _view(facts: ReportFacts) -> View:
         "listed": _listed(facts, shown),
         "quality": verdicts,
         "unrated": named(facts.unrated),
-        "quarantined": [words.line(evidence) for evidence in facts.quarantined],
+        "quarantined": [words.line(shown.said(evidence)) for evidence in facts.quarantined],
         "quarantined_total": quarantined,
         "quarantined_in_all": shown.number(quarantined),
         "quarantined_rows": shown.counted(quarantined, "row"),

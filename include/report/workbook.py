@@ -14,6 +14,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from include.domain.money import exponent, major
+from include.report.figures import Figures
 from include.report.words import isolated, visible
 
 EXACT_BELOW = 10**15
@@ -39,7 +40,8 @@ Kind = Literal["text", "said", "money", "count", "date", "flag"]
 class Column:
     """A column. Money is in minor units of the column's currency, else of the one the row names under `currency`.
 
-    What is `said` is prose, in which words from right to left turn no figures around; `text` stays as it is looked up.
+    What is `said` is prose of ours: its figures are the reader's, and words from right to left turn none of them
+    around; `text` stays as it is looked up.
     """
 
     key: str
@@ -59,8 +61,8 @@ class Sheet:
     note: str = ""
 
 
-def build_workbook(sheets: Sequence[Sheet], *, title: str, as_of: date) -> bytes:
-    """The workbook's bytes; equal sheets give equal bytes."""
+def build_workbook(sheets: Sequence[Sheet], *, title: str, as_of: date, locale: str) -> bytes:
+    """The workbook's bytes; equal sheets give equal bytes. Its numbers the reader's program writes, its prose we do."""
     made = io.BytesIO()
     with xlsxwriter.Workbook(made, _QUIET) as book:
         book.set_properties(
@@ -68,7 +70,7 @@ def build_workbook(sheets: Sequence[Sheet], *, title: str, as_of: date) -> bytes
         )
         formats: dict[str, Format] = {}
         for sheet in sheets:
-            _Page(book, book.add_worksheet(sheet.name), formats).write(sheet)
+            _Page(book, book.add_worksheet(sheet.name), formats, Figures(locale)).write(sheet)
     return made.getvalue()
 
 
@@ -79,6 +81,7 @@ class _Page:
     book: xlsxwriter.Workbook
     page: Worksheet
     formats: dict[str, Format]
+    shown: Figures
 
     def write(self, sheet: Sheet) -> None:
         head = self.book.add_format({"bold": True, "bottom": 1, "bg_color": "#EEF1F3", "valign": "top"})
@@ -108,7 +111,7 @@ class _Page:
             self.page.write_boolean(number, place, bool(value))
         else:
             text = visible(str(value))
-            shown = isolated(text) if column.kind == "said" else text
+            shown = isolated(self.shown.said(text)) if column.kind == "said" else text
             if len(shown) > CHARACTERS_MAX:
                 shown = f"{shown[: CHARACTERS_MAX - len(CUT)]}{CUT}"
             self.page.write_string(number, place, shown, self._format("@"))

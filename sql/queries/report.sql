@@ -560,7 +560,7 @@ WHERE run_id = %(run_id)s AND edition = %(edition)s AND telling = %(telling)s AN
 ORDER BY attempts, recipient;
 
 -- name: mailing_to_send
-SELECT address, scope, html, subject, plain, kept_at FROM recon.mailings
+SELECT address, scope, locale, html, subject, plain, kept_at FROM recon.mailings
 WHERE run_id = %(run_id)s AND edition = %(edition)s AND telling = %(telling)s AND recipient = %(recipient)s;
 
 -- name: begin_mailing

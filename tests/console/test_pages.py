@@ -196,6 +196,20 @@ def test_every_kind_of_break_has_a_page(site: Site, tied_url: str) -> None:
         assert re.search(r'href="/tieout/playbooks/\w+">playbook', page.text)
 
 
+def test_a_sentence_s_figures_stand_as_the_page_writes_all_others(site: Site, tied_url: str) -> None:
+    with psycopg.connect(tied_url) as connection:
+        found = connection.execute(
+            "SELECT break_id, evidence, substring(evidence FROM '[1-9][0-9]{3,}\\.[0-9]{2} [A-Z]{3}') AS money "
+            "FROM recon.breaks WHERE evidence ~ '[1-9][0-9]{3,}\\.[0-9]{2} [A-Z]{3}' LIMIT 5"
+        ).fetchall()
+    assert found
+    for break_id, evidence, money in found:
+        amount, currency = money.split()
+        page = unescape(site.get(f"/breaks/{break_id}", me="ann").text)
+        assert f"{currency} {Decimal(amount):,}" in page, evidence
+        assert money not in page, evidence
+
+
 @pytest.mark.parametrize(
     ("received", "recon", "said", "link"),
     [

@@ -161,6 +161,7 @@ def test_nothing_is_signed_while_a_limit_is_missed_and_no_drill_was_done(store: 
     seen = judged(store)
     assert any("differences of money" in one for one in seen.obstacles)
     assert {"replay", "payout_failure"} <= {word for one in seen.obstacles for word in one.split()}
+    assert f"{LAST}: money is 90" in seen.obstacles, "as people write it"
     with pytest.raises(Rejected, match="cannot be signed yet"):
         sign(store, seen.window_no, role="controller", person="ben", reason="please")
     with psycopg.connect(url) as connection, pytest.raises(psycopg.errors.CheckViolation, match="signed yet"):

@@ -365,10 +365,20 @@ def test_money_is_grouped_as_its_reader_writes_it(locale: str, shown: str):
             "pays SGD 1.234,50 of JPY 2.000.000, EUR \N{MINUS SIGN}12,00",
         ),
         ("(1250.00 SGD open)", "(SGD 1.250,00 open)"),
+        (
+            "sums: SGD 1,312,345.50 there, JPY -312 here",
+            "sums: SGD 1.312.345,50 there, JPY \N{MINUS SIGN}312 here",
+        ),
+        ("1,234 items at a discount of 12.5 percent", "1.234 items at a discount of 12,5 percent"),
+        ("worth 32938.57 SGD at 1.3444 of 2026-05-01", "worth SGD 32.938,57 at 1,3444 of 2026-05-01"),
+        ("SGD 1.250,00 and EUR 1.312.345,50, said already", None),
+        ("its reference is 'PAY 1,250.00 SGD, 12.5 percent': what a payer wrote", None),
+        ("the reference \"it's 1250.00 SGD\" and 'a long one of 1250.00 SGD…, cut", None),
         ("INV-1250.00 SGD, '1250.00 SGD', 1250 SGD, 1250.00 ABC", None),
+        ("order 2024.12 of customer 1234567, 2026-06-30, (1,000 Hills Ltd), ABC 1,250.00", None),
     ],
 )
-def test_money_in_a_sentence_is_figured_too_and_nothing_else(said: str, shown: str | None):
+def test_figures_in_a_sentence_are_the_readers_and_nothing_else_is_touched(said: str, shown: str | None):
     assert Figures("de_DE").said(said) == (shown or said)
     break_ = replace(samples.BUSY.top[0], evidence=said)
     report = render_report(replace(samples.BUSY, top=[break_], locale="de_DE"))

@@ -431,6 +431,23 @@ def test_whoever_answers_for_a_part_sees_that_part_in_her_own_figures(published:
     assert sheets["Control totals"]["A1"].value.startswith("Totals are proven for the whole")
 
 
+def test_a_break_is_told_in_its_readers_figures_by_mail_and_in_the_workbook(
+    published: PostgresStore, database_url: str
+):
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE recon.breaks SET evidence = 'names INV-1 and is 1250.50 SGD over'")
+    bag = Mailbag()
+    german = Recipient(address="de@example.com", locale="de_DE")
+    tell(published, bag, FINANCE, german)
+    figures = {FINANCE.address: "SGD 1,250.50 over", german.address: "SGD 1.250,50 over"}
+    for address, report in zip(bag.to, bag.reports, strict=True):
+        [book] = [file for name, file in report.attachments.items() if name.endswith(".xlsx")]
+        cells = openpyxl.load_workbook(io.BytesIO(book))["Breaks"].iter_rows(values_only=True)
+        assert figures[address] in report.text
+        assert figures[address] in report.html
+        assert any(figures[address] in str(cell) for row in cells for cell in row)
+
+
 def test_figures_of_the_data_s_quality_are_told_to_who_sees_the_whole(
     published: PostgresStore, database_url: str
 ):

@@ -33,7 +33,7 @@ def row(**facts: Any) -> dict[str, Any]:
 
 
 def opened(*rows: dict[str, Any], note: str = "") -> Any:
-    book = build_workbook([Sheet("Breaks", COLUMNS, rows, note)], title="t", as_of=DAY)
+    book = build_workbook([Sheet("Breaks", COLUMNS, rows, note)], title="t", as_of=DAY, locale="en_SG")
     return openpyxl.load_workbook(io.BytesIO(book))["Breaks"]
 
 
@@ -93,12 +93,21 @@ def test_characters_that_hide_or_turn_text_do_not_arrive():
 
 
 def test_prose_keeps_its_figures_in_their_order_and_a_key_stays_as_it_is_looked_up():
-    columns = (Column("key", "Key"), Column("evidence", "Evidence", "said"))
-    book = build_workbook(
-        [Sheet("Breaks", columns, [{"key": "\u05d0 7", "evidence": "\u05d0 7"}])], title="t", as_of=DAY
+    assert said("\u05d0 7", locale="en_SG") == ["\u05d0 7", "\u2068\u05d0\u2069 7"]
+
+
+def test_figures_of_prose_are_the_readers_and_a_key_stays_as_it_is_looked_up():
+    text = "is 1250.00 SGD over, of 1,234 rows"
+    assert said(text, locale="de_DE") == [text, "is SGD 1.250,00 over, of 1.234 rows"]
+
+
+def said(text: str, *, locale: str) -> list[Any]:
+    """A text as a key and as prose of ours."""
+    sheet = Sheet(
+        "Breaks", (Column("key", "Key"), Column("text", "Evidence", "said")), [{"key": text, "text": text}]
     )
-    [key, evidence] = openpyxl.load_workbook(io.BytesIO(book))["Breaks"][2]
-    assert (key.value, evidence.value) == ("\u05d0 7", "\u2068\u05d0\u2069 7")
+    book = build_workbook([sheet], title="t", as_of=DAY, locale=locale)
+    return [cell.value for cell in openpyxl.load_workbook(io.BytesIO(book))["Breaks"][2]]
 
 
 def test_an_amount_that_a_spreadsheet_would_round_is_written_as_text():
@@ -109,7 +118,10 @@ def test_an_amount_that_a_spreadsheet_would_round_is_written_as_text():
 
 
 def test_the_same_rows_give_the_same_bytes():
-    made = [build_workbook([Sheet("Breaks", COLUMNS, [row()])], title="t", as_of=DAY) for _ in range(2)]
+    made = [
+        build_workbook([Sheet("Breaks", COLUMNS, [row()])], title="t", as_of=DAY, locale="en_SG")
+        for _ in range(2)
+    ]
     assert made[0] == made[1]
 
 
