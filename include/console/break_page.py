@@ -20,6 +20,7 @@ from include.domain.break_offers import Offer, offers, proposals
 from include.domain.entities import ENTITIES
 from include.domain.side_by_side import Record, side_by_side
 from include.flows.explain_break import PAYLOADS_MAX, Explained, explain_break, lineage
+from include.flows.explain_stop import Stop, explain_stop
 from include.flows.resolve_break import life_now
 from include.flows.show_breaks import Shown, show_break
 from include.flows.show_rulings import Pairable, decisions_about, pairable
@@ -87,6 +88,8 @@ def break_page(
         try:
             found, history = show_break(store, break_id, rules())
         except Rejected as missing:
+            if stop := explain_stop(tx, break_id, say=say_money):
+                return _stop_page(request, who, stop)
             raise HTTPException(404, str(missing)) from None
         explained = explain_break(store, break_id)
         life = life_now(store, break_id)
@@ -100,6 +103,7 @@ def break_page(
     )
     key, together = found["key"], make_up(found["key"], explained)
     code, link_to = found["code"], links.record_links()
+    found["action"] = found["action"] or rules().breaks.codes[code].action  # no run has found it yet
     view: dict[str, Any] = {
         "one": found,
         "history": history,
@@ -117,6 +121,12 @@ def break_page(
         **possible,
     }
     return render(request, who, "break.html", status=status, **view)
+
+
+def _stop_page(request: Request, who: Person, stop: Stop) -> HTMLResponse:
+    """A break that stops its day: there is nothing to do about it here, and all there is to know."""
+    called = rules().breaks.codes[stop.found["code"]].name
+    return render(request, who, "stop.html", one=stop.found, stop=stop, called=called)
 
 
 def eyes_for_match(life: Life) -> int:

@@ -12,6 +12,7 @@ from include.console.delivery import LATENCY_OF
 from include.console.kept import of_run, rules
 from include.console.playbooks import PLAYBOOKS
 from include.console.render import Page, Sharing, render, store_of
+from include.flows.explain_stop import stops_of
 from include.flows.show_alerts import show_alerts
 from include.flows.watch_promises import promises
 from include.ports import Row, Transaction
@@ -31,7 +32,8 @@ def today(request: Request, who: Someone) -> HTMLResponse:
         view: dict[str, Any] = {
             "playbooks": PLAYBOOKS.names(),
             "run": runs[0] if runs else None,
-            "attempt": next(iter(tx.rows("console_newest_attempt")), None),
+            "attempt": (attempt := next(iter(tx.rows("console_newest_attempt")), None)),
+            "stops": stops_of(tx, attempt["run_id"]) if attempt and attempt["state"] == "refused" else [],
             "desks": tx.rows("console_desks"),
             "sources": tx.rows("console_freshness", zone=policy.calendars.entity.zone.key),
             "queues": tx.rows("delivery_queue"),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from include.domain.money import Money
+from include.domain.shown import counted
 
 SEE = "see the evidence above"
 SHORT_ID = 15
@@ -55,7 +56,7 @@ def _crowded(one: Candidate, _say: Say) -> str:
     if taken := _taken(one):
         return f"{one.taken_by} has settled it already" if one.of_a else taken
     if one.rivals:
-        return f"{_many(one.rivals, 'other item')} could be for it as well"
+        return f"{counted(one.rivals, 'other item')} could be for it as well"
     if one.several > 1 and one.together:
         return f"one of a set of {one.several} that together make it up; {SEE}"
     return f"one of {one.several} that fit" if one.several > 1 else ""
@@ -66,7 +67,7 @@ def _same_party(one: Candidate, _say: Say) -> str:
     if taken := _taken(one):
         return taken
     if one.rivals:
-        return f"at least {_many(one.rivals, 'other record')} could be the same as well"
+        return f"at least {counted(one.rivals, 'other record')} could be the same as well"
     return f"one of the {one.several} likeliest that could be the same" if one.several > 1 else ""
 
 
@@ -166,7 +167,7 @@ def _same_day_and_amount(one: Candidate, _say: Say) -> str:
     if unknown := _unknown(one.a, "other side"):
         return unknown
     if one.rivals:
-        return f"{_many(one.rivals, 'other')} of the same amount could be the same as well"
+        return f"{counted(one.rivals, 'other')} of the same amount could be the same as well"
     return f"one of {one.several} of the same amount" if one.several > 1 else ""
 
 
@@ -186,7 +187,7 @@ def _of_deal(one: Candidate, _say: Say) -> str:
     what, other = ("subscription", "deal") if one.of_a else ("deal", "subscription")
     if one.several > 1:
         return f"one of {one.several} {other}s that fit"
-    return f"{_many(one.rivals, f'other {what}')} could be of it as well" if one.rivals else ""
+    return f"{counted(one.rivals, f'other {what}')} could be of it as well" if one.rivals else ""
 
 
 def _taken(one: Candidate) -> str:
@@ -195,10 +196,6 @@ def _taken(one: Candidate) -> str:
 
 def _unknown(facts: Mapping[str, Any], what: str) -> str:
     return f"the status of the {what} is a word that no rule knows" if facts.get("state") == "UNKNOWN" else ""
-
-
-def _many(count: int, what: str) -> str:
-    return f"1 {what}" if count == 1 else f"{count:,} {what}s"
 
 
 Judge = Callable[[Candidate, Say], str]

@@ -16,7 +16,7 @@ Facts = Mapping[str, Any]
 
 def without_payout(row: Facts) -> Break:
     """PO05: the platform told what is in a payout, and of no such payout."""
-    evidence = f"its {row['items']:,} items are known and no payout of that name is"
+    evidence = f"its items ({row['items']:,}) are known and no payout of that name is"
     money: dict[str, Any] = {}
     if len(row["currencies"]) == 1:
         [currency] = row["currencies"]

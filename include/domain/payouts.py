@@ -10,7 +10,7 @@ from include.domain.business_days import Calendar
 from include.domain.contracts import FixedFee
 from include.domain.fx import convert, rates_to
 from include.domain.money import Money
-from include.domain.shown import cut
+from include.domain.shown import counted, cut
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +102,7 @@ def _netting(payout: Payout) -> Iterator[Finding]:
         )
     }
     evidence = (
-        "the payout says {net}, its {items:,} items come to {components}: charges {charges}, fees {fees}, refunds "
+        "the payout says {net}, its items ({items:,}) come to {components}: charges {charges}, fees {fees}, refunds "
         "{refunds}, disputes {disputes}, others {others}; the items' own net is {stated}"
     ).format(items=payout.items, **money)
     if payout.foreign_items:
@@ -120,7 +120,7 @@ def _fee(payout: Payout, fixed: FixedFee) -> Iterator[Finding]:
         took, due = Money(payout.charged_fees_minor, payout.currency), Money(contract, payout.currency)
         each = Money(fixed.minor, payout.currency)
         evidence = (
-            f"the platform took {took} for {payout.charges:,} charges; by contract it is {due}, "
+            f"the platform took {took} for {counted(payout.charges, 'charge')}; by contract it is {due}, "
             f"with {each} for each charge ({fixed.source})"
         )
         yield Finding("PO04", difference, evidence)

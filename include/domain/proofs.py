@@ -67,13 +67,18 @@ class RunProof:
         """What names it among the proofs of a run."""
         return " ".join(part for part in (self.proof, self.recon, self.side, self.currency) if part)
 
-    def __str__(self) -> str:
+    @property
+    def sides(self) -> tuple[tuple[str, str], tuple[str, str]]:
+        """What its two figures are called, and what they come to."""
         expected, found = _SAYS[self.proof]
-        figures = f"{expected} {self._figure(self.expected)}, {found} {self._figure(self.found)}"
+        return (expected, self._figure(self.expected)), (found, self._figure(self.found))
+
+    def __str__(self) -> str:
+        figures = ", ".join(f"{called} {figure}" for called, figure in self.sides)
         first = f", first {self.example}" if self.example else ""
         wrong = "1 item is" if self.wrong_items == 1 else f"{self.wrong_items:,} items are"
         return (
-            f"{self.proof} does not hold for {self.recon} {self.side}: {figures}, a difference of "
+            f"{_spoken(self.proof)} does not hold for {self.recon} {_spoken(self.side)}: {figures}, a difference of "
             f"{self._figure(self.difference)}; {wrong} wrong{first}"
         )
 
@@ -81,3 +86,7 @@ class RunProof:
         if self.measure == "minor" and self.currency:
             return f"{major(int(amount), currency=self.currency)} {self.currency}"
         return f"{int(amount):,} rows"
+
+
+def _spoken(name: str) -> str:
+    return name.replace("_", " ")

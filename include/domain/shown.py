@@ -16,6 +16,11 @@ def cut(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
+def counted(count: int, noun: str) -> str:
+    """A count with its noun: "1 charge", "1,812 charges"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def on_terminal(text: str) -> str:
     """Text from outside on one line: what would steer a terminal, or turn text around, is written out."""
     return _STEERING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

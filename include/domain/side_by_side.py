@@ -1,11 +1,13 @@
 """Records of two systems next to each other: what they say of the same thing, and where they differ."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from include.domain.entities import ENTITIES
-from include.domain.money import Money
+from include.domain.money import InexactAmount, Money, UnknownCurrency
 
 CALLED: Mapping[str, Sequence[str]] = {
     "customer": ("customer_id", "erp_customer_id"),
@@ -40,6 +42,10 @@ CALLED: Mapping[str, Sequence[str]] = {
 
 MONEY: Mapping[str, str] = {"tax in it": "tax_minor", "ARR": "arr_minor"}
 """What a reader calls it, and the field in minor units that says it, beside the amount a record is about."""
+
+PRICES = ("unit price", "list price")
+"""Money of one, which may have more decimals than money has."""
+NUMBERS = (*PRICES, "quantity")
 
 COMPARED = frozenset({"currency", "customer", "tax number", "country", "quantity", "unit price"})
 """Where two records of one thing should agree; dates, states and texts are each system's own."""
@@ -133,8 +139,16 @@ def _said(record: Record, say: Callable[[Money], str]) -> dict[str, str]:
             (record.facts[field] for field in fields if record.facts.get(field) not in (None, "")), None
         )
         if value is not None:
-            found.setdefault(name, str(value))
+            found.setdefault(name, _written(name, value, currency, say))
     return found
+
+
+def _written(name: str, value: object, currency: str | None, say: Callable[[Money], str]) -> str:
+    """A price as money where it is money to the minor unit, a number without zeros that say nothing, else as it is."""
+    if name in PRICES:
+        with suppress(UnknownCurrency, InexactAmount):
+            return say(Money.parse(str(value), currency or ""))
+    return f"{Decimal(str(value)).normalize():,f}" if name in NUMBERS else str(value)
 
 
 def _line(name: str, columns: Sequence[Mapping[str, str]], compared: Sequence[bool]) -> Line:

@@ -16,7 +16,7 @@ SELECT clock_timestamp() AS now;
 
 -- name: console_newest_attempt
 -- The last day that was computed, published or not.
-SELECT as_of, state, computed_at FROM recon.runs ORDER BY computed_at DESC LIMIT 1;
+SELECT run_id, as_of, state, computed_at FROM recon.runs ORDER BY computed_at DESC LIMIT 1;
 
 -- name: console_proofs
 SELECT proof, count(*) AS figures, count(*) FILTER (WHERE holds) AS hold

@@ -49,6 +49,23 @@ GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT last_seen_run AS run_id, runs.as_of, runs.rules_sha256
 FROM recon.break_lives JOIN recon.runs ON runs.run_id = last_seen_run WHERE break_id = %(break_id)s;
 
+-- name: stopping_break
+-- A break that stops its day is never of a published run, and so has no life: it is what the refused run says.
+SELECT break_id, breaks.recon, code, key, currency, amount_minor, severity, owner, action, evidence, run_id, as_of,
+    computed_at, proof_through, rules_sha256,
+    NOT EXISTS (
+        SELECT FROM recon.runs AS newer WHERE newer.as_of = runs.as_of AND newer.computed_at > runs.computed_at
+    ) AS newest
+FROM recon.breaks JOIN recon.runs USING (run_id)
+WHERE break_id = %(break_id)s AND code = ANY (%(codes)s)
+    AND run_id IN (SELECT run_id FROM recon.runs WHERE state = 'refused' ORDER BY computed_at DESC LIMIT %(most)s)
+ORDER BY computed_at DESC LIMIT 1;
+
+-- name: stopping_breaks
+-- Of the run that was refused last.
+SELECT break_id, code, key, evidence FROM recon.breaks
+WHERE run_id = %(run_id)s AND code = ANY (%(codes)s) ORDER BY code, key LIMIT %(limit)s;
+
 -- name: records_numbered
 -- Documents by the numbers that people know them by; several may have one.
 SELECT 'order' AS side, native_id, number FROM canonical.orders WHERE superseded_in IS NULL AND number = ANY (%(numbers)s)

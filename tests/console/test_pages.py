@@ -512,7 +512,7 @@ def test_today_says_in_words_whether_each_source_keeps_its_promise(
     assert said["fx"].endswith("not met no proof of things yet")
     for promised in ("salesforce", "payments"):
         assert said[promised].endswith("the end of each day: not met never read")
-    assert "a proof or an expectation failed" in page
+    assert "an expectation of its data failed" in page
     assert 'href="/tieout/quality/2026-06-30"' in page
 
 

@@ -86,7 +86,15 @@ def test_what_a_subscription_is_worth_and_renews_on_is_shown_and_a_list_price_is
     }
     assert lines["ARR"] == ["7359.53 SGD", ""]
     assert (lines["due or end"], lines["renewal"]) == (["2026-12-09", ""], ["2027-01-08", ""])
-    assert (lines["unit price"], lines["list price"]) == (["89.1", ""], ["", "99.0"])
+    assert (lines["unit price"], lines["list price"]) == (["89.10 SGD", ""], ["", "99.00 SGD"])
+
+
+def test_a_price_of_more_decimals_than_money_has_and_a_quantity_are_grouped_as_they_are() -> None:
+    lines = side_by_side([record("subscriptions", unit_price="0.00250", quantity="120000.0")])
+    assert {line.name: list(line.values) for line in lines if line.name in ("unit price", "quantity")} == {
+        "unit price": ["0.0025"],
+        "quantity": ["120,000"],
+    }
 
 
 def test_an_invoice_says_what_of_it_is_tax() -> None:

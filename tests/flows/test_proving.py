@@ -131,12 +131,12 @@ WRONGS = {
     "a payment is spent in another currency than its own": Wrong(
         "UPDATE recon.matches SET paid_currency = 'USD' WHERE side_a_id = 'P1'",
         {"settled R3 payment USD", "one_state R3 payment USD"},
-        "one_state does not hold for R3 payment: there are 2 rows, in exactly one state are 1 rows",
+        "one state does not hold for R3 payment: there are 2 rows, in exactly one state are 1 rows",
     ),
     "an open invoice is left out": Wrong(
         "DELETE FROM recon.open_invoices WHERE invoice_id = '2'",
         {"sub_ledger R3 invoice SGD", "sub_ledger R3 customer SGD", "one_state R3 invoice SGD"},
-        "sub_ledger does not hold for R3 invoice: gross less settled and credited is 23.00 SGD, open are 3.00 SGD",
+        "sub ledger does not hold for R3 invoice: gross less settled and credited is 23.00 SGD, open are 3.00 SGD",
     ),
     "an invoice is open for a cent more": Wrong(
         "UPDATE recon.open_invoices SET open_minor = open_minor + 1 WHERE invoice_id = '4'",
