@@ -1,7 +1,7 @@
 """What people do about breaks: through the same flows as the command line, with the version they saw."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import cast, get_args
 from uuid import UUID
 
@@ -13,20 +13,17 @@ from include.console.break_page import Refused, break_page, missing_for
 from include.console.forms import Form, Sent
 from include.console.kept import rules
 from include.console.permissions import May
-from include.console.render import Sharing, render, store_of
+from include.console.render import render, store_of
 from include.domain.break_life import Kind
 from include.flows import pair_by_hand
 from include.flows import resolve_break as desk
 from include.flows.pair_by_hand import Part
-from include.flows.resolve_break import Acted, By, Conflict
+from include.flows.resolve_break import Acted, By, Conflict, Decide
 from include.ports import Rejected, Store, Transaction
 
 BULK_MAX = 200
 VERSION_DIGITS_MAX = 9
 """What the database counts versions up to."""
-IN_BULK = ("assign", "comment", "propose")
-"""What may be done to many at once. Checking is done one by one: whoever approves has looked."""
-
 Act = Callable[[Store, UUID, By, Form], Acted]
 
 router = APIRouter()
@@ -36,15 +33,13 @@ router = APIRouter()
 def act_on_many(request: Request, who: Someone, form: Sent) -> Response:
     """Each break for itself: what somebody else changed meanwhile is left alone, and named."""
     action = form.one("action")
-    if action not in IN_BULK:
+    if action not in _IN_BULK:
         raise HTTPException(422, f"{action!r} cannot be done to many breaks at once")
     chosen = _each_once(form.all("chosen"))
     if len(chosen) > BULK_MAX:
         raise HTTPException(422, f"choose at most {BULK_MAX} breaks at once")
-    # One commit for all, in one order: two people who choose the same ones wait for each other, and none for both.
     with store_of(request).transaction() as tx:
-        done = {one: _outcome(tx, who, form, action, one) for one in sorted(chosen)}
-    outcomes = [done[one] for one in chosen]
+        outcomes = _act_on_each(tx, who, form, chosen)
     counts = Counter(not refused for _, refused in outcomes)
     return render(
         request,
@@ -67,7 +62,7 @@ def act_on_one(request: Request, who: Someone, form: Sent, break_id: UUID, actio
     if missing := missing_for(who, action):
         raise HTTPException(403, missing)
     try:
-        _ACTS[action](store_of(request), break_id, _by(who, form, form.one("seen")), form)
+        _ACTS[action](store_of(request), break_id, _by(who, form, action, form.one("seen")), form)
     except Conflict as changed:
         return break_page(request, who, break_id, refused=Refused(action, str(changed), form), status=409)
     except Rejected as refused:
@@ -84,36 +79,52 @@ def _each_once(chosen: list[str]) -> list[str]:
     return list(first.values())
 
 
-def _outcome(tx: Transaction, who: Person, form: Form, action: str, chosen: str) -> tuple[str, str]:
-    """The break's id, and why it was refused; empty when it was done. What is refused leaves nothing behind."""
-    text, _, seen = chosen.partition(":")
+def _act_on_each(tx: Transaction, who: Person, form: Form, chosen: list[str]) -> list[tuple[str, str]]:
+    """The id of each break, and why it was refused; empty when it was done. One commit for all."""
+    action = form.one("action")
+    acts: dict[UUID, By] = {}
+    refused: dict[str, str] = {}
+    for one in chosen:
+        text, _, seen = one.partition(":")
+        try:
+            acts[UUID(text)] = _by(who, form, action, seen)
+        except ValueError:
+            refused[one] = "this is no break's id"
+        except Rejected as unseen:
+            refused[one] = str(unseen)
+    by = By(actor=who.name, reason=form.one("reason"))
     try:
-        with tx.apart():
-            _ACTS[action](Sharing(tx), UUID(text), _by(who, form, seen), form)
-    except ValueError:
-        return text[:36], "this is no break's id"
-    except Rejected as refused:
-        return text, str(refused)
-    return text, ""
+        done = desk.act_on_many(tx, acts, _IN_BULK[action](by, form))
+    except Rejected as nothing:
+        done = dict.fromkeys(acts, str(nothing))
+    return [_outcome(one, refused, done) for one in chosen]
 
 
-def _by(who: Person, form: Form, seen: str) -> By:
+def _outcome(chosen: str, refused: Mapping[str, str], done: Mapping[UUID, str]) -> tuple[str, str]:
+    text = chosen.partition(":")[0]
+    return (text[:36], refused[chosen]) if chosen in refused else (text, done[UUID(text)])
+
+
+def _by(who: Person, form: Form, action: str, seen: str) -> By:
     if not (seen.isdecimal() and len(seen) <= VERSION_DIGITS_MAX):
         raise Rejected("the page does not say which version of the break you looked at; load it again")
-    return By(actor=who.name, reason=form.one("reason"), seen=int(seen))
+    otherwise = f"assigned to {form.one('to') or who.name}" if action == "assign" else ""
+    return By(actor=who.name, reason=form.one("reason") or otherwise, seen=int(seen))
 
 
 def _assign(store: Store, break_id: UUID, by: By, form: Form) -> Acted:
-    to = form.one("to") or by.actor
-    reason = by.reason or f"assigned to {to}"
-    return desk.assign(store, break_id, By(actor=by.actor, reason=reason, seen=by.seen), to=to)
+    return desk.assign(store, break_id, by, to=form.one("to") or by.actor)
 
 
 def _propose(store: Store, break_id: UUID, by: By, form: Form) -> Acted:
+    return desk.propose(store, break_id, by, kind=_kind(form), policy=rules())
+
+
+def _kind(form: Form) -> Kind:
     kind = form.one("kind")
     if kind not in get_args(Kind):
         raise Rejected(f"{kind!r} is nothing that can be proposed")
-    return desk.propose(store, break_id, by, kind=cast("Kind", kind), policy=rules())
+    return cast("Kind", kind)
 
 
 def _match(store: Store, break_id: UUID, by: By, form: Form) -> Acted:
@@ -145,3 +156,10 @@ _ACTS: dict[str, Act] = {
     "resolve": lambda store, break_id, by, _: desk.resolve(store, break_id, by),
     "accept": lambda store, break_id, by, _: desk.accept(store, break_id, by),
 }
+
+_IN_BULK: dict[str, Callable[[By, Form], Decide]] = {
+    "assign": lambda by, form: desk.giving(form.one("to") or by.actor),
+    "comment": lambda _, __: desk.remarking,
+    "propose": lambda by, form: desk.proposing(by, kind=_kind(form), policy=rules()),
+}
+"""What may be done to many at once. Checking is done one by one: whoever approves has looked."""

@@ -4,8 +4,9 @@ Whoever acts says which version of the break they saw. The rules are those of `i
 database keeps them too, also against whoever goes around this.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from include.domain import break_life
@@ -77,14 +78,21 @@ def life_now(store: Store, break_id: UUID) -> Life:
 
 def assign(store: Store, break_id: UUID, by: By, *, to: str) -> Acted:
     """Give the break to somebody who is known and may work on it. Raises Conflict, Rejected."""
+    return act(store, break_id, by, giving(to))
+
+
+def giving(to: str) -> Decide:
+    """Gives breaks to somebody, of whom is asked once however many there are."""
+    known: set[str] = set()
 
     def decide(tx: Transaction, life: Life, actor: str) -> Move:
         person = identity(to)
-        if person != actor:
+        if person not in {actor, *known}:
             _refuse_strangers(tx, person)
+            known.add(person)
         return break_life.assign(life, to=person)
 
-    return act(store, break_id, by, decide)
+    return decide
 
 
 def _refuse_strangers(tx: Transaction, person: str) -> None:
@@ -103,7 +111,12 @@ def _refuse_strangers(tx: Transaction, person: str) -> None:
 
 def comment(store: Store, break_id: UUID, by: By) -> Acted:
     """Add a remark to its history. Raises Conflict, Rejected."""
-    return act(store, break_id, by, lambda _, life, __: break_life.comment(life))
+    return act(store, break_id, by, remarking)
+
+
+def remarking(_: Transaction, life: Life, __: str) -> Move:
+    """Adds a remark."""
+    return break_life.comment(life)
 
 
 def propose(store: Store, break_id: UUID, by: By, *, kind: Kind, policy: Policy) -> Acted:
@@ -111,6 +124,11 @@ def propose(store: Store, break_id: UUID, by: By, *, kind: Kind, policy: Policy)
 
     What belongs together is proposed by `pair_by_hand`, which says what.
     """
+    return act(store, break_id, by, proposing(by, kind=kind, policy=policy))
+
+
+def proposing(by: By, *, kind: Kind, policy: Policy) -> Decide:
+    """Proposes to do something about breaks."""
 
     def decide(tx: Transaction, life: Life, _: str) -> Move:
         if kind in break_life.PAIRING and life.recon in break_life.BY_HAND:
@@ -118,7 +136,7 @@ def propose(store: Store, break_id: UUID, by: By, *, kind: Kind, policy: Policy)
             raise Rejected(f"to {kind.replace('_', ' ')} {what}, say what belongs together")
         return keep_proposal(tx, life, by, kind=kind, policy=policy)
 
-    return act(store, break_id, by, decide)
+    return decide
 
 
 def keep_proposal(tx: Transaction, life: Life, by: By, *, kind: Kind, policy: Policy) -> Move:
@@ -183,21 +201,60 @@ def act(store: Store, break_id: UUID, by: By, decide: Decide) -> Acted:
 
 def act_in(tx: Transaction, break_id: UUID, by: By, decide: Decide) -> Acted:
     """The same within a transaction."""
+    rows = tx.rows("claim_lives_of", break_ids=[break_id])
+    [acted] = _record(tx, [_decided(tx, rows[0] if rows else None, break_id, by, decide)])
+    return acted
+
+
+def act_on_many(tx: Transaction, acts: Mapping[UUID, By], decide: Decide) -> dict[UUID, str]:
+    """The same act about many breaks, each for itself: why it was refused, empty where it was done.
+
+    In few statements, however many there are, and locked in one order: two people who choose the same ones wait for
+    each other, and none for both. Where the database refuses them together, they are tried one by one.
+    """
+    try:
+        with tx.apart():
+            return _all_at_once(tx, acts, decide)
+    except Rejected:
+        return {one: _alone(tx, one, by, decide) for one, by in sorted(acts.items())}
+
+
+def _all_at_once(tx: Transaction, acts: Mapping[UUID, By], decide: Decide) -> dict[UUID, str]:
+    claimed = {row["break_id"]: row for row in tx.rows("claim_lives_of", break_ids=list(acts))}
+    outcomes = dict.fromkeys(acts, "")
+    steps = []
+    for one, by in acts.items():
+        try:
+            steps.append(_decided(tx, claimed.get(one), one, by, decide))
+        except Rejected as refused:
+            outcomes[one] = str(refused)
+    _record(tx, steps)
+    return outcomes
+
+
+def _alone(tx: Transaction, break_id: UUID, by: By, decide: Decide) -> str:
+    """What is refused leaves nothing behind."""
+    try:
+        with tx.apart():
+            act_in(tx, break_id, by, decide)
+    except Rejected as refused:
+        return str(refused)
+    return ""
+
+
+@dataclass(frozen=True)
+class _Step:
+    life: Life
+    move: Move
+    by: By
+
+
+def _decided(tx: Transaction, facts: Row | None, break_id: UUID, by: By, decide: Decide) -> _Step:
+    """What becomes of a claimed break."""
     if not by.reason.strip():
         raise Rejected("a reason is missing: history without one explains nothing")
-    life = _claim(tx, break_id, by)
-    try:
-        move = decide(tx, life, identity(by.actor))
-    except NotAllowed as refused:
-        raise Rejected(f"break {break_id}: {refused}") from None
-    return _record(tx, life, move, by)
-
-
-def _claim(tx: Transaction, break_id: UUID, by: By) -> Life:
-    rows = tx.rows("claim_life", break_id=break_id)
-    if not rows:
+    if facts is None:
         raise Rejected(f"no break has the id {break_id}")
-    facts = rows[0]
     if by.seen is not None and by.seen != facts["version"]:
         [last] = tx.rows("last_act_on", break_id=break_id)
         raise Conflict(
@@ -205,39 +262,60 @@ def _claim(tx: Transaction, break_id: UUID, by: By) -> Life:
             f"at {last['happened_at']:%Y-%m-%d %H:%M:%S} UTC; it is version {facts['version']} and you saw {by.seen}: "
             "look at it again"
         )
-    return _life(tx, facts)
+    life = _life(tx, facts)
+    try:
+        return _Step(life, decide(tx, life, identity(by.actor)), by)
+    except NotAllowed as refused:
+        raise Rejected(f"break {break_id}: {refused}") from None
 
 
 def _life(tx: Transaction, row: Row) -> Life:
     facts = {name: value for name, value in row.items() if name != "proposal_no"}
-    found = tx.rows("proposal_of", break_id=row["break_id"], number=row["proposal_no"])
+    number = row["proposal_no"]
+    found = tx.rows("proposal_of", break_id=row["break_id"], number=number) if number else []
     proposals = [Proposal(**row | {"checkers": tuple(row["checkers"])}) for row in found]
     return Life(**facts, proposal=proposals[0] if proposals else None)
 
 
-def _record(tx: Transaction, life: Life, move: Move, by: By) -> Acted:
-    pending = move.to_state in PENDING
-    after = (_number(life) or _newest(tx, life)) if pending else 0
-    step = {
-        "break_id": life.break_id,
-        "to_state": move.to_state,
-        "assignee": move.assignee,
-        "proposal_after": after,
+def _record(tx: Transaction, steps: Sequence[_Step]) -> list[Acted]:
+    """Keep the acts, and move the breaks."""
+    after = [_proposal_after(tx, step) for step in steps]
+    moved: dict[str, Any] = {
+        "break_ids": [step.life.break_id for step in steps],
+        "to_states": [step.move.to_state for step in steps],
+        "assignees": [step.move.assignee for step in steps],
+        "proposals_after": after,
     }
     tx.run(
-        "record_act",
-        **step,
-        action=move.action,
-        actor=by.actor,
-        reason=by.reason,
-        approval=_ordinal(life) if move.action == "approved" else None,
+        "record_acts",
+        **moved,
+        actions=[step.move.action for step in steps],
+        actors=[step.by.actor for step in steps],
+        reasons=[step.by.reason for step in steps],
+        approvals=[_ordinal(step.life) if step.move.action == "approved" else None for step in steps],
     )
-    tx.run("move_life", **step, version=life.version)
-    if life.state != "APPROVED" and move.to_state == "APPROVED":
-        grant_ruling(tx, life.break_id, proposal_no=after, approved_in=life.version + 1)
-    if life.state == "APPROVED" and move.to_state == "ASSIGNED":
+    tx.run("move_acted", **moved, versions=[step.life.version for step in steps])
+    for step, proposal_no in zip(steps, after, strict=True):
+        _keep_ruling(tx, step, proposal_no)
+    return [
+        Acted(step.life.break_id, step.move.to_state, step.life.version + 1, step.move.assignee)
+        for step in steps
+    ]
+
+
+def _proposal_after(tx: Transaction, step: _Step) -> int:
+    if step.move.to_state not in PENDING:
+        return 0
+    return _number(step.life) or _newest(tx, step.life)
+
+
+def _keep_ruling(tx: Transaction, step: _Step, proposal_no: int) -> None:
+    """What was approved counts from now on, and what is taken back no longer does."""
+    life, to_state = step.life, step.move.to_state
+    if life.state != "APPROVED" and to_state == "APPROVED":
+        grant_ruling(tx, life.break_id, proposal_no=proposal_no, approved_in=life.version + 1)
+    if life.state == "APPROVED" and to_state == "ASSIGNED":
         end_ruling(tx, life.break_id, proposal_no=_number(life))
-    return Acted(life.break_id, move.to_state, life.version + 1, move.assignee)
 
 
 def _number(life: Life) -> int:

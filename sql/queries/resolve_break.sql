@@ -27,6 +27,12 @@ SELECT version, happened_at, actor_id AS actor, action, from_state, to_state, as
     amount_minor, proposal_no, kind, approval, checkers_needed, reason
 FROM recon.break_events WHERE break_id = %(break_id)s ORDER BY version;
 
+-- name: claim_lives_of
+-- In one order, so that nobody waits for somebody who waits for them. Whoever else wants to act waits here, and then sees
+-- another version.
+SELECT break_id, state, version, assignee, recon, code, key, currency, amount_minor, amount_sgd_minor, proposal_no
+FROM recon.break_lives WHERE break_id = ANY (%(break_ids)s) ORDER BY break_id FOR UPDATE;
+
 -- name: claim_life
 -- Whoever else wants to act waits here, and then sees another version.
 SELECT break_id, state, version, assignee, recon, code, key, currency, amount_minor, amount_sgd_minor, proposal_no
@@ -82,28 +88,35 @@ INSERT INTO recon.break_approvals (break_id, proposal_no, ordinal, checker, make
 SELECT break_id, proposal_no, %(ordinal)s, %(checker)s, maker_id, checkers_needed, %(reason)s
 FROM recon.break_proposals WHERE break_id = %(break_id)s AND proposal_no = %(number)s;
 
--- name: record_act
+-- name: record_acts
 INSERT INTO recon.break_events (
     break_id, version, action, actor, reason, from_state, to_state, assignee, severity, code, currency, amount_minor,
     amount_sgd_minor, proposal_before, proposal_after, kind, checkers_needed, approval
 )
-SELECT life.break_id, version + 1, %(action)s, %(actor)s, %(reason)s, state, %(to_state)s, %(assignee)s, severity,
-    life.code, life.currency, life.amount_minor, life.amount_sgd_minor, life.proposal_no, %(proposal_after)s,
-    proposal.kind, proposal.checkers_needed, %(approval)s
-FROM recon.break_lives AS life
+SELECT life.break_id, version + 1, act.action, act.actor, act.reason, state, act.to_state, act.assignee, severity, life.code,
+    life.currency, life.amount_minor, life.amount_sgd_minor, life.proposal_no, act.proposal_after, proposal.kind,
+    proposal.checkers_needed, act.approval
+FROM unnest(
+    %(break_ids)s::uuid[], %(actions)s::text[], %(actors)s::text[], %(reasons)s::text[], %(to_states)s::text[],
+    %(assignees)s::text[], %(proposals_after)s::integer[], %(approvals)s::integer[]
+) AS act (break_id, action, actor, reason, to_state, assignee, proposal_after, approval)
+JOIN recon.break_lives AS life ON life.break_id = act.break_id
 LEFT JOIN recon.break_proposals AS proposal
-    ON proposal.break_id = life.break_id AND proposal.proposal_no = greatest(life.proposal_no, %(proposal_after)s)
-WHERE life.break_id = %(break_id)s;
+    ON proposal.break_id = life.break_id AND proposal.proposal_no = greatest(life.proposal_no, act.proposal_after);
 
--- name: move_life
-UPDATE recon.break_lives
-SET state = %(to_state)s, assignee = %(assignee)s, proposal_no = %(proposal_after)s, version = version + 1,
+-- name: move_acted
+UPDATE recon.break_lives AS life
+SET state = act.to_state, assignee = act.assignee, proposal_no = act.proposal_after, version = life.version + 1,
     accepted_in = CASE
-        WHEN %(to_state)s <> 'ACCEPTED' THEN NULL
-        WHEN state = 'ACCEPTED' THEN accepted_in
-        ELSE version + 1
+        WHEN act.to_state <> 'ACCEPTED' THEN NULL
+        WHEN life.state = 'ACCEPTED' THEN accepted_in
+        ELSE life.version + 1
     END
-WHERE break_id = %(break_id)s AND version = %(version)s;
+FROM unnest(
+    %(break_ids)s::uuid[], %(to_states)s::text[], %(assignees)s::text[], %(proposals_after)s::integer[],
+    %(versions)s::integer[]
+) AS act (break_id, to_state, assignee, proposal_after, version)
+WHERE life.break_id = act.break_id AND life.version = act.version;
 
 -- name: newest_proposal_of
 SELECT max(proposal_no) AS number FROM recon.break_proposals WHERE break_id = %(break_id)s;

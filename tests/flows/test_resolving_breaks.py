@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -16,18 +18,22 @@ from include.flows.resolve_break import (
     By,
     Conflict,
     accept,
+    act_on_many,
     approve,
     assign,
     comment,
     find_break,
+    giving,
     propose,
+    proposing,
     reject,
+    remarking,
     resolve,
 )
 from include.flows.show_breaks import Wanted, list_breaks, show_break
 from include.policy import load_policy
 from include.ports import Rejected
-from include.store.postgres import PostgresStore
+from include.store.postgres import PostgresStore, PostgresTransaction
 from tests.flows.conftest import Draw
 from tests.flows.lives import Days
 
@@ -283,3 +289,58 @@ def test_the_list_shows_the_worst_first_with_age_deadline_and_who_hears_of_it(da
     assert list_breaks(days.store, Wanted(owner="Tax"), POLICY) == []
     shown, history = show_break(days.store, listed[0]["break_id"], POLICY)
     assert (shown["name"], history[0]["reason"]) == ("unapplied cash", "found by the run of 2026-03-31")
+
+
+def test_many_are_acted_on_in_as_few_statements_as_one_and_each_for_itself(
+    days: Days, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = "\n".join(f"P{n} C1 - SGD {n}.00 2026-02-01" for n in range(1, 31))
+    days.load(payments=rows)
+    days.publish("2026-03-31")
+    breaks = [days.break_id(f"P{n}") for n in range(1, 31)]
+    stranger = UUID(int=7)
+    comment(days.store, breaks[0], by("ben"))
+    asked: list[str] = []
+    for way in ("rows", "run"):
+        honest = getattr(PostgresTransaction, way)
+
+        def counted(tx: Any, name: str, _honest: Any = honest, **params: Any) -> Any:
+            asked.append(name)
+            return _honest(tx, name, **params)
+
+        monkeypatch.setattr(PostgresTransaction, way, counted)
+    with days.store.transaction() as tx:
+        outcomes = act_on_many(tx, {one: by("ann", seen=1) for one in [*breaks, stranger]}, giving("ann"))
+    assert sorted(asked) == ["claim_lives_of", "last_act_on", "move_acted", "record_acts"]
+    refused = {one: why for one, why in outcomes.items() if why}
+    assert refused.keys() == {breaks[0], stranger}
+    assert "was commented by ben" in refused[breaks[0]]
+    assert "no break has the id" in refused[stranger]
+    assert {life["assignee"] for life in days.lives().values()} == {None, "ann"}
+    assert days.history("P2")[-1] == ("assigned by ann", "ASSIGNED")
+    assert days.history("P1")[-1] == ("commented by ben", "OPEN")
+
+
+def test_of_many_that_the_database_refuses_together_each_is_tried_for_itself(days: Days) -> None:
+    days.load(payments="P C1 - SGD 5.00 2026-02-01\nQ C1 - SGD 6.00 2026-02-01")
+    days.publish("2026-03-31")
+    first, second = days.break_id("P"), days.break_id("Q")
+    acts = {first: By(actor="ann", reason="half a \ud83d", seen=1), second: by("ann", seen=1)}
+    with days.store.transaction() as tx:
+        outcomes = act_on_many(tx, acts, remarking)
+    assert (bool(outcomes[first]), outcomes[second]) == (True, "")
+    assert [len(days.history(key)) for key in "PQ"] == [1, 2]
+
+
+def test_many_proposals_are_kept_each_with_its_own_number_of_checkers(days: Days) -> None:
+    days.load(payments="P C1 - SGD 5.00 2026-02-01\nQ C1 - SGD 60000.00 2026-02-01")
+    days.publish("2026-03-31")
+    acts = {days.break_id(key): by("ann", seen=1) for key in "PQ"}
+    with days.store.transaction() as tx:
+        done = act_on_many(tx, acts, proposing(by("ann"), kind="write_off", policy=POLICY))
+    assert set(done.values()) == {""}
+    assert days.states() == {"P": "PROPOSED", "Q": "PROPOSED"}
+    needed = days.rows(
+        "SELECT key, checkers_needed FROM recon.break_proposals JOIN recon.break_lives USING (break_id)"
+    )
+    assert {row["key"]: row["checkers_needed"] for row in needed} == {"P": 1, "Q": 2}
