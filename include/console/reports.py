@@ -1,10 +1,13 @@
 """Every day's report as finance was told it, with its result files."""
 
+from collections.abc import Iterator
 from datetime import date
+from itertools import chain
+from threading import BoundedSemaphore
 from typing import Any, Literal, get_args
 
 from fastapi import APIRouter, HTTPException, Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, StreamingResponse
 
 from include.console.access import Person, Someone
 from include.console.render import Page, framed, render, store_of
@@ -13,6 +16,9 @@ from include.ports import Row, Transaction
 
 DAG_ID = "tie_out"
 DAYS_LISTED = 400
+DOWNLOADS_MAX = 8
+"""Files sent at once by one process; pages have more connections than these."""
+_DOWNLOADS = BoundedSemaphore(DOWNLOADS_MAX)
 File = Literal["matches", "breaks", "aging", "control_totals"]
 FILES: tuple[File, ...] = get_args(File)
 Edition = Literal["restated", "weekly", "month_end"]
@@ -56,10 +62,26 @@ def as_edited(request: Request, as_of: date, edition: Edition) -> HTMLResponse:
 
 @router.get("/reports/{as_of}/{file}.csv")
 def result_file(request: Request, as_of: date, file: File) -> Response:
-    with store_of(request).transaction() as tx:
-        content = spreadsheet(tx, _report_of(tx, as_of)["run_id"], f"{file}.csv")
+    """The file as it is read: its first line at once, whatever the day's size."""
+    store = store_of(request)
+    with store.transaction() as tx:
+        run_id = _report_of(tx, as_of)["run_id"]
+    pieces = _taking_turns(spreadsheet(store, run_id, f"{file}.csv"))
+    begun = [next(pieces)]  # what keeps it from being read is said before anything is sent
     disposition = f'attachment; filename="{as_of}-{file}.csv"'
-    return Response(content, media_type="text/csv", headers={"Content-Disposition": disposition})
+    return StreamingResponse(
+        chain(begun, pieces), media_type="text/csv", headers={"Content-Disposition": disposition}
+    )
+
+
+def _taking_turns(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Each holds a connection for as long as its reader takes: pages keep theirs, whoever reads slowly."""
+    if not _DOWNLOADS.acquire(blocking=False):
+        raise HTTPException(503, f"{DOWNLOADS_MAX} files are being sent already; try again in a minute")
+    try:
+        yield from pieces
+    finally:
+        _DOWNLOADS.release()
 
 
 def _report_of(tx: Transaction, as_of: date) -> Row:

@@ -3,10 +3,12 @@
 Rules: OWASP, "CSV Injection"; RFC 4180, whose CRLF also makes Python quote cells with a CR of their own.
 """
 
+import codecs
 import csv
 import io
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _STARTERS = frozenset("=+-@|%")
@@ -14,12 +16,37 @@ _BREAKS = frozenset("\t\r\n")
 _UNSEEN = frozenset({"Cc", "Cf"})
 
 
+PIECE_CHARACTERS = 64_000
+"""How much of a file is written at once, but for its header, which goes first: whoever waits sees that it comes."""
+
+
 def for_spreadsheets(content: bytes) -> bytes:
     """The same CSV (UTF-8, now CRLF) with `'` before every cell that would start a formula; numbers stay numbers."""
+    return b"".join(in_pieces([content]))
+
+
+def in_pieces(content: Iterable[bytes]) -> Iterator[bytes]:
+    """The same of a file that comes piece by piece, wherever one ends."""
     text = io.StringIO()
-    rows = csv.reader(io.StringIO(content.decode(), newline=""))
-    csv.writer(text).writerows([_as_text(cell) for cell in row] for row in rows)
-    return text.getvalue().encode()
+    write = csv.writer(text).writerow
+    most = 0
+    for row in csv.reader(_lines(content)):
+        write([_as_text(cell) for cell in row])
+        if text.tell() > most:
+            yield text.getvalue().encode()
+            text.seek(0)
+            text.truncate()
+            most = PIECE_CHARACTERS
+    yield text.getvalue().encode()
+
+
+def _lines(content: Iterable[bytes]) -> Iterator[str]:
+    decode, rest = codecs.getincrementaldecoder("utf-8")().decode, ""
+    for piece in content:
+        *lines, rest = (rest + decode(piece)).split("\n")
+        yield from (f"{line}\n" for line in lines)
+    if rest := rest + decode(b"", final=True):
+        yield rest
 
 
 def marked(cell: str) -> str:

@@ -1,17 +1,20 @@
 """What the pages show of a day that was tied out: whole, escaped, and with a policy that runs nothing else."""
 
+import gc
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from html import unescape
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
 import pytest
+from fastapi import HTTPException
 
-from include.console import break_page, kept
+from include.console import break_page, kept, reports
 from include.console.delivery import LATENCY_OF
 from include.console.render import framed
 from include.console.reports import FILES
@@ -612,6 +615,28 @@ def test_only_the_file_that_is_asked_for_is_made() -> None:
 
     Site(lambda: Watched({"report_of_day": [REPORT]})).get(f"/reports/{DAY}/aging.csv", me="vic")
     assert asked == ["file_aging"]
+
+
+def test_a_large_file_is_sent_as_it_is_read_and_only_so_many_at_once() -> None:
+    read: list[int] = []
+
+    class Large(PlayedStore):
+        def copy_out(self, _name: str, **_params: Any) -> Iterator[bytes]:
+            yield b"id\n"
+            for number in range(3):
+                read.append(number)
+                yield b"%d\n" % number
+
+    store = Large({"report_of_day": [REPORT]})
+    request: Any = SimpleNamespace(app=SimpleNamespace(state=SimpleNamespace(store=lambda: store)))
+    sending = [reports.result_file(request, DAY, "matches") for _ in range(reports.DOWNLOADS_MAX)]
+    assert (len(sending), read) == (8, []), "no further than the header"
+    with pytest.raises(HTTPException, match="try again in a minute"):
+        reports.result_file(request, DAY, "matches")
+    del sending  # as where whoever reads goes away
+    gc.collect()
+    answer = Site(lambda: store).get(f"/reports/{DAY}/matches.csv", me="vic")
+    assert answer.text == "id\r\n0\r\n1\r\n2\r\n"
 
 
 def test_what_is_kept_of_a_run_may_be_pushed_out_while_somebody_else_asks_for_it(
