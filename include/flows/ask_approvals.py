@@ -8,10 +8,11 @@ from datetime import timedelta
 
 from include.domain import break_life
 from include.domain.break_life import Life, Move, NotAllowed, identity
-from include.domain.money import Money
+from include.domain.recipients import HOME_LOCALE
 from include.flows.asking import FRESH, PATIENCE, Answered, Ask, plain
 from include.flows.resolve_break import By, act, approve_in
 from include.ports import Rejected, Row, Store, Transaction
+from include.report.figures import Figures
 
 ASKED_MAX = 50
 """Questions of one run of the DAG; the others come with the next."""
@@ -20,6 +21,7 @@ ASKED_FOR = timedelta(hours=2)
 NOTED_FOR = timedelta(hours=1)
 """Who was noted so lately is noted again only when something changed."""
 MAY_APPROVE = "can_approve"
+_FIGURES = Figures(HOME_LOCALE)
 
 
 def ask_approvals(store: Store, *, asked_in: str, link_to: str = "") -> list[Ask]:
@@ -118,7 +120,7 @@ def _ask(row: Row, link_to: str) -> Ask:
         f"{plain(row['maker'])} proposes to {break_life.TO_DO[row['kind']]}: {plain(row['reason'])}",
         _paired(row),
         _eyes(row["checkers_needed"], row["checkers"]),
-        f"The last answer was refused. {plain(row['refused'])}." if row["refused"] else "",
+        f"The last answer was refused. {plain(_FIGURES.said(row['refused']))}." if row["refused"] else "",
         f"[The break in the console]({link_to}{row['break_id']})" if link_to else "",
     ]
     subject = f"{row['severity']} {row['code']} {row['key']}{worth and ', ' + worth}: {kind}?"
@@ -130,7 +132,7 @@ def _paired(row: Row) -> str:
         return ""
     parts = zip(row["invoice_ids"], row["amounts_minor"], strict=True)
     return "With " + ", ".join(
-        f"{plain(one)} ({Money(minor, row['paired_currency'])})" for one, minor in parts
+        f"{plain(one)} ({_money(minor, row['paired_currency'])})" for one, minor in parts
     )
 
 
@@ -140,4 +142,4 @@ def _eyes(needed: int, checkers: Sequence[str]) -> str:
 
 
 def _money(minor: int | None, currency: str | None) -> str:
-    return str(Money(minor, currency)) if minor is not None and currency else ""
+    return _FIGURES.money(minor, currency) if minor is not None and currency else ""

@@ -35,7 +35,7 @@ def test_who_answers_is_held_to_what_the_console_holds_them_to(
         return ask_approvals(store, asked_in=run, link_to="https://airflow.example/tieout/breaks/")
 
     first, second = asked("one")
-    assert first.subject == "S1 CA01 P, 60000.00 SGD: write off?"
+    assert first.subject == "S1 CA01 P, SGD 60,000.00: write off?"
     assert "2 other people must approve it." in first.body
     assert f"(https://airflow.example/tieout/breaks/{large})" in first.body
     assert (asked("one"), asked("two")) == ([first, second], [])  # again the same, and nobody else's
