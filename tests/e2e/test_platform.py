@@ -30,6 +30,7 @@ from include.local.airflow_env import airflow_environment, is_set_up
 from include.local.demo import business_day
 from include.local.home import PROJECT, Home
 from include.local.postgres import server
+from include.local.processes import wait_for
 from include.local.secrets import load_secrets
 from include.ports import KEY, SealedValue
 from include.twin.generate import generate_world
@@ -39,6 +40,7 @@ from include.vault.payloads import ELSE
 from tests.canaries import Canaries
 from tests.checks import assert_checks_hold
 from tests.connectors.statements import camt, detail, mt940, ntry
+from tests.e2e.people import Somebody, answer_until, ask_now, asked, asking, unended
 from tests.local.conftest import command_line, processes_of
 
 pytestmark = pytest.mark.platform
@@ -144,7 +146,9 @@ class Demo:
 
 @contextmanager
 def demo(home: Home, world: Path, bank: Path) -> Iterator[Demo]:
-    command = [sys.executable, "-m", "include.cli", "demo", "--world", str(world)]
+    # Who starts the tests in the background of a shell hands on that Ctrl-C is not heard.
+    command = ["env", "--default-signal=INT", sys.executable]
+    command += ["-m", "include.cli", "demo", "--world", str(world)]
     environment = os.environ | {"TIEOUT_HOME": str(home.root), "TIEOUT_BANK_FOLDER": str(bank)}
     person, terminal = pty.openpty()
     with subprocess.Popen(
@@ -196,15 +200,88 @@ def facts(url: str, sql: str) -> list[tuple[object, ...]]:
         return connection.execute(sql.encode()).fetchall()
 
 
-def test_the_main_job_ties_out_a_day_mails_it_once_and_leaves_nothing_running(
-    home: Home, world: Path, bank: Path
-) -> None:
+@pytest.fixture(scope="module")
+def job(home: Home, world: Path, bank: Path) -> Iterator[Demo]:
+    """The main job, whose platform is up until a test sends Ctrl-C."""
     with demo(home, world, bank) as job:
-        job.listen(until="until you press Ctrl-C")
-        assert job.process.poll() is None, job.said
-        assert f"{DAY} ties" in job.said
-        assert run_again(home, "tie_out") == "success"
-        assert job.ends_with(signal.SIGINT) == 0, job.said
+        yield job
+
+
+def test_the_main_job_ties_out_a_day_and_does_so_again(home: Home, job: Demo) -> None:
+    job.listen(until="until you press Ctrl-C")
+    assert job.process.poll() is None, job.said
+    assert f"{DAY} ties" in job.said
+    assert run_again(home, "tie_out") == "success"
+
+
+def test_a_write_off_is_approved_in_airflow_by_somebody_else_than_who_proposed_it(
+    home: Home, job: Demo
+) -> None:
+    """As a human-in-the-loop task: through Airflow's own API, under the rules that the database keeps."""
+    assert job.process.poll() is None, job.said
+    ports, secrets = services.running_ports(home), load_secrets(home)
+    assert ports
+    address, checkers_password = ports.airflow_address, "a second controller's"
+    with (
+        server(home) as urls,
+        Airflow(address, username="admin", password=secrets.admin_password) as airflow,
+        asking(airflow),
+    ):
+        airflow.ensure_user(
+            username="checker", roles=["Viewer", "Tie-out Controller"], password=checkers_password
+        )
+        maker = Somebody(address, "controller", secrets.controller_password)
+        checker = Somebody(address, "checker", checkers_password)
+        analyst = Somebody(address, "finance", secrets.finance_password)
+        for person in (maker, checker, analyst):
+            person.page("/")
+        [(break_id, key)] = facts(
+            urls.app,
+            "SELECT break_id::text, key FROM recon.break_lives WHERE state = 'OPEN' AND recon = 'R3' "
+            "AND amount_sgd_minor BETWEEN 100 AND 1000000 ORDER BY amount_sgd_minor LIMIT 1",
+        )
+        life = f"SELECT state FROM recon.break_lives WHERE break_id = '{break_id}'"
+        maker.act(str(break_id), "propose", kind="write_off", reason="not worth chasing")
+
+        ask_now(airflow)
+        assert wait_for(lambda: asked(airflow, str(key)), timeout_s=PATIENCE_S, every_s=0.5)
+        [ask] = asked(airflow, str(key))
+        assert "write off" in ask["subject"]
+        assert analyst.answers(ask, "Approve", reason="looks right") == 403
+        # Airflow does not know whose proposal it is: it takes the answer, and our database does not.
+        answer_until(
+            lambda: not unended(airflow), airflow, str(key), who=maker, option="Approve", reason="it is mine"
+        )
+        assert facts(urls.app, life) == [("PROPOSED",)], "whoever proposed it approves nothing"
+
+        ask_now(airflow)
+        told = answer_until(
+            lambda: facts(urls.app, life) == [("APPROVED",)],
+            *(airflow, str(key)),
+            who=checker,
+            option="Approve",
+            reason="below our costs",
+        )
+        assert "somebody else must check it" in told
+        maker.act(str(break_id), "accept", reason="booked as bad debt")
+        assert facts(urls.app, life) == [("ACCEPTED",)]
+        history = (
+            f"SELECT actor_id, action FROM recon.break_events WHERE break_id = '{break_id}' ORDER BY version"
+        )
+        assert facts(urls.app, history)[1:] == [
+            ("controller", "proposed"),
+            ("checker", "approved"),
+            ("controller", "accepted"),
+        ]
+        audit = maker.page("/audit")
+        for why in ("not worth chasing", "below our costs", "booked as bad debt"):
+            assert why in audit
+        assert "it is mine" not in audit, "what was refused is no act"
+        assert wait_for(lambda: not unended(airflow), timeout_s=PATIENCE_S, every_s=0.5)
+
+
+def test_ctrl_c_leaves_nothing_running_and_the_day_was_mailed_once(home: Home, job: Demo) -> None:
+    assert job.ends_with(signal.SIGINT) == 0, job.said
     assert what_still_runs(home) == []
 
     mail, month = sorted(mails(home), key=lambda one: str(one["Subject"]))
