@@ -46,6 +46,12 @@ from tests.local.conftest import command_line, processes_of
 pytestmark = pytest.mark.platform
 
 DAY = "2026-06-30"
+BROWSERS_PYTHON = PROJECT / "var" / "browser" / "bin" / "python"
+INSIDE_AIRFLOW = PROJECT / "tests" / "console" / "browser" / "inside_airflow.py"
+READABLE = 100
+"""By so much ink is darker or lighter than what it stands on, of 255."""
+PICTURES = [folder] if (folder := os.environ.get("TIEOUT_PICTURES")) else []
+"""Where pictures of it are kept, when somebody wants to look."""
 PATIENCE_S = 1200.0
 """Also where the machine has much else to do."""
 
@@ -278,6 +284,44 @@ def test_a_write_off_is_approved_in_airflow_by_somebody_else_than_who_proposed_i
             assert why in audit
         assert "it is mine" not in audit, "what was refused is no act"
         assert wait_for(lambda: not unended(airflow), timeout_s=PATIENCE_S, every_s=0.5)
+
+
+def test_the_console_opens_in_the_navigation_of_airflow_and_is_light_or_dark_as_it_is(
+    home: Home, job: Demo
+) -> None:
+    assert job.process.poll() is None, job.said
+    if not BROWSERS_PYTHON.exists():
+        pytest.skip(
+            "no headless Chromium is set up for this test; `make browser` does it where one is installed"
+        )
+    ports = services.running_ports(home)
+    assert ports
+    login = {"username": "finance", "password": load_secrets(home).finance_password}
+    done = subprocess.run(
+        [BROWSERS_PYTHON, INSIDE_AIRFLOW, ports.airflow_address, *PICTURES], input=json.dumps(login),
+        capture_output=True, text=True, check=False, timeout=PATIENCE_S,
+    )  # fmt: skip
+    if "there is no Chromium" in done.stderr:
+        pytest.skip(done.stderr.strip())
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    assert seen["address"].startswith(f"{ports.airflow_address}/plugin/tieout"), "it is a page of Airflow's"
+    assert "ties" in seen["heading"]
+    assert seen["why"]
+    assert seen["done"] == "Your remark is in its history."
+    assert seen["refused"] == [], "neither its policy nor the frame's sandbox forbids what a page needs"
+    light, dark = (brightness(seen[theme]) for theme in ("light", "dark"))
+    assert light["background"] > light["ink"] + READABLE, seen
+    assert dark["ink"] > dark["background"] + READABLE, seen
+    assert abs(dark["airflow"] - dark["background"]) < READABLE, seen
+
+
+def brightness(colours: dict[str, str]) -> dict[str, float]:
+    """Of each colour, from 0 (black) to 255."""
+    numbers = {
+        name: [float(one) for one in re.findall(r"[0-9.]+", said)[:3]] for name, said in colours.items()
+    }
+    return {name: sum(three) / 3 for name, three in numbers.items()}
 
 
 def test_ctrl_c_leaves_nothing_running_and_the_day_was_mailed_once(home: Home, job: Demo) -> None:
