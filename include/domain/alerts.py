@@ -17,7 +17,7 @@ ENDS = frozenset({"over", "unwatched"})
 
 OF_BREAKS = frozenset({"breaks_late", "breaks_large"})
 """Kinds about a reason code: its ids are breaks', and its playbook is the code's."""
-NAMES_BREAKS = OF_BREAKS | {"rollback_due"}
+NAMES_BREAKS = OF_BREAKS | {"rollback_due", "run_refused"}
 """Kinds whose ids are breaks'."""
 
 OF_MESSAGES = frozenset({"messages_parked", "messages_uncertain", "messages_waiting"})

@@ -115,6 +115,10 @@ SELECT 'tie_out' AS about, min(computed_at) AS since, 'tie_out' AS dag_id,
     (SELECT dag_run FROM ops.day_runs JOIN refused USING (as_of) ORDER BY as_of, began_at DESC LIMIT 1) AS dag_run,
     (SELECT failing + incomplete FROM counted) AS count,
     (
+        SELECT (array_agg(break_id::text ORDER BY as_of, code, key))[1:%(shown_max)s]
+        FROM recon.breaks JOIN refused USING (run_id) WHERE code IN ('DQ02', 'DQ06')
+    ) AS ids,
+    (
         SELECT coalesce(jsonb_object_agg(currency, minor), '{}') FROM (
             SELECT currency, sum(abs(difference)) AS minor FROM failing
             WHERE measure = 'minor' AND currency IS NOT NULL GROUP BY currency

@@ -329,6 +329,9 @@ def test_a_day_that_was_refused_for_a_source_is_not_said_to_be_for_no_proof(fres
     fresh.look(slack)
     [said] = [what for what in slack.said[0] if "was refused" in what]
     assert said.endswith("was refused: 2 sources are incomplete (DQ02)")
+    [ids] = fresh.rows("SELECT ids FROM ops.alerts WHERE kind = 'run_refused'")
+    stopping = fresh.rows("SELECT break_id::text FROM recon.breaks WHERE code = 'DQ02' ORDER BY key")
+    assert [(one,) for one in ids[0]] == stopping, "each has a page that says what differs"
 
 
 @pytest.mark.parametrize(("state", "first"), [("refused", 40), ("published", 20)])
