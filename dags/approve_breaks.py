@@ -7,6 +7,7 @@ limits ask, a controller's role), which the database keeps. What is decided in t
 On call
 - A task that waits is not stuck: it has no worker. It is over when somebody decides.
 - An answer that was refused is in the task's log, and the next run asks again, saying why.
+- An answer within a second of the question may be lost: Airflow then asks once more.
 - A question that nobody answered for two hours ends as `unanswered`; a later run asks it again.
 - A run may be marked failed or cleared at any time: its questions are asked again.
 """
