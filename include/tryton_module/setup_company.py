@@ -27,7 +27,7 @@ PAID_IN = ("SGD", "USD", "EUR", "JPY")
 GST = Decimal("0.09")
 TERMS_DAYS = {"Immediate": 0, "Net 30": 30, "Net 60": 60}
 RECURRENCES = {"Monthly": ("monthly", 1), "Quarterly": ("monthly", 3), "Yearly": ("yearly", 1)}
-GROUPS = ("Sales", "Accounting", "Payment", "Payment Approval", "Party Administration")
+ROLE = "Tieout"
 
 
 def main(configuration: str, database: str) -> None:
@@ -139,13 +139,12 @@ def _product(code: str, category: Any) -> Any:
 
 
 def _user(company: Any) -> None:
-    """The integration's user: what it needs to sell, bill and book payments; no administrator."""
+    """The integration's user, with the role of our module alone: what Tieout does, and no more."""
     user = Model.get("res.user")(name="Tieout", login="tieout", password=os.environ["TIEOUT_ERP_PASSWORD"])
     user.companies.append(company)
     user.company = company
-    for name in GROUPS:
-        [group] = Model.get("res.group").find([("name", "=", name)])
-        user.groups.append(group)
+    [role] = Model.get("res.group").find([("name", "=", ROLE)])
+    user.groups.append(role)
     user.save()
     key = Model.get("res.user.application")(user=user, application="rest", key=os.environ["TIEOUT_ERP_KEY"])
     key.save()

@@ -24,7 +24,7 @@ from starlette.routing import Route
 from include.twin.erp_database import Database, Record, UnknownName
 from include.twin.erp_models import load_database
 from include.twin.erp_rpc import NotCallable, NotLoggedIn, Rpc
-from include.twin.erp_rules import NoSuchButton, RuleBroken, change, create, delete, press
+from include.twin.erp_rules import NoSuchButton, RuleBroken, access, change, create, delete, press
 from include.twin.erp_search import BadDomain, search
 from include.twin.web import json_reply, web_app
 from include.twin.world import Clock, World, utc_now
@@ -39,6 +39,7 @@ def erp_app(world: World, *, key: str, clock: Clock = utc_now) -> Starlette:
     routes = [
         Route(_REST, _search, methods=["GET"]),
         Route(_REST, _create, methods=["POST"]),
+        Route("/erp/rest/model/ir.model.access/get_access", _get_access, methods=["POST"]),
         Route(_REST + "/fields_get", _fields_get, methods=["POST"]),
         Route(_REST + "/{id}/{button}", _press, methods=["POST"]),
         Route(_REST + "/{id:path}", _read, methods=["GET"]),
@@ -181,6 +182,11 @@ async def _fields_get(request: Request) -> Response:
     fields = _database(request).table(request.path_params["model"]).fields
     names = asked.get("fields_names") or list(fields)
     return json_reply({name: {"name": name} for name in names if name in fields})
+
+
+async def _get_access(request: Request) -> Response:
+    asked = await _body(request)
+    return json_reply(access(_database(request), asked.get("models") or []))
 
 
 async def _rpc(request: Request) -> Response:

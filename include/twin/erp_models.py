@@ -1,9 +1,12 @@
 """The world's ERP files as Tryton's records, and the company they belong to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
+
+from lxml import etree
 
 from include.twin.erp_database import Database, Record
 from include.twin.world import (
@@ -64,8 +67,8 @@ _FILES = {
 """File -> model, and the column of the business day its records are stamped with."""
 
 
-_GROUPS = ("Sales", "Accounting", "Payment", "Payment Approval", "Party Administration")
-"""Those of the user of `make erp`."""
+_ROLE = Path(__file__).parents[1] / "tryton_module" / "role.xml"
+"""The rights of our user, as the module that Tryton has of us grants them."""
 
 
 def load_database(world: World, clock: Clock) -> Database:
@@ -94,8 +97,11 @@ def _found(database: Database) -> None:
     for code in _CURRENCIES:
         database.add("currency.currency", {"code": code, "name": code, "digits": _DIGITS.get(code, 2)})
     database.add("company.company", {"id": COMPANY, "currency": currency(database, "SGD")})
-    groups = [database.add("res.group", {"name": name})["id"] for name in _GROUPS]
-    user = database.add("res.user", {"name": "Tieout", "administrator": False, "groups": groups})
+    role = database.add("res.group", {"name": "Tieout"})["id"]
+    for granted in _granted():
+        database.add("ir.model.access", {**granted, "group": role})
+        database.add("ir.model", {"name": granted["model"]})
+    user = database.add("res.user", {"name": "Tieout", "administrator": False, "groups": [role]})
     key = {"application": "rest", "state": "validated", "user": user["id"]}
     database.add("res.user.application", key)
     tax = database.add("account.tax", {"name": "GST 9%", "rate": Decimal("0.09")})
@@ -111,6 +117,15 @@ def _found(database: Database) -> None:
     for word in _INTERVALS:
         _recurrence(database, word)
     database.add("sale.subscription.service", {"product": 1})
+
+
+def _granted() -> Iterator[Record]:
+    for row in etree.parse(_ROLE).iter("record"):
+        said = {field.get("name", ""): field for field in row.iter("field")}
+        ours = "group" in said and said["group"].get("ref") == "group_tieout"
+        if row.get("model") == "ir.model.access" and ours:
+            flags = {name: said[name].get("eval") == "True" for name in said if name.startswith("perm_")}
+            yield {"model": said["model"].text, **flags}
 
 
 def _record(database: Database, file: str, model: str, row: Row) -> Record:

@@ -250,3 +250,17 @@ def _wholes(database: Database, model: str) -> list[tuple[str, str, str]]:
         for parts, listed in database.table(one.target).fields.items()
         if listed.many and listed.target == model and parts in _PARTS
     ]
+
+
+def access(database: Database, models: Sequence[str]) -> dict[str, dict[str, bool]]:
+    """What our user may do with models: everything as an administrator, else what rows of its groups say."""
+    [user] = database.table("res.user").all()
+    rows = [one for one in database.table("ir.model.access").all() if one["group"] in user["groups"]]
+    return {
+        model: {
+            grant: bool(user["administrator"])
+            or any(row[f"perm_{grant}"] for row in rows if row["model"] == model)
+            for grant in ("read", "write", "create", "delete")
+        }
+        for model in models
+    }

@@ -7,6 +7,8 @@ from decimal import Decimal
 STAMPS = "create_date:datetime write_date:datetime last_modified_at:datetime rec_name:text id:id"
 
 _SCHEMA = {
+    "ir.model": "name:text",
+    "ir.model.access": "model:text group:res.group perm_read:bool perm_write:bool perm_create:bool perm_delete:bool",
     "res.user": "name:text administrator:bool groups:[res.group]",
     "res.group": "name:text",
     "res.user.application": "application:text state:text user:res.user",

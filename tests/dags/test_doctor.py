@@ -275,8 +275,24 @@ def erp_user(**facts: Any) -> Callable[..., None]:
         def loaded(*given: Any) -> Any:
             database = whole(*given)
             more = database.add("res.group", {"name": "Accounting Administration"})["id"]
+            database.add("ir.model.access", {"model": "account.tax", "group": more, "perm_delete": True})
             [user] = database.table("res.user").all()
             user |= {name: value or [*user["groups"], more] for name, value in facts.items()}
+            return database
+
+        monkeypatch.setattr(erp, "load_database", loaded)
+
+    return change
+
+
+def erp_right_gone(model: str) -> Callable[..., None]:
+    def change(_clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+        whole = erp.load_database
+
+        def loaded(*given: Any) -> Any:
+            database = whole(*given)
+            rows = database.table("ir.model.access")
+            rows.hold([one for one in rows.all() if one["model"] != model])
             return database
 
         monkeypatch.setattr(erp, "load_database", loaded)
@@ -405,12 +421,17 @@ WRONG: dict[str, tuple[Callable[..., Any], Bad, str]] = {
     "the ERP's user is an administrator": (
         erp_user(administrator=True),
         {("warn", "ERP", "permissions")},
-        "may also do everything (it is an administrator)",
+        "may also do everything (it may change what anybody may do, as an administrator)",
     ),
     "the ERP's user is of another group": (
         erp_user(groups=None),
         {("warn", "ERP", "permissions")},
-        "may also do what the group Accounting Administration may",
+        "may also delete account.tax",
+    ),
+    "the ERP's user lacks a right": (
+        erp_right_gone("account.invoice.line"),
+        {("fail", "ERP", "permissions")},
+        "account.invoice.line: our user may not read, create",
     ),
     "an ERP module is missing": (
         no_such_model,

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
-from include.connectors.tryton.client import TrytonClient
+from include.connectors.tryton.client import GRANTS, TrytonClient
 from include.connectors.tryton.translate import READINGS, paths
 from include.domain.diagnosis import Answer, Check, fail, ok, permissions, skew
 from include.ports import Stop
@@ -12,17 +11,60 @@ from include.ports import Stop
 SERIES_MIN = (8, 2)
 """The one this connector is tested with; its REST API is young."""
 
-GROUPS = {"Sales", "Accounting", "Payment", "Payment Approval", "Party Administration"}
-"""Of Tryton's own groups those whose rights together are what we read and write."""
+RIGHTS: Mapping[str, str] = {
+    "account.invoice": "rwc",
+    "account.invoice.line": "rc",
+    "account.invoice.line-account.tax": "rc",
+    "account.move.line": "r",
+    "account.payment": "rc",
+    "account.payment.journal": "r",
+    "account.tax": "r",
+    "company.company": "r",
+    "country.country": "r",
+    "currency.currency": "r",
+    "ir.action.wizard": "r",
+    "ir.lang": "r",
+    "ir.message": "r",
+    "ir.model": "r",
+    "ir.model.button": "r",
+    "ir.model.field": "r",
+    "ir.session.wizard": "cd",
+    "ir.translation": "r",
+    "party.address": "rc",
+    "party.contact_mechanism": "rc",
+    "party.identifier": "r",
+    "party.party": "rc",
+    "product.category": "r",
+    "product.category-customer-account.tax": "r",
+    "product.product": "r",
+    "product.template": "r",
+    "res.group": "r",
+    "sale.line": "rcd",
+    "sale.line-account.tax": "rc",
+    "sale.sale": "rwc",
+    "sale.subscription": "r",
+    "sale.subscription.amendment": "r",
+    "sale.subscription.line": "r",
+    "sale.subscription.recurrence.rule": "r",
+    "sale.subscription.recurrence.rule.set": "r",
+    "stock.location": "r",
+}
+"""Model -> what we do with it, by first letters. The role of our module (include/tryton_module) grants the same."""
 
-KEYS_MAX = 100
+MODELS_MAX = 2_000
+SHOWN_MAX = 12
+_POWER = "ir.model.access"
+_OPEN = ("ir.", "res.")
+"""Tryton's own models. Reading those is no news of the company; changing them is."""
 
 _FIRST = "party.party"
 _LOGIN = (
     "check address, database and key of the connection erp_api, and that the application's key is validated"
 )
-_FEW = "activate Tryton's module for it, and let the key's user read it"
-_MANY = f"let the key's user be no administrator, and of these groups alone: {', '.join(sorted(GROUPS))}"
+_FEW = (
+    "give the key's user the role Tieout of our module (include/tryton_module), and update the module there"
+)
+_MANY = "let the key's user be no administrator, and have the role Tieout of our module alone"
 
 
 def checks(client: TrytonClient, *, now: Callable[[], datetime]) -> Sequence[Check]:
@@ -56,31 +98,39 @@ def _permissions(client: TrytonClient) -> Answer:
             client.search(reading.model, domain=[], fields=["id", *paths(entity)], order=["id"], size=1)
         except Stop as stop:
             few[reading.model] = f"cannot be read ({stop})"
-    return permissions(few=few, many=_excess(client), mend_few=_FEW, mend_many=_MANY)
+    granted = client.access(sorted({*_models(client), *RIGHTS, _POWER}))
+    for model, letters in RIGHTS.items():
+        if lacking := [grant for grant in GRANTS if grant[0] in letters and not granted[model][grant]]:
+            few.setdefault(model, f"our user may not {', '.join(lacking)}")
+    return permissions(few=few, many=_excess(granted), mend_few=_FEW, mend_many=_MANY)
 
 
-def _excess(client: TrytonClient) -> Sequence[str]:
-    """What the key's user is beyond need. A user sees the keys of its own alone, an administrator everybody's.
-
-    Where groups have other names (they can be translated), only whether it is an administrator is told.
-    """
+def _models(client: TrytonClient) -> set[str]:
+    """The names of the models that the database has; those we know of where it does not tell."""
     try:
-        keys = client.search(
-            "res.user.application",
-            domain=[["state", "=", "validated"]],
-            fields=["user.administrator", "user.groups.name"],
-            order=["id"],
-            size=KEYS_MAX,
-        )
+        found = client.search("ir.model", domain=[], fields=["name"], order=["id"], size=MODELS_MAX)
     except Stop:
-        return ()  # a server of ours may keep it from its users
-    users = [key["user"] for key in keys if isinstance(key.get("user"), Mapping)]
-    if any(user.get("administrator") is True for user in users):
-        return ["do everything (it is an administrator)"]
-    names = {name for user in users for name in _names(user.get("groups"))}
-    return [f"do what the group {name} may" for name in names - GROUPS] if names & GROUPS else ()
+        return set(RIGHTS)
+    return {str(one["name"]) for one in found}
 
 
-def _names(groups: Any) -> list[str]:
-    listed = groups if isinstance(groups, list) else []
-    return [str(one["name"]) for one in listed if isinstance(one, Mapping) and "name" in one]
+def _excess(granted: Mapping[str, Mapping[str, bool]]) -> Sequence[str]:
+    """What the key's user may do beyond need; of too much to name, what changes something before what is read."""
+    if granted[_POWER]["write"]:
+        return ["do everything (it may change what anybody may do, as an administrator)"]
+    beyond = [
+        (grant, model)
+        for model, may in granted.items()
+        for grant in GRANTS
+        if may[grant] and grant[0] not in RIGHTS.get(model, "") and not (grant == "read" and _open(model))
+    ]
+    named = [f"{grant} {model}" for grant, model in sorted(beyond, key=lambda one: (one[0] == "read", one))]
+    shown = sorted(named[:SHOWN_MAX])
+    if len(named) > len(shown):
+        shown[-1] += f" and {len(named) - len(shown)} things more"
+    return shown
+
+
+def _open(model: str) -> bool:
+    """Tryton's own words, and settings, which everybody reads."""
+    return model.startswith(_OPEN) or "configuration" in model.split(".")

@@ -22,6 +22,9 @@ from include.ports import Away, Fatal, Retryable, Uncertain
 
 _REDIRECT, _BROKEN = 300, 500
 
+GRANTS = ("read", "write", "create", "delete")
+"""What a user may do with a model, in Tryton's words."""
+
 Record = Mapping[str, Any]
 
 
@@ -112,6 +115,21 @@ class TrytonClient:
             return self._shown(response, place, fields)
         except Retryable:
             return {}
+
+    def access(self, models: Sequence[str]) -> Mapping[str, Mapping[str, bool]]:
+        """What the key's user may do with each model: read, write, create, delete. Raises Retryable, Fatal."""
+        place = "ir.model.access/get_access"
+        try:
+            response = self._session.post(
+                self.path(place), json={"models": list(models)}, timeout=TIMEOUT_S, allow_redirects=False
+            )
+        except requests.RequestException as error:
+            raise Away(f"ERP {place} did not answer ({type(error).__name__})") from None
+        if response.status_code >= _REDIRECT:
+            raise refused_reading(response.status_code, place=place)
+        shown = read_json(response.text, place=f"ERP {place}")
+        answer = an_object(shown, place=f"ERP {place}", having=models)
+        return {model: an_object(answer[model], place=f"ERP {place}", having=GRANTS) for model in models}
 
     def _written(self, method: str, place: str, values: Record, fields: Sequence[str]) -> Record:
         response = self._write(method, place, values, fields)

@@ -4,7 +4,7 @@ import base64
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from include.connectors.tryton.source import TrytonSource
 from include.connectors.tryton.wizards import TrytonWizards
 from include.local.erp import RunningErp, erp_home, running
 from include.local.home import Home
+from include.local.secrets import load_secrets
 from include.twin.server import TwinKeys
 from include.twin.server import running as running_twin
 from tests.connectors.conftest import read  # noqa: F401 - a fixture of these tests too
@@ -29,6 +30,7 @@ NOT_THERE = "no real ERP runs here; start one with: make erp"
 class Erp:
     """One database of an ERP, the twin's or Tryton's, by REST, by JSON-RPC and through our connector.
 
+    The connector is our user, with the role of our module. Plain calls are a clerk's: somebody who works there.
     Without a repr, or a failing test would print its key.
     """
 
@@ -37,6 +39,7 @@ class Erp:
     key: str
     user: str
     password: str
+    clerk: "Clerk | None" = None
 
     def source(self, **options: Any) -> TrytonSource:
         return TrytonSource(TrytonClient(self.address, key=self.key), **options)
@@ -50,7 +53,8 @@ class Erp:
         params = [("f", name) for name in options.pop("fields", ())]
         params += [(name[0], encoded(options.pop(name))) for name in ("domain", "order") if name in options]
         params += list(options.pop("params", {}).items())
-        headers = {"Authorization": f"Bearer {self.key}", "X-Tryton-Context": encoded({"company": 1})}
+        key = self.clerk.key if self.clerk else self.key
+        headers = {"Authorization": f"Bearer {key}", "X-Tryton-Context": encoded({"company": 1})}
         url = f"{self.address}/rest/model/{path}"
         given = headers | options.pop("headers", {})
         return requests.request(method, url, params=params, headers=given, timeout=30, **options)
@@ -70,10 +74,44 @@ class Erp:
         return requests.post(f"{self.address}/rpc/", json=body, headers=headers, timeout=30)
 
     def session(self) -> str:
-        user_id, token, *_ = self.rpc("common.db.login", self.user, {"password": self.password}, "en").json()[
-            "result"
-        ]
-        return base64.b64encode(f"{self.user}:{user_id}:{token}".encode()).decode()
+        who = self.clerk or self
+        return session_of(self, user=who.user, password=who.password)
+
+
+@dataclass(frozen=True, repr=False)
+class Clerk:
+    """Somebody who works in the ERP, with Tryton's own groups."""
+
+    key: str
+    user: str
+    password: str
+
+
+CLERKS = ("Sales", "Accounting", "Payment", "Payment Approval", "Party Administration")
+
+
+def session_of(erp: Erp, *, user: str, password: str) -> str:
+    """A login's session, as JSON-RPC wants it."""
+    user_id, token, *_ = erp.rpc("common.db.login", user, {"password": password}, "en").json()["result"]
+    return base64.b64encode(f"{user}:{user_id}:{token}".encode()).decode()
+
+
+def hired(erp: Erp, *, admin_password: str) -> Erp:
+    """The ERP with a clerk, whom its administrator lets in."""
+    session = session_of(erp, user="admin", password=admin_password)
+
+    def asked(method: str, *parameters: Any) -> Any:
+        return erp.rpc(method, *parameters, {}, session=session).json()["result"]
+
+    clerk = Clerk(key="0" * 40, user="clerk", password="a long word of the clerk's")
+    groups = asked("model.res.group.search", [["name", "in", list(CLERKS)]], 0, None, None)
+    companies = [["add", [1]]]
+    values = {"name": "Clerk", "login": clerk.user, "password": clerk.password, "company": 1}
+    values |= {"companies": companies, "groups": [["add", groups]]}
+    [user] = asked("model.res.user.create", [values])
+    key = {"user": user, "application": "rest", "key": clerk.key}
+    asked("model.res.user.application.create", [key])
+    return replace(erp, clerk=clerk)
 
 
 def encoded(value: Any) -> str:
@@ -95,7 +133,8 @@ def erp(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     if request.param == "tryton":
         real: RunningErp = request.getfixturevalue("tryton")
         with real.copy(f"erp_test_{os.getpid()}") as copy:
-            yield Erp("tryton", copy.address, copy.key, copy.user, copy.password)
+            ours = Erp("tryton", copy.address, copy.key, copy.user, copy.password)
+            yield hired(ours, admin_password=load_secrets(real.home).admin_password)
         return
     folder = tmp_path_factory.mktemp("world")
     with running_twin(world=folder, mailbox=folder / "mailbox", keys=KEYS) as ports:

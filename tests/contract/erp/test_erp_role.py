@@ -1,0 +1,120 @@
+"""The role that our module of Tryton gives our user: what the connector does, and nothing else."""
+
+import ast
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from include.connectors.tryton.checks import RIGHTS, checks
+from include.connectors.tryton.client import TrytonClient
+from include.domain.diagnosis import ok
+from include.local.tryton import MODULE
+from include.twin.erp_models import load_database
+from include.twin.world import World
+from tests.contract.erp.conftest import Erp
+from tests.contract.erp.selling import customer, invoiced, order, paid
+
+
+def test_the_role_of_the_module_grants_what_the_connector_does_and_no_more():
+    database = load_database(World({}), lambda: datetime(2026, 11, 30, tzinfo=UTC))
+    names = {"read": "perm_read", "write": "perm_write", "create": "perm_create", "delete": "perm_delete"}
+    granted = {
+        row["model"]: "".join(grant[0] for grant, name in names.items() if row[name])
+        for row in database.table("ir.model.access").all()
+    }
+    assert granted == RIGHTS
+
+
+def test_no_button_of_the_role_is_one_the_connector_never_presses():
+    pressed = "".join(path.read_text() for path in (MODULE.parent / "connectors" / "tryton").glob("*.py"))
+    tree = ast.parse((MODULE / "role.py").read_text())
+    named = {one.value for one in ast.walk(tree) if isinstance(one, ast.Constant)}
+    buttons = {"quote", "draft", "confirm", "bill", "post", "submit", "succeed", "account.payment.process"}
+    assert buttons <= named
+    assert all(f'"{button}"' in pressed for button in buttons)
+    assert not named & {"cancel", "fail", "approve", "process"}
+
+
+def test_the_doctor_finds_what_is_needed_and_no_more(erp: Erp):
+    client = TrytonClient(erp.address, key=erp.key)
+    [asked] = [one for one in checks(client, now=lambda: datetime.now(UTC)) if one.name == "permissions"]
+    assert asked.ask() == ok("what is needed, and no more")
+
+
+def test_a_user_of_other_groups_is_found_to_have_more(real: Erp):
+    assert real.clerk
+    client = TrytonClient(real.address, key=real.clerk.key)
+    [asked] = [one for one in checks(client, now=lambda: datetime.now(UTC)) if one.name == "permissions"]
+    said = asked.ask().said
+    assert "our user may also" in said
+    assert "things more" in said
+
+
+REFUSED: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "make itself a member of another group": ("POST", "res.user-res.group", {"user": 2, "group": 1}),
+    "change what a role may": ("POST", "ir.model.access", {"model": "party.party", "perm_write": True}),
+    "make a user": ("POST", "res.user", {"name": "x", "login": "x"}),
+    "make a key": ("POST", "res.user.application", {"user": 1, "application": "rest"}),
+    "rename a customer": ("PUT", "party.party/{party}", {"name": "Another"}),
+    "delete a customer": ("DELETE", "party.party/{party}", {}),
+    "put a customer on legal hold": ("POST", "party.party", {"name": "x", "legal_hold": True}),
+    "cancel an order": ("POST", "sale.sale/{sale}/cancel", {}),
+    "delete an order": ("DELETE", "sale.sale/{sale}", {}),
+    "cancel an invoice": ("POST", "account.invoice/{invoice}/cancel", {}),
+    "say that an invoice is disputed": ("PUT", "account.invoice/{invoice}", {"disputed": True}),
+    "say when an invoice will be paid": ("PUT", "account.invoice/{invoice}", {"promised_until": None}),
+    "delete an invoice": ("DELETE", "account.invoice/{invoice}", {}),
+    "change a payment": ("PUT", "account.payment/{payment}", {"reference": "x"}),
+    "fail a payment": ("POST", "account.payment/{payment}/fail", {}),
+    "book a move": ("POST", "account.move", {}),
+    "change a price": ("POST", "product.list_price", {}),
+    "attach a file": ("POST", "ir.attachment", {"name": "x"}),
+    "write an amendment": ("POST", "sale.subscription.amendment", {"sequence": 9, "type": "x"}),
+    "read who works there": ("GET", "company.employee", {}),
+    "read bank accounts": ("GET", "bank.account", {}),
+}
+
+
+@pytest.fixture(scope="module")
+def real(erp: Erp) -> Erp:
+    """The real ERP; the twin knows no rights but those it tells of."""
+    if erp.kind != "tryton":
+        pytest.skip("the twin refuses nobody with its key")
+    return erp
+
+
+@pytest.fixture(scope="module")
+def sold(real: Erp) -> dict[str, str]:
+    party = customer(real).native_id
+    sale = real.ledger().order(order(real, customer_id=party)).native_id
+    invoice = invoiced(real, customer_id=party)
+    payment = paid(real, invoice, "218.11").native_id
+    return {"party": party, "sale": sale, "invoice": invoice.native_id, "payment": payment}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_our_user_may_not(real: Erp, sold: dict[str, str], what: str):
+    method, place, values = REFUSED[what]
+    us = replace(real, clerk=None)
+    answer = us.ask(method, place.format(**sold), json=values)
+    assert answer.status_code in {400, 403}, (answer.status_code, answer.text)
+    if answer.status_code == 400:
+        assert "not allowed" in answer.json()["message"]
+
+
+@pytest.mark.parametrize(
+    "wizard", ["party.erase", "party.replace", "account.invoice.credit", "account.move.cancel"]
+)
+def test_our_user_runs_no_wizard_but_its_own(real: Erp, sold: dict[str, str], wizard: str):
+    us = replace(real, clerk=None)
+    context = {"company": 1, "active_model": "account.invoice", "active_id": int(sold["invoice"])}
+    for given in (context, {"company": 1}):
+        answer = us.rpc(f"wizard.{wizard}.create", given, session=us.session())
+        assert "not allowed" in answer.text, answer.text
+
+
+def test_a_clerk_who_has_no_such_role_works_as_before(real: Erp, sold: dict[str, str]):
+    renamed = real.ask("PUT", f"party.party/{sold['party']}", json={"name": "By a clerk"})
+    assert renamed.status_code == 200
