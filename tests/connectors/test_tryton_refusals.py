@@ -1,13 +1,21 @@
 """What Tryton refuses, and the next step it becomes; and what of its words may be told."""
 
+import json
+import traceback
+
 import pytest
 import requests
 
-from include.connectors.tryton.refusals import message_text, refused_writing, unanswered
+from include.connectors.tryton.refusals import refused_writing, unanswered
+from include.connectors.tryton.sentences import UNKNOWN, told
+from include.connectors.tryton.wizards import TrytonWizards
 from include.ports import Away, Fatal, Rejected, Retryable, Stop, Uncertain
 from tests.connectors.test_erp_and_payments_clients import SECRET, answering, erp
 
-RULE = '{"status": 400, "message": "You cannot modify invoice \\"INV-2026-00001\\".", "description": ""}'
+RULE = (
+    '{"status": 400, "message": "You cannot modify invoice \\"INV-2026-00001\\" because it is posted, paid or '
+    'cancelled.", "description": ""}'
+)
 
 
 def answer(status: int, text: str = "") -> requests.Response:
@@ -40,22 +48,80 @@ def test_a_refused_write_says_what_to_do_next(status: int, text: str, stop: type
 
 def test_a_broken_rule_is_told_in_trytons_words():
     refused = refused_writing(answer(400, RULE), place="account.invoice/1")
-    assert 'You cannot modify invoice "INV-2026-00001".' in str(refused)
+    assert 'You cannot modify invoice "INV-2026-00001" because it is posted' in str(refused)
+
+
+DATED = (
+    'To number the invoice "{}", you must set an invoice date after "11/01/2026" because the sequence "{}" has already '
+    'been used for invoice "INV-2026-00003".'
+)
+
+
+CODED = (
+    'The value "{}" for field "Code" in record "{}" of "Party Identifier" is not one of the allowed options.'
+)
 
 
 @pytest.mark.parametrize(
-    ("message", "told"),
+    ("message", "shown"),
     [
-        ('Party "Jane Doe" has no address', 'Party "…" has no address'),
-        ('The value "a@b.example" is wrong', 'The value "…" is wrong'),
         ('A value is required for field "Invoice Date" in "Account Invoice".', None),
-        ('You can not call "post" on "1 [006A]" of "Sale".', None),
-        ('set an invoice date after "11/01/2026"', None),
+        ('You can not call "post" on "Jane Doe" of "Sale".', 'You can not call "post" on "…" of "Sale".'),
         ('The key "tieout_key" names another record already.', None),
+        (DATED.format("INV-2026-00002", "Jane"), DATED.format("INV-2026-00002", "…")),
+        (
+            CODED.format("S1234567A", "Jane Doe"),
+            CODED.format("…", "…"),
+        ),
+        (
+            'You cannot overpay invoice "INV-1 [Jane Doe]" because there is no more left to pay.',
+            'You cannot overpay invoice "…" because there is no more left to pay.',
+        ),
     ],
 )
-def test_of_what_is_quoted_only_numbers_and_trytons_own_words_are_told(message: str, told: str | None):
-    assert message_text(message) == (told or message)
+def test_of_a_sentence_of_trytons_own_its_fields_numbers_and_days_are_told(message: str, shown: str | None):
+    assert told(message) == (shown or message)
+
+
+CANARY = "jane doe"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Customer jane doe is blocked",
+        "Customer 'jane doe' is blocked",
+        'Party "jane doe" has no address',
+        'You can not call "jane doe" on "1" of "Sale". jane doe',
+        'You cannot modify invoice "jane "doe" jane doe" because it is posted, paid or cancelled.',
+        'A value is required for field "jane doe" in "jane doe".',
+        'You are not allowed to execute wizard "jane doe".',
+        'You cannot delete invoice "jane doe" because it has a number.',
+        'The value "1" for field "Name" in "Party" is too long (jane doe > jane doe).',
+        'The party "x" has the same jane doe "jane doe".',
+        "jane doe\nThe CRM account belongs to another party already.",
+        "jane doe" * 1_000,
+    ],
+)
+def test_whoever_a_refusal_of_the_erp_names_is_not_named_by_our_error(message: str):
+    body = json.dumps({"status": 400, "message": message, "description": message})
+    refused = refused_writing(answer(400, body), place="sale.sale")
+    assert type(refused) is Rejected
+    assert CANARY not in str(refused)
+    assert CANARY not in "".join(traceback.format_exception(refused))
+
+
+@pytest.mark.parametrize("kind", ["UserError", "UserWarning"])
+def test_whoever_a_wizard_names_is_not_named_by_our_error(kind: str):
+    with answering(200, json.dumps({"id": 1, "error": [kind, ["jane doe", "jane doe", "jane doe"]]})) as (
+        at,
+        _,
+    ):
+        wizards = TrytonWizards(f"{at}/erp", user="tieout", password="x")
+        with pytest.raises(Rejected) as refused:
+            wizards.run("account.payment.process", model="account.payment", records=[1], company=1)
+    assert CANARY not in str(refused.value)
+    assert UNKNOWN in str(refused.value)
 
 
 def test_a_connection_refused_sent_nothing():

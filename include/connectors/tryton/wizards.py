@@ -9,7 +9,8 @@ from typing import Any
 
 import requests
 
-from include.connectors.tryton.refusals import message_text, refused_writing, unanswered
+from include.connectors.tryton.refusals import refused_writing, unanswered
+from include.connectors.tryton.sentences import told
 from include.connectors.wire import TIMEOUT_S, bounded_session, read_json
 from include.ports import Away, Fatal, Rejected, Retryable, Stop, Uncertain
 
@@ -99,7 +100,7 @@ def _refused(error: Any, method: str) -> Stop:
         # A UserError's details are its message and a description, a warning's begin with the warning's name.
         words = details if isinstance(details, list) else [details]
         message = words[1] if kind == "UserWarning" and len(words) > 1 else words[0] if words else ""
-        return Rejected(f"ERP {method}: {message_text(str(message))}")
+        return Rejected(f"ERP {method}: {told(str(message))}")
     if kind == "ConcurrencyException":
         return Retryable(f"ERP {method}: somebody else changed the record meanwhile")
     return Retryable(f"ERP {method} broke; its log says why")
