@@ -66,6 +66,7 @@ ALLOWED: dict[str, set[str]] = {
         "include.wiring.environment",
         "include.connectors",
         "include.ports",
+        "include.sealing",
         "include.store",
         "include.wiring.connections",
         "include.wiring.alerts",

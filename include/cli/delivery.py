@@ -107,15 +107,17 @@ def replay(
 ) -> None:
     """Put parked messages back on their way; the target is looked at before anything is sent again.
 
-    Exit codes: 0 done, also when nothing fitted; 1 nothing was asked for, nobody said why, or the database refused.
+    Exit codes: 0 done, also when nothing fitted; 1 nothing was asked for, nobody said why, the database refused, or
+    more would be sent again within an hour than policy allows: then none is.
 
     Example: tieout delivery replay --subject invoices/INV-1 --as ann@firm.example --reason "field was locked"
     """
     from include.flows.replay import By, Wanted, replay
+    from include.policy import load_policy
 
     wanted = Wanted(key=key, subject=subject, since=_utc(since), until=_utc(until))
     with store_here() as store:
-        done = replay(store, wanted, By(who, reason))
+        done = replay(store, wanted, By(who, reason), hourly_max=load_policy().delivery.replayed_hourly_max)
     if as_json:
         print_json(dict(done))
         return

@@ -1,6 +1,5 @@
 """What is on its way to other systems, what may have happened, what is parked; holding back and sending again."""
 
-from collections import Counter
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl
 
@@ -81,7 +80,8 @@ def _held(store: Store, chosen: list[int], by: flow.By) -> str:
 
 def _replayed(store: Store, chosen: list[int], by: flow.By) -> str:
     """The same of what was to be sent again."""
-    moved = sum((flow.replay(store, flow.Wanted(message_id=one), by) for one in chosen), Counter[str]())
+    most = rules().delivery.replayed_hourly_max
+    moved = flow.replay(store, flow.Wanted(messages=chosen), by, hourly_max=most)
     return _done("replaced" if moved["superseded"] else "replay", moved.total(), of=len(chosen))
 
 

@@ -17,6 +17,11 @@ _WHOLE = re.compile(rf"({TOKEN.pattern})(@\S+)?", re.ASCII)
 """Behind the stand-in of an e-mail address its domain is shown."""
 
 
+def is_stand_in(text: str) -> bool:
+    """Whether the text stands for a value that is sealed, or says that there was one that could not be kept."""
+    return bool(_WHOLE.fullmatch(text)) or text == DESTROYED or not text.strip("•")
+
+
 def tokens_in(value: Any) -> Iterator[str]:
     """Every stand-in a value is or holds, as it is kept: without the domain behind it."""
     match value:

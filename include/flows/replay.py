@@ -10,6 +10,7 @@ from include.policy import Policy
 from include.ports import Rejected, Row, Store, Transaction
 
 A_DAY = timedelta(days=1)
+AN_HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +21,7 @@ class Wanted:
     subject: str | None = None
     since: datetime | None = None  # of the decision
     until: datetime | None = None
-    message_id: int | None = None
+    messages: Sequence[int] | None = None  # by their numbers
 
 
 @dataclass(frozen=True)
@@ -66,19 +67,34 @@ def conflicts(store: Store) -> list[Row]:
         return tx.rows("key_conflicts")
 
 
-def replay(store: Store, wanted: Wanted, by: By) -> Counter[str]:
+def replay(store: Store, wanted: Wanted, by: By, *, hourly_max: int) -> Counter[str]:
     """Put them back on their way: how many will be tried, and how many a newer message has replaced.
 
-    Raises Rejected when nothing is wanted (all of the parked messages are never meant), and without a name or a reason,
-    also when none fitted.
+    All of them, or none. Raises Rejected when nothing is wanted (all of the parked messages are never meant), without a
+    name or a reason, also when none fitted, and when more would be sent again within an hour than policy lets people.
     """
     if wanted == Wanted():
         raise Rejected("say which parked messages to replay: by key, subject or window")
     with store.transaction() as tx:
+        tx.run("one_replay_at_a_time")
         found = tx.rows("messages_to_replay", **vars(wanted))
+        _refuse_flood(tx, len(found), hourly_max)
         gone = tx.rows("replay_messages", messages=[row["message_id"] for row in found])
         _keep(tx, "replayed", [row["message_id"] for row in gone], by)
     return Counter("superseded" if row["state"] == "superseded" else "replayed" for row in gone)
+
+
+def _refuse_flood(tx: Transaction, asked: int, hourly_max: int) -> None:
+    [last] = tx.rows("replayed_since", span=AN_HOUR)
+    if last["replayed"] + asked <= hourly_max:
+        return
+    free = max(0, hourly_max - last["replayed"])
+    when = f"wait until {last['free_from']:%H:%M} UTC, or " if last["replayed"] else ""
+    raise Rejected(
+        f"{asked:,} messages would be sent again, and {last['replayed']:,} were within the last hour: more than the "
+        f"{hourly_max:,} an hour that policy allows (delivery.yaml: replayed_hourly_max). Nothing was sent. "
+        f"Mend what refuses them and try a few first; then {when}choose at most {free:,} by key, subject or window"
+    )
 
 
 def hold(store: Store, message_ids: Sequence[int], by: By) -> int:

@@ -38,11 +38,13 @@ class Delivery(Strict):
     """How messages are delivered. `reasons`: why one is parked -> who mends it.
 
     `waiting_max`: from so many messages waiting for a system on, what landed waits to be told.
+    `replayed_hourly_max`: so many are sent again by people within an hour, and no more.
     """
 
     patience: Patience = Field(alias="pace")
     scarce: Scarce
     waiting_max: PositiveInt
+    replayed_hourly_max: PositiveInt
     reasons: dict[str, str]
 
     @property

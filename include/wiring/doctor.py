@@ -19,6 +19,9 @@ _REVOKE = "take it from the role in Airflow (Security, List Roles), or give peop
 _ASKED = {"tieout_db", "tieout_vault", "salesforce_api", "erp_api", "payments_api", "finance_mail"}
 """Connections whose systems say themselves that they are missing; the others count as not configured."""
 
+PLACES_NAMED = 6
+"""Of the places where something is wrong."""
+
 Checks = Callable[[], Sequence[Check]]
 
 
@@ -146,7 +149,26 @@ def _vault() -> Sequence[Check]:
             )
         return ok("no row of the canonical model holds personal data in clear")
 
-    return [Check("keys", _unless_away(held)), Check("rows", _unless_away(clear))]
+    def payloads() -> Answer:
+        from include.sealing import look_for_clear
+
+        looked = look_for_clear(connections.opening_store())
+        if looked.clear:
+            named = ", ".join(
+                f"{place} ({count:,})" for place, count in looked.clear.most_common(PLACES_NAMED)
+            )
+            return warn(
+                f"of {looked.payloads:,} payloads that were looked into, as received, some hold personal data in "
+                f"clear: {named}; there may be more",
+                "run `tieout keys seal`, which looks into all of them",
+            )
+        return ok(f"none of {looked.payloads:,} payloads that were looked into holds personal data in clear")
+
+    return [
+        Check("keys", _unless_away(held)),
+        Check("rows", _unless_away(clear)),
+        Check("payloads", _unless_away(payloads)),
+    ]
 
 
 def _asked(name: str) -> Sequence[Row]:

@@ -140,8 +140,17 @@ WHERE state = 'parked'
     AND (%(subject)s::text IS NULL OR subject = %(subject)s)
     AND (%(since)s::timestamptz IS NULL OR decided_at >= %(since)s)
     AND (%(until)s::timestamptz IS NULL OR decided_at < %(until)s)
-    AND (%(message_id)s::bigint IS NULL OR message_id = %(message_id)s)
+    AND (%(messages)s::bigint[] IS NULL OR message_id = ANY (%(messages)s))
 ORDER BY message_id;
+
+-- name: one_replay_at_a_time
+-- Until the transaction ends: of two at once the second counts what the first has sent again.
+SELECT pg_advisory_xact_lock(hashtext('tieout replay'));
+
+-- name: replayed_since
+-- How many messages people sent again within the last span, and from when on the oldest of them counts no longer.
+SELECT count(*)::integer AS replayed, min(acted_at) + %(span)s::interval AS free_from
+FROM delivery.acts WHERE action = 'replayed' AND acted_at > clock_timestamp() - %(span)s::interval;
 
 -- name: replay_messages
 -- The target is looked at before anything is sent again. What a newer message says by now is not said again.

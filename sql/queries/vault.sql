@@ -161,6 +161,24 @@ WHERE system = %(system)s AND entity = %(entity)s AND seq > %(after)s AND NOT pa
     )
 ORDER BY seq LIMIT %(most)s;
 
+-- name: payloads_here_and_there
+-- Some payloads of a kind, from pulls as far apart as they can be, the oldest and the newest among them.
+WITH kind AS (
+    SELECT pull_id, row_number() OVER (ORDER BY pull_id) - 1 AS place, count(*) OVER () AS pulls
+    FROM ops.pulls
+    WHERE system = %(system)s AND entity = %(entity)s
+        AND EXISTS (SELECT FROM raw.records WHERE records.pull_id = pulls.pull_id)
+), chosen AS (
+    SELECT DISTINCT pull_id, ceil(%(most)s::numeric / least(pulls, %(most)s))::integer AS of_each
+    FROM kind, generate_series(0, %(most)s - 1) AS step
+    WHERE place = (pulls - 1) * step / greatest(%(most)s - 1, 1)
+)
+SELECT one.payload
+FROM chosen, LATERAL (
+    SELECT payload FROM raw.records WHERE records.pull_id = chosen.pull_id ORDER BY seq LIMIT of_each
+) AS one
+LIMIT %(most)s;
+
 -- name: seal_received
 UPDATE raw.records SET payload = said::jsonb
 FROM unnest(%(seqs)s::bigint[], %(payloads)s::text[]) AS sealed (of, said) WHERE seq = of;

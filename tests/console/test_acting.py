@@ -14,6 +14,7 @@ import pytest
 from itsdangerous import TimestampSigner
 
 from include.console import break_page as shown
+from include.console import delivery as delivery_page
 from include.console.forms import token_for
 from include.console.words import RULES_OF
 from include.domain.delivery import Message
@@ -224,6 +225,24 @@ def test_what_a_newer_message_says_by_now_is_not_said_to_be_on_its_way_again(
     sent = site.post("/delivery/replay", {"chosen": [older], "reason": "mended"}, me="adm")
     assert sent.headers["location"].endswith("done=replaced")
     assert "not said twice" in site.get("/delivery?done=replaced", me="adm").text
+
+
+def test_more_than_policy_lets_people_send_again_is_refused_whole_and_the_page_says_what_to_do(
+    site: Site, tied: PostgresStore, tied_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = delivery_page.rules()
+    strict = whole.delivery.model_copy(update={"replayed_hourly_max": 1})
+    monkeypatch.setattr(delivery_page, "rules", lambda: whole.model_copy(update={"delivery": strict}))
+    with tied.transaction() as tx:
+        about = {"states": ["queued"], "target": None, "subject": None, "before": None, "limit": 2}
+        chosen = [row["message_id"] for row in tx.rows("console_messages", **about)]
+        tx.rows("hold_messages", messages=chosen)
+    refused = site.post("/delivery/replay", {"chosen": chosen, "reason": "mended"}, me="adm")
+    assert refused.status_code == 422
+    assert "2 messages would be sent again" in refused.text
+    with psycopg.connect(tied_url) as connection:
+        query = "SELECT DISTINCT state FROM delivery.outbox WHERE message_id = ANY (%s)"
+        assert connection.execute(query, (chosen,)).fetchall() == [("parked",)]
 
 
 def _about_i9(tx: Transaction) -> list[Row]:

@@ -505,6 +505,16 @@ WRONG: dict[str, tuple[Callable[..., Any], Bad, str]] = {
         {("warn", "database", "roles")},
         "select on vault.sealed given to pg_monitor",
     ),
+    "a payload as received holds a name in clear": (
+        statement(
+            "WITH pull AS (INSERT INTO ops.pulls (system, entity, cursor_to, records) "
+            "VALUES ('erp', 'customers', '{}', 1) RETURNING pull_id) "
+            "INSERT INTO raw.records (pull_id, system, entity, native_id, version, payload, place, damage) "
+            "SELECT pull_id, 'erp', 'customers', '1', 'v', '{\"email\": \"jane@example.com\"}', '', '' FROM pull"
+        ),
+        {("warn", "vault", "payloads")},
+        "of 1 payloads that were looked into, as received, some hold personal data in clear: erp customers email (1)",
+    ),
     "what keeps messages as decided is gone": (
         statement("DROP TRIGGER messages_keep_their_words ON delivery.outbox"),
         {("fail", "database", "guards")},

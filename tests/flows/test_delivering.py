@@ -249,7 +249,7 @@ def test_a_window_is_replayed_and_what_was_decided_before_it_is_not(office: Offi
         office.deliver(lambda _, messages: half_refused(Peer(), [messages[0], *messages]))
     assert office.states() == {"A": "parked", "B": "parked"}
     window = Wanted(since=datetime(2026, 1, 1, 0, 30, tzinfo=UTC), until=datetime(2026, 1, 1, 2, tzinfo=UTC))
-    assert replay(office.store, window, MENDED) == {"replayed": 1}
+    assert replay(office.store, window, MENDED, hourly_max=9) == {"replayed": 1}
     office.settle()
     assert office.states() == {"A": "parked", "B": "confirmed"}
 
@@ -262,7 +262,7 @@ def test_what_keeps_failing_is_parked_until_somebody_replays_it(office: Office) 
     assert office.states() == {"A": "parked"}
     [row] = parked(office.store, Wanted(subject="deals/A"), load_policy())
     assert (row["reason"], row["mended_by"], row["attempts"]) == ("MAX_ATTEMPTS", "Integration", 5)
-    assert replay(office.store, Wanted(subject="deals/A"), MENDED) == {"replayed": 1}
+    assert replay(office.store, Wanted(subject="deals/A"), MENDED, hourly_max=9) == {"replayed": 1}
     office.settle()
     assert office.effects() == ["A"]
 
@@ -290,7 +290,7 @@ def test_what_is_held_back_is_neither_replaced_nor_said_again_until_it_is_let_go
         assert say(tx, replace(status, body={"name": "status", "text": "other"})).what == "held"
     office.settle()
     assert office.effects() == []
-    replay(office.store, Wanted(subject="deals/A"), MENDED)
+    replay(office.store, Wanted(subject="deals/A"), MENDED, hourly_max=9)
     office.settle()
     assert office.effects() == ["A"]
 
@@ -314,7 +314,7 @@ def test_a_replay_looks_before_it_sends(office: Office) -> None:
     office.decide("A")
     office.deliver(done_yet_refused)
     assert office.states() == {"A": "parked"}
-    replay(office.store, Wanted(key=key_of("order", "A")), MENDED)
+    replay(office.store, Wanted(key=key_of("order", "A")), MENDED, hourly_max=9)
     office.settle()
     assert office.effects() == ["A"]
 
@@ -324,14 +324,60 @@ def test_a_replay_does_not_say_again_what_a_newer_message_changed(office: Office
     office.deliver(lambda _, messages: half_refused(Peer(), [messages[0], *messages]))
     office.decide("paid", about="invoices/1", newest_only=True)
     office.settle()
-    assert replay(office.store, Wanted(subject="invoices/1"), MENDED) == {"superseded": 1}
+    assert replay(office.store, Wanted(subject="invoices/1"), MENDED, hourly_max=9) == {"superseded": 1}
     office.settle()
     assert office.effects() == ["paid"]
 
 
 def test_replaying_everything_is_refused(office: Office) -> None:
     with pytest.raises(Rejected, match="say which"):
-        replay(office.store, Wanted(), MENDED)
+        replay(office.store, Wanted(), MENDED, hourly_max=9)
+
+
+def all_parked(office: Office, *names: str) -> None:
+    for name in names:
+        office.decide(name)
+        office.deliver(lambda _, messages: half_refused(Peer(), [messages[0], *messages]))
+    assert set(office.states().values()) == {"parked"}
+
+
+def test_more_than_policy_lets_people_send_again_within_an_hour_is_refused_whole(office: Office) -> None:
+    all_parked(office, "A", "B", "C")
+    everything = Wanted(since=datetime(2025, 1, 1, tzinfo=UTC))
+    with pytest.raises(
+        Rejected, match=r"3 messages .* more than the 2 an hour .* Nothing was sent\. .* at most 2 by"
+    ):
+        replay(office.store, everything, MENDED, hourly_max=2)
+    assert office.states() == {"A": "parked", "B": "parked", "C": "parked"}
+    assert replay(office.store, Wanted(subject="deals/A"), MENDED, hourly_max=2) == {"replayed": 1}
+    with pytest.raises(
+        Rejected, match=r"1 were within the last hour: .* wait until \d\d:\d\d UTC, or choose at most 1"
+    ):
+        replay(office.store, everything, MENDED, hourly_max=2)
+    assert replay(office.store, Wanted(subject="deals/B"), By("ben", "mended"), hourly_max=2) == {
+        "replayed": 1
+    }
+    with pytest.raises(Rejected, match="at most 0"):
+        replay(office.store, Wanted(subject="deals/C"), MENDED, hourly_max=2)
+
+
+def test_two_who_send_again_at_once_stay_within_the_limit_together(office: Office) -> None:
+    all_parked(office, "A", "B")
+    with ThreadPoolExecutor() as pool:
+        with office.store.transaction() as tx:
+            tx.run("one_replay_at_a_time")
+            [first] = tx.rows("messages_to_replay", **vars(Wanted(subject="deals/A")))
+            tx.rows("replay_messages", messages=[first["message_id"]])
+            tx.run("keep_acts", action="replayed", actor="ben", reason="too", messages=[first["message_id"]])
+            second = pool.submit(replay, office.store, Wanted(subject="deals/B"), MENDED, hourly_max=1)
+            somebody_waits(office.url)
+        with pytest.raises(Rejected, match="1 were within the last hour"):
+            second.result(timeout=30)
+    assert office.states() == {"A": "uncertain", "B": "parked"}
+
+
+def test_the_limit_of_policy_is_two_thousand_an_hour() -> None:
+    assert load_policy().delivery.replayed_hourly_max == 2_000
 
 
 @pytest.mark.parametrize(
@@ -346,7 +392,7 @@ def test_nothing_is_sent_again_by_nobody_or_for_no_reason(office: Office, by: By
     office.decide("A")
     office.deliver(lambda _, messages: half_refused(Peer(), [messages[0], *messages]))
     with pytest.raises(Rejected, match=says):
-        replay(office.store, Wanted(subject="deals/A"), by)
+        replay(office.store, Wanted(subject="deals/A"), by, hourly_max=9)
     assert office.states() == {"A": "parked"}
 
 

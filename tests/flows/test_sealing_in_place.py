@@ -16,7 +16,7 @@ from include.flows.pull_changes import pull_changes
 from include.local.databases import DatabaseUrls
 from include.local.scratch import scratch_database
 from include.ports import Rejected
-from include.sealing import seal_before
+from include.sealing import look_for_clear, seal_before
 from include.store.postgres import As, PostgresStore
 from include.verify import verify_run
 from tests.canaries import Canaries
@@ -61,6 +61,39 @@ def test_what_was_in_clear_is_sealed_and_every_result_and_certificate_stays(url:
     after = results(store, "2026-04-01")
     assert (after.matches, after.totals) == (before.matches, before.totals)
     assert seal_before(sealing(url), vault(), by="dpo@example.com") == type(done)(0, 0)
+
+
+def test_looking_into_payloads_names_where_something_is_in_clear_and_nothing_after_it_was_sealed(
+    url: str,
+) -> None:
+    before = look_for_clear(PostgresStore(url, who=As("tieout_send", "doctor")))
+    [[kept]] = rows(
+        url, "SELECT count(*) FROM raw.records WHERE entity IN ('contacts', 'customers', 'payments')"
+    )
+    assert before.payloads >= kept > 0
+    assert {"world customers email", "world payments payer_text"} <= before.clear.keys()
+    seal_before(sealing(url), vault(), by="dpo@example.com")
+    after = look_for_clear(PostgresStore(url, who=As("tieout_send", "doctor")))
+    assert (after.payloads, after.clear) == (before.payloads, {})
+
+
+def test_of_many_payloads_as_many_are_looked_into_as_said(
+    url: str,
+) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "INSERT INTO raw.records (system, entity, pull_id, native_id, version, place, damage, payload) "
+            "SELECT system, entity, pull_id, 'many-' || n, 'v' || n, place, '', jsonb_build_object('id', 'many-' || n, "
+            "'email', CASE WHEN n IN (1, 5, 500) THEN 'jane@example.com' ELSE '' END) "
+            "FROM generate_series(1, 500) AS n, "
+            "(SELECT * FROM raw.records WHERE entity = 'customers' LIMIT 1) AS like_this"
+        )
+    looked = look_for_clear(PostgresStore(url, who=As("tieout_send", "doctor")), of_each=10)
+    whole = look_for_clear(PostgresStore(url, who=As("tieout_send", "doctor")), of_each=1_000)
+    kinds = rows(url, "SELECT DISTINCT entity FROM raw.records")
+    assert looked.payloads <= 10 * len(kinds)
+    assert whole.payloads > 500
+    assert whole.clear["world customers email"] - looked.clear["world customers email"] >= 1
 
 
 def test_it_is_the_same_as_if_it_had_been_sealed_when_it_came(

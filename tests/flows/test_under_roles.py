@@ -99,5 +99,5 @@ def _deliver(app: PostgresStore, send: PostgresStore, console: PostgresStore) ->
             "console_messages", states=["queued"], target="erp", subject="deals/2", before=None, limit=9
         )
     assert hold(console, [waiting[0]["message_id"]], Acting("ann", "wait")) == 1
-    assert replay(console, Parked(subject="deals/2"), Acting("ann", "go")) == {"replayed": 1}
+    assert replay(console, Parked(subject="deals/2"), Acting("ann", "go"), hourly_max=9) == {"replayed": 1}
     assert deliver_outbox(send, Peer(), pace=load_policy().delivery.pace)["confirmed"] == 3

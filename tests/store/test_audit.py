@@ -63,7 +63,7 @@ def test_who_holds_a_message_back_and_sends_it_again_is_told_with_why(
     with office.transaction() as tx:
         [found] = tx.rows("message_by_key", key="A")
     hold(office, [found["message_id"]], By("Ann", "wait"))
-    replay(office, Wanted(key="A"), By("ben", "go on"))
+    replay(office, Wanted(key="A"), By("ben", "go on"), hourly_max=9)
     acts = [
         (one["actor"], one["act"], one["why"]) for one in told(database_url) if "program" not in one["actor"]
     ]

@@ -60,8 +60,8 @@ _SENTENCES = (
     'To invoice sale "{sale}" you must configure a default account revenue.',
     'To invoice sale "{sale}" you must define an account revenue for product "{product}".',
     (
-        'To number the invoice "{invoice}", you must set an invoice date after "{date}" because the sequence "{sequence}" '
-        'has already been used for invoice "{after_invoice}".'
+        'To number the invoice "{invoice}", you must set an invoice date after "{date}" because the sequence '
+        '"{sequence}" has already been used for invoice "{after_invoice}".'
     ),
     'To post invoice "{invoice}", you must define a sequence on fiscal year "{fiscalyear}".',
     'You are not allowed to access "{model}".',
