@@ -1,20 +1,27 @@
 """Keeps a decision from being carried out once the deal it saw has changed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from include.domain.canonical_json import sha256
 from include.domain.delivery import Message, Outcome
 from include.domain.entities import ENTITIES
 from include.flows.guard_writer import Around
 from include.flows.write_rows import typed
-from include.ports import Fatal, Lookup, Retryable, Row, Target, Translated
+from include.ports import Fatal, PartsLookup, Retryable, Row, Target
 
 INVOICE = "invoice"
+DEALS, LINES = "opportunities", "deal_lines"
 
 
 def order_version(deal: Row) -> str:
-    """What an order is based on: all of its deal, `row_hash`, and what else it says, from elsewhere."""
-    return f"{deal['row_hash']}/{sha256([deal['customer_id'], deal['country']])}"
+    """What an order is based on: all of its deal, `row_hash`, its lines, and what else it says, from elsewhere."""
+    elsewhere = sha256([deal["customer_id"], deal["country"]])
+    return "/".join([deal["row_hash"], elsewhere, lines_version(deal["line_versions"])])
+
+
+def lines_version(lines: Iterable[str]) -> str:
+    """Of a deal's lines: of each its id and the hash of all it says."""
+    return sha256(sorted(lines))
 
 
 def invoice_version(deal: Row) -> str:
@@ -28,7 +35,7 @@ def invoice_version(deal: Row) -> str:
 class Guarded(Around):
     """A target that is asked for nothing whose deal has moved since: what was decided then is decided again."""
 
-    def __init__(self, target: Target, deals: Lookup) -> None:
+    def __init__(self, target: Target, deals: PartsLookup) -> None:
         super().__init__(target)
         self._deals = deals
 
@@ -49,16 +56,22 @@ class Guarded(Around):
         if message.based_on is None:
             return None
         try:
-            record = self._deals.look_at("opportunities", str(message.body["opportunity_id"]))
+            stands = self._stands(message, str(message.body["opportunity_id"]))
         except Retryable as away:
             return Outcome(result="unsent", detail=f"the deal could not be looked at: {away}")
-        if record and _stands(message, self._deals.translate("opportunities", record.payload)):
-            return None
-        return Outcome(result="stale", detail="the deal changed after this was decided")
+        return None if stands else Outcome(result="stale", detail="the deal changed after this was decided")
 
+    def _stands(self, message: Message, deal_id: str) -> bool:
+        """Whether a decision is based on its deal as it is now, an order on the lines too."""
+        record = self._deals.look_at(DEALS, deal_id)
+        if record is None:
+            return False
+        deal = self._deals.translate(DEALS, record.payload)
+        if message.kind == INVOICE:
+            return message.based_on == invoice_version(typed(ENTITIES[DEALS], deal))
+        seen, _, rest = str(message.based_on).partition("/")
+        return seen == sha256(deal) and rest.rpartition("/")[2] == lines_version(self._lines(deal_id))
 
-def _stands(message: Message, deal: Translated) -> bool:
-    """Whether a decision is based on its deal as it is now."""
-    if message.kind == INVOICE:
-        return message.based_on == invoice_version(typed(ENTITIES["opportunities"], deal))
-    return str(message.based_on).partition("/")[0] == sha256(deal)
+    def _lines(self, deal_id: str) -> Iterator[str]:
+        for record in self._deals.look_at_parts(LINES, of="opportunity_id", native_id=deal_id):
+            yield f"{record.native_id} {sha256(self._deals.translate(LINES, record.payload))}"

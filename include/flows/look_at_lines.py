@@ -1,5 +1,6 @@
 """Looks at what a deal sells, before the deal itself is looked at and judged: a read may be minutes behind."""
 
+from include.domain.canonical_json import sha256
 from include.domain.entities import ENTITIES
 from include.flows.drain_inbox import Looked, keep_look
 from include.flows.write_rows import typed
@@ -22,7 +23,7 @@ def look_at_lines(lookup: PartsLookup, store: Store, *, deal: str) -> int:
         wrong = [f"{records[place].place}: {'; '.join(map(str, found))}" for place, found in failures.items()]
         raise Rejected("; ".join(wrong), reason="VALIDATION_HARD")
     lines = [
-        typed(ENTITIES[ENTITY], row) | {"native_id": record.native_id}
+        typed(ENTITIES[ENTITY], row) | {"native_id": record.native_id, "row_hash": sha256(row)}
         for record, row in zip(records, rows, strict=True)
     ]
     listed = Looked(source=lookup.system, entity=LISTED, native_id=deal, facts={"lines": lines})

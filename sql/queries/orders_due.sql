@@ -86,7 +86,8 @@ LEFT JOIN LATERAL (
         CASE WHEN bool_and(quantity IS NOT NULL) THEN min(quantity) END AS quantity,
         coalesce(array_agg(DISTINCT lines.currency::text) FILTER (WHERE lines.currency IS NOT NULL), '{}') AS line_currencies,
         (count(*) FILTER (WHERE lines.list_price IS NULL))::int AS lines_without_list_price,
-        max(edited_at) AS lines_edited_at
+        max(edited_at) AS lines_edited_at,
+        coalesce(array_agg(concat_ws(' ', lines.native_id, lines.row_hash)), '{}') AS line_versions
     FROM delivery.deal_lines(deal.native_id) AS lines
 ) AS line ON true
 LEFT JOIN LATERAL (

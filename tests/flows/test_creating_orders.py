@@ -356,6 +356,33 @@ def test_an_edit_between_decision_and_write_is_decided_again(sales: Sales) -> No
     assert [effect.body["amount"] for effect in sales.erp.effects] == ["1500.00"]
 
 
+@pytest.mark.parametrize(
+    "edited",
+    [
+        [_line("00kA", "900.00"), _line("00kC", "300.00")],
+        [_line("00kA", "800.00"), _line("00kB", "400.00")],
+        [_line("00kA", "900.00") | {"ProductCode": "Silver"}, _line("00kB", "300.00")],
+        [],
+    ],
+    ids=["another line", "other prices", "another product", "no lines"],
+)
+def test_lines_edited_between_decision_and_write_are_decided_again_though_the_deal_says_the_same(
+    sales: Sales, edited: list[dict[str, str]]
+) -> None:
+    sales.sees(opportunities=WON)
+    sales.crm.lines = {"006A": [_line("00kA", "900.00"), _line("00kB", "300.00")]}
+    look_at_lines(sales.crm, sales.store, deal="006A")
+    assert sales.decide() == {"order": 1}
+    sales.crm.lines["006A"] = edited
+    assert sales.deliver() == {"stale": 1}
+    assert sales.reached(sales.erp) == []
+    assert sales.hints() == ["006A"]
+    look_at_lines(sales.crm, sales.store, deal="006A")
+    assert sales.decide() == {"order": 1}
+    sales.deliver()
+    assert sales.reached(sales.erp) == ["order"]
+
+
 def test_an_edit_that_changes_no_word_of_the_order_keeps_it_from_nothing(sales: Sales) -> None:
     sales.sees(opportunities=WON)
     sales.decide()
