@@ -3,6 +3,7 @@
 Works on the database of TIEOUT_DATABASE_URL, or on the embedded one that `tieout up` uses.
 """
 
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -22,6 +23,11 @@ _Since = Annotated[datetime | None, typer.Option(help="Decided at or after this 
 _Until = Annotated[datetime | None, typer.Option(help="Decided before this moment (UTC).")]
 _As = Annotated[str, typer.Option("--as", help="Who you are: a login or mail address; kept with them.")]
 _Reason = Annotated[str, typer.Option(help="Why; kept with the messages.")]
+_DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be sent and how it differs; send nothing.")
+]
+_Ask = Annotated[bool, typer.Option("--ask", help="Ask for somebody else to approve it, who then sends it.")]
+_Number = Annotated[int, typer.Argument(help="The number of the replay that somebody asked for.")]
 _Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table or sentence.")]
 
 
@@ -38,7 +44,7 @@ def list_command(
 
     Example: tieout delivery list --subject opportunities/0065g00000ABCDEAA1
     """
-    from include.flows.replay import Wanted, conflicts, parked, queues, repairs
+    from include.flows.replay import Wanted, asked, conflicts, parked, queues, repairs
     from include.flows.spare_systems import spared
     from include.policy import load_policy
 
@@ -46,6 +52,7 @@ def list_command(
     with store_here() as store:
         waiting, found = queues(store), parked(store, wanted, load_policy())
         twofold, swept, alone = conflicts(store), repairs(store), spared(store)
+        waits = asked(store)
     if as_json:
         print_json(
             {
@@ -54,6 +61,7 @@ def list_command(
                 "key_conflicts": twofold,
                 "swept": swept,
                 "left_alone": alone,
+                "asked": waits,
             }
         )
         return
@@ -67,6 +75,9 @@ def list_command(
         print()
         head = ("key", "system", "kind", "about", "reason", "mended by", "detail")
         print_table([head, *map(_parked, found)])
+    if waits:
+        print("\nwaits for a second person (tieout delivery approve NUMBER)")
+        print_table([("number", "asked by", "since (UTC)", "messages", "why"), *map(_asked, waits)])
     if twofold:
         print("\nS1: decided again with something else to say; nothing was sent of it")
         print_table([("key", "about", "since (UTC)"), *map(_conflict, twofold)])
@@ -90,6 +101,11 @@ def _short(text: str) -> str:
     return text if len(text) <= SHOWN_DETAIL else f"{text[: SHOWN_DETAIL - 1]}…"
 
 
+def _asked(row: Row) -> tuple[str, ...]:
+    since = f"{row['asked_at']:%Y-%m-%d %H:%M}"
+    return str(row["replay_id"]), row["actor_id"], since, str(len(row["messages"])), _short(row["reason"])
+
+
 def _conflict(row: Row) -> tuple[str, ...]:
     return row["key"][:SHORT_KEY], row["subject"], f"{row['found_at']:%Y-%m-%d %H:%M}"
 
@@ -103,25 +119,78 @@ def replay(
     *,
     who: _As,
     reason: _Reason,
+    dry_run: _DryRun = False,
+    ask: _Ask = False,
     as_json: _Json = False,
 ) -> None:
     """Put parked messages back on their way; the target is looked at before anything is sent again.
 
     Exit codes: 0 done, also when nothing fitted; 1 nothing was asked for, nobody said why, the database refused, or
-    more would be sent again within an hour than policy allows: then none is.
+    it is more than policy lets people, or one person alone: then none is sent.
 
     Example: tieout delivery replay --subject invoices/INV-1 --as ann@firm.example --reason "field was locked"
     """
-    from include.flows.replay import By, Wanted, replay
+    from include.flows.replay import By, Wanted, ask_replay, most_of, preview, replay
     from include.policy import load_policy
 
     wanted = Wanted(key=key, subject=subject, since=_utc(since), until=_utc(until))
+    by = By(who, reason)
     with store_here() as store:
-        done = replay(store, wanted, By(who, reason), hourly_max=load_policy().delivery.replayed_hourly_max)
+        if dry_run:
+            _print_preview(preview(store, wanted), as_json=as_json)
+            return
+        if ask:
+            number = ask_replay(store, wanted, by)
+            print(
+                f"replay {number} waits for somebody else: tieout delivery approve {number} --as … --reason …"
+            )
+            return
+        done = replay(store, wanted, by, most_of(load_policy()))
+    _print_done(done, as_json=as_json)
+
+
+@delivery_app.command()
+def approve(number: _Number, *, who: _As, reason: _Reason, as_json: _Json = False) -> None:
+    """Send again, as a second person, what somebody asked for; `list` names what waits, `replay --dry-run` shows it.
+
+    Example: tieout delivery approve 7 --as ben@firm.example --reason "seen with Ann"
+    """
+    from include.flows.replay import By, approve_replay, most_of
+    from include.policy import load_policy
+
+    with store_here() as store:
+        done = approve_replay(store, number, By(who, reason), most_of(load_policy()))
+    _print_done(done, as_json=as_json)
+
+
+def _print_done(done: Mapping[str, int], *, as_json: bool) -> None:
     if as_json:
         print_json(dict(done))
         return
-    print(f"{done['replayed']} on their way again, {done['superseded']} said by a newer message since")
+    again, said = done.get("replayed", 0), done.get("superseded", 0)
+    print(f"{again} on their way again, {said} said by a newer message since")
+
+
+def _print_preview(rows: list[Row], *, as_json: bool) -> None:
+    if as_json:
+        print_json(rows)
+        return
+    print_table(
+        [("key", "system", "kind", "about", "field", "confirmed last", "would say"), *_previewed(rows)]
+    )
+    outdated = sum(row["outdated"] for row in rows)
+    print(
+        f"\n{len(rows) - outdated} would be on their way again, {outdated} said by a newer message; nothing was sent"
+    )
+
+
+def _previewed(rows: list[Row]) -> Iterator[tuple[str, ...]]:
+    for row in rows:
+        about = (row["key"][:SHORT_KEY], row["target"], row["kind"], row["subject"])
+        if row["outdated"]:
+            yield *about, "", "", "nothing: a newer message says it"
+        for name, (said, says) in row["changes"].items() if not row["outdated"] else ():
+            yield *about, name, _short(str(said) if said is not None else "-"), _short(str(says))
 
 
 def _utc(moment: datetime | None) -> datetime | None:

@@ -80,8 +80,7 @@ def _held(store: Store, chosen: list[int], by: flow.By) -> str:
 
 def _replayed(store: Store, chosen: list[int], by: flow.By) -> str:
     """The same of what was to be sent again."""
-    most = rules().delivery.replayed_hourly_max
-    moved = flow.replay(store, flow.Wanted(messages=chosen), by, hourly_max=most)
+    moved = flow.replay(store, flow.Wanted(messages=chosen), by, flow.most_of(rules()))
     return _done("replaced" if moved["superseded"] else "replay", moved.total(), of=len(chosen))
 
 

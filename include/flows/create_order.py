@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from include.domain.closed_won import Check, WonDeal, passes, revenue_flags
@@ -117,7 +118,18 @@ def _decide(tx: Transaction, deal: Row, policy: Policy, billing: Billing, today:
     tx.run("withdraw_gate_tasks", target=CRM, subject=f"tasks/{deal['opportunity_id']}")
     if deal["order_id"]:
         return decided + _bill(tx, deal)
-    return decided + _new(put_message(tx, _order(deal, won, policy, billing)), "order")
+    order = _order(deal, won, policy, billing)
+    put = put_message(tx, order)
+    if put.what in ("new", "again") and (detail := _over_limit(order, policy)):
+        tx.run("park_over_limit", key=order.key, detail=detail)
+    return decided + _new(put, "order")
+
+
+def _over_limit(order: Message, policy: Policy) -> str:
+    """Why two people let an order go; empty for one that leaves by itself."""
+    amount, currency = Decimal(order.body["amount"]), order.body["currency"]
+    most = policy.closed_won.alone_up_to.get(currency, 0)
+    return "" if amount <= most else f"{amount:,} {currency} is over {most:,}: one asks, another approves"
 
 
 def _new(put: Put, kind: str) -> list[str]:

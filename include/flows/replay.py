@@ -1,9 +1,10 @@
 """Sends parked messages again, by key, subject or window, when what refused them was mended; or holds some back."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from include.domain.break_life import NotAllowed, identity
 from include.policy import Policy
@@ -11,6 +12,11 @@ from include.ports import Rejected, Row, Store, Transaction
 
 A_DAY = timedelta(days=1)
 AN_HOUR = timedelta(hours=1)
+
+OVER_LIMIT = "OVER_LIMIT"
+"""Why an order is parked that one person alone does not let go."""
+
+_TWO = "Nothing was sent: ask with `tieout delivery replay … --ask`, and let somebody else approve it"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,34 +73,117 @@ def conflicts(store: Store) -> list[Row]:
         return tx.rows("key_conflicts")
 
 
-def replay(store: Store, wanted: Wanted, by: By, *, hourly_max: int) -> Counter[str]:
+@dataclass(frozen=True)
+class Most:
+    """How many messages are sent again by people within an hour, and how many by one person who asks nobody."""
+
+    hourly: int
+    alone: int
+
+
+def most_of(policy: Policy) -> Most:
+    """What policy lets people."""
+    return Most(policy.delivery.replayed_hourly_max, policy.delivery.replayed_alone_max)
+
+
+def replay(store: Store, wanted: Wanted, by: By, most: Most) -> Counter[str]:
     """Put them back on their way: how many will be tried, and how many a newer message has replaced.
 
     All of them, or none. Raises Rejected when nothing is wanted (all of the parked messages are never meant), without a
-    name or a reason, also when none fitted, and when more would be sent again within an hour than policy lets people.
+    name or a reason, also when none fitted, when more would be sent again within an hour than policy lets people, and
+    when it takes two: for more than one may alone, and for an order over the limit.
     """
-    if wanted == Wanted():
-        raise Rejected("say which parked messages to replay: by key, subject or window")
     with store.transaction() as tx:
         tx.run("one_replay_at_a_time")
-        found = tx.rows("messages_to_replay", **vars(wanted))
-        _refuse_flood(tx, len(found), hourly_max)
-        gone = tx.rows("replay_messages", messages=[row["message_id"] for row in found])
-        _keep(tx, "replayed", [row["message_id"] for row in gone], by)
-    return Counter("superseded" if row["state"] == "superseded" else "replayed" for row in gone)
+        found = _found(tx, wanted)
+        last = _refuse_flood(tx, len(found), by, most)
+        if last["by_them"] + len(found) > most.alone:
+            raise Rejected(
+                f"{len(found):,} messages, after {last['by_them']:,} of yours within the last hour, are more than the "
+                f"{most.alone:,} that one person sends again alone. {_TWO}"
+            )
+        if large := [row["subject"] for row in found if row["reason"] == OVER_LIMIT]:
+            raise Rejected(f"{', '.join(large[:3])} is over the limit of amounts. {_TWO}")
+        return _send_again(tx, found, by)
 
 
-def _refuse_flood(tx: Transaction, asked: int, hourly_max: int) -> None:
-    [last] = tx.rows("replayed_since", span=AN_HOUR)
-    if last["replayed"] + asked <= hourly_max:
-        return
-    free = max(0, hourly_max - last["replayed"])
+def _found(tx: Transaction, wanted: Wanted) -> Sequence[Row]:
+    if wanted == Wanted():
+        raise Rejected("say which parked messages to replay: by key, subject or window")
+    return tx.rows("messages_to_replay", **vars(wanted))
+
+
+def _refuse_flood(tx: Transaction, asked: int, by: By, most: Most) -> Row:
+    [last] = tx.rows("replayed_since", span=AN_HOUR, actor=person_of(by))
+    if last["replayed"] + asked <= most.hourly:
+        return last
+    free = max(0, most.hourly - last["replayed"])
     when = f"wait until {last['free_from']:%H:%M} UTC, or " if last["replayed"] else ""
     raise Rejected(
         f"{asked:,} messages would be sent again, and {last['replayed']:,} were within the last hour: more than the "
-        f"{hourly_max:,} an hour that policy allows (delivery.yaml: replayed_hourly_max). Nothing was sent. "
+        f"{most.hourly:,} an hour that policy allows (delivery.yaml: replayed_hourly_max). Nothing was sent. "
         f"Mend what refuses them and try a few first; then {when}choose at most {free:,} by key, subject or window"
     )
+
+
+def _send_again(tx: Transaction, found: Sequence[Row], by: By) -> Counter[str]:
+    gone = tx.rows("replay_messages", messages=[row["message_id"] for row in found])
+    _keep(tx, "replayed", [row["message_id"] for row in gone], by)
+    return Counter("superseded" if row["state"] == "superseded" else "replayed" for row in gone)
+
+
+def preview(store: Store, wanted: Wanted) -> list[Row]:
+    """What sending them again would say: each message with `changes`, what it says otherwise than was confirmed last.
+
+    Nothing is changed. Raises Rejected when nothing is wanted.
+    """
+    with store.transaction() as tx:
+        numbers = [row["message_id"] for row in _found(tx, wanted)]
+        rows = tx.rows("replay_preview", messages=numbers)
+    return [{**row, "changes": _changes(row["said"] or {}, row["says"])} for row in rows]
+
+
+def _changes(said: Mapping[str, Any], says: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Name -> what was said and what would be, of all that is otherwise."""
+    names = dict.fromkeys([*said, *says])
+    return {name: (said.get(name), says.get(name)) for name in names if said.get(name) != says.get(name)}
+
+
+def ask_replay(store: Store, wanted: Wanted, by: By) -> int:
+    """Ask for a second person to send them again; the number to approve. Raises Rejected, also where none fits."""
+    actor = person_of(by)
+    with store.transaction() as tx:
+        numbers = [row["message_id"] for row in _found(tx, wanted)]
+        if not numbers:
+            raise Rejected("no parked message fits: there is nothing to ask for")
+        return int(tx.rows("ask_replay", messages=numbers, actor=actor, reason=by.reason)[0]["replay_id"])
+
+
+def asked(store: Store) -> list[Row]:
+    """What waits for a second person, with who asks and why."""
+    with store.transaction() as tx:
+        return tx.rows("replays_asked", replay_id=None)
+
+
+def approve_replay(store: Store, replay_id: int, by: By, most: Most) -> Counter[str]:
+    """Send again, as somebody else, what was asked for and is still parked.
+
+    Raises Rejected when it is asked for no more, by who asked, and when policy lets people send no more this hour.
+    """
+    actor = person_of(by)
+    with store.transaction() as tx:
+        tx.run("one_replay_at_a_time")
+        waiting = tx.rows("replays_asked", replay_id=replay_id)
+        if not waiting:
+            raise Rejected(f"replay {replay_id} waits for nobody; `tieout delivery list` names those that do")
+        [wanted] = waiting
+        if wanted["actor_id"] == actor:
+            raise Rejected(f"{actor} asked for replay {replay_id}: somebody else approves it")
+        found = tx.rows("messages_to_replay", **vars(Wanted(messages=wanted["messages"])))
+        _refuse_flood(tx, len(found), by, most)
+        told = {"replay_id": replay_id, "asked_by": wanted["actor_id"], "actor": actor, "reason": by.reason}
+        tx.run("approve_replay", **told)
+        return _send_again(tx, found, by)
 
 
 def hold(store: Store, message_ids: Sequence[int], by: By) -> int:

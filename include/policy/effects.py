@@ -38,13 +38,14 @@ class Delivery(Strict):
     """How messages are delivered. `reasons`: why one is parked -> who mends it.
 
     `waiting_max`: from so many messages waiting for a system on, what landed waits to be told.
-    `replayed_hourly_max`: so many are sent again by people within an hour, and no more.
+    `replayed_hourly_max`: so many are sent again by people within an hour, and no more; `replayed_alone_max`: by one.
     """
 
     patience: Patience = Field(alias="pace")
     scarce: Scarce
     waiting_max: PositiveInt
     replayed_hourly_max: PositiveInt
+    replayed_alone_max: PositiveInt
     reasons: dict[str, str]
 
     @property
@@ -73,8 +74,12 @@ class Products(Strict):
 
 
 class ClosedWon(Strict):
-    """The gate, but for what it has in common with R2. `unrecorded`: check -> what becomes of a fact nobody told."""
+    """The gate, but for what it has in common with R2. `unrecorded`: check -> what becomes of a fact nobody told.
 
+    `alone_up_to`: currency -> the most, in major units, that an order is worth which leaves without two people.
+    """
+
+    alone_up_to: dict[str, PositiveInt]
     payment_terms_days_max: PositiveInt
     financing_months_max: PositiveInt
     unrecorded: dict[str, Literal["blocks", "passes"]]

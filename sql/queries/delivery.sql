@@ -149,8 +149,48 @@ SELECT pg_advisory_xact_lock(hashtext('tieout replay'));
 
 -- name: replayed_since
 -- How many messages people sent again within the last span, and from when on the oldest of them counts no longer.
-SELECT count(*)::integer AS replayed, min(acted_at) + %(span)s::interval AS free_from
+SELECT count(*)::integer AS replayed, (count(*) FILTER (WHERE actor_id = %(actor)s))::integer AS by_them,
+    min(acted_at) + %(span)s::interval AS free_from
 FROM delivery.acts WHERE action = 'replayed' AND acted_at > clock_timestamp() - %(span)s::interval;
+
+-- name: replay_preview
+-- What sending again would say, and what was confirmed last of the same: of how something is, a newer message says it.
+SELECT parked.message_id, parked.key, parked.target, parked.kind, parked.subject, parked.body AS says, before.body AS said,
+    parked.newest_only AND EXISTS (
+        SELECT FROM delivery.outbox AS newer
+        WHERE newer.target = parked.target AND newer.subject = parked.subject AND newer.kind = parked.kind
+            AND newer.message_id > parked.message_id AND newer.state <> 'parked'
+    ) AS outdated
+FROM delivery.outbox AS parked
+LEFT JOIN LATERAL (
+    SELECT body FROM delivery.outbox AS earlier
+    WHERE earlier.target = parked.target AND earlier.subject = parked.subject AND earlier.kind = parked.kind
+        AND earlier.state = 'confirmed'
+    ORDER BY message_id DESC LIMIT 1
+) AS before ON true
+WHERE parked.message_id = ANY (%(messages)s::bigint[])
+ORDER BY parked.message_id;
+
+-- name: ask_replay
+INSERT INTO delivery.replays (messages, actor, reason) VALUES (%(messages)s, %(actor)s, %(reason)s) RETURNING replay_id;
+
+-- name: replays_asked
+-- What waits for a second person, oldest first, as far as any of it is still parked.
+SELECT replay_id, actor_id, reason, asked_at, messages
+FROM delivery.replays
+WHERE NOT EXISTS (SELECT FROM delivery.replay_approvals WHERE replay_approvals.replay_id = replays.replay_id)
+    AND EXISTS (SELECT FROM delivery.outbox WHERE message_id = ANY (messages) AND state = 'parked')
+    AND (%(replay_id)s::bigint IS NULL OR replay_id = %(replay_id)s)
+ORDER BY replay_id;
+
+-- name: approve_replay
+INSERT INTO delivery.replay_approvals (replay_id, asked_by, actor, reason)
+VALUES (%(replay_id)s, %(asked_by)s, %(actor)s, %(reason)s);
+
+-- name: park_over_limit
+-- An order that is decided and waits for two people.
+UPDATE delivery.outbox SET state = 'parked', reason = 'OVER_LIMIT', detail = %(detail)s, finished_at = ops.clock()
+WHERE key = %(key)s AND state = 'queued';
 
 -- name: replay_messages
 -- The target is looked at before anything is sent again. What a newer message says by now is not said again.

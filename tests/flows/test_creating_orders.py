@@ -20,9 +20,10 @@ from include.flows.guard_stale import Guarded
 from include.flows.land_records import land_records
 from include.flows.look_at_lines import look_at_lines
 from include.flows.pull_changes import pull_changes
+from include.flows.replay import By, Most, Wanted, approve_replay, ask_replay, parked, replay
 from include.flows.write_rows import typed
 from include.policy import load_policy
-from include.ports import Fatal, RawRecord, Transaction, Translated
+from include.ports import Fatal, RawRecord, Rejected, Transaction, Translated
 from include.store.postgres import PostgresStore
 from tests.flows.conftest import Draw, Live
 from tests.flows.peers import Fault, Peer, answer_lost
@@ -309,6 +310,89 @@ def test_looking_again_and_again_decides_nothing_twice(sales: Sales) -> None:
         sales.deliver()
     assert sales.reached(sales.erp) == ["order", "invoice"]
     assert sales.decide() == {}
+
+
+def let_go(sales: Sales) -> Counter[str]:
+    wanted = Wanted(subject="opportunities/006A")
+    number = ask_replay(sales.store, wanted, By("ann", "the customer's board agreed"))
+    return approve_replay(sales.store, number, By("ben", "seen the contract"), Most(9, 9))
+
+
+def test_an_order_over_the_limit_leaves_when_one_asks_for_it_and_another_approves(sales: Sales) -> None:
+    sales.sees(opportunities=WON.replace("1200.00", "1000000.01"))
+    assert sales.decide() == {"order": 1}
+    sales.deliver()
+    assert sales.reached(sales.erp) == []
+    [row] = parked(sales.store, Wanted(subject="opportunities/006A"), POLICY)
+    assert (row["reason"], row["detail"]) == (
+        "OVER_LIMIT",
+        "1,000,000.01 SGD is over 1,000,000: one asks, another approves",
+    )
+    with pytest.raises(Rejected, match="over the limit of amounts"):
+        replay(sales.store, Wanted(subject="opportunities/006A"), By("ann", "go"), Most(9, 9))
+    assert sales.decide() == {}
+    assert let_go(sales) == {"replayed": 1}
+    sales.deliver()
+    assert sales.reached(sales.erp) == ["order"]
+
+
+@pytest.mark.parametrize(("amount", "currency"), [("1000000.00", "SGD"), ("750000.00", "USD")])
+def test_an_order_of_the_limit_leaves_by_itself(sales: Sales, amount: str, currency: str) -> None:
+    sales.sees(opportunities=WON.replace("1200.00 SGD", f"{amount} {currency}"))
+    assert sales.decide() == {"order": 1}
+    sales.deliver()
+    assert sales.reached(sales.erp) == ["order"]
+
+
+def test_an_order_of_a_currency_without_a_limit_takes_two(sales: Sales) -> None:
+    sales.sees(opportunities=WON.replace("1200.00 SGD", "12.00 CHF"))
+    sales.decide()
+    sales.deliver()
+    assert sales.reached(sales.erp) == []
+
+
+def test_an_order_over_the_limit_whose_deal_grew_after_it_was_let_go_takes_two_again(sales: Sales) -> None:
+    sales.sees(opportunities=WON.replace("1200.00", "2000000.00"))
+    sales.decide()
+    let_go(sales)
+    sales.crm.deals["006A"]["Amount"] = "9000000.00"
+    assert sales.deliver()["stale"] == 1
+    sales.look_now()
+    assert sales.decide() == {"order": 1}
+    sales.deliver()
+    assert sales.reached(sales.erp) == []
+    assert let_go(sales) == {"replayed": 1}
+    sales.deliver()
+    assert [effect.body["amount"] for effect in sales.erp.effects] == ["9000000.00"]
+
+
+def test_an_order_over_the_limit_whose_deal_shrank_leaves_by_itself(sales: Sales) -> None:
+    sales.sees(opportunities=WON.replace("1200.00", "2000000.00"))
+    sales.decide()
+    sales.sees(opportunities=WON)
+    assert sales.decide() == {"order": 1}
+    sales.deliver()
+    assert [effect.body["amount"] for effect in sales.erp.effects] == ["1200.00"]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE delivery.outbox SET state = 'uncertain', reason = NULL, finished_at = NULL",
+        "UPDATE delivery.outbox SET reason = 'HELD_BACK'",
+    ],
+)
+def test_the_database_lets_no_order_over_the_limit_go_without_two(sales: Sales, sql: str) -> None:
+    sales.sees(opportunities=WON.replace("1200.00", "2000000.00"))
+    sales.decide()
+    ask_replay(sales.store, Wanted(subject="opportunities/006A"), By("ann", "go"))
+    with (
+        psycopg.connect(sales.url) as connection,
+        pytest.raises(
+            psycopg.errors.CheckViolation, match="one person asks for it to be sent, and another approves"
+        ),
+    ):
+        connection.execute(sql)
 
 
 def test_what_is_open_or_lost_gets_nothing(sales: Sales) -> None:

@@ -13,7 +13,20 @@ import pytest
 from include.domain.delivery import Message, Outcome, Pace, key_of
 from include.flows.deliver_outbox import deliver_outbox
 from include.flows.put_message import Put, put_message, say
-from include.flows.replay import By, Wanted, conflicts, hold, parked, replay
+from include.flows.replay import (
+    By,
+    Most,
+    Wanted,
+    approve_replay,
+    ask_replay,
+    asked,
+    conflicts,
+    hold,
+    most_of,
+    parked,
+    preview,
+    replay,
+)
 from include.policy import load_policy
 from include.ports import Fatal, Rejected, Transaction
 from include.store.postgres import PostgresStore
@@ -249,7 +262,7 @@ def test_a_window_is_replayed_and_what_was_decided_before_it_is_not(office: Offi
         office.deliver(lambda _, messages: half_refused(Peer(), [messages[0], *messages]))
     assert office.states() == {"A": "parked", "B": "parked"}
     window = Wanted(since=datetime(2026, 1, 1, 0, 30, tzinfo=UTC), until=datetime(2026, 1, 1, 2, tzinfo=UTC))
-    assert replay(office.store, window, MENDED, hourly_max=9) == {"replayed": 1}
+    assert replay(office.store, window, MENDED, Most(9, 9)) == {"replayed": 1}
     office.settle()
     assert office.states() == {"A": "parked", "B": "confirmed"}
 
@@ -262,7 +275,7 @@ def test_what_keeps_failing_is_parked_until_somebody_replays_it(office: Office) 
     assert office.states() == {"A": "parked"}
     [row] = parked(office.store, Wanted(subject="deals/A"), load_policy())
     assert (row["reason"], row["mended_by"], row["attempts"]) == ("MAX_ATTEMPTS", "Integration", 5)
-    assert replay(office.store, Wanted(subject="deals/A"), MENDED, hourly_max=9) == {"replayed": 1}
+    assert replay(office.store, Wanted(subject="deals/A"), MENDED, Most(9, 9)) == {"replayed": 1}
     office.settle()
     assert office.effects() == ["A"]
 
@@ -290,7 +303,7 @@ def test_what_is_held_back_is_neither_replaced_nor_said_again_until_it_is_let_go
         assert say(tx, replace(status, body={"name": "status", "text": "other"})).what == "held"
     office.settle()
     assert office.effects() == []
-    replay(office.store, Wanted(subject="deals/A"), MENDED, hourly_max=9)
+    replay(office.store, Wanted(subject="deals/A"), MENDED, Most(9, 9))
     office.settle()
     assert office.effects() == ["A"]
 
@@ -314,7 +327,7 @@ def test_a_replay_looks_before_it_sends(office: Office) -> None:
     office.decide("A")
     office.deliver(done_yet_refused)
     assert office.states() == {"A": "parked"}
-    replay(office.store, Wanted(key=key_of("order", "A")), MENDED, hourly_max=9)
+    replay(office.store, Wanted(key=key_of("order", "A")), MENDED, Most(9, 9))
     office.settle()
     assert office.effects() == ["A"]
 
@@ -324,14 +337,14 @@ def test_a_replay_does_not_say_again_what_a_newer_message_changed(office: Office
     office.deliver(lambda _, messages: half_refused(Peer(), [messages[0], *messages]))
     office.decide("paid", about="invoices/1", newest_only=True)
     office.settle()
-    assert replay(office.store, Wanted(subject="invoices/1"), MENDED, hourly_max=9) == {"superseded": 1}
+    assert replay(office.store, Wanted(subject="invoices/1"), MENDED, Most(9, 9)) == {"superseded": 1}
     office.settle()
     assert office.effects() == ["paid"]
 
 
 def test_replaying_everything_is_refused(office: Office) -> None:
     with pytest.raises(Rejected, match="say which"):
-        replay(office.store, Wanted(), MENDED, hourly_max=9)
+        replay(office.store, Wanted(), MENDED, Most(9, 9))
 
 
 def all_parked(office: Office, *names: str) -> None:
@@ -347,18 +360,16 @@ def test_more_than_policy_lets_people_send_again_within_an_hour_is_refused_whole
     with pytest.raises(
         Rejected, match=r"3 messages .* more than the 2 an hour .* Nothing was sent\. .* at most 2 by"
     ):
-        replay(office.store, everything, MENDED, hourly_max=2)
+        replay(office.store, everything, MENDED, Most(2, 9))
     assert office.states() == {"A": "parked", "B": "parked", "C": "parked"}
-    assert replay(office.store, Wanted(subject="deals/A"), MENDED, hourly_max=2) == {"replayed": 1}
+    assert replay(office.store, Wanted(subject="deals/A"), MENDED, Most(2, 9)) == {"replayed": 1}
     with pytest.raises(
         Rejected, match=r"1 were within the last hour: .* wait until \d\d:\d\d UTC, or choose at most 1"
     ):
-        replay(office.store, everything, MENDED, hourly_max=2)
-    assert replay(office.store, Wanted(subject="deals/B"), By("ben", "mended"), hourly_max=2) == {
-        "replayed": 1
-    }
+        replay(office.store, everything, MENDED, Most(2, 9))
+    assert replay(office.store, Wanted(subject="deals/B"), By("ben", "mended"), Most(2, 9)) == {"replayed": 1}
     with pytest.raises(Rejected, match="at most 0"):
-        replay(office.store, Wanted(subject="deals/C"), MENDED, hourly_max=2)
+        replay(office.store, Wanted(subject="deals/C"), MENDED, Most(2, 9))
 
 
 def test_two_who_send_again_at_once_stay_within_the_limit_together(office: Office) -> None:
@@ -369,15 +380,83 @@ def test_two_who_send_again_at_once_stay_within_the_limit_together(office: Offic
             [first] = tx.rows("messages_to_replay", **vars(Wanted(subject="deals/A")))
             tx.rows("replay_messages", messages=[first["message_id"]])
             tx.run("keep_acts", action="replayed", actor="ben", reason="too", messages=[first["message_id"]])
-            second = pool.submit(replay, office.store, Wanted(subject="deals/B"), MENDED, hourly_max=1)
+            second = pool.submit(replay, office.store, Wanted(subject="deals/B"), MENDED, Most(1, 9))
             somebody_waits(office.url)
         with pytest.raises(Rejected, match="1 were within the last hour"):
             second.result(timeout=30)
     assert office.states() == {"A": "uncertain", "B": "parked"}
 
 
-def test_the_limit_of_policy_is_two_thousand_an_hour() -> None:
-    assert load_policy().delivery.replayed_hourly_max == 2_000
+def test_policy_lets_people_send_two_thousand_again_an_hour_and_one_person_two_hundred() -> None:
+    assert most_of(load_policy()) == Most(hourly=2_000, alone=200)
+
+
+EVERYTHING = Wanted(since=datetime(2025, 1, 1, tzinfo=UTC))
+
+
+def test_what_one_person_may_not_send_again_alone_another_approves(office: Office) -> None:
+    all_parked(office, "A", "B", "C")
+    assert replay(office.store, Wanted(subject="deals/C"), MENDED, Most(9, 2)) == {"replayed": 1}
+    with pytest.raises(Rejected, match=r"2 messages, after 1 of yours .* more than the 2 .* --ask"):
+        replay(office.store, EVERYTHING, MENDED, Most(9, 2))
+    number = ask_replay(office.store, EVERYTHING, MENDED)
+    assert [(row["replay_id"], row["actor_id"], len(row["messages"])) for row in asked(office.store)] == [
+        (number, "ann", 2)
+    ]
+    with pytest.raises(Rejected, match="somebody else approves it"):
+        approve_replay(office.store, number, By(" ANN ", "me too"), Most(9, 2))
+    with pytest.raises(Rejected, match="a reason is missing"):
+        approve_replay(office.store, number, By("ben", " "), Most(9, 2))
+    with pytest.raises(Rejected, match="more than the 2 an hour"):
+        approve_replay(office.store, number, By("ben", "seen"), Most(2, 2))
+    assert approve_replay(office.store, number, By("ben", "seen"), Most(9, 2)) == {"replayed": 2}
+    assert asked(office.store) == []
+    with pytest.raises(Rejected, match="waits for nobody"):
+        approve_replay(office.store, number, By("cem", "too"), Most(9, 2))
+    office.settle()
+    assert sorted(office.effects()) == ["A", "B", "C"]
+
+
+APPROVED = "INSERT INTO delivery.replay_approvals (replay_id, asked_by, actor, reason) VALUES"
+
+
+def test_the_database_refuses_one_person_in_the_place_of_two(office: Office) -> None:
+    all_parked(office, "A")
+    number = ask_replay(office.store, EVERYTHING, MENDED)
+    with (
+        psycopg.connect(office.url) as connection,
+        pytest.raises(psycopg.errors.CheckViolation, match="four_eyes"),
+    ):
+        connection.execute(
+            f"{APPROVED} (%s, 'ann', ' Ann', 'x')".encode(),
+            (number,),
+        )
+    with (
+        psycopg.connect(office.url) as connection,
+        pytest.raises(psycopg.errors.ForeignKeyViolation),
+    ):
+        connection.execute(
+            f"{APPROVED} (%s, 'ben', 'ann', 'x')".encode(),
+            (number,),
+        )
+
+
+def test_a_dry_run_says_what_would_be_said_otherwise_and_sends_nothing(office: Office) -> None:
+    office.decide("first", about="invoices/1", body="10.00")
+    office.settle()
+    office.decide("second", about="invoices/1", body="12.00")
+    office.deliver(lambda _, messages: half_refused(Peer(), [messages[0], *messages]))
+    [row] = preview(office.store, Wanted(subject="invoices/1"))
+    assert (row["changes"]["text"], row["outdated"]) == (("10.00", "12.00"), False)
+    assert office.states()["second"] == "parked"
+
+
+def test_a_dry_run_says_what_a_newer_message_said_since(office: Office) -> None:
+    office.decide("open", about="invoices/1", newest_only=True)
+    office.deliver(lambda _, messages: half_refused(Peer(), [messages[0], *messages]))
+    office.decide("paid", about="invoices/1", newest_only=True)
+    office.settle()
+    assert [row["outdated"] for row in preview(office.store, Wanted(subject="invoices/1"))] == [True]
 
 
 @pytest.mark.parametrize(
@@ -392,7 +471,7 @@ def test_nothing_is_sent_again_by_nobody_or_for_no_reason(office: Office, by: By
     office.decide("A")
     office.deliver(lambda _, messages: half_refused(Peer(), [messages[0], *messages]))
     with pytest.raises(Rejected, match=says):
-        replay(office.store, Wanted(subject="deals/A"), by, hourly_max=9)
+        replay(office.store, Wanted(subject="deals/A"), by, Most(9, 9))
     assert office.states() == {"A": "parked"}
 
 

@@ -17,8 +17,8 @@ from include.flows.pull_changes import pull_changes, rewind
 from include.flows.put_message import say
 from include.flows.reconcile import reconcile
 from include.flows.replay import By as Acting
+from include.flows.replay import Most, hold, replay
 from include.flows.replay import Wanted as Parked
-from include.flows.replay import hold, replay
 from include.flows.resolve_break import By, approve, comment, propose
 from include.flows.seal_audit import seal_audit
 from include.flows.verify_audit import verify_audit
@@ -99,5 +99,5 @@ def _deliver(app: PostgresStore, send: PostgresStore, console: PostgresStore) ->
             "console_messages", states=["queued"], target="erp", subject="deals/2", before=None, limit=9
         )
     assert hold(console, [waiting[0]["message_id"]], Acting("ann", "wait")) == 1
-    assert replay(console, Parked(subject="deals/2"), Acting("ann", "go"), hourly_max=9) == {"replayed": 1}
+    assert replay(console, Parked(subject="deals/2"), Acting("ann", "go"), Most(9, 9)) == {"replayed": 1}
     assert deliver_outbox(send, Peer(), pace=load_policy().delivery.pace)["confirmed"] == 3

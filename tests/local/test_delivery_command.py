@@ -38,6 +38,12 @@ def test_a_parked_message_names_who_mends_it_and_is_sent_again(
     assert tieout("replay", "--key", order("A").key, *why[:2])[0] == 2
     assert tieout("replay", "--key", order("A").key, *why[2:])[0] == 2
     assert office.states() == {"A": "parked"}
+    dry = tieout("replay", "--key", order("A").key, *why, "--dry-run")
+    assert (dry[0], "1 would be on their way again" in dry[1], "10.00" in dry[1]) == (0, True, True)
+    assert "replay 1 waits for somebody else" in tieout("replay", "--key", order("A").key, *why, "--ask")[1]
+    assert "ann@firm.example" in tieout("list")[1].partition("waits for a second person")[2]
+    assert tieout("approve", "1", *why)[0] == 1
+    assert office.states() == {"A": "parked"}
     assert "1 on their way again" in tieout("replay", "--key", order("A").key, *why)[1]
     office.settle()
     assert office.effects() == ["A"]

@@ -12,7 +12,7 @@ from include.domain.delivery import Message
 from include.flows.ask_approvals import note_person
 from include.flows.deliver_outbox import deliver_outbox
 from include.flows.put_message import put_message
-from include.flows.replay import By, Wanted, hold, replay
+from include.flows.replay import By, Most, Wanted, hold, replay
 from include.flows.resolve_break import By as Deciding
 from include.flows.resolve_break import assign
 from include.policy import load_policy
@@ -63,7 +63,7 @@ def test_who_holds_a_message_back_and_sends_it_again_is_told_with_why(
     with office.transaction() as tx:
         [found] = tx.rows("message_by_key", key="A")
     hold(office, [found["message_id"]], By("Ann", "wait"))
-    replay(office, Wanted(key="A"), By("ben", "go on"), hourly_max=9)
+    replay(office, Wanted(key="A"), By("ben", "go on"), Most(9, 9))
     acts = [
         (one["actor"], one["act"], one["why"]) for one in told(database_url) if "program" not in one["actor"]
     ]
