@@ -59,7 +59,12 @@ def build_app(
 
     Airflow protects nothing that a plugin mounts: the permission stands on the app, before every route.
     """
-    app = FastAPI(title="Tie-out", dependencies=[Depends(requires(May.READ))], openapi_url=None)
+    app = FastAPI(
+        title="Tie-out",
+        dependencies=[Depends(requires(May.READ))],
+        openapi_url=None,
+        redirect_slashes=False,  # it would lead, before every permission, to whatever host a header names
+    )
     app.state.store, app.state.opening_store = store, opening_store
     app.state.pages = tuple(part.PAGE for part in PARTS)
     for part in (*PARTS, break_page, break_acts, parity_acts, playbooks, training):

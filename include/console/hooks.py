@@ -36,7 +36,7 @@ def build_hooks(open_door: Callable[[], Door] = Door.open) -> FastAPI:
 
     It has no login: the signature over the raw body is the key.
     """
-    app = FastAPI(title="Tie-out webhooks", openapi_url=None)
+    app = FastAPI(title="Tie-out webhooks", openapi_url=None, redirect_slashes=False)
     porter = Porter(open_door)
 
     async def payments(request: Request) -> JSONResponse:

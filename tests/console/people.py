@@ -68,6 +68,10 @@ class Site:
         """The same with a query string of whatever."""
         return self._ask("GET", path, me=me, params=query)
 
+    def get_with(self, path: str, *, me: str, headers: dict[str, str]) -> httpx.Response:
+        """The same with headers of somebody else's choice."""
+        return self._ask("GET", path, me=me, headers=headers)
+
     def post(
         self,
         path: str,
