@@ -60,6 +60,8 @@ REFUSED: dict[str, tuple[str, str, dict[str, Any]]] = {
     "rename a customer": ("PUT", "party.party/{party}", {"name": "Another"}),
     "delete a customer": ("DELETE", "party.party/{party}", {}),
     "put a customer on legal hold": ("POST", "party.party", {"name": "x", "legal_hold": True}),
+    "change somebody else's order": ("PUT", "sale.sale/{theirs}", {"reference": "x"}),
+    "take a line from somebody else's order": ("DELETE", "sale.line/{their_line}", {}),
     "cancel an order": ("POST", "sale.sale/{sale}/cancel", {}),
     "delete an order": ("DELETE", "sale.sale/{sale}", {}),
     "cancel an invoice": ("POST", "account.invoice/{invoice}/cancel", {}),
@@ -91,7 +93,14 @@ def sold(real: Erp) -> dict[str, str]:
     sale = real.ledger().order(order(real, customer_id=party)).native_id
     invoice = invoiced(real, customer_id=party)
     payment = paid(real, invoice, "218.11").native_id
-    return {"party": party, "sale": sale, "invoice": invoice.native_id, "payment": payment}
+    values = {
+        "party": int(party),
+        "currency": 1,
+        "lines": [["create", [{"type": "comment", "description": "x"}]]],
+    }
+    theirs = real.ask("POST", "sale.sale", json=values, fields=["lines"]).json()
+    of_others = {"theirs": str(theirs["id"]), "their_line": str(theirs["lines"][0])}
+    return {"party": party, "sale": sale, "invoice": invoice.native_id, "payment": payment, **of_others}
 
 
 @pytest.mark.parametrize("what", REFUSED)
