@@ -6,8 +6,8 @@ import traceback
 import pytest
 import requests
 
+from include.connectors.tryton.reasons import UNKNOWN, told
 from include.connectors.tryton.refusals import refused_writing, unanswered
-from include.connectors.tryton.sentences import UNKNOWN, told
 from include.connectors.tryton.wizards import TrytonWizards
 from include.ports import Away, Fatal, Rejected, Retryable, Stop, Uncertain
 from tests.connectors.test_erp_and_payments_clients import SECRET, answering, erp
@@ -46,41 +46,42 @@ def test_a_refused_write_says_what_to_do_next(status: int, text: str, stop: type
     assert "sale.sale" in str(refused)
 
 
-def test_a_broken_rule_is_told_in_trytons_words():
+def test_a_broken_rule_is_told_with_the_document_it_names():
     refused = refused_writing(answer(400, RULE), place="account.invoice/1")
-    assert 'You cannot modify invoice "INV-2026-00001" because it is posted' in str(refused)
-
-
-DATED = (
-    'To number the invoice "{}", you must set an invoice date after "11/01/2026" because the sequence "{}" has already '
-    'been used for invoice "INV-2026-00003".'
-)
-
-
-CODED = (
-    'The value "{}" for field "Code" in record "{}" of "Party Identifier" is not one of the allowed options.'
-)
+    assert "it is posted, paid or cancelled, and cannot be changed (invoice INV-2026-00001)" in str(refused)
 
 
 @pytest.mark.parametrize(
-    ("message", "shown"),
+    ("message", "rule"),
     [
-        ('A value is required for field "Invoice Date" in "Account Invoice".', None),
-        ('You can not call "post" on "Jane Doe" of "Sale".', 'You can not call "post" on "…" of "Sale".'),
-        ('The key "tieout_key" names another record already.', None),
-        (DATED.format("INV-2026-00002", "Jane"), DATED.format("INV-2026-00002", "…")),
         (
-            CODED.format("S1234567A", "Jane Doe"),
-            CODED.format("…", "…"),
+            'A value is required for field "Invoice Date" in "Account Invoice".',
+            "a required field is empty (field Invoice Date, Account Invoice)",
+        ),
+        (
+            'You can not call "post" on "Jane Doe" of "Sale".',
+            "the record is not in the state for this button (Sale, post)",
+        ),
+        (
+            'The key "tieout_key" names another record already.',
+            "the key names another record already",
+        ),
+        (
+            'To number the invoice "INV-2026-00002", you must set an invoice date after "11/01/2026" for "Jane 3".',
+            "an invoice with a later number has a later date (invoice INV-2026-00002, 11/01/2026)",
+        ),
+        (
+            'Value "S1234567A" for field "Code" of "Jane Doe" in "Party" is not one of the allowed options.',
+            "a field does not offer this value (field Code, Party)",
         ),
         (
             'You cannot overpay invoice "INV-1 [Jane Doe]" because there is no more left to pay.',
-            'You cannot overpay invoice "…" because there is no more left to pay.',
+            "more would be paid than is owed",
         ),
     ],
 )
-def test_of_a_sentence_of_trytons_own_its_fields_numbers_and_days_are_told(message: str, shown: str | None):
-    assert told(message) == (shown or message)
+def test_of_a_refusal_the_rule_is_told_and_the_fields_numbers_and_days_it_names(message: str, rule: str):
+    assert told(message) == rule
 
 
 CANARY = "jane doe"
@@ -95,6 +96,8 @@ CANARY = "jane doe"
         'You can not call "jane doe" on "1" of "Sale". jane doe',
         'You cannot modify invoice "jane "doe" jane doe" because it is posted, paid or cancelled.',
         'A value is required for field "jane doe" in "jane doe".',
+        "jane doe is required for field jane doe",
+        'Sale "Jane Doe" of "Jane Doe" has the same sale "Jane Doe" as payment "JANE DOE 1", call "Jane Doe"',
         'You are not allowed to execute wizard "jane doe".',
         'You cannot delete invoice "jane doe" because it has a number.',
         'The value "1" for field "Name" in "Party" is too long (jane doe > jane doe).',
@@ -107,7 +110,7 @@ def test_whoever_a_refusal_of_the_erp_names_is_not_named_by_our_error(message: s
     body = json.dumps({"status": 400, "message": message, "description": message})
     refused = refused_writing(answer(400, body), place="sale.sale")
     assert type(refused) is Rejected
-    assert CANARY not in str(refused)
+    assert CANARY not in str(refused).lower()
     assert CANARY not in "".join(traceback.format_exception(refused))
 
 

@@ -3,7 +3,7 @@
 import requests
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
-from include.connectors.tryton.sentences import told
+from include.connectors.tryton.reasons import told
 from include.connectors.wire import read_json
 from include.ports import Away, Fatal, Rejected, Retryable, Stop, Uncertain
 

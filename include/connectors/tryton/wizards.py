@@ -9,8 +9,8 @@ from typing import Any
 
 import requests
 
+from include.connectors.tryton.reasons import told
 from include.connectors.tryton.refusals import refused_writing, unanswered
-from include.connectors.tryton.sentences import told
 from include.connectors.wire import TIMEOUT_S, bounded_session, read_json
 from include.ports import Away, Fatal, Rejected, Retryable, Stop, Uncertain
 
