@@ -14,7 +14,10 @@ from playwright.sync_api import Frame, Page
 
 PATIENCE_MS = 60_000
 """A busy machine draws Airflow's UI in some seconds."""
-BACKGROUND = "() => getComputedStyle(document.documentElement).backgroundColor"
+BACKGROUND = """() => [document.body, document.documentElement]
+    .map((one) => getComputedStyle(one).backgroundColor)
+    .find((one) => one !== "rgba(0, 0, 0, 0)") || "rgb(255, 255, 255)"
+"""
 INK = "() => getComputedStyle(document.querySelector('h1')).color"
 
 
