@@ -60,8 +60,9 @@ def unmarked(cell: str) -> str:
 
 
 def _as_text(cell: str) -> str:
-    if _NUMBER.fullmatch(cell):
-        return cell
+    first = cell[:1]
+    if not first or (first.isascii() and first.isalnum()) or _NUMBER.fullmatch(cell):
+        return cell  # as nearly all are
     # Programs skip blanks before a formula, and some read full-width signs as plain ones.
     start = unicodedata.normalize("NFKC", cell.lstrip(" "))[:1]
     return f"'{cell}" if start in _STARTERS or start in _BREAKS or _hides_starter(cell) else cell
