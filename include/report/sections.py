@@ -237,8 +237,8 @@ def _wrong(one: QualityVerdict, shown: Figures) -> View:
     return {
         "verdict": one.verdict,
         "word": words.VERDICTS.get(one.verdict, one.verdict),
-        "sentence": words.line(filled(one.sentence_figured, shown.plain) or one.sentence),
-        "observed": words.line(filled(one.observed_figured, shown.plain) or one.observed)
+        "sentence": words.line(filled(one.sentence_figured, shown.plain) or shown.said(one.sentence)),
+        "observed": words.line(filled(one.observed_figured, shown.plain) or shown.said(one.observed))
         if one.observed not in one.sentence
         else "",
         "owner": words.line(one.owner),

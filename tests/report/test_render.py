@@ -428,6 +428,12 @@ def test_what_was_found_of_the_data_is_figured_as_its_reader_writes_numbers(
         assert "SGD 2026-06-20: 0" in body
 
 
+def test_a_verdict_whose_figures_were_not_kept_apart_has_them_as_its_reader_writes_them_too():
+    found = replace(samples.BUSY.quality[0], sentence="1,234 of 1,495 rows lack a name.", sentence_figured="")
+    report = render_report(replace(samples.BUSY, quality=[found], locale="de_DE"))
+    assert "1.234 of 1.495 rows" in report.text
+
+
 ENTITIES = {
     "APAC": frozenset({"AU", "JP", "SG", "IN"}),
     "ANZ": frozenset({"AU", "NZ"}),
