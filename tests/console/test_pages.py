@@ -16,7 +16,7 @@ from fastapi import HTTPException
 
 from include.console import break_page, kept, reports
 from include.console.delivery import LATENCY_OF
-from include.console.render import framed
+from include.console.render import framed, sentence
 from include.console.reports import FILES
 from include.console.words import RULES_OF
 from include.flows.explain_break import Explained
@@ -197,6 +197,21 @@ def test_every_kind_of_break_has_a_page(site: Site, tied_url: str) -> None:
         assert page.status_code == 200
         assert "Side by side" in page.text
         assert re.search(r'href="/tieout/playbooks/\w+">playbook', page.text)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("its items (2) are known", "Its items (2) are known"),
+        ("the source's own sum", "The source's own sum"),
+        ("py_909f could be for I7 too", "py_909f could be for I7 too"),
+        ("payments/payments.csv, line 2: no amount", "payments/payments.csv, line 2: no amount"),
+        ("12.00 SGD is left", "12.00 SGD is left"),
+        ("", ""),
+    ],
+)
+def test_a_sentence_begins_with_a_large_letter_and_an_id_does_not(text: str, shown: str) -> None:
+    assert sentence(text) == shown
 
 
 def test_a_sentence_s_figures_stand_as_the_page_writes_all_others(site: Site, tied_url: str) -> None:
