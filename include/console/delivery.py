@@ -56,21 +56,26 @@ def one_message(request: Request, who: Someone, message_id: Number) -> HTMLRespo
 
 
 @router.post("/delivery/{action}", dependencies=[Depends(requires(May.DELIVER))])
-def act(request: Request, who: Someone, form: Sent, action: Literal["replay", "hold"]) -> Response:
+def act(
+    request: Request, who: Someone, form: Sent, action: Literal["replay", "hold", "ask", "approve"]
+) -> Response:
     """Each message only if it is still in the state that was seen: the rest stays as it is."""
-    numbers = [int(one) for one in form.all("chosen") if one.isdecimal() and len(one) <= DIGITS_MAX]
-    chosen = list(dict.fromkeys(numbers))
+    wanted, by, store = _wanted_by(form), flow.By(who.name, form.one("reason")), store_of(request)
+    chosen = _numbers(form, "chosen")
     if len(chosen) > CHOSEN_MAX:
         raise HTTPException(422, f"choose at most {CHOSEN_MAX} messages at once")
-    wanted = _wanted_by(form)
-    if not chosen:
+    if not chosen and action != "approve":
         return _back(request, wanted, "unchosen")
-    by, store = flow.By(who.name, form.one("reason")), store_of(request)
     try:
-        done = _held(store, chosen, by) if action == "hold" else _replayed(store, chosen, by)
+        done = _approved(store, form, by) if action == "approve" else _ACTS[action](store, chosen, by)
     except Rejected as refused:
         return _page(request, who, wanted, refused=str(refused), typed=form, status=422)
     return _back(request, wanted, done)
+
+
+def _numbers(form: Form, name: str) -> list[int]:
+    numbers = [int(one) for one in form.all(name) if one.isdecimal() and len(one) <= DIGITS_MAX]
+    return list(dict.fromkeys(numbers))
 
 
 def _held(store: Store, chosen: list[int], by: flow.By) -> str:
@@ -82,6 +87,22 @@ def _replayed(store: Store, chosen: list[int], by: flow.By) -> str:
     """The same of what was to be sent again."""
     moved = flow.replay(store, flow.Wanted(messages=chosen), by, flow.most_of(rules()))
     return _done("replaced" if moved["superseded"] else "replay", moved.total(), of=len(chosen))
+
+
+def _asked(store: Store, chosen: list[int], by: flow.By) -> str:
+    """The same of what somebody else is to send again."""
+    flow.ask_replay(store, flow.Wanted(messages=chosen), by)
+    return "ask"
+
+
+def _approved(store: Store, form: Form, by: flow.By) -> str:
+    """The same of what somebody else asked for."""
+    [number, *_] = _numbers(form, "replay") or [0]
+    moved = flow.approve_replay(store, number, by, flow.most_of(rules()))
+    return "replaced" if moved["superseded"] else "replay"
+
+
+_ACTS = {"hold": _held, "replay": _replayed, "ask": _asked}
 
 
 def _done(action: str, moved: int, *, of: int) -> str:
@@ -122,6 +143,7 @@ def _page(
         view: dict[str, Any] = {
             "queues": tx.rows("delivery_queue"),
             "spared": tx.rows("spared_systems"),
+            "asked": tx.rows("replays_asked", replay_id=None),
             "latency": tx.rows("console_latency", count_max=LATENCY_OF)[0],
             "most_told": LATENCY_OF,
             "rows": rows[:SHOWN],

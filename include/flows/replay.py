@@ -16,7 +16,7 @@ AN_HOUR = timedelta(hours=1)
 OVER_LIMIT = "OVER_LIMIT"
 """Why an order is parked that one person alone does not let go."""
 
-_TWO = "Nothing was sent: ask with `tieout delivery replay … --ask`, and let somebody else approve it"
+_TWO = "Nothing was sent: ask (page Delivery, or `tieout delivery replay … --ask`), and let somebody else approve it"
 
 
 @dataclass(frozen=True, kw_only=True)

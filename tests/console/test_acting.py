@@ -245,6 +245,34 @@ def test_more_than_policy_lets_people_send_again_is_refused_whole_and_the_page_s
         assert connection.execute(query, (chosen,)).fetchall() == [("parked",)]
 
 
+def test_what_one_asks_to_be_sent_another_sends_and_neither_can_do_both(
+    site: Site, tied: PostgresStore, tied_url: str
+) -> None:
+    with tied.transaction() as tx:
+        about = {"states": ["queued", "parked"], "target": None, "subject": None, "before": None, "limit": 1}
+        [first] = tx.rows("console_messages", **about)
+        tx.rows("hold_messages", messages=[first["message_id"]])
+    chosen = {"chosen": [first["message_id"]], "reason": "the board <agreed>"}
+    assert site.post("/delivery/ask", chosen, me="adm").headers["location"].endswith("done=ask")
+    theirs = site.get("/delivery", me="adm").text
+    assert "the board &lt;agreed&gt;" in theirs
+    assert "Somebody else approves it" in theirs
+    number = re.findall(r'name="replay" value="(\d+)"', theirs)[-1]
+    mine = site.post("/delivery/approve", {"replay": number, "reason": "me too"}, me="adm")
+    assert (mine.status_code, "somebody else approves it" in mine.text) == (422, True)
+    assert site.post("/delivery/approve", {"replay": "9" * 17, "reason": "x"}, me="adm").status_code == 422
+    assert site.post("/delivery/approve", {"reason": "x"}, me="adm").status_code == 422
+    with psycopg.connect(tied_url) as connection:
+        state = "SELECT state FROM delivery.outbox WHERE message_id = %s"
+        assert connection.execute(state, (first["message_id"],)).fetchall() == [("parked",)]
+    approved = site.post("/delivery/approve", {"replay": number, "reason": "seen"}, me="oper")
+    assert approved.headers["location"].endswith("done=replay")
+    with psycopg.connect(tied_url) as connection:
+        assert connection.execute(state, (first["message_id"],)).fetchall() == [("uncertain",)]
+    audit = site.get("/audit", me="aud").text
+    assert ("replay asked for" in audit, "replay approved" in audit) == (True, True)
+
+
 def _about_i9(tx: Transaction) -> list[Row]:
     waiting = {"states": ["queued", "parked"], "target": None, "subject": "invoices/I9"}
     return tx.rows("console_messages", **waiting, before=None, limit=9)

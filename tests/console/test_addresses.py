@@ -67,7 +67,7 @@ def test_whatever_stands_in_a_path_is_found_or_not(site: Site) -> None:
 FORMS = {
     "break_acts": [("/breaks/{break_id}/" + action) for action in ACTIONS] + ["/breaks/bulk"],
     "parity_acts": [path for method, path in TABLE if method == "POST" and path.startswith("/parity")],
-    "delivery": ["/delivery/hold", "/delivery/replay"],
+    "delivery": [f"/delivery/{action}" for action in ("hold", "replay", "ask", "approve")],
     "matches": ["/matches/{match_id}/unmatch"],
 }
 """Module that reads forms -> where they are sent."""

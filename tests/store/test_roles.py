@@ -50,7 +50,8 @@ PEOPLE_ADD = {
         "recon.rulings",
     ),
     *("parity.accepted_differences", "parity.sign_offs"),
-    *("recon.break_lives", "delivery.acts", "ops.console_people"),
+    *("recon.break_lives", "delivery.acts", "delivery.replays", "delivery.replay_approvals"),
+    "ops.console_people",
 }
 PEOPLE_CHANGE = {
     *("recon.break_lives", "recon.rulings", "ops.console_people", "delivery.outbox"),
