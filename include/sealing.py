@@ -51,7 +51,7 @@ def look_for_clear(store: Store, *, of_each: int = OF_EACH) -> Looked:
     readers = {one.system: one for one in _readers()}
     looked, clear = 0, Counter[str]()
     with store.transaction() as tx:
-        for kind in tx.rows("received_kinds"):
+        for kind in tx.rows("pulled_kinds"):
             system, entity = kind["system"], kind["entity"]
             reader = readers.get(system)
             if reader is None or not reader.personal(entity):

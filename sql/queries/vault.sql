@@ -161,6 +161,9 @@ WHERE system = %(system)s AND entity = %(entity)s AND seq > %(after)s AND NOT pa
     )
 ORDER BY seq LIMIT %(most)s;
 
+-- name: pulled_kinds
+SELECT DISTINCT system, entity FROM ops.pulls ORDER BY system, entity;
+
 -- name: payloads_here_and_there
 -- Some payloads of a kind, from pulls as far apart as they can be, the oldest and the newest among them.
 WITH kind AS (

@@ -285,14 +285,14 @@ def erp_user(**facts: Any) -> Callable[..., None]:
     return change
 
 
-def erp_right_gone(model: str) -> Callable[..., None]:
+def erp_rows_gone(table: str, column: str, value: str) -> Callable[..., None]:
     def change(_clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
         whole = erp.load_database
 
         def loaded(*given: Any) -> Any:
             database = whole(*given)
-            rows = database.table("ir.model.access")
-            rows.hold([one for one in rows.all() if one["model"] != model])
+            rows = database.table(table)
+            rows.hold([one for one in rows.all() if one[column] != value])
             return database
 
         monkeypatch.setattr(erp, "load_database", loaded)
@@ -428,8 +428,13 @@ WRONG: dict[str, tuple[Callable[..., Any], Bad, str]] = {
         {("warn", "ERP", "permissions")},
         "may also delete account.tax",
     ),
+    "the ERP has a model less": (
+        erp_rows_gone("ir.model", "name", "stock.location"),
+        {("fail", "ERP", "permissions")},
+        "stock.location: is not there",
+    ),
     "the ERP's user lacks a right": (
-        erp_right_gone("account.invoice.line"),
+        erp_rows_gone("ir.model.access", "model", "account.invoice.line"),
         {("fail", "ERP", "permissions")},
         "account.invoice.line: our user may not read, create",
     ),

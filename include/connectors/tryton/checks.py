@@ -98,9 +98,12 @@ def _permissions(client: TrytonClient) -> Answer:
             client.search(reading.model, domain=[], fields=["id", *paths(entity)], order=["id"], size=1)
         except Stop as stop:
             few[reading.model] = f"cannot be read ({stop})"
-    granted = client.access(sorted({*_models(client), *RIGHTS, _POWER}))
+    known = _models(client)
+    granted = client.access(sorted({*known, _POWER}))
     for model, letters in RIGHTS.items():
-        if lacking := [grant for grant in GRANTS if grant[0] in letters and not granted[model][grant]]:
+        if model not in known:
+            few.setdefault(model, "is not there")
+        elif lacking := [grant for grant in GRANTS if grant[0] in letters and not granted[model][grant]]:
             few.setdefault(model, f"our user may not {', '.join(lacking)}")
     return permissions(few=few, many=_excess(granted), mend_few=_FEW, mend_many=_MANY)
 
