@@ -30,7 +30,10 @@ def _role() -> int | None:
     pool = Pool()
     users = pool.get("res.user")
     with without_check_access():
-        role = int(pool.get("ir.model.data").get_id("tieout", "group_tieout"))
+        try:
+            role = int(pool.get("ir.model.data").get_id("tieout", "group_tieout"))
+        except KeyError:  # before the database is updated nobody has it
+            return None
         return role if role in users.get_groups() and not users.is_administrator() else None
 
 
