@@ -20,8 +20,8 @@ FROM (
             SELECT FROM ops.flow_kinds JOIN ops.switches USING (flow)
             WHERE flow_kinds.kind = earlier.kind AND switches.writer <> 'ours'
         )
-        AND NOT EXISTS (  -- and so does one that a person held back
-            SELECT FROM delivery.acts WHERE acts.message_id = earlier.message_id AND action = 'parked'
+        AND NOT EXISTS (  -- and so does one that a person held back, or that two people let go
+            SELECT FROM delivery.acts WHERE acts.message_id = earlier.message_id
         )
 ) AS overtaken
 GROUP BY message_id
