@@ -55,19 +55,29 @@ def one_message(request: Request, who: Someone, message_id: Number) -> HTMLRespo
     return render(request, who, "message.html", **view)
 
 
+@router.post("/delivery/approve", dependencies=[Depends(requires(May.APPROVE))])
+def approve(request: Request, who: Someone, form: Sent) -> Response:
+    """Send what somebody else asked for: whoever approves money lets it go, and not who delivers."""
+    wanted, by, store = _wanted_by(form), flow.By(who.name, form.one("reason")), store_of(request)
+    [number, *_] = _numbers(form, "replay") or [0]
+    try:
+        moved = flow.approve_replay(store, number, by, flow.most_of(rules()))
+    except Rejected as refused:
+        return _page(request, who, wanted, refused=str(refused), typed=form, status=422)
+    return _back(request, wanted, "replaced" if moved["superseded"] else "replay")
+
+
 @router.post("/delivery/{action}", dependencies=[Depends(requires(May.DELIVER))])
-def act(
-    request: Request, who: Someone, form: Sent, action: Literal["replay", "hold", "ask", "approve"]
-) -> Response:
+def act(request: Request, who: Someone, form: Sent, action: Literal["replay", "hold", "ask"]) -> Response:
     """Each message only if it is still in the state that was seen: the rest stays as it is."""
     wanted, by, store = _wanted_by(form), flow.By(who.name, form.one("reason")), store_of(request)
     chosen = _numbers(form, "chosen")
     if len(chosen) > CHOSEN_MAX:
         raise HTTPException(422, f"choose at most {CHOSEN_MAX} messages at once")
-    if not chosen and action != "approve":
+    if not chosen:
         return _back(request, wanted, "unchosen")
     try:
-        done = _approved(store, form, by) if action == "approve" else _ACTS[action](store, chosen, by)
+        done = _ACTS[action](store, chosen, by)
     except Rejected as refused:
         return _page(request, who, wanted, refused=str(refused), typed=form, status=422)
     return _back(request, wanted, done)
@@ -93,13 +103,6 @@ def _asked(store: Store, chosen: list[int], by: flow.By) -> str:
     """The same of what somebody else is to send again."""
     flow.ask_replay(store, flow.Wanted(messages=chosen), by)
     return "ask"
-
-
-def _approved(store: Store, form: Form, by: flow.By) -> str:
-    """The same of what somebody else asked for."""
-    [number, *_] = _numbers(form, "replay") or [0]
-    moved = flow.approve_replay(store, number, by, flow.most_of(rules()))
-    return "replaced" if moved["superseded"] else "replay"
 
 
 _ACTS = {"hold": _held, "replay": _replayed, "ask": _asked}

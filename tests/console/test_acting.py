@@ -200,7 +200,8 @@ def test_what_was_held_back_waits_until_it_is_sent_again_and_both_acts_have_a_na
     assert site.post("/delivery/replay", again, me="adm").headers["location"].endswith("done=replay")
     with psycopg.connect(tied_url) as connection:
         acts = connection.execute(
-            "SELECT action, actor_id, reason FROM delivery.acts ORDER BY act_id"
+            "SELECT action, actor_id, reason FROM delivery.acts WHERE message_id = %s ORDER BY act_id",
+            (first["message_id"],),
         ).fetchall()
         states = connection.execute(
             "SELECT state FROM delivery.outbox WHERE message_id = %s", (first["message_id"],)
@@ -258,14 +259,19 @@ def test_what_one_asks_to_be_sent_another_sends_and_neither_can_do_both(
     assert "the board &lt;agreed&gt;" in theirs
     assert "Somebody else approves it" in theirs
     number = re.findall(r'name="replay" value="(\d+)"', theirs)[-1]
-    mine = site.post("/delivery/approve", {"replay": number, "reason": "me too"}, me="adm")
+    for who in ("adm", "oper"):
+        refused = site.post("/delivery/approve", {"replay": number, "reason": "me too"}, me=who)
+        assert refused.status_code == 403
+    assert site.post("/delivery/ask", chosen, me="root").headers["location"].endswith("done=ask")
+    later = re.findall(r'name="replay" value="(\d+)"', site.get("/delivery", me="root").text)[-1]
+    mine = site.post("/delivery/approve", {"replay": later, "reason": "me too"}, me="root")
     assert (mine.status_code, "somebody else approves it" in mine.text) == (422, True)
-    assert site.post("/delivery/approve", {"replay": "9" * 17, "reason": "x"}, me="adm").status_code == 422
-    assert site.post("/delivery/approve", {"reason": "x"}, me="adm").status_code == 422
+    assert site.post("/delivery/approve", {"replay": "9" * 17, "reason": "x"}, me="ben").status_code == 422
+    assert site.post("/delivery/approve", {"reason": "x"}, me="ben").status_code == 422
     with psycopg.connect(tied_url) as connection:
         state = "SELECT state FROM delivery.outbox WHERE message_id = %s"
         assert connection.execute(state, (first["message_id"],)).fetchall() == [("parked",)]
-    approved = site.post("/delivery/approve", {"replay": number, "reason": "seen"}, me="oper")
+    approved = site.post("/delivery/approve", {"replay": number, "reason": "seen"}, me="ben")
     assert approved.headers["location"].endswith("done=replay")
     with psycopg.connect(tied_url) as connection:
         assert connection.execute(state, (first["message_id"],)).fetchall() == [("uncertain",)]
