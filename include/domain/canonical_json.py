@@ -3,18 +3,20 @@
 import hashlib
 import json
 import unicodedata
+from collections.abc import Collection
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-_FLAT = frozenset({str, type(None)})
+_TEXT = frozenset({str})
+_EXACT = frozenset({str, int, bool, type(None)})
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def dumps(value: Any) -> str:
     """JSON with sorted keys, no spaces, NFC text, decimals as strings. Raises TypeError on a float."""
-    text = _ENCODER.encode(value if _is_flat(value) else _plain(value))
+    text = _ENCODER.encode(value if _is_exact(value) else _plain(value))
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
@@ -23,13 +25,17 @@ def sha256(value: Any) -> str:
     return hashlib.sha256(dumps(value).encode()).hexdigest()
 
 
-def _is_flat(value: Any) -> bool:
-    """A mapping of text to text or nothing, as most rows are: JSON says it as it is."""
-    return (
-        type(value) is dict
-        and _FLAT.issuperset(map(type, value.values()))
-        and {str}.issuperset(map(type, value))
-    )
+def _is_exact(value: Any) -> bool:
+    """Whether JSON says it as it is, like most rows and messages: text, whole numbers, lists and mappings of them."""
+    if type(value) is dict:
+        return _TEXT.issuperset(map(type, value)) and _are_exact(value.values())
+    if type(value) is list:
+        return _are_exact(value)
+    return type(value) in _EXACT
+
+
+def _are_exact(values: Collection[Any]) -> bool:
+    return _EXACT.issuperset(map(type, values)) or all(map(_is_exact, values))
 
 
 def _plain(value: Any) -> Any:

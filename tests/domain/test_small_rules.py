@@ -1,6 +1,8 @@
 from datetime import date
 from decimal import Decimal
 from itertools import combinations
+from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -112,9 +114,19 @@ def test_equal_values_have_equal_json_whatever_their_order_or_unicode_form() -> 
     assert sha256({"a": Decimal("1.10")}) != sha256({"a": Decimal("1.1")})
 
 
-def test_a_float_has_no_place_in_canonical_json() -> None:
+@pytest.mark.parametrize(
+    "amount", [{"amount": 0.1}, [1, {"lines": [{"amount": 0.1}]}], {"a": {"b": [None, 0.1]}}]
+)
+def test_a_float_has_no_place_in_canonical_json_however_deep(amount: Any) -> None:
     with pytest.raises(TypeError, match="float"):
-        dumps({"amount": 0.1})
+        dumps(amount)
+
+
+def test_what_json_would_say_otherwise_is_said_exactly_however_deep() -> None:
+    day, key = date(2026, 3, 1), UUID(int=1)
+    for value in (Decimal("1.10"), day, key):
+        assert dumps({"a": [{"b": value}, 1]}) == f'{{"a":[{{"b":"{value}"}},1]}}'
+    assert dumps({"a": {2: True, None: [(1, "x")]}}) == '{"a":{"2":true,"None":[[1,"x"]]}}'
 
 
 def test_every_entity_with_money_has_a_currency() -> None:
