@@ -65,13 +65,16 @@ ORDER BY position;
 
 -- name: keep_restated
 -- What we hold already, but stated before somebody looked: only said anew does it count for more than the look. What nobody
--- could read stays so.
+-- could read stays so. (LIMIT: asked row by row; of all that was ever looked at little is on one page.)
 INSERT INTO raw.records (pull_id, system, entity, native_id, version, payload, place, damage, gone)
 SELECT DISTINCT ON (incoming.native_id)
     pull_id, system, incoming.entity, incoming.native_id, version, payload, place, damage, incoming.gone
 FROM incoming_records AS incoming
-JOIN delivery.looked_at AS seen
-    ON seen.entity = incoming.entity AND seen.native_id = incoming.native_id AND seen.looked_at < %(asked_at)s
+CROSS JOIN LATERAL (
+    SELECT looked_at FROM delivery.looked_at AS look
+    WHERE look.entity = incoming.entity AND look.native_id = incoming.native_id AND look.looked_at < %(asked_at)s
+    ORDER BY looked_at DESC LIMIT 1
+) AS seen
 WHERE NOT EXISTS (
     SELECT FROM raw.records AS later JOIN ops.pulls USING (pull_id)
     WHERE later.system = incoming.system AND later.entity = incoming.entity AND later.native_id = incoming.native_id
