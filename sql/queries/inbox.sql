@@ -32,13 +32,17 @@ SELECT nextval('delivery.looks') AS look, ops.clock() AS looked_at;
 
 -- name: keep_look
 -- A look that began before another that is kept already saw nothing newer, nor one that began before a page was asked for
--- that states the same object.
+-- that states the same object in a way that can be read.
 INSERT INTO delivery.looked_at AS known (source, entity, native_id, look, looked_at, gone, facts, facts_sha256)
 SELECT %(source)s, %(entity)s, %(native_id)s, %(look)s, %(looked_at)s, %(gone)s, %(facts)s, %(facts_sha256)s
 WHERE NOT EXISTS (
     SELECT FROM raw.records AS stated JOIN ops.pulls USING (pull_id)
     WHERE stated.system = %(source)s AND stated.entity = %(entity)s AND stated.native_id = %(native_id)s
-        AND pulls.pulled_at > %(looked_at)s
+        AND pulls.pulled_at > %(looked_at)s AND NOT EXISTS (
+            SELECT FROM canonical.quarantine AS held
+            WHERE held.system = stated.system AND held.entity = stated.entity AND held.native_id = stated.native_id
+                AND held.version = stated.version AND held.released_in IS NULL
+        )
 )
 ON CONFLICT (source, entity, native_id) DO UPDATE
 SET look = excluded.look, looked_at = excluded.looked_at, gone = excluded.gone, facts = excluded.facts,

@@ -143,6 +143,14 @@ def test_a_look_that_began_before_a_page_was_asked_for_is_not_kept_after_it(scen
     assert scene.counts() == "30"
 
 
+def test_nor_does_a_page_count_against_it_that_nobody_can_read(scene: Scene) -> None:
+    scene.page("10")
+    began = scene.begin_look()
+    scene.page(GARBAGE)
+    assert scene.look("20", began)
+    assert scene.counts() == "20"
+
+
 def test_what_went_back_is_a_version_of_its_own_so_that_whoever_follows_versions_hears_of_it(
     scene: Scene,
 ) -> None:
