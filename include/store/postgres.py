@@ -4,7 +4,7 @@ import logging
 import re
 import select
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -145,7 +145,11 @@ class PostgresStore:
         with closing(connection):
             with named_by_what_to_do():
                 [row] = PostgresTransaction(connection).rows("stand_alone", what=name)
-            yield bool(row["alone"])
+            try:
+                yield bool(row["alone"])
+            finally:
+                with suppress(psycopg.Error):  # where the connection is gone, so is what it held
+                    PostgresTransaction(connection).rows("step_aside")
 
     @contextmanager
     def in_turn(self, name: str, *, patience_s: int) -> Iterator["PostgresStore"]:

@@ -132,7 +132,7 @@ def test_an_amount_that_changes_without_a_new_stamp_is_found_by_the_sweep(
     }
     arm(twin, "change", "salesforce", with_={**changed, "stamp": "kept"})
     gap = check_completeness(source, store, entity="opportunities", whole=True)
-    assert "; sums: SGD 1,312.5 there, 312.5 here" in str(gap)
+    assert "; sums: SGD 1,312.50 there, 312.50 here" in str(gap)
     assert sweep_entity(source, store, entity="opportunities").proof.proven
     assert canonical(database_url, "opportunities", "amount_minor")[0] == (100050,)
 
