@@ -15,6 +15,7 @@ from include.console.kept import rules
 from include.console.permissions import May
 from include.console.render import render, store_of
 from include.domain.break_life import Kind
+from include.domain.shown import cut
 from include.flows import pair_by_hand
 from include.flows import resolve_break as desk
 from include.flows.pair_by_hand import Part
@@ -123,7 +124,7 @@ def _propose(store: Store, break_id: UUID, by: By, form: Form) -> Acted:
 def _kind(form: Form) -> Kind:
     kind = form.one("kind")
     if kind not in get_args(Kind):
-        raise Rejected(f"{kind!r} is nothing that can be proposed")
+        raise Rejected(f"{cut(kind, 60)!r} is nothing that can be proposed")
     return cast("Kind", kind)
 
 

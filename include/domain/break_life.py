@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
+from include.domain.shown import cut
+
 State = Literal["NEW", "OPEN", "ASSIGNED", "PROPOSED", "APPROVED", "RESOLVED", "ACCEPTED"]
 Kind = Literal[
     "correct", "write_off", "accept", "manual_match", "unmatch", "withdraw", "merge", "config_change"
@@ -124,7 +126,7 @@ def identity(name: str) -> str:
     found = name.strip().lower()
     if not _IDENTITY.fullmatch(found):
         raise NotAllowed(
-            f"{name!r} is no login or mail address (letters a to z, digits, and . _ @ + - inside)"
+            f"{cut(name, 60)!r} is no login or mail address (letters a to z, digits, and . _ @ + - inside)"
         )
     if found in PROGRAMS:
         raise NotAllowed(f"{found!r} is the program's own name, and nobody's")

@@ -9,9 +9,10 @@ from include.domain import break_life
 from include.domain.break_life import Life, Move, NotAllowed
 from include.domain.breaks import break_id as id_of
 from include.domain.breaks import in_reporting_currency
-from include.domain.money import InexactAmount, to_minor
+from include.domain.money import InexactAmount, Money, to_minor
 from include.domain.pairings import Debt, Item, refusal, spread
 from include.domain.payout_pairings import SIDES
+from include.domain.shown import cut
 from include.domain.subjects import kinds_of
 from include.flows.day_rates import rates_of_the_day
 from include.flows.grant_ruling import debts_of, item_of, look_at_newest_day, refuse_unless_posted
@@ -138,7 +139,7 @@ def _in_order(debts: dict[str, Debt], parts: Sequence[Part]) -> list[Debt]:
         named = [one for one in debts.values() if one.number == part.invoice]
         fitting = [debts[part.invoice]] if part.invoice in debts else named
         if not fitting:
-            raise Rejected(f"the newest published day knows no invoice {part.invoice}")
+            raise Rejected(f"the newest published day knows no invoice {cut(part.invoice, 60)}")
         if len(fitting) > 1:
             ids = ", ".join(one.invoice_id for one in fitting)
             raise Rejected(f"several invoices are called {part.invoice}: say which by its id, {ids}")
@@ -170,12 +171,18 @@ def _minor(amount: str, currency: str) -> int:
     return minor
 
 
+def _about(life: Life) -> str:
+    if life.amount_minor is None or life.currency is None:
+        return "no money"
+    return str(Money(life.amount_minor, life.currency))
+
+
 def _refuse_more_than_the_break(life: Life, item: Item, total: int) -> None:
     """What is approved is approved by what the break is worth."""
     if life.currency != item.currency or total > abs(life.amount_minor or 0):
         raise Rejected(
-            f"the break is about {life.amount_minor} {life.currency} in minor units, and the match about {total} "
-            f"{item.currency}: its approval would say nothing of that"
+            f"the break is about {_about(life)}, and the match about {Money(total, item.currency)}: its approval would "
+            "say nothing of that"
         )
 
 

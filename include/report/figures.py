@@ -10,7 +10,7 @@ from babel import Locale
 from babel.numbers import NumberPattern, get_decimal_symbol, parse_pattern
 
 from include.domain.currencies import EXPONENTS
-from include.domain.money import exponent, to_minor
+from include.domain.money import InexactAmount, exponent, to_minor
 
 DIGITS_MAX = 60
 MINUS = "\N{MINUS SIGN}"
@@ -19,12 +19,13 @@ _GROUPED, _DECIMALS = r"-?[0-9]{1,3}(?:,[0-9]{3})+", r"\.[0-9]+"
 _NUMBER = rf"(?:{_GROUPED}|-?[0-9]{{1,15}})(?:{_DECIMALS})?"
 _STARTS = r"(?<![\w.,/:'-])"
 _IN_A_SENTENCE = re.compile(
-    rf"""(?<!\w)(?P<mark>['"]).*?(?:(?P=mark)(?!\w)|…)"""
+    rf"""(?<!\w)(?P<mark>['"]).{{0,300}}?(?:(?P=mark)(?!\w)|…)"""
     rf"|{_STARTS}(?P<amount>{_NUMBER}) (?P<currency>[A-Z]{{3}})\b"
     rf"|{_STARTS}(?P<before>[A-Z]{{3}}) (?P<after>{_NUMBER})(?![\w-]|[.,:/][0-9])"
     rf"|{_STARTS}(?P<count>{_GROUPED}(?:{_DECIMALS})?(?= [a-z])|-?[0-9]+{_DECIMALS}(?= (?:percent\b|%|of [0-9]{{4}}-)))"
 )
-"""What our sentences quote, which is somebody else's; "1234.56 SGD" and "SGD 1,234.56"; "1,234 rows", "12.5 percent",
+"""What our sentences quote, which is somebody else's (so many characters at most, for marks that never close cost
+their square); "1234.56 SGD" and "SGD 1,234.56"; "1,234 rows", "12.5 percent",
 and "1.3444 of 2026-05-01", a rate."""
 
 
@@ -59,7 +60,10 @@ class Figures:
         currency = found["currency"] or found["before"]
         if EXPONENTS.get(currency) != len(amount.partition(".")[2]):
             return found[0]
-        return self.money(to_minor(amount, currency=currency), currency)
+        try:
+            return self.money(to_minor(amount, currency=currency), currency)
+        except InexactAmount:  # more than any amount of ours: a name, or a source that is wrong
+            return found[0]
 
     def rounded(self, minor: int, currency: str) -> str:
         """Whole major units, rounded half away from zero: for pictures, whose figures stand exactly beside them."""

@@ -375,6 +375,7 @@ def test_money_is_grouped_as_its_reader_writes_it(locale: str, shown: str):
         ("its reference is 'PAY 1,250.00 SGD, 12.5 percent': what a payer wrote", None),
         ("the reference \"it's 1250.00 SGD\" and 'a long one of 1250.00 SGD…, cut", None),
         ("INV-1250.00 SGD, '1250.00 SGD', 1250 SGD, 1250.00 ABC", None),
+        ("JPY 1,000,000,000,000,000 and 1999999999999998.00 SGD, more than any amount", None),
         ("order 2024.12 of customer 1234567, 2026-06-30, (1,000 Hills Ltd), ABC 1,250.00", None),
     ],
 )
@@ -383,6 +384,13 @@ def test_figures_in_a_sentence_are_the_readers_and_nothing_else_is_touched(said:
     break_ = replace(samples.BUSY.top[0], evidence=said)
     report = render_report(replace(samples.BUSY, top=[break_], locale="de_DE"))
     assert (shown or said) in report.text
+
+
+def test_marks_that_never_close_are_read_past_and_keep_no_figure_behind_them():
+    """A mark is looked for so far and no further: with twenty thousand of them it took minutes."""
+    assert (
+        Figures("de_DE").said(" 'a" * 20_000 + " pays 1234.50 SGD") == " 'a" * 20_000 + " pays SGD 1.234,50"
+    )
 
 
 def test_a_share_is_rounded_half_up():
