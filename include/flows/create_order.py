@@ -114,6 +114,7 @@ def _decide(tx: Transaction, deal: Row, policy: Policy, billing: Billing, today:
     checks, state = gate_deal(tx, deal, won, policy)
     decided += _flag(tx, deal, revenue_flags(won, policy.closed_won.rules(policy.orders)))
     if not passes(checks):
+        tx.run("withdraw_orders", target=ERP, subject=_deal(deal))
         return decided + _new(_task(tx, deal, checks, state), "task")
     tx.run("withdraw_gate_tasks", target=CRM, subject=f"tasks/{deal['opportunity_id']}")
     if deal["order_id"]:

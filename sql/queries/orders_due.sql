@@ -115,6 +115,13 @@ ON CONFLICT DO NOTHING;
 UPDATE delivery.outbox SET state = 'superseded', finished_at = ops.clock()
 WHERE target = %(target)s AND subject = %(subject)s AND kind = 'task' AND state = 'queued';
 
+-- name: withdraw_orders
+-- Orders of a deal that may not be ordered any more, and that surely had no effect yet. One that a person held back stays:
+-- decided anew it would leave by itself.
+UPDATE delivery.outbox SET state = 'superseded', reason = NULL, finished_at = ops.clock()
+WHERE target = %(target)s AND subject = %(subject)s AND kind = 'order' AND state IN ('queued', 'parked')
+    AND reason IS DISTINCT FROM 'HELD_BACK';
+
 -- name: keep_schedule
 INSERT INTO delivery.schedule_lines (order_id, line, opportunity_id, period_start, period_end, amount)
 SELECT %(order_id)s, line, %(opportunity_id)s, period_start, period_end, amount

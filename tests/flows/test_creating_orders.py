@@ -20,7 +20,7 @@ from include.flows.guard_stale import Guarded
 from include.flows.land_records import land_records
 from include.flows.look_at_lines import look_at_lines
 from include.flows.pull_changes import pull_changes
-from include.flows.replay import By, Most, Wanted, approve_replay, ask_replay, parked, replay
+from include.flows.replay import By, Most, Wanted, approve_replay, ask_replay, hold, parked, replay
 from include.flows.write_rows import typed
 from include.policy import load_policy
 from include.ports import Fatal, RawRecord, Rejected, Transaction, Translated
@@ -416,6 +416,59 @@ def test_a_deal_of_an_account_nobody_linked_waits(sales: Sales) -> None:
     sales.sees(opportunities=WON.replace("001A", "001Z"))
     sales.decide()
     assert sales.failed() == {"account", "tax"}
+
+
+SOLD_BY_BOOK = {"opportunities": f"{WON} - - - B1", "price_books": "B1 New true"}
+
+
+@pytest.mark.parametrize("amount", ["1200.00", "2000000.00"], ids=["queued", "over the limit"])
+@pytest.mark.parametrize(
+    ("failed", "now", "mended"),
+    [
+        ("price_book", {"price_books": "B1 New false"}, {"price_books": "B1 Newer true"}),
+        ("account", {"customers": "C1 Acme - SG - 001Z"}, {"customers": "C1 Acme - SG - 001A"}),
+    ],
+    ids=["its price book is inactive", "its account is not linked"],
+)
+def test_an_order_whose_deal_fails_the_gate_before_it_left_does_not_leave_until_it_passes_again(
+    sales: Sales, amount: str, failed: str, now: dict[str, str], mended: dict[str, str]
+) -> None:
+    large = amount != "1200.00"
+    sales.sees(**{name: text.replace("1200.00", amount) for name, text in SOLD_BY_BOOK.items()})
+    assert sales.decide() == {"order": 1}
+    sales.sees(**now)
+    assert sales.decide() == {"task": 1}
+    assert sales.failed() == {failed}
+    with pytest.raises(Rejected, match="no parked message fits"):
+        let_go(sales)
+    sales.deliver()
+    assert sales.reached(sales.erp) == []
+    sales.sees(**mended)
+    assert sales.decide() == {"order": 1}
+    if large:
+        sales.deliver()
+        assert sales.reached(sales.erp) == []
+        let_go(sales)
+    for _ in range(2):
+        sales.deliver()
+        sales.decide()
+    assert sales.reached(sales.erp).count("order") == 1
+
+
+def test_an_order_that_was_held_back_stays_held_while_its_deal_fails_the_gate(sales: Sales) -> None:
+    sales.sees(**SOLD_BY_BOOK)
+    sales.decide()
+    with psycopg.connect(sales.url) as connection:
+        [number] = connection.execute("SELECT message_id FROM delivery.outbox").fetchall()
+    assert hold(sales.store, number, By("ann", "the customer asked to wait")) == 1
+    for book in ("B1 New false", "B1 New true"):
+        sales.sees(price_books=book)
+        sales.decide()
+        sales.deliver()
+    assert [row["reason"] for row in parked(sales.store, Wanted(subject="opportunities/006A"), POLICY)] == [
+        "HELD_BACK"
+    ]
+    assert sales.reached(sales.erp) == []
 
 
 def test_a_deal_that_was_mended_is_ordered(sales: Sales) -> None:
