@@ -160,13 +160,13 @@ def ask_replay(store: Store, wanted: Wanted, by: By) -> int:
 
 
 def asked(store: Store) -> list[Row]:
-    """What waits for a second person, with who asks and why."""
+    """What waits for a second person, newest first: who asks, why, and what of it is parked as it was then."""
     with store.transaction() as tx:
         return tx.rows("replays_asked", replay_id=None)
 
 
 def approve_replay(store: Store, replay_id: int, by: By, most: Most) -> Counter[str]:
-    """Send again, as somebody else, what was asked for and is still parked.
+    """Send again, as somebody else, what was asked for and is parked since before that.
 
     Raises Rejected when it is asked for no more, by who asked, and when policy lets people send no more this hour.
     """

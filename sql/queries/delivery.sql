@@ -175,13 +175,18 @@ ORDER BY parked.message_id;
 INSERT INTO delivery.replays (messages, actor, reason) VALUES (%(messages)s, %(actor)s, %(reason)s) RETURNING replay_id;
 
 -- name: replays_asked
--- What waits for a second person, oldest first, as far as any of it is still parked.
-SELECT replay_id, actor_id, reason, asked_at, messages
-FROM delivery.replays
+-- What waits for a second person, newest first: of each the messages that are parked as they were when it was asked for.
+-- What went on its way since and was parked anew is another matter, and asked for anew.
+SELECT replay_id, actor_id, reason, asked_at, still.messages
+FROM delivery.replays CROSS JOIN LATERAL (
+    SELECT array_agg(message_id ORDER BY message_id) AS messages FROM delivery.outbox
+    WHERE message_id = ANY (replays.messages) AND state = 'parked' AND finished_at <= asked_at
+) AS still
 WHERE NOT EXISTS (SELECT FROM delivery.replay_approvals WHERE replay_approvals.replay_id = replays.replay_id)
-    AND EXISTS (SELECT FROM delivery.outbox WHERE message_id = ANY (messages) AND state = 'parked')
+    AND still.messages IS NOT NULL
     AND (%(replay_id)s::bigint IS NULL OR replay_id = %(replay_id)s)
-ORDER BY replay_id;
+ORDER BY replay_id DESC
+LIMIT 200;
 
 -- name: approve_replay
 INSERT INTO delivery.replay_approvals (replay_id, asked_by, actor, reason)

@@ -417,6 +417,26 @@ def test_what_one_person_may_not_send_again_alone_another_approves(office: Offic
     assert sorted(office.effects()) == ["A", "B", "C"]
 
 
+def test_what_was_parked_anew_since_it_was_asked_for_is_asked_for_anew(office: Office) -> None:
+    all_parked(office, "A", "B")
+    number = ask_replay(office.store, EVERYTHING, MENDED)
+    office.pass_time(timedelta(minutes=1))
+    assert replay(office.store, Wanted(subject="deals/A"), MENDED, Most(9, 9)) == {"replayed": 1}
+    office.deliver(lambda _, messages: half_refused(Peer(), [messages[0], *messages]))
+    assert office.states() == {"A": "parked", "B": "parked"}
+    assert [len(row["messages"]) for row in asked(office.store)] == [1]
+    assert approve_replay(office.store, number, By("ben", "seen"), Most(9, 9)) == {"replayed": 1}
+    assert office.states() == {"A": "parked", "B": "uncertain"}
+
+
+def test_of_what_waits_for_a_second_person_the_newest_is_listed_first_and_not_all_of_it(
+    office: Office,
+) -> None:
+    all_parked(office, "A")
+    numbers = [ask_replay(office.store, EVERYTHING, MENDED) for _ in range(201)]
+    assert [row["replay_id"] for row in asked(office.store)] == numbers[:0:-1]
+
+
 APPROVED = "INSERT INTO delivery.replay_approvals (replay_id, asked_by, actor, reason) VALUES"
 
 
