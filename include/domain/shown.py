@@ -37,14 +37,15 @@ def sums_apart(there: Mapping[str, str], here: Mapping[str, str]) -> str:
     """What a source adds up to and what is here, in major units, in every currency in which they differ."""
     apart = [one for one in sorted({*there, *here}) if there.get(one) != here.get(one)]
     said = (
-        f"{one or 'without currency'} {_sum(there.get(one, '0'), one)} there, {_sum(here.get(one, '0'), one)} here"
+        f"{one or 'without currency'} {exact_sum(there.get(one, '0'), one)} there, "
+        f"{exact_sum(here.get(one, '0'), one)} here"
         for one in apart
     )
     return f"sums: {'; '.join(said)}" if apart else "the sums agree"
 
 
-def _sum(total: str, currency: str) -> str:
-    """With the currency's own decimals, and with more where there are more."""
+def exact_sum(total: str, currency: str) -> str:
+    """A sum in major units, of any code and size: with the currency's own decimals, and with more where it has more."""
     exact = Decimal(total)
     decimals = max(EXPONENTS.get(currency, 0), -int(exact.normalize().as_tuple().exponent))
     return f"{exact:,.{decimals}f}"

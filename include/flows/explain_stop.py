@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from include.domain.money import Money
+from include.domain.money import InexactAmount, Money, UnknownCurrency
 from include.domain.proofs import RunProof
+from include.domain.shown import exact_sum
 from include.ports import Row, Transaction
 
 CODES = ("DQ02", "DQ06")
@@ -64,10 +65,7 @@ def _unproven(tx: Transaction, found: Row, say: Callable[[Money], str]) -> Stop:
                 Line(f"sum, {one or 'without currency'}", (_sum(there, one, say), _sum(here, one, say)))
                 for one in sorted({*there, *here})
             ]
-            missing = proof["missing"]
-            more = f" and {len(missing) - SHOWN:,} more" if len(missing) > SHOWN else ""
-            apart = f"missing are {', '.join(missing[:SHOWN])}{more}" if missing else ""
-            return Stop(found, (f"{proof['system']} holds", "are here"), lines, apart)
+            return Stop(found, (f"{proof['system']} holds", "are here"), lines, _missing(proof))
     return Stop(found)
 
 
@@ -85,6 +83,19 @@ def _unbalanced(tx: Transaction, found: Row) -> Stop:
     return Stop(found)
 
 
+def _missing(proof: Row) -> str:
+    """What is missing from a source; a proof keeps the first keys only."""
+    kept, count = proof["missing"][:SHOWN], proof["source_count"] - proof["held_count"]
+    if not kept:
+        return ""
+    part = f", the first {len(kept)} of {count:,}:" if count > len(kept) else ""
+    return f"missing are{part} {', '.join(kept)}"
+
+
 def _sum(sums: dict[str, str], currency: str, say: Callable[[Money], str]) -> str:
-    total = Decimal(sums.get(currency, "0"))
-    return say(Money.parse(f"{total:f}", currency)) if currency else f"{total:,f}"
+    """A source's sum as money, and as the plain figure it states where that is no money of ours."""
+    total = sums.get(currency, "0")
+    try:
+        return say(Money.parse(f"{Decimal(total):f}", currency))
+    except (UnknownCurrency, InexactAmount):
+        return f"{currency} {exact_sum(total, currency)}".strip()
