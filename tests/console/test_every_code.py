@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.rows import dict_row
 
 import include.flows.reconcile as reconciling
 from include.connectors.world.client import WorldSource
@@ -24,6 +25,7 @@ from tests.checks import assert_checks_hold
 from tests.console.conftest import vault_of_tests
 from tests.console.every_code import CAME, FIRST, LATE, LOST, PUBLISHED, REFUSED, SECOND, THIRD, write_world
 from tests.console.people import Site, know_our_roles
+from tests.console.test_playbooks import blocks
 from tests.shared import shared
 
 
@@ -139,6 +141,16 @@ def test_what_stops_a_day_has_a_page_with_both_sides_and_nothing_to_press(
     assert RAW.findall(told) == [], told
     today = site.get("/", me="ann").text
     assert f'href="/tieout/breaks/{break_id}"' in today, "what is refused says why, and where to look"
+
+
+@pytest.mark.parametrize("code", REFUSED)
+def test_the_playbook_of_what_stops_a_day_finds_it_first(broken_url: str, code: str) -> None:
+    break_id, evidence = found(broken_url, code, REFUSED[code])
+    asked = next(text for name, text in blocks("sql") if name == code)
+    with psycopg.connect(broken_url, row_factory=dict_row) as connection:
+        rows = connection.execute(asked.encode()).fetchall()
+    [one] = [row for row in rows if str(row["break_id"]) == break_id]
+    assert (one["as_of"], one["key"], one["evidence"]) == (THIRD, REFUSED[code], evidence)
 
 
 def test_a_source_that_lost_a_row_stands_beside_what_came_of_it(site: Site, broken_url: str) -> None:
