@@ -89,7 +89,7 @@ def break_page(
             found, history = show_break(store, break_id, rules())
         except Rejected as missing:
             if stop := explain_stop(tx, break_id, say=say_money):
-                return _stop_page(request, who, stop)
+                return _stop_page(request, who, stop, refused=refused, status=status)
             raise HTTPException(404, str(missing)) from None
         explained = explain_break(store, break_id)
         life = life_now(store, break_id)
@@ -123,10 +123,13 @@ def break_page(
     return render(request, who, "break.html", status=status, **view)
 
 
-def _stop_page(request: Request, who: Person, stop: Stop) -> HTMLResponse:
+def _stop_page(
+    request: Request, who: Person, stop: Stop, *, refused: Refused | None, status: int
+) -> HTMLResponse:
     """A break that stops its day: there is nothing to do about it here, and all there is to know."""
     called = rules().breaks.codes[stop.found["code"]].name
-    return render(request, who, "stop.html", one=stop.found, stop=stop, called=called)
+    view = {"one": stop.found, "stop": stop, "called": called, "refused": refused}
+    return render(request, who, "stop.html", status=status, **view)
 
 
 def eyes_for_match(life: Life) -> int:

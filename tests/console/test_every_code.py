@@ -144,6 +144,15 @@ def test_what_stops_a_day_has_a_page_with_both_sides_and_nothing_to_press(
 
 
 @pytest.mark.parametrize("code", REFUSED)
+def test_an_act_on_what_stops_a_day_is_refused_on_its_page(site: Site, broken_url: str, code: str) -> None:
+    break_id, _ = found(broken_url, code, REFUSED[code])
+    answer = site.post(f"/breaks/{break_id}/comment", {"reason": "mine", "seen": "1"}, me="ann")
+    assert answer.status_code == 422
+    assert 'role="alert">Not done, for nobody acts on a break that stops its day' in answer.text
+    assert "stops its day" in answer.text
+
+
+@pytest.mark.parametrize("code", REFUSED)
 def test_the_playbook_of_what_stops_a_day_finds_it_first(broken_url: str, code: str) -> None:
     break_id, evidence = found(broken_url, code, REFUSED[code])
     asked = next(text for name, text in blocks("sql") if name == code)
