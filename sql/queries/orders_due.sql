@@ -117,10 +117,10 @@ WHERE target = %(target)s AND subject = %(subject)s AND kind = 'task' AND state 
 
 -- name: withdraw_orders
 -- Orders of a deal that may not be ordered any more, and that surely had no effect yet. One that a person held back stays:
--- decided anew it would leave by itself.
+-- decided anew it would leave by itself. So does one whose key names another order at the target: that is looked at.
 UPDATE delivery.outbox SET state = 'superseded', reason = NULL, finished_at = ops.clock()
 WHERE target = %(target)s AND subject = %(subject)s AND kind = 'order' AND state IN ('queued', 'parked')
-    AND reason IS DISTINCT FROM 'HELD_BACK';
+    AND coalesce(reason, '') NOT IN ('HELD_BACK', 'KEY_PAYLOAD_MISMATCH');
 
 -- name: keep_schedule
 INSERT INTO delivery.schedule_lines (order_id, line, opportunity_id, period_start, period_end, amount)
