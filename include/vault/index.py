@@ -22,7 +22,11 @@ LETTERS_MAX = 1_000
 
 KEPT_MAX = 100_000
 _FOLDED = {"email", "payer_text"}
-_DOMAIN = re.compile(r"@([^@\s>]+)\s*>?\s*\Z")
+_DOMAIN = re.compile(
+    r"[^@\s<]@((?:[\w-]{1,63}\.)+(?:[^\W\d_]{2,63}|xn--[a-z0-9-]{2,59}))\s*>?\s*\Z", re.IGNORECASE
+)
+"""Shaped like a host, behind somebody: what else people type behind an @, or before nothing, may be a person's too."""
+
 _BYTES, _DIGITS = 16, 22
 _STEP = 5
 """Hex digits that stand for one letter: another one has the same once in a million times."""

@@ -123,6 +123,13 @@ def test_the_same_address_has_one_stand_in_however_it_is_written_and_shows_its_d
     assert "@" not in INDEX.alike("payer_text", "ana@example.com")
 
 
+@pytest.mark.parametrize(
+    "said", ["@jane_doe_1987", "call@+6591234567", "x@janedoe/private", "@jane.doe", "x@jane@doe"]
+)
+def test_what_is_no_host_behind_an_at_is_not_shown(said: str) -> None:
+    assert "@" not in INDEX.alike("email", said)
+
+
 def test_a_stand_in_means_nothing_in_another_record_column_or_platform() -> None:
     own = INDEX.own("phone", "contacts/C1", "+65 1234")
     assert (
