@@ -1,6 +1,7 @@
 """Reports by SMTP, to a server that behaves as each test wants."""
 
 import asyncio
+import contextlib
 import email
 import email.policy
 import socket
@@ -8,6 +9,7 @@ import time
 from base64 import b64encode
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -222,6 +224,40 @@ def test_a_server_that_takes_the_call_and_says_nothing_is_left_in_time(monkeypat
     monkeypatch.setattr(client, "TIMEOUT_S", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as mute, pytest.raises(Retryable, match="did not"):
         MailPostman(served_at(mute.getsockname()[1])).send(REPORT, to=FINANCE)
+
+
+def drip(server: socket.socket, step: bytes, drop: bytes) -> None:
+    """Talk as a mail server does until a step, and then always say a little more."""
+    with server.accept()[0] as line, contextlib.suppress(OSError):
+        line.sendall(b"220 here\r\n")
+        in_message = False
+        for said in line.makefile("rb"):
+            if in_message and said != b".\r\n":
+                continue
+            if said.startswith(step):
+                while True:
+                    line.sendall(drop)
+                    time.sleep(0.05)
+            in_message = said.startswith(b"DATA")
+            line.sendall(b"354 go\r\n" if in_message else b"250 ok\r\n")
+
+
+@pytest.mark.parametrize("drop", [b"250-hold on\r\n", b"2"])
+@pytest.mark.parametrize(
+    ("step", "stop"), [(b"ehlo", Retryable), (b"rcpt", Retryable), (b"DATA", Retryable), (b".", Uncertain)]
+)
+def test_a_server_that_always_says_a_little_more_is_left_in_time(
+    step: bytes, drop: bytes, stop: type[Stop], monkeypatch: pytest.MonkeyPatch
+):
+    for limit in ("TALK_S", "ANSWER_S", "TIMEOUT_S"):
+        monkeypatch.setattr(client, limit, 0.4)
+    began = time.monotonic()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        Thread(target=drip, args=[server, step, drop], daemon=True).start()
+        with pytest.raises(stop) as stopped:
+            MailPostman(served_at(server.getsockname()[1])).send(REPORT, to=FINANCE)
+    assert type(stopped.value) is stop
+    assert time.monotonic() - began < 10
 
 
 def test_no_server_is_worth_another_try():

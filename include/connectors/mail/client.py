@@ -5,13 +5,16 @@ import hashlib
 import logging
 import re
 import smtplib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate
 from html import escape
 from math import inf
+from socket import SHUT_RDWR, socket
+from threading import Timer
 from time import monotonic
 
 from include.ports import Fatal, Rejected, Report, Retryable, Uncertain
@@ -27,6 +30,10 @@ DATA_S = 180.0
 ANSWER_S = 600.0
 """What the server may take to answer that it has the message, all mails of one postman together: scanners are slow
 (RFC 5321 §4.5.3.2.6), and a run must end. Once that is used up, it is a step like any other."""
+
+TALK_S = 600.0
+"""What all steps before a message's last line may take together: a server that always says a little more never exceeds
+a step's time."""
 
 MESSAGE_MAX = 10 * 2**20
 """Bytes of a message: many servers take no larger ones, and some say so only to whoever is to hand them on."""
@@ -116,10 +123,11 @@ class MailPostman:
         """Connect and log in, and ask whether our sender is taken; nothing is sent. Raises Retryable, Fatal."""
         smtp = self._reached()
         try:
-            if as_sender:
-                self._accepted("sender", *smtp.mail(self._server.sender))
-                smtp.rset()
-            smtp.quit()
+            with _at_most(smtp, TALK_S):
+                if as_sender:
+                    self._accepted("sender", *smtp.mail(self._server.sender))
+                    smtp.rset()
+                smtp.quit()
         except (smtplib.SMTPException, OSError) as error:
             raise Retryable(f"mail: {self._place} went away ({type(error).__name__})") from None
         finally:
@@ -129,7 +137,8 @@ class MailPostman:
         try:
             smtp = self._server.connect()
             try:
-                smtp.ehlo_or_helo_if_needed()
+                with _at_most(smtp, TALK_S):
+                    smtp.ehlo_or_helo_if_needed()
             except BaseException:
                 smtp.close()
                 raise
@@ -143,13 +152,14 @@ class MailPostman:
         if len(message) > _takes_at_most(smtp):
             raise self._no_room()
         try:
-            _wait_at_most(smtp, TIMEOUT_S)
-            self._accepted("sender", *smtp.mail(self._server.sender))
-            for recipient in to:
-                self._accepted("recipient", *smtp.rcpt(recipient))
-            self._accepted("message", *smtp.docmd("DATA"), wanted=_START_MAIL)
-            _wait_at_most(smtp, DATA_S)
-            smtp.send(_on_the_wire(message))  # without its last line the server has no message
+            with _at_most(smtp, TALK_S):
+                _wait_at_most(smtp, TIMEOUT_S)
+                self._accepted("sender", *smtp.mail(self._server.sender))
+                for recipient in to:
+                    self._accepted("recipient", *smtp.rcpt(recipient))
+                self._accepted("message", *smtp.docmd("DATA"), wanted=_START_MAIL)
+                _wait_at_most(smtp, DATA_S)
+                smtp.send(_on_the_wire(message))  # without its last line the server has no message
         except (smtplib.SMTPException, OSError) as error:
             raise Retryable(f"mail: {self._place} went away ({type(error).__name__})") from None
         code, text = self._answer(smtp)
@@ -165,15 +175,18 @@ class MailPostman:
 
     def _answer(self, smtp: smtplib.SMTP) -> tuple[int, bytes]:
         """End the message, and wait for the word that it was taken."""
-        asked_at = monotonic()
+        asked_at, most = monotonic(), max(TIMEOUT_S, self._patience_s)
         try:
-            _wait_at_most(smtp, max(TIMEOUT_S, self._patience_s))
-            smtp.send(_LAST_LINE)
-            code, text = smtp.getreply()
+            with _at_most(smtp, most):
+                _wait_at_most(smtp, most)
+                smtp.send(_LAST_LINE)
+                code, text = smtp.getreply()
         except (smtplib.SMTPException, OSError) as error:
             raise self._unconfirmed(type(error).__name__) from None
         finally:
             self._patience_s -= monotonic() - asked_at
+        if monotonic() - asked_at >= most:  # what came may be the beginning of a line
+            raise self._unconfirmed("no whole answer in time")
         if code // 100 != _OK // 100 and code < _TEMPORARY:  # no refusal, nor any code at all
             raise self._unconfirmed("an answer that says neither")
         return code, text
@@ -208,6 +221,26 @@ def _takes_at_most(smtp: smtplib.SMTP) -> float:
 def _wait_at_most(smtp: smtplib.SMTP, seconds: float) -> None:
     if smtp.sock:
         smtp.sock.settimeout(seconds)
+
+
+@contextmanager
+def _at_most(smtp: smtplib.SMTP, seconds: float) -> Iterator[None]:
+    """Hang up if it takes longer: a socket's own limit begins anew with every byte that comes."""
+    watch = Timer(seconds, _hang_up, [smtp])
+    watch.daemon = True
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.cancel()
+
+
+def _hang_up(smtp: smtplib.SMTP) -> None:
+    with suppress(OSError):
+        if smtp.sock:
+            socket.shutdown(
+                smtp.sock, SHUT_RDWR
+            )  # TLS's own would first leave what is being sent in the clear
 
 
 def compose(report: Report, *, sender: str, to: Sequence[str], spared: bool = False) -> EmailMessage:
