@@ -5,12 +5,12 @@ What a chart shows stands in words in its alternative text and in figures beside
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 WIDTH_IN, DPI = 6.4, 150
 GROUND, INK, LINE = "#f7f9fa", "#18222d", "#c9d1d8"
@@ -107,8 +107,14 @@ def waterfall(bars: Sequence[Bar], *, alt: str) -> Chart:
     return _drawn(figure, alt)
 
 
-def trend(days: Sequence[str], lines: Sequence[tuple[str, Sequence[float]]], *, alt: str) -> Chart:
-    """Lines over days, each with its own dash and its name at its end."""
+def trend(
+    days: Sequence[str],
+    lines: Sequence[tuple[str, Sequence[float]]],
+    *,
+    alt: str,
+    say: Callable[[int], str],
+) -> Chart:
+    """Lines over days, each with its own dash and its name at its end; `say` writes the counts beside them."""
     figure, axes = _canvas(2.2)
     for (name, values), colour, dash in zip(lines, (WHOLE, DOWN, UP), ("-", "--", ":"), strict=False):
         axes.plot(
@@ -119,6 +125,7 @@ def trend(days: Sequence[str], lines: Sequence[tuple[str, Sequence[float]]], *, 
     axes.tick_params(axis="y", labelsize=7)
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda count, _: say(round(count))))
     axes.grid(axis="y", color=LINE, linewidth=0.6)
     axes.legend(
         loc="lower center",

@@ -111,7 +111,7 @@ def _trend_chart(facts: PeriodFacts, shown: Figures) -> Chart | None:
         )
     ]
     alt = f"From {first.as_of} to {last.as_of} {', '.join(ends)}."
-    return trend([f"{day.as_of:%m-%d}" for day in facts.days], lines, alt=alt)
+    return trend([f"{day.as_of:%m-%d}" for day in facts.days], lines, alt=alt, say=shown.number)
 
 
 def _cause(one: Cause, shown: Figures) -> View:

@@ -1,4 +1,5 @@
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -10,6 +11,7 @@ import pytest
 from include.domain.currencies import EXPONENTS
 from include.domain.periods import Period, periods_over
 from include.flows.period_facts import figures_of
+from include.report import charts
 from include.report.period_facts import Deals, PeriodFacts, Resolved
 from include.report.render_period import render_period
 from tests.report.samples import MONTH
@@ -103,6 +105,21 @@ def test_the_trend_in_words_is_figured_as_its_reader_writes_numbers():
     assert (
         "breaks went from 12.345 to 12.345, " in render_period(replace(MONTH, days=many, locale="de_DE")).html
     )
+
+
+def test_the_axis_of_the_trend_is_figured_as_its_reader_writes_numbers(monkeypatch: pytest.MonkeyPatch):
+    many = [replace(day, breaks=12_345) for day in MONTH.days]
+    assert figured_on_axis(many, "de_DE", monkeypatch) >= {"0", "12.000"}
+    assert figured_on_axis(many, "en_SG", monkeypatch) >= {"0", "12,000"}
+
+
+def figured_on_axis(days: Sequence[Any], locale: str, patch: pytest.MonkeyPatch) -> set[str]:
+    """What stands beside the lines of the trend."""
+    drawn: list[Any] = []
+    patch.setattr(charts, "_drawn", lambda figure, alt: drawn.append(figure) or charts.Chart(b"", alt))
+    render_period(replace(MONTH, days=days, locale=locale))
+    drawn[0].canvas.draw()
+    return {one.get_text() for one in drawn[0].axes[0].get_yticklabels()}
 
 
 def test_a_period_in_which_nothing_happened_says_so():
