@@ -140,7 +140,7 @@ def replay(
             _print_preview(preview(store, wanted), as_json=as_json)
             return
         if ask:
-            number = ask_replay(store, wanted, by)
+            number, _ = ask_replay(store, wanted, by)
             print(
                 f"replay {number} waits for somebody else: tieout delivery approve {number} --as … --reason …"
             )

@@ -101,8 +101,7 @@ def _replayed(store: Store, chosen: list[int], by: flow.By) -> str:
 
 def _asked(store: Store, chosen: list[int], by: flow.By) -> str:
     """The same of what somebody else is to send again."""
-    flow.ask_replay(store, flow.Wanted(messages=chosen), by)
-    return "ask"
+    return _done("ask", flow.ask_replay(store, flow.Wanted(messages=chosen), by).messages, of=len(chosen))
 
 
 _ACTS = {"hold": _held, "replay": _replayed, "ask": _asked}

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from include.domain.break_life import NotAllowed, identity
 from include.policy import Policy
@@ -149,14 +149,22 @@ def _changes(said: Mapping[str, Any], says: Mapping[str, Any]) -> dict[str, tupl
     return {name: (said.get(name), says.get(name)) for name in names if said.get(name) != says.get(name)}
 
 
-def ask_replay(store: Store, wanted: Wanted, by: By) -> int:
-    """Ask for a second person to send them again; the number to approve. Raises Rejected, also where none fits."""
+class Asked(NamedTuple):
+    """What waits for a second person now: the number to approve, and how many messages it is about."""
+
+    number: int
+    messages: int
+
+
+def ask_replay(store: Store, wanted: Wanted, by: By) -> Asked:
+    """Ask for a second person to send them again. Raises Rejected, also where none fits."""
     actor = person_of(by)
     with store.transaction() as tx:
         numbers = [row["message_id"] for row in _found(tx, wanted)]
         if not numbers:
             raise Rejected("no parked message fits: there is nothing to ask for")
-        return int(tx.rows("ask_replay", messages=numbers, actor=actor, reason=by.reason)[0]["replay_id"])
+        [row] = tx.rows("ask_replay", messages=numbers, actor=actor, reason=by.reason)
+        return Asked(row["replay_id"], len(numbers))
 
 
 def asked(store: Store) -> list[Row]:

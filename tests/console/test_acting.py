@@ -279,6 +279,20 @@ def test_what_one_asks_to_be_sent_another_sends_and_neither_can_do_both(
     assert ("replay asked for" in audit, "replay approved" in audit) == (True, True)
 
 
+def test_asking_for_messages_of_which_one_is_parked_no_more_says_that_some_were_asked_for(
+    site: Site, tied: PostgresStore
+) -> None:
+    with tied.transaction() as tx:
+        about = {"states": ["queued", "parked"], "target": None, "subject": None, "before": None, "limit": 2}
+        chosen = [row["message_id"] for row in tx.rows("console_messages", **about)]
+        tx.rows("hold_messages", messages=chosen)
+    first = site.post("/delivery/replay", {"chosen": chosen[:1], "reason": "mended"}, me="adm")
+    assert first.headers["location"].endswith("done=replay")
+    asked = site.post("/delivery/ask", {"chosen": chosen, "reason": "mended"}, me="adm")
+    assert asked.headers["location"].endswith("done=some")
+    assert "asks for 1 to be sent again" in site.get("/delivery", me="adm").text
+
+
 def _about_i9(tx: Transaction) -> list[Row]:
     waiting = {"states": ["queued", "parked"], "target": None, "subject": "invoices/I9"}
     return tx.rows("console_messages", **waiting, before=None, limit=9)

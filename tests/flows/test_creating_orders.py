@@ -314,7 +314,7 @@ def test_looking_again_and_again_decides_nothing_twice(sales: Sales) -> None:
 
 def let_go(sales: Sales) -> Counter[str]:
     wanted = Wanted(subject="opportunities/006A")
-    number = ask_replay(sales.store, wanted, By("ann", "the customer's board agreed"))
+    number, _ = ask_replay(sales.store, wanted, By("ann", "the customer's board agreed"))
     return approve_replay(sales.store, number, By("ben", "seen the contract"), Most(9, 9))
 
 

@@ -399,7 +399,7 @@ def test_what_one_person_may_not_send_again_alone_another_approves(office: Offic
     assert replay(office.store, Wanted(subject="deals/C"), MENDED, Most(9, 2)) == {"replayed": 1}
     with pytest.raises(Rejected, match=r"2 messages, after 1 of yours .* more than the 2 .* --ask"):
         replay(office.store, EVERYTHING, MENDED, Most(9, 2))
-    number = ask_replay(office.store, EVERYTHING, MENDED)
+    number, _ = ask_replay(office.store, EVERYTHING, MENDED)
     assert [(row["replay_id"], row["actor_id"], len(row["messages"])) for row in asked(office.store)] == [
         (number, "ann", 2)
     ]
@@ -419,7 +419,7 @@ def test_what_one_person_may_not_send_again_alone_another_approves(office: Offic
 
 def test_what_was_parked_anew_since_it_was_asked_for_is_asked_for_anew(office: Office) -> None:
     all_parked(office, "A", "B")
-    number = ask_replay(office.store, EVERYTHING, MENDED)
+    number, _ = ask_replay(office.store, EVERYTHING, MENDED)
     office.pass_time(timedelta(minutes=1))
     assert replay(office.store, Wanted(subject="deals/A"), MENDED, Most(9, 9)) == {"replayed": 1}
     office.deliver(lambda _, messages: half_refused(Peer(), [messages[0], *messages]))
@@ -433,7 +433,7 @@ def test_of_what_waits_for_a_second_person_the_newest_is_listed_first_and_not_al
     office: Office,
 ) -> None:
     all_parked(office, "A")
-    numbers = [ask_replay(office.store, EVERYTHING, MENDED) for _ in range(201)]
+    numbers = [ask_replay(office.store, EVERYTHING, MENDED).number for _ in range(201)]
     assert [row["replay_id"] for row in asked(office.store)] == numbers[:0:-1]
 
 
@@ -442,7 +442,7 @@ APPROVED = "INSERT INTO delivery.replay_approvals (replay_id, asked_by, actor, r
 
 def test_the_database_refuses_one_person_in_the_place_of_two(office: Office) -> None:
     all_parked(office, "A")
-    number = ask_replay(office.store, EVERYTHING, MENDED)
+    number, _ = ask_replay(office.store, EVERYTHING, MENDED)
     with (
         psycopg.connect(office.url) as connection,
         pytest.raises(psycopg.errors.CheckViolation, match="four_eyes"),
