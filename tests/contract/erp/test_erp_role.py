@@ -13,7 +13,7 @@ from include.domain.diagnosis import ok
 from include.local.tryton import MODULE
 from include.twin.erp_models import load_database
 from include.twin.world import World
-from tests.contract.erp.conftest import Erp
+from tests.contract.erp.conftest import Erp, encoded
 from tests.contract.erp.selling import customer, invoiced, order, paid
 
 
@@ -111,6 +111,18 @@ def test_our_user_may_not(real: Erp, sold: dict[str, str], what: str):
     assert answer.status_code in {400, 403}, (answer.status_code, answer.text)
     if answer.status_code == 400:
         assert "not allowed" in answer.json()["message"]
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_our_user_may_not_by_naming_other_groups(real: Erp, sold: dict[str, str], what: str):
+    """Whatever a caller says of groups, none or all of them, Tryton asks which ones the user is in."""
+    method, place, values = REFUSED[what]
+    us = replace(real, clerk=None)
+    for groups in ([], list(range(1, 400))):
+        headers = {"X-Tryton-Context": encoded({"company": 1, "_groups": groups})}
+        answer = us.ask(method, place.format(**sold), json=values, headers=headers)
+        assert answer.status_code in {400, 403}, (answer.status_code, answer.text)
+        assert answer.status_code == 403 or "not allowed" in answer.json()["message"], answer.text
 
 
 @pytest.mark.parametrize(
