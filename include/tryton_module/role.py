@@ -81,7 +81,9 @@ class Access(metaclass=PoolMeta):
     def _granted(cls, model: str, groups: tuple[int, ...]) -> dict[str, bool]:
         granted = cls._granted_cache.get((model, groups))
         if granted is None:
-            rows = cls.search([("model", "=", model), ("group", "in", groups)])
+            # Asked for outright: whether rows that were switched off are found too is the caller's to say.
+            those = [("model", "=", model), ("group", "in", groups), ("active", "=", True)]
+            rows = cls.search(those)
             granted = {grant: any(getattr(row, f"perm_{grant}") for row in rows) for grant in GRANTS}
             cls._granted_cache.set((model, groups), granted)
         return granted

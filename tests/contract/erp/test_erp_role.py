@@ -10,10 +10,12 @@ import pytest
 from include.connectors.tryton.checks import RIGHTS, checks
 from include.connectors.tryton.client import TrytonClient
 from include.domain.diagnosis import ok
+from include.local.erp import RunningErp
+from include.local.secrets import load_secrets
 from include.local.tryton import MODULE
 from include.twin.erp_models import load_database
 from include.twin.world import World
-from tests.contract.erp.conftest import Erp, encoded
+from tests.contract.erp.conftest import Erp, encoded, session_of
 from tests.contract.erp.selling import customer, invoiced, order, paid
 
 
@@ -88,6 +90,12 @@ def real(erp: Erp) -> Erp:
 
 
 @pytest.fixture(scope="module")
+def admin(real: Erp, tryton: RunningErp) -> str:
+    """The session of the ERP's administrator."""
+    return session_of(real, user="admin", password=load_secrets(tryton.home).admin_password)
+
+
+@pytest.fixture(scope="module")
 def sold(real: Erp) -> dict[str, str]:
     party = customer(real).native_id
     sale = real.ledger().order(order(real, customer_id=party)).native_id
@@ -139,3 +147,20 @@ def test_our_user_runs_no_wizard_but_its_own(real: Erp, sold: dict[str, str], wi
 def test_a_clerk_who_has_no_such_role_works_as_before(real: Erp, sold: dict[str, str]):
     renamed = real.ask("PUT", f"party.party/{sold['party']}", json={"name": "By a clerk"})
     assert renamed.status_code == 200
+
+
+def test_a_row_that_was_switched_off_grants_nothing_whatever_the_caller_says(real: Erp, admin: str):
+    def rows(method: str, *parameters: Any) -> Any:
+        return real.rpc(f"model.ir.model.access.{method}", *parameters, {}, session=admin).json()["result"]
+
+    us = replace(real, clerk=None)
+    headers = {"X-Tryton-Context": encoded({"company": 1, "active_test": False})}
+    found = rows("search", [["model", "=", "party.party"], ["group.name", "=", "Tieout"]], 0, None, None)
+    assert len(found) == 1
+    rows("write", found, {"active": False})
+    try:
+        refused = us.ask("POST", "party.party", json={"name": "x"}, headers=headers)
+    finally:
+        rows("write", found, {"active": True})
+    assert (refused.status_code, us.ask("POST", "party.party", json={"name": "x"}).status_code) == (400, 200)
+    assert "not allowed" in refused.json()["message"]
