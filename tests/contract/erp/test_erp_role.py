@@ -164,3 +164,21 @@ def test_a_row_that_was_switched_off_grants_nothing_whatever_the_caller_says(rea
         rows("write", found, {"active": True})
     assert (refused.status_code, us.ask("POST", "party.party", json={"name": "x"}).status_code) == (400, 200)
     assert "not allowed" in refused.json()["message"]
+
+
+def test_an_administrator_makes_and_changes_orders_of_others(real: Erp, admin: str, sold: dict[str, str]):
+    """Tryton applies to administrators the rules of every group, ours with them."""
+
+    def asked(method: str, *parameters: Any) -> Any:
+        answer = real.rpc(f"model.sale.sale.{method}", *parameters, {"company": 1}, session=admin)
+        assert "result" in answer.json(), answer.text
+        return answer.json()["result"]
+
+    lines = [["create", [{"type": "comment", "description": "x"}]]]
+    [made] = asked("create", [{"party": int(sold["party"]), "currency": 1, "lines": lines}])
+    for order_id in (made, int(sold["theirs"])):
+        [row] = asked("read", [order_id], ["lines"])
+        asked(
+            "write", [order_id], {"reference": "y", "lines": [["write", row["lines"], {"description": "y"}]]}
+        )
+        asked("write", [order_id], {"lines": [["delete", row["lines"]], *lines]})
