@@ -108,3 +108,37 @@ class ActionWizard(metaclass=PoolMeta):
     @classmethod
     def get_groups(cls, name: Any, action_id: Any = None) -> Any:
         return _of_those(super().get_groups(name, action_id), listed=name in WIZARDS)
+
+
+def _may_write(records: Any) -> None:
+    """Refuse a button where the user may not write the record: Tryton asks only whether it may be read."""
+    if Transaction().check_access and records:
+        Pool().get("ir.rule").check(records[0].__name__, [record.id for record in records], "write")
+
+
+class Sale(metaclass=PoolMeta):
+    __name__ = "sale.sale"
+
+    @classmethod
+    def quote(cls, sales: Any) -> None:
+        _may_write(sales)
+        super().quote(sales)
+
+    @classmethod
+    def draft(cls, sales: Any) -> None:
+        _may_write(sales)
+        super().draft(sales)
+
+    @classmethod
+    def confirm(cls, sales: Any) -> None:
+        _may_write(sales)
+        super().confirm(sales)
+
+
+class SaleLine(metaclass=PoolMeta):
+    __name__ = "sale.line"
+
+    @classmethod
+    def bill(cls, lines: Any) -> None:
+        _may_write(lines)
+        super().bill(lines)
