@@ -24,9 +24,8 @@ _IN_A_SENTENCE = re.compile(
     rf"|{_STARTS}(?P<before>[A-Z]{{3}}) (?P<after>{_NUMBER})(?![\w-]|[.,:/][0-9])"
     rf"|{_STARTS}(?P<count>{_GROUPED}(?:{_DECIMALS})?(?= [a-z])|-?[0-9]+{_DECIMALS}(?= (?:percent\b|%|of [0-9]{{4}}-)))"
 )
-"""What our sentences quote, which is somebody else's (so many characters at most, for marks that never close cost
-their square); "1234.56 SGD" and "SGD 1,234.56"; "1,234 rows", "12.5 percent",
-and "1.3444 of 2026-05-01", a rate."""
+"""What our sentences quote, which is somebody else's; "1234.56 SGD" and "SGD 1,234.56"; "1,234 rows", "12.5 percent",
+and "1.3444 of 2026-05-01", a rate. (A quote has an end to look for: marks that never close would cost their square.)"""
 
 
 @dataclass(frozen=True)

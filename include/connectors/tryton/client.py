@@ -119,12 +119,7 @@ class TrytonClient:
     def access(self, models: Sequence[str]) -> Mapping[str, Mapping[str, bool]]:
         """What the key's user may do with each model: read, write, create, delete. Raises Retryable, Fatal."""
         place = "ir.model.access/get_access"
-        try:
-            response = self._session.post(
-                self.path(place), json={"models": list(models)}, timeout=TIMEOUT_S, allow_redirects=False
-            )
-        except requests.RequestException as error:
-            raise Away(f"ERP {place} did not answer ({type(error).__name__})") from None
+        response = self._asked("POST", place, json={"models": list(models)})
         if response.status_code >= _REDIRECT:
             raise refused_reading(response.status_code, place=place)
         shown = read_json(response.text, place=f"ERP {place}")
@@ -165,17 +160,21 @@ class TrytonClient:
         self, model: str, query: Mapping[str, Any], *, context: Mapping[str, Any] | None = None
     ) -> requests.Response:
         headers = _context_header(context) if context is not None else self._context_header()
-        try:
-            response = self._session.get(
-                self.path(model), params=query, headers=headers, timeout=TIMEOUT_S, allow_redirects=False
-            )
-        except requests.RequestException as error:
-            raise Away(f"ERP {model} did not answer ({type(error).__name__})") from None
+        response = self._asked("GET", model, params=query, headers=headers)
         if response.status_code < _REDIRECT:
             return response
         if response.status_code == _BROKEN:
             self._explain_broken(model, query)
         raise refused_reading(response.status_code, place=model)
+
+    def _asked(self, method: str, place: str, **content: Any) -> requests.Response:
+        """Whatever is answered to a question that changes nothing."""
+        try:
+            return self._session.request(
+                method, self.path(place), timeout=TIMEOUT_S, allow_redirects=False, **content
+            )
+        except requests.RequestException as error:
+            raise Away(f"ERP {place} did not answer ({type(error).__name__})") from None
 
     def _explain_broken(self, model: str, query: Mapping[str, Any]) -> None:
         """A field Tryton does not know breaks it (500), today and tomorrow. Raises Fatal naming the field."""
