@@ -233,7 +233,7 @@ def _question(tx: Transaction, run: Row, legs: Sequence[Row], by: By, policy: Po
     """Open the break of a posted match, with what the match is worth."""
     life_id, about = _life_of(legs, policy)
     tx.run("claim_question", break_id=life_id)
-    rows = tx.rows("claim_life", break_id=life_id)
+    rows = tx.rows("claim_lives_of", break_ids=[life_id])
     before = rows[0] if rows else None
     try:
         actor = break_life.identity(by.actor)

@@ -33,11 +33,6 @@ FROM recon.break_events WHERE break_id = %(break_id)s ORDER BY version;
 SELECT break_id, state, version, assignee, recon, code, key, currency, amount_minor, amount_sgd_minor, proposal_no
 FROM recon.break_lives WHERE break_id = ANY (%(break_ids)s) ORDER BY break_id FOR UPDATE;
 
--- name: claim_life
--- Whoever else wants to act waits here, and then sees another version.
-SELECT break_id, state, version, assignee, recon, code, key, currency, amount_minor, amount_sgd_minor, proposal_no
-FROM recon.break_lives WHERE break_id = %(break_id)s FOR UPDATE;
-
 -- name: life_state
 SELECT break_id, state, version, assignee, recon, code, key, currency, amount_minor, amount_sgd_minor, proposal_no
 FROM recon.break_lives WHERE break_id = %(break_id)s;
