@@ -31,6 +31,8 @@ HOME = Home(BENCH / "live")
 SEED, SIZE = 11, 1_000
 LOOK_S = 0.01
 INVOICES = 1_000
+EVENTS_LOOKED_THROUGH = 20
+"""For one's own: others may have paid meanwhile, as many as there are hands."""
 GIVE_UP_S, HEALTHY_S = 60.0, 600.0
 FLOOR_DAG = "bench_floor"
 LANE_DAG = "fast_lane"
@@ -83,7 +85,7 @@ class Stage:
         made = web.post(f"{self.payments}/v1/charges", form, auth=key, timeout=30)
         made.raise_for_status()
         charge = made.json()
-        newest = {"limit": 100}
+        newest = {"limit": EVENTS_LOOKED_THROUGH, "type": "charge.succeeded"}
         events = web.get(f"{self.payments}/v1/events", params=newest, auth=key, timeout=30).json()["data"]
         return next(event for event in events if event["data"]["object"]["id"] == charge["id"])
 

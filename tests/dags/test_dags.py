@@ -50,6 +50,25 @@ def test_a_dag_tells_who_owns_it_how_often_it_runs_and_what_to_do_on_call(bag: A
 
 
 @pytest.mark.parametrize("dag_id", sorted(IDS))
+def test_what_is_read_and_reconciled_gives_way_to_what_somebody_waits_for(bag: Any, dag_id: str):
+    from include.wiring.connections import give_way  # noqa: PLC0415  # as above
+
+    said = bag.dags[dag_id].default_args
+    assert said.get("pre_execute") == (
+        give_way if said["pool"] in {"tieout_extract", "tieout_reconcile"} else None
+    )
+
+
+def test_a_task_that_gives_way_weighs_a_tenth():
+    """In a process of its own: nobody gets back what he gave."""
+    script = "import os; from include.wiring.connections import give_way; give_way({}); print(os.nice(0))"
+    told = subprocess.run(
+        [sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.split()[-1] == str(os.nice(0) + 10)
+
+
+@pytest.mark.parametrize("dag_id", sorted(IDS))
 def test_a_dag_runs_over_intervals_one_at_a_time_and_only_forward(bag: Any, dag_id: str):
     """But the lane, of which the next run is at work before the last one stops, and what waits for people."""
     dag = bag.dags[dag_id]
