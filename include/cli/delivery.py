@@ -5,12 +5,15 @@ Works on the database of TIEOUT_DATABASE_URL, or on the embedded one that `tieou
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from include.cli.shared import print_json, print_table, store_here
 from include.ports import Row
+
+if TYPE_CHECKING:
+    from include.flows.replay import End
 
 delivery_app = typer.Typer(no_args_is_help=True, help="Effects on other systems: queued, parked, replayed.")
 
@@ -76,8 +79,8 @@ def list_command(
         head = ("key", "system", "kind", "about", "reason", "mended by", "detail")
         print_table([head, *map(_parked, found)])
     if waits:
-        print("\nwaits for a second person (tieout delivery approve NUMBER)")
-        print_table([("number", "asked by", "since (UTC)", "messages", "why"), *map(_asked, waits)])
+        print("\nwaits for a second person (tieout delivery approve, refuse or withdraw NUMBER)")
+        print_table([("number", "asked by", "since (UTC)", "messages", "stands", "why"), *map(_asked, waits)])
     if twofold:
         print("\nS1: decided again with something else to say; nothing was sent of it")
         print_table([("key", "about", "since (UTC)"), *map(_conflict, twofold)])
@@ -103,7 +106,9 @@ def _short(text: str) -> str:
 
 def _asked(row: Row) -> tuple[str, ...]:
     since = f"{row['asked_at']:%Y-%m-%d %H:%M}"
-    return str(row["replay_id"]), row["actor_id"], since, str(len(row["messages"])), _short(row["reason"])
+    stands = f"until {row['lapses_at']:%Y-%m-%d %H:%M}" if row["stage"] == "waits" else row["stage"]
+    why = row["ended_why"] or row["reason"]
+    return str(row["replay_id"]), row["actor_id"], since, str(len(row["messages"])), stands, _short(why)
 
 
 def _conflict(row: Row) -> tuple[str, ...]:
@@ -130,7 +135,7 @@ def replay(
 
     Example: tieout delivery replay --subject invoices/INV-1 --as ann@firm.example --reason "field was locked"
     """
-    from include.flows.replay import By, Wanted, ask_replay, most_of, preview, replay
+    from include.flows.replay import AN_HOUR, By, Wanted, ask_replay, most_of, preview, replay
     from include.policy import load_policy
 
     wanted = Wanted(key=key, subject=subject, since=_utc(since), until=_utc(until))
@@ -140,9 +145,12 @@ def replay(
             _print_preview(preview(store, wanted), as_json=as_json)
             return
         if ask:
-            number, _ = ask_replay(store, wanted, by)
+            limits = load_policy().delivery
+            lives, hourly = limits.asked_for, limits.replayed_hourly_max
+            number, _ = ask_replay(store, wanted, by, lives=lives, hourly=hourly)
             print(
-                f"replay {number} waits for somebody else: tieout delivery approve {number} --as … --reason …"
+                f"replay {number} waits for somebody else, for {lives // AN_HOUR} hours: "
+                f"tieout delivery approve {number} --as … --reason …"
             )
             return
         done = replay(store, wanted, by, most_of(load_policy()))
@@ -161,6 +169,32 @@ def approve(number: _Number, *, who: _As, reason: _Reason, as_json: _Json = Fals
     with store_here() as store:
         done = approve_replay(store, number, By(who, reason), most_of(load_policy()))
     _print_done(done, as_json=as_json)
+
+
+@delivery_app.command()
+def refuse(number: _Number, *, who: _As, reason: _Reason) -> None:
+    """Send back, as a second person, what somebody asked for: nobody approves it then, and they are told why.
+
+    Example: tieout delivery refuse 7 --as ben@firm.example --reason "the rule still stands"
+    """
+    _end(number, who, reason, "refused")
+
+
+@delivery_app.command()
+def withdraw(number: _Number, *, who: _As, reason: _Reason) -> None:
+    """Take back what you asked for yourself.
+
+    Example: tieout delivery withdraw 7 --as ann@firm.example --reason "asked for too early"
+    """
+    _end(number, who, reason, "withdrawn")
+
+
+def _end(number: int, who: str, reason: str, ended: "End") -> None:
+    from include.flows.replay import By, end_replay
+
+    with store_here() as store:
+        end_replay(store, number, By(who, reason), ended=ended)
+    print(f"replay {number} is {ended}; its messages stay parked")
 
 
 def _print_done(done: Mapping[str, int], *, as_json: bool) -> None:

@@ -1,5 +1,7 @@
 """What is on its way to other systems, what may have happened, what is parked; holding back and sending again."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl
 
@@ -7,7 +9,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel, ValidationError
 
-from include.console.access import Someone, requires
+from include.console.access import Person, Someone, requires
 from include.console.forms import Form, Sent
 from include.console.kept import rules
 from include.console.permissions import May
@@ -58,13 +60,44 @@ def one_message(request: Request, who: Someone, message_id: Number) -> HTMLRespo
 @router.post("/delivery/approve", dependencies=[Depends(requires(May.APPROVE))])
 def approve(request: Request, who: Someone, form: Sent) -> Response:
     """Send what somebody else asked for: whoever approves money lets it go, and not who delivers."""
-    wanted, by, store = _wanted_by(form), flow.By(who.name, form.one("reason")), store_of(request)
+    return _answer(request, who, form, _approved)
+
+
+@router.post("/delivery/refuse", dependencies=[Depends(requires(May.APPROVE))])
+def refuse(request: Request, who: Someone, form: Sent) -> Response:
+    """Send back, with a reason, what somebody else asked for."""
+    return _answer(request, who, form, partial(_ended, ended="refused"))
+
+
+@router.post("/delivery/withdraw", dependencies=[Depends(requires(May.DELIVER))])
+def withdraw(request: Request, who: Someone, form: Sent) -> Response:
+    """Take back what one asked for."""
+    return _answer(request, who, form, partial(_ended, ended="withdrawn"))
+
+
+def _answer(
+    request: Request, who: Person, form: Form, answer: Callable[[Store, int, flow.By], str]
+) -> Response:
+    """What becomes of what was asked for; where that is refused, the page with what was typed."""
+    wanted, by = _wanted_by(form), flow.By(who.name, form.one("reason"))
     [number, *_] = _numbers(form, "replay") or [0]
     try:
-        moved = flow.approve_replay(store, number, by, flow.most_of(rules()))
+        done = answer(store_of(request), number, by)
     except Rejected as refused:
         return _page(request, who, wanted, refused=str(refused), typed=form, status=422)
-    return _back(request, wanted, "replaced" if moved["superseded"] else "replay")
+    return _back(request, wanted, done)
+
+
+def _approved(store: Store, number: int, by: flow.By) -> str:
+    """What the page is to say of it."""
+    moved = flow.approve_replay(store, number, by, flow.most_of(rules()))
+    return "replaced" if moved["superseded"] else "replay"
+
+
+def _ended(store: Store, number: int, by: flow.By, *, ended: flow.End) -> str:
+    """The same of what is not sent."""
+    flow.end_replay(store, number, by, ended=ended)
+    return f"replay {ended}"
 
 
 @router.post("/delivery/{action}", dependencies=[Depends(requires(May.DELIVER))])
@@ -101,7 +134,9 @@ def _replayed(store: Store, chosen: list[int], by: flow.By) -> str:
 
 def _asked(store: Store, chosen: list[int], by: flow.By) -> str:
     """The same of what somebody else is to send again."""
-    return _done("ask", flow.ask_replay(store, flow.Wanted(messages=chosen), by).messages, of=len(chosen))
+    limits, wanted = rules().delivery, flow.Wanted(messages=chosen)
+    asked = flow.ask_replay(store, wanted, by, lives=limits.asked_for, hourly=limits.replayed_hourly_max)
+    return _done("ask", asked.messages, of=len(chosen))
 
 
 _ACTS = {"hold": _held, "replay": _replayed, "ask": _asked}
@@ -145,7 +180,7 @@ def _page(
         view: dict[str, Any] = {
             "queues": tx.rows("delivery_queue"),
             "spared": tx.rows("spared_systems"),
-            "asked": tx.rows("replays_asked", replay_id=None),
+            "asked": tx.rows("replays_asked"),
             "latency": tx.rows("console_latency", count_max=LATENCY_OF)[0],
             "most_told": LATENCY_OF,
             "rows": rows[:SHOWN],
@@ -158,6 +193,7 @@ def _page(
         "states": WAITING,
         "refused": refused,
         "typed": typed,
+        "chosen_max": CHOSEN_MAX,
     }
     view |= {"reasons": rules().delivery.reasons}
     return render(request, who, "delivery.html", status=status, wanted=wanted, **view)

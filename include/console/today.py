@@ -2,17 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
+from pydantic import BaseModel
 
 from include.console.access import Someone
 from include.console.delivery import LATENCY_OF
 from include.console.kept import of_run, rules
 from include.console.playbooks import PLAYBOOKS
 from include.console.render import Page, Sharing, render, store_of
-from include.flows.explain_stop import stops_of
+from include.flows.explain_stop import ALL, SHOWN, stops_of
 from include.flows.show_alerts import show_alerts
 from include.flows.watch_promises import promises
 from include.ports import Row, Transaction
@@ -24,8 +25,14 @@ CASH = ("payment", "invoice")
 """The sides whose totals say whether cash ties."""
 
 
+class Wanted(BaseModel):
+    """What the address asks for; `stops=all`: all that stops the day that was refused last."""
+
+    stops: Literal["", "all"] = ""
+
+
 @router.get("/")
-def today(request: Request, who: Someone) -> HTMLResponse:
+def today(request: Request, who: Someone, wanted: Annotated[Wanted, Query()]) -> HTMLResponse:
     policy = rules()
     with store_of(request).transaction() as tx:
         runs = tx.rows("console_run")
@@ -33,8 +40,10 @@ def today(request: Request, who: Someone) -> HTMLResponse:
             "playbooks": PLAYBOOKS.names(),
             "run": runs[0] if runs else None,
             "attempt": (attempt := next(iter(tx.rows("console_newest_attempt")), None)),
-            "stops": stops_of(tx, attempt["run_id"]) if attempt and attempt["state"] == "refused" else [],
+            "stops_all": bool(wanted.stops),
+            "stops": _stops(tx, attempt, wanted),
             "desks": tx.rows("console_desks"),
+            "asked": [row for row in tx.rows("replays_asked") if row["stage"] == "waits"],
             "sources": tx.rows("console_freshness", zone=policy.calendars.entity.zone.key),
             "queues": tx.rows("delivery_queue"),
             "most_told": LATENCY_OF,
@@ -51,6 +60,12 @@ def today(request: Request, who: Someone) -> HTMLResponse:
         if (stand[name].stands if name in stand else flow.system in read)
     }
     return render(request, who, "today.html", **view)
+
+
+def _stops(tx: Transaction, attempt: Row | None, wanted: Wanted) -> list[Row]:
+    if not attempt or attempt["state"] != "refused":
+        return []
+    return stops_of(tx, attempt["run_id"], limit=ALL if wanted.stops else SHOWN)
 
 
 def _tied(tx: Transaction, run: Row) -> dict[str, Any]:

@@ -113,6 +113,8 @@ DONE: Mapping[str, str] = {
     "replay": "On its way again; the target is looked at before anything is sent.",
     "replaced": "On its way again, but for what a newer message says by now: that is not said twice.",
     "ask": "Asked for. Somebody else approves it on this page, and then it is sent.",
+    "replay refused": "Refused. Its messages stay parked, and whoever asked is told why on this page.",
+    "replay withdrawn": "Withdrawn. Its messages stay parked.",
     "hold": "Held back. It stays parked until somebody sends it again.",
     "some": "Done with some of them. The others were in another state by then, and stay as they are.",
     "unchosen": "Nothing was changed: no message was chosen.",

@@ -50,6 +50,7 @@ SENTENCES: Mapping[str, str] = {
     "channel_failing": "alerts do not get out by {about}: {count} tries failed in a row",
     "flow_failed": "the dag {about} failed: {tasks} ({error})",
     "messages_parked": "{count} messages are parked: {about}, at {targets}",
+    "replay_waiting": "{count} requests to send messages again wait for a second person, the first until {until} UTC",
     "api_budget_low": "{used} of {allowed} API calls {about} allows a day are used",
     "rows_repaired": "sweeps of {about} repaired {count} rows that reading had missed: {entities}",
     "quarantine_growing": "{count} rows of {about} came into quarantine and are still there: {entities}",
@@ -66,6 +67,7 @@ MONEY_IS: Mapping[str, str] = {
     "messages_uncertain": "of the records they are about",
     "messages_waiting": "of the records they are about",
     "messages_parked": "of the records they are about",
+    "replay_waiting": "of the records they are about",
     "key_conflict": "of the records they are about",
     "mail_failed": "of the differences in the newest of them",
 }
@@ -197,6 +199,7 @@ _SINGULARS: Sequence[tuple[str, str]] = (
     ("; 1 days wait", ""),
     ("1 expectations of its data are", "1 expectation of its data is"),
     ("1 keys were", "1 key was"),
+    ("1 requests to send messages again wait", "1 request to send messages again waits"),
     ("1 fields", "1 field"),
     ("1 open breaks ", "1 open break "),
     ("1 messages to", "1 message to"),

@@ -20,7 +20,7 @@ OF_BREAKS = frozenset({"breaks_late", "breaks_large"})
 NAMES_BREAKS = OF_BREAKS | {"rollback_due", "run_refused"}
 """Kinds whose ids are breaks'."""
 
-OF_MESSAGES = frozenset({"messages_parked", "messages_uncertain", "messages_waiting"})
+OF_MESSAGES = frozenset({"messages_parked", "messages_uncertain", "messages_waiting", "replay_waiting"})
 UNREAD = "facts_unread"
 """The kind about a kind that cannot be read; alerts of that one last meanwhile."""
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from include.domain.break_life import identity
+from include.flows.reasons import NAME_MAX, REASON_MAX, need_fitting, need_reason
 from include.flows.resolve_break import Conflict
 from include.policy import Policy
 from include.ports import Rejected, Row, Store, Transaction
@@ -58,6 +59,8 @@ def propose(store: Store, scope: Scope, why: Why, *, maker: str, policy: Policy)
 
 
 def _refuse(tx: Transaction, scope: Scope, why: Why, today: date, policy: Policy) -> None:
+    need_reason(why.reason)
+    need_fitting("the owner", why.owner, most=NAME_MAX)
     latest = today + timedelta(days=policy.parity.accepted_days_max)
     if not today <= why.expires_on <= latest:
         raise Rejected(f"it must end between today and {latest}, and be looked at again then")
@@ -104,5 +107,6 @@ def _entry(tx: Transaction, accepted_no: int) -> Row:
 def note_drill(store: Store, *, drill: str, day: date, person: str, found: str) -> None:
     """Note that something was tried out on purpose, and what came of it."""
     identity(person)
+    need_fitting("what was found", found, most=REASON_MAX)
     with store.transaction() as tx:
         tx.run("note_drill", drill=drill, day=day, person=person, found=found)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from include.domain.canonical_json import dumps
 from include.flows.find_person import Listed, Unseal, find_person, part_of
+from include.flows.reasons import need_reason
 from include.ports import Rejected, Row, Store, Transaction
 
 NAMED = "named by who asked"
@@ -55,6 +56,7 @@ def ask_erasure(
     `also`, `sparing`: records (`contacts/003…`) that are the person's, or another's, whatever was found. Raises
     Rejected when it was asked for already, or one of these is none; what `unseal` does.
     """
+    need_reason(reason)
     with store.transaction() as tx:
         found = _found(tx, unseal, entity=entity, native_id=native_id, by=by)
         listed = _as_named(tx, found, also=also, sparing=sparing)

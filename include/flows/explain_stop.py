@@ -15,6 +15,8 @@ REFUSED_MAX = 50
 """Refused runs that are looked through, the newest first."""
 SHOWN = 20
 """Of those of one run, and of what is missing from one source."""
+ALL = 1_000
+"""Of those of one run, where somebody wants all: some for each source, currency and proof."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,9 @@ class Stop:
     apart: str = ""
 
 
-def stops_of(tx: Transaction, run_id: UUID) -> list[Row]:
-    """What stopped a run, code by code."""
-    return tx.rows("stopping_breaks", run_id=run_id, codes=list(CODES), limit=SHOWN)
+def stops_of(tx: Transaction, run_id: UUID, *, limit: int = SHOWN) -> list[Row]:
+    """What stopped a run, code by code, the first few; each with how `many` there are."""
+    return tx.rows("stopping_breaks", run_id=run_id, codes=list(CODES), limit=limit)
 
 
 def explain_stop(tx: Transaction, break_id: UUID, *, say: Callable[[Money], str]) -> Stop | None:

@@ -17,6 +17,7 @@ from include.domain.subjects import kinds_of
 from include.flows.day_rates import rates_of_the_day
 from include.flows.grant_ruling import debts_of, item_of, look_at_newest_day, refuse_unless_posted
 from include.flows.pair_payouts import propose_group
+from include.flows.reasons import need_reason
 from include.flows.resolve_break import Acted, By, Conflict, act, act_in, keep_proposal
 from include.policy import Policy
 from include.ports import Rejected, Row, Store, Transaction
@@ -240,8 +241,7 @@ def _question(tx: Transaction, run: Row, legs: Sequence[Row], by: By, policy: Po
         state = break_life.question(before["state"] if before else "NEW")
     except NotAllowed as refused:
         raise Rejected(f"{about['key']}: {refused}") from None
-    if not by.reason.strip():
-        raise Rejected("a reason is missing: history without one explains nothing")
+    need_reason(by.reason)
     facts: dict[str, Any] = {
         "break_id": life_id,
         "version": before["version"] + 1 if before else 1,

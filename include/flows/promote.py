@@ -6,6 +6,7 @@ from typing import Any
 
 from include.domain.break_life import NotAllowed, identity
 from include.flows.raise_alerts import clock_of
+from include.flows.reasons import need_reason
 from include.policy import Policy
 from include.ports import Rejected, Row, Store, Transaction
 from include.version import Release, code_sha256
@@ -136,8 +137,7 @@ def promote(store: Store, offer: Offer, gates: Sequence[Gate], *, radius_id: int
     """Keep the promotion. Raises Rejected when a gate is not passed, or nobody says why."""
     if left := [gate.name for gate in gates if not gate.passed]:
         raise Rejected(f"not promoted, because these gates are shut: {', '.join(left)}")
-    if not offer.reason.strip():
-        raise Rejected("a reason is missing: history without one explains nothing")
+    need_reason(offer.reason)
     with store.transaction() as tx:
         return _keep(tx, offer, gates, radius_id)
 

@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from include.domain.break_life import NotAllowed, identity
+from include.flows.reasons import need_reason
 from include.policy import Policy
 from include.ports import Rejected, Row, Store, Transaction
 
@@ -15,6 +16,9 @@ AN_HOUR = timedelta(hours=1)
 
 OVER_LIMIT = "OVER_LIMIT"
 """Why an order is parked that one person alone does not let go."""
+
+End = Literal["withdrawn", "refused"]
+"""How what was asked for ends without being sent: by whoever asked, or by somebody else."""
 
 _TWO = "Nothing was sent: ask (page Delivery, or `tieout delivery replay … --ask`), and let somebody else approve it"
 
@@ -40,8 +44,7 @@ class By:
 
 def person_of(by: By) -> str:
     """Who acts, by their identity. Raises Rejected without a name or a reason."""
-    if not by.reason.strip():
-        raise Rejected("a reason is missing: history without one explains nothing")
+    need_reason(by.reason)
     try:
         return identity(by.actor)
     except NotAllowed as nobody:
@@ -156,21 +159,33 @@ class Asked(NamedTuple):
     messages: int
 
 
-def ask_replay(store: Store, wanted: Wanted, by: By) -> Asked:
-    """Ask for a second person to send them again. Raises Rejected, also where none fits."""
+def ask_replay(store: Store, wanted: Wanted, by: By, *, lives: timedelta, hourly: int) -> Asked:
+    """Ask for a second person to send them again, for so long.
+
+    Raises Rejected, also where none fits, or more than nobody could approve: than are sent again within an hour.
+    """
     actor = person_of(by)
     with store.transaction() as tx:
         numbers = [row["message_id"] for row in _found(tx, wanted)]
         if not numbers:
             raise Rejected("no parked message fits: there is nothing to ask for")
-        [row] = tx.rows("ask_replay", messages=numbers, actor=actor, reason=by.reason)
+        if len(numbers) > hourly:
+            raise Rejected(
+                f"{len(numbers):,} messages are more than the {hourly:,} an hour that anybody can approve: "
+                "ask for fewer at once, by key, subject or window"
+            )
+        told = {"messages": numbers, "actor": actor, "reason": by.reason, "lives": lives}
+        [row] = tx.rows("ask_replay", **told)
         return Asked(row["replay_id"], len(numbers))
 
 
 def asked(store: Store) -> list[Row]:
-    """What waits for a second person, newest first: who asks, why, and what of it is parked as it was then."""
+    """What waits for a second person, newest first: who asks, why, and what of it is parked as it was then.
+
+    Last what waits no more though nobody sent it: its `stage` is refused or lapsed, and it can be asked for again.
+    """
     with store.transaction() as tx:
-        return tx.rows("replays_asked", replay_id=None)
+        return tx.rows("replays_asked")
 
 
 def approve_replay(store: Store, replay_id: int, by: By, most: Most) -> Counter[str]:
@@ -180,11 +195,7 @@ def approve_replay(store: Store, replay_id: int, by: By, most: Most) -> Counter[
     """
     actor = person_of(by)
     with store.transaction() as tx:
-        tx.run("one_replay_at_a_time")
-        waiting = tx.rows("replays_asked", replay_id=replay_id)
-        if not waiting:
-            raise Rejected(f"replay {replay_id} waits for nobody; `tieout delivery list` names those that do")
-        [wanted] = waiting
+        wanted = _waiting(tx, replay_id)
         if wanted["actor_id"] == actor:
             raise Rejected(f"{actor} asked for replay {replay_id}: somebody else approves it")
         found = tx.rows("messages_to_replay", **vars(Wanted(messages=wanted["messages"])))
@@ -192,6 +203,41 @@ def approve_replay(store: Store, replay_id: int, by: By, most: Most) -> Counter[
         told = {"replay_id": replay_id, "asked_by": wanted["actor_id"], "actor": actor, "reason": by.reason}
         tx.run("approve_replay", **told)
         return _send_again(tx, found, by)
+
+
+def end_replay(store: Store, replay_id: int, by: By, *, ended: End) -> None:
+    """Ask for it no more. Raises Rejected when it is over, or somebody else's to withdraw, or one's own to refuse."""
+    actor = person_of(by)
+    with store.transaction() as tx:
+        wanted = _waiting(tx, replay_id)
+        if (wanted["actor_id"] == actor) != (ended == "withdrawn"):
+            theirs = "nobody else withdraws it: refuse it" if ended == "withdrawn" else "withdraw it instead"
+            raise Rejected(f"{wanted['actor_id']} asked for replay {replay_id}: {theirs}")
+        told = {"replay_id": replay_id, "asked_by": wanted["actor_id"], "actor": actor, "reason": by.reason}
+        tx.run("end_replay", **told, ended=ended)
+
+
+def _waiting(tx: Transaction, replay_id: int) -> Row:
+    """What is asked for, until this transaction ends it."""
+    tx.run("one_replay_at_a_time")
+    found = tx.rows("replay_asked", replay_id=replay_id)
+    if not found:
+        raise Rejected(f"nobody asked for a replay {replay_id}; `tieout delivery list` names what waits")
+    [wanted] = found
+    if wanted["stage"] == "lapsed":
+        raise Rejected(
+            f"replay {replay_id} has lapsed: {wanted['actor_id']} asked for it at {wanted['asked_at']:%Y-%m-%d %H:%M}, "
+            f"for until {wanted['lapses_at']:%Y-%m-%d %H:%M} UTC. Look at its messages, and ask for them again"
+        )
+    if wanted["ended_by"]:
+        raise Rejected(
+            f"replay {replay_id} was {wanted['stage']} by {wanted['ended_by']}: {wanted['ended_why']}"
+        )
+    if wanted["stage"] == "approved" or not wanted["messages"]:
+        raise Rejected(
+            f"replay {replay_id} waits for nobody: its messages are on their way, or parked anew since"
+        )
+    return wanted
 
 
 def hold(store: Store, message_ids: Sequence[int], by: By) -> int:

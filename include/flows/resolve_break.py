@@ -13,6 +13,7 @@ from include.domain import break_life
 from include.domain.break_life import PENDING, Kind, Life, Move, NotAllowed, Proposal, State, identity
 from include.flows.grant_ruling import end_ruling, grant_ruling
 from include.flows.keep_limits import refuse_other_limits
+from include.flows.reasons import need_reason
 from include.policy import Policy
 from include.ports import Rejected, Row, Store, Transaction
 
@@ -251,8 +252,7 @@ class _Step:
 
 def _decided(tx: Transaction, facts: Row | None, break_id: UUID, by: By, decide: Decide) -> _Step:
     """What becomes of a claimed break."""
-    if not by.reason.strip():
-        raise Rejected("a reason is missing: history without one explains nothing")
+    need_reason(by.reason)
     if facts is None:
         raise Rejected(f"no break has the id {break_id}")
     if by.seen is not None and by.seen != facts["version"]:

@@ -5,8 +5,10 @@ from datetime import date, timedelta
 from typing import Literal
 
 from include.domain.break_life import NotAllowed, identity
+from include.domain.shown import cut
 from include.flows.asking import FRESH, PATIENCE, Answered, Ask, plain
 from include.flows.judge_parity import Judged, judge_parity, judged
+from include.flows.reasons import REASON_MAX, need_reason
 from include.policy import Policy
 from include.ports import Fatal, Rejected, Row, Store, Transaction
 
@@ -19,6 +21,7 @@ MAY_SIGN = {"controller": "can_sign_controller", "revops": "can_sign_revops", "i
 def sign(store: Store, window_no: int, *, role: Role, person: str, reason: str) -> Judged:
     """Sign a window for a role. Raises Rejected, with why, when it may not be signed, or not by this person."""
     identity(person)
+    need_reason(reason, missing="a signature without one says nothing")
     with store.transaction() as tx:
         tx.run("parity_alone")
         seen = judged(tx, window_no)
@@ -97,9 +100,8 @@ def answer(store: Store, ask_no: int, *, actor: str, signs: bool, reason: str) -
     try:
         if not signs:
             _refuse_strangers(store, actor, ask["role"])
-            return _closed(
-                store, ask_no, "declined", actor, f"{actor} does not sign as {ask['role']}: {reason}"
-            )
+            why = cut(reason, REASON_MAX)
+            return _closed(store, ask_no, "declined", actor, f"{actor} does not sign as {ask['role']}: {why}")
         sign_known(store, ask["window_no"], role=ask["role"], person=actor, reason=reason)
     except (Rejected, NotAllowed) as refused:
         return _closed(store, ask_no, "refused", actor, str(refused))

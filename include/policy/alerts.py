@@ -29,6 +29,7 @@ class Limits(Strict):
     large_sgd_minor: PositiveInt
     uncertain_minutes: PositiveInt
     waiting_minutes: PositiveInt
+    replay_minutes: PositiveInt
     mail_minutes: PositiveInt
     unproven_minutes: PositiveInt
     quarantined_rows: PositiveInt
@@ -38,6 +39,7 @@ class Limits(Strict):
     channel_failures: PositiveInt
     conflict_days: PositiveInt
     mail_days: PositiveInt
+    lapsed_hours: PositiveInt
     budget_hours: PositiveInt
     channel_hours: PositiveInt
     recent_days: PositiveInt

@@ -39,6 +39,7 @@ class Delivery(Strict):
 
     `waiting_max`: from so many messages waiting for a system on, what landed waits to be told.
     `replayed_hourly_max`: so many are sent again by people within an hour, and no more; `replayed_alone_max`: by one.
+    `replay_asked_hours`: for so long others may approve what one asked for.
     """
 
     patience: Patience = Field(alias="pace")
@@ -46,7 +47,13 @@ class Delivery(Strict):
     waiting_max: PositiveInt
     replayed_hourly_max: PositiveInt
     replayed_alone_max: PositiveInt
+    replay_asked_hours: int = Field(gt=0, le=744)
     reasons: dict[str, str]
+
+    @property
+    def asked_for(self) -> timedelta:
+        """How long what somebody asks for waits for another."""
+        return timedelta(hours=self.replay_asked_hours)
 
     @property
     def pace(self) -> Pace:

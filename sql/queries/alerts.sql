@@ -326,6 +326,24 @@ WHERE state IN ('queued', 'called') AND coalesce(writer, 'ours') <> 'theirs'
     AND greatest(decided_at, since) <= %(now)s - make_interval(mins => %(waiting_minutes)s)
 GROUP BY target;
 
+-- name: fact_replay_waiting
+-- What one person asked for and no other approved or refused for long. What lapsed so is not over: nobody decided it.
+SELECT 'delivery' AS about, min(asked_at) AS since, count(DISTINCT replay_id) AS count,
+    (array_agg(DISTINCT message_id::text))[1:%(shown_max)s] AS ids,
+    delivery.worth_of(array_agg(DISTINCT delivery.record_of(subject, body))) AS amounts,
+    jsonb_build_object('until', to_char(min(lapses_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')) AS detail
+FROM delivery.replays JOIN delivery.outbox ON message_id = ANY (messages)
+WHERE state = 'parked' AND finished_at <= asked_at
+    AND asked_at <= %(now)s - make_interval(mins => %(replay_minutes)s)
+    AND lapses_at > %(now)s - make_interval(hours => %(lapsed_hours)s)
+    AND NOT EXISTS (SELECT FROM delivery.replay_approvals AS approval WHERE approval.replay_id = replays.replay_id)
+    AND NOT EXISTS (SELECT FROM delivery.replay_ends AS ends WHERE ends.replay_id = replays.replay_id)
+    AND NOT EXISTS (
+        SELECT FROM delivery.replays AS anew
+        WHERE replays.lapses_at <= %(now)s AND anew.replay_id > replays.replay_id AND anew.messages && replays.messages
+    )
+HAVING count(*) > 0;
+
 -- name: fact_key_conflict
 -- A conflict is history and stays; it is news for some days.
 SELECT 'delivery' AS about, min(found_at) AS since, count(*) AS count, 'fast_lane' AS dag_id,

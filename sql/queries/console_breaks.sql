@@ -63,7 +63,7 @@ ORDER BY computed_at DESC LIMIT 1;
 
 -- name: stopping_breaks
 -- Of the run that was refused last.
-SELECT break_id, code, key, evidence FROM recon.breaks
+SELECT break_id, code, key, evidence, count(*) OVER () AS many FROM recon.breaks
 WHERE run_id = %(run_id)s AND code = ANY (%(codes)s) ORDER BY code, key LIMIT %(limit)s;
 
 -- name: records_numbered

@@ -172,21 +172,43 @@ WHERE parked.message_id = ANY (%(messages)s::bigint[])
 ORDER BY parked.message_id;
 
 -- name: ask_replay
-INSERT INTO delivery.replays (messages, actor, reason) VALUES (%(messages)s, %(actor)s, %(reason)s) RETURNING replay_id;
+INSERT INTO delivery.replays (messages, actor, reason, lapses_at)
+VALUES (%(messages)s, %(actor)s, %(reason)s, ops.clock() + %(lives)s) RETURNING replay_id;
 
--- name: replays_asked
--- What waits for a second person, newest first: of each the messages that are parked as they were when it was asked for.
--- What went on its way since and was parked anew is another matter, and asked for anew.
-SELECT replay_id, actor_id, reason, asked_at, still.messages
+-- part: asked
+-- Of each the messages that are parked as they were when it was asked for: what went on its way since and was parked anew
+-- is another matter, and asked for anew.
+SELECT replay_id, replays.actor_id, replays.reason, asked_at, lapses_at, still.messages, lapses_at - asked_at AS lives,
+    ends.actor_id AS ended_by, ends.reason AS ended_why, coalesce(ended_at, lapses_at) AS over_at,
+    CASE
+        WHEN approval.replay_id IS NOT NULL THEN 'approved'
+        WHEN lapses_at <= ops.clock() THEN coalesce(ended, 'lapsed')
+        ELSE coalesce(ended, 'waits')
+    END AS stage
 FROM delivery.replays CROSS JOIN LATERAL (
-    SELECT array_agg(message_id ORDER BY message_id) AS messages FROM delivery.outbox
+    SELECT coalesce(array_agg(message_id ORDER BY message_id), '{}') AS messages FROM delivery.outbox
     WHERE message_id = ANY (replays.messages) AND state = 'parked' AND finished_at <= asked_at
 ) AS still
-WHERE NOT EXISTS (SELECT FROM delivery.replay_approvals WHERE replay_approvals.replay_id = replays.replay_id)
-    AND still.messages IS NOT NULL
-    AND (%(replay_id)s::bigint IS NULL OR replay_id = %(replay_id)s)
-ORDER BY replay_id DESC
+LEFT JOIN delivery.replay_approvals AS approval USING (replay_id)
+LEFT JOIN delivery.replay_ends AS ends USING (replay_id)
+
+-- name: replay_asked
+SELECT * FROM ({asked} WHERE replay_id = %(replay_id)s) AS asked;
+
+-- name: replays_asked
+-- What waits for a second person, newest first; and what was refused or has lapsed, for as long as it was asked for and
+-- until somebody asks for it again.
+SELECT * FROM ({asked} WHERE approval.replay_id IS NULL AND lapses_at + (lapses_at - asked_at) > ops.clock()) AS asked
+WHERE cardinality(messages) > 0 AND (stage = 'waits' OR stage IN ('refused', 'lapsed') AND over_at + lives > ops.clock()
+    AND NOT EXISTS (
+        SELECT FROM delivery.replays AS anew WHERE anew.replay_id > asked.replay_id AND anew.messages && asked.messages
+    ))
+ORDER BY stage = 'waits' DESC, replay_id DESC
 LIMIT 200;
+
+-- name: end_replay
+INSERT INTO delivery.replay_ends (replay_id, asked_by, ended, actor, reason)
+VALUES (%(replay_id)s, %(asked_by)s, %(ended)s, %(actor)s, %(reason)s);
 
 -- name: approve_replay
 INSERT INTO delivery.replay_approvals (replay_id, asked_by, actor, reason)

@@ -50,6 +50,8 @@ TABLE: dict[tuple[str, str], str] = {
     ("POST", "/matches/{match_id:path}/unmatch"): WORKERS,
     ("POST", "/delivery/{action}"): "adm oper root",
     ("POST", "/delivery/approve"): "ben root",
+    ("POST", "/delivery/refuse"): "ben root",
+    ("POST", "/delivery/withdraw"): "adm oper root",
     ("POST", "/parity/accept"): WORKERS,
     ("POST", "/parity/accepted/{accepted_no}/approve"): "ben root",
     ("POST", "/parity/accepted/{accepted_no}/end"): WORKERS,
@@ -128,7 +130,7 @@ def answered(method: str, path: str) -> int:
         return 404
     if method == "GET" or path.endswith("/bulk"):
         return 200
-    return 303 if path.startswith("/delivery/") and path != "/delivery/approve" else 422
+    return 303 if path == "/delivery/replay" else 422
 
 
 def test_every_route_has_a_row() -> None:

@@ -22,6 +22,7 @@ from include.domain.side_by_side import Record
 from include.flows.explain_break import Explained
 from include.flows.export_audit import verify_export
 from include.flows.put_message import put_message
+from include.flows.reasons import REASON_MAX
 from include.flows.seal_audit import seal_audit
 from include.ports import Row, Transaction
 from include.signing import holds, signer_of
@@ -279,6 +280,45 @@ def test_what_one_asks_to_be_sent_another_sends_and_neither_can_do_both(
     assert ("replay asked for" in audit, "replay approved" in audit) == (True, True)
 
 
+def test_what_is_asked_for_is_refused_or_withdrawn_with_a_reason_and_what_was_typed_stays_at_its_place(
+    site: Site, tied: PostgresStore
+) -> None:
+    with tied.transaction() as tx:
+        about = {"states": ["queued", "parked"], "target": None, "subject": None, "before": None, "limit": 1}
+        [first] = tx.rows("console_messages", **about)
+        tx.rows("hold_messages", messages=[first["message_id"]])
+    chosen = {"chosen": [first["message_id"]], "reason": "go on"}
+    numbers = []
+    for _ in range(3):
+        site.post("/delivery/ask", chosen, me="adm")
+        numbers.append(re.findall(r'name="replay" value="(\d+)"', site.get("/delivery", me="adm").text)[0])
+    assert "3 requests to send messages again" in site.get("/", me="vic").text
+    empty = site.post("/delivery/approve", {"replay": numbers[1], "reason": " "}, me="ben")
+    assert (empty.status_code, "a reason is missing" in empty.text) == (422, True)
+    for path in ("approve", "refuse", "withdraw"):
+        lost = site.post(f"/delivery/{path}", {"replay": "9" * 17, "reason": "typed with care"}, me="root")
+        assert lost.status_code == 422
+        assert "nobody asked for a replay" in lost.text
+        assert "You wrote: typed with care" in lost.text
+    theirs = site.post("/delivery/withdraw", {"replay": numbers[1], "reason": "typed with care"}, me="root")
+    assert "nobody else withdraws it" in theirs.text
+    form = theirs.text.partition(f'name="replay" value="{numbers[1]}"')[2].partition("</form>")[0]
+    assert 'value="typed with care"' in form
+    assert theirs.text.count("typed with care") == 1
+    refused = site.post("/delivery/refuse", {"replay": numbers[1], "reason": "not <yet>"}, me="ben")
+    assert refused.headers["location"].endswith("done=replay+refused")
+    withdrawn = site.post("/delivery/withdraw", {"replay": numbers[0], "reason": "mine"}, me="adm")
+    assert withdrawn.headers["location"].endswith("done=replay+withdrawn")
+    assert "not &lt;yet&gt;" not in site.get("/delivery", me="adm").text, "it was asked for again since"
+    site.post("/delivery/refuse", {"replay": numbers[2], "reason": "not <yet>"}, me="ben")
+    page = site.get("/delivery", me="adm").text
+    assert "by ben: not &lt;yet&gt;" in page
+    assert "Ask again" in page
+    assert "requests to send messages again" not in site.get("/", me="vic").text
+    audit = site.get("/audit", me="aud").text
+    assert ("replay refused" in audit, "replay withdrawn" in audit) == (True, True)
+
+
 def test_asking_for_messages_of_which_one_is_parked_no_more_says_that_some_were_asked_for(
     site: Site, tied: PostgresStore
 ) -> None:
@@ -310,6 +350,28 @@ def test_who_acts_on_a_filtered_list_of_messages_comes_back_to_it(site: Site) ->
     refused = site.post("/delivery/hold", shown | {"chosen": ["1"], "reason": ""}, me="adm").text
     assert '<option value="queued" selected>' in refused
     assert "Nothing fits" in site.get("/delivery?target=nobody", me="vic").text
+
+
+@pytest.mark.parametrize("act", ["one break", "many breaks", "messages", "parity"])
+def test_more_than_anybody_reads_is_no_reason_and_the_page_says_how_long_it_may_be(
+    site: Site, untouched: Iterator[str], act: str
+) -> None:
+    one = next(untouched)
+    before = seen(site, one)
+    path, fields, me = {
+        "one break": (f"/breaks/{one}/comment", {"seen": before}, "ann"),
+        "many breaks": ("/breaks/bulk", {"chosen": f"{one}:{before}", "action": "comment"}, "ann"),
+        "messages": ("/delivery/hold", {"chosen": 1}, "adm"),
+        "parity": (
+            "/parity/accept",
+            {"which": "invoices~amount~rounding~minor_unit", "owner": "AR", "until": "2099-01-01"},
+            "ann",
+        ),
+    }[act]
+    answer = site.post(path, {"reason": "x" * (REASON_MAX + 1), **fields}, me=me)
+    assert answer.status_code in (409, 422)
+    assert "the reason has 2,001 characters, and 2,000 are kept" in answer.text
+    assert seen(site, one) == before
 
 
 def test_a_message_is_not_held_without_a_reason(site: Site) -> None:

@@ -67,7 +67,9 @@ def test_whatever_stands_in_a_path_is_found_or_not(site: Site) -> None:
 FORMS = {
     "break_acts": [("/breaks/{break_id}/" + action) for action in ACTIONS] + ["/breaks/bulk"],
     "parity_acts": [path for method, path in TABLE if method == "POST" and path.startswith("/parity")],
-    "delivery": [f"/delivery/{action}" for action in ("hold", "replay", "ask", "approve")],
+    "delivery": [
+        f"/delivery/{action}" for action in ("hold", "replay", "ask", "approve", "refuse", "withdraw")
+    ],
     "matches": ["/matches/{match_id}/unmatch"],
 }
 """Module that reads forms -> where they are sent."""
@@ -105,7 +107,7 @@ def test_every_form_is_fuzzed() -> None:
     fuzzed = {path for paths in FORMS.values() for path in paths}
     for action, one in (
         (r"(/breaks/{break_id})/.*", r"\1/{action}"),
-        (r"(/delivery)/(?!approve).*", r"\1/{action}"),
+        (r"(/delivery)/(?!approve|refuse|withdraw).*", r"\1/{action}"),
     ):
         fuzzed = {re.sub(action, one, path) for path in fuzzed}
     assert fuzzed == sent

@@ -12,6 +12,7 @@ from psycopg.rows import dict_row
 
 import include.flows.reconcile as reconciling
 from include.connectors.world.client import WorldSource
+from include.console import today as today_page
 from include.flows.pair_by_hand import unmatch
 from include.flows.prove_run import prove_run
 from include.flows.resolve_break import By
@@ -141,6 +142,19 @@ def test_what_stops_a_day_has_a_page_with_both_sides_and_nothing_to_press(
     assert RAW.findall(told) == [], told
     today = site.get("/", me="ann").text
     assert f'href="/tieout/breaks/{break_id}"' in today, "what is refused says why, and where to look"
+
+
+def test_today_says_how_much_stops_a_day_and_leads_to_all_of_it(
+    site: Site, broken_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = {f'href="/tieout/breaks/{found(broken_url, code, key)[0]}"' for code, key in REFUSED.items()}
+    monkeypatch.setattr(today_page, "SHOWN", 1)
+    few = site.get("/", me="ann").text
+    assert re.search(r"<p>1 of \d+ shown\. <a href=\"/tieout/\?stops=all\">All that stop it</a></p>", few)
+    assert sum(place in few for place in places) <= 1
+    everything = site.get("/?stops=all", me="ann").text
+    assert all(place in everything for place in places)
+    assert "stops=all" not in everything
 
 
 @pytest.mark.parametrize("code", REFUSED)

@@ -121,6 +121,12 @@ def fresh(shared_url: str) -> Iterator[Watch]:
     check_alerts(made)
 
 
+@pytest.fixture
+def apart(database_url: str) -> Watch:
+    """What is written there stays, as nobody can take it away."""
+    return Watch(PostgresStore(database_url), database_url, datetime.now(UTC).replace(microsecond=0))
+
+
 def check_alerts(watch: Watch) -> None:
     check = (SQL / "checks" / "alerts_are_told_as_they_are.sql").read_text()
     assert watch.rows(check) == []
@@ -280,6 +286,56 @@ def test_messages_are_worth_the_records_they_are_about_each_once(
         connection.rollback()
     named = {row[0]: row for row in found}["REF_MISSING"]
     assert (named[2], named[5]) == (len(messages), worth)
+
+
+def held_long_ago(watch: Watch) -> None:
+    watch.run(
+        "INSERT INTO delivery.outbox (key, kind, target, subject, body, body_sha256, newest_only, state, reason, "
+        "decided_at, finished_at) VALUES ('held', 'task', 'erp', 'tasks/1', '{}', 's', false, 'parked', 'HELD_BACK', "
+        "ops.clock() - interval '9 days', ops.clock() - interval '9 days')"
+    )
+
+
+def asked_hours_ago(watch: Watch, asked: int, lapses: int) -> None:
+    watch.run(
+        "INSERT INTO delivery.replays (messages, actor, reason, asked_at, lapses_at) "
+        "SELECT ARRAY[message_id], 'ann', 'go', "
+        f"ops.clock() - interval '{asked} hours', ops.clock() - interval '{lapses} hours' "
+        "FROM delivery.outbox WHERE key = 'held'"
+    )
+
+
+def test_what_waits_for_a_second_person_is_told_and_not_said_to_be_mended_when_it_lapses(
+    apart: Watch,
+) -> None:
+    held_long_ago(apart)
+    asked_hours_ago(apart, 3, -69)
+    assert waiting(apart) == []
+    asked_hours_ago(apart, 80, 8)
+    assert waiting(apart) == [(1, None)], "nobody decided it before it lapsed"
+    asked_hours_ago(apart, 5, -67)
+    assert waiting(apart) == [(1, None)], "what lapsed was asked for anew since"
+    apart.now += timedelta(hours=134)
+    assert waiting(apart) == [(1, None)], "it lapsed itself, and nobody asked again"
+    apart.now += timedelta(hours=6)
+    assert waiting(apart) == [(1, False)]
+
+
+def test_what_a_second_person_refused_is_told_no_more(apart: Watch) -> None:
+    held_long_ago(apart)
+    asked_hours_ago(apart, 5, -67)
+    assert waiting(apart) == [(1, None)]
+    apart.run(
+        "INSERT INTO delivery.replay_ends (replay_id, asked_by, ended, actor, reason) "
+        "SELECT replay_id, 'ann', 'refused', 'ben', 'no' FROM delivery.replays"
+    )
+    assert waiting(apart) == [(1, True)]
+
+
+def waiting(watch: Watch) -> list[tuple[object, ...]]:
+    """Of each alert about it how many it counts, and once it is over whether it was mended."""
+    watch.look(minutes=13)
+    return watch.rows("SELECT count, mended FROM ops.alerts WHERE kind = 'replay_waiting'")
 
 
 RUN = """

@@ -30,6 +30,7 @@ from tests.flows.peers import Fault, Peer, answer_lost
 from tests.store.waiting import somebody_waits
 
 POLICY = load_policy()
+LIVES = POLICY.delivery.asked_for
 BILLING = Billing(tenant="sg", organisation="00D1")
 REOPENED = {"StageName": "Open", "IsWon": "false", "IsClosed": "false"}
 WON = "006A Won true true 1200.00 SGD 2026-03-02 - 001A 5 - 12 Gold 100"
@@ -314,7 +315,9 @@ def test_looking_again_and_again_decides_nothing_twice(sales: Sales) -> None:
 
 def let_go(sales: Sales) -> Counter[str]:
     wanted = Wanted(subject="opportunities/006A")
-    number, _ = ask_replay(sales.store, wanted, By("ann", "the customer's board agreed"))
+    number, _ = ask_replay(
+        sales.store, wanted, By("ann", "the customer's board agreed"), lives=LIVES, hourly=9
+    )
     return approve_replay(sales.store, number, By("ben", "seen the contract"), Most(9, 9))
 
 
@@ -385,7 +388,7 @@ def test_an_order_over_the_limit_whose_deal_shrank_leaves_by_itself(sales: Sales
 def test_the_database_lets_no_order_over_the_limit_go_without_two(sales: Sales, sql: str) -> None:
     sales.sees(opportunities=WON.replace("1200.00", "2000000.00"))
     sales.decide()
-    ask_replay(sales.store, Wanted(subject="opportunities/006A"), By("ann", "go"))
+    ask_replay(sales.store, Wanted(subject="opportunities/006A"), By("ann", "go"), lives=LIVES, hourly=9)
     with (
         psycopg.connect(sales.url) as connection,
         pytest.raises(

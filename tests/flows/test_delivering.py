@@ -21,6 +21,7 @@ from include.flows.replay import (
     ask_replay,
     asked,
     conflicts,
+    end_replay,
     hold,
     most_of,
     parked,
@@ -391,6 +392,7 @@ def test_policy_lets_people_send_two_thousand_again_an_hour_and_one_person_two_h
     assert most_of(load_policy()) == Most(hourly=2_000, alone=200)
 
 
+LIVES = timedelta(days=3)
 EVERYTHING = Wanted(since=datetime(2025, 1, 1, tzinfo=UTC))
 
 
@@ -399,7 +401,7 @@ def test_what_one_person_may_not_send_again_alone_another_approves(office: Offic
     assert replay(office.store, Wanted(subject="deals/C"), MENDED, Most(9, 2)) == {"replayed": 1}
     with pytest.raises(Rejected, match=r"2 messages, after 1 of yours .* more than the 2 .* --ask"):
         replay(office.store, EVERYTHING, MENDED, Most(9, 2))
-    number, _ = ask_replay(office.store, EVERYTHING, MENDED)
+    number, _ = ask_replay(office.store, EVERYTHING, MENDED, lives=LIVES, hourly=9)
     assert [(row["replay_id"], row["actor_id"], len(row["messages"])) for row in asked(office.store)] == [
         (number, "ann", 2)
     ]
@@ -419,7 +421,7 @@ def test_what_one_person_may_not_send_again_alone_another_approves(office: Offic
 
 def test_what_was_parked_anew_since_it_was_asked_for_is_asked_for_anew(office: Office) -> None:
     all_parked(office, "A", "B")
-    number, _ = ask_replay(office.store, EVERYTHING, MENDED)
+    number, _ = ask_replay(office.store, EVERYTHING, MENDED, lives=LIVES, hourly=9)
     office.pass_time(timedelta(minutes=1))
     assert replay(office.store, Wanted(subject="deals/A"), MENDED, Most(9, 9)) == {"replayed": 1}
     office.deliver(lambda _, messages: half_refused(Peer(), [messages[0], *messages]))
@@ -433,8 +435,116 @@ def test_of_what_waits_for_a_second_person_the_newest_is_listed_first_and_not_al
     office: Office,
 ) -> None:
     all_parked(office, "A")
-    numbers = [ask_replay(office.store, EVERYTHING, MENDED).number for _ in range(201)]
+    numbers = [ask_replay(office.store, EVERYTHING, MENDED, lives=LIVES, hourly=9).number for _ in range(201)]
     assert [row["replay_id"] for row in asked(office.store)] == numbers[:0:-1]
+
+
+def stages(office: Office) -> list[tuple[int, str, str | None]]:
+    return [(row["replay_id"], row["stage"], row["ended_why"]) for row in asked(office.store)]
+
+
+def test_who_asked_takes_it_back_and_somebody_else_refuses_it_with_a_reason(office: Office) -> None:
+    all_parked(office, "A")
+    first, second = (
+        ask_replay(office.store, EVERYTHING, MENDED, lives=LIVES, hourly=9).number for _ in range(2)
+    )
+    with pytest.raises(Rejected, match="a reason is missing"):
+        end_replay(office.store, second, By("ben", " "), ended="refused")
+    with pytest.raises(Rejected, match=r"ann asked for replay .*: nobody else withdraws it"):
+        end_replay(office.store, first, By("ben", "too early"), ended="withdrawn")
+    with pytest.raises(Rejected, match=r"ann asked for replay .*: withdraw it"):
+        end_replay(office.store, first, By("ann", "too early"), ended="refused")
+    end_replay(office.store, first, By(" ANN", "too early"), ended="withdrawn")
+    end_replay(office.store, second, By("ben", "the rule still stands"), ended="refused")
+    assert stages(office) == [(second, "refused", "the rule still stands")]
+    for number, says in (
+        (first, "was withdrawn by ann: too early"),
+        (second, "was refused by ben: the rule"),
+    ):
+        with pytest.raises(Rejected, match=says):
+            approve_replay(office.store, number, By("cem", "seen"), Most(9, 9))
+        with pytest.raises(Rejected, match=says):
+            end_replay(office.store, number, By("cem", "me too"), ended="refused")
+    third = ask_replay(office.store, EVERYTHING, MENDED, lives=LIVES, hourly=9).number
+    assert stages(office) == [(third, "waits", None)]
+    assert approve_replay(office.store, third, By("ben", "seen"), Most(9, 9)) == {"replayed": 1}
+    with pytest.raises(Rejected, match="waits for nobody"):
+        end_replay(office.store, third, MENDED, ended="withdrawn")
+
+
+def test_what_was_asked_for_lapses_and_can_be_asked_for_again(office: Office) -> None:
+    all_parked(office, "A")
+    number = ask_replay(office.store, EVERYTHING, MENDED, lives=LIVES, hourly=9).number
+    office.pass_time(LIVES - timedelta(minutes=1))
+    assert stages(office) == [(number, "waits", None)]
+    office.pass_time(timedelta(minutes=1))
+    assert stages(office) == [(number, "lapsed", None)]
+    for end in (
+        lambda: approve_replay(office.store, number, By("ben", "seen"), Most(9, 9)),
+        lambda: end_replay(office.store, number, By("ben", "no"), ended="refused"),
+    ):
+        with pytest.raises(Rejected, match=r"has lapsed: ann asked for it at .* ask for them again"):
+            end()
+    assert office.states() == {"A": "parked"}
+    office.pass_time(LIVES)
+    assert stages(office) == []
+    again = ask_replay(office.store, EVERYTHING, MENDED, lives=LIVES, hourly=9).number
+    assert approve_replay(office.store, again, By("ben", "seen"), Most(9, 9)) == {"replayed": 1}
+
+
+def test_more_is_not_asked_for_than_anybody_can_approve(office: Office) -> None:
+    all_parked(office, "A", "B")
+    with pytest.raises(Rejected, match="2 messages are more than the 1 an hour that anybody can approve"):
+        ask_replay(office.store, EVERYTHING, MENDED, lives=LIVES, hourly=1)
+    assert asked(office.store) == []
+
+
+def test_policy_lets_what_was_asked_for_wait_over_a_weekend() -> None:
+    assert load_policy().delivery.asked_for == timedelta(days=3)
+
+
+ENDED = "INSERT INTO delivery.replay_ends (replay_id, asked_by, ended, actor, reason) VALUES"
+
+
+@pytest.mark.parametrize(
+    ("then", "refusal"),
+    [
+        (f"{ENDED} (%s, 'ann', 'withdrawn', 'ben', 'x')", "theirs_to_withdraw"),
+        (f"{ENDED} (%s, 'ann', 'refused', ' Ann', 'x')", "theirs_to_withdraw"),
+        (f"{ENDED} (%s, 'ann', 'refused', 'run', 'x')", "actor_is_a_person"),
+        (f"{ENDED} (%s, 'ann', 'refused', 'ben', ' ')", "reason_check"),
+    ],
+)
+def test_the_database_lets_nobody_end_what_is_not_theirs_to_end(
+    office: Office, then: str, refusal: str
+) -> None:
+    all_parked(office, "A")
+    number = ask_replay(office.store, EVERYTHING, MENDED, lives=LIVES, hourly=9).number
+    with (
+        psycopg.connect(office.url) as connection,
+        pytest.raises(psycopg.errors.CheckViolation, match=refusal),
+    ):
+        connection.execute(then.encode(), (number,))
+
+
+def test_the_database_approves_nothing_that_ended_or_lapsed_and_ends_nothing_approved(office: Office) -> None:
+    all_parked(office, "A")
+    ended, approved, lapsed = (
+        ask_replay(office.store, EVERYTHING, MENDED, lives=LIVES, hourly=9).number for _ in range(3)
+    )
+    end_replay(office.store, ended, MENDED, ended="withdrawn")
+    approve_replay(office.store, approved, By("ben", "seen"), Most(9, 9))
+    office.pass_time(LIVES)
+    for number, then in (
+        (ended, f"{APPROVED} (%s, 'ann', 'ben', 'x')"),
+        (lapsed, f"{APPROVED} (%s, 'ann', 'ben', 'x')"),
+        (approved, f"{ENDED} (%s, 'ann', 'refused', 'ben', 'x')"),
+    ):
+        with (
+            psycopg.connect(office.url) as connection,
+            pytest.raises(psycopg.errors.CheckViolation, match=f"replay {number} is over"),
+        ):
+            connection.execute(then.encode(), (number,))
 
 
 APPROVED = "INSERT INTO delivery.replay_approvals (replay_id, asked_by, actor, reason) VALUES"
@@ -442,7 +552,7 @@ APPROVED = "INSERT INTO delivery.replay_approvals (replay_id, asked_by, actor, r
 
 def test_the_database_refuses_one_person_in_the_place_of_two(office: Office) -> None:
     all_parked(office, "A")
-    number, _ = ask_replay(office.store, EVERYTHING, MENDED)
+    number, _ = ask_replay(office.store, EVERYTHING, MENDED, lives=LIVES, hourly=9)
     with (
         psycopg.connect(office.url) as connection,
         pytest.raises(psycopg.errors.CheckViolation, match="four_eyes"),

@@ -57,6 +57,13 @@ INSERT INTO delivery.outbox (key, kind, target, subject, body, body_sha256, newe
     detail, finished_at) VALUES ('k1', 'order', 'erp', 'payments/P', '{"name": "Jane Doe"}', 's', false,
     'parked', 'TARGET_REJECTED', 'Jane Doe +65 123', ops.clock());
 
+-- trace: replay_waiting delivery
+WITH held AS (INSERT INTO delivery.outbox (key, kind, target, subject, body, body_sha256, newest_only, state, reason,
+    decided_at, finished_at) VALUES ('k9', 'task', 'salesforce', 'tasks/unknown too', '{}', 's', false, 'parked',
+    'HELD_BACK', ops.clock() - interval '9 hours', ops.clock() - interval '9 hours') RETURNING message_id)
+INSERT INTO delivery.replays (messages, actor, reason, asked_at, lapses_at) SELECT ARRAY[message_id], 'jane@example.com',
+    'Jane Doe asked', ops.clock() - interval '5 hours', ops.clock() + interval '67 hours' FROM held;
+
 -- trace: messages_uncertain erp
 INSERT INTO delivery.outbox (key, kind, target, subject, body, body_sha256, newest_only, state,
     first_called_at, decided_at) VALUES ('k2', 'order', 'erp', 'payments/Q', '{}', 's', false, 'uncertain',

@@ -37,6 +37,8 @@ def test_a_parked_message_names_who_mends_it_and_is_sent_again(
     assert tieout("replay", *why)[0] == 1
     assert tieout("replay", "--key", order("A").key, *why[:2])[0] == 2
     assert tieout("replay", "--key", order("A").key, *why[2:])[0] == 2
+    long = tieout("replay", "--key", order("A").key, *why[:3], "x" * 2_001)
+    assert (long[0], "the reason has 2,001 characters, and 2,000 are kept" in long[1]) == (1, True)
     assert office.states() == {"A": "parked"}
     dry = tieout("replay", "--key", order("A").key, *why, "--dry-run")
     assert (dry[0], "1 would be on their way again" in dry[1], "10.00" in dry[1]) == (0, True, True)
@@ -44,6 +46,17 @@ def test_a_parked_message_names_who_mends_it_and_is_sent_again(
     assert "ann@firm.example" in tieout("list")[1].partition("waits for a second person")[2]
     assert tieout("approve", "1", *why)[0] == 1
     assert office.states() == {"A": "parked"}
+    assert tieout("refuse", "1", *why)[0] == 1
+    assert "replay 1 is withdrawn" in tieout("withdraw", "1", *why)[1]
+    assert "waits for a second person" not in tieout("list")[1]
+    assert (
+        "replay 2 waits for somebody else, for 72 hours"
+        in tieout("replay", "--key", order("A").key, *why, "--ask")[1]
+    )
+    refused = tieout("refuse", "2", "--as", "ben@firm.example", "--reason", "the rule still stands")
+    assert refused == (0, "replay 2 is refused; its messages stay parked\n")
+    assert "refused  the rule still stands" in tieout("list")[1]
+    assert "was refused by ben@firm.example" in tieout("approve", "2", *why)[1]
     assert "1 on their way again" in tieout("replay", "--key", order("A").key, *why)[1]
     office.settle()
     assert office.effects() == ["A"]

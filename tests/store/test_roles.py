@@ -51,6 +51,7 @@ PEOPLE_ADD = {
     ),
     *("parity.accepted_differences", "parity.sign_offs"),
     *("recon.break_lives", "delivery.acts", "delivery.replays", "delivery.replay_approvals"),
+    "delivery.replay_ends",
     "ops.console_people",
 }
 PEOPLE_CHANGE = {

@@ -11,6 +11,7 @@ import pytest
 
 from include.domain.currencies import EXPONENTS
 from include.domain.entities import ENTITIES, LOOKED_AT
+from include.flows.reasons import REASON_MAX
 from include.flows.write_rows import typed_columns
 from include.local.databases import DatabaseUrls
 from include.local.scratch import scratch_database
@@ -261,3 +262,21 @@ def stranger(connection: psycopg.Connection, table: str, column: str) -> bytes:
     names = ", ".join(name for name, _ in columns)
     assert column in names
     return f"INSERT INTO {table} ({names}) VALUES ({', '.join(values.get(kind, '7') for _, kind in columns)})".encode()
+
+
+def test_the_database_keeps_no_more_of_what_people_write_than_anybody_reads(database_url: str) -> None:
+    """Wherever there must be words, there are not too many."""
+    with psycopg.connect(database_url) as connection:
+        found = connection.execute(
+            "SELECT conrelid::regclass::text, bool_or(conname = 'words_fit'), bool_or(conname <> 'words_fit') "
+            "FROM pg_constraint WHERE contype = 'c' AND pg_get_constraintdef(oid) ~ '(reason|found)\\)* <> ' "
+            "OR conname = 'words_fit' GROUP BY 1"
+        ).fetchall()
+        assert {table for table, fits, asked in found if asked and not fits} == set()
+        assert {table for table, *_ in found} > {"recon.break_events", "delivery.replay_ends"}
+        with pytest.raises(psycopg.errors.CheckViolation, match="words_fit"):
+            connection.execute(
+                "INSERT INTO ops.histories (server, timeline, noted_by, reason, doubted) "
+                "VALUES ('s', '1', 'ann', %s, true)",
+                ("x" * (REASON_MAX + 1),),
+            )
