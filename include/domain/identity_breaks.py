@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from include.domain.breaks import Break
+from include.domain.shown import cut
 
 Facts = Mapping[str, Any]
 
 _SYSTEMS = {"account": "CRM account", "customer": "ERP customer"}
 SHOWN_MAX = 5
 """Candidates an evidence names."""
+NAME_SHOWN = 120
+"""Characters of a name."""
 
 
 def missing_account(row: Facts) -> Break:
@@ -49,7 +52,7 @@ def duplicate(row: Facts) -> Break:
         "ID03" if row["side"] == "account" else "ID04",
         row["id"],
         f"{_SYSTEMS[row['side']]} {_named(row)} has the same {shared} as {row['standing_id']} "
-        f"({row['standing_name']}), which is the one to keep.{settled}",
+        f"({quoted(row['standing_name'])}), which is the one to keep.{settled}",
     )
 
 
@@ -65,9 +68,9 @@ def contradicted(row: Facts) -> Break:
         "ID05",
         row["customer_id"],
         f"Linked by the {' and the '.join(speakers)}: customer {row['customer_id']} ("
-        f"{row['customer_name']}, number ending {row['customer_number'] or 'unknown'}) to account {row['account_id']} "
-        f"({row['account_name']}, number ending {row['account_number'] or 'unknown'}). Their registered "
-        f"numbers contradict it.{owner} Nothing is posted to the customer until the link is mended.",
+        f"{quoted(row['customer_name'])}, number ending {row['customer_number'] or 'unknown'}) to account "
+        f"{row['account_id']} ({quoted(row['account_name'])}, number ending {row['account_number'] or 'unknown'}). "
+        f"Their registered numbers contradict it.{owner} Nothing is posted to the customer until the link is mended.",
     )
 
 
@@ -75,7 +78,7 @@ def in_review(row: Facts) -> Break:
     """ID06."""
     candidates = row["candidates"]
     shown = "; ".join(
-        f"{one['id']} ({one['name']}) by {one['why']}, {one['score']} of 100"
+        f"{one['id']} ({quoted(one['name'])}) by {one['why']}, {one['score']} of 100"
         for one in candidates[:SHOWN_MAX]
     )
     more = f"; and {len(candidates) - SHOWN_MAX:,} more" if len(candidates) > SHOWN_MAX else ""
@@ -88,7 +91,7 @@ def in_review(row: Facts) -> Break:
 
 def related(row: Facts) -> Break:
     """ID07."""
-    other = f"{row['other_id']} ({row['other_name']})"
+    other = f"{row['other_id']} ({quoted(row['other_name'])})"
     how = {
         "parent": f"is recorded below {other}, with no number of its own and nothing like it in the other system",
         "second customer": f"is a second customer of CRM account {other}",
@@ -101,8 +104,8 @@ def unequal_parents(row: Facts) -> Break:
     return _break(
         "ID07",
         row["account_id"],
-        f"CRM account {row['account_id']} ({row['account_name']}) is customer {row['customer_id']}, whose parent is "
-        f"{row['in_erp'] or 'none'} in the ERP and {row['in_crm'] or 'none'} by the CRM.",
+        f"CRM account {row['account_id']} ({quoted(row['account_name'])}) is customer {row['customer_id']}, whose "
+        f"parent is {row['in_erp'] or 'none'} in the ERP and {row['in_crm'] or 'none'} by the CRM.",
     )
 
 
@@ -111,13 +114,18 @@ def drifted(row: Facts) -> Break:
     return _break(
         "ID08",
         row["customer_id"],
-        f"Customer {row['customer_id']} ({row['name']}) and its account {row['account_id']} differ: {row['crm']} in "
-        f"the CRM, {row['erp']} in the ERP.",
+        f"Customer {row['customer_id']} ({quoted(row['name'])}) and its account {row['account_id']} differ: "
+        f"{row['crm']} in the CRM, {row['erp']} in the ERP.",
     )
 
 
 def _named(row: Facts) -> str:
-    return f"{row['id']} ({row['name']})"
+    return f"{row['id']} ({quoted(row['name'])})"
+
+
+def quoted(name: str | None) -> str:
+    """What others wrote, in marks: what looks like a figure in it is none."""
+    return repr(cut(name, NAME_SHOWN)) if name else "no name"
 
 
 def _break(code: str, key: str, evidence: str) -> Break:

@@ -19,13 +19,14 @@ _GROUPED, _DECIMALS = r"-?[0-9]{1,3}(?:,[0-9]{3})+", r"\.[0-9]+"
 _NUMBER = rf"(?:{_GROUPED}|-?[0-9]{{1,15}})(?:{_DECIMALS})?"
 _STARTS = r"(?<![\w.,/:'-])"
 _IN_A_SENTENCE = re.compile(
-    rf"""(?<!\w)(?P<mark>['"]).{{0,300}}?(?:(?P=mark)(?!\w)|…)"""
+    rf"""(?<!\w)(?P<mark>['"])(?:(?:\\.|[^\\]){{0,300}}?(?P=mark)(?!\w)|.{{0,300}}?…)"""
     rf"|{_STARTS}(?P<amount>{_NUMBER}) (?P<currency>[A-Z]{{3}})\b"
     rf"|{_STARTS}(?P<before>[A-Z]{{3}}) (?P<after>{_NUMBER})(?![\w-]|[.,:/][0-9])"
     rf"|{_STARTS}(?P<count>{_GROUPED}(?:{_DECIMALS})?(?= [a-z])|-?[0-9]+{_DECIMALS}(?= (?:percent\b|%|of [0-9]{{4}}-)))"
 )
 """What our sentences quote, which is somebody else's; "1234.56 SGD" and "SGD 1,234.56"; "1,234 rows", "12.5 percent",
-and "1.3444 of 2026-05-01", a rate. (A quote has an end to look for: marks that never close would cost their square.)"""
+and "1.3444 of 2026-05-01", a rate. (A quote has an end to look for: marks that never close would cost their square. A
+mark behind a backslash is of what is quoted.)"""
 
 
 @dataclass(frozen=True)

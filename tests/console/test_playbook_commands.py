@@ -11,7 +11,9 @@ import psycopg
 import pytest
 
 from include.cli import main as cli
+from include.flows import replay
 from include.flows.ask_approvals import note_person
+from include.flows.replay import A_DAY, Wanted, ask_replay
 from include.flows.resolve_break import By, approve, assign, propose
 from include.local.databases import DatabaseUrls
 from include.local.home import PROJECT
@@ -49,7 +51,7 @@ FIRST = ("cutover back", "cutover go")
 
 @dataclass
 class System:
-    """A published day with small breaks, parked messages, and a compared day; breaks are given out one by one."""
+    """A published day with breaks, given out one by one; a compared day; parked messages, three of them asked for."""
 
     store: PostgresStore
     url: str
@@ -87,18 +89,22 @@ def system(server_urls: DatabaseUrls, draw: Draw) -> Iterator[System]:
             compared(connection, date.fromisoformat(DAY), run=run.run_id)
             for subject in ("invoices/INV-1", "subscriptions/SUB-1", "opportunities/0065g00000ABCDEAA1"):
                 parked(connection, subject)
+            for task in ("tasks/1", "tasks/2", "tasks/3"):
+                parked(connection, task, decided="2026-11-25T09:00:00Z")
+        for task in ("tasks/1", "tasks/2", "tasks/3"):
+            ask_replay(store, Wanted(subject=task), replay.By(ANN, "mended"), lives=A_DAY, hourly=1)
         sign(store)
         of = "SELECT break_id FROM recon.break_lives WHERE code = %s ORDER BY key"
         [missing] = (row["break_id"] for row in days.rows(of, "PO01"))
         yield System(store, url, run.run_id, missing, (row["break_id"] for row in days.rows(of, "CA03")))
 
 
-def parked(connection: psycopg.Connection, subject: str) -> None:
+def parked(connection: psycopg.Connection, subject: str, *, decided: str = "2026-11-24T09:00:00Z") -> None:
     connection.execute(
         "INSERT INTO delivery.outbox (key, kind, target, subject, body, body_sha256, newest_only, state, reason, "
         "finished_at, decided_at) VALUES (%s, 'task', 'salesforce', %s, '{}', 's', false, 'parked', "
-        "'TARGET_REJECTED', ops.clock(), '2026-11-24T09:00:00Z')",
-        (f"key of {subject}", subject),
+        "'TARGET_REJECTED', ops.clock(), %s)",
+        (f"key of {subject}", subject, decided),
     )
 
 

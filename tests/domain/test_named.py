@@ -17,7 +17,7 @@ from include.domain.named import named
             [("invoice", "683"), ("", "ch_2e3")],
         ),
         (
-            "ERP customer 12 (Amber 20 Sdn Bhd) has the same name as 15 (Amber), which is the one to keep.",
+            "ERP customer 12 ('Amber 20 Sdn Bhd') has the same name as 15 ('Amber'), which is the one to keep.",
             [("customer", "12"), ("customer", "15")],
         ),
         (

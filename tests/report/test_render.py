@@ -5,8 +5,11 @@ from datetime import date
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from include.domain.currencies import EXPONENTS
+from include.domain.identity_breaks import in_review
 from include.domain.proofs import ControlTotal
 from include.domain.recipients import Scope
 from include.report import (
@@ -384,6 +387,21 @@ def test_figures_in_a_sentence_are_the_readers_and_nothing_else_is_touched(said:
     break_ = replace(samples.BUSY.top[0], evidence=said)
     report = render_report(replace(samples.BUSY, top=[break_], locale="de_DE"))
     assert (shown or said) in report.text
+
+
+MONEY = st.sampled_from(
+    ["1000 JPY", "SGD 1,250.00", "1250.00 SGD", "1,234 rows", "12.5 percent", "'", '"', "\\", "…"]
+)
+
+
+@given(st.lists(st.one_of(MONEY, st.text(max_size=9)), max_size=8).map(" ".join))
+def test_a_name_is_never_written_as_money_whatever_it_is(name: str):
+    """Three times it is named, so that no mark of one name is taken for another's."""
+    row = {"side": "account", "id": "001A", "name": name, "candidates": []}
+    row["candidates"] = [{"id": "C1", "name": name, "why": "name", "score": 90}] * 2
+    said = in_review(row).evidence
+    assert Figures("de_DE").said(said) == said
+    assert Figures("de_DE").said(f"{said} Pays 1250.00 SGD.") == f"{said} Pays SGD 1.250,00."
 
 
 def test_marks_that_never_close_are_read_past_and_keep_no_figure_behind_them():
