@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from include.flows.put_message import put_message
 from include.local.home import PROJECT
 from include.store.postgres import PostgresStore
+from tests.console.conftest import message
 from tests.console.people import know_our_roles
 from tests.console.serving import served
 from tests.console.test_parity_page import compare_days
@@ -32,6 +34,17 @@ SELECT run_id, 'freshness', verdict, place, verdict, 'What was expected.', '1', 
 FROM checked, unnest('{pass,warn,unjudged}'::text[]) WITH ORDINALITY AS found (verdict, place);
 """
 """The newest day was reported, and its data judged."""
+STOPPED = """
+WITH refused AS (
+    INSERT INTO recon.runs (run_id, as_of, batch_through, proof_through, rules_sha256, code_sha256, state)
+    SELECT gen_random_uuid(), max(as_of) + 1, max(batch_through), max(proof_through), 'rules', 'code', 'refused'
+    FROM recon.runs WHERE state = 'published' RETURNING run_id
+)
+INSERT INTO recon.breaks (run_id, break_id, recon, code, key, severity, age_days, owner, action, evidence)
+SELECT run_id, gen_random_uuid(), 'all', 'DQ02', 'erp part ' || n, 'S1', 0, 'Data', 'read it', 'it is incomplete'
+FROM refused, generate_series(1, 25) AS n;
+"""
+"""The day after was refused, for more than Today shows at once."""
 
 
 @pytest.fixture
@@ -44,6 +57,9 @@ def address(tied: PostgresStore, tied_url: str, monkeypatch: pytest.MonkeyPatch)
     compare_days(tied_url)
     with psycopg.connect(tied_url) as connection:
         connection.execute(TOLD)
+        connection.execute(STOPPED)
+    with PostgresStore(tied_url).transaction() as tx:
+        put_message(tx, message(99))
     with served(lambda: tied) as found:
         yield found
 
@@ -66,5 +82,8 @@ def test_a_write_off_is_proposed_approved_and_audited_and_every_page_is_for_ever
     assert "ben break approved: write off" in latest
     assert "ann break proposed: write off" in before
     pages = "a match and its record, a payout, a message, a day of parity, of reports and of quality"
-    assert seen["details"] == 7, f"{pages} are looked at too"
+    assert seen["details"] == 8, f"{pages}, and what stops a day are looked at too"
+    assert seen["asked"].startswith("Asked for. Somebody else")
+    assert seen["refused"].startswith("Refused. Its messages stay parked")
+    assert seen["answer"] == "refused by ben: not before the customer answers"
     assert seen["findings"] == []

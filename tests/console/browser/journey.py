@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page
 
 PAGES = (
     "/",
+    "/?stops=all",
     "/alerts",
     "/playbooks",
     "/playbooks/CA01",
@@ -34,6 +35,7 @@ PAGES = (
     "/delivery?before=99999999999999999999",  # refused, with the reason
 )
 DETAILS = {
+    "/": ".notice a[href*='/breaks/']",
     "/matches": "tbody th a, tbody a",
     "/payouts": "tbody a",
     "/delivery": "tbody th a",
@@ -113,13 +115,42 @@ def details(page: Page, address: str) -> list[str]:
     for path, first in DETAILS.items():
         page.goto(address + path)
         links = page.locator(f"main {first}").evaluate_all("all => all.map(one => one.pathname)")
-        below = [link for link in links if f"{path}/" in link]
-        found += [link[link.index(path) :] for link in below[:1]]
+        below = [link for link in links if f"{path.rstrip('/')}/" in link]
+        found += [link.removeprefix("/tieout") for link in below[:1]]
         if path == "/matches" and below:
             page.goto(address + found[-1])
             received = page.locator("main a[href*='/records/']").first.get_attribute("href") or ""
             found.append(received[received.index("/records/") :])
     return found
+
+
+def ask_for_sending(chrome: Browser, address: str) -> str:
+    """Somebody holds a message back, and asks for another to send it; what the page says."""
+    page = opened(chrome, address, "adm")
+    for state, button in (("queued", "Hold queued ones back"), ("parked", "Ask somebody else to send them")):
+        page.goto(f"{address}/delivery?state={state}")
+        page.locator("tbody input[name=chosen]").first.check()
+        page.locator("form[action$='/replay'] input[name=reason]").fill("the customer's board agreed")
+        page.get_by_role("button", name=button).click()
+        page.get_by_role("status").wait_for()
+    return page.get_by_role("status").inner_text()
+
+
+def refuse_sending(chrome: Browser, address: str) -> dict[str, Any]:
+    """A controller refuses it, from Today on; what both see, and what is wrong with the page of who asked."""
+    page = opened(chrome, address, "ben")
+    page.goto(address)
+    page.get_by_role("link", name="to send messages again").click()
+    form = page.locator("form[action$='/approve']").first
+    form.locator("input[name=reason]").fill("not before the customer answers")
+    form.get_by_role("button", name="Refuse").click()
+    seen = {"refused": page.get_by_role("status").inner_text(), "findings": []}
+    for scheme, width in PAIRS[0]:
+        page = opened(chrome, address, "adm", scheme=scheme, width=width)
+        page.goto(f"{address}/delivery")
+        seen["findings"] += [f"refused {width}: {one}" for one in wrong_with(page, width)]
+    seen["answer"] = page.locator("section[aria-labelledby=asked] p:has(.mark)").first.inner_text()
+    return seen
 
 
 def acted(page: Page, address: str, width: int) -> list[str]:
@@ -173,6 +204,10 @@ def wrong_with(page: Page, width: int) -> list[str]:
 
 with browser() as chrome:
     seen = write_off(chrome, sys.argv[1])
+    seen["asked"] = ask_for_sending(chrome, sys.argv[1])
     seen["details"] = len(details(opened(chrome, sys.argv[1], "ben"), sys.argv[1]))
     seen["findings"] = found_by_axe(chrome, sys.argv[1], seen["break"], on_all=sys.argv[2:] == ["all"])
+    refused = refuse_sending(chrome, sys.argv[1])
+    seen["findings"] += refused.pop("findings")
+    seen |= refused
 print(json.dumps(seen))
