@@ -35,6 +35,7 @@ ASKED = 40
 
 PAGES = (
     "/",
+    "/?stops=all",
     "/breaks",
     "/breaks?sort=value",
     "/breaks?sort=oldest&older=90",
@@ -46,6 +47,7 @@ PAGES = (
     "/breaks?show=closed&sort=oldest",
     "/breaks?after={break_place}",
     "/breaks/{break_id}",
+    "/breaks/{stop}",
     "/matches",
     "/matches?recon=R3&state=suggested",
     "/matches?recon=R5&state=suggested",
@@ -103,7 +105,7 @@ DOWNLOADS = (
 
 
 def measured(urls: DatabaseUrls, *, matches: int, breaks: int) -> dict[str, Any]:
-    """Milliseconds by page, act and file: median and p95 of requests one after another, and first paint in Chromium.
+    """Milliseconds by page, act and file: median and p95 of requests in line, and first meaningful paint in Chromium.
 
     Who asks is played: Airflow's own login is not in it.
     """
@@ -115,7 +117,10 @@ def measured(urls: DatabaseUrls, *, matches: int, breaks: int) -> dict[str, Any]
             downloads = {page: _asked(address + page.format(**known), times=3) for page in DOWNLOADS}
             acts = {act: _posted(address, url, act) for act in ACTS}
             paint = _painted(
-                [address + page.format(**known) for page in ("/", "/breaks", "/breaks/{break_id}")]
+                [
+                    address + page.format(**known)
+                    for page in ("/", "/breaks", "/breaks/{break_id}", "/delivery")
+                ]
             )
     sizes = {"matches": matches, "breaks": breaks, "filled_s": filled_s}
     return sizes | {"pages": pages, "acts": acts, "downloads": downloads, "paint": paint}
@@ -149,8 +154,15 @@ def _known(url: str) -> dict[str, Any]:
             "SELECT match_id FROM recon.matches OFFSET 777 LIMIT 1"
         ).fetchone() or [""]
         [ruled] = connection.execute("SELECT break_id FROM recon.rulings LIMIT 1").fetchone() or [""]
+        [stop] = connection.execute("SELECT md5('stop1')::uuid").fetchone() or [""]
         [payout] = connection.execute("SELECT md5('po7')::uuid").fetchone() or [""]
-    found = {"break_id": break_id, "match_id": match_id, "ruled_break": ruled, "payout_break": payout}
+    found = {
+        "break_id": break_id,
+        "match_id": match_id,
+        "ruled_break": ruled,
+        "payout_break": payout,
+        "stop": stop,
+    }
     return found | {"number": 70, "break_place": break_place}
 
 
@@ -224,7 +236,7 @@ def _posted(address: str, url: str, act: str) -> dict[str, float]:
 
 
 def _painted(addresses: Sequence[str]) -> dict[str, Any]:
-    """First contentful paint in milliseconds by address; or why there is none."""
+    """First meaningful paint in milliseconds by address; or why there is none."""
     if not BROWSER.exists():
         return {"skipped": "no headless Chromium is set up (make browser)"}
     done = subprocess.run([BROWSER, PAINT, *addresses], capture_output=True, text=True, check=False)

@@ -9,6 +9,7 @@ import psycopg
 
 from include.domain.break_life import Kind
 from include.flows import accept_difference as register
+from include.flows import replay
 from include.flows import resolve_break as desk
 from include.flows.judge_parity import judge_parity, judged
 from include.flows.pair_by_hand import unmatch
@@ -177,6 +178,27 @@ def _messages(act: str, state: str) -> Callable[[str, int], Forms]:
     return made
 
 
+def _asked(act: str, *, by: str) -> Callable[[str, int], Forms]:
+    """About a message each that somebody asked to be sent again."""
+
+    def made(url: str, count: int) -> Forms:
+        query = "SELECT message_id FROM delivery.outbox WHERE state = 'parked' ORDER BY 1 DESC LIMIT %s"
+        with PostgresStore(url).keeping() as store:
+            numbers = [
+                replay.ask_replay(
+                    store,
+                    replay.Wanted(messages=[one]),
+                    replay.By(by, "before the bench"),
+                    lives=replay.A_DAY,
+                    hourly=1,
+                ).number
+                for (one,) in _rows(url, query, count)
+            ]
+        return [(f"/delivery/{act}", {"replay": str(number)}) for number in numbers]
+
+    return made
+
+
 def _until() -> str:
     return f"{datetime.now(UTC).date() + timedelta(days=20)}"
 
@@ -226,6 +248,10 @@ _ACTS: dict[str, Callable[[str, int], Forms]] = {
     "withdraw": _withdraw,
     "hold": _messages("hold", "queued"),
     "replay": _messages("replay", "parked"),
+    "ask": _messages("ask", "parked"),
+    "refuse sending": _asked("refuse", by="ann"),
+    "withdraw asking": _asked("withdraw", by=WHO),
+    "approve sending": _asked("approve", by="ann"),
     "parity accept": _accepted(1),
     "parity approve": _entries("approve", 101),
     "parity end": _entries("end", 201),

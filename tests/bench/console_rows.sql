@@ -215,4 +215,17 @@ SELECT md5('k' || n), 'order', 'erp', 'deals/' || n, '{}', 'x', false,
     CASE WHEN n %% 100 = 0 THEN 'TARGET_REJECTED' END, CASE WHEN n %% 100 <> 1 THEN now() END, now() - interval '3 seconds'
 FROM generate_series(1, %(matches)s / 10) AS n;
 
+-- The day after was refused for many sources, and many messages are asked for.
+INSERT INTO recon.runs (run_id, as_of, batch_through, proof_through, rules_sha256, code_sha256, state)
+VALUES (md5('stopped')::uuid, '2026-07-01', 1, 0, 'rules', 'code', 'refused');
+
+INSERT INTO recon.breaks (run_id, break_id, recon, code, key, severity, age_days, owner, action, evidence)
+SELECT md5('stopped')::uuid, md5('stop' || n)::uuid, 'all', 'DQ02', 'erp part ' || n, 'S1', 0, 'Data', 'read it', 'it is incomplete'
+FROM generate_series(1, 200) AS n;
+
+INSERT INTO delivery.replays (messages, actor, reason, lapses_at)
+SELECT array_agg(message_id), 'ann', 'the rule was relaxed', ops.clock() + interval '72 hours'
+FROM (SELECT message_id, ntile(50) OVER (ORDER BY message_id DESC) AS part FROM delivery.outbox WHERE state = 'parked') AS held
+GROUP BY part;
+
 ANALYZE;

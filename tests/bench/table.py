@@ -60,7 +60,7 @@ NOTES = """\
 - Bare Collections are prepared calls of 200 rows over kept connections, as many at once as the lane has hands.
 - The e-mail is the whole way from a stored run to the bytes an SMTP server is given: page, charts, workbook, message.
 - A page of the console is asked for 40 times over loopback, one after another; who asks is played, so that the login of
-  Airflow is not in it. First paint is Chromium's first contentful paint, the median of five loads.
+  Airflow is not in it. First meaningful paint is Chromium's largest contentful paint, the median of five loads.
 - Cached below `var/bench` and in its server: generated worlds (by generator code, seed, size, profile) and databases
   with a world landed in them (by landing code and world). A run always starts from a copy where nothing was run yet.
 """
