@@ -335,7 +335,7 @@ def test_asking_for_messages_of_which_one_is_parked_no_more_says_that_some_were_
     assert first.headers["location"].endswith("done=replay")
     asked = site.post("/delivery/ask", {"chosen": chosen, "reason": "mended"}, me="adm")
     assert asked.headers["location"].endswith("done=some")
-    assert "asks for 1 to be sent again" in site.get("/delivery", me="adm").text
+    assert "asks for 1 message to be sent again" in site.get("/delivery", me="adm").text
 
 
 def _about_i9(tx: Transaction) -> list[Row]:
