@@ -1,7 +1,7 @@
 """Takes pictures of a running console: `pictures.py ADDRESS FOLDER SET`.
 
 `console` are those of docs/console.md; `finance` and `operations` those of docs/training, for which two people work on
-a break, and a third holds messages back.
+a break, and a third holds messages back and asks for one to be sent.
 """
 
 import sys
@@ -92,14 +92,18 @@ def proposed(chrome: Browser) -> None:
 
 
 def held_back(chrome: Browser) -> None:
-    """The administrator holds two messages back, with a reason."""
+    """The administrator holds two messages back, with a reason, and asks for somebody to send one of them."""
     admin = opened(chrome, "admin", height=720)
-    admin.goto(f"{address}/delivery")
-    for one in admin.locator("input[name=chosen]").all()[1:3]:
-        one.check()
-    admin.locator("fieldset input[name=reason]").fill("the customer cancels, Sales Ops is asking")
-    admin.get_by_role("button", name="Hold queued ones back").click()
-    admin.get_by_role("status").wait_for()
+    for path, chosen, why, button in (
+        ("/delivery", slice(1, 3), "the customer cancels, Sales Ops is asking", "Hold queued ones back"),
+        ("/delivery?state=parked", slice(1), "the customer stays", "Ask somebody else to send them"),
+    ):
+        admin.goto(address + path)
+        for one in admin.locator("tbody input[name=chosen]").all()[chosen]:
+            one.check()
+        admin.locator("form[action$='/replay'] input[name=reason]").fill(why)
+        admin.get_by_role("button", name=button).click()
+        admin.get_by_role("status").wait_for()
     take(admin, "delivery", "/delivery")
 
 
