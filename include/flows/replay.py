@@ -162,7 +162,7 @@ class Asked(NamedTuple):
 def ask_replay(store: Store, wanted: Wanted, by: By, *, lives: timedelta, hourly: int) -> Asked:
     """Ask for a second person to send them again, for so long.
 
-    Raises Rejected, also where none fits, or more than nobody could approve: than are sent again within an hour.
+    Raises Rejected, also where none fits, or more than anybody could approve: than are sent again within an hour.
     """
     actor = person_of(by)
     with store.transaction() as tx:

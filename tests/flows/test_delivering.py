@@ -527,6 +527,23 @@ def test_the_database_lets_nobody_end_what_is_not_theirs_to_end(
         connection.execute(then.encode(), (number,))
 
 
+def test_of_an_approval_and_a_refusal_at_once_the_first_counts(office: Office) -> None:
+    all_parked(office, "A")
+    number = ask_replay(office.store, EVERYTHING, MENDED, lives=LIVES, hourly=9).number
+
+    def refuse() -> None:
+        with psycopg.connect(office.url) as connection:
+            connection.execute(f"{ENDED} (%s, 'ann', 'refused', 'cem', 'x')".encode(), (number,))
+
+    with ThreadPoolExecutor() as pool:
+        with psycopg.connect(office.url) as connection:
+            connection.execute(f"{APPROVED} (%s, 'ann', 'ben', 'x')".encode(), (number,))
+            second = pool.submit(refuse)
+            somebody_waits(office.url)
+        with pytest.raises(psycopg.errors.CheckViolation, match="is over"):
+            second.result(timeout=30)
+
+
 def test_the_database_approves_nothing_that_ended_or_lapsed_and_ends_nothing_approved(office: Office) -> None:
     all_parked(office, "A")
     ended, approved, lapsed = (
