@@ -6,10 +6,9 @@ from typing import Any
 
 from include.domain.money import Money
 from include.domain.shown import counted
+from include.domain.text_keys import short_id
 
 SEE = "see the evidence above"
-SHORT_ID = 15
-"""Characters of a Salesforce id that name the record; the others only check them."""
 OFF = frozenset({"CANCELLED", "FAILED"})
 ALIVE = frozenset({"SUCCEEDED", "REVERSED"})
 
@@ -90,7 +89,7 @@ def _sold(one: Candidate, _say: Say) -> str:
     named, deal = one.a.get("erp_order_id"), one.b.get("opportunity_id")
     if named and one.b and named != one.b.get("native_id"):
         return f"the deal names the order {named}, and not this one"
-    if deal and one.a and deal[:SHORT_ID] != str(one.a.get("native_id"))[:SHORT_ID]:
+    if deal and one.a and short_id(deal) != short_id(str(one.a.get("native_id"))):
         return f"the order names the deal {deal}, and not this one"
     if taken := _taken(one):
         return taken

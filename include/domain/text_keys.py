@@ -21,3 +21,8 @@ def text_key(words: str) -> str | None:
 def head(name: str) -> str:
     """A name as far as it is compared letter by letter, in capitals."""
     return name[:HEAD_LETTERS].translate(_CAPITALS)
+
+
+def short_id(text: str) -> str:
+    """The 15-character form of a Salesforce id, whose last three of 18 only check it; any other text as it is."""
+    return text[:15] if len(text) == 18 else text  # noqa: PLR2004 - as canonical.short_id in SQL

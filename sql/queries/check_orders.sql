@@ -8,7 +8,7 @@
 -- Where no reference joins any deal to any order, references are not kept, and their absence says nothing. An order dated
 -- later than the day asked for is not seen, but it is there: nobody has to replay anything.
 WITH later_orders AS (
-    SELECT native_id AS order_id, left(opportunity_id, 15) AS opportunity_key
+    SELECT native_id AS order_id, opportunity_id
     FROM canonical.orders
     WHERE order_date > (SELECT current_setting('tieout.as_of')::date)
         AND recorded_in <= (SELECT current_setting('tieout.batch')::bigint)
@@ -27,9 +27,8 @@ WHERE deal.outcome = 'won' AND deal.postable AND EXISTS (SELECT FROM order_claim
         SELECT FROM seen.quarantine WHERE quarantine.entity = 'orders' AND quarantine.native_id = deal.order_ref
     )
     AND NOT EXISTS (SELECT FROM later_orders AS later WHERE later.order_id = deal.order_ref)
-    AND NOT EXISTS (
-        SELECT FROM later_orders AS later WHERE later.opportunity_key = left(deal.opportunity_id, 15)
-    )
+    AND NOT EXISTS (SELECT FROM later_orders AS later WHERE later.opportunity_id = deal.opportunity_id)
+    AND NOT EXISTS (SELECT FROM later_orders AS later WHERE later.opportunity_id = canonical.short_id(deal.opportunity_id))
 ORDER BY key;
 
 -- name: orders_without_deal

@@ -10,12 +10,22 @@ WITH won AS MATERIALIZED (
     SELECT run_id FROM recon.runs WHERE state = 'published' ORDER BY as_of DESC, computed_at DESC LIMIT 1
 ), placed AS (
     -- An order that stands counts, whoever placed it. One that was cancelled does not, nor does one nobody has confirmed:
-    -- a quotation of people's, or an order of ours that is still being placed.
-    SELECT opportunity_id, min(native_id) AS order_id
-    FROM canonical.orders
-    WHERE superseded_in IS NULL AND opportunity_id IS NOT NULL
-        AND lower(coalesce(status, '')) <> ALL (%(cancelled)s::text[] || %(drafts)s::text[])
-        AND (%(opportunities)s::text[] IS NULL OR opportunity_id = ANY (%(opportunities)s))
+    -- a quotation of people's, or an order of ours that is still being placed. It names its deal by either form of its id,
+    -- or names none where the deal names it.
+    SELECT opportunity_id, min(order_id) AS order_id
+    FROM (
+        SELECT won.native_id AS opportunity_id, orders.native_id AS order_id, status
+        FROM won JOIN canonical.orders ON opportunity_id = won.native_id AND superseded_in IS NULL
+        UNION ALL
+        SELECT won.native_id, orders.native_id, status
+        FROM won JOIN canonical.orders ON opportunity_id = canonical.short_id(won.native_id) AND superseded_in IS NULL
+        WHERE length(won.native_id) = 18
+        UNION ALL
+        SELECT won.native_id, orders.native_id, status
+        FROM won JOIN canonical.orders ON orders.native_id = won.erp_order_id AND superseded_in IS NULL
+        WHERE opportunity_id IS NULL
+    ) AS named
+    WHERE lower(coalesce(status, '')) <> ALL (%(cancelled)s::text[] || %(drafts)s::text[])
     GROUP BY opportunity_id
 ), standing AS (
     SELECT won.native_id AS opportunity_id, won.erp_order_id, coalesce(placed.order_id, unread.order_id) AS order_id

@@ -417,8 +417,8 @@ WITH ours AS (
     WHERE EXISTS (SELECT FROM mirrored WHERE mirrored.invoice_id = native_id)
         OR issued AND EXISTS (SELECT FROM told WHERE told.invoice_id = native_id)
         OR issued AND EXISTS (
-            SELECT FROM seen.orders JOIN seen.opportunities AS deal ON deal.native_id = orders.opportunity_id
-            WHERE orders.native_id = ours.order_id AND deal.is_won
+            SELECT FROM seen.placed JOIN seen.opportunities AS deal ON deal.native_id = placed.opportunity_id
+            WHERE placed.order_id = ours.order_id AND deal.is_won
         )
     UNION ALL
     SELECT mirrored.currency, coalesce(issue_date::text, 'unknown to the ERP'), 1, mirrored.gross, 0, 0

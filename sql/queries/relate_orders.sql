@@ -108,18 +108,11 @@ FROM seen.opportunities
 LEFT JOIN unread_rows AS unread ON unread.entity = 'opportunities' AND unread.native_id = opportunities.native_id;
 
 -- name: fill_run_orders
--- The ERP may keep Salesforce's id in its 15-character form, which names the same opportunity.
 INSERT INTO run_orders
-SELECT orders.native_id, number, customer_id, currency, amount_minor, order_date, coalesce(state, 'CONFIRMED'),
-    coalesce(long.opportunity_id, orders.opportunity_id),
+SELECT orders.native_id, number, customer_id, currency, amount_minor, order_date, coalesce(state, 'CONFIRMED'), opportunity_id,
     state IS DISTINCT FROM 'UNKNOWN' AND coalesce(last_in <= orders.recorded_in, true)
 FROM seen.orders
-LEFT JOIN unread_rows AS unread ON unread.entity = 'orders' AND unread.native_id = orders.native_id
-LEFT JOIN (
-    SELECT left(opportunity_id, 15) AS short, min(opportunity_id) AS opportunity_id
-    FROM run_deals WHERE length(opportunity_id) = 18
-    GROUP BY 1 HAVING count(*) = 1
-) AS long ON long.short = orders.opportunity_id;
+LEFT JOIN unread_rows AS unread ON unread.entity = 'orders' AND unread.native_id = orders.native_id;
 
 -- name: fill_billing
 -- Where one of net and tax is missing, the other and the gross amount give it.

@@ -210,13 +210,7 @@ FROM (
     SELECT deal.native_id, deal.close_date, min(invoice.issue_date) AS first_on
     FROM seen.opportunities AS deal
     LEFT JOIN seen.accounts AS buyer ON buyer.native_id = deal.account_id
-    LEFT JOIN (
-        SELECT opportunity_id, native_id AS order_id FROM seen.orders WHERE opportunity_id IS NOT NULL
-        UNION ALL
-        SELECT names.native_id, named.native_id
-        FROM seen.opportunities AS names
-        JOIN seen.orders AS named ON named.native_id = names.erp_order_id AND named.opportunity_id IS NULL
-    ) AS placed ON placed.opportunity_id = deal.native_id
+    LEFT JOIN seen.placed ON placed.opportunity_id = deal.native_id
     LEFT JOIN seen.invoices AS invoice
         ON invoice.order_id = placed.order_id AND coalesce(invoice.state, 'OPEN') NOT IN ('DRAFT', 'VOID')
     WHERE deal.is_won AND deal.close_date BETWEEN %(since)s AND %(until)s

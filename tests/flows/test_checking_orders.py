@@ -441,3 +441,19 @@ def test_an_order_dated_later_than_the_day_is_not_missing(
         as_of="2026-01-08",
     )
     assert not [key for code, key in found.codes if code == "OR01"]
+
+
+def test_an_order_of_a_later_day_is_of_the_deal_it_names_and_of_none_with_a_like_id(
+    draw: Draw, tie_out: TieOut
+) -> None:
+    """Fifteen characters name a deal only where they are all that is said."""
+    waits, names = "006000000000000001", "006000000000000002"
+    found = tie_out(
+        draw(
+            opportunities=f"Y Won true true 10.00 SGD 2026-01-05 P\n{WON.replace('X', waits)}",
+            orders="P SO-2 C1 2026-01-05 SGD 10.00 confirmed Y\n"
+            f"O SO-1 C1 2026-02-06 SGD 1200.00 confirmed {names}",
+        ),
+        as_of="2026-01-08",
+    )
+    assert [key for code, key in found.codes if code == "OR01"] == [waits]

@@ -588,6 +588,17 @@ def test_an_order_made_by_hand_meanwhile_is_taken_as_the_deals(sales: Sales) -> 
     assert sales.salesforce.effects[0].body["order_id"] == "O7"
 
 
+@pytest.mark.parametrize(
+    ("by_order", "by_deal"), [("006D000000IqhSLIAZ", "-"), ("006D000000IqhSL", "-"), ("-", "O7")]
+)
+def test_a_deal_has_its_order_whichever_of_the_two_names_the_other(
+    sales: Sales, by_order: str, by_deal: str
+) -> None:
+    deal = WON.replace("006A", "006D000000IqhSLIAZ").replace(" - 001A", f" {by_deal} 001A")
+    sales.sees(opportunities=deal, orders=f"O7 SO-7 C1 2026-03-02 SGD 1200.00 confirmed {by_order}")
+    assert sales.decide() == ({"invoice": 1} if by_deal == "O7" else {"reference": 1, "invoice": 1})
+
+
 def test_an_order_read_before_it_was_confirmed_is_not_invoiced_until_it_is(sales: Sales) -> None:
     quotation = "R0 SO-1 C1 2026-03-02 SGD 1200.00 quotation 006A"
     sales.sees(opportunities=WON)

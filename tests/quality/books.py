@@ -143,8 +143,8 @@ OUT_OF_STEP = [
     HeldInvoice("inv-79", "SGD", Decimal("11.29")),
     HeldInvoice("inv-of-later", "SGD", Decimal(3)),
 ]
-"""One that it has in another currency, one that the ERP never had, one that the ERP has no more; and two are missing,
-one that we meant to tell it, and one of a deal it won. The last landed after the run, which tells nothing of it."""
+"""One that it has in another currency, one that the ERP never had, one that the ERP has no more; and four are missing,
+one that we meant to tell it, and three of deals it won. The last landed after the run, which tells nothing of it."""
 
 _TOLD = (
     "INSERT INTO delivery.outbox (key, kind, target, subject, body, body_sha256, newest_only, state, finished_at) "
@@ -210,16 +210,23 @@ class Seeds:
             *self.corrected("orders", "order_date", amount_minor="1", opportunity_id="NULL"),
         ]
 
-    def won(self) -> list[Sql]:
-        """An invoice of a deal that was won, which nobody meant to tell."""
-        return [
-            self.bad("opportunities", native_id="'opp-won'", is_won="true"),
-            self.bad("orders", native_id="'ord-won'", opportunity_id="'opp-won'"),
-            self.bad(
-                "invoices", native_id="'inv-won'", order_id="'ord-won'", issue_date=f"DATE '{AS_OF}' - 3",
-                due_date=f"DATE '{AS_OF}'",
+    def won(self) -> Iterator[Sql]:
+        """Invoices of deals that were won, which nobody meant to tell, one a day: each order names its deal by one form
+        of its id, or is named by it."""
+        for days, (deal, order, names, named) in enumerate(
+            (
+                ("opp-won", "ord-won", "'opp-won'", "ord-100"),
+                ("006D000000IqhSLIAZ", "ord-short", "'006D000000IqhSL'", "ord-100"),
+                ("opp-names", "ord-named", "NULL", "ord-named"),
             ),
-        ]  # fmt: skip
+            start=3,
+        ):
+            yield self.bad("opportunities", native_id=f"'{deal}'", erp_order_id=f"'{named}'", is_won="true")
+            yield self.bad("orders", native_id=f"'{order}'", opportunity_id=names)
+            yield self.bad(
+                "invoices", native_id=f"'inv-{order}'", order_id=f"'{order}'",
+                issue_date=f"DATE '{AS_OF}' - {days}", due_date=f"DATE '{AS_OF}'",
+            )  # fmt: skip
 
     def strange_lines(self) -> list[Sql]:
         """A line of another amount than its payout, and one that names a payout and settles none."""
@@ -339,8 +346,8 @@ _SPECIAL: dict[str, Callable[[Seeds], Seed]] = {
     ),
     "payouts, sum: platform and bank": lambda _: ([], 3),
     # What the mirror of the second check holds; see OUT_OF_STEP.
-    "invoices, count: ERP and Salesforce": lambda seeds: ([_TOLD, _ENDED, *seeds.won()], 5),
-    "invoices, sum: ERP and Salesforce": lambda _: ([], 5),
+    "invoices, count: ERP and Salesforce": lambda seeds: ([_TOLD, _ENDED, *seeds.won()], 7),
+    "invoices, sum: ERP and Salesforce": lambda _: ([], 7),
 }  # fmt: skip
 """Expectations that no pattern fits."""
 
@@ -353,6 +360,7 @@ def write(connection: psycopg.Connection[Any], policy: Policy, names: list[str])
         connection.execute("INSERT INTO ops.batches DEFAULT VALUES")
     for entity in ENTITIES:
         connection.execute(seeds.good(entity), {"canary": CANARY})
+    connection.execute(_NAMED_IN_SHORT)
     for entity, spec in ENTITIES.items():
         connection.execute(_proof(spec.system, entity, "2026-06-30T16:00Z"))
     through = connection.execute("SELECT max(proof_id) FROM ops.proofs").fetchone()
@@ -400,6 +408,14 @@ def _proof(system: str, entity: str, until: str) -> Sql:
         f"true, '{until}')"
     )
 
+
+_NAMED_IN_SHORT = """
+UPDATE canonical.accounts SET native_id = '001D000000IqhSLIAZ' WHERE native_id = 'acc-40';
+UPDATE canonical.customers SET crm_account_id = '001D000000IqhSL' WHERE native_id = 'cus-40';
+UPDATE canonical.opportunities SET native_id = '006D000000IqhSMIAZ' WHERE native_id = 'opp-40';
+UPDATE canonical.orders SET opportunity_id = '006D000000IqhSM' WHERE native_id = 'ord-140';
+"""
+"""What the ERP keeps may name what Salesforce holds by 15 characters of its id."""
 
 _UNGUARDED = """
 DO $$ DECLARE one record; BEGIN

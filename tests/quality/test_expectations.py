@@ -132,10 +132,10 @@ def test_sentences_name_what_is_off_in_figures(books: Books) -> None:
         "SGD 2026-06-18: 11.17 against 11.15"
     )
     assert books.bad["invoices.number is unique"]["sentence"] == (
-        "2 of 1,495 invoices share their number with another."
+        "2 of 1,497 invoices share their number with another."
     )
     assert books.bad["invoices.number is unique"]["sentence_figured"] == (
-        "{2} of {1495} invoices share their number with another."
+        "{2} of {1497} invoices share their number with another."
     )
     assert books.bad["payouts, sum: platform and bank"]["observed_figured"].startswith(
         "SGD 2026-06-20: {0} against {11.13}; SGD 2026-06-28"

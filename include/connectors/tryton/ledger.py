@@ -15,6 +15,7 @@ from include.connectors.tryton import documents
 from include.connectors.tryton.client import Record, TrytonClient
 from include.connectors.tryton.documents import native
 from include.connectors.tryton.wizards import TrytonWizards
+from include.domain.text_keys import short_id
 from include.ledger import Booked, NewCreditNote, NewCustomer, NewOrder, NewPayment
 from include.ports import Rejected, Retryable, Uncertain
 
@@ -104,8 +105,9 @@ class TrytonLedger:
 
     @_or_uncertain
     def order_of(self, opportunity_id: str) -> Booked | None:
-        """The first sale that names the opportunity and is not cancelled."""
-        domain = [["reference", "=", opportunity_id], ["state", "!=", "cancelled"]]
+        """The first sale that names the opportunity, by either form of its id, and is not cancelled."""
+        names = [opportunity_id, short_id(opportunity_id)]
+        domain = [["reference", "in", names], ["state", "!=", "cancelled"]]
         found = self._find("sale.sale", domain, (*_SHOWN, KEY))
         return _booked(found) if found else None
 

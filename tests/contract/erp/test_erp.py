@@ -270,6 +270,15 @@ def test_the_same_key_twice_is_one_order(erp: Erp):
     assert len(erp.rows("sale.sale", [["reference", "=", new.opportunity_id]])) == 1
 
 
+def test_an_order_that_names_its_deal_by_the_short_id_is_the_deal_s(erp: Erp):
+    new = order(erp)
+    deal = f"{new.opportunity_id:x<15}"
+    placed = erp.ledger().order(replace(new, opportunity_id=deal))
+    found = erp.ledger().order_of(f"{deal}IAZ")
+    assert found is not None
+    assert found.native_id == placed.native_id
+
+
 def test_an_attempt_that_ended_half_way_is_taken_on(erp: Erp):
     new = order(erp)
     sold = erp.ledger().order(new)
