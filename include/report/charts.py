@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.textpath import TextPath
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 WIDTH_IN, DPI = 6.4, 150
@@ -82,29 +83,42 @@ def shares(rows: Sequence[tuple[str, Sequence[float]]], names: Sequence[str], *,
 
 
 def waterfall(bars: Sequence[Bar], *, alt: str) -> Chart:
-    """From an opening to a closing, step by step, each with its figure."""
-    figure, axes = _canvas(2.5)
-    levels: list[float] = []
-    level, highest = 0.0, max([abs(bar.value) for bar in bars if bar.whole] or [1.0]) or 1.0
+    """From an opening to a closing, a row a step, its figure in a column at the right: there the longest has room."""
+    figure, axes = _canvas(0.45 + 0.27 * len(bars))
+    levels = [0.0]
     for place, bar in enumerate(bars):
-        base = 0.0 if bar.whole else level
+        base = 0.0 if bar.whole else levels[-1]
         colour, hatch = (WHOLE, "") if bar.whole else (UP, "//") if bar.value >= 0 else (DOWN, "\\\\")
-        axes.bar(place, bar.value, bottom=base, color=colour, hatch=hatch, edgecolor=GROUND, width=0.66)
-        level = bar.value if bar.whole else level + bar.value
-        levels.append(level)
-        top = max(base, base + bar.value)
-        axes.annotate(
-            bar.figure, (place, top), (0, 2), textcoords="offset points", ha="center", fontsize=7, color=INK
+        axes.barh(place, bar.value, left=base, color=colour, hatch=hatch, edgecolor=GROUND, height=0.66)
+        levels.append(base + bar.value)
+        if place:
+            axes.plot([levels[place]] * 2, [place - 1, place], color=WHOLE, linewidth=0.6, zorder=0)
+    rows = range(len(bars))
+    axes.set_yticks(rows, [bar.label for bar in bars])
+    figures = axes.secondary_yaxis("right")
+    figures.set_yticks(rows, [bar.figure for bar in bars], ha="right")
+    widest = max(TextPath((0, 0), bar.figure or "0", size=8).get_extents().width for bar in bars)
+    figures.tick_params(length=0, labelsize=8, colors=INK, pad=widest + 8)
+    figures.spines["right"].set_visible(False)
+    axes.invert_yaxis()
+    axes.set_xticks([])
+    low, high = _span(bars, levels)
+    axes.set_xlim(low, high)
+    if low > 0:
+        axes.set_xlabel(
+            "cut off at the left: the axis does not start at 0", fontsize=6.5, color=INK, loc="left"
         )
-    axes.set_xticks(range(len(bars)), [bar.label for bar in bars], fontsize=7)
-    axes.set_yticks([])
-    moved = sum(abs(bar.value) for bar in bars if not bar.whole)
-    cut = 0 < moved < highest * SEEN_SHARE
-    bottom, top = (highest - 3 * moved if cut else min(0.0, *levels)), max(levels)
-    axes.set_ylim(bottom, top + (top - bottom) * 0.14)
-    if cut:
-        axes.set_xlabel("cut off below: the axis does not start at 0", fontsize=6.5, color=INK, loc="left")
     return _drawn(figure, alt)
+
+
+def _span(bars: Sequence[Bar], levels: Sequence[float]) -> tuple[float, float]:
+    """What of the axis is drawn: all from 0 on, or only as much as the steps need where they could not be seen then."""
+    wholes = [bar.value for bar in bars if bar.whole]
+    moved = sum(abs(bar.value) for bar in bars if not bar.whole)
+    low, high = min(levels), max(levels)
+    if wholes and min(wholes) > 0 and 0 < moved < max(wholes) * SEEN_SHARE:
+        low = max(wholes) - 3 * moved
+    return low, high if high > low else low + 1.0
 
 
 def trend(

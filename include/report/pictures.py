@@ -48,12 +48,8 @@ def arr_chart(months: Sequence[ArrMonth], shown: Figures) -> Chart | None:
     if len(steps) == len(ends):
         return None
     bars = [
-        Bar(_short(name), float(minor), shown.rounded(minor, one.currency), whole=field in ends)
+        Bar(name, float(minor), shown.rounded(minor, one.currency), whole=field in ends)
         for field, name, minor in steps
     ]
     told = ", ".join(f"{name.lower()} {shown.money(minor, one.currency)}" for _, name, minor in steps)
     return waterfall(bars, alt=f"Recurring revenue of {one.month:%Y-%m} so far: {told}.")
-
-
-def _short(name: str) -> str:
-    return name.replace(" customers", "").replace("Customers who ", "").capitalize()
