@@ -126,7 +126,7 @@ ALLOWED: dict[str, set[str]] = {
         "include.wiring.smtp",
         "include.wiring.days",
     },
-    "include.wiring.smtp": {"include.ports", "include.wiring.environment"},
+    "include.wiring.smtp": {"include.connectors", "include.ports", "include.wiring.environment"},
     "include.wiring.xcom": {"include.ports"},
     "include.wiring.effects": {
         "include.wiring.environment",

@@ -19,7 +19,7 @@ DAYS_LISTED = 400
 DOWNLOADS_MAX = 8
 """Files sent at once by one process; pages have more connections than these."""
 _DOWNLOADS = BoundedSemaphore(DOWNLOADS_MAX)
-File = Literal["matches", "breaks", "aging", "control_totals"]
+File = Literal["matches", "breaks", "aging", "control_totals", "arr"]
 FILES: tuple[File, ...] = get_args(File)
 Edition = Literal["restated", "weekly", "month_end"]
 EDITIONS: dict[str, str] = {

@@ -70,11 +70,19 @@ class Files:
         return {f"{self._day.as_of}-tie-out.xlsx": self._books[part], page: html.encode()}
 
     @property
+    def attached(self) -> str:
+        """What is said of them where the mail has them."""
+        return (
+            f"Attached: the workbook of {self._day.as_of} with breaks, matches, control totals, ageing and the ARR "
+            "bridge, and this page as a file."
+        )
+
+    @property
     def instead(self) -> str:
         """What is said where the mail has no room for them."""
         return (
-            "Not all is attached: mail servers take no message of that size. All rows are in Airflow, under Tie-out, "
-            f"Reports, as files of {self._day.as_of} to download{_where(self._day)}."
+            "Not all is attached: the mail server takes no message of that size. What the workbook has is in Airflow, "
+            f"under Tie-out, Reports, as files of {self._day.as_of} to download{_where(self._day)}."
         )
 
     def _book(self, tx: Transaction, scope: Scope, locale: str) -> bytes:

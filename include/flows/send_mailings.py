@@ -32,7 +32,11 @@ LOST_MAX = 2
 
 
 class Attached(Protocol):
-    """What is attached to the mails of an edition, and what is said `instead` where a mail has no room for it."""
+    """What is attached to the mails of an edition, and what is said of it, or `instead` where a mail has no room."""
+
+    @property
+    def attached(self) -> str:
+        """A sentence that says what it is."""
 
     @property
     def instead(self) -> str:
@@ -198,6 +202,7 @@ def _report(tx: Transaction, kept: Row, mail: _Mail) -> Report:
         text=kept["plain"],
         attachments=files,
         written_at=kept["kept_at"],
+        attached=mail.attach.attached,
         instead=mail.attach.instead,
     )
 

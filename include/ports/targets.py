@@ -24,8 +24,9 @@ class Written:
 class Report:
     """A report on one day. `key` is the same for the same mail, so that mail readers fold a repeat.
 
-    The pictures of `html` stand in it as data. `written_at` is when it was rendered; a repeat says so too. `instead` is
-    said where an attachment must be left out, because no server takes a mail of that size: where to find what it has.
+    The pictures of `html` stand in it as data. `written_at` is when it was rendered; a repeat says so too. `attached`
+    says what the attachments are, and `instead` where to find what one has that must be left out, because no server
+    takes a mail of that size.
     """
 
     key: str
@@ -35,6 +36,7 @@ class Report:
     text: str
     attachments: Mapping[str, bytes] = field(default_factory=dict)
     written_at: datetime | None = None
+    attached: str = ""
     instead: str = ""
 
 

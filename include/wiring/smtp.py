@@ -5,16 +5,31 @@ taken, and knows neither a text beside the page nor pictures inside it.
 """
 
 import smtplib
-from typing import cast
+from collections.abc import Callable
+from socket import socket
+from time import monotonic
+from typing import Any, cast
 
 from airflow.providers.smtp.hooks.smtp import SmtpHook
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowException
 
+from include.connectors.mail import client
 from include.ports import Fatal, Retryable
 from include.wiring.environment import keep_out_of_logs
 
 _PORTS = {"tls": 465, "starttls": 587, "none": 25}
+
+
+class _Shown(smtplib.SMTP):
+    """Shows the line to the server before a word is said on it, TLS's included."""
+
+    show: Callable[[socket], None]
+
+    def _get_socket(self, *stated: Any) -> socket:
+        line = cast("socket", super()._get_socket(*stated))  # type: ignore[misc]
+        self.show(line.dup())  # one of its own: TLS takes the other over
+        return line
 
 
 class FinanceMail(SmtpHook):
@@ -24,7 +39,37 @@ class FinanceMail(SmtpHook):
     """
 
     def connected(self) -> smtplib.SMTP:
-        """A connection that is logged in. Raises what smtplib and sockets do, Retryable when the server hangs up."""
+        """A connection that is logged in. Raises what smtplib and sockets do, Retryable when the server hangs up, or
+        takes longer than TALK_S for all of it together.
+        """
+        self._lines: list[socket] = []
+        until = monotonic() + client.TALK_S
+        try:
+            with client.at_most(client.TALK_S, self._hang_up):
+                self._log_in()
+        except (smtplib.SMTPException, OSError, Retryable):
+            self._refuse_late(until)
+            raise
+        finally:
+            for line in self._lines:
+                line.close()
+        self._refuse_late(until)
+        smtp, self._smtp_client = cast("smtplib.SMTP", self._smtp_client), None
+        return smtp
+
+    def _hang_up(self) -> None:
+        for line in self._lines:
+            client.hang_up(line)
+
+    def _refuse_late(self, until: float) -> None:
+        """What was said last may have been cut off by us: it means nothing."""
+        if monotonic() >= until:
+            self._close()
+            raise Retryable(
+                f"mail: {self.place} did not let us in within {client.TALK_S:.0f} seconds"
+            ) from None
+
+    def _log_in(self) -> None:
         try:
             self.get_conn()
         except AirflowException as error:
@@ -35,13 +80,16 @@ class FinanceMail(SmtpHook):
         except BaseException:
             self._close()
             raise
-        client, self._smtp_client = cast("smtplib.SMTP", self._smtp_client), None
-        return client
+
+    def _build_client(self) -> smtplib.SMTP:
+        below = (smtplib.SMTP_SSL, _Shown) if self.use_ssl else (_Shown,)
+        kind = type("Shown", below, {"show": self._lines.append})
+        return cast("smtplib.SMTP", kind(**self._build_client_kwargs(is_async=False)))
 
     def _close(self) -> None:
-        client, self._smtp_client = self._smtp_client, None
-        if client is not None:
-            client.close()
+        smtp, self._smtp_client = self._smtp_client, None
+        if smtp is not None:
+            smtp.close()
 
     def _get_oauth2_token(self) -> str:
         """The hook's own, kept out of logs."""

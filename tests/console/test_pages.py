@@ -17,10 +17,10 @@ from fastapi import HTTPException
 from include.console import break_page, kept, reports
 from include.console.delivery import LATENCY_OF
 from include.console.render import framed, sentence
-from include.console.reports import FILES
 from include.console.words import RULES_OF
 from include.flows.explain_break import Explained
 from include.flows.raise_alerts import raise_alerts
+from include.flows.render_results import RESULTS
 from include.local.scratch import scratch_database
 from include.policy import load_policy
 from include.ports import Retryable, SealedValue
@@ -613,7 +613,7 @@ def test_a_link_in_the_frame_opens_outside_of_it_and_the_mail_is_otherwise_as_it
     assert bytes(framed(f"{head}<header>").body).decode() == f'{head}<base target="_blank"><header>'
 
 
-@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("file", [name.removesuffix(".csv") for name in RESULTS])
 def test_every_result_file_can_be_downloaded(played: Site, file: str) -> None:
     answer = played.get(f"/reports/{DAY}/{file}.csv", me="vic")
     assert answer.status_code == 200

@@ -2,10 +2,15 @@
 
 import json
 import os
-from collections.abc import Callable
+import socket
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from inspect import signature
+from itertools import chain, repeat
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -15,6 +20,7 @@ from airflow.sdk import Connection, RetryAction
 from airflow.sdk.api.datamodels._generated import DagRunType
 from airflow.sdk.exceptions import AirflowSkipException
 
+from include.connectors.mail import client
 from include.flows import await_earlier_days, check_completeness, land_records, pull_changes
 from include.flows.report_day import report_day
 from include.flows.report_period import report_periods
@@ -141,6 +147,54 @@ def test_a_server_without_tls_or_login_where_we_want_it_is_fatal(connect: Connec
         )
         with pytest.raises(Fatal, match="finance_mail"):
             mail.postman().send(A_REPORT, to=["cfo@example.com"])
+
+
+def drip(server: socket.socket, said: Sequence[bytes], begun: bytes) -> None:
+    """Answer like a mail server so many times, the greeting first, and then say a byte now and then, and never all."""
+    with server.accept()[0] as line, suppress(OSError):
+        for number, answer in enumerate(said):
+            if number:
+                line.recv(1000)
+            line.sendall(answer)
+        for byte in chain(begun, repeat(ord("2"))):
+            line.sendall(bytes([byte]))
+            time.sleep(0.02)
+
+
+GREETED, STARTTLS, A_LOGIN = b"220 here\r\n", b"250-ok\r\n250 STARTTLS\r\n", b"250-ok\r\n250 AUTH PLAIN\r\n"
+A_RECORD = b"\x16\x03\x03\x40\x00\x02"
+"""A handshake of TLS as long as one can be begins so."""
+
+
+@pytest.mark.parametrize(
+    ("extra", "said", "begun"),
+    [
+        ({}, [], A_RECORD),
+        (PLAIN, [], b""),
+        ({"disable_ssl": True}, [GREETED], b""),
+        ({"disable_ssl": True}, [GREETED, STARTTLS], b""),
+        ({"disable_ssl": True}, [GREETED, STARTTLS, b"220 go\r\n"], A_RECORD),
+        (PLAIN, [GREETED, A_LOGIN], b""),
+    ],
+    ids=["TLS", "greeting", "EHLO", "STARTTLS", "its TLS", "login"],
+)
+def test_a_server_that_lets_us_in_by_the_byte_is_left_in_time_and_is_worth_another_try(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, extra: dict[str, Any], said: list[bytes], begun: bytes
+):
+    monkeypatch.setattr(client, "TALK_S", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        Thread(target=drip, args=[server, said, begun], daemon=True).start()
+        known = {
+            "host": "127.0.0.1",
+            "port": server.getsockname()[1],
+            "login": "tieout",
+            "password": "secret",
+        }
+        connect("finance_mail", conn_type="smtp", extra={"from_email": "t@example.com"} | extra, **known)
+        began = time.monotonic()
+        with pytest.raises(Retryable, match="did not let us in within"):
+            mail.postman().send(A_REPORT, to=["cfo@example.com"])
+    assert time.monotonic() - began < 5
 
 
 def test_a_server_that_hangs_up_is_asked_once_and_is_worth_another_try(connect: Connect):

@@ -231,6 +231,8 @@ def test_a_week_and_a_month_are_told_once_by_the_first_day_published_since(
     assert "2 days published" in week.text
     assert "with the run\nof 2026-08-03" in week.text
     assert set(week.attachments) == {"2026-08-03-tie-out.xlsx", "2026-08-02-weekly.html"}
+    assert "ttached" not in week.text + week.html
+    assert week.attached.startswith("Attached: the workbook of 2026-08-03 ")
 
 
 def test_what_a_backfilled_day_merely_kept_is_mailed_by_the_first_day_told_as_it_happens(

@@ -44,6 +44,7 @@ def test_the_subject_is_the_verdict_and_the_body_names_what_needs_somebody(publi
     assert "Of 1 payment of the last 90 days applied by rule, 0 were taken back" in report.text
     assert "due_date" in report.text
     assert set(report.attachments) == {"2026-03-31-tie-out.xlsx", "2026-03-31-tie-out.html"}
+    assert "ttached" not in report.text + report.html, "that is said by whoever knows whether there was room"
 
 
 def test_a_run_is_sent_once_to_each_also_when_somebody_is_added(published: PostgresStore):

@@ -6,7 +6,7 @@ import logging
 import re
 import smtplib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -44,7 +44,7 @@ _LAST_LINE = b".\r\n"
 _ADVICE = {"recipient": "check finance_recipients", "message": "ask whoever runs it why"}
 _PICTURE = re.compile(r'src="data:image/png;base64,([A-Za-z0-9+/=]+)"')
 """Of our own making only: text from outside has its quotes escaped."""
-_INSTEAD = (
+_LAST_WORDS = (
     '<p style="font:14px/21px Arial;color:#5a6874;text-align:center;margin:0;padding:0 16px 24px;">{}</p>'
 )
 _TYPES = {
@@ -223,10 +223,14 @@ def _wait_at_most(smtp: smtplib.SMTP, seconds: float) -> None:
         smtp.sock.settimeout(seconds)
 
 
+def _at_most(smtp: smtplib.SMTP, seconds: float) -> AbstractContextManager[None]:
+    return at_most(seconds, lambda: hang_up(smtp.sock) if smtp.sock else None)
+
+
 @contextmanager
-def _at_most(smtp: smtplib.SMTP, seconds: float) -> Iterator[None]:
-    """Hang up if it takes longer: a socket's own limit begins anew with every byte that comes."""
-    watch = Timer(seconds, _hang_up, [smtp])
+def at_most(seconds: float, give_up: Callable[[], None]) -> Iterator[None]:
+    """Give up if it takes longer: a socket's own limit begins anew with every byte that comes."""
+    watch = Timer(seconds, give_up)
     watch.daemon = True
     watch.start()
     try:
@@ -235,18 +239,16 @@ def _at_most(smtp: smtplib.SMTP, seconds: float) -> Iterator[None]:
         watch.cancel()
 
 
-def _hang_up(smtp: smtplib.SMTP) -> None:
+def hang_up(line: socket) -> None:
+    """End what is said on a line, whoever waits for it."""
     with suppress(OSError):
-        if smtp.sock:
-            socket.shutdown(
-                smtp.sock, SHUT_RDWR
-            )  # TLS's own would first leave what is being sent in the clear
+        socket.shutdown(line, SHUT_RDWR)  # TLS's own would first leave what is being sent in the clear
 
 
 def compose(report: Report, *, sender: str, to: Sequence[str], spared: bool = False) -> EmailMessage:
     """The report as text and HTML with its pictures and attachments. The same report makes the same Message-ID.
 
-    `spared`: not all attachments are here, and its words say where they are instead.
+    Its last words are what is attached, or, where not all could be (`spared`), where it is instead.
     """
     message = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
     message["From"], message["To"] = sender, ", ".join(to)
@@ -257,10 +259,12 @@ def compose(report: Report, *, sender: str, to: Sequence[str], spared: bool = Fa
     domain = sender.rpartition("@")[2].strip("<> ")
     message["Message-ID"] = f"<{identity}@{domain}>"
     message["Auto-Submitted"] = "auto-generated"
-    said = report.instead if spared else ""
+    said = report.instead if spared else report.attached
     message.set_content(f"{report.text}\n{said}\n" if said else report.text)
     page_shown = (
-        report.html.replace("</body>", _INSTEAD.format(escape(said)) + "</body>", 1) if said else report.html
+        report.html.replace("</body>", _LAST_WORDS.format(escape(said)) + "</body>", 1)
+        if said
+        else report.html
     )
     html, pictures = _with_parts(page_shown, f"{identity}@{domain}")
     message.add_alternative(html, subtype="html")
