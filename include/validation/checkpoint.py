@@ -3,7 +3,8 @@
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -82,6 +83,15 @@ def validate(database_url: str, snapshot: Snapshot, expected: Sequence[Expected]
     Raises Fatal when an expectation cannot be evaluated, Retryable when Postgres is away.
     """
     context = gx.get_context(mode="ephemeral", project_config=_config())
+    with _named_by_what_to_do():
+        results = _results(context, database_url, snapshot, expected)
+    found = {_name(one): one for one in results}
+    return Validated([_judged(one, found[one.name]) for one in expected], context)
+
+
+def _results(
+    context: AbstractDataContext, database_url: str, snapshot: Snapshot, expected: Sequence[Expected]
+) -> list[ExpectationValidationResult]:
     source = context.data_sources.add_postgres(
         "books",
         connection_string=database_url.replace("postgresql://", "postgresql+psycopg://", 1),
@@ -90,14 +100,29 @@ def validate(database_url: str, snapshot: Snapshot, expected: Sequence[Expected]
     of_relation: defaultdict[str, list[Expected]] = defaultdict(list)
     for one in expected:
         of_relation[one.relation].append(one)
-    definitions = [_definition(context, source, *some) for some in of_relation.items()]
-    checkpoint = gx.Checkpoint(name="day", validation_definitions=definitions, result_format=RESULT_FORMAT)
     try:
+        definitions = [_definition(context, source, *some) for some in of_relation.items()]
+        checkpoint = gx.Checkpoint(
+            name="day", validation_definitions=definitions, result_format=RESULT_FORMAT
+        )
         ran = context.checkpoints.add(checkpoint).run()
     finally:
         source.get_engine().dispose()
-    found = {_name(one): one for result in ran.run_results.values() for one in result.results}
-    return Validated([_judged(one, found[one.name]) for one in expected], context)
+    return [one for result in ran.run_results.values() for one in result.results]
+
+
+@contextmanager
+def _named_by_what_to_do() -> Iterator[None]:
+    """Great Expectations' errors that come of Postgres being away, as ours: it connects before anything is judged."""
+    try:
+        yield
+    except Exception as error:
+        cause: BaseException | None = error
+        while cause:
+            if type(cause).__name__ in _AWAY:
+                raise Retryable("Postgres was away when the data was to be judged") from None
+            cause = cause.__cause__ or cause.__context__
+        raise
 
 
 def _config() -> DataContextConfig:

@@ -1,9 +1,11 @@
 """For everything that is expected of the data there is a row that must not pass, and everything else passes."""
 
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import psycopg
@@ -119,6 +121,25 @@ def test_facts_that_stopped_coming_are_found_by_their_age(books: Books) -> None:
     judged = validate(books.url, Snapshot(GOOD, LATER, 1, POLICY.sha256), asked).judged
     assert {one.expected.name for one in judged if not one.met and one.observed} == books.recent
     assert len(books.recent) >= 8
+
+
+def test_a_database_that_is_away_is_worth_another_try(books: Books) -> None:
+    from include.validation.checkpoint import Snapshot, validate  # noqa: PLC0415
+    from include.validation.expected import required  # noqa: PLC0415
+
+    with socket.socket() as nobody:  # bound, and listening to nobody
+        nobody.bind(("127.0.0.1", 0))
+        away = urlsplit(books.url)._replace(netloc=f"a:b@127.0.0.1:{nobody.getsockname()[1]}").geturl()
+        with pytest.raises(Retryable, match="Postgres was away"):
+            validate(away, Snapshot(GOOD, AS_OF, 1, POLICY.sha256), [required("invoices", "number")])
+    with psycopg.connect(books.url, autocommit=True) as other:
+        other.execute("ALTER VIEW seen.invoices RENAME TO elsewhere")
+        try:
+            with pytest.raises(Exception, match="invoices") as stopped:
+                validate(books.url, Snapshot(GOOD, AS_OF, 1, POLICY.sha256), [required("invoices", "number")])
+        finally:
+            other.execute("ALTER VIEW seen.elsewhere RENAME TO invoices")
+    assert not isinstance(stopped.value, Retryable), "that is no matter of time"
 
 
 def test_a_day_whose_data_broke_what_policy_blocks_is_not_published(books: Books) -> None:
