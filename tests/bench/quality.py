@@ -4,7 +4,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -15,8 +15,10 @@ import psycopg
 from include.connectors.world.client import WorldSource
 from include.domain.entities import ENTITIES
 from include.flows.land_records import BATCH_ROWS
+from include.flows.measure_quality import MIRRORED
 from include.flows.reconcile import reconcile
 from include.policy import load_policy
+from include.ports import HeldInvoice
 from include.store.postgres import PostgresStore
 from include.validation.rows import failures_of
 from tests.bench import worlds
@@ -39,14 +41,39 @@ class Edge:
 
 @dataclass(frozen=True)
 class Books:
-    """Rows a day sees, its expectations, what they cost (ours, its pages, bare SQL), and the drift that was told."""
+    """Rows a day sees, its expectations, what they cost (ours, its pages, bare SQL), and the drift that was told.
+
+    `mirrored`: invoices that Salesforce holds; `held_against`: of how many currencies and days anything could be told.
+    """
 
     rows: int
     expectations: int
+    mirrored: int
+    held_against: int
     checking_s: float
     rendering_s: float
     bare_s: float
     drift: Sequence[str] = ()
+
+
+class Told:
+    """Salesforce as it is when all was told: it holds every invoice of the deals it won."""
+
+    def __init__(self, url: str, options: str) -> None:
+        with psycopg.connect(url, options=options) as connection:
+            self._held = connection.execute(_OF_WON_DEALS).fetchall()
+
+    def invoices(self, *, since: date) -> list[HeldInvoice]:
+        """Those issued since a day."""
+        return [HeldInvoice(*held) for issued, *held in self._held if issued >= since]
+
+
+_OF_WON_DEALS = """
+    SELECT DISTINCT issue_date, invoice.native_id, invoice.currency::text, gross_minor / minor_per_major
+    FROM seen.invoices AS invoice JOIN canonical.currencies USING (currency)
+    JOIN seen.placed USING (order_id) JOIN seen.opportunities AS deal ON deal.native_id = opportunity_id
+    WHERE is_won AND coalesce(state, 'OPEN') NOT IN ('DRAFT', 'VOID')
+"""
 
 
 def quality(bench: Bench, *, rows: int) -> Path:
@@ -105,11 +132,16 @@ def _books(url: str, as_of: date) -> Books:
     read = {(entity.system, entity.name) for entity in ENTITIES.values()}
     systems = frozenset(system for system, _ in read)
     expected = suites(policy.quality, policy.freshness, Day(as_of, held, policy.calendars.own, systems))
-    checked = check_quality(store, url, as_of=as_of, policy=policy, read=read)
     snapshot = Snapshot(run.run_id, as_of, found["batch_through"], found["rules_sha256"])
+    mirror = Told(url, snapshot.options)
+    checked = check_quality(store, url, as_of=as_of, policy=policy, mirror=mirror, read=read)
+    with store.transaction() as tx:
+        judged = {row["measure"]: row["judged"] for row in tx.rows("measures_judged", run_id=run.run_id)}
     return Books(
         rows=sum(int(count) for count in found["held"].values()),
         expectations=len(expected),
+        mirrored=len(mirror.invoices(since=as_of - timedelta(days=policy.quality.agreement.window_days))),
+        held_against=sum(judged.get(measure, 0) for measure in MIRRORED),
         checking_s=checked.checking_s,
         rendering_s=checked.rendering_s,
         drift=_drift(store, run.run_id),
