@@ -94,8 +94,16 @@ CROSS JOIN LATERAL (SELECT * FROM delivery.invoices WHERE invoice_id = wanted.in
 ORDER BY known.invoice_id;
 
 -- name: invoices_of_deals
+-- Of every order that may be a deal's, by what either says; the view knows of which deal it is.
 SELECT known.* FROM unnest(%(opportunities)s::text[]) AS wanted (opportunity_id)
-CROSS JOIN LATERAL (SELECT * FROM delivery.invoices WHERE opportunity_id = wanted.opportunity_id) AS known
+CROSS JOIN LATERAL (
+    SELECT native_id AS order_id FROM canonical.orders
+    WHERE opportunity_id IN (wanted.opportunity_id, canonical.short_id(wanted.opportunity_id)) AND superseded_in IS NULL
+    UNION
+    SELECT erp_order_id FROM canonical.opportunities WHERE native_id = wanted.opportunity_id AND superseded_in IS NULL
+) AS placed
+CROSS JOIN LATERAL (SELECT * FROM delivery.invoices WHERE order_id = placed.order_id) AS known
+WHERE known.opportunity_id = wanted.opportunity_id
 ORDER BY known.invoice_id;
 
 -- name: money_of_invoices

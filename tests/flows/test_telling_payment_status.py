@@ -122,6 +122,34 @@ def test_a_payment_settles_its_invoice_and_part_of_its_deal(desk: Desk) -> None:
     assert desk.said("deal_status") == ["PARTIALLY_PAID"]
 
 
+@pytest.mark.parametrize(
+    ("by_order", "by_deal"), [("006D000000IqhSLIAZ", "-"), ("006D000000IqhSL", "-"), ("-", "O1")]
+)
+def test_a_deal_is_told_of_all_its_orders_whichever_of_the_two_names_the_other(
+    store: PostgresStore, database_url: str, draw: Draw, by_order: str, by_deal: str
+) -> None:
+    deal = "006D000000IqhSLIAZ"
+    world = draw(
+        customers="C1 Acme - - - 001A",
+        opportunities=f"{deal} Won true true 218.00 SGD 2026-01-10 {by_deal} 001A",
+        orders=f"""
+            O1 SO-1 C1 2026-01-10 SGD 100.00 confirmed {by_order}
+            O2 SO-2 C1 2026-01-10 SGD 118.00 confirmed {deal}
+        """,
+        invoices="""
+            I1 INV-1 C1 2026-02-01 2026-03-03 SGD 100.00 posted O1
+            I2 INV-2 C1 2026-02-01 2026-03-03 SGD 118.00 posted O2
+        """,
+    )
+    for entity in Live(world).entities:
+        pull_and_land(Live(world), store, entity=entity)
+    desk = Desk(store, database_url)
+    desk.changes("payments", "P", status="succeeded")
+    desk.hint("payments", "P")
+    desk.drain()
+    assert desk.bodies("deal_status") == [{"opportunity_id": deal, "status": "PARTIALLY_PAID"}]
+
+
 def test_the_message_carries_the_invoice_as_sales_know_it(desk: Desk) -> None:
     desk.changes("payments", "P", status="succeeded", amount="40.00")
     desk.hint("payments", "P")
