@@ -412,14 +412,16 @@ WITH ours AS (
 ), told AS (
     SELECT DISTINCT substr(subject, length('invoices/') + 1) COLLATE "C" AS invoice_id FROM delivery.outbox
     WHERE target = 'salesforce' AND kind = 'invoice_status' AND subject LIKE 'invoices/%%'
+), won AS MATERIALIZED (
+    -- Once for all: most invoices of an ERP may be of no deal, and each would look through them all.
+    SELECT DISTINCT order_id
+    FROM seen.placed JOIN seen.opportunities AS deal ON deal.native_id = opportunity_id
+    WHERE deal.is_won
 ), sides AS (
     SELECT currency, issue_date::text AS day, 0 AS held, 0 AS held_gross, 1 AS owed, gross AS owed_gross FROM ours
     WHERE EXISTS (SELECT FROM mirrored WHERE mirrored.invoice_id = native_id)
         OR issued AND EXISTS (SELECT FROM told WHERE told.invoice_id = native_id)
-        OR issued AND EXISTS (
-            SELECT FROM seen.placed JOIN seen.opportunities AS deal ON deal.native_id = placed.opportunity_id
-            WHERE placed.order_id = ours.order_id AND deal.is_won
-        )
+        OR issued AND EXISTS (SELECT FROM won WHERE won.order_id = ours.order_id)
     UNION ALL
     SELECT mirrored.currency, coalesce(issue_date::text, 'unknown to the ERP'), 1, mirrored.gross, 0, 0
     FROM mirrored LEFT JOIN ours ON ours.native_id = invoice_id
