@@ -34,7 +34,7 @@ def period_facts(tx: Transaction, day: Day, period: Period, *, scope: Scope) -> 
         causes = tx.rows("period_causes_by_days", limit=most, **span)
     else:
         causes = tx.rows("period_causes", limit=most, **life)
-    [deals] = tx.rows("period_deals", until_day=day.as_of, **span, **narrow)
+    [deals] = tx.rows("period_deals", run_id=day.run_id, until_day=day.as_of, **span, **narrow)
     received = tx.rows("period_payments", run_id=day.run_id, **span, **narrow, **day.worths)
     return PeriodFacts(
         edition=period.edition,

@@ -77,7 +77,8 @@ WITH said AS (
 ), placed AS (
     SELECT one.run_id, one.break_id, coalesce(
         payment.customer_id, settled.customer_id, invoice.customer_id, note.customer_id, placed_order.customer_id,
-        subscription.customer_id, customer.native_id, account.erp_customer_id, buyer.erp_customer_id, unread.customer_id
+        subscription.customer_id, customer.native_id, linked.customer_id, account.erp_customer_id, buyer.erp_customer_id,
+        unread.customer_id
     ) AS customer_id
     FROM named AS one
     LEFT JOIN moved ON moved.kind = one.kind AND moved.native_id = one.id
@@ -99,6 +100,12 @@ WITH said AS (
     LEFT JOIN seen.accounts AS account ON one.kind = 'account' AND account.native_id = one.id
     LEFT JOIN seen.opportunities AS deal ON one.kind = 'opportunity' AND deal.native_id = one.id
     LEFT JOIN seen.accounts AS buyer ON buyer.native_id = deal.account_id
+    LEFT JOIN LATERAL (
+        SELECT min(side_b_id) AS customer_id FROM recon.matches AS link
+        WHERE link.run_id = one.run_id AND recon = 'R1' AND state = 'posted'
+            AND side_a_id = coalesce(account.native_id, deal.account_id)
+        HAVING count(*) = 1
+    ) AS linked ON true
 )
 INSERT INTO break_places
 SELECT DISTINCT placed.run_id, placed.break_id, whose.country

@@ -199,7 +199,8 @@ GROUP BY received.currency ORDER BY received.currency;
 -- name: period_deals
 -- Deals won in the period, and the days from winning to the first invoice of their order, whichever of the two names the
 -- other. One without an invoice has waited until the day that tells it: with these the mean is at least so much. Without
--- these FILTERs it would count as invoiced after no day, since greatest() passes over what is NULL.
+-- these FILTERs it would count as invoiced after no day, since greatest() passes over what is NULL. A deal is of the customer
+-- that ordered, else of the one its account is. To be run while the run's snapshot is seen.
 SELECT count(*) AS won, count(first_on) AS invoiced,
     percentile_cont(0.5) WITHIN GROUP (ORDER BY greatest(0, first_on - close_date))
         FILTER (WHERE first_on IS NOT NULL) AS median_days,
@@ -210,11 +211,18 @@ FROM (
     SELECT deal.native_id, deal.close_date, min(invoice.issue_date) AS first_on
     FROM seen.opportunities AS deal
     LEFT JOIN seen.accounts AS buyer ON buyer.native_id = deal.account_id
+    LEFT JOIN (
+        SELECT side_a_id AS account_id, min(side_b_id) AS customer_id FROM recon.matches
+        WHERE run_id = %(run_id)s AND recon = 'R1' AND state = 'posted' GROUP BY side_a_id HAVING count(*) = 1
+    ) AS linked ON linked.account_id = deal.account_id
     LEFT JOIN seen.placed ON placed.opportunity_id = deal.native_id
+    LEFT JOIN seen.orders AS bought ON bought.native_id = placed.order_id
     LEFT JOIN seen.invoices AS invoice
         ON invoice.order_id = placed.order_id AND coalesce(invoice.state, 'OPEN') NOT IN ('DRAFT', 'VOID')
     WHERE deal.is_won AND deal.close_date BETWEEN %(since)s AND %(until)s
         AND (%(currencies)s::text[] IS NULL OR deal.currency = ANY (%(currencies)s))
-        AND (%(countries)s::text[] IS NULL OR buyer.erp_customer_id IN (SELECT customer_id FROM scope_customers))
+        AND (%(countries)s::text[] IS NULL
+            OR coalesce(bought.customer_id, linked.customer_id, buyer.erp_customer_id)
+                IN (SELECT customer_id FROM scope_customers))
     GROUP BY deal.native_id, deal.close_date
 ) AS deals;

@@ -386,8 +386,61 @@ def test_a_deal_is_invoiced_whichever_of_deal_and_order_names_the_other(
         tx.run("see_snapshot", batch=1, rulings=0, as_of=date(2026, 1, 1), rules_sha256="")
         tx.run("create_scope_customers", countries=[])
         span = {"since": date(2025, 12, 1), "until": date(2025, 12, 31), "until_day": date(2026, 1, 1)}
-        [found] = tx.rows("period_deals", **span, currencies=None, countries=None)
+        [found] = tx.rows("period_deals", run_id=RUN, **span, currencies=None, countries=None)
     assert (found["won"], found["invoiced"], int(found["mean_days"])) == (1, 1, 3)
+
+
+@pytest.mark.parametrize(
+    ("says", "ordered_by", "linked", "seen"),
+    [
+        ("DE", None, (), "DE"),
+        (None, None, ("DE",), "DE"),
+        ("SG", None, ("DE",), "DE"),  # what was proven counts more than what the account says
+        ("DE", None, ("DE", "SG"), "DE"),
+        (None, "DE", (), None),  # of the deal's break nobody knows more
+        (None, None, (), None),
+    ],
+)
+def test_a_deal_is_of_the_country_of_the_customer_that_its_account_is(
+    keep_breaks: Any,
+    database_url: str,
+    *,
+    says: str | None,
+    ordered_by: str | None,
+    linked: tuple[str, ...],
+    seen: str | None,
+):
+    store = keep_breaks(("D", "OR01", "S1", "SGD", 100), batch=1)
+    with psycopg.connect(database_url) as connection:
+        connection.execute("INSERT INTO ops.batches DEFAULT VALUES")
+        for one in ("DE", "SG"):
+            keep_rows(connection, "customers", native_id=one, id=one, name=one, country=one)
+        keep_rows(connection, "accounts", native_id="A", id="A", name="A", erp_customer_id=says)
+        keep_rows(connection, "opportunities", native_id="D", id="D", account_id="A", **DEAL)
+        if ordered_by:
+            ordered = ORDER | {"customer_id": ordered_by}
+            keep_rows(connection, "orders", native_id="O", id="O", opportunity_id="D", **ordered)
+        for one in linked:
+            connection.execute(
+                "INSERT INTO recon.matches (run_id, match_id, recon, rule, side_a_type, side_a_id, side_b_type, "
+                "side_b_id, amount_minor, residual_minor, residual_reason, state) "
+                "VALUES (%s, %s, 'R1', 'number', 'account', 'A', 'customer', %s, 0, 0, '', 'posted')",
+                (RUN, one, one),
+            )
+    with store.transaction() as tx:
+        tx.run("see_snapshot", batch=1, rulings=0, as_of=date(2026, 1, 1), rules_sha256="")
+        lay_out(tx)
+        day_facts.place_breaks(tx)
+        asked = {"run_id": RUN, "since": date(2025, 12, 1), "until": date(2025, 12, 31)}
+        breaks, deals = {}, {}
+        for country in ("DE", "SG"):
+            breaks[country] = of_country(tx, country)
+            narrow = {"currencies": None, "countries": [country]}
+            [told] = tx.rows("period_deals", until_day=date(2026, 1, 1), **asked, **narrow)
+            deals[country] = told["won"]
+        tx.run("forget_matches", run_id=RUN)
+    assert [one for one, keys in breaks.items() if keys] == ([seen] if seen else [])
+    assert [one for one, won in deals.items() if won] == [one for one in [ordered_by or seen] if one]
 
 
 def test_a_deal_that_waits_for_its_invoice_is_not_counted_as_invoiced_at_once(
@@ -395,7 +448,7 @@ def test_a_deal_that_waits_for_its_invoice_is_not_counted_as_invoiced_at_once(
 ):
     asked = {
         "since": date(2025, 12, 1), "until": date(2025, 12, 31), "until_day": date(2026, 1, 1),
-        "currencies": None, "countries": None,
+        "run_id": RUN, "currencies": None, "countries": None,
     }  # fmt: skip
     found = []
     for deals, invoices in (("ABC", ""), ("", "A")):
