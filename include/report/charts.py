@@ -137,7 +137,7 @@ def trend(
     step = max(1, len(days) // 8)
     axes.set_xticks(range(0, len(days), step), days[::step], fontsize=7)
     axes.tick_params(axis="y", labelsize=7)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, max(1.0, axes.get_ylim()[1]))  # of nothing but zeros, too, one is the least step
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda count, _: say(round(count))))
     axes.grid(axis="y", color=LINE, linewidth=0.6)

@@ -8,7 +8,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from include.report import charts
-from include.report.charts import Bar, Chart, waterfall
+from include.report.charts import Bar, Chart, trend, waterfall
 from include.report.figures import Figures
 
 
@@ -55,3 +55,16 @@ def test_the_figures_of_a_bridge_stand_under_each_other_by_their_last_digit(draw
     waterfall([Bar("Opening", 9.0, "9", whole=True), Bar("New", 1e9, "1,000,000,000")], alt="")
     found = words(drawn[0])
     assert found["9"][0].x1 == pytest.approx(found["1,000,000,000"][0].x1, abs=1)
+
+
+@pytest.mark.parametrize("most", [0, 1, 3, 140, 1_234_567])
+@pytest.mark.parametrize("days", [1, 7, 31])
+def test_no_figure_of_a_trend_s_axis_stands_there_twice(drawn: list[Figure], most: int, days: int):
+    names = [f"06-{day:02}" for day in range(1, days + 1)]
+    counts = [("open", [most] * days), ("held", [0] * days)]
+    trend(names, counts, alt="", say=Figures("en_SG").number)
+    found = words(drawn[0])
+    assert {"0", "06-01"} <= found.keys()
+    assert all(len(same) == 1 for same in found.values())
+    boxes = [box for same in found.values() for box in same]
+    assert not [pair for pair in combinations(boxes, 2) if pair[0].overlaps(pair[1])]
