@@ -86,7 +86,12 @@ LEFT JOIN LATERAL (
     SELECT min(side_b_id) AS customer_id FROM recon.matches JOIN newest USING (run_id)
     WHERE recon = 'R1' AND matches.state = 'posted' AND side_a_id = deal.account_id HAVING count(DISTINCT side_b_id) = 1
 ) AS linked ON true
-LEFT JOIN canonical.customers AS customer ON customer.crm_account_id = deal.account_id AND customer.superseded_in IS NULL
+LEFT JOIN LATERAL (
+    -- Of several that name the account nobody knows which one buys.
+    SELECT min(native_id) AS native_id, min(country) AS country FROM canonical.customers
+    WHERE crm_account_id IN (deal.account_id, canonical.short_id(deal.account_id)) AND superseded_in IS NULL
+    HAVING count(*) = 1
+) AS customer ON true
 LEFT JOIN canonical.customers AS payer
     ON payer.native_id = coalesce(linked.customer_id, account.erp_customer_id) AND payer.superseded_in IS NULL
 LEFT JOIN canonical.price_books AS book ON book.native_id = deal.price_book_id AND book.superseded_in IS NULL

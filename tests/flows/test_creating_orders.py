@@ -421,6 +421,20 @@ def test_a_deal_of_an_account_nobody_linked_waits(sales: Sales) -> None:
     assert sales.failed() == {"account", "tax"}
 
 
+def test_a_deal_of_an_account_that_two_customers_name_waits_for_a_word_which_it_is(sales: Sales) -> None:
+    sales.sees(customers="C1 Acme - SG - 001A\nC2 Acme_too - SG - 001A")
+    sales.sees(opportunities=WON)
+    assert sales.decide() == {"task": 1}
+    assert sales.failed() == {"account"}
+
+
+def test_a_customer_may_name_its_account_by_the_short_id(sales: Sales) -> None:
+    account = "001D000000IqhSLIAZ"
+    sales.sees(accounts=f"{account} Acme - SG", customers=f"C1 Acme - SG - {account[:15]}")
+    sales.sees(opportunities=WON.replace("001A", account))
+    assert sales.decide() == {"order": 1}
+
+
 SOLD_BY_BOOK = {"opportunities": f"{WON} - - - B1", "price_books": "B1 New true"}
 
 
