@@ -97,7 +97,7 @@ def waterfall(bars: Sequence[Bar], *, alt: str) -> Chart:
     axes.set_yticks(rows, [bar.label for bar in bars])
     figures = axes.secondary_yaxis("right")
     figures.set_yticks(rows, [bar.figure for bar in bars], ha="right")
-    widest = max(TextPath((0, 0), bar.figure or "0", size=8).get_extents().width for bar in bars)
+    widest = max(TextPath((0, 0), bar.figure, size=8).get_extents().width for bar in bars)
     figures.tick_params(length=0, labelsize=8, colors=INK, pad=widest + 8)
     figures.spines["right"].set_visible(False)
     axes.invert_yaxis()

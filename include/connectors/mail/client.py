@@ -14,6 +14,7 @@ from email.utils import formatdate
 from html import escape
 from math import inf
 from socket import SHUT_RDWR, socket
+from textwrap import fill
 from threading import Timer
 from time import monotonic
 
@@ -37,6 +38,9 @@ a step's time."""
 
 MESSAGE_MAX = 10 * 2**20
 """Bytes of a message: many servers take no larger ones, and some say so only to whoever is to hand them on."""
+
+LINE_MAX = 80
+"""Characters of a line of the text, as in its templates."""
 
 _START_MAIL, _OK, _TOO_LARGE = 354, 250, 552
 _TEMPORARY, _PERMANENT = 400, 500
@@ -260,7 +264,8 @@ def compose(report: Report, *, sender: str, to: Sequence[str], spared: bool = Fa
     message["Message-ID"] = f"<{identity}@{domain}>"
     message["Auto-Submitted"] = "auto-generated"
     said = report.instead if spared else report.attached
-    message.set_content(f"{report.text}\n{said}\n" if said else report.text)
+    below = fill(said, LINE_MAX, break_long_words=False, break_on_hyphens=False)
+    message.set_content(f"{report.text}\n{below}\n" if said else report.text)
     page_shown = (
         report.html.replace("</body>", _LAST_WORDS.format(escape(said)) + "</body>", 1)
         if said
