@@ -54,7 +54,7 @@ def create_order(
     A deal is read again once it is locked, or what a hint told meanwhile would be replaced by what was known before.
     """
     with store.transaction() as tx:
-        due = [str(deal["opportunity_id"]) for deal in _missing(tx, policy, opportunities)]
+        due = [str(deal["opportunity_id"]) for deal in missing_of_deals(tx, policy, opportunities)]
     done: Counter[str] = Counter()
     for start in range(0, len(due), DEALS_AT_ONCE):
         some = sorted(due[start : start + DEALS_AT_ONCE])
@@ -90,13 +90,13 @@ def _decide_some(
     hints: Mapping[str, int | None] | None = None,
 ) -> Counter[str]:
     done: Counter[str] = Counter()
-    for deal in _missing(tx, policy, opportunities):
+    for deal in missing_of_deals(tx, policy, opportunities):
         because = {"hint_id": (hints or {}).get(deal["opportunity_id"])}
         done.update(_decide(tx, deal | because, policy, billing, today))
     return done
 
 
-def _missing(tx: Transaction, policy: Policy, opportunities: Sequence[str] | None) -> Sequence[Row]:
+def missing_of_deals(tx: Transaction, policy: Policy, opportunities: Sequence[str] | None) -> Sequence[Row]:
     """The deals of which something is missing, of all of them or of some."""
     said = {name: list(policy.statuses["orders"][state]) for name, state in NOT_STANDING.items()}
     wanted = None if opportunities is None else list(opportunities)

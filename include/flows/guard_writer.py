@@ -35,6 +35,21 @@ class Around:
         return standing_at(self._target, messages)
 
 
+class Standing(Around):
+    """A target that gets nothing of which what it was decided for no longer stands: that is decided again."""
+
+    moved = Outcome(result="stale")
+
+    def stands(self, message: Message) -> bool:
+        """Whether what the message was decided for is still so."""
+        raise NotImplementedError
+
+    def send(self, messages: Sequence[Message]) -> Mapping[str, Outcome]:
+        """As the target's, but `stale` for what must be decided again. Raises as it does."""
+        left = [message for message in messages if self.stands(message)]
+        return {**dict.fromkeys(_keys(messages), self.moved), **(self._target.send(left) if left else {})}
+
+
 class Fenced(Around):
     """A target that is sent nothing under an old token: whoever was given the writing since is the only one who writes.
 

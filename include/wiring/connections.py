@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from include.connectors.salesforce.mirror import SalesforceMirror
     from include.connectors.stripe.client import StripePayments
     from include.connectors.tryton.client import TrytonClient
+    from include.connectors.tryton.wizards import TrytonWizards
     from include.policy import Policy
     from include.store.postgres import PostgresStore
 
@@ -223,6 +224,15 @@ def erp_client() -> "TrytonClient":
     if not urlsplit(address).path.strip("/"):
         address = f"{address.rstrip('/')}/{extra.get('database') or 'erp'}"
     return TrytonClient(address, key=_password(found), company=extra.get("company"))
+
+
+def erp_wizards(address: str) -> "TrytonWizards":
+    """Tryton's JSON-RPC at the client's address, as the login in the extra of `erp_api`: user, user_password."""
+    from include.connectors.tryton.wizards import TrytonWizards
+
+    extra = connection("erp_api").extra_dejson
+    user, password = str(extra.get("user") or ""), str(extra.get("user_password") or "")
+    return TrytonWizards(address, user=user, password=password)
 
 
 def payments() -> Source:

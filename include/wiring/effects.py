@@ -49,21 +49,18 @@ def targets(store: Store, clients: "Callable[[], SalesforceClient] | None" = Non
     from include.connectors.salesforce.writer import COLLECTION_ROWS_MAX, SalesforceWriter
     from include.connectors.stripe.effects import StripeEffects
     from include.connectors.tryton.ledger import TrytonLedger
-    from include.connectors.tryton.wizards import TrytonWizards
+    from include.flows.guard_gate import Gated
     from include.flows.guard_paid import Unpaid
     from include.flows.guard_stale import Guarded
     from include.flows.guard_writer import Fenced
 
+    policy = connections.policy()
     clients, erp = clients or connections.salesforce_clients(), connections.erp_client()
-    extra = connection("erp_api").extra_dejson
-    user, password = str(extra.get("user") or ""), str(extra.get("user_password") or "")
-    ledger = TrytonLedger(erp, TrytonWizards(erp.address, user=user, password=password))
-    effects = LedgerEffects(ledger, today=business_today)
-    yield Guarded(Fenced(effects, store, at_once=1), SalesforceSource(clients()))
+    effects = LedgerEffects(TrytonLedger(erp, connections.erp_wizards(erp.address)), today=business_today)
+    gated = Gated(Fenced(effects, store, at_once=1), store, policy, today=business_today)
+    yield Guarded(gated, SalesforceSource(clients()))
     yield Fenced(SalesforceEffects(SalesforceWriter(clients())), store, at_once=COLLECTION_ROWS_MAX)
-    yield Unpaid(
-        Fenced(StripeEffects(connections.payments_client()), store, at_once=1), store, connections.policy()
-    )
+    yield Unpaid(Fenced(StripeEffects(connections.payments_client()), store, at_once=1), store, policy)
 
 
 def business_today() -> date:

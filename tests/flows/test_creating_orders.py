@@ -16,6 +16,7 @@ from include.domain.delivery import Outcome
 from include.domain.entities import ENTITIES
 from include.flows.create_order import Billing, create_order, decide_deals
 from include.flows.deliver_outbox import deliver_outbox
+from include.flows.guard_gate import Gated
 from include.flows.guard_stale import Guarded
 from include.flows.land_records import land_records
 from include.flows.look_at_lines import look_at_lines
@@ -26,7 +27,7 @@ from include.policy import load_policy
 from include.ports import Fatal, RawRecord, Rejected, Transaction, Translated
 from include.store.postgres import PostgresStore
 from tests.flows.conftest import Draw, Live
-from tests.flows.peers import Fault, Peer, answer_lost
+from tests.flows.peers import Fault, Peer, answer_lost, lost_before
 from tests.store.waiting import somebody_waits
 
 POLICY = load_policy()
@@ -110,7 +111,8 @@ class Sales:
     def deliver(self, *faults: Fault) -> Counter[str]:
         self.erp.faults = list(faults)
         pace = POLICY.delivery.pace
-        done = deliver_outbox(self.store, Guarded(self.erp, self.crm), pace=pace)
+        gated = Gated(self.erp, self.store, POLICY, today=lambda: self.today)
+        done = deliver_outbox(self.store, Guarded(gated, self.crm), pace=pace)
         return done + deliver_outbox(self.store, self.salesforce, pace=pace)
 
     def reached(self, peer: Peer) -> list[str]:
@@ -470,6 +472,47 @@ def test_an_order_whose_deal_fails_the_gate_before_it_left_does_not_leave_until_
         sales.deliver()
         sales.decide()
     assert sales.reached(sales.erp).count("order") == 1
+
+
+INACTIVE = {"price_books": "B1 New false"}
+
+
+def test_an_order_whose_deal_fails_the_gate_only_after_the_last_decision_does_not_leave(sales: Sales) -> None:
+    sales.sees(**SOLD_BY_BOOK)
+    sales.decide()
+    sales.sees(**INACTIVE)
+    assert sales.deliver() == {"stale": 1}
+    assert sales.reached(sales.erp) == []
+    assert sales.hints() == ["006A"]
+    assert sales.decide() == {"task": 1}
+
+
+def test_an_order_two_people_let_go_does_not_leave_where_its_deal_fails_the_gate_since(sales: Sales) -> None:
+    sales.sees(**{name: text.replace("1200.00", "2000000.00") for name, text in SOLD_BY_BOOK.items()})
+    sales.decide()
+    let_go(sales)
+    sales.sees(**INACTIVE)
+    assert sales.deliver() == {"stale": 1}
+    assert sales.reached(sales.erp) == []
+
+
+@pytest.mark.parametrize("placed", [False, True], ids=["it was never placed", "it was placed"])
+def test_an_order_in_doubt_whose_deal_fails_the_gate_since_is_looked_for_and_not_sent_again(
+    sales: Sales, *, placed: bool
+) -> None:
+    sales.sees(**SOLD_BY_BOOK)
+    sales.decide()
+    sales.deliver(answer_lost if placed else lost_before)
+    sales.sees(**INACTIVE)
+    assert sales.decide() == {"task": 1}
+    make_due(sales.url)
+    assert sales.deliver() == ({"found": 1, "confirmed": 1} if placed else {"stale": 1, "confirmed": 1})
+    assert sales.reached(sales.erp) == (["order"] if placed else [])
+
+
+def make_due(url: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute("UPDATE delivery.outbox SET next_at = now() WHERE state = 'uncertain'")
 
 
 def test_an_order_that_was_held_back_stays_held_while_its_deal_fails_the_gate(sales: Sales) -> None:
