@@ -1,6 +1,7 @@
 """Where the console sends a browser on to: always to a page of its own, whatever an address, form or header says."""
 
 import ast
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +14,8 @@ from include.console import render
 from include.store.postgres import PostgresStore
 from tests.console.people import ORIGIN, Site, know_our_roles
 from tests.console.test_access import FILLED, TABLE
+from tests.console.test_parity_page import compare_days
+from tests.flows.test_signing_parity import today
 
 CONSOLE = Path(render.__file__).parent
 ELSEWHERE = {
@@ -23,6 +26,8 @@ ELSEWHERE = {
     "x-original-url": "https://evil.example/",
     "forwarded": "host=evil.example;proto=https",
 }
+FOLLOWED = ("break_acts", "delivery", "matches", "parity_acts")
+"""Modules whose redirect a test below follows, with everything at once that could lead it elsewhere."""
 BACK = (
     "https://evil.example/?state=queued",
     "//evil.example",
@@ -66,9 +71,7 @@ def test_every_redirect_of_the_console_is_made_of_its_own_root_and_a_path_writte
                 assert str(then.value).startswith("/"), path.name
                 assert not str(then.value).startswith("//"), path.name
                 made[path.stem] = made.get(path.stem, 0) + 1
-    assert made == {"break_acts": 1, "delivery": 1, "matches": 1, "parity_acts": 1}, (
-        "a new one has a test below"
-    )
+    assert made == dict.fromkeys(FOLLOWED, 1), "a new one has a test below"
 
 
 @pytest.mark.parametrize("back", BACK)
@@ -106,6 +109,40 @@ def test_who_acts_on_a_break_comes_back_to_it_wherever_the_form_says(
     fields = {"seen": version, "reason": "a test", "back": back, "next": back}
     answer = site.post(f"/breaks/{one}/comment", fields, me="ann", headers={"origin": ORIGIN, **ELSEWHERE})
     assert sent_on_to(answer) == f"/tieout/breaks/{one}"
+
+
+@pytest.mark.parametrize("back", BACK)
+def test_who_questions_a_match_comes_to_its_break_wherever_the_form_says(
+    site: Site, tied_url: str, back: str
+) -> None:
+    with psycopg.connect(tied_url) as connection:
+        query = (
+            "SELECT match_id, run_id FROM recon.matches WHERE recon = 'R3' AND state = 'posted' AND NOT EXISTS ("
+            "SELECT FROM recon.break_lives WHERE key = side_a_id AND is_open) ORDER BY match_id DESC LIMIT 1"
+        )
+        [(one, run)] = connection.execute(query).fetchall()
+    fields = {"seen": str(run), "reason": "a test", "back": back, "next": back}
+    answer = site.post(f"/matches/{one}/unmatch", fields, me="ann", headers={"origin": ORIGIN, **ELSEWHERE})
+    assert sent_on_to(answer).startswith("/tieout/breaks/")
+
+
+@pytest.mark.parametrize("back", BACK)
+def test_who_acts_on_parity_comes_back_to_it_wherever_the_form_says(
+    site: Site, tied: PostgresStore, tied_url: str, back: str
+) -> None:
+    compare_days(tied_url)
+    given = {"owner": back, "reason": back, "until": f"{today(tied) + timedelta(days=30)}"}
+    fields = given | {"which": "invoices~due_date~logic~rolls_to_business_day", "back": back, "next": back}
+    headers = {"origin": ORIGIN, **ELSEWHERE}
+    answer = site.post("/parity/accept", fields, me="ann", headers=headers)
+    assert sent_on_to(answer) == "/tieout/parity"
+    with psycopg.connect(tied_url) as connection:
+        [(number,)] = connection.execute(
+            "SELECT max(accepted_no) FROM parity.accepted_differences"
+        ).fetchall()
+    for action, person in (("approve", "ben"), ("end", "ann")):
+        answer = site.post(f"/parity/accepted/{number}/{action}", fields, me=person, headers=headers)
+        assert sent_on_to(answer) == "/tieout/parity"
 
 
 def test_no_address_with_a_slash_too_many_leads_to_the_host_that_somebody_else_named(site: Site) -> None:
