@@ -9,7 +9,7 @@ from typing import Any
 
 from trytond.cache import Cache
 from trytond.pool import Pool, PoolMeta
-from trytond.transaction import Transaction, without_check_access
+from trytond.transaction import Transaction, check_access, without_check_access
 
 GRANTS = ("read", "write", "create", "delete")
 
@@ -142,3 +142,35 @@ class SaleLine(metaclass=PoolMeta):
     def bill(cls, lines: Any) -> None:
         _may_write(lines)
         super().bill(lines)
+
+
+class Invoice(metaclass=PoolMeta):
+    __name__ = "account.invoice"
+
+    @classmethod
+    def post(cls, invoices: Any) -> None:
+        _may_write(invoices)
+        super().post(invoices)
+
+
+class Payment(metaclass=PoolMeta):
+    __name__ = "account.payment"
+
+    @classmethod
+    def submit(cls, payments: Any) -> None:
+        _may_write(payments)
+        super().submit(payments)
+
+    @classmethod
+    def succeed(cls, payments: Any) -> None:
+        _may_write(payments)
+        super().succeed(payments)
+
+
+class ProcessPayment(metaclass=PoolMeta):
+    __name__ = "account.payment.process"
+
+    def do_process(self, action: Any) -> Any:
+        with check_access():  # Tryton runs wizards without
+            _may_write(self.records)
+        return super().do_process(action)

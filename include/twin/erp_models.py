@@ -101,6 +101,9 @@ def _found(database: Database) -> None:
     for granted in _granted():
         database.add("ir.model.access", {**granted, "group": role})
         database.add("ir.model", {"name": granted["model"]})
+    for domain, kept in _kept():
+        rule = database.add("ir.rule", {"domain": domain})["id"]
+        database.add("ir.rule.group", {**kept, "global_p": False, "groups": [role], "rules": [rule]})
     user = database.add("res.user", {"name": "Tieout", "administrator": False, "groups": [role]})
     key = {"application": "rest", "state": "validated", "user": user["id"]}
     database.add("res.user.application", key)
@@ -120,12 +123,32 @@ def _found(database: Database) -> None:
 
 
 def _granted() -> Iterator[Record]:
-    for row in etree.parse(_ROLE).iter("record"):
-        said = {field.get("name", ""): field for field in row.iter("field")}
-        ours = "group" in said and said["group"].get("ref") == "group_tieout"
-        if row.get("model") == "ir.model.access" and ours:
-            flags = {name: said[name].get("eval") == "True" for name in said if name.startswith("perm_")}
-            yield {"model": said["model"].text, **flags}
+    for said in _said("ir.model.access"):
+        if "group" in said and said["group"].get("ref") == "group_tieout":
+            yield {"model": said["model"].text, **_flags(said)}
+
+
+def _kept() -> Iterator[tuple[str, Record]]:
+    """The rules that keep our user from what others have: each one's domain, and its group."""
+    domains = {said["rule_group"].get("ref"): said["domain"].get("eval", "") for said in _said("ir.rule")}
+    for row in etree.parse(_ROLE).iterfind(".//record[@model='ir.rule.group']"):
+        if domain := domains.get(row.get("id")):
+            said = _fields(row)
+            yield domain, {"name": said["name"].text, "model": said["model"].text, **_flags(said)}
+
+
+def _said(model: str) -> Iterator[dict[str, etree._Element]]:
+    """What the role's file says of a model's records, field by field."""
+    for row in etree.parse(_ROLE).iterfind(f".//record[@model='{model}']"):
+        yield _fields(row)
+
+
+def _fields(row: etree._Element) -> dict[str, etree._Element]:
+    return {field.get("name", ""): field for field in row.iter("field")}
+
+
+def _flags(said: dict[str, etree._Element]) -> Record:
+    return {name: said[name].get("eval") == "True" for name in said if name.startswith("perm_")}
 
 
 def _record(database: Database, file: str, model: str, row: Row) -> Record:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from include.twin.erp_database import STAMP, Database, Record, UnknownName
-from include.twin.erp_rules import RuleBroken, Warned, change, process_payments
+from include.twin.erp_rules import RuleBroken, Warned, access, change, process_payments
 
 USER, USER_ID = "tieout", 4
 
@@ -74,6 +74,8 @@ class Rpc:
         name, _, action = rest.rpartition(".")
         if kind == "wizard" and name == "account.payment.process":
             return self._wizard(action, parameters)
+        if method == "model.ir.model.access.get_access":
+            return access(self._database, parameters[0])
         if kind != "model" or action not in {"read", "write"}:
             raise NotCallable
         with self._database.transaction():

@@ -9,6 +9,11 @@ STAMPS = "create_date:datetime write_date:datetime last_modified_at:datetime rec
 _SCHEMA = {
     "ir.model": "name:text",
     "ir.model.access": "model:text group:res.group perm_read:bool perm_write:bool perm_create:bool perm_delete:bool",
+    "ir.rule": "domain:text",
+    "ir.rule.group": (
+        "name:text model:text global_p:bool perm_write:bool perm_create:bool perm_delete:bool groups:[res.group] "
+        "rules:[ir.rule]"
+    ),
     "res.user": "name:text administrator:bool groups:[res.group]",
     "res.group": "name:text",
     "res.user.application": "application:text state:text user:res.user",

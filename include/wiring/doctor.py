@@ -99,7 +99,8 @@ def _salesforce() -> Sequence[Check]:
 def _erp() -> Sequence[Check]:
     from include.connectors.tryton import checks
 
-    return checks.checks(connections.erp_client(), now=_now)
+    client = connections.erp_client()
+    return checks.checks(client, connections.erp_wizards(client.address), now=_now)
 
 
 def _payments() -> Sequence[Check]:

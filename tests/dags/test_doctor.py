@@ -25,7 +25,7 @@ from include.domain.diagnosis import Finding, Verdict
 from include.domain.target_days import target_days
 from include.flows.diagnose import diagnose
 from include.store.migrate import migrate, migrations
-from include.twin import erp, payments, payments_objects, salesforce, salesforce_records
+from include.twin import erp, erp_rpc, payments, payments_objects, salesforce, salesforce_records
 from include.twin.server import TwinKeys, TwinPorts, running
 from include.twin.web import json_reply
 from include.vault.keys import new_keys
@@ -90,7 +90,12 @@ class Clinic:
                 "conn_type": "salesforce",
                 "extra": login | {"domain": "twin", "instance_url": address("salesforce")},
             },
-            "erp_api": {"conn_type": "http", "host": address("erp"), "password": KEYS.erp_key},
+            "erp_api": {
+                "conn_type": "http",
+                "host": address("erp"),
+                "password": KEYS.erp_key,
+                "extra": {"user": "tieout", "user_password": KEYS.erp_key},
+            },
             "tieout_vault": {"conn_type": "generic", "password": new_keys()},
             "payments_api": {"conn_type": "http", "host": address("payments"), "password": KEYS.payments_key},
             "bank_files": {"conn_type": "fs", "extra": {"path": str(self.bank)}},
@@ -285,6 +290,17 @@ def erp_user(**facts: Any) -> Callable[..., None]:
     return change
 
 
+def erp_login_more(_clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another user than the key's, who may do more than that one."""
+    whole = erp_rpc.access
+
+    def access(database: Any, models: Any) -> Any:
+        granted = whole(database, models)
+        return granted | {"account.tax": granted["account.tax"] | {"delete": True}}
+
+    monkeypatch.setattr(erp_rpc, "access", access)
+
+
 def erp_rows_gone(table: str, column: str, value: str) -> Callable[..., None]:
     def change(_clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
         whole = erp.load_database
@@ -420,23 +436,38 @@ WRONG: dict[str, tuple[Callable[..., Any], Bad, str]] = {
     ),
     "the ERP's user is an administrator": (
         erp_user(administrator=True),
-        {("warn", "ERP", "permissions")},
+        {("warn", "ERP", "permissions"), ("warn", "ERP", "permissions of the login")},
         "may also do everything (it may change what anybody may do, as an administrator)",
     ),
     "the ERP's user is of another group": (
         erp_user(groups=None),
-        {("warn", "ERP", "permissions")},
+        {("warn", "ERP", "permissions"), ("warn", "ERP", "permissions of the login")},
         "may also delete account.tax",
     ),
     "the ERP has a model less": (
         erp_rows_gone("ir.model", "name", "stock.location"),
-        {("fail", "ERP", "permissions")},
+        {("fail", "ERP", "permissions"), ("fail", "ERP", "permissions of the login")},
         "stock.location: is not there",
     ),
     "the ERP's user lacks a right": (
         erp_rows_gone("ir.model.access", "model", "account.invoice.line"),
-        {("fail", "ERP", "permissions")},
+        {("fail", "ERP", "permissions"), ("fail", "ERP", "permissions of the login")},
         "account.invoice.line: our user may not read, create",
+    ),
+    "the ERP keeps invoices of others from nobody": (
+        erp_rows_gone("ir.rule.group", "model", "account.invoice"),
+        {("warn", "ERP", "permissions"), ("warn", "ERP", "permissions of the login")},
+        "may also change account.invoice of others",
+    ),
+    "the ERP's login for wizards is refused": (
+        lambda c, _: c.change("erp_api", extra={"user_password": "other"}),
+        {("fail", "ERP", "permissions of the login")},
+        "check user and user_password",
+    ),
+    "who logs in for wizards may do more": (
+        erp_login_more,
+        {("warn", "ERP", "permissions of the login")},
+        "may also delete account.tax",
     ),
     "an ERP module is missing": (
         no_such_model,

@@ -9,6 +9,8 @@ from typing import Any
 
 import requests
 
+from include.connectors.shapes import an_object
+from include.connectors.tryton.client import GRANTS
 from include.connectors.tryton.reasons import told
 from include.connectors.tryton.refusals import refused_writing, unanswered
 from include.connectors.wire import TIMEOUT_S, bounded_session, read_json
@@ -24,7 +26,7 @@ class TrytonWizards:
     """Runs wizards as a user of the database at `address`; logs in when it must."""
 
     def __init__(self, address: str, *, user: str, password: str) -> None:
-        self._address, self._user, self._password = f"{address.rstrip('/')}/rpc/", user, password
+        self._address, self.user, self._password = f"{address.rstrip('/')}/rpc/", user, password
         self._session = bounded_session()
         self._calls = 0
 
@@ -50,6 +52,12 @@ class TrytonWizards:
         finally:
             self._call(f"wizard.{name}.delete", number, context)
 
+    def access(self, models: Sequence[str]) -> Mapping[str, Mapping[str, bool]]:
+        """What this user may do with each model, as the client's. Raises Retryable, Uncertain, Fatal."""
+        method = "model.ir.model.access.get_access"
+        answer = an_object(self._call(method, list(models), {}), place=f"ERP {method}", having=models)
+        return {model: an_object(answer[model], place=f"ERP {method}", having=GRANTS) for model in models}
+
     def _call(self, method: str, *parameters: Any) -> Any:
         if "Authorization" not in self._session.headers:
             self._log_in()
@@ -63,7 +71,7 @@ class TrytonWizards:
     def _log_in(self) -> None:
         self._session.headers.pop("Authorization", None)
         try:
-            response = self._post("common.db.login", [self._user, {"password": self._password}, "en"])
+            response = self._post("common.db.login", [self.user, {"password": self._password}, "en"])
         except Uncertain as lost:
             raise Away(f"{lost}; a login may be repeated") from None
         if response.status_code == _UNAUTHORIZED:
@@ -72,7 +80,7 @@ class TrytonWizards:
         user_id, token, *_ = [*told, None, None] if isinstance(told, list) else [None, None]
         if not token:
             raise Fatal("the ERP asks more than a password at login; let its user use a password alone")
-        session = base64.b64encode(f"{self._user}:{user_id}:{token}".encode()).decode()
+        session = base64.b64encode(f"{self.user}:{user_id}:{token}".encode()).decode()
         self._session.headers["Authorization"] = f"Session {session}"
 
     def _post(self, method: str, parameters: Sequence[Any]) -> requests.Response:
