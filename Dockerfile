@@ -9,8 +9,8 @@ COPY requirements-uv.lock /tmp/requirements-uv.lock
 RUN /opt/uv/bin/pip install --no-cache-dir --no-deps --only-binary :all: --require-hashes -r /tmp/requirements-uv.lock
 COPY requirements.lock /tmp/requirements.lock
 RUN /opt/uv/bin/uv venv /opt/venv \
-    && /opt/uv/bin/uv pip install --no-cache --python /opt/venv/bin/python --require-hashes --compile-bytecode \
-        -r /tmp/requirements.lock
+    && /opt/uv/bin/uv pip install --no-cache --python /opt/venv/bin/python --require-hashes --only-binary :all: \
+        --compile-bytecode -r /tmp/requirements.lock
 
 FROM python:3.11-slim
 COPY --from=packages /opt/venv /opt/venv

@@ -49,7 +49,8 @@ var/contract/ready: tests/contract/payments/localstripe.txt tests/contract/payme
 	@rm -rf var/contract && mkdir -p var/contract/stripe_mock
 	@$(UV) venv -q --python $(BIN)/python var/contract/localstripe
 	@exec $(BIN)/python -S -m include.local.leash \
-	  $(UV) pip sync -q --python var/contract/localstripe/bin/python --require-hashes $<
+	  $(UV) pip sync -q --python var/contract/localstripe/bin/python --require-hashes \
+	  --only-binary :all: --no-binary localstripe $<
 	@if command -v npm >/dev/null; then \
 	  cp tests/contract/payments/stripe_mock/package*.json var/contract/stripe_mock/ && cd var/contract/stripe_mock && \
 	  npm ci --ignore-scripts --no-audit --no-fund --silent; fi
@@ -64,7 +65,7 @@ var/browser/installed: tests/console/browser/requirements.txt | .venv/ready
 	  echo "browser: installing Playwright and axe (tests/console/browser)"; \
 	  rm -rf var/browser && $(UV) venv -q --python $(BIN)/python var/browser && \
 	  $(BIN)/python -S -m include.local.leash \
-	    $(UV) pip sync -q --python var/browser/bin/python --require-hashes $< && touch $@; fi
+	    $(UV) pip sync -q --python var/browser/bin/python --require-hashes --only-binary :all: $< && touch $@; fi
 
 supply: .venv/ready var/supply/ready ## list licences, write the bill of materials, ask about known vulnerabilities
 	@exec $(BIN)/python -m tests.supply
@@ -74,7 +75,7 @@ var/supply/ready: tests/supply/requirements.txt | .venv/ready
 	@echo "supply: installing pip-audit and its like (tests/supply/requirements.txt)"
 	@rm -rf var/supply && $(UV) venv -q --python $(BIN)/python var/supply
 	@exec $(BIN)/python -S -m include.local.leash \
-	  $(UV) pip sync -q --python var/supply/bin/python --require-hashes $<
+	  $(UV) pip sync -q --python var/supply/bin/python --require-hashes --only-binary :all: $<
 	@touch $@
 
 test: lint var/contract/ready var/browser/installed ## check style and types, then run every test
@@ -92,11 +93,18 @@ fuzz: .venv/ready ## answer, write files and knock at random
 chaos: .venv/ready ## let go wrong what may, and write docs/reliability.md
 	@exec $(BIN)/python -m tests.chaos run $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
 
-lock: .venv/ready ## resolve requirements.txt into requirements.lock
-	$(UV) pip compile -q --python-version 3.11 --generate-hashes --no-annotate \
-	  --custom-compile-command "make lock" requirements.txt -o requirements.lock
-	echo uv==$(UV_VERSION) | $(UV) pip compile -q --python-version 3.11 --generate-hashes --no-annotate \
-	  --custom-compile-command "make lock" - -o requirements-uv.lock
+# A release that nobody could look at for a week is not taken: what was taken over is mostly found within days.
+RESOLVE := pip compile -q --python-version 3.11 --generate-hashes --no-annotate --only-binary :all: \
+  --exclude-newer "7 days" --custom-compile-command "make lock"
+OTHERS  := tests/bench/requirements tests/supply/requirements tests/console/browser/requirements \
+  tests/contract/erp/tryton/requirements
+
+lock: .venv/ready ## resolve requirements.txt into requirements.lock, and what tests install into theirs
+	$(UV) $(RESOLVE) requirements.txt -o requirements.lock
+	echo uv==$(UV_VERSION) | $(UV) $(RESOLVE) - -o requirements-uv.lock
+	for one in $(OTHERS); do $(UV) $(RESOLVE) $$one.in -o $$one.txt || exit 1; done
+	$(UV) $(RESOLVE) --no-binary localstripe tests/contract/payments/localstripe.in \
+	  -o tests/contract/payments/localstripe.txt
 
 clean: ## stop the platform, remove .venv and var (a database under /var/lib/tieout stays)
 	@if [ -x $(BIN)/tieout ]; then $(BIN)/tieout down; fi
@@ -115,7 +123,8 @@ clean: ## stop the platform, remove .venv and var (a database under /var/lib/tie
 	@$(MAKE) --no-print-directory $(UV)
 	@echo "set-up: installing the packages of requirements.lock"
 	@exec $(BIN)/python -S -m include.local.leash \
-	  $(UV) pip sync $$(test -t 2 || echo -q) --python $(BIN)/python --require-hashes --compile-bytecode requirements.lock
+	  $(UV) pip sync $$(test -t 2 || echo -q) --python $(BIN)/python --require-hashes --only-binary :all: \
+	  --compile-bytecode requirements.lock
 	@$(MAKE) --no-print-directory $(BIN)/tieout
 	@rm .venv/unfinished
 	@touch $@
@@ -126,7 +135,7 @@ var/bench/venv/ready: tests/bench/requirements.txt | .venv/ready
 	@rm -rf var/bench/venv
 	@$(UV) venv -q --python $(BIN)/python var/bench/venv
 	@exec $(BIN)/python -S -m include.local.leash \
-	  $(UV) pip sync -q --python var/bench/venv/bin/python --require-hashes $<
+	  $(UV) pip sync -q --python var/bench/venv/bin/python --require-hashes --only-binary :all: $<
 	@touch $@
 
 # Tryton is another's program under the GPL: it runs in an environment of its own, and nothing of ours imports it.
@@ -135,7 +144,7 @@ var/erp/venv/ready: tests/contract/erp/tryton/requirements.txt | .venv/ready
 	@rm -rf var/erp/venv
 	@$(UV) venv -q --python $(BIN)/python var/erp/venv
 	@exec $(BIN)/python -S -m include.local.leash \
-	  $(UV) pip sync -q --python var/erp/venv/bin/python --require-hashes $<
+	  $(UV) pip sync -q --python var/erp/venv/bin/python --require-hashes --only-binary :all: $<
 	@touch $@
 
 $(BIN)/python:

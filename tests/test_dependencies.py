@@ -1,10 +1,12 @@
 """requirements.txt, requirements.lock and the README tell the same story; nothing but what is locked is installed."""
 
 import hashlib
+import io
 import json
 import re
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -72,7 +74,7 @@ def installed(folder: Path, name: str) -> tuple[int, str]:
     words = [
         "--no-index",
         "--no-cache",
-        "--require-hashes",
+        *("--require-hashes", "--only-binary", ":all:"),
         "--find-links",
         folder,
         "--target",
@@ -98,12 +100,54 @@ def test_what_is_not_the_file_that_was_locked_is_not_installed(tmp_path: Path) -
     assert not [*tmp_path.glob("changed/*.py"), *tmp_path.glob("unlocked/*.py")]
 
 
-def test_every_install_of_ours_asks_for_hashes() -> None:
+def test_what_would_be_built_here_is_not_installed(tmp_path: Path) -> None:
+    """Building runs what the package brings, before anybody looked at it."""
+    with tarfile.open(tmp_path / "thing-1.0.tar.gz", "w:gz") as file:
+        for name, text in (
+            ("setup.py", "open('/proc/self/cwd/ran', 'w')"),
+            ("PKG-INFO", "Metadata-Version: 2.1\nName: thing\nVersion: 1.0\n"),
+        ):
+            about = tarfile.TarInfo(f"thing-1.0/{name}")
+            about.size = len(text)
+            file.addfile(about, io.BytesIO(text.encode()))
+    digest = hashlib.sha256((tmp_path / "thing-1.0.tar.gz").read_bytes()).hexdigest()
+    (tmp_path / "lock").write_text(f"thing==1.0 --hash=sha256:{digest}\n")
+    code, said = installed(tmp_path, "built")
+    assert (code, "no usable wheels" in said) == (1, True), said
+    assert not [*tmp_path.rglob("ran")]
+
+
+def commands(verb: str) -> list[str]:
+    """What make and Docker run of pip, a line each."""
     lines = [
         line
         for name in ("Makefile", "Dockerfile")
         for line in (ROOT / name).read_text().replace("\\\n", " ").splitlines()
     ]
+    return [" ".join(line.split()) for line in lines if re.search(rf"pip ({verb})\b", line)]
+
+
+def test_every_install_of_ours_asks_for_hashes_and_for_wheels_alone() -> None:
+    """One is there as source alone: a counterpart of tests, in an environment of its own."""
+    found = commands("sync|install")
+    assert len(found) > 5
     assert [
-        line for line in lines if re.search(r"pip (sync|install)\b", line) and "--require-hashes" not in line
+        line for line in found if "--require-hashes" not in line or "--only-binary :all:" not in line
     ] == []
+    built = [line for line in found if "--no-binary" in line]
+    assert [("--no-binary localstripe" in line, "var/contract/localstripe" in line) for line in built] == [
+        (True, True)
+    ]
+
+
+def test_no_release_is_locked_that_came_out_within_a_week() -> None:
+    found = commands("compile")
+    assert len(found) == 1
+    assert '--exclude-newer "7 days"' in found[0]
+    resolving = [
+        line
+        for line in (ROOT / "Makefile").read_text().splitlines()
+        if "requirements" in line and " -o " in line
+    ]
+    assert resolving
+    assert all("$(RESOLVE)" in line for line in resolving)
