@@ -2,9 +2,11 @@
 
 import json
 import os
+import pwd
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from include.store.postgres import PostgresStore
 
 As = Annotated[str, typer.Option("--as", help="Who you are: a login or mail address.")]
+SESSION, NO_SESSION = Path("/proc/self/loginuid"), 2**32 - 1
+"""Whose login began this process, as the kernel keeps it; and what stands there for nobody's."""
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of tables and sentences.")]
 
 
@@ -27,6 +31,18 @@ def named(actor: str) -> str:
         return identity(actor)
     except NotAllowed as nobody:
         raise NothingUsable(f"say who you are with --as: {nobody}") from None
+
+
+def os_login() -> str:
+    """Who logged in at this machine: by what the kernel keeps of the session, which sudo and su leave as it was."""
+    number = os.getuid()
+    with suppress(OSError, ValueError):
+        session = int(SESSION.read_text())
+        number = number if session == NO_SESSION else session
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
 
 
 @contextmanager
@@ -39,7 +55,7 @@ def store_here(role: str = "tieout_app") -> Iterator["PostgresStore"]:
     from include.store.migrate import migrate
     from include.store.postgres import As, PostgresStore
 
-    who = As(role, "cli")
+    who = As(role, "cli", os_login=os_login())
     if url := os.environ.get("TIEOUT_DATABASE_URL"):
         yield PostgresStore(url, who=who)
         return

@@ -43,12 +43,14 @@ log = logging.getLogger(__name__)
 class As:
     """As whom a connection works: under which of our roles, and which program the audit log says it was.
 
-    `run`: of that program, which rows about its work keep; Airflow's name of it.
+    `run`: of that program, which rows about its work keep; Airflow's name of it. `os_login`: who started it, where a
+    person did.
     """
 
     role: str = ""
     program: str = ""
     run: str = ""
+    os_login: str = ""
 
 
 class PostgresStore:
@@ -76,6 +78,9 @@ class PostgresStore:
         """How connections are opened: nobody can work before they are who they should be."""
         program = re.sub(r"[^\w.-]", "_", self._who.program)
         named = f" -c tieout.actor={program}" if program else ""
+        if self._who.os_login:
+            login = re.sub(r"[^\w.@-]", "_", self._who.os_login)
+            named += f" -c tieout.os_login={login}"
         if self._who.run:
             run = _OPTION_ENDS.sub(r"\\\g<0>", self._who.run)
             named += f" -c tieout.dag_run={run}"
