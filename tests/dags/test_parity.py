@@ -153,3 +153,10 @@ def test_a_task_waits_signs_for_who_answered_and_ends_when_it_was_signed_elsewhe
     assert outcomes == {"controller": "signed", "revops": "declined", "it": "elsewhere"}
     again = ask_signatures(store, policy=load_policy(), asked_in="two")
     assert again == [], "what some signed goes on, and who declined is not asked about it again"
+    with psycopg.connect(store.url) as connection:
+        told = connection.execute(
+            "SELECT actor, act FROM audit.events WHERE entity = %s AND act ~ 'sign' ORDER BY xid, id",
+            (f"windows/{seen.window_no}",),
+        ).fetchall()
+    signed = [("ben", "parity signed: controller"), ("joe", "parity signed: it")]
+    assert sorted(told) == [*signed, ("rita", "signature declined: revops")]

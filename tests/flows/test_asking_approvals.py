@@ -47,6 +47,8 @@ def test_who_answers_is_held_to_what_the_console_holds_them_to(
 
     refused = said(first, "ann")
     assert (refused[0], "ann proposed it, and somebody else must check it" in refused[1]) == ("refused", True)
+    [event] = days.rows("SELECT actor, why FROM audit.events WHERE act = 'approval refused'")
+    assert event == {"actor": "ann", "why": refused[1]}
     [again] = asked("two")
     assert "The last answer was refused" in again.body
     assert said(again, "ops")[0] == "refused"

@@ -172,6 +172,22 @@ def test_what_watches_each_table_can_read_it(database_url: str) -> None:
     assert told(database_url) == []
 
 
+PEOPLE = """
+    SELECT DISTINCT attrelid::regclass::text FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+    WHERE relkind IN ('r', 'p') AND relnamespace IN (SELECT oid FROM pg_namespace WHERE nspname IN (
+            'ops', 'recon', 'delivery', 'parity', 'vault', 'canonical', 'raw'))
+        AND attname ~ '^(actor|person|maker|checker|approver|signer|.*_by)(_id)?$'
+        AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = attrelid AND tgname LIKE 'is_audited_on_%')
+"""
+TOLD_ELSEWHERE = {"recon.break_proposals": "break_events", "recon.break_approvals": "break_events"}
+"""Tables that keep who did something, and the audited one that each row of theirs is also an event of."""
+
+
+def test_whatever_keeps_who_did_something_is_audited(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        assert {name for (name,) in connection.execute(PEOPLE).fetchall()} == TOLD_ELSEWHERE.keys()
+
+
 def test_the_newest_come_first_when_the_numbers_of_transactions_get_another_digit(
     office: PostgresStore, database_url: str
 ) -> None:
