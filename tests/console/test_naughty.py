@@ -8,6 +8,7 @@ reason; none runs, and none is gone without a word.
 import csv
 import io
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -47,6 +48,7 @@ from include.vault.keys import read_keyring
 from tests.checks import assert_checks_hold
 from tests.console.conftest import DAY, KEYS
 from tests.console.people import Site, know_our_roles
+from tests.console.test_access import TABLE
 from tests.inert import CONSOLE, assert_inert
 from tests.naughty import ALL, KEPT, RUN, SHOWN, TAG, UNSTORABLE, flat
 from tests.report.conftest import FINANCE, Mailbag, tell
@@ -466,21 +468,33 @@ def version(naughty: Tied, break_id: str) -> int:
 
 FORMS: dict[str, dict[str, Any]] = {
     "/breaks/{}/assign": {"reason": "why"}, "/breaks/{}/propose": {"kind": "accept"},
-    "/breaks/{}/match": {"reason": "why"},
-    "/breaks/bulk": {"action": "comment"}, "/parity/accept": {}, "/parity/sign/controller": {}, "/delivery/replay": {},
+    "/breaks/{}/match": {"reason": "why"}, "/matches/{match}/unmatch": {},
+    "/breaks/bulk": {"action": "comment"}, "/parity/accept": {}, "/parity/sign/controller": {},
+    "/parity/accepted/1/approve": {}, "/parity/accepted/1/end": {}, "/delivery/replay": {"chosen": "99"},
+    "/delivery/hold": {"chosen": "99"}, "/delivery/approve": {"replay": "99"},
 }  # fmt: skip
 FIELDS = ("to", "kind", "reason", "invoice", "other", "other_amount", "chosen", "action", "key", "cause", "owner",
           "until", "field", "class", "window", "subject", "back", "day", "seen", "expires_on", "edition",
           "content")  # fmt: skip
 
 
+def test_every_form_of_the_console_is_tried() -> None:
+    for method, path in TABLE:
+        shape = re.compile(re.sub(r"{[^}]*}", ".+", path))
+        assert method == "GET" or any(map(shape.fullmatch, FORMS)), path
+
+
 @pytest.mark.parametrize("path", FORMS)
 def test_a_form_may_say_anything(naughty: Tied, site: Site, path: str) -> None:
     _, break_id = next(breaks_with(naughty, {"one": RUN["a script"]}))
+    [(match_id,), *_] = naughty.rows(
+        "SELECT match_id FROM recon.matches WHERE recon = 'R3' AND state = 'posted'"
+    )
     for name, text in some_for(path, tuple(FORMS)).items():
         given = storable_by_a_browser(text)
         fields = {**dict.fromkeys(FIELDS, given), "seen": str(version(naughty, break_id)), **FORMS[path]}
-        answer = site.post(path.format(break_id), fields, me="adm" if "delivery" in path else "ben")
+        where = path.format(break_id, match=match_id)
+        answer = site.post(where, fields, me="root" if "delivery" in path else "ben")
         assert answer.status_code in {200, 303, 400, 404, 409, 413, 422}, (
             name,
             answer.status_code,
