@@ -46,8 +46,9 @@ class Standing(Around):
 
     def send(self, messages: Sequence[Message]) -> Mapping[str, Outcome]:
         """As the target's, but `stale` for what must be decided again. Raises as it does."""
-        left = [message for message in messages if self.stands(message)]
-        return {**dict.fromkeys(_keys(messages), self.moved), **(self._target.send(left) if left else {})}
+        moved = {message.key for message in messages if not self.stands(message)}
+        left = [message for message in messages if message.key not in moved]
+        return {**dict.fromkeys(moved, self.moved), **(self._target.send(left) if left else {})}
 
 
 class Fenced(Around):

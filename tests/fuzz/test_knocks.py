@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -147,13 +148,12 @@ def test_there_is_no_other_door(method: str, path: str) -> None:
     assert kept == []
 
 
-def test_a_body_that_trickles_in_for_ever_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("include.console.hooks.BODY_S_MAX", 0.1)
+def knocked_with(pieces: Callable[[], Awaitable[bytes]]) -> tuple[int, list[Any]]:
+    """What the door answers to a body whose pieces never end, and what it kept."""
     keeping, told = Keeping(), list[dict[str, Any]]()
 
-    async def trickle() -> dict[str, Any]:
-        await asyncio.sleep(0.02)
-        return {"type": "http.request", "body": b" ", "more_body": True}
+    async def more() -> dict[str, Any]:
+        return {"type": "http.request", "body": await pieces(), "more_body": True}
 
     async def tell(message: dict[str, Any]) -> None:
         told.append(message)
@@ -164,9 +164,33 @@ def test_a_body_that_trickles_in_for_ever_is_given_up(monkeypatch: pytest.Monkey
         "server": ("door", 80), "client": ("somebody", 1),
     }  # fmt: skip
 
-    async def knock_slowly() -> None:
-        await asyncio.wait_for(build_hooks(keeping.door)(scope, trickle, tell), timeout=20)
+    async def knock_on() -> None:
+        await asyncio.wait_for(build_hooks(keeping.door)(scope, more, tell), timeout=20)
 
-    asyncio.run(knock_slowly())
-    assert told[0]["status"] == 408
-    assert keeping.kept == []
+    asyncio.run(knock_on())
+    return told[0]["status"], keeping.kept
+
+
+def test_a_body_that_trickles_in_for_ever_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def trickle() -> bytes:
+        await asyncio.sleep(0.02)
+        return b" "
+
+    monkeypatch.setattr("include.console.hooks.BODY_S_MAX", 0.1)
+    assert knocked_with(trickle) == (408, [])
+
+
+def test_of_a_body_without_end_no_more_is_read_than_an_event_may_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read = 0
+
+    async def pour() -> bytes:
+        nonlocal read
+        read += 2**16
+        await asyncio.sleep(0)
+        return b" " * 2**16
+
+    monkeypatch.setattr("include.console.hooks.BODY_S_MAX", 1.0)
+    assert knocked_with(pour) == (413, [])
+    assert read <= BODY_BYTES_MAX + 2 * 2**16
