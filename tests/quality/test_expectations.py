@@ -171,6 +171,9 @@ def test_nothing_personal_and_nothing_hostile_leaves_with_the_verdicts(books: Bo
         ).fetchall()
         results = connection.execute("SELECT quality_results::text FROM recon.quality_results").fetchall()
     assert len(pages) == len(ENTITIES) + 1
+    assert not [path for path, body in pages if b"Unexpected Value" in bytes(body)], (
+        "no value of any row is shown"
+    )
     for text in [*(bytes(body).decode() for _, body in pages), *(row for (row,) in results)]:
         assert not any(word in text for word in (*CANARY.split(), "<script", "http", HOSTILE_CURRENCY + " "))
 

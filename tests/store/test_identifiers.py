@@ -23,6 +23,15 @@ def test_a_name_that_is_none_of_ours_is_refused_and_runs_nothing(
         tx.run_for("analyse_landed", names={"table": "canonical.accounts"})
 
 
+def test_a_table_that_is_none_of_ours_is_refused_and_copied_into_by_nobody(store: PostgresStore) -> None:
+    for table, column in (
+        ("delivery.park_reasons (reason) FROM STDIN --", "reason"),
+        ("delivery.park_reasons", "reason) FROM STDIN --"),
+    ):
+        with pytest.raises(Fatal), store.transaction() as tx:
+            tx.copy_in(table, [column], [["x"]])
+
+
 def test_any_name_stands_within_its_quotes(database_url: str) -> None:
     with psycopg.connect(database_url) as connection:
 
