@@ -11,11 +11,10 @@ import psycopg
 import pytest
 
 from include.console import render
-from include.store.postgres import PostgresStore
+from include.store.postgres import As, PostgresStore
 from tests.console.people import ORIGIN, Site, know_our_roles
 from tests.console.test_access import FILLED, TABLE
-from tests.console.test_parity_page import compare_days
-from tests.flows.test_signing_parity import today
+from tests.flows.test_signing_parity import today, url  # noqa: F401 - a database with days compared
 
 CONSOLE = Path(render.__file__).parent
 ELSEWHERE = {
@@ -128,15 +127,19 @@ def test_who_questions_a_match_comes_to_its_break_wherever_the_form_says(
 
 @pytest.mark.parametrize("back", BACK)
 def test_who_acts_on_parity_comes_back_to_it_wherever_the_form_says(
-    site: Site, tied: PostgresStore, tied_url: str, back: str
+    url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    back: str,  # noqa: F811
 ) -> None:
-    compare_days(tied_url)
+    know_our_roles(monkeypatch)
+    tied = PostgresStore(url, who=As("tieout_console", "test"))
+    site = Site(lambda: tied)
     given = {"owner": back, "reason": back, "until": f"{today(tied) + timedelta(days=30)}"}
     fields = given | {"which": "invoices~due_date~logic~rolls_to_business_day", "back": back, "next": back}
     headers = {"origin": ORIGIN, **ELSEWHERE}
     answer = site.post("/parity/accept", fields, me="ann", headers=headers)
     assert sent_on_to(answer) == "/tieout/parity"
-    with psycopg.connect(tied_url) as connection:
+    with psycopg.connect(url) as connection:
         [(number,)] = connection.execute(
             "SELECT max(accepted_no) FROM parity.accepted_differences"
         ).fetchall()
