@@ -127,9 +127,9 @@ def test_who_questions_a_match_comes_to_its_break_wherever_the_form_says(
 
 @pytest.mark.parametrize("back", BACK)
 def test_who_acts_on_parity_comes_back_to_it_wherever_the_form_says(
-    url: str,
+    url: str,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
-    back: str,  # noqa: F811
+    back: str,
 ) -> None:
     know_our_roles(monkeypatch)
     tied = PostgresStore(url, who=As("tieout_console", "test"))
