@@ -25,4 +25,4 @@ def head(name: str) -> str:
 
 def short_id(text: str) -> str:
     """The 15-character form of a Salesforce id, whose last three of 18 only check it; any other text as it is."""
-    return text[:15] if len(text) == 18 else text  # noqa: PLR2004 - as canonical.short_id in SQL
+    return text[:15] if len(text) == 18 else text  # noqa: PLR2004

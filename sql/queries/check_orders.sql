@@ -28,7 +28,7 @@ WHERE deal.outcome = 'won' AND deal.postable AND EXISTS (SELECT FROM order_claim
     )
     AND NOT EXISTS (SELECT FROM later_orders AS later WHERE later.order_id = deal.order_ref)
     AND NOT EXISTS (SELECT FROM later_orders AS later WHERE later.opportunity_id = deal.opportunity_id)
-    AND NOT EXISTS (SELECT FROM later_orders AS later WHERE later.opportunity_id = canonical.short_id(deal.opportunity_id))
+    AND NOT EXISTS (SELECT FROM later_orders AS later WHERE later.opportunity_id = canonical.other_id(deal.opportunity_id))
 ORDER BY key;
 
 -- name: orders_without_deal
@@ -46,7 +46,8 @@ WHERE orders.live AND EXISTS (SELECT FROM order_claims)
     )
     AND NOT EXISTS (
         SELECT FROM seen.quarantine
-        WHERE quarantine.entity = 'opportunities' AND quarantine.native_id = orders.opportunity_ref
+        WHERE quarantine.entity = 'opportunities'
+            AND quarantine.native_id IN (orders.opportunity_ref, canonical.other_id(orders.opportunity_ref))
     )
 ORDER BY key;
 

@@ -98,7 +98,7 @@ ORDER BY known.invoice_id;
 SELECT known.* FROM unnest(%(opportunities)s::text[]) AS wanted (opportunity_id)
 CROSS JOIN LATERAL (
     SELECT native_id AS order_id FROM canonical.orders
-    WHERE opportunity_id IN (wanted.opportunity_id, canonical.short_id(wanted.opportunity_id)) AND superseded_in IS NULL
+    WHERE opportunity_id IN (wanted.opportunity_id, canonical.other_id(wanted.opportunity_id)) AND superseded_in IS NULL
     UNION
     SELECT erp_order_id FROM canonical.opportunities WHERE native_id = wanted.opportunity_id AND superseded_in IS NULL
 ) AS placed

@@ -18,8 +18,7 @@ WITH won AS MATERIALIZED (
         FROM won JOIN canonical.orders ON opportunity_id = won.native_id AND superseded_in IS NULL
         UNION ALL
         SELECT won.native_id, orders.native_id, status
-        FROM won JOIN canonical.orders ON opportunity_id = canonical.short_id(won.native_id) AND superseded_in IS NULL
-        WHERE length(won.native_id) = 18
+        FROM won JOIN canonical.orders ON opportunity_id = canonical.other_id(won.native_id) AND superseded_in IS NULL
         UNION ALL
         SELECT won.native_id, orders.native_id, status
         FROM won JOIN canonical.orders ON orders.native_id = won.erp_order_id AND superseded_in IS NULL
@@ -89,7 +88,7 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
     -- Of several that name the account nobody knows which one buys.
     SELECT min(native_id) AS native_id, min(country) AS country FROM canonical.customers
-    WHERE crm_account_id IN (deal.account_id, canonical.short_id(deal.account_id)) AND superseded_in IS NULL
+    WHERE crm_account_id IN (deal.account_id, canonical.other_id(deal.account_id)) AND superseded_in IS NULL
     HAVING count(*) = 1
 ) AS customer ON true
 LEFT JOIN canonical.customers AS payer

@@ -10,6 +10,7 @@ from tests.flows.test_runs import certificate_of
 
 WON = "X Won true true 1200.00 SGD 2026-01-05"
 ORDER = "O SO-1 C1 2026-01-06 SGD 1200.00 confirmed X"
+OF_Y = "P SO-2 C1 2026-01-06 SGD 1200.00 confirmed Y"
 INVOICE = "I INV-1 C1 2026-01-10 2026-02-09 SGD 1308.00 posted O 1200.00 108.00"
 
 
@@ -49,13 +50,58 @@ def test_one_side_may_name_the_other(draw: Draw, tie_out: TieOut, deal: str, ord
     assert (pairs(found), found.codes) == ({("X", "O"), ("O", "I")}, set())
 
 
-def test_an_order_may_name_its_opportunity_by_the_short_id(draw: Draw, tie_out: TieOut) -> None:
-    deal = WON.replace("X", "006D000000IqhSLIAZ")
+@pytest.mark.parametrize(
+    ("held", "named"),
+    [("006D000000IqhSLIAZ", "006D000000IqhSL"), ("006D000000IqhSL", "006D000000IqhSLIAZ")],
+    ids=["in_short", "in_full_where_a_report_was_exported"],
+)
+def test_an_order_may_name_its_opportunity_by_the_other_form_of_its_id(
+    draw: Draw, tie_out: TieOut, held: str, named: str
+) -> None:
     found = tie_out(
-        draw(opportunities=deal, orders=ORDER.replace(" X", " 006D000000IqhSL"), invoices=INVOICE)
+        draw(opportunities=WON.replace("X", held), orders=ORDER.replace(" X", f" {named}"), invoices=INVOICE)
     )
-    assert ("006D000000IqhSLIAZ", "O") in pairs(found)
+    assert (held, "O") in pairs(found)
     assert found.codes == set()
+
+
+@pytest.mark.parametrize("named", ["DEAL-2026-00001", "DEAL-2026-00001-02"])
+def test_an_order_is_of_the_very_deal_it_names_though_another_s_id_begins_alike(
+    draw: Draw, tie_out: TieOut, named: str
+) -> None:
+    ids = ["DEAL-2026-00001", "DEAL-2026-00001-02"]
+    found = tie_out(
+        draw(
+            opportunities="\n".join(WON.replace("X", one) for one in ids),
+            orders=ORDER.replace(" X", f" {named}"),
+        )
+    )
+    assert pairs(found) == {(named, "O")}
+
+
+def test_an_order_is_of_no_deal_whose_id_only_begins_as_the_one_it_names(draw: Draw, tie_out: TieOut) -> None:
+    found = tie_out(
+        draw(
+            opportunities=f"{WON.replace('X', 'DEAL-2026-00001-02')}\n{WON.replace('X', 'Y')}",
+            orders=f"{ORDER.replace(' X', ' DEAL-2026-00001')}\n{OF_Y}",
+        )
+    )
+    assert pairs(found) == {("Y", "P")}
+
+
+@pytest.mark.parametrize("named", ["006D000000IqhSLIAZ", "006D000000IqhSL"])
+def test_an_order_whose_deal_cannot_be_read_is_not_without_one(
+    draw: Draw, tie_out: TieOut, named: str
+) -> None:
+    unread = WON.replace("X", "006D000000IqhSLIAZ").replace("1200.00", "much")
+    found = tie_out(
+        draw(
+            opportunities=f"{unread}\n{WON.replace('X', 'Y')}",
+            orders=f"{ORDER.replace(' X', f' {named}')}\n{OF_Y}",
+        )
+    )
+    assert not [code for code, key in found.codes if key == "O"]
+    assert pairs(found) == {("Y", "P")}
 
 
 def test_conflicting_references_are_never_posted(draw: Draw, tie_out: TieOut) -> None:

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from include.domain.identity import salesforce_id
 from include.ports import Fatal, Rejected
 from include.store.postgres import PostgresStore, _composed
 from include.store.queries import query
@@ -51,3 +52,21 @@ def test_a_text_is_a_value_whatever_it_says(store: PostgresStore) -> None:
                 assert tx.rows("read_cursor", system=text, entity=text) == []
         except Rejected:
             assert name in {"a NUL", "half a character"}
+
+
+def test_the_database_reads_the_two_forms_of_a_salesforce_id_as_we_do(database_url: str) -> None:
+    letters = st.text("0123456789ABCXYZabcxyz", min_size=15, max_size=15)
+    with psycopg.connect(database_url) as connection:
+
+        def other(text: str) -> str | None:
+            [found] = connection.execute("SELECT canonical.other_id(%s)", (text,)).fetchone() or ()
+            return found
+
+        @given(letters)
+        def holds(short: str) -> None:
+            long = salesforce_id(short)
+            wrong = long[:-1] + ("A" if long[-1] != "A" else "B")
+            assert (other(short), other(long), other(wrong)) == (long, short, None)
+
+        holds()
+        assert [other(text) for text in ("", "006", "DEAL-2026-00001", "DEAL-2026-00001AAA")] == [None] * 4
