@@ -12,10 +12,13 @@ import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 from PIL import Image, ImageChops
 
+from include.connectors.mail.client import page_that_says
+from include.flows.report_files import Files
 from include.report.render import render_report
 from include.report.render_period import render_period
 from tests.report.samples import BROKEN, BUSY, MONTH, QUIET, WEEK
@@ -23,14 +26,18 @@ from tests.report.samples import BROKEN, BUSY, MONTH, QUIET, WEEK
 WIDTHS = (600, 1200)
 TALL = 9000
 SCHEMES = {"light": 1, "dark": 0}
+SAID = Files(cast("Any", SimpleNamespace(as_of=BUSY.as_of))).attached
 PAGES = {
-    "day": render_report(BUSY).html,
-    "quiet": render_report(QUIET).html,
-    "restated": render_report(BROKEN).html,
-    "week": render_period(WEEK).html,
-    "month": render_period(MONTH).html,
-    "blocked": re.sub(r'src="data:[^"]+"', 'src="cid:blocked"', render_report(BUSY).html),
+    name: page_that_says(report.html, SAID)
+    for name, report in {
+        "day": render_report(BUSY),
+        "quiet": render_report(QUIET),
+        "restated": render_report(BROKEN),
+        "week": render_period(WEEK),
+        "month": render_period(MONTH),
+    }.items()
 }
+PAGES["blocked"] = re.sub(r'src="data:[^"]+"', 'src="cid:blocked"', PAGES["day"])
 
 
 def main(out: Path) -> int:

@@ -49,7 +49,7 @@ _ADVICE = {"recipient": "check finance_recipients", "message": "ask whoever runs
 _PICTURE = re.compile(r'src="data:image/png;base64,([A-Za-z0-9+/=]+)"')
 """Of our own making only: text from outside has its quotes escaped."""
 _LAST_WORDS = (
-    '<p style="font:14px/21px Arial;color:#5a6874;text-align:center;margin:0;padding:0 16px 24px;">{}</p>'
+    '<p class="soft" style="font:14px/21px Arial;color:#5a6874;text-align:center;margin:0 16px 24px;">{}</p>'
 )
 _TYPES = {
     ".xlsx": ("application", "vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
@@ -266,12 +266,7 @@ def compose(report: Report, *, sender: str, to: Sequence[str], spared: bool = Fa
     said = report.instead if spared else report.attached
     below = fill(said, LINE_MAX, break_long_words=False, break_on_hyphens=False)
     message.set_content(f"{report.text}\n{below}\n" if said else report.text)
-    page_shown = (
-        report.html.replace("</body>", _LAST_WORDS.format(escape(said)) + "</body>", 1)
-        if said
-        else report.html
-    )
-    html, pictures = _with_parts(page_shown, f"{identity}@{domain}")
+    html, pictures = _with_parts(page_that_says(report.html, said), f"{identity}@{domain}")
     message.add_alternative(html, subtype="html")
     if page := message.get_body(("html",)):
         for name, picture in pictures.items():
@@ -280,6 +275,11 @@ def compose(report: Report, *, sender: str, to: Sequence[str], spared: bool = Fa
         kind, subtype = _TYPES.get(f".{name.rpartition('.')[2]}", ("application", "octet-stream"))
         message.add_attachment(content, maintype=kind, subtype=subtype, filename=name)
     return message
+
+
+def page_that_says(page: str, said: str) -> str:
+    """A report's page with last words below it."""
+    return page.replace("</body>", f"{_LAST_WORDS.format(escape(said))}</body>", 1) if said else page
 
 
 def _with_parts(html: str, identity: str) -> tuple[str, dict[str, bytes]]:
