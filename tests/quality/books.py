@@ -360,7 +360,7 @@ def write(connection: psycopg.Connection[Any], policy: Policy, names: list[str])
         connection.execute("INSERT INTO ops.batches DEFAULT VALUES")
     for entity in ENTITIES:
         connection.execute(seeds.good(entity), {"canary": CANARY})
-    connection.execute(_NAMED_IN_SHORT)
+    connection.execute(_NAMED_OTHERWISE)
     for entity, spec in ENTITIES.items():
         connection.execute(_proof(spec.system, entity, "2026-06-30T16:00Z"))
     through = connection.execute("SELECT max(proof_id) FROM ops.proofs").fetchone()
@@ -409,13 +409,17 @@ def _proof(system: str, entity: str, until: str) -> Sql:
     )
 
 
-_NAMED_IN_SHORT = """
+_NAMED_OTHERWISE = """
 UPDATE canonical.accounts SET native_id = '001D000000IqhSLIAZ' WHERE native_id = 'acc-40';
 UPDATE canonical.customers SET crm_account_id = '001D000000IqhSL' WHERE native_id = 'cus-40';
 UPDATE canonical.opportunities SET native_id = '006D000000IqhSMIAZ' WHERE native_id = 'opp-40';
 UPDATE canonical.orders SET opportunity_id = '006D000000IqhSM' WHERE native_id = 'ord-140';
+UPDATE canonical.accounts SET native_id = '001D000000IqhSN' WHERE native_id = 'acc-39';
+UPDATE canonical.customers SET crm_account_id = '001D000000IqhSNIAZ' WHERE native_id = 'cus-39';
+UPDATE canonical.opportunities SET native_id = '006D000000IqhSP' WHERE native_id = 'opp-39';
+UPDATE canonical.orders SET opportunity_id = '006D000000IqhSPIAZ' WHERE native_id = 'ord-141';
 """
-"""What the ERP keeps may name what Salesforce holds by 15 characters of its id."""
+"""What the ERP keeps may name what Salesforce holds by 15 characters, or by 18 what it holds by 15."""
 
 _UNGUARDED = """
 DO $$ DECLARE one record; BEGIN
