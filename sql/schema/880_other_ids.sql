@@ -2,23 +2,29 @@
 -- are capitals, and only where nothing is held under the very id that is named: ids that somebody made up may begin alike,
 -- and an export may hold 15 characters where the ERP has 18.
 
--- Five characters as the letter that says which of them are capitals; the first counts least. (Each of these is one
--- expression, which is planned with the query that asks: a call of its own would take a hundred times as long.)
-CREATE FUNCTION canonical.capitals(five text) RETURNS text IMMUTABLE PARALLEL SAFE
-RETURN substr('ABCDEFGHIJKLMNOPQRSTUVWXYZ012345', 1 + (left(five, 1) ~ '[A-Z]')::int + 2 * (substr(five, 2, 1) ~ '[A-Z]')::int
-    + 4 * (substr(five, 3, 1) ~ '[A-Z]')::int + 8 * (substr(five, 4, 1) ~ '[A-Z]')::int
-    + 16 * (substr(five, 5, 1) ~ '[A-Z]')::int, 1);
-
--- The 18 characters of an id of 15; salesforce_id of include/domain/identity.py says the same.
-CREATE FUNCTION canonical.long_id(id text) RETURNS text IMMUTABLE PARALLEL SAFE
-RETURN id || canonical.capitals(left(id, 5)) || canonical.capitals(substr(id, 6, 5)) || canonical.capitals(right(id, 5));
-
--- The other form of an id of Salesforce; NULL of what is none.
-CREATE FUNCTION canonical.other_id(id text) RETURNS text IMMUTABLE PARALLEL SAFE
-RETURN CASE
-    WHEN id ~ '^[0-9A-Za-z]{15}$' THEN canonical.long_id(id)
-    WHEN id ~ '^[0-9A-Za-z]{18}$' AND canonical.long_id(left(id, 15)) = id THEN left(id, 15)
-END;
+-- The other form of an id of Salesforce; NULL of what is none. Of five characters one letter tells which are capitals, and
+-- the first counts least: salesforce_id of include/domain/identity.py says the same.
+CREATE FUNCTION canonical.other_id(id text) RETURNS text STRICT IMMUTABLE PARALLEL SAFE LANGUAGE plpgsql AS $$
+DECLARE
+    short constant text := left(id, 15);
+    long text := short;
+    capitals integer;
+BEGIN
+    IF id !~ '^[0-9A-Za-z]{15}([0-9A-Za-z]{3})?$' THEN
+        RETURN NULL;
+    END IF;
+    FOR five IN 0..2 LOOP
+        capitals := 0;
+        FOR place IN 0..4 LOOP
+            IF substr(short, 5 * five + place + 1, 1) ~ '[A-Z]' THEN
+                capitals := capitals + (1 << place);
+            END IF;
+        END LOOP;
+        long := long || substr('ABCDEFGHIJKLMNOPQRSTUVWXYZ012345', capitals + 1, 1);
+    END LOOP;
+    RETURN CASE id WHEN short THEN long WHEN long THEN short END;
+END
+$$;
 
 CREATE OR REPLACE VIEW seen.customers AS
 SELECT known.native_id, known.version, known.place, known.row_hash, known.recorded_in, known.superseded_in, known.id,
