@@ -26,9 +26,8 @@ from tests.report.samples import BROKEN, BUSY, MONTH, QUIET, WEEK
 WIDTHS = (600, 1200)
 TALL = 9000
 SCHEMES = {"light": 1, "dark": 0}
-SAID = Files(cast("Any", SimpleNamespace(as_of=BUSY.as_of))).attached
 PAGES = {
-    name: page_that_says(report.html, SAID)
+    name: page_that_says(report.html, Files(cast("Any", SimpleNamespace(as_of=report.as_of))).attached)
     for name, report in {
         "day": render_report(BUSY),
         "quiet": render_report(QUIET),
