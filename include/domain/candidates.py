@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from include.domain.identity import salesforce_id
 from include.domain.money import Money
 from include.domain.shown import counted
-from include.domain.text_keys import short_id
 
 SEE = "see the evidence above"
 OFF = frozenset({"CANCELLED", "FAILED"})
@@ -89,7 +89,7 @@ def _sold(one: Candidate, _say: Say) -> str:
     named, deal = one.a.get("erp_order_id"), one.b.get("opportunity_id")
     if named and one.b and named != one.b.get("native_id"):
         return f"the deal names the order {named}, and not this one"
-    if deal and one.a and short_id(deal) != short_id(str(one.a.get("native_id"))):
+    if deal and one.a and salesforce_id(deal) != salesforce_id(str(one.a.get("native_id"))):
         return f"the order names the deal {deal}, and not this one"
     if taken := _taken(one):
         return taken

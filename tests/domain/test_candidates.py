@@ -55,6 +55,12 @@ def test_an_order_that_names_its_deal_by_the_short_id_names_it() -> None:
     assert why("R2 both_name", a=deal, b=order) == SEE
 
 
+def test_an_order_that_names_a_deal_whose_id_only_begins_alike_names_another() -> None:
+    deal, order = {"native_id": "DEAL-2026-00001-02"}, {"native_id": "O", "opportunity_id": "DEAL-2026-00001"}
+    said = "the order names the deal DEAL-2026-00001, and not this one"
+    assert why("R2 deal_names", a=deal, b=order) == said
+
+
 @pytest.mark.parametrize(
     ("item", "payout", "counts", "said"),
     [
