@@ -127,7 +127,7 @@ def shred(
         str, typer.Argument(help="Whose data: a record, such as contacts/003XX000004DcWHYA0.")
     ],
     actor: As,
-    reason: Annotated[str, typer.Option(help="Why; kept. Only for asking.")] = "",
+    reason: Annotated[str, typer.Option(help="Why; kept. For asking, and for --end.")] = "",
     *,
     also: Annotated[
         list[str] | None, typer.Option("--also", help="One more record of the same person. Only for asking.")
@@ -142,6 +142,9 @@ def shred(
     approve: Annotated[
         bool, typer.Option("--approve", help="Agree to what somebody else asked for.")
     ] = False,
+    end: Annotated[
+        bool, typer.Option("--end", help="Take back what you asked for, or refuse what somebody else did.")
+    ] = False,
 ) -> None:
     """Destroy the keys of what the records about a person say: one asks, another approves, and it cannot be undone.
 
@@ -155,6 +158,8 @@ def shred(
     Example: tieout shred contacts/003XX000004DcWHYA0 --as controller@example.com --approve --dry-run
 
     Example: tieout shred contacts/003XX000004DcWHYA0 --as controller@example.com --approve
+
+    Example: tieout shred contacts/003XX000004DcWHYA0 --as controller@example.com --end --reason "py_9 is another's"
     """
     from include.flows import erase_subject
 
@@ -164,7 +169,16 @@ def shred(
         raise NothingUsable(
             "what was asked for is approved as it is; --also, --except and --reason are for asking"
         )
+    if end and (also or sparing or approve or dry_run or not reason.strip()):
+        raise NothingUsable(
+            "--end takes back or refuses what was asked for as it is, and needs a --reason alone"
+        )
     about = {"entity": entity, "native_id": native_id}
+    if end:
+        with store_here(OPENS) as store:
+            ended = erase_subject.end_erasure(store, **about, reason=reason.strip(), by=by)
+        print(f"{ended}: nothing is destroyed, and it can be asked for anew")
+        return
     if approve:
         _approve(about, by=by, dry_run=dry_run)
         return

@@ -13,6 +13,7 @@ from include.flows.reasons import need_reason
 from include.ports import Rejected, Row, Store, Transaction
 
 NAMED = "named by who asked"
+LAPSED = "nobody approved it in time, and it is asked for anew"
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,13 @@ def ask_erasure(
         found = _found(tx, unseal, entity=entity, native_id=native_id, by=by)
         listed = _as_named(tx, found, also=also, sparing=sparing)
         asked = {"entity": entity, "native_id": native_id, "reason": reason, "asked_by": by}
+        for before in tx.rows("erasure_asked", entity=entity, native_id=native_id):
+            if before["lapsed"]:
+                _end(tx, before, by=before["asked_by"], reason=LAPSED)
         if not (rows := tx.rows("ask_erasure", **asked)):
             raise Rejected(
-                f"{entity}/{native_id}: its erasure was asked for already; somebody else approves it"
+                f"{entity}/{native_id}: its erasure was asked for already; somebody else approves or refuses it, "
+                "or whoever asked takes it back"
             )
         tx.run(
             "list_records",
@@ -88,6 +93,11 @@ def approve_erasure(store: Store, unseal: Unseal, *, entity: str, native_id: str
         erasure = _asked(tx, entity=entity, native_id=native_id)
         if erasure["asked_by"] == by:
             raise Rejected(f"{by} asked for it; somebody else must approve")
+        if erasure["lapsed"]:
+            raise Rejected(
+                f"{entity}/{native_id}: {erasure['asked_by']} asked for it on {erasure['asked_at']:%Y-%m-%d}, "
+                "which has lapsed by now: look who it would be about, and ask for it again"
+            )
         known = _listed(tx, erasure)
         records = {one.record for one in known}
         now = find_person(tx, unseal, entity=entity, native_id=native_id, by=by)
@@ -96,6 +106,22 @@ def approve_erasure(store: Store, unseal: Unseal, *, entity: str, native_id: str
         destroyed = int(tx.rows("forget_records", **which)[0]["destroyed"])
         tx.run("approve_erasure", **which, approved_by=by, destroyed=destroyed)
     return Erased(destroyed, sum(not one.spared for one in known), since)
+
+
+def end_erasure(store: Store, *, entity: str, native_id: str, reason: str, by: str) -> str:
+    """Destroy nothing of what was asked for: `withdrawn` by whoever asked, or `refused`.
+
+    Raises Rejected without a reason, or when nobody asked.
+    """
+    need_reason(reason)
+    with store.transaction() as tx:
+        erasure = _asked(tx, entity=entity, native_id=native_id)
+        _end(tx, erasure, by=by, reason=reason)
+    return "withdrawn" if erasure["asked_by"] == by else "refused"
+
+
+def _end(tx: Transaction, erasure: Row, *, by: str, reason: str) -> None:
+    tx.run("end_erasure", erasure_id=erasure["erasure_id"], ended_by=by, reason=reason)
 
 
 def erasures_done(store: Store) -> bytes:

@@ -85,9 +85,13 @@ ON CONFLICT DO NOTHING
 RETURNING erasure_id;
 
 -- name: erasure_asked
-SELECT erasure_id, asked_by, reason, asked_at FROM vault.erasures
-WHERE entity = %(entity)s AND native_id = %(native_id)s AND approved_by IS NULL
+SELECT erasure_id, asked_by, reason, asked_at, asked_at + interval '744 hours' <= ops.clock() AS lapsed FROM vault.erasures
+WHERE entity = %(entity)s AND native_id = %(native_id)s AND approved_by IS NULL AND ended_by IS NULL
 FOR UPDATE;
+
+-- name: end_erasure
+UPDATE vault.erasures SET ended_by = %(ended_by)s, ended_at = ops.clock(), ended_why = %(reason)s
+WHERE erasure_id = %(erasure_id)s;
 
 -- name: list_records
 INSERT INTO vault.erasure_records (erasure_id, entity, native_id, why, spared)

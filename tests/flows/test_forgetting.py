@@ -12,7 +12,7 @@ import pytest
 
 from include.domain.entities import COMPARED, ENTITIES
 from include.flows.drain_inbox import Drain, Hint, drain_inbox
-from include.flows.erase_subject import approve_erasure, ask_erasure, look_for
+from include.flows.erase_subject import approve_erasure, ask_erasure, end_erasure, look_for
 from include.flows.find_person import Listed
 from include.flows.keep_personal import keyed
 from include.flows.land_records import land_records
@@ -20,7 +20,17 @@ from include.flows.poll_hints import keep_hints
 from include.flows.pull_changes import database_clock, keep_page, pull_changes
 from include.flows.sweep_rows import Sweep, sweep_rows
 from include.policy import load_policy
-from include.ports import Cursor, Fatal, Page, RawRecord, SealedValue, SourceTotals, Transaction, Translated
+from include.ports import (
+    Cursor,
+    Fatal,
+    Page,
+    RawRecord,
+    Rejected,
+    SealedValue,
+    SourceTotals,
+    Transaction,
+    Translated,
+)
 from include.store.postgres import As, PostgresStore
 from include.vault.edge import SealedLookup, SealedSource, Vault, sealed
 from include.vault.keys import new_keys, read_keyring
@@ -135,6 +145,14 @@ def asked(store: PostgresStore, record: str = "contacts/P1", **named: Sequence[s
         listed = ask_erasure(opens, VAULT.unseal, **about, reason="a request", by="dpo", **named)
         approve_erasure(opens, VAULT.unseal, **about, by="controller")
     return listed
+
+
+def at(store: PostgresStore, day: str) -> PostgresStore:
+    """The store, as who works with it on that day."""
+    moves = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET tieout.clock = %L', current_database(), '{}'); END $$"
+    with psycopg.connect(store.url, autocommit=True) as connection:
+        connection.execute(moves.format(day).encode())
+    return PostgresStore(store.url)
 
 
 def rows_of(store: PostgresStore, query: str) -> list[tuple[Any, ...]]:
@@ -334,6 +352,51 @@ def test_people_may_say_whose_record_it_is_and_both_see_the_same_list(store: Pos
     assert "Oldacre" not in opened(store)
     [(why, _)] = rows_of(store, "SELECT why, id FROM audit.events WHERE act = 'erasure lists'")
     assert why == "6 records, 1 spared"
+
+
+def test_a_list_that_names_the_wrong_people_is_ended_and_another_is_asked_for(store: PostgresStore) -> None:
+    load(store, people())
+    about = {"entity": "contacts", "native_id": "P1"}
+    wants = {**about, "reason": "a request", "by": "dpo"}
+    ask_erasure(store, VAULT.unseal, **wants)
+    assert end_erasure(store, **about, reason="R4 is her sister's", by="controller") == "refused"
+    with pytest.raises(Rejected, match="nobody asked"):
+        approve_erasure(store, VAULT.unseal, **about, by="controller")
+    ask_erasure(store, VAULT.unseal, **wants)
+    assert end_erasure(store, **about, reason="R3 is hers too", by="dpo") == "withdrawn"
+    ask_erasure(store, VAULT.unseal, **wants, sparing=["payments/R4"], also=["payments/R3"])
+    approve_erasure(store, VAULT.unseal, **about, by="controller")
+    acts = "SELECT act, actor, why FROM audit.events WHERE act ~ '^erasure [^l]' ORDER BY id"
+    asks = ("erasure asked for", "dpo", "a request")
+    assert rows_of(store, acts)[:5] == [
+        *(asks, ("erasure refused", "controller", "R4 is her sister's")),
+        *(asks, ("erasure withdrawn", "dpo", "R3 is hers too"), asks),
+    ]
+    assert "Quixano-Przybylski Zuleika" in str(opened(store))
+
+
+def test_what_was_asked_for_a_month_ago_has_lapsed_and_is_asked_for_anew(store: PostgresStore) -> None:
+    load(store, people())
+    about = {"entity": "contacts", "native_id": "P1"}
+    ask_erasure(at(store, "2026-03-01"), VAULT.unseal, **about, reason="a request", by="dpo")
+    with pytest.raises(Rejected, match="dpo asked for it on 2026-03-01, which has lapsed"):
+        approve_erasure(at(store, "2026-04-02"), VAULT.unseal, **about, by="controller")
+    ask_erasure(at(store, "2026-04-02"), VAULT.unseal, **about, reason="a request", by="dpo")
+    assert approve_erasure(at(store, "2026-04-03"), VAULT.unseal, **about, by="controller").destroyed
+
+
+@pytest.mark.parametrize(("asked_on", "said"), [("2026-03-01", "has lapsed"), ("2026-04-01", "is decided")])
+def test_the_database_approves_no_erasure_that_ended_or_lapsed(
+    store: PostgresStore, asked_on: str, said: str
+) -> None:
+    load(store, people())
+    about = {"entity": "contacts", "native_id": "P1"}
+    ask_erasure(at(store, asked_on), VAULT.unseal, **about, reason="a request", by="dpo")
+    if said == "is decided":
+        end_erasure(store, **about, reason="not she", by="controller")
+    [(which,)] = rows_of(store, "SELECT erasure_id FROM vault.erasures")
+    with pytest.raises(Fatal, match=said), at(store, "2026-04-02").transaction() as tx:
+        tx.run("approve_erasure", erasure_id=which, approved_by="controller", destroyed=0)
 
 
 # --- looks

@@ -295,6 +295,12 @@ def test_the_commands_ask_twice_before_they_destroy_and_rotate_what_is_left(
     assert tieout(*person, "dpo", "--reason", "asked for it", *but).endswith("approves with --approve\n")
     assert "asked for already" in tieout(*person, "ben", "--reason", "asked for it")
     assert "somebody else must approve" in tieout(*person, "DPO ", "--approve")
+    assert "needs a --reason" in tieout(*person, "ben", "--end")
+    assert tieout(*person, "DPO ", "--end", "--reason", "too early").startswith(
+        "withdrawn: nothing is destroyed"
+    )
+    assert "nobody asked" in tieout(*person, "ben", "--end", "--reason", "twice")
+    assert tieout(*person, "dpo", "--reason", "asked for it", *but).endswith("approves with --approve\n")
     assert "is for asking" in tieout(*person, "ben", "--approve", *but).replace("are for", "is for")
     seen = tieout(*person, "ben", "--approve", "--dry-run")
     assert [line.split()[-1] for line in seen.splitlines()[1:]] == ["destroyed", "spared", "spared"]
