@@ -27,6 +27,7 @@ from include.flows.create_order import create_order
 from include.flows.decide_payment_status import decide_payment_status
 from include.flows.deliver_outbox import deliver_outbox
 from include.flows.drain_inbox import Drain, Looked, drain_inbox
+from include.flows.guard_gate import Gated
 from include.flows.guard_paid import Unpaid
 from include.flows.guard_stale import Guarded
 from include.flows.guard_writer import Fenced
@@ -82,8 +83,9 @@ class Desk:
     def targets(self) -> Mapping[str, Target]:
         wizards = TrytonWizards(self.erp.address, user="tieout", password=KEYS.erp_key)
         ledger = LedgerEffects(TrytonLedger(self.erp, wizards), today=lambda: TODAY)
+        gated = Gated(self._fenced(ledger, at_once=1), self.store, self.policy, today=lambda: TODAY)
         targets: list[Target] = [
-            Guarded(self._fenced(ledger, at_once=1), SalesforceSource(self.crm)),
+            Guarded(gated, SalesforceSource(self.crm)),
             self._fenced(SalesforceEffects(SalesforceWriter(self.crm)), at_once=COLLECTION_ROWS_MAX),
             Unpaid(self._fenced(StripeEffects(self.payments), at_once=1), self.store, self.policy),
         ]
