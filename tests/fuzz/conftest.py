@@ -11,13 +11,15 @@ from tests.fuzz.anything import EXAMPLES, ended_after
 
 TEST_S_MAX = 120
 """Of one property with its few examples, also beside other work: most take a second or two."""
+EXAMPLE_S = 1
+"""Of each example beyond those few: most take some thousandths."""
 GROWTH_BYTES_MAX = 2**28
 """Above what the process has when a test begins; what is read here is kilobytes."""
 
 
 @pytest.fixture(autouse=True)
 def bounded() -> Iterator[None]:
-    seconds = TEST_S_MAX * max(1, int(os.environ.get(EXAMPLES, "1")) // 20)
+    seconds = TEST_S_MAX + EXAMPLE_S * int(os.environ.get(EXAMPLES, "0"))
     with ended_after(seconds, "the whole test"), no_larger_by(GROWTH_BYTES_MAX):
         yield
 

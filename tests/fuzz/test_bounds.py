@@ -1,14 +1,24 @@
 """What bounds the tests of this folder does bound them."""
 
+import os
+import signal
+
 import pytest
 
-from tests.fuzz.anything import Hangs, ended_after
-from tests.fuzz.conftest import no_larger_by
+from tests.fuzz.anything import EXAMPLES, Hangs, ended_after
+from tests.fuzz.conftest import EXAMPLE_S, GROWTH_BYTES_MAX, TEST_S_MAX, no_larger_by
 
 
 def loop() -> None:
     while True:
         pass
+
+
+def test_every_test_of_this_folder_has_its_time_and_its_memory() -> None:
+    left, _ = signal.getitimer(signal.ITIMER_REAL)
+    assert 0 < left <= TEST_S_MAX + EXAMPLE_S * int(os.environ.get(EXAMPLES, "0"))
+    with pytest.raises(MemoryError):
+        bytearray(2 * GROWTH_BYTES_MAX)
 
 
 def test_what_goes_on_for_ever_is_broken_off() -> None:
