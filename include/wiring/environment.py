@@ -2,6 +2,7 @@
 # ruff: noqa: PLC0415  # looked up and imported inside tasks only, as in include/wiring/connections.py
 
 import base64
+import json
 import logging
 import os
 import re
@@ -47,10 +48,20 @@ def connection_or_none(usual: str) -> Connection | None:
     return found
 
 
+LINE_MIN = 16
+"""Characters of a line of a key: shorter ones may be anybody's words."""
+
+
 def keep_out_of_logs(secret: str) -> None:
-    """Airflow's logs hide what they were told to, letter by letter; so the ways it is sent in are told too."""
+    """Airflow's logs hide what they were told to, letter by letter; so the ways it is sent or written in are told too.
+
+    Of a key in lines each one: wherever it is written within something else, its breaks are written otherwise.
+    """
     encoded = base64.b64encode(secret.encode()).decode()
-    for form in {secret, quote(secret, safe=""), quote_plus(secret), encoded, encoded.rstrip("=")}:
+    sent = {quote(secret, safe=""), quote_plus(secret), encoded, encoded.rstrip("=")}
+    written = {repr(secret)[1:-1], json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    lines = {line for line in secret.splitlines() if len(line) >= LINE_MIN and not line.startswith("-----")}
+    for form in {secret} | sent | written | lines:
         mask_secret(form)
     for handler in (*logging.root.handlers, logging.lastResort):
         if handler and type(handler) in _PLAIN and _HIDING not in handler.filters:

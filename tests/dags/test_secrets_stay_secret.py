@@ -35,7 +35,7 @@ SECRETS = {
     "payments": "sk_canary_payments_81",
     "webhook": "whsec_canary_81",
     "slack": "https://hooks.slack.example/services/T0/B0/canary81",
-    "mail": "canary mail & pass",
+    "mail": "canary \\ mail & 'pässword'\"",
     "vault": new_key(),
 }
 
@@ -96,7 +96,7 @@ def test_every_secret_is_hidden_once_it_is_handed_out() -> None:
     _ = vault.vault().keys
     for secret in SECRETS.values():
         encoded = base64.b64encode(secret.encode()).decode()
-        for form in (secret, quote_plus(secret), encoded):
+        for form in (secret, quote_plus(secret), encoded, repr(secret)[1:-1], json.dumps(secret)[1:-1]):
             assert form not in shown(f"POST /token?secret={form}&x=1 failed"), form
     login = base64.b64encode(f"tie:{SECRETS['mail']}".encode()).decode()
     assert login not in shown(f"Authorization: Basic {login}")
@@ -228,7 +228,15 @@ def test_what_a_connection_holds_says_how_it_logs_in(holds: str) -> None:
     facts = facts | {"extra": json.dumps(facts["extra"])}
     login = tokens.salesforce_login(Connection(conn_id="salesforce_api", conn_type="salesforce", **facts))
     assert login.flow == flow
-    assert KEY.splitlines()[1] not in shown(KEY) or flow != "jwt bearer"
+    if flow == "jwt bearer":
+        written = (
+            KEY,
+            repr(KEY),
+            json.dumps({"private_key": KEY}),
+            KEY.replace("\n", "\r\n"),
+            KEY.splitlines()[2],
+        )
+        assert not [line for line in KEY.splitlines()[1:-2] if any(line in shown(one) for one in written)]
 
 
 @pytest.mark.parametrize(
