@@ -89,12 +89,17 @@ _PLAIN = (logging.StreamHandler, logging.FileHandler, type(logging.lastResort))
 
 
 def _secrets(found: Connection) -> Iterator[str]:
-    """A password, each of several in it, and what the extra calls a secret; user:password as it is sent, too."""
+    """A password, each of several in it, and what the extra calls a secret; user:password as it is sent, too.
+
+    Of an address that is a secret what stands behind its host: calls are told without it.
+    """
     password = (found.password or "").strip()
     if password:
         yield password
         yield from (word.partition("=")[2] or word for word in password.split())
         yield f"{found.login or ''}:{password}"
+        if path := password.partition("://")[2].partition("/")[2]:
+            yield path
     for name, value in found.extra_dejson.items():
         if isinstance(value, str) and value and _SECRET.search(name):
             yield value

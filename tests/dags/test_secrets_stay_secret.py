@@ -34,7 +34,7 @@ SECRETS = {
     "erp": "canary-erp-key-81",
     "payments": "sk_canary_payments_81",
     "webhook": "whsec_canary_81",
-    "slack": "https://hooks.slack.example/services/T0/B0/canary81",
+    "slack": "https://hooks.slack.example/services/T0/B0/slackkey81",
     "mail": "canary \\ mail & 'pässword'\"",
     "vault": new_key(),
 }
@@ -98,6 +98,8 @@ def test_every_secret_is_hidden_once_it_is_handed_out() -> None:
         encoded = base64.b64encode(secret.encode()).decode()
         for form in (secret, quote_plus(secret), encoded, repr(secret)[1:-1], json.dumps(secret)[1:-1]):
             assert form not in shown(f"POST /token?secret={form}&x=1 failed"), form
+    called = SECRETS["slack"].removeprefix("https://hooks.slack.example")
+    assert called not in shown(f'https://hooks.slack.example:443 "POST {called} HTTP/1.1" 200 2')
     login = base64.b64encode(f"tie:{SECRETS['mail']}".encode()).decode()
     assert login not in shown(f"Authorization: Basic {login}")
 
