@@ -165,10 +165,23 @@ def _vault() -> Sequence[Check]:
             )
         return ok(f"none of {looked.payloads:,} payloads that were looked into holds personal data in clear")
 
+    def erasures() -> Answer:
+        if waiting := _asked("erasures_waiting"):
+            named = [
+                f"{one['record']}, asked for by {one['asked_by']} on {one['asked_at']:%Y-%m-%d}"
+                for one in waiting[:PLACES_NAMED]
+            ]
+            return warn(
+                f"erasures that wait for a second person ({len(waiting):,}): {'; '.join(named)}",
+                "run `tieout shred` with --approve or --end; one that has lapsed after 31 days is asked for again",
+            )
+        return ok("no erasure has waited for a second person for a day")
+
     return [
         Check("keys", _unless_away(held)),
         Check("rows", _unless_away(clear)),
         Check("payloads", _unless_away(payloads)),
+        Check("erasures", _unless_away(erasures)),
     ]
 
 

@@ -89,6 +89,12 @@ SELECT erasure_id, asked_by, reason, asked_at, asked_at + interval '744 hours' <
 WHERE entity = %(entity)s AND native_id = %(native_id)s AND approved_by IS NULL AND ended_by IS NULL
 FOR UPDATE;
 
+-- name: erasures_waiting
+-- What nobody has decided for a day, the oldest first.
+SELECT entity || '/' || native_id AS record, asked_by, asked_at FROM vault.erasures
+WHERE approved_by IS NULL AND ended_by IS NULL AND asked_at <= ops.clock() - interval '1 day'
+ORDER BY asked_at, erasure_id;
+
 -- name: end_erasure
 UPDATE vault.erasures SET ended_by = %(ended_by)s, ended_at = ops.clock(), ended_why = %(reason)s
 WHERE erasure_id = %(erasure_id)s;

@@ -551,6 +551,16 @@ WRONG: dict[str, tuple[Callable[..., Any], Bad, str]] = {
         {("warn", "vault", "payloads")},
         "of 1 payloads that were looked into, as received, some hold personal data in clear: erp customers email (1)",
     ),
+    "a request to forget somebody waits": (
+        statement(
+            "INSERT INTO vault.erasures (entity, native_id, reason, asked_by, asked_at) "
+            "VALUES ('contacts', 'P1', 'asked', 'dpo', '2026-03-01'), ('contacts', 'P2', 'asked', 'dpo', now()); "
+            "INSERT INTO vault.erasures (entity, native_id, reason, asked_by, asked_at, ended_by, ended_at, ended_why) "
+            "VALUES ('contacts', 'P3', 'asked', 'dpo', '2026-03-01', 'ben', now(), 'refused')"
+        ),
+        {("warn", "vault", "erasures")},
+        "erasures that wait for a second person (1): contacts/P1, asked for by dpo on 2026-03-01",
+    ),
     "what keeps messages as decided is gone": (
         statement("DROP TRIGGER messages_keep_their_words ON delivery.outbox"),
         {("fail", "database", "guards")},
