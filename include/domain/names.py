@@ -157,6 +157,11 @@ def _words(text: str) -> str:
     return " ".join(_SYNONYMS.get(word, word) for word in kept.split())
 
 
+def _has_words(text: str) -> bool:
+    """Whether there are any, looking no further than the first."""
+    return any(letter.isalnum() for letter in text) or bool(_words(text))
+
+
 @cache
 def _attached() -> tuple[tuple[str, str], ...]:
     return tuple((_folded(form), label) for form, label in _ATTACHED.items())
@@ -169,7 +174,7 @@ def _peel_attached(text: str) -> tuple[str, frozenset[str]]:
         peeled = False
         for form, label in _attached():
             rest = text.removeprefix(form).removesuffix(form).strip()
-            if rest != text and _words(rest):
+            if rest != text and _has_words(rest):
                 text, peeled = rest, True
                 forms |= {label} - {""}
                 break
@@ -179,10 +184,10 @@ def _peel_attached(text: str) -> tuple[str, frozenset[str]]:
 def _take_hint(text: str) -> tuple[str, str | None]:
     """The place in brackets, and the name without it; other brackets are part of the name."""
     for match in _BRACKETS.finditer(text):
-        hint = _HINTS.get(_words(match[1]))
-        rest = f"{text[: match.start()]} {text[match.end() :]}".strip()
-        if hint and _words(rest):
-            return rest, hint
+        if hint := _HINTS.get(_words(match[1])):
+            rest = f"{text[: match.start()]} {text[match.end() :]}".strip()
+            if _has_words(rest):
+                return rest, hint
     return text, None
 
 

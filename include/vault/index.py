@@ -13,6 +13,7 @@ from functools import lru_cache
 from include.domain.names import company_name
 from include.domain.stand_ins import PREFIX
 from include.domain.text_keys import head, text_key
+from include.vault.payloads import LONGEST
 
 SURE_LETTERS = 16
 """Names of payers are one another's start from here on; shorter ones must be the same (`fill_bank_pairs`)."""
@@ -23,7 +24,7 @@ LETTERS_MAX = 1_000
 KEPT_MAX = 100_000
 _FOLDED = {"email", "payer_text"}
 _DOMAIN = re.compile(
-    r"[^@\s<]@((?:[\w-]{1,63}\.)+(?:[^\W\d_]{2,63}|xn--[a-z0-9-]{2,59}))\s*>?\s*\Z", re.IGNORECASE
+    r"[^@\s<]@((?:[\w-]{1,63}\.)+(?:[^\W\d_]{2,63}|xn--[a-z0-9-]{2,59}))\s*+>?\s*+\Z", re.IGNORECASE
 )
 """Shaped like a host, behind somebody: what else people type behind an @, or before nothing, may be a person's too."""
 
@@ -78,8 +79,11 @@ class Index:
         return _text(sure)[:SURE_LETTERS] + self._steps("start", sure, key[SURE_LETTERS:])
 
     def _likeness(self, customer_id: str, name: str) -> str:
-        """What is the start of another's of the same customer exactly where one name's key is of the other's."""
-        return self._steps("likeness", self._mac("likeness", customer_id), company_name(name).key)
+        """What is the start of another's of the same customer exactly where one name's key is of the other's.
+
+        Of what landing does not take it is nobody's.
+        """
+        return self._steps("likeness", self._mac("likeness", customer_id), company_name(name[:LONGEST]).key)
 
     def _steps(self, kind: str, mac: bytes, letters: str) -> str:
         """A few characters for each letter, which depend on all before it."""

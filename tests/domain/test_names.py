@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import pytest
@@ -68,6 +69,13 @@ def test_a_key_is_its_own_key(name: str) -> None:
 @given(names)
 def test_a_name_has_a_key_unless_it_is_blank(name: str) -> None:
     assert bool(company_name(name).key) == bool(name.strip())
+
+
+@pytest.mark.parametrize("piece", ["株式会社", "()", "(x) ", "ltd ", "(sg) ltd ", "& co ", "a.", "·", "ﷺ"])
+def test_a_name_as_long_as_a_text_may_be_is_taken_apart_at_once(piece: str) -> None:
+    began = process_time()
+    assert company_name(f"x {piece * (9_998 // len(piece))}").key
+    assert process_time() - began < 2
 
 
 words = st.lists(st.from_regex(r"[a-z]{3,9}", fullmatch=True), min_size=1, max_size=4)

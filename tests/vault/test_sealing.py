@@ -1,6 +1,7 @@
 """One value: it opens where it was sealed, nowhere else, and not at all once its key is gone."""
 
 from dataclasses import replace
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -168,6 +169,20 @@ def test_a_payer_is_like_its_customer_exactly_where_their_names_are(payer: str, 
 def test_what_compares_a_payer_with_one_customer_says_nothing_of_another() -> None:
     assert not set(INDEX.likeness("C1", "acme")) & {INDEX.likeness("C2", "acme")}
     assert INDEX.likeness("C1", "acme") != INDEX.likeness("C2", "acme")
+
+
+@pytest.mark.parametrize("piece", ["株式会社", "()", "(x) ", "ltd "])
+def test_what_is_longer_than_any_name_costs_the_edge_no_more_than_a_long_one(piece: str) -> None:
+    began = process_time()
+    assert INDEX.likeness("C1", piece * 500_000)
+    assert process_time() - began < 5
+
+
+def test_an_address_with_a_page_of_blanks_behind_it_costs_no_more_than_another() -> None:
+    began = process_time()
+    assert "@" not in INDEX.alike("email", f"ana@example.com{' ' * 60_000}x")
+    assert INDEX.alike("email", f"<ana@example.com{' ' * 9_900}> ").endswith("@example.com")
+    assert process_time() - began < 1
 
 
 # --- payloads
