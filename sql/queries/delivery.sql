@@ -172,8 +172,10 @@ WHERE parked.message_id = ANY (%(messages)s::bigint[])
 ORDER BY parked.message_id;
 
 -- name: ask_replay
-INSERT INTO delivery.replays (messages, actor, reason, lapses_at)
-VALUES (%(messages)s, %(actor)s, %(reason)s, ops.clock() + %(lives)s) RETURNING replay_id;
+-- By one look at the clock: by two it would live for a moment longer than it may.
+INSERT INTO delivery.replays (messages, actor, reason, asked_at, lapses_at)
+SELECT %(messages)s::bigint[], %(actor)s, %(reason)s, moment, moment + %(lives)s::interval FROM ops.clock() AS moment
+RETURNING replay_id;
 
 -- part: asked
 -- Of each the messages that are parked as they were when it was asked for: what went on its way since and was parked anew

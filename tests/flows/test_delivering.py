@@ -80,6 +80,13 @@ class Office:
                 f"('{instant}')::text); END $$"
             )
 
+    def let_time_pass(self) -> None:
+        """Let the clock go as everybody's does."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(
+                "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I RESET tieout.clock', current_database()); END $$"
+            )
+
     def decide(self, name: str, *, about: str = "", body: str = "", **facts: Any) -> Put:
         with self.store.transaction() as tx:
             return put_message(tx, order(name, about=about, body=body, **facts))
@@ -497,6 +504,15 @@ def test_more_is_not_asked_for_than_anybody_can_approve(office: Office) -> None:
     with pytest.raises(Rejected, match="2 messages are more than the 1 an hour that anybody can approve"):
         ask_replay(office.store, EVERYTHING, MENDED, lives=LIVES, hourly=1)
     assert asked(office.store) == []
+
+
+def test_it_may_wait_for_as_long_as_policy_can_say_while_the_clock_goes_on(office: Office) -> None:
+    all_parked(office, "A")
+    office.let_time_pass()
+    longest = load_policy().delivery.model_copy(update={"replay_asked_hours": 744}).asked_for
+    for _ in range(50):
+        ask_replay(office.store, EVERYTHING, MENDED, lives=longest, hourly=9)
+    assert {row["lives"] for row in asked(office.store)} == {longest}
 
 
 def test_policy_lets_what_was_asked_for_wait_over_a_weekend() -> None:
