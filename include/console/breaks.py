@@ -89,6 +89,7 @@ class Wanted(BaseModel):
             "code": self.code.strip().upper() or None,
             "currency": self.currency.strip().upper() or None,
             "q": self.q.strip().lower() or None,
+            "numbers": [self.q.strip(), self.q.strip().upper()],  # of a document, as people know it
             "since": None,
             "until": today - timedelta(days=int(self.older) + 1) if self.older else None,
         }

@@ -11,7 +11,15 @@ is_open = %(open)s
     AND (%(currency)s::text IS NULL OR currency = %(currency)s)
     AND (%(since)s::date IS NULL OR since_on >= %(since)s)
     AND (%(until)s::date IS NULL OR since_on <= %(until)s)
-    AND (%(q)s::text IS NULL OR position(%(q)s IN lower(key)) > 0 OR starts_with(break_id::text, %(q)s))
+    AND (%(q)s::text IS NULL OR position(%(q)s IN lower(key)) > 0 OR starts_with(break_id::text, %(q)s) OR key IN (
+        SELECT native_id FROM ({numbered}) AS numbered
+    ))
+
+-- part: numbered
+-- Documents by the numbers that people know them by; several may have one.
+SELECT 'order' AS side, native_id, number FROM canonical.orders WHERE superseded_in IS NULL AND number = ANY (%(numbers)s)
+UNION ALL
+SELECT 'invoice', native_id, number FROM canonical.invoices WHERE superseded_in IS NULL AND number = ANY (%(numbers)s)
 
 -- name: desk_breaks
 -- One page behind the values `after` of the columns {order}, which end with break_id and have an index. Of the last line its
@@ -67,11 +75,7 @@ SELECT break_id, code, key, evidence, count(*) OVER () AS many FROM recon.breaks
 WHERE run_id = %(run_id)s AND code = ANY (%(codes)s) ORDER BY code, key LIMIT %(limit)s;
 
 -- name: records_numbered
--- Documents by the numbers that people know them by; several may have one.
-SELECT 'order' AS side, native_id, number FROM canonical.orders WHERE superseded_in IS NULL AND number = ANY (%(numbers)s)
-UNION ALL
-SELECT 'invoice', native_id, number FROM canonical.invoices WHERE superseded_in IS NULL AND number = ANY (%(numbers)s)
-ORDER BY number, native_id;
+{numbered} ORDER BY number, native_id;
 
 -- name: candidates_of
 -- What a break's item could be matched with, and what else speaks for each: how many others could, or who has it already.

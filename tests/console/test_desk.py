@@ -66,6 +66,20 @@ def fitting(lives: list[Row], wanted: Mapping[str, str]) -> list[str]:
     return [row["break_id"] for row in sorted(filter(fits, lives), key=ORDERS[wanted["sort"]])]
 
 
+@pytest.mark.parametrize("typed", [str, str.lower, " {} ".format])
+def test_a_document_is_found_by_the_number_people_know_it_by(
+    site: Site, tied_url: str, typed: Callable[[str], str]
+) -> None:
+    with psycopg.connect(tied_url) as connection:
+        numbered = connection.execute(
+            "SELECT number, break_id::text FROM recon.break_lives JOIN canonical.orders ON native_id = key "
+            "WHERE is_open AND superseded_in IS NULL AND number <> key"
+        ).fetchall()
+    number, wanted = numbered[0]
+    found = shown(site, {"q": typed(number)})
+    assert found == [one for named, one in numbered if named == number] == [wanted]
+
+
 def asked_for(lives: list[Row]) -> st.SearchStrategy[dict[str, str]]:
     """Addresses of the desk, most of which find something."""
 
