@@ -1,6 +1,6 @@
 """What is on its way to other systems, what may have happened, what is parked; holding back and sending again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl
@@ -15,7 +15,7 @@ from include.console.kept import rules
 from include.console.permissions import May
 from include.console.render import Number, Page, fitting, render, store_of, url_with
 from include.flows import replay as flow
-from include.ports import Rejected, Store
+from include.ports import Rejected, Row, Store
 
 PAGE = Page("Delivery", "/delivery")
 router = APIRouter()
@@ -31,11 +31,12 @@ WAITING = ("queued", "called", "uncertain", "parked")
 
 
 class Wanted(BaseModel):
-    """What the address asks for; `before` is the last line's number."""
+    """What the address asks for; `before` is the last line's number, `asked` that of what somebody asked to be sent."""
 
     state: Literal["", "queued", "called", "uncertain", "parked"] = ""
     target: str = ""
     subject: str = ""
+    asked: Number | Literal[""] = ""
     before: Number | Literal[""] = ""
 
 
@@ -142,6 +143,11 @@ def _asked(store: Store, chosen: list[int], by: flow.By) -> str:
 _ACTS = {"hold": _held, "replay": _replayed, "ask": _asked}
 
 
+def _asked_for(asked: Sequence[Row], number: int) -> list[int]:
+    """The messages that somebody asked for, and that still wait for it."""
+    return next((row["messages"] for row in asked if row["replay_id"] == number), [])
+
+
 def _done(action: str, moved: int, *, of: int) -> str:
     return action if moved == of else "some" if moved else "none"
 
@@ -169,22 +175,24 @@ def _page(
     status: int = 200,
 ) -> HTMLResponse:
     """The page as it is now; where an act was refused, with what was chosen and typed for it."""
-    asked = {
-        "states": [wanted.state] if wanted.state else list(WAITING),
-        "target": wanted.target or None,
-        "subject": wanted.subject.strip() or None,
-    }
     with store_of(request).transaction() as tx:
-        rows = tx.rows("console_messages", **asked, before=wanted.before or None, limit=SHOWN + 1)
+        asked = tx.rows("replays_asked")
+        fits = {
+            "states": [wanted.state] if wanted.state else list(WAITING),
+            "target": wanted.target or None,
+            "subject": wanted.subject.strip() or None,
+            "numbers": _asked_for(asked, wanted.asked) if wanted.asked else None,
+        }
+        rows = tx.rows("console_messages", **fits, before=wanted.before or None, limit=SHOWN + 1)
         whole = len(rows) <= SHOWN and not wanted.before
         view: dict[str, Any] = {
             "queues": tx.rows("delivery_queue"),
             "spared": tx.rows("spared_systems"),
-            "asked": tx.rows("replays_asked"),
+            "asked": asked,
             "latency": tx.rows("console_latency", count_max=LATENCY_OF)[0],
             "most_told": LATENCY_OF,
             "rows": rows[:SHOWN],
-            "total": fitting(tx, "console_count_messages", whole=whole, **asked),
+            "total": fitting(tx, "console_count_messages", whole=whole, **fits),
             "more": rows[SHOWN - 1]["message_id"] if len(rows) > SHOWN else None,
             "now": tx.rows("console_now")[0]["now"],
         }

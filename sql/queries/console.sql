@@ -244,6 +244,7 @@ ORDER BY abs(closing_minor - opening_minor) DESC, customer_id, currency LIMIT %(
 -- part: queued
 state = ANY (%(states)s) AND (%(target)s::text IS NULL OR target = %(target)s)
     AND (%(subject)s::text IS NULL OR subject = %(subject)s)
+    AND (%(numbers)s::bigint[] IS NULL OR message_id = ANY (%(numbers)s))
 
 -- name: console_messages
 -- Newest first. `state` NULL is all that is on its way or parked.

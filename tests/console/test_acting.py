@@ -5,6 +5,7 @@ import time
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
+from html import unescape
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from include.flows.seal_audit import seal_audit
 from include.ports import Row, Transaction
 from include.signing import holds, signer_of
 from include.store.postgres import PostgresStore
+from tests.console.conftest import message
 from tests.console.people import Site, know_our_roles
 from tests.store.waiting import nobody_before
 
@@ -191,7 +193,13 @@ def test_what_was_held_back_waits_until_it_is_sent_again_and_both_acts_have_a_na
 ) -> None:
     with tied.transaction() as tx:
         [first, *_] = tx.rows(
-            "console_messages", states=["queued"], target=None, subject=None, before=None, limit=9
+            "console_messages",
+            states=["queued"],
+            target=None,
+            subject=None,
+            numbers=None,
+            before=None,
+            limit=9,
         )
     chosen = {"chosen": [first["message_id"]] * 2, "reason": "the customer cancels"}
     assert site.post("/delivery/hold", chosen, me="adm").headers["location"].endswith("done=hold")
@@ -236,7 +244,14 @@ def test_more_than_policy_lets_people_send_again_is_refused_whole_and_the_page_s
     strict = whole.delivery.model_copy(update={"replayed_hourly_max": 1})
     monkeypatch.setattr(delivery_page, "rules", lambda: whole.model_copy(update={"delivery": strict}))
     with tied.transaction() as tx:
-        about = {"states": ["queued"], "target": None, "subject": None, "before": None, "limit": 2}
+        about = {
+            "states": ["queued"],
+            "target": None,
+            "subject": None,
+            "numbers": None,
+            "before": None,
+            "limit": 2,
+        }
         chosen = [row["message_id"] for row in tx.rows("console_messages", **about)]
         tx.rows("hold_messages", messages=chosen)
     refused = site.post("/delivery/replay", {"chosen": chosen, "reason": "mended"}, me="adm")
@@ -251,7 +266,14 @@ def test_what_one_asks_to_be_sent_another_sends_and_neither_can_do_both(
     site: Site, tied: PostgresStore, tied_url: str
 ) -> None:
     with tied.transaction() as tx:
-        about = {"states": ["queued", "parked"], "target": None, "subject": None, "before": None, "limit": 1}
+        about = {
+            "states": ["queued", "parked"],
+            "target": None,
+            "subject": None,
+            "numbers": None,
+            "before": None,
+            "limit": 1,
+        }
         [first] = tx.rows("console_messages", **about)
         tx.rows("hold_messages", messages=[first["message_id"]])
     chosen = {"chosen": [first["message_id"]], "reason": "the board <agreed>"}
@@ -289,7 +311,14 @@ def test_what_is_asked_for_is_refused_or_withdrawn_with_a_reason_and_what_was_ty
     site: Site, tied: PostgresStore
 ) -> None:
     with tied.transaction() as tx:
-        about = {"states": ["queued", "parked"], "target": None, "subject": None, "before": None, "limit": 1}
+        about = {
+            "states": ["queued", "parked"],
+            "target": None,
+            "subject": None,
+            "numbers": None,
+            "before": None,
+            "limit": 1,
+        }
         [first] = tx.rows("console_messages", **about)
         tx.rows("hold_messages", messages=[first["message_id"]])
     chosen = {"chosen": [first["message_id"]], "reason": "go on"}
@@ -328,7 +357,14 @@ def test_asking_for_messages_of_which_one_is_parked_no_more_says_that_some_were_
     site: Site, tied: PostgresStore
 ) -> None:
     with tied.transaction() as tx:
-        about = {"states": ["queued", "parked"], "target": None, "subject": None, "before": None, "limit": 2}
+        about = {
+            "states": ["queued", "parked"],
+            "target": None,
+            "subject": None,
+            "numbers": None,
+            "before": None,
+            "limit": 2,
+        }
         chosen = [row["message_id"] for row in tx.rows("console_messages", **about)]
         tx.rows("hold_messages", messages=chosen)
     first = site.post("/delivery/replay", {"chosen": chosen[:1], "reason": "mended"}, me="adm")
@@ -338,9 +374,32 @@ def test_asking_for_messages_of_which_one_is_parked_no_more_says_that_some_were_
     assert "asks for 1 message to be sent again" in site.get("/delivery", me="adm").text
 
 
+def test_whoever_approves_sees_all_that_was_asked_for_and_nothing_else(
+    site: Site, tied_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery_page, "SHOWN", 4)
+    with PostgresStore(tied_url).transaction() as tx:
+        for number in range(900, 907):
+            put_message(tx, message(number))
+        about = {"states": ["queued"], "target": None, "subject": None, "numbers": None, "before": None}
+        chosen = [row["message_id"] for row in tx.rows("console_messages", **about, limit=7)]
+        tx.rows("hold_messages", messages=chosen)
+    site.post("/delivery/ask", {"chosen": chosen[:6], "reason": "mended"}, me="adm")
+    [link] = re.findall(
+        r'<a href="/tieout(/delivery\?asked=\d+)">all 6</a>', site.get("/delivery", me="ben").text
+    )
+    first = site.get(link, me="ben").text
+    assert "4 of 6 shown" in first
+    [more] = re.findall(r'rel="next" href="([^"]+)"', first)
+    pages = first + site.get(f"/delivery{unescape(more)}", me="ben").text
+    listed = re.findall(r'<th scope="row"><a href="/tieout/delivery/(\d+)"', pages)
+    assert [int(one) for one in listed] == chosen[:6]
+    assert "Nothing fits" in site.get(f"/delivery?asked={10**17}", me="ben").text
+
+
 def _about_i9(tx: Transaction) -> list[Row]:
     waiting = {"states": ["queued", "parked"], "target": None, "subject": "invoices/I9"}
-    return tx.rows("console_messages", **waiting, before=None, limit=9)
+    return tx.rows("console_messages", **waiting, numbers=None, before=None, limit=9)
 
 
 def test_who_acts_on_a_filtered_list_of_messages_comes_back_to_it(site: Site) -> None:

@@ -83,6 +83,7 @@ def test_who_acts_on_messages_comes_back_to_them_wherever_the_form_says(
             "states": ["queued", "parked", "uncertain"],
             "target": None,
             "subject": None,
+            "numbers": None,
             "before": None,
             "limit": 1,
         }

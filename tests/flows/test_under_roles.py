@@ -96,7 +96,13 @@ def _deliver(app: PostgresStore, send: PostgresStore, console: PostgresStore) ->
             say(tx, Message(key="", kind="order", target="erp", subject=subject, body=body))
     with app.transaction() as tx:
         waiting = tx.rows(
-            "console_messages", states=["queued"], target="erp", subject="deals/2", before=None, limit=9
+            "console_messages",
+            states=["queued"],
+            target="erp",
+            subject="deals/2",
+            numbers=None,
+            before=None,
+            limit=9,
         )
     assert hold(console, [waiting[0]["message_id"]], Acting("ann", "wait")) == 1
     assert replay(console, Parked(subject="deals/2"), Acting("ann", "go"), Most(9, 9)) == {"replayed": 1}
