@@ -50,7 +50,7 @@ SENTENCES: Mapping[str, str] = {
     "channel_failing": "alerts do not get out by {about}: {count} tries failed in a row",
     "flow_failed": "the dag {about} failed: {tasks} ({error})",
     "messages_parked": "{count} messages are parked: {about}, at {targets}",
-    "replay_waiting": "{count} requests to send messages again wait for a second person, the first until {until} UTC",
+    "replay_waiting": "{count} requests to send messages again wait for a second person: the first {stands} UTC",
     "api_budget_low": "{used} of {allowed} API calls {about} allows a day are used",
     "rows_repaired": "sweeps of {about} repaired {count} rows that reading had missed: {entities}",
     "quarantine_growing": "{count} rows of {about} came into quarantine and are still there: {entities}",

@@ -331,7 +331,8 @@ GROUP BY target;
 SELECT 'delivery' AS about, min(asked_at) AS since, count(DISTINCT replay_id) AS count,
     (array_agg(DISTINCT message_id::text))[1:%(shown_max)s] AS ids,
     delivery.worth_of(array_agg(DISTINCT delivery.record_of(subject, body))) AS amounts,
-    jsonb_build_object('until', to_char(min(lapses_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')) AS detail
+    jsonb_build_object('stands', CASE WHEN min(lapses_at) > %(now)s THEN 'lapses at ' ELSE 'lapsed at ' END
+        || to_char(min(lapses_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')) AS detail
 FROM delivery.replays JOIN delivery.outbox ON message_id = ANY (messages)
 WHERE state = 'parked' AND finished_at <= asked_at
     AND asked_at <= %(now)s - make_interval(mins => %(replay_minutes)s)

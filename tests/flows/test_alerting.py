@@ -313,8 +313,10 @@ def test_what_waits_for_a_second_person_is_told_and_not_said_to_be_mended_when_i
     assert waiting(apart) == []
     asked_hours_ago(apart, 80, 8)
     assert waiting(apart) == [(1, None)], "nobody decided it before it lapsed"
+    assert stands(apart).startswith("lapsed at ")
     asked_hours_ago(apart, 5, -67)
     assert waiting(apart) == [(1, None)], "what lapsed was asked for anew since"
+    assert stands(apart).startswith("lapses at ")
     apart.now += timedelta(hours=134)
     assert waiting(apart) == [(1, None)], "it lapsed itself, and nobody asked again"
     apart.now += timedelta(hours=6)
@@ -336,6 +338,12 @@ def waiting(watch: Watch) -> list[tuple[object, ...]]:
     """Of each alert about it how many it counts, and once it is over whether it was mended."""
     watch.look(minutes=13)
     return watch.rows("SELECT count, mended FROM ops.alerts WHERE kind = 'replay_waiting'")
+
+
+def stands(watch: Watch) -> str:
+    """What the alert says of the first of them."""
+    [(said,)] = watch.rows("SELECT detail ->> 'stands' FROM ops.alerts WHERE kind = 'replay_waiting'")
+    return str(said)
 
 
 RUN = """
