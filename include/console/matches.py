@@ -57,6 +57,9 @@ def matches(request: Request, who: Someone, wanted: Annotated[Wanted, Query()]) 
         runs = tx.rows("console_run")
         rules = of_run(tx, "console_rules", runs[0]["run_id"]) if runs else []
         found = _page(tx, wanted, runs[0]["run_id"]) if runs else []
+        if runs and not found and wanted.q.strip():
+            wanted = _of_number(tx, wanted)
+            found = _page(tx, wanted, runs[0]["run_id"])
         asked_for = wanted.q.strip()
         total = _count(tx, wanted, runs[0]["run_id"], found) if runs else ""
         decided = decisions_about(tx, asked_for) if asked_for else decisions_pending(tx)
@@ -165,6 +168,13 @@ def _at_work(decisions: list[Decision]) -> str:
         if one.kind == "unmatch" and one.stage in ("waits", "pending"):
             return f"to unmatch it was proposed already by {one.people}, and {one.where}"
     return ""
+
+
+def _of_number(tx: Transaction, wanted: Wanted) -> Wanted:
+    """The same for the id of the document, where one alone has the number that is asked for."""
+    asked_for = wanted.q.strip()
+    ids = {row["native_id"] for row in tx.rows("records_numbered", numbers=[asked_for, asked_for.upper()])}
+    return wanted.model_copy(update={"q": ids.pop()}) if len(ids) == 1 else wanted
 
 
 def _page(tx: Transaction, wanted: Wanted, run_id: Any) -> list[Row]:

@@ -774,6 +774,17 @@ def test_before_the_first_check_the_page_says_when_there_will_be_one() -> None:
     assert site.get(f"/quality/{DAY}", me="vic").status_code == 404
 
 
+def test_the_matches_of_a_document_are_found_by_its_number(site: Site, tied_url: str) -> None:
+    with psycopg.connect(tied_url) as connection:
+        native_id, number = connection.execute(
+            "SELECT native_id, number FROM canonical.invoices JOIN recon.matches ON side_b_id = native_id "
+            "WHERE superseded_in IS NULL AND number <> native_id ORDER BY number LIMIT 1"
+        ).fetchall()[0]
+    by_id = site.get(f"/matches?q={native_id}", me="vic").text
+    assert f">{native_id}<" in by_id
+    assert site.get(f"/matches?q={number.lower()}", me="vic").text == by_id
+
+
 def test_a_search_keeps_what_else_is_asked_for(site: Site) -> None:
     [payout] = re.findall(r"/payouts/(po_sgd_\w+)", site.get("/payouts", me="vic").text)[:1]
     found = site.get(f"/matches?q={payout}", me="vic").text

@@ -53,6 +53,7 @@ FILLED = {
     "used": "8",
     "allowed": "9",
     "name": "unapplied cash",
+    "stands": "lapses at 09:00",
 }
 
 
