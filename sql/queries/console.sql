@@ -27,7 +27,7 @@ FROM recon.proofs WHERE run_id = %(run_id)s GROUP BY proof ORDER BY proof;
 SELECT owner, count(*) AS breaks, count(*) FILTER (WHERE severity = 'S1') AS s1,
     count(*) FILTER (WHERE severity = 'S2') AS s2, count(*) FILTER (WHERE severity = 'S3') AS s3,
     count(*) FILTER (WHERE severity = 'S4') AS s4, count(*) FILTER (WHERE state = 'PROPOSED') AS to_check,
-    count(*) FILTER (WHERE assignee IS NULL) AS unassigned, coalesce(sum(abs(amount_sgd_minor)), 0)::bigint AS sgd_minor,
+    count(*) FILTER (WHERE assignee IS NULL) AS unassigned, sum(abs(amount_sgd_minor))::bigint AS sgd_minor,
     min(since_on) AS oldest_on
 FROM recon.break_lives WHERE is_open GROUP BY owner ORDER BY s1 DESC, s2 DESC, breaks DESC, owner;
 

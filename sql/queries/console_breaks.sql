@@ -42,10 +42,10 @@ SELECT count(*) AS fitting FROM (
 -- name: desk_groups
 -- How many breaks there are of each {by}, and what they are worth where that is known.
 SELECT {by}::text AS name, count(*) AS breaks, count(*) FILTER (WHERE severity IN ('S1', 'S2')) AS urgent,
-    coalesce(sum(abs(amount_sgd_minor)), 0)::bigint AS sgd_minor, min(since_on) AS oldest_on, count(*) OVER () AS groups
+    sum(abs(amount_sgd_minor))::bigint AS sgd_minor, min(since_on) AS oldest_on, count(*) OVER () AS groups
 FROM recon.break_lives AS life
 WHERE {fits}
-GROUP BY {by} ORDER BY sgd_minor DESC, breaks DESC, name LIMIT %(limit)s;
+GROUP BY {by} ORDER BY sgd_minor DESC NULLS LAST, breaks DESC, name LIMIT %(limit)s;
 
 -- name: desk_ageing
 -- Open breaks by how many calendar days they are known, and severity. Days are few: only they are put into buckets.

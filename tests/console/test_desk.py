@@ -17,6 +17,7 @@ from include.console import breaks
 from include.domain.break_life import CLOSED
 from include.policy import load_policy
 from include.store.postgres import PostgresStore
+from include.store.queries import query
 from tests.console.people import Site, know_our_roles
 
 Row = dict[str, Any]
@@ -116,6 +117,19 @@ def groups(page: str) -> list[tuple[int, str]]:
     """Of each group how many it says there are, and where it leads."""
     rows = re.findall(r'<th scope="row"><a href="([^"]+)".*?</th><td class="n">([\d,]+)</td>', page)
     return [(int(count.replace(",", "")), unescape(link)) for link, count in rows]
+
+
+def test_of_breaks_of_which_no_worth_is_known_none_is_said(tied_url: str) -> None:
+    with psycopg.connect(tied_url, row_factory=dict_row) as connection:
+        connection.execute("SET LOCAL session_replication_role = replica")
+        connection.execute("UPDATE recon.break_lives SET amount_sgd_minor = NULL WHERE owner = 'AR'")
+        worth = {
+            row["owner"]: row["sgd_minor"]
+            for row in connection.execute(query("console_desks").encode()).fetchall()
+        }
+        connection.rollback()
+    assert worth.pop("AR") is None
+    assert all(worth.values())
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
