@@ -188,7 +188,7 @@ def _spoken(text: str) -> str:
 
 def sentence(text: str) -> str:
     """A text with its first letter large, where it begins with a word: an id or a place stays as it is."""
-    begins = text.partition(" ")[0].replace("'", "")
+    begins = text.partition(" ")[0].replace("'", "").removesuffix(",")
     return text[:1].upper() + text[1:] if begins.isalpha() else text
 
 

@@ -207,6 +207,7 @@ def test_every_kind_of_break_has_a_page(site: Site, tied_url: str) -> None:
         ("py_909f could be for I7 too", "py_909f could be for I7 too"),
         ("payments/payments.csv, line 2: no amount", "payments/payments.csv, line 2: no amount"),
         ("12.00 SGD is left", "12.00 SGD is left"),
+        ("invoice, by id or number", "Invoice, by id or number"),
         ("", ""),
     ],
 )
@@ -772,6 +773,34 @@ def test_before_the_first_check_the_page_says_when_there_will_be_one() -> None:
     site = Site(lambda: PlayedStore({}))
     assert "No day was checked yet" in site.get("/quality", me="vic").text
     assert site.get(f"/quality/{DAY}", me="vic").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/ageing", "/arr?month={month}"])
+def test_a_customer_who_is_named_can_be_opened_by_whoever_may_see_them(
+    site: Site, tied_url: str, path: str
+) -> None:
+    path = path.format(month=month_of_loss(tied_url))
+    [link, *_] = re.findall(r'href="/tieout(/records/customers/[^"]+)"', site.get(path, me="ann").text)
+    assert site.get(link, me="ann").status_code == 200
+    assert "/records/" not in site.get(path, me="vic").text
+
+
+def test_what_a_customer_takes_away_is_below_zero_in_both_tables_of_the_bridge(
+    site: Site, tied_url: str
+) -> None:
+    page = site.get(f"/arr?month={month_of_loss(tied_url)}", me="vic").text
+    movers = page.partition("Whose revenue moved most")[2].partition("</table>")[0]
+    rows = [re.findall(r'<td class="n">([^<]*)</td>', row) for row in movers.split("<tr>")[2:]]
+    taken = [cell for row in rows for cell in row[4:6] if cell]
+    assert taken
+    assert all("\N{MINUS SIGN}" in cell for cell in taken)
+
+
+def month_of_loss(url: str) -> str:
+    """One in which a customer paid less than before."""
+    with psycopg.connect(url) as connection:
+        query = "SELECT month::text FROM recon.arr_bridge WHERE contraction_minor + churn_minor > 0 LIMIT 1"
+        return str(connection.execute(query).fetchall()[0][0])
 
 
 def test_the_matches_of_a_document_are_found_by_its_number(site: Site, tied_url: str) -> None:
