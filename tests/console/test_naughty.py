@@ -472,7 +472,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "/breaks/bulk": {"action": "comment"}, "/parity/accept": {}, "/parity/sign/controller": {},
     "/parity/accepted/1/approve": {}, "/parity/accepted/1/end": {}, "/delivery/replay": {"chosen": "99"},
     "/delivery/hold": {"chosen": "99"}, "/delivery/approve": {"replay": "99"},
-    "/delivery/refuse": {"replay": "99"}, "/delivery/withdraw": {"replay": "99"},
+    "/delivery/ask": {"chosen": "99"}, "/delivery/refuse": {"replay": "99"}, "/delivery/withdraw": {"replay": "99"},
 }  # fmt: skip
 FIELDS = ("to", "kind", "reason", "invoice", "other", "other_amount", "chosen", "action", "key", "cause", "owner",
           "until", "field", "class", "window", "subject", "back", "day", "seen", "expires_on", "edition",
