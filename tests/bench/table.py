@@ -175,7 +175,7 @@ def _pages(kept: Kept) -> str:
     name = "console-1000000"
     if why_not(kept, name):
         return ""
-    parts = ("pages", "page"), ("acts", "act, posted"), ("downloads", "file of the day")
+    parts = ("pages", "page"), ("acts", "act, posted"), ("downloads", "file of the day, whole")
     tables = [
         _table(
             [called, "p95, ms"] * BESIDE,
