@@ -1,3 +1,6 @@
+-- An id of Salesforce has 15 characters, or 18: what a run sees of orders and customers, and what is known of invoices, names
+-- deals and accounts by the ids under which they are held.
+--
 -- Two ids are of one thing of Salesforce only where one is the other's 15 characters and its last three tell which of these
 -- are capitals, and only where nothing is held under the very id that is named: ids that somebody made up may begin alike,
 -- and an export may hold 15 characters where the ERP has 18.
@@ -62,6 +65,18 @@ WHERE known.recorded_in <= (SELECT current_setting('tieout.batch')::bigint)
     AND (known.superseded_in IS NULL OR known.superseded_in > (SELECT current_setting('tieout.batch')::bigint))
     AND known.order_date <= (SELECT current_setting('tieout.as_of')::date);
 
+-- Which orders are a deal's, by what they say: those that name it, and one that it names and that names no deal.
+CREATE VIEW seen.placed AS
+SELECT opportunity_id, native_id AS order_id FROM seen.orders WHERE opportunity_id IS NOT NULL
+UNION ALL
+SELECT deal.native_id, named.native_id
+FROM seen.opportunities AS deal
+JOIN seen.orders AS named ON named.native_id = deal.erp_order_id AND named.opportunity_id IS NULL;
+
+-- As seen.placed, of what is known now: which deal an invoice's order is of.
+CREATE INDEX opportunities_order_idx ON canonical.opportunities (erp_order_id)
+WHERE superseded_in IS NULL AND erp_order_id IS NOT NULL;
+
 CREATE OR REPLACE VIEW delivery.invoices AS
 SELECT invoice.native_id AS invoice_id, invoice.number, invoice.currency::text, invoice.gross_minor, invoice.status,
     invoice.customer_id,
@@ -95,5 +110,3 @@ LEFT JOIN canonical.orders AS placed ON placed.native_id = invoice.order_id AND 
 LEFT JOIN canonical.customers AS customer
     ON customer.native_id = invoice.customer_id AND customer.superseded_in IS NULL
 WHERE invoice.superseded_in IS NULL;
-
-DROP FUNCTION canonical.short_id(text);
