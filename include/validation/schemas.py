@@ -149,10 +149,8 @@ def _no_more_than(part: str, whole: str) -> RowRule:
 
 
 def _decimals(text: pd.Series) -> Any:
-    """The amounts as exact decimals, None where a cell is none: what is written alike is read once."""
-    codes, values = pd.factorize(text)
-    numbers = [Decimal(value) if AMOUNT.fullmatch(value) else None for value in values.to_numpy(dtype=object)]
-    return np.array([*numbers, None], dtype=object)[codes]
+    """The amounts as exact decimals, None where a cell is none."""
+    return _told(text, lambda value: Decimal(value) if AMOUNT.fullmatch(value) else None, empty=None)
 
 
 def _floats(text: pd.Series) -> Any:
