@@ -102,9 +102,7 @@ def _why(form: Form) -> register.Why:
 
 
 def _window_seen(store: Store, form: Form) -> int:
-    """The newest window, if it is what the page showed and somebody says why they sign it."""
-    if not form.one("reason"):
-        raise Rejected("a reason is missing: a signature without one says nothing")
+    """The newest window, if it is what the page showed."""
     with store.transaction() as tx:
         found = tx.rows("parity_newest_window")
         if not found:
