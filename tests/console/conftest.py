@@ -18,6 +18,7 @@ from include.flows.put_message import put_message
 from include.local.databases import DatabaseUrls
 from include.local.scratch import scratch_database
 from include.offline import reconcile_world
+from include.ports import Transaction
 from include.store.postgres import As, PostgresStore
 from include.twin.generate import generate_world
 from include.vault.edge import Vault
@@ -83,3 +84,17 @@ def tied(tied_url: str) -> PostgresStore:
 def message(number: int) -> Message:
     about = f"invoices/I{number}"
     return Message(key=f"key-{number}", kind="order", target="erp", subject=about, body={"number": number})
+
+
+def waiting_messages(tx: Transaction, *states: str, most: int = 1) -> list[int]:
+    """Numbers of messages in these states, the newest first."""
+    fits = {"states": list(states), "target": None, "subject": None, "numbers": None, "before": None}
+    return [row["message_id"] for row in tx.rows("console_messages", **fits, limit=most)]
+
+
+def parked_messages(store: PostgresStore, *states: str, most: int = 1) -> list[int]:
+    """The same, held back."""
+    with store.transaction() as tx:
+        chosen = waiting_messages(tx, *states, most=most)
+        tx.rows("hold_messages", messages=chosen)
+    return chosen

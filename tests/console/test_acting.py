@@ -28,7 +28,7 @@ from include.flows.seal_audit import seal_audit
 from include.ports import Row, Transaction
 from include.signing import holds, signer_of
 from include.store.postgres import PostgresStore
-from tests.console.conftest import message
+from tests.console.conftest import message, parked_messages, waiting_messages
 from tests.console.people import Site, know_our_roles
 from tests.store.waiting import nobody_before
 
@@ -192,16 +192,8 @@ def test_what_was_held_back_waits_until_it_is_sent_again_and_both_acts_have_a_na
     site: Site, tied: PostgresStore, tied_url: str
 ) -> None:
     with tied.transaction() as tx:
-        [first, *_] = tx.rows(
-            "console_messages",
-            states=["queued"],
-            target=None,
-            subject=None,
-            numbers=None,
-            before=None,
-            limit=9,
-        )
-    chosen = {"chosen": [first["message_id"]] * 2, "reason": "the customer cancels"}
+        [first] = waiting_messages(tx, "queued")
+    chosen = {"chosen": [first] * 2, "reason": "the customer cancels"}
     assert site.post("/delivery/hold", chosen, me="adm").headers["location"].endswith("done=hold")
     assert "HELD_BACK" in site.get("/delivery?state=parked", me="vic").text
     assert site.post("/delivery/hold", chosen, me="adm").headers["location"].endswith("done=none")
@@ -210,10 +202,10 @@ def test_what_was_held_back_waits_until_it_is_sent_again_and_both_acts_have_a_na
     with psycopg.connect(tied_url) as connection:
         acts = connection.execute(
             "SELECT action, actor_id, reason FROM delivery.acts WHERE message_id = %s ORDER BY act_id",
-            (first["message_id"],),
+            (first,),
         ).fetchall()
         states = connection.execute(
-            "SELECT state FROM delivery.outbox WHERE message_id = %s", (first["message_id"],)
+            "SELECT state FROM delivery.outbox WHERE message_id = %s", (first,)
         ).fetchall()
     assert acts == [("parked", "adm", "the customer cancels"), ("replayed", "adm", "the customer stays")]
     assert states == [("uncertain",)]  # so that the target is looked at first
@@ -243,17 +235,7 @@ def test_more_than_policy_lets_people_send_again_is_refused_whole_and_the_page_s
     whole = delivery_page.rules()
     strict = whole.delivery.model_copy(update={"replayed_hourly_max": 1})
     monkeypatch.setattr(delivery_page, "rules", lambda: whole.model_copy(update={"delivery": strict}))
-    with tied.transaction() as tx:
-        about = {
-            "states": ["queued"],
-            "target": None,
-            "subject": None,
-            "numbers": None,
-            "before": None,
-            "limit": 2,
-        }
-        chosen = [row["message_id"] for row in tx.rows("console_messages", **about)]
-        tx.rows("hold_messages", messages=chosen)
+    chosen = parked_messages(tied, "queued", most=2)
     refused = site.post("/delivery/replay", {"chosen": chosen, "reason": "mended"}, me="adm")
     assert refused.status_code == 422
     assert "2 messages would be sent again" in refused.text
@@ -265,18 +247,8 @@ def test_more_than_policy_lets_people_send_again_is_refused_whole_and_the_page_s
 def test_what_one_asks_to_be_sent_another_sends_and_neither_can_do_both(
     site: Site, tied: PostgresStore, tied_url: str
 ) -> None:
-    with tied.transaction() as tx:
-        about = {
-            "states": ["queued", "parked"],
-            "target": None,
-            "subject": None,
-            "numbers": None,
-            "before": None,
-            "limit": 1,
-        }
-        [first] = tx.rows("console_messages", **about)
-        tx.rows("hold_messages", messages=[first["message_id"]])
-    chosen = {"chosen": [first["message_id"]], "reason": "the board <agreed>"}
+    [first] = parked_messages(tied, "queued", "parked")
+    chosen = {"chosen": [first], "reason": "the board <agreed>"}
     assert site.post("/delivery/ask", chosen, me="adm").headers["location"].endswith("done=ask")
     theirs = site.get("/delivery", me="adm").text
     assert "the board &lt;agreed&gt;" in theirs
@@ -293,11 +265,11 @@ def test_what_one_asks_to_be_sent_another_sends_and_neither_can_do_both(
     assert site.post("/delivery/approve", {"reason": "x"}, me="ben").status_code == 422
     with psycopg.connect(tied_url) as connection:
         state = "SELECT state FROM delivery.outbox WHERE message_id = %s"
-        assert connection.execute(state, (first["message_id"],)).fetchall() == [("parked",)]
+        assert connection.execute(state, (first,)).fetchall() == [("parked",)]
     approved = site.post("/delivery/approve", {"replay": number, "reason": "seen"}, me="ben")
     assert approved.headers["location"].endswith("done=replay")
     with psycopg.connect(tied_url) as connection:
-        assert connection.execute(state, (first["message_id"],)).fetchall() == [("uncertain",)]
+        assert connection.execute(state, (first,)).fetchall() == [("uncertain",)]
     audit = site.get("/audit", me="aud").text
     assert ("replay asked for" in audit, "replay approved" in audit) == (True, True)
 
@@ -310,18 +282,8 @@ def asked_on_today(site: Site) -> int:
 def test_what_is_asked_for_is_refused_or_withdrawn_with_a_reason_and_what_was_typed_stays_at_its_place(
     site: Site, tied: PostgresStore
 ) -> None:
-    with tied.transaction() as tx:
-        about = {
-            "states": ["queued", "parked"],
-            "target": None,
-            "subject": None,
-            "numbers": None,
-            "before": None,
-            "limit": 1,
-        }
-        [first] = tx.rows("console_messages", **about)
-        tx.rows("hold_messages", messages=[first["message_id"]])
-    chosen = {"chosen": [first["message_id"]], "reason": "go on"}
+    [first] = parked_messages(tied, "queued", "parked")
+    chosen = {"chosen": [first], "reason": "go on"}
     before, numbers = asked_on_today(site), []
     for _ in range(3):
         site.post("/delivery/ask", chosen, me="adm")
@@ -356,17 +318,7 @@ def test_what_is_asked_for_is_refused_or_withdrawn_with_a_reason_and_what_was_ty
 def test_asking_for_messages_of_which_one_is_parked_no_more_says_that_some_were_asked_for(
     site: Site, tied: PostgresStore
 ) -> None:
-    with tied.transaction() as tx:
-        about = {
-            "states": ["queued", "parked"],
-            "target": None,
-            "subject": None,
-            "numbers": None,
-            "before": None,
-            "limit": 2,
-        }
-        chosen = [row["message_id"] for row in tx.rows("console_messages", **about)]
-        tx.rows("hold_messages", messages=chosen)
+    chosen = parked_messages(tied, "queued", "parked", most=2)
     first = site.post("/delivery/replay", {"chosen": chosen[:1], "reason": "mended"}, me="adm")
     assert first.headers["location"].endswith("done=replay")
     asked = site.post("/delivery/ask", {"chosen": chosen, "reason": "mended"}, me="adm")
@@ -381,8 +333,7 @@ def test_whoever_approves_sees_all_that_was_asked_for_and_nothing_else(
     with PostgresStore(tied_url).transaction() as tx:
         for number in range(900, 907):
             put_message(tx, message(number))
-        about = {"states": ["queued"], "target": None, "subject": None, "numbers": None, "before": None}
-        chosen = [row["message_id"] for row in tx.rows("console_messages", **about, limit=7)]
+        chosen = waiting_messages(tx, "queued", most=7)
         tx.rows("hold_messages", messages=chosen)
     site.post("/delivery/ask", {"chosen": chosen[:6], "reason": "mended"}, me="adm")
     [link] = re.findall(

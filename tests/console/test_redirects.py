@@ -12,6 +12,7 @@ import pytest
 
 from include.console import render
 from include.store.postgres import As, PostgresStore
+from tests.console.conftest import waiting_messages
 from tests.console.people import ORIGIN, Site, know_our_roles
 from tests.console.test_access import FILLED, TABLE
 from tests.flows.test_signing_parity import today, url  # noqa: F401 - a database with days compared
@@ -79,16 +80,8 @@ def test_who_acts_on_messages_comes_back_to_them_wherever_the_form_says(
     site: Site, tied: PostgresStore, action: str, back: str
 ) -> None:
     with tied.transaction() as tx:
-        about = {
-            "states": ["queued", "parked", "uncertain"],
-            "target": None,
-            "subject": None,
-            "numbers": None,
-            "before": None,
-            "limit": 1,
-        }
-        [first] = tx.rows("console_messages", **about)
-    for chosen in ([], [first["message_id"]]):
+        [first] = waiting_messages(tx, "queued", "parked", "uncertain")
+    for chosen in ([], [first]):
         fields = {"chosen": chosen, "reason": "a test", "back": back, "next": back}
         headers = {"origin": ORIGIN, **ELSEWHERE}
         answer = site.post(
