@@ -112,20 +112,27 @@ def _strangers(payments: list[Row], family: dict[str, str]) -> dict[str, str]:
 
 
 def of_two(world: Path, other: Path, *, own_ids: bool) -> Path:
-    """The ERP of one world, the payments of another. `own_ids`: whose customers bear other ids, as they would."""
+    """The ERP of one world, the payments of another. `own_ids`: whose customers bear other ids, as they would.
+
+    Who has the same id and the same name in both is no stranger but one company: its payments are left out.
+    """
+    named = [{row["id"]: row["name"] for row in rows(one / "erp/customers.csv")} for one in (world, other)]
+    known = {customer for customer, name in named[0].items() if named[1].get(customer) == name}
 
     def mix(path: Path, target: Path) -> None:
         if path.parent.name != "payments":
             shutil.copyfile(path, target)
             return
         theirs = list(rows(other / "payments" / path.name))
+        if not own_ids and "customer_id" in theirs[0]:
+            theirs = [row for row in theirs if row["customer_id"] not in known]
         if own_ids and "customer_id" in theirs[0]:
             theirs = [
                 {**row, "customer_id": row["customer_id"] and f"X{row['customer_id']}"} for row in theirs
             ]
         write_rows(target, theirs[0], (row.values() for row in theirs))
 
-    return _made_from(world, "two-worlds" if own_ids else "two-worlds-same-ids", mix, truth=False)
+    return _made_from(world, "two-worlds" if own_ids else "two-worlds-colliding", mix, truth=False)
 
 
 def before_and_after(world: Path, *, day_rows: int) -> Cut:
