@@ -15,7 +15,7 @@ from include.domain.shown import on_terminal
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from include.flows.resolve_break import Acted
+    from include.flows.act_on_break import Acted
     from include.store.postgres import PostgresStore
 
 breaks_app = typer.Typer(no_args_is_help=True, help="Breaks: what there is to do, and doing it.")
@@ -123,8 +123,9 @@ def assign(
     Example: tieout breaks assign 1f0c7a52 --to ann@firm.example --as lead@firm.example
     """
     from include.flows import resolve_break as desk
+    from include.flows.act_on_break import By
 
-    by = desk.By(actor=who, reason=reason, seen=seen)
+    by = By(actor=who, reason=reason, seen=seen)
     act_on_break(break_, lambda store, found: desk.assign(store, found, by, to=to), as_json=as_json)
 
 
@@ -135,8 +136,9 @@ def comment(break_: Break, who: As, reason: Reason, *, seen: Version = None, as_
     Example: tieout breaks comment 1f0c7a52 --reason "asked the remitter" --as ann@firm.example
     """
     from include.flows import resolve_break as desk
+    from include.flows.act_on_break import By
 
-    by = desk.By(actor=who, reason=reason, seen=seen)
+    by = By(actor=who, reason=reason, seen=seen)
     act_on_break(break_, lambda store, found: desk.comment(store, found, by), as_json=as_json)
 
 
@@ -155,9 +157,10 @@ def propose(
     Example: tieout breaks propose 1f0c7a52 --kind write_off --reason "not worth a letter" --as ann@firm.example
     """
     from include.flows import resolve_break as desk
+    from include.flows.act_on_break import By
     from include.policy import load_policy
 
-    by = desk.By(actor=who, reason=reason, seen=seen)
+    by = By(actor=who, reason=reason, seen=seen)
     rules = load_policy()
     act_on_break(
         break_,
@@ -175,8 +178,9 @@ def approve(
     Example: tieout breaks approve 1f0c7a52 --as ben@firm.example
     """
     from include.flows import resolve_break as desk
+    from include.flows.act_on_break import By
 
-    by = desk.By(actor=who, reason=reason, seen=seen)
+    by = By(actor=who, reason=reason, seen=seen)
     act_on_break(break_, lambda store, found: desk.approve(store, found, by), as_json=as_json)
 
 
@@ -187,8 +191,9 @@ def reject(break_: Break, who: As, reason: Reason, *, seen: Version = None, as_j
     Example: tieout breaks reject 1f0c7a52 --reason "ask for the bank's advice first" --as ben@firm.example
     """
     from include.flows import resolve_break as desk
+    from include.flows.act_on_break import By
 
-    by = desk.By(actor=who, reason=reason, seen=seen)
+    by = By(actor=who, reason=reason, seen=seen)
     act_on_break(break_, lambda store, found: desk.reject(store, found, by), as_json=as_json)
 
 
@@ -199,8 +204,9 @@ def resolve(break_: Break, who: As, reason: Reason, *, seen: Version = None, as_
     Example: tieout breaks resolve 1f0c7a52 --reason "applied in the ERP" --as ann@firm.example
     """
     from include.flows import resolve_break as desk
+    from include.flows.act_on_break import By
 
-    by = desk.By(actor=who, reason=reason, seen=seen)
+    by = By(actor=who, reason=reason, seen=seen)
     act_on_break(break_, lambda store, found: desk.resolve(store, found, by), as_json=as_json)
 
 
@@ -211,8 +217,9 @@ def accept(break_: Break, who: As, reason: Reason, *, seen: Version = None, as_j
     Example: tieout breaks accept 1f0c7a52 --reason "booked to 7420" --as ann@firm.example
     """
     from include.flows import resolve_break as desk
+    from include.flows.act_on_break import By
 
-    by = desk.By(actor=who, reason=reason, seen=seen)
+    by = By(actor=who, reason=reason, seen=seen)
     act_on_break(break_, lambda store, found: desk.accept(store, found, by), as_json=as_json)
 
 

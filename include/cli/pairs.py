@@ -40,7 +40,7 @@ def match(
     tieout breaks match 1f0c7a52 --invoice INV-1 --invoice INV-2=250.00 --reason "advice" --as ann@firm.example
     """
     from include.flows import pair_by_hand as hand
-    from include.flows.resolve_break import By
+    from include.flows.act_on_break import By
     from include.policy import load_policy
 
     by, rules = By(actor=who, reason=reason, seen=seen), load_policy()
@@ -62,8 +62,8 @@ def unmatch(
 
     Example: tieout breaks unmatch R3-04423d9954e5eced --reason "it pays INV-7" --as ann@firm.example
     """
+    from include.flows.act_on_break import By
     from include.flows.pair_by_hand import unmatch as part
-    from include.flows.resolve_break import By
     from include.policy import load_policy
 
     with store_here() as store:
@@ -78,7 +78,7 @@ def withdraw(break_: Break, who: As, reason: Reason, *, seen: Version = None, as
     Example: tieout breaks withdraw 1f0c7a52 --reason "it was right after all" --as ann@firm.example
     """
     from include.flows import pair_by_hand as hand
-    from include.flows.resolve_break import By
+    from include.flows.act_on_break import By
     from include.policy import load_policy
 
     by, rules = By(actor=who, reason=reason, seen=seen), load_policy()

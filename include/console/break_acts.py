@@ -16,10 +16,10 @@ from include.console.permissions import May
 from include.console.render import render, store_of
 from include.domain.break_life import Kind
 from include.domain.shown import cut
-from include.flows import pair_by_hand
+from include.flows import act_on_break, pair_by_hand
 from include.flows import resolve_break as desk
+from include.flows.act_on_break import Acted, By, Conflict, Decide
 from include.flows.pair_by_hand import Part
-from include.flows.resolve_break import Acted, By, Conflict, Decide
 from include.ports import Rejected, Store, Transaction
 
 BULK_MAX = 200
@@ -95,7 +95,7 @@ def _act_on_each(tx: Transaction, who: Person, form: Form, chosen: list[str]) ->
             refused[one] = str(unseen)
     by = By(actor=who.name, reason=form.one("reason"))
     try:
-        done = desk.act_on_many(tx, acts, _IN_BULK[action](by, form))
+        done = act_on_break.act_on_many(tx, acts, _IN_BULK[action](by, form))
     except Rejected as nothing:
         done = dict.fromkeys(acts, str(nothing))
     return [_outcome(one, refused, done) for one in chosen]

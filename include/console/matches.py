@@ -25,8 +25,8 @@ from include.console.render import (
 from include.console.words import OF_TYPE
 from include.domain.break_life import BY_HAND, CASH
 from include.domain.side_by_side import Record, side_by_side
+from include.flows.act_on_break import By, Conflict
 from include.flows.pair_by_hand import offer_unmatch, unmatch
-from include.flows.resolve_break import By, Conflict
 from include.flows.show_rulings import Decision, decisions_about, decisions_pending
 from include.ports import Rejected, Row, Transaction
 

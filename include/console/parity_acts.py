@@ -16,8 +16,8 @@ from include.console.permissions import May
 from include.console.render import Number, store_of
 from include.domain.break_life import NotAllowed
 from include.flows import accept_difference as register
+from include.flows.act_on_break import Conflict
 from include.flows.judge_parity import judged
-from include.flows.resolve_break import Conflict
 from include.flows.sign_parity import MAY_SIGN, ROLES, Role, sign
 from include.ports import Rejected, Store
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from include.domain.break_life import identity
+from include.flows.act_on_break import Conflict
 from include.flows.reasons import NAME_MAX, REASON_MAX, need_fitting, need_reason
-from include.flows.resolve_break import Conflict
 from include.policy import Policy
 from include.ports import Rejected, Row, Store, Transaction
 

@@ -9,8 +9,9 @@ from datetime import timedelta
 from include.domain import break_life
 from include.domain.break_life import Life, Move, NotAllowed, identity
 from include.domain.recipients import HOME_LOCALE
+from include.flows.act_on_break import By, act
 from include.flows.asking import FRESH, PATIENCE, Answered, Ask, plain
-from include.flows.resolve_break import By, act, approve_in
+from include.flows.resolve_break import approve_in
 from include.ports import Rejected, Row, Store, Transaction
 from include.report.figures import Figures
 

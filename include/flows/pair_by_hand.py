@@ -14,11 +14,12 @@ from include.domain.pairings import Debt, Item, refusal, spread
 from include.domain.payout_pairings import SIDES
 from include.domain.shown import cut
 from include.domain.subjects import kinds_of
+from include.flows.act_on_break import Acted, By, Conflict, act, act_in
 from include.flows.day_rates import rates_of_the_day
 from include.flows.grant_ruling import debts_of, item_of, look_at_newest_day, refuse_unless_posted
 from include.flows.pair_payouts import propose_group
 from include.flows.reasons import need_reason
-from include.flows.resolve_break import Acted, By, Conflict, act, act_in, keep_proposal
+from include.flows.resolve_break import keep_proposal
 from include.policy import Policy
 from include.ports import Rejected, Row, Store, Transaction
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from include.domain.break_life import Life, Move
 from include.domain.payout_pairings import Group, Side, refusal
+from include.flows.act_on_break import By
 from include.flows.grant_ruling import sides_of
-from include.flows.resolve_break import By, keep_proposal
+from include.flows.resolve_break import keep_proposal
 from include.policy import Policy
 from include.ports import Rejected, Row, Transaction
 

@@ -11,9 +11,9 @@ from include.domain.break_life import Kind
 from include.flows import accept_difference as register
 from include.flows import replay
 from include.flows import resolve_break as desk
+from include.flows.act_on_break import By
 from include.flows.judge_parity import judge_parity, judged
 from include.flows.pair_by_hand import unmatch
-from include.flows.resolve_break import By
 from include.policy import load_policy
 from include.store.postgres import PostgresStore
 

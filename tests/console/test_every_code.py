@@ -13,9 +13,9 @@ from psycopg.rows import dict_row
 import include.flows.reconcile as reconciling
 from include.connectors.world.client import WorldSource
 from include.console import today as today_page
+from include.flows.act_on_break import By
 from include.flows.pair_by_hand import unmatch
 from include.flows.prove_run import prove_run
-from include.flows.resolve_break import By
 from include.local.databases import DatabaseUrls
 from include.local.scratch import scratch_database
 from include.offline import reconcile_world

@@ -30,10 +30,11 @@ from include.cli.main import app
 from include.connectors.mail.client import compose
 from include.connectors.world.translate import FILES
 from include.domain.entities import ENTITIES, Kind
+from include.flows.act_on_break import By
 from include.flows.export_audit import verify_export
 from include.flows.open_sealed import open_sealed
 from include.flows.reasons import REASON_MAX
-from include.flows.resolve_break import By, comment
+from include.flows.resolve_break import comment
 from include.flows.seal_audit import seal_audit
 from include.local.databases import DatabaseUrls
 from include.local.scratch import scratch_database

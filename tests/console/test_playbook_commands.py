@@ -12,9 +12,10 @@ import pytest
 
 from include.cli import main as cli
 from include.flows import replay
+from include.flows.act_on_break import By
 from include.flows.ask_approvals import note_person
 from include.flows.replay import A_DAY, Wanted, ask_replay
-from include.flows.resolve_break import By, approve, assign, propose
+from include.flows.resolve_break import approve, assign, propose
 from include.local.databases import DatabaseUrls
 from include.local.home import PROJECT
 from include.local.scratch import scratch_database

@@ -11,8 +11,9 @@ import pytest
 from airflow.providers.standard.operators import hitl
 from airflow.sdk.exceptions import TaskAwaitingInput
 
+from include.flows.act_on_break import By
 from include.flows.ask_approvals import ask_approvals, note_person
-from include.flows.resolve_break import By, propose, reject
+from include.flows.resolve_break import propose, reject
 from include.policy import load_policy
 from include.store.postgres import PostgresStore
 from include.wiring import connections

@@ -14,9 +14,10 @@ from include.cli import main as cli
 from include.connectors.slack.client import body_of
 from include.domain.alert_words import Words
 from include.domain.alerts import Bulletin, Channel
+from include.flows.act_on_break import By
 from include.flows.gather_facts import moment, money
 from include.flows.raise_alerts import raise_alerts
-from include.flows.resolve_break import By, assign, resolve
+from include.flows.resolve_break import assign, resolve
 from include.flows.tell_alerts import UNCERTAIN_MAX, Mute, tell_alerts
 from include.local.databases import DatabaseUrls
 from include.local.scratch import scratch_database

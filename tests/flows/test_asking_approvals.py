@@ -3,9 +3,10 @@
 import pytest
 
 from include.flows import ask_approvals as asking
+from include.flows.act_on_break import By
 from include.flows.ask_approvals import ASKED_FOR, answer, ask_approvals, look, note_person
 from include.flows.asking import Ask
-from include.flows.resolve_break import By, approve, propose, reject
+from include.flows.resolve_break import approve, propose, reject
 from include.policy import load_policy
 from include.store.postgres import PostgresStore
 from tests.flows.conftest import Draw

@@ -6,11 +6,12 @@ from datetime import date
 import pytest
 
 from include.connectors.world.client import WorldSource
+from include.flows.act_on_break import By
 from include.flows.land_records import land_records
 from include.flows.publish_run import publish_run
 from include.flows.pull_changes import pull_changes
 from include.flows.reconcile import reconcile
-from include.flows.resolve_break import By, accept, approve, assign, propose, resolve
+from include.flows.resolve_break import accept, approve, assign, propose, resolve
 from include.policy import load_policy
 from include.store.postgres import PostgresStore
 from tests.flows.conftest import Draw

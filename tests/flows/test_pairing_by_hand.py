@@ -6,8 +6,9 @@ from uuid import UUID
 
 import pytest
 
+from include.flows.act_on_break import Acted, By, Conflict
 from include.flows.pair_by_hand import Part, Parting, match, offer_unmatch, unmatch, withdraw
-from include.flows.resolve_break import Acted, By, Conflict, approve, propose, reject, resolve
+from include.flows.resolve_break import approve, propose, reject, resolve
 from include.flows.show_rulings import decisions_about, decisions_pending
 from include.policy import load_policy
 from include.ports import Rejected

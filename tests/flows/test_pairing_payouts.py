@@ -2,8 +2,9 @@
 
 import pytest
 
+from include.flows.act_on_break import Acted, By
 from include.flows.pair_by_hand import Part, match, unmatch, withdraw
-from include.flows.resolve_break import Acted, By, approve, life_now, propose, reject, resolve
+from include.flows.resolve_break import approve, life_now, propose, reject, resolve
 from include.flows.show_rulings import decisions_about, decisions_pending, pairable
 from include.policy import load_policy
 from include.ports import Rejected

@@ -9,16 +9,13 @@ from uuid import UUID
 import pytest
 
 from include.domain.break_life import Kind
+from include.flows.act_on_break import Acted, By, Conflict, act_on_many
 from include.flows.ask_approvals import note_person
 from include.flows.publish_run import publish_run
 from include.flows.raise_alerts import raise_alerts
 from include.flows.reconcile import reconcile
 from include.flows.resolve_break import (
-    Acted,
-    By,
-    Conflict,
     accept,
-    act_on_many,
     approve,
     assign,
     comment,

@@ -18,10 +18,10 @@ from psycopg.types.json import Jsonb
 
 from include.domain.parity import KINDS, Kind
 from include.flows import accept_difference as register
+from include.flows.act_on_break import Conflict
 from include.flows.judge_parity import Judged, judge_parity
 from include.flows.pack_parity import parity_pack
 from include.flows.parity_latencies import latencies
-from include.flows.resolve_break import Conflict
 from include.flows.sign_parity import answer, ask_signatures, look, sign
 from include.local.databases import DatabaseUrls
 from include.local.scratch import scratch_database

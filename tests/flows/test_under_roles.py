@@ -7,6 +7,7 @@ import psycopg
 
 from include.connectors.world.client import WorldSource
 from include.domain.delivery import Message
+from include.flows.act_on_break import By
 from include.flows.ask_approvals import note_person
 from include.flows.check_completeness import check_completeness
 from include.flows.deliver_outbox import deliver_outbox
@@ -19,7 +20,7 @@ from include.flows.reconcile import reconcile
 from include.flows.replay import By as Acting
 from include.flows.replay import Most, hold, replay
 from include.flows.replay import Wanted as Parked
-from include.flows.resolve_break import By, approve, comment, propose
+from include.flows.resolve_break import approve, comment, propose
 from include.flows.seal_audit import seal_audit
 from include.flows.verify_audit import verify_audit
 from include.flows.verify_run import verify_run

@@ -9,11 +9,11 @@ from psycopg import errors
 from psycopg.rows import dict_row
 
 from include.domain.delivery import Message
+from include.flows.act_on_break import By as Deciding
 from include.flows.ask_approvals import note_person
 from include.flows.deliver_outbox import deliver_outbox
 from include.flows.put_message import put_message
 from include.flows.replay import By, Most, Wanted, hold, replay
-from include.flows.resolve_break import By as Deciding
 from include.flows.resolve_break import assign
 from include.policy import load_policy
 from include.store.postgres import As, PostgresStore

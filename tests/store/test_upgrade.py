@@ -14,10 +14,11 @@ from typing import Any
 import psycopg
 import pytest
 
+from include.flows.act_on_break import By
 from include.flows.deliver_outbox import deliver_outbox
 from include.flows.publish_run import publish_run
 from include.flows.reconcile import reconcile
-from include.flows.resolve_break import By, approve
+from include.flows.resolve_break import approve
 from include.local.databases import DatabaseUrls
 from include.policy import load_policy
 from include.sealing import seal_before
