@@ -125,64 +125,63 @@ def _fx() -> Sequence[Check]:
 
 def _vault() -> Sequence[Check]:
     """That there are keys, and that they open what is sealed: nothing does in their place."""
-
-    def held() -> Answer:
-        ring = vault.vault().keys
-        held = {row["kid"]: row["held"] for row in _asked("sealed_by")}
-        if lost := sorted(held.keys() - ring.keys.keys()):
-            return fail(
-                f"what {', '.join(lost)} sealed cannot be opened",
-                "put that key back into the connection's password",
-            )
-        older = sum(count for kid, count in held.items() if kid != ring.kid)
-        if older:
-            return warn(
-                f"{older:,} values are wrapped by older keys than {ring.kid}", "run `tieout keys rotate`"
-            )
-        return ok(f"{ring.kid} seals, and opens {sum(held.values()):,} values")
-
-    def clear() -> Answer:
-        [row] = _asked("in_clear")
-        if row["held"]:
-            return warn(
-                f"{row['held']:,} rows from before hold personal data in clear",
-                "run `tieout keys seal`",
-            )
-        return ok("no row of the canonical model holds personal data in clear")
-
-    def payloads() -> Answer:
-        from include.sealing import look_for_clear
-
-        looked = look_for_clear(connections.opening_store())
-        if looked.clear:
-            named = ", ".join(
-                f"{place} ({count:,})" for place, count in looked.clear.most_common(PLACES_NAMED)
-            )
-            return warn(
-                f"of {looked.payloads:,} payloads that were looked into, as received, some hold personal data in "
-                f"clear: {named}; there may be more",
-                "run `tieout keys seal`, which looks into all of them",
-            )
-        return ok(f"none of {looked.payloads:,} payloads that were looked into holds personal data in clear")
-
-    def erasures() -> Answer:
-        if waiting := _asked("erasures_waiting"):
-            named = [
-                f"{one['record']}, asked for by {one['asked_by']} on {one['asked_at']:%Y-%m-%d}"
-                for one in waiting[:PLACES_NAMED]
-            ]
-            return warn(
-                f"erasures that wait for a second person ({len(waiting):,}): {'; '.join(named)}",
-                "run `tieout shred` with --approve or --end; one that has lapsed after 31 days is asked for again",
-            )
-        return ok("no erasure has waited for a second person for a day")
-
     return [
-        Check("keys", _unless_away(held)),
-        Check("rows", _unless_away(clear)),
-        Check("payloads", _unless_away(payloads)),
-        Check("erasures", _unless_away(erasures)),
+        Check("keys", _unless_away(_keys_held)),
+        Check("rows", _unless_away(_rows_in_clear)),
+        Check("payloads", _unless_away(_payloads_in_clear)),
+        Check("erasures", _unless_away(_erasures_waiting)),
     ]
+
+
+def _keys_held() -> Answer:
+    ring = vault.vault().keys
+    held = {row["kid"]: row["held"] for row in _asked("sealed_by")}
+    if lost := sorted(held.keys() - ring.keys.keys()):
+        return fail(
+            f"what {', '.join(lost)} sealed cannot be opened",
+            "put that key back into the connection's password",
+        )
+    older = sum(count for kid, count in held.items() if kid != ring.kid)
+    if older:
+        return warn(f"{older:,} values are wrapped by older keys than {ring.kid}", "run `tieout keys rotate`")
+    return ok(f"{ring.kid} seals, and opens {sum(held.values()):,} values")
+
+
+def _rows_in_clear() -> Answer:
+    [row] = _asked("in_clear")
+    if row["held"]:
+        return warn(
+            f"{row['held']:,} rows from before hold personal data in clear",
+            "run `tieout keys seal`",
+        )
+    return ok("no row of the canonical model holds personal data in clear")
+
+
+def _payloads_in_clear() -> Answer:
+    from include.sealing import look_for_clear
+
+    looked = look_for_clear(connections.opening_store())
+    if looked.clear:
+        named = ", ".join(f"{place} ({count:,})" for place, count in looked.clear.most_common(PLACES_NAMED))
+        return warn(
+            f"of {looked.payloads:,} payloads that were looked into, as received, some hold personal data in "
+            f"clear: {named}; there may be more",
+            "run `tieout keys seal`, which looks into all of them",
+        )
+    return ok(f"none of {looked.payloads:,} payloads that were looked into holds personal data in clear")
+
+
+def _erasures_waiting() -> Answer:
+    if waiting := _asked("erasures_waiting"):
+        named = [
+            f"{one['record']}, asked for by {one['asked_by']} on {one['asked_at']:%Y-%m-%d}"
+            for one in waiting[:PLACES_NAMED]
+        ]
+        return warn(
+            f"erasures that wait for a second person ({len(waiting):,}): {'; '.join(named)}",
+            "run `tieout shred` with --approve or --end; one that has lapsed after 31 days is asked for again",
+        )
+    return ok("no erasure has waited for a second person for a day")
 
 
 def _asked(name: str) -> Sequence[Row]:
