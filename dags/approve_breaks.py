@@ -16,7 +16,7 @@ import logging
 
 from airflow.sdk import DAG, task
 
-from include.wiring import connections
+from include.wiring import schedules
 from include.wiring.approvals import AskApproval, questions
 
 log = logging.getLogger(__name__)
@@ -24,9 +24,9 @@ log = logging.getLogger(__name__)
 with DAG(
     "approve_breaks",
     doc_md=__doc__,
-    schedule=connections.EVERY_TEN_MINUTES,
+    schedule=schedules.EVERY_TEN_MINUTES,
     tags=["cadence/minutes", "tier/2"],
-    **connections.dag_settings(pool="tieout_ask") | {"max_active_runs": 16},
+    **schedules.dag_settings(pool="tieout_ask") | {"max_active_runs": 16},
 ):
 
     @task(task_id="questions")

@@ -14,16 +14,16 @@ import logging
 
 from airflow.sdk import DAG, task
 
-from include.wiring import connections, effects
+from include.wiring import effects, schedules
 
 log = logging.getLogger(__name__)
 
 with DAG(
     "collect",
     doc_md=__doc__,
-    schedule=connections.EVERY_MORNING,
+    schedule=schedules.EVERY_MORNING,
     tags=["cadence/daily", "tier/2"],
-    **connections.dag_settings(pool="tieout_fast"),
+    **schedules.dag_settings(pool="tieout_fast"),
 ):
 
     @task

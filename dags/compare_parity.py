@@ -20,16 +20,16 @@ import logging
 
 from airflow.sdk import DAG, task
 
-from include.wiring import connections, parity
+from include.wiring import parity, schedules
 
 log = logging.getLogger(__name__)
 
 with DAG(
     "compare_parity",
     doc_md=__doc__,
-    schedule=connections.EVERY_BUSINESS_DAY,
+    schedule=schedules.EVERY_BUSINESS_DAY,
     tags=["cadence/daily", "tier/2"],
-    **connections.dag_settings(pool="tieout_reconcile") | {"max_active_runs": 4},
+    **schedules.dag_settings(pool="tieout_reconcile") | {"max_active_runs": 4},
 ):
 
     @task(task_id="due", retries=20)

@@ -17,12 +17,12 @@ On call
 
 from airflow.sdk import DAG, task
 
-from include.wiring import alerts, connections, entities
+from include.wiring import alerts, connections, entities, schedules
 
 with DAG(
     "extract_payments",
     doc_md=__doc__,
-    schedule=connections.EVERY_TEN_MINUTES,
+    schedule=schedules.EVERY_TEN_MINUTES,
     tags=["cadence/ten-minutes", "tier/1"],
     **alerts.read_settings(),
 ):

@@ -20,7 +20,7 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, task
 
-from include.wiring import connections, lane
+from include.wiring import lane, schedules
 
 AT_MOST = timedelta(minutes=5)
 
@@ -31,7 +31,7 @@ with DAG(
     doc_md=__doc__,
     schedule=lane.RELAY,
     tags=["cadence/continuous", "tier/1"],
-    **connections.dag_settings(pool="tieout_fast") | {"max_active_runs": 2},
+    **schedules.dag_settings(pool="tieout_fast") | {"max_active_runs": 2},
 ):
 
     @task(

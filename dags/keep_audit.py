@@ -15,16 +15,16 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, task
 
-from include.wiring import audit, connections
+from include.wiring import audit, schedules
 
 log = logging.getLogger(__name__)
 
 with DAG(
     "keep_audit",
     doc_md=__doc__,
-    schedule=connections.EVERY_HOUR,
+    schedule=schedules.EVERY_HOUR,
     tags=["cadence/hourly", "tier/2"],
-    **connections.dag_settings(pool="tieout_watch"),
+    **schedules.dag_settings(pool="tieout_watch"),
 ):
 
     @task(execution_timeout=timedelta(minutes=5))

@@ -16,7 +16,7 @@ import logging
 
 from airflow.sdk import DAG, task
 
-from include.wiring import connections
+from include.wiring import schedules
 from include.wiring.parity import AskSignature, questions
 
 log = logging.getLogger(__name__)
@@ -24,9 +24,9 @@ log = logging.getLogger(__name__)
 with DAG(
     "sign_parity",
     doc_md=__doc__,
-    schedule=connections.EVERY_HOUR,
+    schedule=schedules.EVERY_HOUR,
     tags=["cadence/hourly", "tier/2"],
-    **connections.dag_settings(pool="tieout_ask") | {"max_active_runs": 16},
+    **schedules.dag_settings(pool="tieout_ask") | {"max_active_runs": 16},
 ):
 
     @task(task_id="questions")

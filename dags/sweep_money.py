@@ -12,14 +12,14 @@ On call
 
 from airflow.sdk import DAG, task
 
-from include.wiring import connections, entities
+from include.wiring import connections, entities, schedules
 
 with DAG(
     "sweep_money",
     doc_md=__doc__,
-    schedule=connections.EVERY_HOUR,
+    schedule=schedules.EVERY_HOUR,
     tags=["cadence/hourly", "tier/2"],
-    **connections.dag_settings(pool="tieout_extract"),
+    **schedules.dag_settings(pool="tieout_extract"),
 ):
 
     @task

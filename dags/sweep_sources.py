@@ -17,15 +17,15 @@ On call
 
 from airflow.sdk import DAG, Param, get_current_context, task
 
-from include.wiring import connections, entities
+from include.wiring import connections, entities, schedules
 
 with DAG(
     "sweep_sources",
     doc_md=__doc__,
-    schedule=connections.EVERY_NIGHT,
+    schedule=schedules.EVERY_NIGHT,
     params={"gone_max": Param(None, type=["null", "integer"], minimum=0)},
     tags=["cadence/daily", "tier/2"],
-    **connections.dag_settings(pool="tieout_extract"),
+    **schedules.dag_settings(pool="tieout_extract"),
 ):
 
     @task

@@ -19,14 +19,14 @@ import logging
 
 from airflow.sdk import DAG, task
 
-from include.wiring import alerts, connections, days, mail
+from include.wiring import alerts, connections, days, mail, schedules
 
 log = logging.getLogger(__name__)
 
 with DAG(
     "tie_out",
     doc_md=__doc__,
-    schedule=connections.EVERY_BUSINESS_DAY,
+    schedule=schedules.EVERY_BUSINESS_DAY,
     tags=["cadence/daily", "tier/1"],
     **alerts.day_settings(pool="tieout_reconcile"),
 ):

@@ -18,16 +18,16 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, task
 
-from include.wiring import alerts, connections
+from include.wiring import alerts, schedules
 
 log = logging.getLogger(__name__)
 
 with DAG(
     "watch",
     doc_md=__doc__,
-    schedule=connections.EVERY_FIVE_MINUTES,
+    schedule=schedules.EVERY_FIVE_MINUTES,
     tags=["cadence/five-minutes", "tier/1"],
-    **connections.dag_settings(pool="tieout_watch"),
+    **schedules.dag_settings(pool="tieout_watch"),
 ):
 
     @task(execution_timeout=timedelta(minutes=3), retry_delay=timedelta(seconds=10))

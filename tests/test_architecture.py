@@ -53,6 +53,7 @@ ALLOWED: dict[str, set[str]] = {
         "include.wiring.tokens",
         "include.wiring.vault",
     },
+    "include.wiring.schedules": {"include.ports", "include.wiring.connections"},
     "include.wiring.tokens": PURE
     | {
         *("include.connectors", "include.flows", "include.ports", "include.wiring.connections"),
@@ -92,6 +93,7 @@ ALLOWED: dict[str, set[str]] = {
         "include.flows",
         "include.ports",
         "include.wiring.connections",
+        "include.wiring.schedules",
         "include.wiring.files",
         "include.wiring.mail",
         "include.wiring.days",
@@ -150,6 +152,7 @@ ALLOWED: dict[str, set[str]] = {
         "include.telemetry",
         "include.vault",
         "include.wiring.connections",
+        "include.wiring.schedules",
         "include.wiring.audit",
         "include.wiring.effects",
         "include.wiring.vault",
@@ -256,6 +259,7 @@ ALLOWED: dict[str, set[str]] = {
     "include.cli.certificate": {"include.local", "include.offline", "include.ports", "include.verify"},
     "dags": {
         "include.wiring.connections",
+        "include.wiring.schedules",
         "include.wiring.alerts",
         "include.wiring.audit",
         "include.wiring.days",
@@ -280,6 +284,7 @@ AIRFLOW_IN = {
     "dags",
     "plugins",
     "include.wiring.connections",
+    "include.wiring.schedules",
     "include.wiring.alerts",
     "include.wiring.audit",
     "include.wiring.days",

@@ -11,7 +11,7 @@ from airflow.sdk.definitions.callback import SyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
 from include.ports import Fatal, Herald, Retryable
-from include.wiring import connections, days, files, mail
+from include.wiring import connections, days, files, mail, schedules
 from include.wiring.environment import connection_or_none, named
 
 if TYPE_CHECKING:
@@ -110,14 +110,14 @@ def note_day(_context: Any = None) -> None:
 
 def day_settings(*, pool: str) -> dict[str, Any]:
     """What a DAG of business days has: a deadline, and its runs are known by their day."""
-    common = connections.dag_settings(pool=pool)
+    common = schedules.dag_settings(pool=pool)
     noted = common["default_args"] | {"on_execute_callback": note_day}
     return common | {"default_args": noted, "deadline": DAY_DUE}
 
 
 def read_settings() -> dict[str, Any]:
     """What a DAG has that reads a source of which policy promises how fresh it is."""
-    return connections.dag_settings(pool="tieout_extract") | {"deadline": READ_DUE}
+    return schedules.dag_settings(pool="tieout_extract") | {"deadline": READ_DUE}
 
 
 def heralds() -> Iterator[Herald]:

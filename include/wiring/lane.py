@@ -27,7 +27,7 @@ from include.ports import (
     Translated,
     Watch,
 )
-from include.wiring import audit, connections, effects, vault
+from include.wiring import audit, connections, effects, schedules, vault
 from include.wiring.follow import CRM, ERP, FOLLOW_S, INBOX, Follower, SellerOf, due, is_read_in, named
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from include.signing import Sign
 
 # One active run is all Airflow allows a @continuous DAG, so two of those can never overlap.
-RELAY = CronTriggerTimetable("*/3 * * * *", timezone="UTC") if connections.EVERY_TEN_MINUTES else None
+RELAY = CronTriggerTimetable("*/3 * * * *", timezone="UTC") if schedules.EVERY_TEN_MINUTES else None
 """A run begins every three minutes and works until the next one is at work."""
 
 AGAIN_WHEN_KILLED = ExceptionRetryPolicy(

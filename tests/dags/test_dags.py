@@ -51,7 +51,7 @@ def test_a_dag_tells_who_owns_it_how_often_it_runs_and_what_to_do_on_call(bag: A
 
 @pytest.mark.parametrize("dag_id", sorted(IDS))
 def test_what_is_read_and_reconciled_gives_way_to_what_somebody_waits_for(bag: Any, dag_id: str):
-    from include.wiring.connections import give_way  # noqa: PLC0415  # as above
+    from include.wiring.schedules import give_way  # noqa: PLC0415  # as above
 
     said = bag.dags[dag_id].default_args
     assert said.get("pre_execute") == (
@@ -61,7 +61,7 @@ def test_what_is_read_and_reconciled_gives_way_to_what_somebody_waits_for(bag: A
 
 def test_a_task_that_gives_way_weighs_a_tenth():
     """In a process of its own: nobody gets back what he gave."""
-    script = "import os; from include.wiring.connections import give_way; give_way({}); print(os.nice(0))"
+    script = "import os; from include.wiring.schedules import give_way; give_way({}); print(os.nice(0))"
     told = subprocess.run(
         [sys.executable, "-c", script], cwd=PROJECT, capture_output=True, text=True, check=True
     )

@@ -18,7 +18,7 @@ from include.flows import pull_changes
 from include.flows.tell_alerts import Mute
 from include.policy import load_policy
 from include.ports import Retryable
-from include.wiring import alerts, connections, entities
+from include.wiring import alerts, entities, schedules
 from tests.dags.conftest import PROJECT
 from tests.loopback import mounted
 
@@ -83,7 +83,7 @@ def context(error: Exception | None = None, *, map_index: int = -1, day: int = 1
 def test_a_failed_task_is_told_once_with_its_run_and_over_when_it_succeeds(
     database: str, outside: Outside
 ) -> None:
-    connections.note_failure(context(ValueError("Jane Doe is wrong")))
+    schedules.note_failure(context(ValueError("Jane Doe is wrong")))
     assert alerts.watch()["told"] == {"slack": "sent"}
     assert alerts.watch()["told"] == {"slack": "nothing to say"}
     [told] = outside.told
@@ -93,7 +93,7 @@ def test_a_failed_task_is_told_once_with_its_run_and_over_when_it_succeeds(
     assert f"<{run}|run>" in text
     assert "https://airflow.example/tieout/playbooks/flow_failed" in text
     assert "Jane" not in str(rows(database, "SELECT * FROM ops.task_failures")) + text
-    connections.note_success(context())
+    schedules.note_success(context())
     with psycopg.connect(database) as connection:
         connection.execute(
             "UPDATE ops.alerts SET raised_at = raised_at - %s::interval, seen_at = seen_at - %s::interval",
@@ -177,13 +177,13 @@ def test_only_the_same_instance_or_a_later_run_ends_a_failure(database: str) -> 
         return rows(database, "SELECT map_index FROM ops.task_failures ORDER BY map_index")
 
     for index in (3, 5):
-        connections.note_failure(context(ValueError("no"), map_index=index, day=2))
-    connections.note_success(context(map_index=4, day=2))
-    connections.note_success(context(map_index=3, day=1))
+        schedules.note_failure(context(ValueError("no"), map_index=index, day=2))
+    schedules.note_success(context(map_index=4, day=2))
+    schedules.note_success(context(map_index=3, day=1))
     assert failed() == [(3,), (5,)]
-    connections.note_success(context(map_index=5, day=2))
+    schedules.note_success(context(map_index=5, day=2))
     assert failed() == [(3,)]
-    connections.note_success(context(map_index=0, day=3))
+    schedules.note_success(context(map_index=0, day=3))
     assert failed() == []
 
 
@@ -232,8 +232,8 @@ def test_every_dag_leaves_how_its_tasks_ended_and_what_is_promised_has_a_deadlin
     for dag in bag.dags.values():
         for task in dag.tasks:
             assert [task.on_success_callback, task.on_failure_callback] == [
-                [connections.note_success],
-                [connections.note_failure],
+                [schedules.note_success],
+                [schedules.note_failure],
             ]
     due = {name: dag.deadline for name, dag in bag.dags.items() if dag.deadline}
     assert due.keys() == {"tie_out", *policy.freshness.flows}

@@ -26,7 +26,7 @@ from include.flows.report_day import report_day
 from include.flows.report_period import report_periods
 from include.ports import Away, Fatal, Rejected, Report, Retryable, Source, Store, Uncertain
 from include.store.postgres import As, PostgresStore
-from include.wiring import connections, days, entities, files, mail
+from include.wiring import connections, days, entities, files, mail, schedules
 from include.wiring.smtp import FinanceMail
 from tests.connectors.smtp import Mailbox, parsed, serving
 
@@ -56,7 +56,7 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Connect:
     ],
 )
 def test_only_what_may_mend_itself_is_tried_again(stop: Exception, action: RetryAction):
-    assert connections.retry_policy.evaluate(stop, 1, 3).action is action
+    assert schedules.retry_policy.evaluate(stop, 1, 3).action is action
 
 
 @pytest.mark.parametrize(
