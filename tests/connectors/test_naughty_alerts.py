@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from include.connectors.mail.alerts import report_of
-from include.connectors.mail.client import compose
+from include.connectors.mail.message import compose
 from include.connectors.slack.client import TEXT_MAX, body_of
 from include.domain.alerts import Bulletin, Entry
 from tests.inert import assert_inert

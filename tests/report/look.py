@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from PIL import Image, ImageChops
 
-from include.connectors.mail.client import page_that_says
+from include.connectors.mail.message import page_that_says
 from include.flows.report_files import Files
 from include.report.render import render_report
 from include.report.render_period import render_period

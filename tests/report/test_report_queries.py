@@ -10,7 +10,7 @@ import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from include.connectors.mail.client import compose
+from include.connectors.mail.message import compose
 from include.domain.recipients import Scope
 from include.flows import day_facts
 from include.policy import load_policy

@@ -1,23 +1,16 @@
-"""Finance's reports by SMTP: one message a report, with the same Message-ID each time it is sent."""
+"""Finance's reports by SMTP: one message a report, handed over once, and known to be there or not."""
 
-import base64
-import hashlib
 import logging
-import re
 import smtplib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import formatdate
-from html import escape
 from math import inf
 from socket import SHUT_RDWR, socket
-from textwrap import fill
 from threading import Timer
 from time import monotonic
 
+from include.connectors.mail.message import compose
 from include.ports import Fatal, Rejected, Report, Retryable, Uncertain
 
 log = logging.getLogger(__name__)
@@ -39,23 +32,10 @@ a step's time."""
 MESSAGE_MAX = 10 * 2**20
 """Bytes of a message: many servers take no larger ones, and some say so only to whoever is to hand them on."""
 
-LINE_MAX = 80
-"""Characters of a line of the text, as in its templates."""
-
 _START_MAIL, _OK, _TOO_LARGE = 354, 250, 552
 _TEMPORARY, _PERMANENT = 400, 500
 _LAST_LINE = b".\r\n"
 _ADVICE = {"recipient": "check finance_recipients", "message": "ask whoever runs it why"}
-_PICTURE = re.compile(r'src="data:image/png;base64,([A-Za-z0-9+/=]+)"')
-"""Of our own making only: text from outside has its quotes escaped."""
-_LAST_WORDS = (
-    '<p class="soft" style="font:14px/21px Arial;color:#5a6874;text-align:center;margin:0 16px 24px;">{}</p>'
-)
-_TYPES = {
-    ".xlsx": ("application", "vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
-    ".html": ("text", "html"),
-    ".csv": ("text", "csv"),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -247,51 +227,6 @@ def hang_up(line: socket) -> None:
     """End what is said on a line, whoever waits for it."""
     with suppress(OSError):
         socket.shutdown(line, SHUT_RDWR)  # TLS's own would first leave what is being sent in the clear
-
-
-def compose(report: Report, *, sender: str, to: Sequence[str], spared: bool = False) -> EmailMessage:
-    """The report as text and HTML with its pictures and attachments. The same report makes the same Message-ID.
-
-    Its last words are what is attached, or, where not all could be (`spared`), where it is instead.
-    """
-    message = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
-    message["From"], message["To"] = sender, ", ".join(to)
-    message["Subject"] = " ".join(report.subject.split())
-    written = report.written_at.timestamp() if report.written_at else None
-    message["Date"] = formatdate(written, usegmt=True)
-    identity = hashlib.sha256(report.key.encode()).hexdigest()[:32]
-    domain = sender.rpartition("@")[2].strip("<> ")
-    message["Message-ID"] = f"<{identity}@{domain}>"
-    message["Auto-Submitted"] = "auto-generated"
-    said = report.instead if spared else report.attached
-    below = fill(said, LINE_MAX, break_long_words=False, break_on_hyphens=False)
-    message.set_content(f"{report.text}\n{below}\n" if said else report.text)
-    html, pictures = _with_parts(page_that_says(report.html, said), f"{identity}@{domain}")
-    message.add_alternative(html, subtype="html")
-    if page := message.get_body(("html",)):
-        for name, picture in pictures.items():
-            page.add_related(picture, "image", "png", cid=f"<{name}>", disposition="inline")
-    for name, content in report.attachments.items():
-        kind, subtype = _TYPES.get(f".{name.rpartition('.')[2]}", ("application", "octet-stream"))
-        message.add_attachment(content, maintype=kind, subtype=subtype, filename=name)
-    return message
-
-
-def page_that_says(page: str, said: str) -> str:
-    """A report's page with last words below it."""
-    return page.replace("</body>", f"{_LAST_WORDS.format(escape(said))}</body>", 1) if said else page
-
-
-def _with_parts(html: str, identity: str) -> tuple[str, dict[str, bytes]]:
-    """The HTML with pictures named instead of held, because mail readers do not show those that are held."""
-    pictures: dict[str, bytes] = {}
-
-    def name(found: re.Match[str]) -> str:
-        cid = f"{len(pictures) + 1}.{identity}"
-        pictures[cid] = base64.b64decode(found[1])
-        return f'src="cid:{cid}"'
-
-    return _PICTURE.sub(name, html), pictures
 
 
 def _on_the_wire(message: bytes) -> bytes:
