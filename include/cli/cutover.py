@@ -32,6 +32,8 @@ class Trigger(StrEnum):
     money_difference = "money_difference"
     control_totals = "control_totals"
     coverage = "coverage"
+    parity_money = "parity_money"
+    parity_duplicates = "parity_duplicates"
     drill = "drill"
     other = "other"
 

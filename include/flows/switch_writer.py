@@ -148,7 +148,8 @@ def back(
     _wait(patience.drain_s, lambda: _count(store, "still_to_go", flows), "messages still to go", tell)
     with store.transaction() as tx:
         rows = _locked(tx, flows, but="theirs")
-        tokens = {row["flow"]: _to_nobody(tx, row, evidence=why, **facts) for row in rows}
+        # Under a new token also where nobody writes: whoever is about to let ours write is refused by it.
+        tokens = {row["flow"]: _switch(tx, row, "nobody", evidence=why, **facts) for row in rows}
         written = {flow: tx.rows("written_since", flow=flow) for flow in tokens}
     given_up = _end_calls(store, tokens, patience, tell)
     with store.transaction() as tx:
@@ -183,14 +184,15 @@ def allowed(tx: Transaction, actor: str, *, emergency: bool) -> dict[str, Any]:
 
 
 def _locked(tx: Transaction, flows: Sequence[str], *, but: Writer) -> list[Row]:
-    """The flows, locked. Raises Rejected for one that is none, and for one this writer has already."""
+    """The flows that this writer has not already, locked. Raises Rejected for one that is none, or if none is left."""
     found = {row["flow"]: row for row in tx.rows("lock_writers", flows=list(flows))}
     if unknown := set(flows) - found.keys():
         names = ", ".join(row["flow"] for row in tx.rows("writers", flow=None))
         raise Rejected(f"there is no flow {', '.join(sorted(unknown))}; there are {names}")
-    if already := [flow for flow, row in found.items() if row["writer"] == but]:
-        raise Rejected(f"already {but}: {', '.join(already)}")
-    return list(found.values())
+    left = [row for row in found.values() if row["writer"] != but]
+    if not left:
+        raise Rejected(f"already {but}: {', '.join(found)}")
+    return left
 
 
 def _still(tx: Transaction, tokens: Mapping[str, int]) -> list[Row]:

@@ -276,6 +276,48 @@ def test_an_interrupted_switch_leaves_nobody_writing_and_either_way_ends_that(ho
     assert house.deliver() == {"confirmed": 1}
 
 
+def test_going_back_wins_over_a_go_that_is_under_way(house: House) -> None:
+    """From its first commit on nobody but the other path may come to write, however soon the go would have ended."""
+    house.back()
+    settling, went_back = Event(), Event()
+    refused: list[str] = []
+
+    def going() -> None:
+        def tell(_: str) -> None:
+            settling.set()
+            assert went_back.wait(10)
+
+        patience = Patience(calls_s=0, settle_s=0.1)
+        with pytest.raises(Rejected) as stopped:
+            go(house.store, ["orders"], ANN, emergency=True, patience=patience, tell=tell)
+        refused.append(str(stopped.value))
+
+    def lets_it_go_on(_: str) -> None:
+        went_back.set()
+        goes.join()
+
+    goes = Thread(target=going)
+    goes.start()
+    assert settling.wait(10)
+    house.decide("A")
+    with psycopg.connect(house.store.url) as connection:  # a call that the going back waits for
+        connection.execute(
+            "UPDATE delivery.outbox SET state = 'called', fence = fence + 1, next_at = now() + interval '1 hour', "
+            "first_called_at = now()"
+        )
+    waits = Patience(calls_s=0.3)
+    [done] = back(house.store, ["orders"], ANN, trigger="drill", patience=waits, tell=lets_it_go_on)
+    assert done.writer == "theirs"
+    assert "somebody else switched orders meanwhile" in refused[0]
+
+
+def test_the_flows_that_are_not_there_yet_go_back_though_somebody_took_one_back_before(house: House) -> None:
+    house.back("invoices")
+    assert [done.flow for done in house.back("orders", "invoices")] == ["orders"]
+    with pytest.raises(Rejected, match="already theirs: invoices, orders"):
+        house.back("orders", "invoices")
+
+
 def test_the_database_itself_refuses_an_unsigned_go_a_used_token_and_another_history(house: House) -> None:
     def tried(statement: str) -> str:
         with psycopg.connect(house.store._url) as connection, pytest.raises(psycopg.Error) as refused:

@@ -50,6 +50,8 @@ def test_the_way_to_ours_and_back_from_the_command_line(
     assert (done["writer"], done["token"], done["waiting"]) == ("ours", 5, 1)
     assert tieout("may-write", "orders", "--token", "3")[0] == 3
     assert house.deliver() == {"confirmed": 1}
+    shown = ("back", "orders", "--dry-run", *ann)
+    assert [tieout(*shown, "--trigger", name)[0] for name in ("parity_money", "parity_duplicates")] == [0, 0]
     code, said = tieout("back", "--all", "--trigger", "duplicate_invoice", *ann)
     assert (code, "ours wrote 1 order at erp" in said) == (0, True)
     assert tieout("back", "--all", "--trigger", "other", *ann) == (
