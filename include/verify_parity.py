@@ -30,9 +30,9 @@ class PackVerdict:
 
     def __str__(self) -> str:
         span = f"{self.manifest.get('first_day')} to {self.manifest.get('last_day')}"
-        people = ", ".join(f"{role} {who}" for role, who in dict(self.manifest.get("signed_by", {})).items())
         if not self.holds:
             return f"the pack of {span} does not hold: {len(self.problems)} problem(s)"
+        people = ", ".join(f"{role} {who}" for role, who in self.manifest["signed_by"].items())
         return f"the pack of {span} holds: {people or 'nobody'} signed; sealed with key {self.signed_with}"
 
     def as_json(self) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def _read_and_compared(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
             ]:
                 return [f"{name} has not the columns of a pack: {lacking[0]}"[:200]]
         problems.extend(contradictions(tables, manifest))
-    except (ValueError, ArithmeticError, KeyError, TypeError, csv.Error) as error:
+    except (ValueError, ArithmeticError, KeyError, TypeError, AttributeError, csv.Error) as error:
         problems.append(f"its tables cannot be read: {error}")
     return problems
 
@@ -107,8 +107,12 @@ def _read(folder: Path, name: str) -> tuple[dict[str, Any], bytes]:
 def _files(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
     if manifest.get("format") != FORMAT:
         yield f"its format is {manifest.get('format')!r}, and not {FORMAT}"
-    named: Mapping[str, str] = manifest.get("files", {})
-    there = {path.name for path in folder.iterdir()} - {MANIFEST, SIGNATURE}
+    named = manifest.get("files")
+    if not isinstance(named, dict):
+        yield f"it names no files in {MANIFEST}"
+        return
+    there = {path.name for path in folder.iterdir() if path.is_file() or path.name not in named}
+    there -= {MANIFEST, SIGNATURE}
     for name in sorted((TABLES.keys() | named.keys()) - there):
         yield f"{name} is missing"
     for name in sorted(there - named.keys()):

@@ -21,7 +21,7 @@ Rows = Sequence[Mapping[str, str]]
 
 def contradictions(tables: Mapping[str, Rows], manifest: Mapping[str, Any]) -> Iterator[str]:
     """Where the tables say something else than the pack as a whole."""
-    yield from _people(tables["signatures.csv"])
+    yield from _people(tables["signatures.csv"], manifest["signed_by"])
     yield from _days(tables["days.csv"], tables["differences.csv"], tables["quarantine.csv"])
     yield from _limits(tables["metrics.csv"], tables["days.csv"])
     yield from _figures(tables, manifest)
@@ -31,7 +31,9 @@ def contradictions(tables: Mapping[str, Rows], manifest: Mapping[str, Any]) -> I
         yield f"it could not be signed: {one}"
 
 
-def _people(signatures: Rows) -> Iterator[str]:
+def _people(signatures: Rows, told: Mapping[str, str]) -> Iterator[str]:
+    for role, who in told.items() - {(row["role"], row["person"]) for row in signatures}:
+        yield f"it says that {who} signed as {role}, and its signatures do not"
     for role in ROLES:
         if role not in {row["role"] for row in signatures}:
             yield f"nobody signed as {role}"

@@ -312,6 +312,11 @@ def test_a_pack_holds_until_anything_of_it_is_changed(store: PostgresStore, tmp_
     ]
     assert problems(drills_csv=None) == ["drills.csv is missing"]
     assert problems(more_csv=b"") == ["more.csv is no part of it"]
+    folder = tmp_path / "with-a-folder"
+    (folder / "days.csv").mkdir(parents=True)
+    for name in files.keys() - {"days.csv"}:
+        (folder / name).write_bytes(files[name])
+    assert verify_pack(folder).problems == ["days.csv is missing"]
     assert problems(manifest_json=files["manifest.json"].replace(b"joe", b"jim")) == [
         "manifest.json is not what was sealed"
     ]
@@ -329,13 +334,18 @@ def test_a_sealed_pack_whose_tables_say_otherwise_does_not_hold(store: PostgresS
         text = files[name].replace(old, new)
         assert text != files[name]
         manifest["files"][name] = hashlib.sha256(text).hexdigest()
-        forged = files | {name: text, "manifest.json": json.dumps(manifest).encode()}
+        forged = files | {"manifest.json": json.dumps(manifest).encode(), name: text}
         folder = tmp_path / f"{len(list(tmp_path.iterdir()))}"
         folder.mkdir()
         for each, content in seal(forged, key=tmp_path / "key.pem").items():
             (folder / each).write_bytes(content)
-        return "; ".join(verify_pack(folder).problems)
+        verdict = verify_pack(folder)
+        assert "does not hold" in str(verdict)
+        return "; ".join(verdict.problems)
 
+    assert "it says that jim signed as it" in problems("manifest.json", b'"it":"joe"', b'"it":"jim"')
+    assert "it names no files" in problems("manifest.json", b'"files":{', b'"files":1,"other":{')
+    assert "cannot be read" in problems("manifest.json", b'"obstacles":[]', b'"obstacles":1')
     assert "fewer than 5 days" in problems("days.csv", b",true,", b",false,")
     assert "money is 99" in problems("metrics.csv", b"money,100.0000", b"money,99")
     assert "second person" in problems("accepted.csv", b",ben,", b",ann,")
