@@ -76,6 +76,8 @@ def test_from_the_first_difference_to_a_pack_that_anybody_can_check(
     for role, who in (("controller", "ben"), ("revops", "rita"), ("it", "joe")):
         note_person(PostgresStore(url), who, [MAY_SIGN[role]])
         assert tieout("sign", "--as", who, "--role", role, *last, "--reason", "seen") == 0
+        with psycopg.connect(url) as connection:  # compared again, to the same
+            connection.execute("INSERT INTO parity.reruns (day, edition, same) VALUES (%s, 1, true)", (LAST,))
     assert tieout("sign", "--as", "rita", "--role", "it", *last, "--reason", "again") == 1
     key, pack = tmp_path / "key.pem", tmp_path / "pack"
     assert tieout("key", str(key)) == 0

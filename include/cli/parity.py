@@ -147,12 +147,11 @@ def sign(
 
     Example: tieout parity sign --last 2026-06-30 --role controller --as ben@firm.example --reason "looked at all of it"
     """
-    from include.flows.judge_parity import judge_parity
-    from include.flows.sign_parity import sign_known
+    from include.flows.sign_parity import sign_known, signed_or_judged
     from include.policy import load_policy
 
     with store_here() as store:
-        seen = judge_parity(store, last=last.date(), policy=load_policy())
+        seen = signed_or_judged(store, last=last.date(), policy=load_policy())
         seen = sign_known(store, seen.window_no, role=role.value, person=who, reason=reason)
     show_judged(seen, as_json=as_json)
 
@@ -185,13 +184,13 @@ def pack(
 
     Example: tieout parity pack --last 2026-06-30 --key var/parity.pem --out packs/2026-06
     """
-    from include.flows.judge_parity import judge_parity
     from include.flows.pack_parity import parity_pack
+    from include.flows.sign_parity import signed_or_judged
     from include.policy import load_policy
     from include.verify_parity import seal
 
     with store_here() as store:
-        seen = judge_parity(store, last=last.date(), policy=load_policy())
+        seen = signed_or_judged(store, last=last.date(), policy=load_policy())
         files = seal(parity_pack(store, seen.window_no), key=key_file)
     out.mkdir(parents=True)
     for name, content in files.items():

@@ -42,7 +42,7 @@ def parity(request: Request, who: Someone) -> HTMLResponse:
 def page(request: Request, who: Person, *, refused: Refused | None = None, status: int = 200) -> HTMLResponse:
     """The page as it is now; `refused` is the act that was not done, whose form is filled in as it was sent."""
     with store_of(request).transaction() as tx:
-        found = tx.rows("parity_newest_window")
+        found = tx.rows("parity_newest_window", last=None)
         seen = judged(tx, found[0]["window_no"]) if found else None
         register = tx.rows("parity_register")
         view: dict[str, Any] = {"causes": _causes(tx, seen) if seen else [], "today": today_here(tx)}

@@ -104,7 +104,7 @@ def _why(form: Form) -> register.Why:
 def _window_seen(store: Store, form: Form) -> int:
     """The newest window, if it is what the page showed."""
     with store.transaction() as tx:
-        found = tx.rows("parity_newest_window")
+        found = tx.rows("parity_newest_window", last=None)
         if not found:
             raise Rejected("no days were judged yet: there is nothing to sign")
         seen = judged(tx, found[0]["window_no"])

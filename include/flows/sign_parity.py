@@ -47,6 +47,18 @@ def _refuse(seen: Judged, role: Role, person: str) -> None:
             raise Rejected(f"{person} has signed as {one['role']}; three roles are three people")
 
 
+def signed_or_judged(store: Store, *, last: date, policy: Policy) -> Judged:
+    """The days up to `last` as some have signed them, while nothing is in the way of that; else as they are judged now.
+
+    So three people sign the same, and a pack is of what they signed, whatever was compared, noted or accepted since.
+    """
+    with store.transaction() as tx:
+        for row in tx.rows("parity_newest_window", last=last):
+            if row["begun"]:
+                return judged(tx, row["window_no"])
+    return judge_parity(store, last=last, policy=policy)
+
+
 def ask_signatures(
     store: Store, *, policy: Policy, asked_in: str, link_to: str = "", last: date | None = None
 ) -> list[Ask]:
@@ -81,7 +93,7 @@ def _to_sign(store: Store, last: date | None, policy: Policy) -> Judged | None:
         if not found:
             return None
         last = found[0]["day"]
-    return judge_parity(store, last=last, policy=policy)
+    return signed_or_judged(store, last=last, policy=policy)
 
 
 def look(store: Store, ask_no: int) -> Answered | None:

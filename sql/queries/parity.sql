@@ -414,7 +414,14 @@ INSERT INTO parity.windows (
 SELECT window_no, first_day, last_day, excused, content_sha256 FROM parity.windows WHERE window_no = %(window_no)s;
 
 -- name: parity_newest_window
-SELECT window_no, last_day FROM parity.windows ORDER BY last_day DESC, window_no DESC LIMIT 1;
+-- Of the days up to one, else up to the last one judged: what most have signed (`begun`: how many), as long as nothing is in
+-- its way, though it was judged again since with more re-runs, entries or drills; else what was judged last.
+SELECT window_no, CASE WHEN signatures > 0 AND NOT EXISTS (SELECT FROM parity.obstacles(window_no)) THEN signatures ELSE 0 END AS begun
+FROM parity.windows CROSS JOIN LATERAL (
+    SELECT count(*) AS signatures FROM parity.sign_offs WHERE sign_offs.window_no = windows.window_no
+) AS signed
+WHERE last_day = coalesce(%(last)s::date, (SELECT max(last_day) FROM parity.windows))
+ORDER BY begun DESC, window_no DESC LIMIT 1;
 
 -- name: parity_windows_begun
 -- Signed by some and not by all, the latest first.

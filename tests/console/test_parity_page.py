@@ -7,6 +7,7 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
+from include.flows.accept_difference import note_drill
 from include.flows.judge_parity import judge_parity
 from include.policy import load_policy
 from include.store.postgres import PostgresStore
@@ -142,6 +143,8 @@ def test_differences_are_accepted_by_two_people_and_the_days_signed_by_three(
     assert site.post("/parity/sign/controller", form | {"reason": ""}, me="ben").status_code == 422
     for role, who in (("controller", "ben"), ("it", "adm"), ("revops", "rev")):
         assert site.post(f"/parity/sign/{role}", form, me=who).status_code == 303
+        note_drill(PostgresStore(tied.url), drill="replay", day=LAST, person="ops", found=f"as {role} signed")
+        assert judged(PostgresStore(tied.url)).signed == [], "judged anew, it is another window"
     twice = site.post("/parity/sign/controller", form, me="cat")
     assert (twice.status_code, "ben has signed as controller already" in twice.text) == (422, True)
     assert "not yet" not in site.get("/parity", me="vic").text
