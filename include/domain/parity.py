@@ -204,14 +204,19 @@ def _worst(shares: Iterable[Decimal | None]) -> Decimal | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """A row of days, and the last business days of it, which must all be green."""
+    """A row of days, and the last business days of it with a month's end among them, which must all be green."""
 
     days: tuple[date, ...]
     judged: tuple[date, ...]
 
 
 def window(last: date, *, days: int, judged: int, calendar: Calendar) -> Window:
-    """The `days` in a row up to `last`, of which the last `judged` business days are judged."""
+    """The `days` in a row up to `last`, of which the last `judged` business days are judged.
+
+    So is a month's last day from the first of these on, though nobody works on it: its figures close the month.
+    """
     row = tuple(last - timedelta(days=back) for back in reversed(range(days)))
-    worked = [day for day in row if calendar.is_business_day(day)]
-    return Window(days=row, judged=tuple(worked[-judged:]))
+    worked = [day for day in row if calendar.is_business_day(day)][-judged:]
+    first = min(worked, default=last)
+    ends = {day for day in row if day >= first and (day + timedelta(days=1)).day == 1}
+    return Window(days=row, judged=tuple(sorted(ends.union(worked))))

@@ -69,8 +69,10 @@ def _refuse(tx: Transaction, scope: Scope, why: Why, today: date, policy: Policy
     asked = {"kind": scope.kind, "field": scope.field, "kind_of": scope.kind_of, "cause": scope.cause}
     if not tx.rows("parity_any_such", **asked, key=scope.key):
         raise Rejected("no day that was compared has such a difference")
-    if tx.rows("parity_accepted_already", **asked, key=scope.key):
-        raise Rejected("the register has an entry for these already")
+    for entry in tx.rows("parity_accepted_already", **asked, key=scope.key):
+        raise Rejected(
+            f"entry {entry['accepted_no']} is for these already, until {entry['expires_on']}: end it, and propose anew"
+        )
 
 
 def approve(store: Store, accepted_no: int, *, checker: str) -> None:

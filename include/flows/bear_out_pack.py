@@ -48,7 +48,7 @@ def _days(days: Rows, differences: Rows, quarantine: Rows) -> Iterator[str]:
     judged = [one for one, row in zip(dates, days, strict=True) if row["judged"] == "true"]
     if len(judged) < JUDGED_MIN:
         yield f"fewer than {JUDGED_MIN} days were judged"
-    elif not any((one + timedelta(days=1)).day == 1 for one in dates if one >= judged[0]):
+    elif not any((one + timedelta(days=1)).day == 1 for one in judged):
         yield "no month ends in the judged days"
     for what, rows, column in (
         ("differences", differences, "differences"),

@@ -368,7 +368,7 @@ WHERE kind = %(kind)s AND field = %(field)s AND class = %(kind_of)s AND cause = 
     AND (%(key)s::text IS NULL OR key = %(key)s) LIMIT 1;
 
 -- name: parity_accepted_already
-SELECT 1 AS found FROM parity.accepted_differences
+SELECT accepted_no, expires_on FROM parity.accepted_differences
 WHERE kind = %(kind)s AND field = %(field)s AND class = %(kind_of)s AND cause = %(cause)s
     AND key IS NOT DISTINCT FROM %(key)s::text AND ended_at IS NULL;
 

@@ -416,3 +416,10 @@ def test_the_last_five_business_days_of_fourteen_are_judged():
     chosen = window(DAY, days=14, judged=5, calendar=WEEKDAYS)
     assert (chosen.days[0], chosen.days[-1], len(chosen.days)) == (date(2026, 6, 17), DAY, 14)
     assert [one.day for one in chosen.judged] == [24, 25, 26, 29, 30]
+
+
+def test_a_month_that_ends_on_a_weekend_is_judged_on_its_last_day_too():
+    chosen = window(date(2026, 6, 2), days=14, judged=5, calendar=WEEKDAYS)
+    assert [one.day for one in chosen.judged] == [27, 28, 29, 31, 1, 2]
+    earlier = window(date(2026, 6, 9), days=14, judged=5, calendar=WEEKDAYS)
+    assert [one.day for one in earlier.judged] == [3, 4, 5, 8, 9], "it is not among the last ones"

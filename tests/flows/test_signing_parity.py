@@ -179,6 +179,28 @@ def test_fourteen_days_in_a_row_with_a_month_end_are_needed(store: PostgresStore
         judge_parity(store, last=FIRST - timedelta(days=1), policy=POLICY)
 
 
+def test_a_month_that_ended_on_a_sunday_is_not_signed_while_that_day_is_red(store: PostgresStore, url: str):
+    sunday, last = date(2026, 5, 31), date(2026, 6, 2)
+    with psycopg.connect(url) as connection:
+        for back in range(14):
+            day = last - timedelta(days=back)
+            compared(connection, day, differences=2 if day == sunday else 1)
+        connection.execute(
+            "INSERT INTO parity.differences (day, edition, kind, key, seq, field, ours, theirs, currency, ours_minor, "
+            "theirs_minor, class, cause, evidence) VALUES (%s, 1, 'arr', 'S-1', 1, 'amount', '100', '90', 'SGD', 100, "
+            "90, 'logic', '', '{}')",
+            (sunday,),
+        )
+    seen = judge_parity(store, last=last, policy=POLICY)
+    assert f"{sunday}: unexplained is 1" in seen.obstacles
+    with psycopg.connect(url) as connection:  # as if it had not been judged
+        connection.execute("ALTER TABLE parity.window_days DISABLE TRIGGER USER")
+        connection.execute("UPDATE parity.window_days SET judged = false WHERE day = %s", (sunday,))
+        said = connection.execute("SELECT obstacle FROM parity.obstacles(%s)", (seen.window_no,)).fetchall()
+        connection.rollback()
+    assert ("no month ends in the last business days",) in said
+
+
 def test_an_entry_of_the_register_needs_a_second_person_an_end_and_a_difference(
     store: PostgresStore, url: str
 ):
@@ -523,6 +545,31 @@ def test_a_window_is_not_signed_by_an_entry_of_the_register_that_has_ended(store
         ]
     register.end(store, number, person="ann")
     assert f"entry {number} of the register has ended since" in judge_obstacles(url, seen.window_no)
+
+
+def test_an_entry_that_is_over_is_ended_and_renewed_without_undoing_what_was_signed_by_it(
+    store: PostgresStore, url: str
+):
+    window_no = signed(store)
+    scope = register.Scope(kind="invoices", field="due_date", kind_of="logic", cause="rolls_to_business_day")
+    why = register.Why(owner="AR", reason="agreed once more", expires_on=today(store) + timedelta(days=60))
+    with store.transaction() as tx:
+        [old] = [row for row in tx.rows("parity_register") if row["cause"] == scope.cause]
+    number = old["accepted_no"]
+    with pytest.raises(
+        Rejected, match=f"entry {number} is for these already, until {old['expires_on']}: end it"
+    ):
+        register.propose(store, scope, why, maker="ann", policy=POLICY)
+    with psycopg.connect(url) as connection:  # the months pass
+        connection.execute("ALTER TABLE parity.accepted_differences DISABLE TRIGGER USER")
+        connection.execute(
+            "UPDATE parity.accepted_differences SET made_on = %s, expires_on = %s WHERE accepted_no = %s",
+            (LAST - timedelta(days=9), LAST, number),
+        )
+        connection.execute("ALTER TABLE parity.accepted_differences ENABLE TRIGGER USER")
+    register.end(store, number, person="ann")
+    register.propose(store, scope, why, maker="ann", policy=POLICY)
+    assert judge_obstacles(url, window_no) == []
 
 
 def judge_obstacles(url: str, window_no: int) -> list[str]:
