@@ -64,7 +64,7 @@ class _Difference(NamedTuple):
 def compare_parity(store: Store, *, day: date, policy: Policy, theirs: OldPath | TheirTable) -> Compared:
     """Compare a day, and keep the verdict if it is another than the one that is kept; others may be compared beside it.
 
-    Raises Fatal when no run of the day was computed, or too much differs; NothingUsable when they say nothing of it.
+    Raises Fatal when no run of the day is published, or too much differs; NothingUsable when they say nothing of it.
     """
     try:
         with store.transaction() as tx:
@@ -87,7 +87,7 @@ def days_due(store: Store, *, day: date, policy: Policy) -> list[date]:
     """
     first = day - timedelta(days=policy.parity.window.days - 1)
     with store.transaction() as tx:
-        if not tx.rows("parity_is_published", day=day):
+        if not tx.rows("parity_published_run", day=day):
             raise Retryable(f"{day} is not published yet")
         found = [row["day"] for row in tx.rows("parity_uncompared_days", first_day=first, last_day=day)]
     return [*(one for one in found if one != day), day]
@@ -132,9 +132,9 @@ def _same_verdict(known: Row, compared: Compared) -> bool:
 
 
 def _run_of(tx: Transaction, day: date) -> Row:
-    found = tx.rows("latest_run_of", as_of=day)
-    if not found or not found[0]["certificate"]:
-        raise Fatal(f"no run of {day} is certified; tie out the day first")
+    found = tx.rows("parity_published_run", day=day)
+    if not found:
+        raise Fatal(f"no run of {day} is published; tie out the day first")
     return found[0]
 
 

@@ -13,6 +13,22 @@ from include.ports import NothingUsable, OldPath, ToldRow, Transaction
 
 _TOLD = ["line", "kind", "key", *TOLD]
 _BAD = "place kind key column_name reason"
+_TEXT = ("text", "character varying", "character")
+_WHOLE = ("bigint", "integer", "smallint")
+_OF_TABLE = {
+    "amount_minor": _WHOLE,
+    "at": ("timestamp with time zone",),
+    "currency": _TEXT,
+    "day": ("date",),
+    "due_date": ("date",),
+    "key": _TEXT,
+    "kind": _TEXT,
+    "on_date": ("date",),
+    "tax_minor": _WHOLE,
+    "text": _TEXT,
+    "word": _TEXT,
+}
+"""Column of a table of theirs -> types that are taken as they are: another one would be rounded, cut or shifted."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +66,21 @@ def _readable(rows: Iterable[ToldRow], parity: Parity, bad: list[Sequence[Any]])
         yield (line, row.kind, name, *(getattr(told, column) for column in TOLD))
 
 
+def _need_columns(tx: Transaction, table: str) -> None:
+    found = {row["name"]: row["type"] for row in tx.rows("columns_of_table", table=table)}
+    if not found:
+        raise NothingUsable(f"there is no table or view {table} in our database")
+    wrong = [
+        f"{name} is {found.get(name, 'not there')}, and must be {types[0]}"
+        for name, types in _OF_TABLE.items()
+        if found.get(name) not in types
+    ]
+    if wrong:
+        raise NothingUsable(f"{table} has not the columns of parity.answers: {'; '.join(wrong)}")
+
+
 def _tell_table(tx: Transaction, theirs: TheirTable, day: date, parity: Parity) -> None:
+    _need_columns(tx, theirs.name)
     words = [(kind, *pair) for kind, all_ in parity.status_of.items() for pair in all_.items()]
     kinds, known, statuses = (list(column) for column in zip(*words, strict=True))
     names, rules = (

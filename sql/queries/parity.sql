@@ -113,6 +113,13 @@ SELECT 'theirs', %(day)s, %(edition)s, kind, key, row_number() OVER (PARTITION B
     amount_minor, tax_minor, currency, on_date, due_date, status, text, at
 FROM told_rows;
 
+-- name: columns_of_table
+SELECT attname AS name, format_type(atttypid, NULL) AS type FROM pg_attribute
+WHERE attrelid = (
+    SELECT to_regclass(string_agg(quote_ident(part), '.' ORDER BY place))
+    FROM unnest(string_to_array(%(table)s, '.')) WITH ORDINALITY AS parts (part, place)
+) AND attnum > 0 AND NOT attisdropped;
+
 -- name: tell_from_table
 -- A table of theirs has the columns of parity.answers, and `word` where status is one of their own. A match names its
 -- invoices in any order, as in their files. No table has an order: equal rows of a key are numbered by what they say.
@@ -131,13 +138,15 @@ WHERE day = %(day)s AND kind = ANY (%(all_kinds)s::text[]) AND btrim(key) <> ''
     AND (currency = ANY (%(currencies)s::text[]) OR currency IS NULL AND num_nonnulls(amount_minor, tax_minor) = 0);
 
 -- name: set_bad_rows_aside
+-- A row that says no day is put aside on every day, as of a file.
 INSERT INTO bad_rows
 SELECT %(place)s || ', row ' || row_number() OVER (ORDER BY kind, key, currency, amount_minor, at), coalesce(kind, ''), key,
-    CASE WHEN kind IS NULL OR NOT kind = ANY (%(all_kinds)s::text[]) THEN 'kind'
+    CASE WHEN day IS NULL THEN 'day'
+        WHEN kind IS NULL OR NOT kind = ANY (%(all_kinds)s::text[]) THEN 'kind'
         WHEN coalesce(btrim(key), '') = '' THEN 'key' ELSE 'currency' END,
     'it is missing, or none that we know'
 FROM {table}
-WHERE day = %(day)s AND NOT coalesce(
+WHERE day IS NULL OR day = %(day)s AND NOT coalesce(
     kind = ANY (%(all_kinds)s::text[]) AND btrim(key) <> ''
     AND (currency = ANY (%(currencies)s::text[]) OR currency IS NULL AND num_nonnulls(amount_minor, tax_minor) = 0),
     false
@@ -556,8 +565,10 @@ WHERE as_of BETWEEN %(first_day)s AND %(last_day)s AND state = 'published'
     AND NOT EXISTS (SELECT FROM parity.days WHERE days.day = as_of)
 ORDER BY day;
 
--- name: parity_is_published
-SELECT 1 AS found FROM recon.runs WHERE as_of = %(day)s AND state = 'published' LIMIT 1;
+-- name: parity_published_run
+-- The run that holds for a day; what was computed and not published is not proven.
+SELECT run_id, as_of, batch_through, rulings_through, rules_sha256, certificate FROM recon.runs
+WHERE as_of = %(day)s AND state = 'published' ORDER BY computed_at DESC LIMIT 1;
 
 -- name: parity_restated
 -- What was learnt since of items that the runs of some days left open: the next published run entered them anew. And of

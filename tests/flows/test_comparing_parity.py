@@ -16,6 +16,7 @@ from psycopg.rows import dict_row
 
 from include.connectors.legacy.client import LegacyFolder
 from include.flows.compare_parity import Compared, compare_parity
+from include.flows.reconcile import reconcile
 from include.flows.show_parity import show_parity
 from include.flows.tell_answers import TheirTable, tell_answers
 from include.local.databases import DatabaseUrls
@@ -150,6 +151,34 @@ def test_rows_that_cannot_be_read_are_put_aside_and_other_answers_make_another_e
     assert Counter(one["cause"] for one in causes)["unreadable"] == 2
 
 
+@pytest.mark.parametrize(
+    ("file", "header", "lacking"),
+    [
+        ("invoices.csv", "day,number,issue_date,due_date,currency,net,tax,Gross,created_at", "gross"),
+        ("arr.csv", "date,subscription_id,currency,arr", "day"),
+        ("arr.csv", "day,subscription_id,currency,currency", "currency, arr"),
+        ("arr.csv", "day;subscription_id;currency;arr", "day, subscription_id, currency, arr"),
+        ("matches.csv", "", "day, payment_id"),
+    ],
+)
+def test_a_file_whose_columns_are_called_otherwise_is_refused_by_name(
+    tmp_path: Path, file: str, header: str, lacking: str
+):
+    (tmp_path / file).write_text(f"{header}\n")
+    with pytest.raises(NothingUsable, match=f"{file} must have the columns .*it has not {lacking}"):
+        list(LegacyFolder(tmp_path).answers(DAY))
+
+
+def test_a_row_of_another_day_in_the_folder_of_a_day_is_put_aside(tmp_path: Path):
+    folder = tmp_path / "legacy" / str(DAY)
+    folder.mkdir(parents=True)
+    (folder / "arr.csv").write_text(
+        "day,subscription_id,currency,arr\n,S1,SGD,1.00\n2026-06-30,S2,SGD,1.00\n2026-06-29,S3,SGD,1.00\n"
+    )
+    told = list(LegacyFolder(tmp_path / "legacy").answers(DAY))
+    assert [row.damage for row in told] == ["", "", "it says 2026-06-29, in the folder of 2026-06-30"]
+
+
 def test_a_table_of_theirs_gives_the_answers_of_their_files(url: str, store: PostgresStore):
     with psycopg.connect(url) as connection:
         connection.execute(
@@ -179,11 +208,47 @@ def test_a_table_of_theirs_gives_the_answers_of_their_files(url: str, store: Pos
         assert [row["column_name"] for row in tx.rows("bad_rows")] == ["currency"], "sgd is no currency"
 
 
+def test_a_table_that_is_not_there_or_whose_columns_would_be_rounded_or_shifted_is_refused(
+    url: str, store: PostgresStore
+):
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "CREATE TABLE public.odd AS SELECT day, kind, key, amount_minor::float, tax_minor, currency, on_date, "
+            "due_date, text, at::timestamp FROM parity.answers_theirs WHERE edition = 1"
+        )
+        connection.execute(
+            "CREATE TABLE public.undated AS SELECT day, kind, key, amount_minor, tax_minor, currency, on_date, "
+            "due_date, ''::text AS word, text, at FROM parity.answers_theirs WHERE day = '2026-06-30' AND edition = 1"
+        )
+        connection.execute("UPDATE public.undated SET day = NULL WHERE kind = 'arr'")
+
+    def told(name: str) -> str:
+        with pytest.raises(NothingUsable) as refused, store.transaction() as tx:
+            tell_answers(tx, TheirTable(name), day=DAY, parity=load_policy().parity)
+        return str(refused.value)
+
+    assert told("public.nowhere") == "there is no table or view public.nowhere in our database"
+    assert told("public.odd") == (
+        "public.odd has not the columns of parity.answers: amount_minor is double precision, and must be bigint; "
+        "at is timestamp without time zone, and must be timestamp with time zone; word is not there, and must be text"
+    )
+    with store.transaction() as tx:
+        tell_answers(tx, TheirTable("public.undated"), day=DAY, parity=load_policy().parity)
+        bad = tx.rows("bad_rows")
+    assert {(row["kind"], row["column_name"]) for row in bad} == {("arr", "day")}, (
+        "as of a file, on every day"
+    )
+
+
 def test_a_day_that_was_not_tied_out_or_not_told_of_is_not_compared(
     store: PostgresStore, world: Path, tmp_path: Path
 ):
     with pytest.raises(Fatal, match="no run of 2026-05-01"):
         compared(store, world, date(2026, 5, 1))
+    tomorrow = DAY + timedelta(days=1)
+    reconcile(store, as_of=tomorrow, policy=load_policy())
+    with pytest.raises(Fatal, match="no run of 2026-07-01 is published"):
+        compared(store, world, tomorrow)
     (tmp_path / "legacy").mkdir()
     with pytest.raises(NothingUsable, match="no answer of 2026-06-30"):
         compared(store, tmp_path)
@@ -334,7 +399,7 @@ def test_an_invoice_cancelled_or_credited_is_late_on_its_day_and_never_another_r
         f"N1,CN-1,C1,I2,{day - timedelta(days=7)},SGD,-100.00\n"
     )
     (tmp_path / "legacy/statuses.csv").write_text(
-        "day,invoice_number,status\n" + "".join(f"{day},INV-{n},Outstanding\n" for n in (1, 2))
+        "day,invoice_number,status,paid_on\n" + "".join(f"{day},INV-{n},Outstanding,\n" for n in (1, 2))
     )
     with scratch_database(server_urls, strategy="FILE_COPY") as url, PostgresStore(url).keeping() as store:
         tie_out(store, tmp_path, days=[day - timedelta(days=1)])

@@ -1,6 +1,6 @@
 """A folder of the old path's answers: one file a kind, of all days or in a folder a day."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -16,7 +16,7 @@ class LegacyFolder:
     """`orders.csv`, `invoices.csv`, `statuses.csv`, `arr.csv` and `matches.csv`, each optional.
 
     They have a column `day`; where a folder is named by the day (`2026-06-30/orders.csv`), its files are of that day
-    and need none.
+    and need none. A file that is there has every column that is compared.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -29,7 +29,7 @@ class LegacyFolder:
     def answers(self, day: date) -> Iterator[ToldRow]:
         """Every row of the day, and every row that does not say which day it is of.
 
-        Raises NothingUsable when no file has a row of the day.
+        Raises NothingUsable when no file has a row of the day, or one has not its columns.
         """
         found = False
         for kind in FILES:
@@ -52,22 +52,38 @@ class LegacyFolder:
     def _rows(self, kind: str, path: Path, day: date, *, dated: bool) -> Iterator[ToldRow]:
         header, first = read_header(path)
         name = path.relative_to(self._folder).as_posix()
+        _need_columns(kind, header, dated=dated, place=name)
         at = header.index(DAY) if DAY in header else None
         for record in read_records(path, start=first, width=len(header)):
             cell = record.cells[at] if at is not None and at < len(record.cells) else ""
-            told = _day(cell)
-            if dated and not record.damage and told not in {None, day}:
+            if dated and not record.damage and _day(cell) not in {None, day}:
                 continue
             yield ToldRow(
                 kind=kind,
                 place=f"{name}, line {record.line}",
                 cells=translate(kind, dict(zip(header, record.cells, strict=False))),
-                damage=record.damage or (_no_day(cell) if dated and told is None else ""),
+                damage=record.damage or _other_day(cell, day, dated=dated),
             )
 
 
-def _no_day(cell: str) -> str:
-    return f"{cut(cell, 40)!r} is no day" if cell.strip() else "it does not say of which day it is"
+def _need_columns(kind: str, header: Sequence[str], *, dated: bool, place: str) -> None:
+    """Raises NothingUsable: a column under another name would make a difference of every row."""
+    needed = [*((DAY,) if dated else ()), *(column for column, word in FILES[kind].items() if word != "at")]
+    if wrong := [column for column in needed if header.count(column) != 1]:
+        raise NothingUsable(
+            f"{place} must have the columns {', '.join(needed)}, separated by commas and each once; it has not "
+            f"{', '.join(wrong)}. Its first line begins {cut(','.join(header), 80)!r}"
+        )
+
+
+def _other_day(cell: str, day: date, *, dated: bool) -> str:
+    """What is wrong with the day a row says: each must say one, but in a folder of the day."""
+    if not cell.strip():
+        return "it does not say of which day it is" if dated else ""
+    told = _day(cell)
+    if told is None:
+        return f"{cut(cell, 40)!r} is no day"
+    return "" if told == day else f"it says {told}, in the folder of {day}"
 
 
 def _day(text: str) -> date | None:
