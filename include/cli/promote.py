@@ -201,7 +201,7 @@ def _gates(
         elif name == "parity":
             found.append(flow.parity_gate(store, target))
         else:
-            gate, radius_id = flow.radius_gate(store, offer)
+            gate, radius_id = flow.radius_gate(store, offer, target)
             found.append(gate)
     return found, radius_id
 

@@ -24,8 +24,13 @@ def radius(
     against: Annotated[
         str, typer.Option(help="The old rules, by the beginning of their hash; the new ones are those here.")
     ] = "",
-    to: Annotated[str, typer.Option(help="The environment whose last promotion has the old rules.")] = "prod",
-    days: Annotated[int | None, typer.Option(min=1, help="The newest so many published days.")] = None,
+    to: Annotated[str, typer.Option(help="The environment: its last promotion has the old rules.")] = "prod",
+    days: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="The newest so many published days, else as many as that environment asks for."
+        ),
+    ] = None,
     *,
     truth: Annotated[
         Path | None, typer.Option(help="A generated world: its true links say which new matches are wrong.")
@@ -51,7 +56,7 @@ def radius(
         here = read_files()
         old = here if policy else _old(store, against, to)
         new = read_files(policy) if policy else here
-        most = days or load_policy().environment.limits.radius_days
+        most = days or load_policy(environment=to).environment.limits.radius_days
         found = rule_radius(
             store,
             days=published_days(store, days=most),

@@ -72,6 +72,10 @@ def approver_gate(offer: Offer) -> Gate:
         return shut("approver", "git names no author of what would be promoted", "commit it first")
     if who in authors:
         return shut("approver", f"{who} is an author of it", mend)
+    if alike := [one for one in authors if one.partition("@")[0] == who]:
+        return shut(
+            "approver", f"{who} may be {alike[0]}, an author of it", f"say their mail address; or {mend}"
+        )
     return passed("approver", f"{who} approves what {', '.join(authors)} wrote")
 
 
@@ -111,24 +115,33 @@ def parity_gate(store: Store, target: Policy) -> Gate:
     return passed("parity", said)
 
 
-def radius_gate(store: Store, offer: Offer) -> tuple[Gate, int | None]:
-    """A change of rules was shown before, by this very code; and the id of what was shown."""
+def radius_gate(store: Store, offer: Offer, target: Policy) -> tuple[Gate, int | None]:
+    """A change of rules was shown before, by this very code, on as many days as policy asks; its id."""
     last = last_promoted(store, offer.to)
     if last is None:
         return passed(RADIUS, f"nothing was promoted to {offer.to} before, so no rule changes"), None
     if last["rules_sha256"] == offer.release.rules:
         return passed(RADIUS, "the rules are those that were promoted last"), None
+    most = target.environment.limits.radius_days
     with store.transaction() as tx:
+        history = tx.rows("days_to_replay", days=1)
         found = tx.rows(
             "radius_shown",
             old_rules=last["rules_sha256"],
             new_rules=offer.release.rules,
             code_sha256=code_sha256(),
+            most=most,
         )
+    mend = f"tieout promote radius --to {offer.to} --against {last['rules_sha256'][:12]}"
+    if not history:
+        said = "no day is published there, so there is no history that other rules would change"
+        return passed(RADIUS, said), None
     if not found:
-        mend = f"tieout promote radius --against {last['rules_sha256'][:12]}"
         return shut(RADIUS, "the rules change, and nobody was shown what that changes", mend), None
     one = found[0]
+    if len(one["days"]) < one["asked"]:
+        said = f"what the rules change was shown for {len(one['days'])} of {one['asked']} days"
+        return shut(RADIUS, said, mend), None
     said = f"shown on {one['shown_at']:%Y-%m-%d} for {len(one['days'])} days ({one['result_sha256'][:12]})"
     return passed(RADIUS, said), one["radius_id"]
 

@@ -93,6 +93,10 @@ VALUES (%(old_rules)s, %(new_rules)s, %(code_sha256)s, %(days)s::date[], %(resul
 RETURNING radius_id, result_sha256;
 
 -- name: radius_shown
-SELECT radius_id, result_sha256, days, shown_at FROM ops.radii
+-- The one of most days, the newest of those. `asked`: the days that were published up to its last one, at most so many.
+SELECT radius_id, result_sha256, days, shown_at, least(%(most)s, (
+    SELECT count(DISTINCT as_of) FROM recon.runs WHERE state = 'published' AND as_of <= days[cardinality(days)]
+)) AS asked
+FROM ops.radii
 WHERE old_rules = %(old_rules)s AND new_rules = %(new_rules)s AND code_sha256 = %(code_sha256)s
-ORDER BY radius_id DESC LIMIT 1;
+ORDER BY cardinality(days) DESC, radius_id DESC LIMIT 1;

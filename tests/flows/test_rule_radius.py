@@ -1,7 +1,7 @@
 """Before rules are promoted: what they would have changed of published days, and how sure their matches are."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -175,7 +175,10 @@ def test_nobody_approves_what_they_wrote_and_the_database_holds_to_it(store: Pos
     assert approver_gate(offer()).passed
     assert "is an author of it" in approver_gate(offer(approver=" BOB@firm.example")).said
     assert not approver_gate(offer(approver="")).passed
-    for who in ("bob@firm.example", "run"):
+    login = approver_gate(offer(approver="bob"))
+    assert (login.passed, "bob may be bob@firm.example" in login.said) == (False, True)
+    assert approver_gate(offer(approver="ann")).passed
+    for who in ("bob@firm.example", "run", " BOB"):
         with pytest.raises(Fatal, match="nobody_approves_their_own"):
             promote(store, offer(approver=who), GATES)
     keep = partial(flow._keep, offer=offer(), gates=[shut("tests", "no", "make test")], radius_id=None)
@@ -188,18 +191,38 @@ def test_nobody_approves_what_they_wrote_and_the_database_holds_to_it(store: Pos
 
 def test_a_change_of_rules_is_not_promoted_before_what_it_changes_was_shown(days: Days) -> None:
     store, files = days.store, with_rules(without_exact)
-    assert radius_gate(store, offer())[0].passed, "the first rules change none"
+    prod = load_policy(environment="prod")
+    assert radius_gate(store, offer(), prod)[0].passed, "the first rules change none"
     promote(store, offer(), GATES)
-    assert radius_gate(store, offer())[0].passed
-    gate, _ = radius_gate(store, offer(files))
+    assert radius_gate(store, offer(), prod)[0].passed
+    gate, _ = radius_gate(store, offer(files), prod)
     last = last_promoted(store, "prod")
     assert last is not None
     assert (gate.passed, last["rules_sha256"][:12] in gate.mend) == (False, True)
-    found = rule_radius(store, days=[FIRST], old=policy_of(HERE), new=policy_of(files))
-    keep_radius(store, found, old_files=HERE, new_files=files)
-    gate, radius_id = radius_gate(store, offer(files))
+
+    def show(*days: date) -> None:
+        found = rule_radius(store, days=days, old=policy_of(HERE), new=policy_of(files))
+        keep_radius(store, found, old_files=HERE, new_files=files)
+
+    show(FIRST + timedelta(days=1))
+    gate, _ = radius_gate(store, offer(files), prod)
+    assert (gate.passed, gate.said) == (
+        False,
+        "what the rules change was shown for 1 of 2 days",
+    )
+    show(FIRST, FIRST + timedelta(days=1))
+    gate, radius_id = radius_gate(store, offer(files), prod)
     assert gate.passed
     promote(store, offer(files), GATES, radius_id=radius_id)
+
+
+def test_where_no_day_is_published_other_rules_change_nothing_that_could_be_shown(
+    store: PostgresStore,
+) -> None:
+    promote(store, offer(), GATES)
+    gate, radius_id = radius_gate(store, offer(with_rules(without_exact)), load_policy(environment="prod"))
+    assert (gate.passed, radius_id) == (True, None)
+    assert gate.said == "no day is published there, so there is no history that other rules would change"
 
 
 def test_parity_is_asked_for_where_ours_writes(store: PostgresStore) -> None:
