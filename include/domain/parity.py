@@ -137,8 +137,9 @@ class Counted:
 def metrics(day: Counted, *, excused: frozenset[Class]) -> dict[str, Decimal | None]:
     """How a day measures; None where there was nothing to measure. Shares are percent.
 
-    What counts against a figure is neither accepted nor explained by a class that is `excused`. A share is that of the
-    worst kind and field: the many rows of one kind hide nothing of another.
+    What counts against a figure is neither accepted nor explained by a class that is `excused`, but of `keys_in_both`:
+    half an export looks like errors of the old path, each of them explained. A share is that of the worst kind and
+    field: the many rows of one kind hide nothing of another.
     """
     left = [one for one in day.tallies if not _is_excused(one, excused)]
     wrong: defaultdict[tuple[str, str, str | None], int] = defaultdict(int)
@@ -150,6 +151,11 @@ def metrics(day: Counted, *, excused: frozenset[Class]) -> dict[str, Decimal | N
         ),
         "keys_in_theirs": _worst(
             _share(one.ours, wrong[kind, "key", "ours"]) for kind, one in day.kinds.items()
+        ),
+        "keys_in_both": _worst(
+            _share(most, most - one.pairs)
+            for one in day.kinds.values()
+            for most in [max(one.ours, one.theirs)]
         ),
         "money": _worst(_shares(day, EXACT, wrong)),
         "status": _worst(_shares(day, {"status"}, wrong)),

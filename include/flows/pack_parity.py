@@ -17,7 +17,7 @@ from include.ports import Row, Store, Transaction
 from include.report.parity import parity_page
 from include.report.spreadsheets import for_spreadsheets
 
-MANIFEST, FORMAT = "manifest.json", "tieout-parity/2"
+MANIFEST, FORMAT = "manifest.json", "tieout-parity/3"
 
 TABLES: Mapping[str, str] = {
     "days.csv": "day edition judged source ours_count theirs_count quarantined_count doubled_count differences "

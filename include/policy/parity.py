@@ -13,6 +13,7 @@ from include.policy.strict import Strict
 Metric = Literal[
     "keys_in_ours",
     "keys_in_theirs",
+    "keys_in_both",
     "money",
     "status",
     "text",

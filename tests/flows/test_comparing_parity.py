@@ -16,6 +16,7 @@ from psycopg.rows import dict_row
 
 from include.connectors.legacy.client import LegacyFolder
 from include.flows.compare_parity import Compared, compare_parity
+from include.flows.judge_parity import judge_parity
 from include.flows.reconcile import reconcile
 from include.flows.show_parity import show_parity
 from include.flows.tell_answers import TheirTable, tell_answers
@@ -432,3 +433,16 @@ def restate(url: str, number: str, *, status: str) -> None:
             (batch, number),
         )
         connection.execute("INSERT INTO canonical.invoices SELECT * FROM again")
+
+
+def test_an_export_that_was_cut_off_is_in_the_way_though_each_row_it_lacks_is_explained(
+    store: PostgresStore, world: Path, tmp_path: Path
+):
+    legacy = tmp_path / "legacy"
+    shutil.copytree(world / "legacy", legacy)
+    lines = (legacy / "orders.csv").read_text().splitlines()
+    (legacy / "orders.csv").write_text("\n".join(lines[: len(lines) * 3 // 4]))
+    cut_off = compare_parity(store, day=DAY, policy=load_policy(), theirs=LegacyFolder(legacy))
+    assert (cut_off.unexplained, cut_off.by_class["legacy_error"] > 20) == (0, True)
+    obstacles = judge_parity(store, last=DAY, policy=load_policy()).obstacles
+    assert [one for one in obstacles if one.startswith(f"{DAY}: keys in both is ")]
