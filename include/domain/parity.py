@@ -137,10 +137,14 @@ class Counted:
 def metrics(day: Counted, *, excused: frozenset[Class]) -> dict[str, Decimal | None]:
     """How a day measures; None where there was nothing to measure. Shares are percent.
 
-    What counts against a figure is neither accepted nor explained by a class that is `excused`, but of `keys_in_both`:
-    half an export looks like errors of the old path, each of them explained. A share is that of the worst kind and
-    field: the many rows of one kind hide nothing of another.
+    What counts against a figure is neither accepted nor explained by a class that is `excused`, but against
+    `keys_in_both` whatever was not accepted: half an export looks like many errors of the old path, all explained. A
+    share is that of the worst kind and field: the many rows of one kind hide nothing of another.
     """
+    lone: defaultdict[tuple[str, str | None], int] = defaultdict(int)
+    for one in day.tallies:
+        if one.field == "key" and not one.accepted:
+            lone[one.kind, one.side] += one.count
     left = [one for one in day.tallies if not _is_excused(one, excused)]
     wrong: defaultdict[tuple[str, str, str | None], int] = defaultdict(int)
     for one in left:
@@ -153,9 +157,9 @@ def metrics(day: Counted, *, excused: frozenset[Class]) -> dict[str, Decimal | N
             _share(one.ours, wrong[kind, "key", "ours"]) for kind, one in day.kinds.items()
         ),
         "keys_in_both": _worst(
-            _share(most, most - one.pairs)
-            for one in day.kinds.values()
-            for most in [max(one.ours, one.theirs)]
+            share
+            for kind, one in day.kinds.items()
+            for share in (_share(one.ours, lone[kind, "ours"]), _share(one.theirs, lone[kind, "theirs"]))
         ),
         "money": _worst(_shares(day, EXACT, wrong)),
         "status": _worst(_shares(day, {"status"}, wrong)),

@@ -9,7 +9,7 @@ from include.report.render import fill
 METRICS = {
     "keys_in_ours": "Their keys that we have",
     "keys_in_theirs": "Our keys that they have",
-    "keys_in_both": "Keys in both, unexcused",
+    "keys_in_both": "Keys in both, nothing excused",
     "money": "Money, currency and dates",
     "status": "Status",
     "text": "Text",
