@@ -68,6 +68,9 @@ def test_from_the_first_difference_to_a_pack_that_anybody_can_check(
     for what in ("replay", "payout_failure"):
         drill = ("--what", what, "--day", LAST.isoformat(), "--found", "nothing was lost")
         assert tieout("drill", "--as", "ops", *drill) == 0
+    never = ("--what", "replay", "--day", "2999-06-30", "--found", "nothing was lost")
+    assert tieout("drill", "--as", "ops", *never) == 1
+    assert "nothing can have been tried out on 2999-06-30 yet" in capsys.readouterr().err
     assert tieout("judge", *last) == 0
 
     capsys.readouterr()

@@ -87,7 +87,7 @@ def drill(
     *,
     what: Annotated[Tried, typer.Option(help="What was tried out.")],
     day: Annotated[
-        datetime, typer.Option("--day", formats=["%Y-%m-%d"], help="Business day, tied out before.")
+        datetime, typer.Option("--day", formats=["%Y-%m-%d"], help="When; one of the days to be signed.")
     ],
     found: Annotated[str, typer.Option(help="What came of it.")],
 ) -> None:
@@ -96,7 +96,8 @@ def drill(
     Example: tieout parity drill --what replay --day 2026-06-24 --found "nothing was sent twice" --as ops@firm.example
     """
     from include.flows.accept_difference import note_drill
+    from include.policy import load_policy
 
     with store_here() as store:
-        note_drill(store, drill=what.value, day=day.date(), person=who, found=found)
+        note_drill(store, drill=what.value, day=day.date(), person=who, found=found, policy=load_policy())
     print(f"{what.value} of {day:%Y-%m-%d} is noted")

@@ -106,9 +106,11 @@ def _entry(tx: Transaction, accepted_no: int) -> Row:
     return found[0]
 
 
-def note_drill(store: Store, *, drill: str, day: date, person: str, found: str) -> None:
-    """Note that something was tried out on purpose, and what came of it."""
+def note_drill(store: Store, *, drill: str, day: date, person: str, found: str, policy: Policy) -> None:
+    """Note that something was tried out on purpose, and what came of it. Raises Rejected for a day that is to come."""
     identity(person)
     need_fitting("what was found", found, most=REASON_MAX)
     with store.transaction() as tx:
+        if day > (today := tx.rows("parity_today", zone=policy.calendars.entity.zone.key)[0]["today"]):
+            raise Rejected(f"nothing can have been tried out on {day} yet: today is {today}")
         tx.run("note_drill", drill=drill, day=day, person=person, found=found)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from include.flows.replay import By, person_of
-from include.flows.switch_writer import Patience, Writer, allowed, writers
+from include.flows.switch_writer import Patience, Writer, allowed, to_switch, writers
 from include.ports import Rejected, Row, Store
 
 
@@ -32,11 +32,13 @@ class Preview:
 def preview(store: Store, planned: Planned) -> Preview:
     """Ask everything that the switch itself would ask, in the same words."""
     rows = [row for row in writers(store) if row["flow"] in planned.flows]
-    return Preview(flows=rows, steps=_steps(planned, rows), would_be_refused=_refusals(store, planned))
+    refused = _refusals(store, planned, rows)
+    left = [row for row in rows if row["writer"] != planned.to]
+    return Preview(flows=rows, steps=_steps(planned, left) if left else [], would_be_refused=refused)
 
 
-def _refusals(store: Store, planned: Planned) -> list[str]:
-    refused = _said(lambda: person_of(planned.by))
+def _refusals(store: Store, planned: Planned, rows: Sequence[Row]) -> list[str]:
+    refused = _said(lambda: person_of(planned.by)) or _said(lambda: to_switch(rows, but=planned.to))
     if planned.to == "ours":
         # Who is nobody is no administrator either, and is told so by the first.
         refused = refused or _said(lambda: _ask(store, planned))
@@ -66,7 +68,7 @@ def _steps(planned: Planned, rows: Sequence[Row]) -> list[str]:
     )
     return [
         *first,
-        f"{', '.join(planned.flows)}: nobody writes any more; every send under an older token is refused",
+        f"{', '.join(row['flow'] for row in rows)}: nobody writes any more; every send under an older token is refused",
         f"the old path's last calls have {patience.settle_s:g} s" if going else "nothing more is sent",
         f"calls under way have {patience.calls_s:g} s; those that do not end are uncertain, and looked for",
         f"then {planned.to} writes, under a new token",

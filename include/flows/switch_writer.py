@@ -189,9 +189,14 @@ def _locked(tx: Transaction, flows: Sequence[str], *, but: Writer) -> list[Row]:
     if unknown := set(flows) - found.keys():
         names = ", ".join(row["flow"] for row in tx.rows("writers", flow=None))
         raise Rejected(f"there is no flow {', '.join(sorted(unknown))}; there are {names}")
-    left = [row for row in found.values() if row["writer"] != but]
+    return to_switch(list(found.values()), but=but)
+
+
+def to_switch(rows: Sequence[Row], *, but: Writer) -> list[Row]:
+    """The flows that this writer has not already. Raises Rejected when none is left."""
+    left = [row for row in rows if row["writer"] != but]
     if not left:
-        raise Rejected(f"already {but}: {', '.join(found)}")
+        raise Rejected(f"already {but}: {', '.join(row['flow'] for row in rows)}")
     return left
 
 

@@ -143,7 +143,14 @@ def test_differences_are_accepted_by_two_people_and_the_days_signed_by_three(
     assert site.post("/parity/sign/controller", form | {"reason": ""}, me="ben").status_code == 422
     for role, who in (("controller", "ben"), ("it", "adm"), ("revops", "rev")):
         assert site.post(f"/parity/sign/{role}", form, me=who).status_code == 303
-        note_drill(PostgresStore(tied.url), drill="replay", day=LAST, person="ops", found=f"as {role} signed")
+        drilled = {
+            "drill": "replay",
+            "day": LAST,
+            "person": "ops",
+            "found": f"as {role} signed",
+            "policy": load_policy(),
+        }
+        note_drill(PostgresStore(tied.url), **drilled)
         assert judged(PostgresStore(tied.url)).signed == [], "judged anew, it is another window"
     twice = site.post("/parity/sign/controller", form, me="cat")
     assert (twice.status_code, "ben has signed as controller already" in twice.text) == (422, True)

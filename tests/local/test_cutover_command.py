@@ -32,6 +32,8 @@ def test_the_way_to_ours_and_back_from_the_command_line(
     assert (code, "not signed" in said, "1 order at erp queued" in said) == (0, True, True)
     code, said = tieout("go", "orders", *ann, "--settle-seconds", "0")
     assert (code, "parity is not signed off" in said) == (1, True)
+    dry = json.loads(tieout("go", "invoices", *ann, "--dry-run", "--json")[1])
+    assert (dry["would_be_refused"], dry["steps"]) == (["already ours: invoices"], [])
     dry = json.loads(tieout("go", "orders", *ann, "--dry-run", "--json")[1])
     assert len(dry["would_be_refused"]) == 1
     stranger = ("--as", "eve@firm.example", "--reason", "drill", "--dry-run", "--emergency", "--hold-shadow")
