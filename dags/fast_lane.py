@@ -3,7 +3,8 @@
 **drain** answers what payments platforms hinted at, and what glances at Stripe every second and at Salesforce every few
 seconds found, by looking at the payment or the deal as it is now; decides payment status, orders, references and
 invoices; and delivers what is decided: what may have happened is looked for before it is sent again, what is refused
-for good is parked. It follows what the ten-minute reads landed, too: with every event lost the same is told, later.
+for good is parked. It follows what the ten-minute reads landed, too: with every event lost the same is told, later;
+and what a published day found payments to be for.
 
 A run begins every three minutes, gets everything ready and only then lets the one before stop; two may overlap, for
 leases and keys keep every effect single. (Airflow allows a @continuous DAG one run at a time, which leaves a gap.)

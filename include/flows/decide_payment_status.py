@@ -173,7 +173,7 @@ def tell_landed(store: Store, policy: Policy, *, most: int = LANDED_AT_ONCE) -> 
             tx.rows("lock_object", source="tieout", entity="told", native_id=LANDED)
             if _last(tx) != last:
                 return max(told, 1)  # somebody else went on from here; what is left nobody has told yet
-            _tell(tx, row["entity"], row["native_id"], policy)
+            tell_anew(tx, row["entity"], row["native_id"], policy)
             tx.run("keep_told", what=LANDED, day=None, **at)
         last = at
     return len(rows)
@@ -184,7 +184,7 @@ def _last(tx: Transaction) -> Row:
     return {name: found[0][name] for name in ("batch", "place")} if found else {"batch": 0, "place": ""}
 
 
-def _tell(tx: Transaction, entity: str, native_id: str, policy: Policy) -> None:
+def tell_anew(tx: Transaction, entity: str, native_id: str, policy: Policy) -> None:
     """As when a hint about it was answered: what is known of it by now is read when nobody can change it any more."""
     tx.rows("lock_object", source=PAYMENTS, entity=entity, native_id=native_id)
     known = tx.rows("newest_word", entity=entity, native_id=native_id)  # none: a later look found it gone

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from include.lane import Due, Wake
-from include.ports import Store
+from include.ports import Row, Store
 from include.wiring import effects
 
 if TYPE_CHECKING:
@@ -56,26 +56,28 @@ class Follower:
     store: Store
     policy: "Policy"
     seller: SellerOf
-    landed: int | None = None
-    decided: int | None = None
+    landed: Row | None = None
+    decided: Row | None = None
     more: bool = False
     stopped: bool = False
     waits_until: float | None = None
 
     def follow(self, wake: Wake) -> Counter[str]:
-        """One handful told, and what a new batch decides. What is live goes first: while messages wait, telling does.
+        """One handful told, and what a new batch or published day decides. What is live goes first: telling waits.
 
         Telling needs nobody: a decision that was stopped, as by an ERP that is away, is tried again once all is told.
         """
         from include.flows.decide_payment_status import tell_landed
+        from include.flows.tell_posted import tell_posted
 
         with self.store.transaction() as tx:
-            newest = int(tx.rows("newest_batch")[0]["batch"])
+            newest = tx.rows("newest_batch")[0]
         done: Counter[str] = Counter()
         if newest != self.landed and is_read_in(self.store):
             self.landed, self.more = newest, True
         if self.more and not self._gives_way() and not self._is_full():
-            done["landed"] += tell_landed(self.store, self.policy, most=FOLLOW_AT_ONCE)
+            told = tell_landed(self.store, self.policy, most=FOLLOW_AT_ONCE)
+            done["landed"] += told or tell_posted(self.store, self.policy, most=FOLLOW_AT_ONCE)
             self.more = done["landed"] > 0
             wake(CRM)
         if self.landed != self.decided and not (self.stopped and self.more):

@@ -169,7 +169,11 @@ CROSS JOIN LATERAL (
 ) AS last;
 
 -- name: newest_batch
-SELECT coalesce(max(batch), 0) AS batch FROM ops.batches;
+-- And the newest published run, if any.
+SELECT coalesce(max(batch), 0) AS batch, (
+    SELECT run_id FROM recon.runs WHERE state = 'published' ORDER BY as_of DESC, computed_at DESC LIMIT 1
+) AS published
+FROM ops.batches;
 
 -- name: landed_since
 -- Payments, refunds, disputes and credit notes that landed after a place, in their order; and invoices that changed after
@@ -219,6 +223,30 @@ WITH landed AS (
     )
 )
 SELECT batch, entity, native_id FROM landed ORDER BY batch, place LIMIT %(most)s;
+
+-- name: posted_since
+-- Payments that a run has for other invoices, or for other amounts, than another run had, and invoices that lost one, after
+-- a place, in their order.
+WITH posted AS (
+    SELECT run_id::text, side_a_id AS payment_id, side_b_id AS invoice_id, sum(amount_minor + residual_minor) AS minor
+    FROM recon.matches
+    WHERE run_id IN (nullif(%(before)s, '')::uuid, nullif(%(run)s, '')::uuid) AND recon = 'R3' AND state = 'posted'
+        AND side_a_type = 'payment' AND side_b_type = 'invoice'
+    GROUP BY run_id, side_a_id, side_b_id
+), was AS (
+    SELECT payment_id, invoice_id, minor FROM posted WHERE run_id = %(before)s
+), now AS (
+    SELECT payment_id, invoice_id, minor FROM posted WHERE run_id = %(run)s
+), changed AS (
+    (SELECT 'payments' AS entity, payment_id AS native_id FROM (SELECT * FROM now EXCEPT SELECT * FROM was) AS found)
+    UNION
+    (
+        SELECT entity, native_id FROM (SELECT * FROM was EXCEPT SELECT * FROM now) AS lost
+        CROSS JOIN LATERAL (VALUES ('payments', payment_id), ('invoices', invoice_id)) AS thing (entity, native_id)
+    )
+)
+SELECT entity, native_id FROM changed WHERE entity || '/' || native_id > %(place)s
+ORDER BY entity || '/' || native_id LIMIT %(most)s;
 
 -- name: newest_word
 -- A payment, refund or dispute as it was looked at or landed last.

@@ -16,7 +16,7 @@ import pytest
 import requests
 import stripe
 
-from include.flows import decide_payment_status
+from include.flows import decide_payment_status, tell_posted
 from include.flows.check_completeness import check_completeness
 from include.flows.guard_writer import Fenced
 from include.flows.land_records import land_records
@@ -276,6 +276,7 @@ def test_with_the_erp_away_all_that_landed_is_told_before_it_is_asked_again(
         raise Retryable("the ERP is away")
 
     monkeypatch.setattr(decide_payment_status, "tell_landed", tell)
+    monkeypatch.setattr(tell_posted, "tell_posted", lambda *_, **__: 0)
     monkeypatch.setattr(follow, "is_read_in", lambda _store: True)
     monkeypatch.setattr(follow.Follower, "_decide", decide)
     seller = lambda: pytest.fail("nobody asks")  # noqa: E731
@@ -284,6 +285,27 @@ def test_with_the_erp_away_all_that_landed_is_told_before_it_is_asked_again(
         with suppress(Retryable):
             follower.follow(lambda *_: None)
     assert happened == ["told", "asked", "told", "told", "asked", "asked"]
+
+
+class Publishing(OneBatch):
+    """One in which a day is published now and then, and nothing lands any more."""
+
+    published = "the first"
+
+    def rows(self, name: str, **_: object) -> list[dict[str, object]]:
+        return [{**super().rows(name)[0], "published": self.published}]
+
+
+def test_a_published_day_is_followed_though_nothing_landed_since(monkeypatch: pytest.MonkeyPatch) -> None:
+    happened: list[str] = []
+    monkeypatch.setattr(decide_payment_status, "tell_landed", lambda *_, **__: 0)
+    monkeypatch.setattr(tell_posted, "tell_posted", lambda *_, **__: happened.append("told") or 0)
+    monkeypatch.setattr(follow, "is_read_in", lambda _store: True)
+    monkeypatch.setattr(follow.Follower, "_decide", lambda _self: happened.append("decided") or Counter())
+    follower = follow.Follower(Publishing(), load_policy(), lambda: pytest.fail("nobody asks"))  # type: ignore[arg-type]
+    for follower.store.published in ("the first", "the first", "the second"):  # type: ignore[attr-defined]
+        follower.follow(lambda *_: None)
+    assert happened == ["told", "decided"] * 2
 
 
 class Overfull(OneBatch):
@@ -299,6 +321,7 @@ def test_while_very_much_waits_for_the_crm_nothing_is_told_of_what_landed(
 ) -> None:
     told: list[object] = []
     monkeypatch.setattr(decide_payment_status, "tell_landed", lambda *_, **__: told.append(1) or 0)
+    monkeypatch.setattr(tell_posted, "tell_posted", lambda *_, **__: 0)
     monkeypatch.setattr(follow, "is_read_in", lambda _store: True)
     monkeypatch.setattr(follow.Follower, "_decide", lambda _self: Counter())
     for store, times in ((Overfull(), 0), (OneBatch(), 1)):

@@ -19,6 +19,7 @@ from include.flows.poll_hints import keep_hints
 from include.flows.publish_run import publish_run
 from include.flows.pull_changes import pull_changes
 from include.flows.reconcile import reconcile
+from include.flows.tell_posted import tell_posted
 from include.policy import load_policy
 from include.ports import Fatal, RawRecord, Rejected, Retryable, Transaction, Translated
 from include.store.postgres import PostgresStore
@@ -535,3 +536,50 @@ def test_of_two_who_decide_at_once_the_later_knows_what_the_earlier_saw(desk: De
             somebody_waits(desk.url)
         later.result(timeout=30)
     assert desk.said()[-1] == "PARTIALLY_PAID"
+
+
+def publish(desk: Desk, day: str) -> None:
+    reconcile(desk.store, as_of=date.fromisoformat(day), policy=POLICY)
+    publish_run(desk.store, as_of=date.fromisoformat(day))
+
+
+def tell_what_is_posted(desk: Desk, *, most: int = 200) -> int:
+    return sum(iter(lambda: tell_posted(desk.store, POLICY, most=most), 0))
+
+
+def test_what_a_published_day_found_a_payment_to_be_for_is_told_once(desk: Desk, draw: Draw) -> None:
+    see(desk, draw, "a", payments="P C1 INV-1_INV-2 SGD 218.00 2026-03-01 succeeded")
+    assert tell_what_is_posted(desk) == 0
+    assert now(desk) == {}, "nobody knows yet what it pays"
+    publish(desk, "2026-03-31")
+    assert tell_what_is_posted(desk) == 1
+    assert now(desk) == {"invoices/I1": "PAID", "invoices/I2": "PAID"}
+    assert desk.said("deal_status") == ["PAID"]
+    assert desk.said("payment_activity") == ["SUCCEEDED", "SUCCEEDED"]
+    publish(desk, "2026-04-01")
+    assert tell_what_is_posted(desk) == 0, "the next day found the same"
+
+
+def test_what_a_later_day_no_longer_finds_a_payment_to_be_for_is_taken_back(desk: Desk, draw: Draw) -> None:
+    paid = "P C1 {} SGD 100.00 2026-03-01 succeeded\nQ C1 INV-2 SGD 118.00 2026-03-01 succeeded"
+    see(desk, draw, "a", payments=paid.format("INV-1"))
+    publish(desk, "2026-03-31")
+    assert tell_what_is_posted(desk, most=1) == 2
+    see(desk, draw, "b", payments=paid.format("deposit").replace("100.00", "99.00"))
+    publish(desk, "2026-04-01")
+    assert tell_what_is_posted(desk, most=1) == 2
+    assert now(desk) == {"invoices/I1": "OPEN", "invoices/I2": "PAID"}
+
+
+def test_of_two_who_tell_what_is_posted_one_goes_on_and_a_run_is_told_to_its_end(
+    desk: Desk, draw: Draw
+) -> None:
+    paid = "P C1 {} SGD 100.00 2026-03-01 succeeded\nQ C1 INV-2 SGD 118.00 2026-03-01 succeeded"
+    see(desk, draw, "a", payments=paid.format("INV-1"))
+    publish(desk, "2026-03-31")
+    assert tell_posted(desk.store, POLICY, most=1) == 1
+    assert now(desk) == {"invoices/I1": "PAID"}
+    see(desk, draw, "b", payments=paid.format("deposit").replace("100.00", "99.00"))
+    publish(desk, "2026-04-01")
+    tell_what_is_posted(desk)
+    assert now(desk) == {"invoices/I1": "OPEN", "invoices/I2": "PAID"}
