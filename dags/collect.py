@@ -1,7 +1,7 @@
 """Each business morning (Asia/Singapore): what schedules, declined payments and overdue invoices lead to today.
 
 **decide** makes the invoice of every period that begins by today. It counts declines from the source's events: another
-try when it is due, one task for the account's owner when it is not. For every invoice the newest published day left
+try when it is due, one task for the account's owner after several. For every invoice the newest published day left
 open it takes the rung of `policy/dunning.yaml` that is due, and none where money may be on its way, is disputed, or
 covers it unapplied. `fast_lane` delivers.
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 Class = Literal["hard", "soft"]
-Next = Literal["retry", "task", "wait"]
+Next = Literal["retry", "wait", "give_up"]
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Cap:
 
 @dataclass(frozen=True, kw_only=True)
 class FailureRules:
-    """`hard` codes end it at once; `retry_days` after each soft decline; a task once `task_after` have failed.
+    """`hard` codes end it at once; `retry_days` after each soft decline; a task, too, once `task_after` have failed.
 
     `waits`: advice of a scheme not to try before so long.
     """
@@ -43,12 +43,15 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Decision:
-    """What is next. `failures` is counted from the source's events, never kept as a counter of ours."""
+    """What is next. `failures` is counted from the source's events, never kept as a counter of ours.
+
+    `task`: why it is somebody's task by now, empty while it is nobody's.
+    """
 
     next: Next
     failures: int
-    retry_at: datetime | None
-    why: str
+    retry_at: datetime | None = None
+    task: str = ""
 
 
 def decline_class(codes: Iterable[str], rules: FailureRules) -> Class:
@@ -66,8 +69,8 @@ def decide(
 ) -> Decision:
     """What follows from the attempts of one invoice since it was last paid or changed, in whatever order they came.
 
-    An event told twice counts once. After the last retry of the schedule, and from `task_after` failures on, it is
-    somebody's task; whether that task exists already is the outbox's to know. `of_card`: tries of the same card for
+    An event told twice counts once. From `task_after` failures on it is somebody's task, beside what is left of the
+    schedule of retries; whether that task exists already is the outbox's to know. `of_card`: tries of the same card for
     whatever else, which its scheme counts too.
     """
     told = sorted(
@@ -76,21 +79,19 @@ def decide(
     since = max((place for place, one in enumerate(told) if one.succeeded), default=-1)
     failed = told[since + 1 :]
     if not failed:
-        return Decision("wait", 0, None, "nothing has failed since it was last paid")
+        return Decision("wait", 0)
     last = failed[-1]
     if final := next((one for one in failed if decline_class(one.codes, rules) == "hard"), None):
         said = ", ".join(filter(None, final.codes))
-        return Decision("task", len(failed), None, f"the issuer says not to try this card again ({said})")
-    if len(failed) >= rules.task_after:
-        return Decision("task", len(failed), None, f"{len(failed)} attempts failed")
+        task = f"the issuer says not to try this card again ({said})"
+        return Decision("give_up", len(failed), task=task)
     if len(failed) > len(rules.retry_days):
-        return Decision("task", len(failed), None, "the schedule of retries is used up")
+        return Decision("give_up", len(failed), task="the schedule of retries is used up")
     due = last.occurred_at + timedelta(days=rules.retry_days[len(failed) - 1])
     tries = {one.event_id: one.occurred_at for one in (*told, *of_card)}
     due = max(due, _advised(last, rules), _allowed_from(sorted(tries.values()), scheme, rules))
-    if due > now:
-        return Decision("wait", len(failed), due, f"the next attempt is due {due:%Y-%m-%d %H:%M}")
-    return Decision("retry", len(failed), due, f"attempt {len(failed) + 1} is due")
+    task = f"{len(failed)} attempts failed" if len(failed) >= rules.task_after else ""
+    return Decision("wait" if due > now else "retry", len(failed), due, task)
 
 
 def _allowed_from(tries: Sequence[datetime], scheme: str, rules: FailureRules) -> datetime:

@@ -1,4 +1,4 @@
-"""What follows from declined payments: another try when it is due, one task for the account's owner when it is not."""
+"""What follows from declined payments: another try when it is due, one task for the account's owner after several."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,6 +9,7 @@ from include.domain.canonical_json import sha256
 from include.domain.delivery import Message, key_of
 from include.domain.money import major
 from include.domain.payment_failure import Attempt, Decision, decide
+from include.domain.payment_status import ON_ITS_WAY
 from include.flows.owed_now import owed_now
 from include.flows.put_message import put_message
 from include.policy import Policy
@@ -28,8 +29,14 @@ def collect_failed(store: Store, policy: Policy, *, now: datetime) -> Counter[st
     Nothing follows for an invoice that owes nothing any more, or may be paid already.
     """
     done: Counter[str] = Counter()
+    words = policy.statuses["payments"]
+    wanted = {
+        "card_days": CARD_DAYS,
+        "succeeded": list(words["SUCCEEDED"]),
+        "undecided": [word for state in sorted(ON_ITS_WAY) for word in words[state]],
+    }
     with store.transaction() as tx:
-        for invoice in tx.rows("failing_invoices", card_days=CARD_DAYS):
+        for invoice in tx.rows("failing_invoices", **wanted):
             attempts = [_attempt(told) for told in invoice["attempts"]]
             decision = decide(
                 attempts,
@@ -38,12 +45,12 @@ def collect_failed(store: Store, policy: Policy, *, now: datetime) -> Counter[st
                 rules=policy.payment_failure.rules,
                 of_card=[_attempt(told) for told in invoice["of_card"]],
             )
-            if decision.next == "wait":
+            due = decision.next == "retry"
+            if not (due or decision.task) or not (owed := owed_now(tx, invoice["invoice_id"], policy)):
                 continue
-            owed = owed_now(tx, invoice["invoice_id"], policy)
-            if owed and decision.next == "retry":
-                done["retry"] += _retry(tx, invoice, decision, attempts, owed)
-            if owed and decision.next == "task":
+            if due:
+                done["retry"] += _retry(tx, invoice, owed)
+            if decision.task:
                 done["task"] += _task(tx, invoice, decision, attempts)
     return +done
 
@@ -52,17 +59,17 @@ def _attempt(told: Mapping[str, Any]) -> Attempt:
     return Attempt(
         event_id=told["event_id"],
         occurred_at=datetime.fromisoformat(told["occurred_at"]),
-        succeeded=told["outcome"] == "succeeded",
+        succeeded=told["succeeded"],
         codes=tuple(code for code in told["codes"] if code),
     )
 
 
-def _retry(tx: Transaction, invoice: Row, decision: Decision, attempts: Sequence[Attempt], owed: int) -> bool:
-    """One try per failure, for no more than is owed: the key counts failures, so that one never leads to two."""
-    cycle, open_amount = sum(one.succeeded for one in attempts), major(owed, currency=invoice["currency"])
-    body = {"invoice_id": invoice["invoice_id"], "payment_id": _last(invoice["attempts"])}
-    body |= {"open": open_amount, "currency": invoice["currency"]}
-    key = key_of("retry", invoice["invoice_id"], cycle, decision.failures)
+def _retry(tx: Transaction, invoice: Row, owed: int) -> bool:
+    """One try per failure, for no more than is owed: the key names the failure, so that one never leads to two."""
+    failed = invoice["attempts"][-1]
+    body = {"invoice_id": invoice["invoice_id"], "payment_id": str(failed["payment_id"])}
+    body |= {"open": major(owed, currency=invoice["currency"]), "currency": invoice["currency"]}
+    key = key_of("retry", invoice["invoice_id"], failed["event_id"])
     subject = f"invoices/{invoice['invoice_id']}"
     message = Message(
         key=key, kind="retry_payment", target=PAYMENTS, subject=subject, body=body, based_on=sha256(body)
@@ -83,7 +90,7 @@ def _task(tx: Transaction, invoice: Row, decision: Decision, attempts: Sequence[
         "owner_id": invoice["owner_id"],
         "title": f"The payment of invoice {invoice['number']} keeps failing",
         "invoice_id": invoice_id,
-        "proof": "\n".join([decision.why, *map(_shown, failed[-SHOWN_MOST:])]),
+        "proof": "\n".join([decision.task, *map(_shown, failed[-SHOWN_MOST:])]),
     }
     message = Message(
         key=key_of("task", invoice_id, cycle, "payment failed"),
@@ -100,7 +107,3 @@ def _shown(attempt: Attempt) -> str:
     return (
         f"{attempt.occurred_at:%Y-%m-%d %H:%M} {', '.join(attempt.codes) or 'declined'} ({attempt.event_id})"
     )
-
-
-def _last(attempts: Sequence[Mapping[str, Any]]) -> str:
-    return str(attempts[-1]["payment_id"])

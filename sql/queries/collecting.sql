@@ -2,35 +2,38 @@
 
 -- name: failing_invoices
 -- Invoices somebody tried to collect and whose last attempt failed, with all their attempts. `scheme` and `card`: of the last
--- one; `of_card`: what else that card was tried for within %(card_days)s days of it.
+-- one; `of_card`: what else that card was tried for within %(card_days)s days of it. What is under way (a debit that the bank
+-- has not answered) is told once more when it is decided: it is no attempt of its own.
+WITH attempt AS NOT MATERIALIZED (  -- a card's are found by its index
+    SELECT *, lower(outcome) = ANY (%(succeeded)s::text[]) AS succeeded FROM canonical.attempts
+    WHERE superseded_in IS NULL AND lower(outcome) <> ALL (%(undecided)s::text[])
+)
 SELECT attempt.invoice_id, invoice.number, invoice.currency::text, invoice.gross_minor, placed.opportunity_id,
     account.owner_id, customer.crm_account_id,
     jsonb_agg(jsonb_build_object(
-        'event_id', attempt.native_id, 'occurred_at', attempt.occurred_at, 'outcome', lower(attempt.outcome),
+        'event_id', attempt.native_id, 'occurred_at', attempt.occurred_at, 'succeeded', attempt.succeeded,
         'codes', jsonb_build_array(attempt.decline_code, attempt.network_code, attempt.advice_code),
         'payment_id', attempt.payment_id
     ) ORDER BY attempt.occurred_at, attempt.native_id) AS attempts,
     (array_agg(attempt.scheme ORDER BY attempt.occurred_at DESC, attempt.native_id DESC))[1] AS scheme,
     coalesce((
         SELECT jsonb_agg(jsonb_build_object(
-            'event_id', other.native_id, 'occurred_at', other.occurred_at, 'outcome', lower(other.outcome), 'codes', '[]'::jsonb
+            'event_id', other.native_id, 'occurred_at', other.occurred_at, 'succeeded', other.succeeded, 'codes', '[]'::jsonb
         ))
-        FROM canonical.attempts AS other
-        WHERE other.superseded_in IS NULL
-            AND other.card = (array_agg(attempt.card ORDER BY attempt.occurred_at DESC, attempt.native_id DESC))[1]
+        FROM attempt AS other
+        WHERE other.card = (array_agg(attempt.card ORDER BY attempt.occurred_at DESC, attempt.native_id DESC))[1]
             AND other.occurred_at > max(attempt.occurred_at) - make_interval(days => %(card_days)s)
     ), '[]') AS of_card
-FROM canonical.attempts AS attempt
+FROM attempt
 JOIN canonical.invoices AS invoice ON invoice.native_id = attempt.invoice_id AND invoice.superseded_in IS NULL
 LEFT JOIN canonical.orders AS placed ON placed.native_id = invoice.order_id AND placed.superseded_in IS NULL
 LEFT JOIN canonical.customers AS customer
     ON customer.native_id = invoice.customer_id AND customer.superseded_in IS NULL
 LEFT JOIN canonical.accounts AS account
     ON account.native_id = customer.crm_account_id AND account.superseded_in IS NULL
-WHERE attempt.superseded_in IS NULL
 GROUP BY attempt.invoice_id, invoice.number, invoice.currency, invoice.gross_minor, placed.opportunity_id,
     account.owner_id, customer.crm_account_id
-HAVING (array_agg(lower(attempt.outcome) ORDER BY attempt.occurred_at DESC, attempt.native_id DESC))[1] <> 'succeeded'
+HAVING NOT (array_agg(attempt.succeeded ORDER BY attempt.occurred_at DESC, attempt.native_id DESC))[1]
 ORDER BY attempt.invoice_id;
 
 -- name: invoice_to_collect

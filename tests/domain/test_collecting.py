@@ -36,7 +36,7 @@ def test_a_soft_decline_is_tried_again_a_day_later_and_then_three() -> None:
     assert decided(declined(0, 1), day=4) == "retry"
 
 
-def test_the_whole_schedule_of_retries_where_no_task_comes_before() -> None:
+def test_the_whole_schedule_of_retries() -> None:
     patient = replace(FAILURE, task_after=9)
     days, waits = [0], []
     for wait in FAILURE.retry_days:
@@ -44,15 +44,34 @@ def test_the_whole_schedule_of_retries_where_no_task_comes_before() -> None:
         waits.append((found.retry_at - START).days - days[-1] if found.retry_at else None)
         days.append(days[-1] + wait)
     assert waits == [1, 3, 5, 7]
-    assert decide(declined(*days), scheme="", now=START, rules=patient).next == "task"
+    last = decide(declined(*days), scheme="", now=START, rules=patient)
+    assert (last.next, last.task) == ("give_up", "the schedule of retries is used up")
 
 
-def test_the_third_failure_is_somebodys_task() -> None:
-    assert decided(declined(0, 1, 4), day=4) == "task"
+@pytest.mark.parametrize(
+    ("days", "day", "then", "task"),
+    [
+        ((0, 1), 4, "retry", ""),
+        ((0, 1, 4), 4, "wait", "3 attempts failed"),
+        ((0, 1, 4), 9, "retry", "3 attempts failed"),
+        ((0, 1, 4, 9), 15, "wait", "4 attempts failed"),
+        ((0, 1, 4, 9), 16, "retry", "4 attempts failed"),
+        ((0, 1, 4, 9, 16), 99, "give_up", "the schedule of retries is used up"),
+    ],
+)
+def test_from_the_third_failure_on_it_is_somebodys_task_beside_the_rest_of_the_schedule(
+    days: tuple[int, ...], day: int, then: str, task: str
+) -> None:
+    found = decide(declined(*days), scheme="visa", now=START + timedelta(days=day), rules=FAILURE)
+    assert (found.next, found.task) == (then, task)
 
 
-def test_a_hard_decline_is_a_task_at_once() -> None:
-    assert decided(declined(0, code="lost_card"), day=0) == "task"
+def test_a_hard_decline_is_a_task_at_once_and_never_tried_again() -> None:
+    found = decide(declined(0, code="lost_card"), scheme="", now=START + timedelta(days=99), rules=FAILURE)
+    assert (found.next, found.task) == (
+        "give_up",
+        "the issuer says not to try this card again (lost_card)",
+    )
 
 
 @pytest.mark.parametrize(

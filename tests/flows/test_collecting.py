@@ -154,6 +154,10 @@ def attempts(*moments: str, code: str = "insufficient_funds") -> str:
     )
 
 
+ONCE = attempts("2026-03-01T09:00:00Z")
+NEXT_DAY = "2026-03-02T09:00"
+
+
 def test_a_soft_decline_is_tried_again_when_it_is_due_and_once(books: Settle) -> None:
     store = books(attempts=attempts("2026-03-01T09:00:00Z"))
     assert failed(store, "2026-03-01T12:00") == {}
@@ -167,7 +171,8 @@ def test_the_third_failure_is_one_task_for_the_owner_however_often_it_is_looked_
     store = books(attempts=attempts("2026-03-01T09:00:00Z", "2026-03-02T09:00:00Z", "2026-03-05T09:00:00Z"))
     assert failed(store, "2026-03-06T09:00") == {"task": 1}
     assert failed(store, "2026-03-09T09:00") == {}
-    [body] = bodies(database_url)
+    assert failed(store, "2026-03-10T09:00") == {"retry": 1}, "the schedule goes on"
+    body, _ = bodies(database_url)
     assert body["title"] == "The payment of invoice INV-1 keeps failing"
     assert body["proof"].splitlines() == [
         "3 attempts failed",
@@ -217,16 +222,30 @@ def test_a_hard_decline_is_a_task_at_once(books: Settle) -> None:
     ) == {"task": 1}
 
 
+@pytest.mark.parametrize("outcome", ["pending", "processing", "created"])
+def test_what_the_bank_has_not_answered_is_no_failure(books: Settle, outcome: str) -> None:
+    under_way = f"{{}} P{{}} I1 1 {outcome} - 2026-03-0{{}}T09:00:00Z"
+    store = books(attempts=f"{ONCE}\n{under_way.format('B1', 2, 2)}\n{under_way.format('B2', 3, 4)}")
+    assert failed(store, "2026-03-02T08:59") == {}
+    assert failed(store, "2026-03-09T09:00") == {"retry": 1}, "one attempt failed, and no task is due"
+
+
+def test_one_failure_leads_to_one_try_whatever_is_told_late_of_before_it(
+    store: PostgresStore, draw: Draw
+) -> None:
+    see(store, draw(folder="a", customers="C1 Acme - - - 001A", invoices=ONE, attempts=ONCE))
+    assert failed(store, NEXT_DAY) == {"retry": 1}
+    part = "A0 P0 I1 9 succeeded - 2026-02-20T09:00:00Z"
+    see(store, draw(folder="b", attempts=f"{ONCE}\n{part}"))
+    assert failed(store, NEXT_DAY) == {}
+
+
 def test_a_payment_that_came_through_ends_it(books: Settle) -> None:
     paid = "A9 P1 I1 9 succeeded - 2026-03-08T09:00:00Z"
     store = books(
         attempts=f"{attempts('2026-03-01T09:00:00Z', '2026-03-02T09:00:00Z', '2026-03-05T09:00:00Z')}\n{paid}"
     )
     assert failed(store, "2026-03-09T09:00") == {}
-
-
-ONCE = attempts("2026-03-01T09:00:00Z")
-NEXT_DAY = "2026-03-02T09:00"
 
 
 @pytest.mark.parametrize(

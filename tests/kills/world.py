@@ -149,7 +149,7 @@ WORLD: dict[str, list[dict[str, str]]] = {
         }
     ],
     "payments/attempts": [
-        *[_declined(f"evt_{n}", f"ch_failed_{n}", 4, n, f"2026-06-{10 + 3 * n}") for n in (1, 2, 3)],
+        *[_declined(f"evt_{n}", f"ch_failed_{n}", 4, n, f"2026-06-{19 + 3 * n}") for n in (1, 2, 3)],
         _declined("evt_once", "ch_failed_once", 5, 1, "2026-06-20"),
     ],
     "fx/rates": [],
