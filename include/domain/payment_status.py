@@ -46,6 +46,19 @@ def lost_of_share(
     return 0
 
 
+def unsettled(lost_minor: int, *, share_minor: int, settled_minor: int, same_currency: bool) -> int:
+    """What is no longer settled of an invoice, once so much of its share of a payment went back.
+
+    With all of the share goes what it settled: a fee taken over with it too, or another currency's worth, of which a
+    part goes with a part.
+    """
+    if lost_minor >= share_minor:
+        return settled_minor
+    if same_currency:
+        return lost_minor
+    return (2 * settled_minor * lost_minor + share_minor) // (2 * share_minor)
+
+
 def standing(
     *,
     gross_minor: int,

@@ -14,6 +14,7 @@ from include.domain.payment_status import (
     lost_of_share,
     of_deal,
     standing,
+    unsettled,
 )
 from include.flows.drain_inbox import Looked
 from include.flows.put_message import say_all
@@ -213,9 +214,9 @@ def standing_of(invoice: Row, money: list[Row], words: Words) -> Standing:
         void=state == "VOID",
         settled_as=SETTLED.get(state),
         money=[
-            _applied(one, invoice["invoice_id"], words)
+            _applied(one, invoice, words)
             for one in money
-            if one["currency"] == invoice["currency"]
+            if one["posted"] or one["currency"] == invoice["currency"]
         ],
     )
 
@@ -230,9 +231,9 @@ def payment_state(payment: Row, words: Words) -> str:
     return words["payments"].get((payment["status"] or "succeeded").lower(), "UNKNOWN")
 
 
-def _applied(payment: Row, invoice_id: str, words: Words) -> Applied:
-    share = payment["amount_minor"]
-    shares = [(told["invoice_id"], told["minor"]) for told in payment["shares"]] or [(invoice_id, share)]
+def _applied(payment: Row, invoice: Row, words: Words) -> Applied:
+    invoice_id, settled = invoice["invoice_id"], payment["amount_minor"]
+    shares = {told["invoice_id"]: told["minor"] for told in payment["shares"]} or {invoice_id: settled}
     gone = {
         entity: sum(
             one["amount_minor"]
@@ -241,15 +242,22 @@ def _applied(payment: Row, invoice_id: str, words: Words) -> Applied:
         )
         for entity, states in (("refunds", {"SUCCEEDED", "PENDING"}), ("disputes", LOST))
     }
-    of_all = {"paid_minor": payment["paid_minor"], "shares": shares, "invoice_id": invoice_id}
-    returned = lost_of_share(gone["refunds"], **of_all)
-    lost = lost_of_share(gone["refunds"] + gone["disputes"], **of_all)
+
+    def lost(minor: int) -> int:
+        taken = lost_of_share(
+            minor, paid_minor=payment["paid_minor"], shares=list(shares.items()), invoice_id=invoice_id
+        )
+        same = payment["currency"] == invoice["currency"]
+        share = shares.get(invoice_id, 0)
+        return unsettled(taken, share_minor=share, settled_minor=settled, same_currency=same) if taken else 0
+
+    returned = lost(gone["refunds"])
     return Applied(
         payment_id=payment["payment_id"],
         state=payment_state(payment, words),
-        amount_minor=share,
+        amount_minor=settled,
         returned_minor=returned,
-        disputed_minor=lost - returned,
+        disputed_minor=lost(gone["refunds"] + gone["disputes"]) - returned,
     )
 
 

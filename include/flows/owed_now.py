@@ -25,7 +25,8 @@ def owed_now(tx: Transaction, invoice_id: str, policy: Policy) -> int:
     if invoice["disputed"] or _is_contested(money, policy) or not _is_open(state, now):
         return 0
     if any(
-        one["currency"] != invoice["currency"] and said in {"SUCCEEDED", *MAY_ARRIVE} for one, said in states
+        one["currency"] != invoice["currency"] and not one["posted"] and said in {"SUCCEEDED", *MAY_ARRIVE}
+        for one, said in states
     ):
         return 0  # what it is worth is not known yet
     coming: int = sum(one["amount_minor"] for one, said in states if said in MAY_ARRIVE)

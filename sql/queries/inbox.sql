@@ -107,8 +107,9 @@ WHERE known.opportunity_id = wanted.opportunity_id
 ORDER BY known.invoice_id;
 
 -- name: money_of_invoices
--- Every payment for each invoice, with its share: what a run posted of it, else all of it. Which payments these are is
--- found first, by what each says and by what was posted, so that no other payment is ever read.
+-- Every payment for each invoice, with its share: what a run posted of it (`posted`, in the invoice's currency whatever the
+-- payment's is), else all of it. `shares`: what of the payment itself went to which invoice. Which payments these are is found
+-- first, by what each says and by what was posted, so that no other payment is ever read.
 WITH wanted AS (
     SELECT DISTINCT invoice_id FROM unnest(%(invoices)s::text[]) AS told (invoice_id)
 ), newest AS (
@@ -130,10 +131,11 @@ WITH wanted AS (
     CROSS JOIN LATERAL (SELECT * FROM delivery.payments WHERE native_id = concerned.payment_id) AS known
 )
 SELECT payment.of_invoice AS invoice_id, payment.native_id AS payment_id, payment.status, payment.currency,
-    payment.amount_minor AS paid_minor, coalesce(posted.minor, payment.amount_minor) AS amount_minor, coalesce((
+    payment.amount_minor AS paid_minor, coalesce(posted.minor, payment.amount_minor) AS amount_minor,
+    posted.minor IS NOT NULL AS posted, coalesce((
         SELECT jsonb_agg(jsonb_build_object('invoice_id', invoice_id, 'minor', minor) ORDER BY invoice_id)
         FROM (
-            SELECT side_b_id AS invoice_id, sum(amount_minor + residual_minor)::bigint AS minor
+            SELECT side_b_id AS invoice_id, sum(coalesce(matches.paid_minor, matches.amount_minor))::bigint AS minor
             FROM recon.matches JOIN newest USING (run_id)
             WHERE recon = 'R3' AND side_b_type = 'invoice' AND side_a_id = payment.native_id AND matches.state = 'posted'
             GROUP BY side_b_id

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from include.domain.dunning import Debt, due_step
 from include.domain.payment_failure import Attempt, decide, decline_class
-from include.domain.payment_status import Applied, Standing, lost_of_share, of_deal, standing
+from include.domain.payment_status import Applied, Standing, lost_of_share, of_deal, standing, unsettled
 from include.policy import load_policy
 
 FAILURE = load_policy().payment_failure.rules
@@ -281,6 +281,17 @@ def test_what_goes_back_of_a_payment_is_taken_from_its_invoices_once(
     shares = [("I1", 40), ("I2", 60)]
     assert lost_of_share(lost, paid_minor=110, shares=shares, invoice_id="I1") == of_first
     assert lost_of_share(lost, paid_minor=110, shares=shares, invoice_id="I2") == of_last
+
+
+@pytest.mark.parametrize(
+    ("lost", "settled", "same", "gone"),
+    [(0, 100, True, 0), (50, 100, True, 50), (97, 100, True, 100), (50, 40, False, 21), (97, 40, False, 40)],
+)
+def test_with_all_of_a_share_goes_all_it_settled_and_of_another_currency_a_part_with_a_part(
+    lost: int, settled: int, *, same: bool, gone: int
+) -> None:
+    found = unsettled(lost, share_minor=97, settled_minor=settled, same_currency=same)
+    assert found == gone
 
 
 MONEY = st.builds(

@@ -583,3 +583,34 @@ def test_of_two_who_tell_what_is_posted_one_goes_on_and_a_run_is_told_to_its_end
     publish(desk, "2026-04-01")
     tell_what_is_posted(desk)
     assert now(desk) == {"invoices/I1": "OPEN", "invoices/I2": "PAID"}
+
+
+@pytest.mark.parametrize(
+    ("paid", "back", "left"),
+    [
+        ("1345.10 SGD", "0.00", ("PAID", "0.00")),
+        ("1345.10 SGD", "672.55", ("PARTIALLY_PAID", "500.00")),
+        ("1345.10 SGD", "1345.10", ("OPEN", "1000.00")),
+        ("995.00 USD", "0.00", ("PAID", "0.00")),
+        ("995.00 USD", "400.00", ("PARTIALLY_PAID", "400.00")),
+        ("995.00 USD", "995.00", ("OPEN", "1000.00")),
+    ],
+)
+def test_what_a_day_settled_in_another_currency_or_with_a_fee_is_paid_until_it_goes_back(
+    desk: Desk, draw: Draw, paid: str, back: str, left: tuple[str, str]
+) -> None:
+    amount, currency = paid.split()
+    world = draw(
+        folder="a",
+        invoices="I3 INV-3 C1 2026-02-01 2026-03-03 USD 1000.00 posted O1",
+        rates="2026-03-02 USD SGD 1.342487 ECB",
+    )
+    for entity in ("invoices", "fx_rates"):
+        pull_and_land(Live(world), desk.store, entity=entity)
+    see(desk, draw, "b", payments=f"P C1 INV-3 {currency} {amount} 2026-03-02 succeeded")
+    publish(desk, "2026-03-31")
+    tell_what_is_posted(desk)
+    if back != "0.00":
+        see(desk, draw, "c", refunds=f"R P {currency} {back} 2026-04-02 succeeded")
+    body = next(one for one in reversed(desk.bodies("invoice_status")) if one["invoice_id"] == "I3")
+    assert (body["status"], body["open"]) == left
