@@ -61,8 +61,8 @@ def due_step(debt: Debt, *, today: date, rules: DunningRules) -> Step:
     if not due:
         return Step(None, f"{days} days past due: no level above {debt.level} is due")
     rung = due[-1]
-    since = f"due {debt.due_date}, {days} days ago"
-    return Step(rung, f"{since}; {debt.open_minor} minor units open; {rung.name} from day {rung.from_days}")
+    since = f"{days} days ago" if days >= 0 else f"in {-days} days"
+    return Step(rung, f"due {debt.due_date}, {since}; {rung.name} from day {rung.from_days}")
 
 
 def _held(debt: Debt, today: date, rules: DunningRules) -> Sequence[str]:

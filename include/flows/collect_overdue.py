@@ -6,10 +6,12 @@ from datetime import date
 from decimal import Decimal
 
 from include.domain.breaks import in_reporting_currency
+from include.domain.canonical_json import sha256
 from include.domain.delivery import Message, key_of
-from include.domain.dunning import Debt, Step, due_step
+from include.domain.dunning import Debt, Rung, due_step
 from include.domain.money import major
 from include.flows.day_rates import rates_of
+from include.flows.owed_now import open_now
 from include.flows.put_message import put_message
 from include.policy import Policy
 from include.ports import Row, Store, Transaction
@@ -32,8 +34,8 @@ _AS_READ = (
 def collect_overdue(store: Store, policy: Policy, *, today: date) -> Counter[str]:
     """Take the rung that is due of every open invoice of the newest published run; how many of each, by its name.
 
-    Money known to be the customer's and on no invoice is spread over the debts oldest first: what it covers is not
-    asked for.
+    What is settled by now is not asked for, whatever the run knew. Money known to be the customer's and on no invoice
+    is spread over the debts oldest first: what it covers is not asked for.
     """
     rules = policy.dunning.rules
     words = policy.statuses
@@ -56,9 +58,9 @@ def collect_overdue(store: Store, policy: Policy, *, today: date) -> Counter[str
             if available >= debt.open_minor:
                 left[purse] = available - debt.open_minor
             step = due_step(debt, today=today, rules=rules)
-            if step.rung and _ask(tx, row, step):
-                done[step.rung.name] += 1
-    return done
+            if step.rung and (minor := open_now(tx, debt.invoice_id, policy)):
+                done[step.rung.name] += _ask(tx, row, step.rung, step.why, min(minor, debt.open_minor))
+    return +done
 
 
 def _debt(row: Row, rates: dict[str, Decimal]) -> Debt:
@@ -66,11 +68,10 @@ def _debt(row: Row, rates: dict[str, Decimal]) -> Debt:
     return Debt(open_sgd_minor=worth, **{name: row[name] for name in _AS_READ})
 
 
-def _ask(tx: Transaction, row: Row, step: Step) -> bool:
+def _ask(tx: Transaction, row: Row, rung: Rung, why: str, open_minor: int) -> bool:
     """One message per invoice, cycle and level; a cycle ends when money arrives."""
-    if step.rung is None:
-        return False
-    level, invoice_id = step.rung.level, row["invoice_id"]
+    level, invoice_id = rung.level, row["invoice_id"]
+    open_amount = major(open_minor, currency=row["currency"])
     body = {
         "account_id": row["crm_account_id"],
         "owner_id": row["owner_id"],
@@ -78,17 +79,18 @@ def _ask(tx: Transaction, row: Row, step: Step) -> bool:
         "number": row["number"],
         "level": level,
         "cycle": row["cycle"],
-        "title": f"Invoice {row['number']}: {step.rung.name}",
-        "open": major(row["open_minor"], currency=row["currency"]),
+        "title": f"Invoice {row['number']}: {rung.name}",
+        "open": open_amount,
         "currency": row["currency"],
-        "approval": step.rung.approval,
-        "proof": step.why,
+        "approval": rung.approval,
+        "proof": f"{why}; {open_amount} {row['currency']} open",
     }
     message = Message(
         key=key_of("task", invoice_id, row["cycle"], level),
         kind="dunning",
         target=CRM,
         subject=f"invoices/{invoice_id}",
+        based_on=sha256(body),  # decided anew, after it was found not to be owed, it may say something else
         body=body,
     )
-    return put_message(tx, message).what == "new"
+    return put_message(tx, message).what in ("new", "again")

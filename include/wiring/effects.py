@@ -59,7 +59,8 @@ def targets(store: Store, clients: "Callable[[], SalesforceClient] | None" = Non
     effects = LedgerEffects(TrytonLedger(erp, connections.erp_wizards(erp.address)), today=business_today)
     gated = Gated(Fenced(effects, store, at_once=1), store, policy, today=business_today)
     yield Guarded(gated, SalesforceSource(clients()))
-    yield Fenced(SalesforceEffects(SalesforceWriter(clients())), store, at_once=COLLECTION_ROWS_MAX)
+    crm = SalesforceEffects(SalesforceWriter(clients()))
+    yield Unpaid(Fenced(crm, store, at_once=COLLECTION_ROWS_MAX), store, policy)
     yield Unpaid(Fenced(StripeEffects(connections.payments_client()), store, at_once=1), store, policy)
 
 

@@ -117,6 +117,60 @@ def test_nobody_is_asked_for_what_was_paid_after_the_newest_run(books: Settle, n
     assert asked(store, "2026-03-31") == {}
 
 
+BOOKS = {"customers": "C1 Acme - - - 001A", "accounts": "001A Acme - SG", "invoices": ONE}
+
+
+@pytest.mark.parametrize(
+    "since",
+    [
+        {"invoices": ONE.replace("posted", "void")},
+        {"invoices": ONE.replace("posted", "paid")},
+        {"credit_notes": "N1 CN-1 C1 I1 2026-03-01 SGD 100.00"},
+        {"payments": "Q C1 INV-1 USD 80.00 2026-03-01 processing I1"},
+    ],
+    ids=["void", "paid by bank", "credited", "on its way in another currency"],
+)
+def test_nobody_is_asked_for_what_was_settled_after_the_newest_run(
+    store: PostgresStore, draw: Draw, since: dict[str, str]
+) -> None:
+    see(store, draw(folder="a", **BOOKS))
+    reconcile(store, as_of=date(2026, 3, 31), policy=POLICY)
+    publish_run(store, as_of=date(2026, 3, 31))
+    see(store, draw(folder="b", **{"invoices": ONE, **since}))
+    assert asked(store, "2026-03-31") == {}
+
+
+@pytest.mark.parametrize("kind", ["dunning", "task"])
+def test_a_task_that_waits_does_not_leave_once_the_invoice_is_paid_and_does_when_it_is_owed_again(
+    books: Settle, kind: str
+) -> None:
+    store = books(attempts=attempts("2026-03-01T09:00:00Z", code="stolen_card"))
+
+    def decide() -> dict[str, int]:
+        return asked(store, "2026-03-31") if kind == "dunning" else failed(store, "2026-03-31T09:00")
+
+    assert sum(decide().values()) == 1
+    told_by_an_event(store, "Q", invoice_id="I1", amount_minor=10_000)
+    crm = Peer(system="salesforce")
+    assert deliver_outbox(store, Unpaid(crm, store, POLICY), pace=POLICY.delivery.pace) == {"stale": 1}
+    assert decide() == {}
+    told_by_an_event(store, "Q", invoice_id="I1", amount_minor=10_000, status="failed")
+    decide()
+    assert deliver_outbox(store, Unpaid(crm, store, POLICY), pace=POLICY.delivery.pace) == {"confirmed": 1}
+    assert [message.kind for message in crm.effects] == [kind]
+
+
+def test_a_reminder_asks_for_what_is_left_by_now(store: PostgresStore, draw: Draw, database_url: str) -> None:
+    see(store, draw(folder="a", **BOOKS))
+    reconcile(store, as_of=date(2026, 3, 31), policy=POLICY)
+    publish_run(store, as_of=date(2026, 3, 31))
+    see(store, draw(folder="b", credit_notes="N1 CN-1 C1 I1 2026-03-01 SGD 40.00"))
+    asked(store, "2026-03-31")
+    [body] = bodies(database_url)
+    assert body["open"] == "60.00"
+    assert body["proof"].endswith("60.00 SGD open")
+
+
 def test_money_that_was_known_and_applied_covers_nothing_else(books: Settle) -> None:
     store = books(
         invoices=ONE.replace("100.00", "200.00"), payments="Q C1 INV-1 SGD 100.00 2026-03-20 succeeded I1"

@@ -86,10 +86,13 @@ class Desk:
         gated = Gated(self._fenced(ledger, at_once=1), self.store, self.policy, today=lambda: TODAY)
         targets: list[Target] = [
             Guarded(gated, SalesforceSource(self.crm)),
-            self._fenced(SalesforceEffects(SalesforceWriter(self.crm)), at_once=COLLECTION_ROWS_MAX),
-            Unpaid(self._fenced(StripeEffects(self.payments), at_once=1), self.store, self.policy),
+            self._unpaid(SalesforceEffects(SalesforceWriter(self.crm)), at_once=COLLECTION_ROWS_MAX),
+            self._unpaid(StripeEffects(self.payments), at_once=1),
         ]
         return {target.system: target for target in targets}
+
+    def _unpaid(self, target: Target, *, at_once: int) -> Target:
+        return Unpaid(self._fenced(target, at_once=at_once), self.store, self.policy)
 
     def _fenced(self, target: Target, *, at_once: int) -> Target:
         return Fenced(self.wrap(target), self.store, at_once=at_once)
