@@ -27,6 +27,7 @@ class DunningRules:
 class Debt:
     """An open invoice as it stands on a day. Amounts in minor units of its currency, `open_sgd_minor` in SGD cents.
 
+    `due_date` is a business day of its customer: who is due on a day of rest is counted from the next one.
     `in_flight_minor` is money known to be on its way or matched and not posted yet; `unapplied_minor` the customer's
     money that is on no invoice; `level` the highest rung taken since it was last paid anything.
     """

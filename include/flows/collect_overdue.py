@@ -20,7 +20,6 @@ CRM = "salesforce"
 
 _AS_READ = (
     "invoice_id",
-    "due_date",
     "open_minor",
     "level",
     "in_flight_minor",
@@ -54,18 +53,22 @@ def collect_overdue(store: Store, policy: Policy, *, today: date) -> Counter[str
         for row in sorted(debts, key=lambda row: (row["due_date"], row["invoice_id"])):
             purse = row["customer_id"], row["currency"]
             available = left.setdefault(purse, row["unapplied_minor"])
-            debt = replace(_debt(row, rates), unapplied_minor=available)
+            debt = replace(_debt(row, rates, policy), unapplied_minor=available)
             if available >= debt.open_minor:
                 left[purse] = available - debt.open_minor
             step = due_step(debt, today=today, rules=rules)
             if step.rung and (minor := open_now(tx, debt.invoice_id, policy)):
-                done[step.rung.name] += _ask(tx, row, step.rung, step.why, min(minor, debt.open_minor))
+                moved = debt.due_date != row["due_date"]
+                rest = f"{row['due_date']} is no business day there; " if moved else ""
+                done[step.rung.name] += _ask(tx, row, step.rung, rest + step.why, min(minor, debt.open_minor))
     return +done
 
 
-def _debt(row: Row, rates: dict[str, Decimal]) -> Debt:
+def _debt(row: Row, rates: dict[str, Decimal], policy: Policy) -> Debt:
     worth = in_reporting_currency(row["open_minor"], currency=row["currency"], rates=rates)
-    return Debt(open_sgd_minor=worth, **{name: row[name] for name in _AS_READ})
+    calendar = policy.calendars.of(row["country"] or policy.calendars.entity.country)
+    payable = calendar.after(row["due_date"], 0)
+    return Debt(due_date=payable, open_sgd_minor=worth, **{name: row[name] for name in _AS_READ})
 
 
 def _ask(tx: Transaction, row: Row, rung: Rung, why: str, open_minor: int) -> bool:

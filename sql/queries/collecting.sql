@@ -97,7 +97,7 @@ WITH newest AS (
     FROM delivery.outbox WHERE kind = 'dunning' AND state <> 'superseded' GROUP BY subject, (body ->> 'cycle')::bigint
 )
 SELECT debt.invoice_id, invoice.number, debt.customer_id, debt.currency::text, debt.open_minor, debt.due_date,
-    newest.as_of, account.owner_id, customer.crm_account_id, coalesce(arrived.settlements, 0) AS cycle,
+    newest.as_of, account.owner_id, customer.crm_account_id, customer.country, coalesce(arrived.settlements, 0) AS cycle,
     coalesce(said.level, 0) AS level,
     coalesce(suggested.minor, 0) + coalesce(pending.minor, 0) + coalesce(paid.minor, 0) AS in_flight_minor,
     (coalesce(balance.unapplied_minor, 0) + coalesce(received.minor, 0))::bigint AS unapplied_minor,

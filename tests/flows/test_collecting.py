@@ -24,7 +24,7 @@ from tests.flows.peers import Peer, answer_lost
 POLICY = load_policy()
 Settle = Callable[..., PostgresStore]
 
-ONE = "I1 INV-1 C1 2026-02-01 2026-03-01 SGD 100.00 posted"
+ONE = "I1 INV-1 C1 2026-02-01 2026-02-27 SGD 100.00 posted"
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_a_task_carries_the_proof_that_it_is_due(books: Settle, database_url: st
     [body] = bodies(database_url)
     assert body["open"] == "100.00"
     assert body["account_id"] == "001A"
-    assert "2026-03-01, 19 days ago" in body["proof"]
+    assert body["proof"] == "due 2026-02-27, 21 days ago; call the customer from day 14; 100.00 SGD open"
 
 
 def test_a_suspension_waits_for_an_approval(books: Settle, database_url: str) -> None:
@@ -79,9 +79,35 @@ def test_a_suspension_waits_for_an_approval(books: Settle, database_url: str) ->
 
 
 def test_a_notice_goes_out_before_the_due_date(books: Settle) -> None:
-    store = books(invoices="I1 INV-1 C1 2026-03-20 2026-04-05 SGD 100.00 posted")
-    assert asked(store, "2026-03-28") == {}
-    assert asked(store, "2026-03-29") == {"notice before due": 1}
+    store = books(invoices="I1 INV-1 C1 2026-03-20 2026-04-07 SGD 100.00 posted")
+    assert asked(store, "2026-03-30") == {}
+    assert asked(store, "2026-03-31") == {"notice before due": 1}
+
+
+@pytest.mark.parametrize(
+    ("country", "due", "silent", "reminded"),
+    [
+        ("SG", "2026-03-20", "2026-03-20", "2026-03-21"),  # a Friday
+        ("SG", "2026-03-21", "2026-03-23", "2026-03-24"),  # Hari Raya Puasa, a Saturday
+        ("-", "2026-02-17", "2026-02-19", "2026-02-20"),  # Chinese New Year, two days
+        ("DE", "2026-02-17", "2026-02-17", "2026-02-18"),
+        ("DE", "2026-02-15", "2026-02-16", "2026-02-17"),
+    ],
+)
+def test_what_is_due_on_a_day_of_rest_of_its_customer_counts_from_the_next_business_day(
+    books: Settle, country: str, due: str, silent: str, reminded: str
+) -> None:
+    store = books(
+        customers=f"C1 Acme - {country} - 001A", invoices=f"I1 INV-1 C1 2026-02-01 {due} SGD 100.00 posted"
+    )
+    assert "reminder" not in asked(store, silent)
+    assert asked(store, reminded) == {"reminder": 1}
+
+
+def test_the_proof_says_why_days_are_counted_from_another_day(books: Settle, database_url: str) -> None:
+    asked(books(invoices="I1 INV-1 C1 2026-02-01 2026-02-28 SGD 100.00 posted"), "2026-03-31")
+    [body] = bodies(database_url)
+    assert body["proof"].startswith("2026-02-28 is no business day there; due 2026-03-02, 29 days ago; ")
 
 
 @pytest.mark.parametrize(
@@ -90,8 +116,8 @@ def test_a_notice_goes_out_before_the_due_date(books: Settle) -> None:
         {"payments": "P C1 INV-1 SGD 100.00 2026-03-20 succeeded"},
         {"payments": "P C1 - SGD 300.00 2026-03-20 succeeded"},
         {"payments": "P C1 INV-1 SGD 100.00 2026-03-20 processing I1"},
-        {"invoices": "I1 INV-1 C1 2026-02-01 2026-03-01 SGD 30.00 posted"},
-        {"invoices": "I1 INV-1 C1 2026-02-01 2026-03-01 SGD 100.00 void"},
+        {"invoices": "I1 INV-1 C1 2026-02-01 2026-02-27 SGD 30.00 posted"},
+        {"invoices": "I1 INV-1 C1 2026-02-01 2026-02-27 SGD 100.00 void"},
         {"invoices": f"{ONE} - - - 2026-03-31"},
         {"customers": "C1 Acme - - - 001A - - true"},
         {
@@ -182,7 +208,7 @@ def test_unapplied_money_covers_the_oldest_debts_and_no_more(books: Settle, data
     store = books(
         invoices="""
             I1 INV-1 C1 2026-01-01 2026-02-01 SGD 100.00 posted
-            I2 INV-2 C1 2026-02-01 2026-03-01 SGD 100.00 posted
+            I2 INV-2 C1 2026-02-01 2026-02-27 SGD 100.00 posted
             I3 INV-3 C1 2026-02-01 2026-03-02 SGD 100.00 posted
         """,
         payments="P C1 - SGD 130.00 2026-03-20 succeeded",
@@ -263,7 +289,7 @@ def test_a_card_that_was_tried_for_other_invoices_is_not_tried_beyond_its_scheme
         f"B{hour} P2 I2 {hour} succeeded - 2026-03-01T{hour:02}:00:00Z mastercard card_1" for hour in range(9)
     )
     store = books(
-        invoices=f"{ONE}\nI2 INV-2 C1 2026-02-01 2026-03-01 SGD 900.00 posted",
+        invoices=f"{ONE}\nI2 INV-2 C1 2026-02-01 2026-02-27 SGD 900.00 posted",
         attempts=f"{tries}\nA1 P1 I1 1 failed insufficient_funds 2026-03-01T09:00:00Z mastercard card_1 51 MAC24",
     )
     assert failed(store, "2026-03-02T08:59") == {}
