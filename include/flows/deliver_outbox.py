@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from include.domain.delivery import AFTER, ANSWERS, Allowance, Message, Outcome, Pace, State, silence_of
 from include.flows.decide_again import decide_again
@@ -172,30 +173,36 @@ def _finish(
     became = {**outcomes, **{message.key: ALTERED for message in altered}}
     states = {one.message.key: _after(one, became[one.message.key], pace) for one in taken}
     told = [(one, became[one.message.key]) for one in taken]
-    ids = {
-        "messages": [one.message_id for one in taken],
-        "fences": [one.fence for one in taken],
-        "remote_ids": [outcome.remote_id for _, outcome in told],
-        "details": [outcome.detail for _, outcome in told],
-    }
     with store.transaction() as tx:
+        tx.run("walk_in_order")
         counted = tx.rows(
             "finish_messages",
-            **ids,
+            **_said(told),
+            outcomes=[outcome.result for _, outcome in told],
             states=[states[one.message.key][0] for one in taken],
             reasons=[states[one.message.key][1] for one in taken],
             waits=[_wait(one, outcome, states[one.message.key][0], pace) for one, outcome in told],
             failures=[int(outcome.result == "retryable") for _, outcome in told],
         )
         ours = {row["message_id"] for row in counted}
-        results = [outcome.result if one.message_id in ours else "late" for one, outcome in told]
-        tokens = [one.message.token for one in taken]
-        tx.run("keep_attempts", **ids, outcomes=results, tokens=tokens)
+        if late := [(one, outcome) for one, outcome in told if one.message_id not in ours]:
+            tokens = [one.message.token for one, _ in late]
+            tx.run("keep_late_attempts", **_said(late), tokens=tokens)
         _tell_altered(tx, altered)
         decide_again(tx, {one.message_id: one.message for one, outcome in told if outcome.result == "stale"})
         if ours:  # who comes late says nothing of how the target is by now
             _note(tx, taken[0].message.target, outcomes, pace, allowance)
-    return Counter(results)
+    return Counter(outcome.result if one.message_id in ours else "late" for one, outcome in told)
+
+
+def _said(told: Sequence[tuple[Taken, Outcome]]) -> dict[str, list[Any]]:
+    """Who had each message, and what its target said of it."""
+    return {
+        "messages": [one.message_id for one, _ in told],
+        "fences": [one.fence for one, _ in told],
+        "remote_ids": [outcome.remote_id for _, outcome in told],
+        "details": [outcome.detail for _, outcome in told],
+    }
 
 
 def _tell_altered(tx: Transaction, messages: Sequence[Message]) -> None:

@@ -312,7 +312,7 @@ SELECT target AS about, min(coalesce(first_called_at, decided_at)) AS since, cou
     (array_agg(message_id::text ORDER BY message_id))[1:%(shown_max)s] AS ids,
     delivery.worth_of(array_agg(DISTINCT delivery.record_of(subject, body))) AS amounts
 FROM delivery.outbox
-WHERE state = 'uncertain' AND coalesce(first_called_at, decided_at) <= %(now)s - make_interval(mins => %(uncertain_minutes)s)
+WHERE finished_at IS NULL AND state = 'uncertain' AND coalesce(first_called_at, decided_at) <= %(now)s - make_interval(mins => %(uncertain_minutes)s)
 GROUP BY target;
 
 -- name: fact_messages_waiting
@@ -322,7 +322,7 @@ SELECT target AS about, min(greatest(decided_at, since)) AS since, count(*) AS c
     (array_agg(message_id::text ORDER BY message_id))[1:%(shown_max)s] AS ids,
     delivery.worth_of(array_agg(DISTINCT delivery.record_of(subject, body))) AS amounts
 FROM delivery.outbox LEFT JOIN ops.flow_kinds USING (kind) LEFT JOIN ops.writers USING (flow)
-WHERE state IN ('queued', 'called') AND coalesce(writer, 'ours') <> 'theirs'
+WHERE finished_at IS NULL AND state <> 'uncertain' AND coalesce(writer, 'ours') <> 'theirs'
     AND greatest(decided_at, since) <= %(now)s - make_interval(mins => %(waiting_minutes)s)
 GROUP BY target;
 

@@ -40,7 +40,7 @@ RETURNING was.failures >= %(silences)s AS was_alone;
 UPDATE delivery.outbox SET next_at = ops.clock()
 WHERE message_id IN (
     SELECT message_id FROM delivery.outbox
-    WHERE target = %(system)s AND state IN ('queued', 'uncertain') AND attempts = 0
+    WHERE target = %(system)s AND finished_at IS NULL AND state <> 'called' AND attempts = 0
         AND next_at > ops.clock() AND next_at < 'infinity'
     ORDER BY message_id FOR UPDATE SKIP LOCKED
 );

@@ -241,14 +241,18 @@ FROM recon.arr_bridge
 WHERE run_id = %(run_id)s AND month = %(month)s AND closing_minor <> opening_minor
 ORDER BY abs(closing_minor - opening_minor) DESC, customer_id, currency LIMIT %(limit)s OFFSET %(first)s;
 
+-- part: next_at
+CASE WHEN state = 'called' THEN leased_until ELSE next_at END
+
 -- part: queued
-state = ANY (%(states)s) AND (%(target)s::text IS NULL OR target = %(target)s)
+(finished_at IS NULL OR reason IS NOT NULL) AND state = ANY (%(states)s) AND (%(target)s::text IS NULL OR target = %(target)s)
     AND (%(subject)s::text IS NULL OR subject = %(subject)s)
     AND (%(numbers)s::bigint[] IS NULL OR message_id = ANY (%(numbers)s))
 
 -- name: console_messages
 -- Newest first. `state` NULL is all that is on its way or parked.
-SELECT message_id, key, kind, target, subject, state, reason, detail, attempts, decided_at, next_at, fence, remote_id
+SELECT message_id, key, kind, target, subject, state, reason, detail, attempts, decided_at, {next_at} AS next_at, fence,
+    remote_id
 FROM delivery.outbox
 WHERE {queued}
     AND (%(before)s::bigint IS NULL OR message_id < %(before)s)
@@ -261,8 +265,8 @@ SELECT count(*) AS fitting FROM (
 ) AS counted;
 
 -- name: console_message
-SELECT message_id, key, revision, kind, target, subject, body, state, reason, detail, attempts, decided_at, next_at,
-    finished_at, remote_id, based_on
+SELECT message_id, key, revision, kind, target, subject, body, state, reason, detail, attempts, decided_at,
+    {next_at} AS next_at, finished_at, remote_id, based_on
 FROM delivery.outbox WHERE message_id = %(message_id)s;
 
 -- name: console_attempts

@@ -6,7 +6,7 @@
 SELECT asked.key, asked.fence IS NULL OR EXISTS (
     SELECT FROM delivery.outbox AS message
     WHERE message.key = asked.key AND message.fence = asked.fence AND message.state = 'called'
-        AND message.next_at > ops.clock()
+        AND message.leased_until > ops.clock()
 ) AS held
 FROM unnest(%(keys)s::text[], %(kinds)s::text[], %(tokens)s::bigint[], %(fences)s::bigint[])
     AS asked (key, kind, token, fence)
@@ -24,7 +24,7 @@ LEFT JOIN (
     SELECT flow, count(*) FILTER (WHERE state = 'queued') AS queued, count(*) FILTER (WHERE state = 'called') AS called,
         count(*) FILTER (WHERE state = 'uncertain') AS uncertain, count(*) FILTER (WHERE state = 'parked') AS parked
     FROM delivery.outbox JOIN ops.flow_kinds USING (kind)
-    WHERE state IN ('queued', 'called', 'uncertain', 'parked') GROUP BY flow
+    WHERE finished_at IS NULL OR outbox.reason IS NOT NULL GROUP BY flow
 ) AS held USING (flow)
 WHERE %(flow)s::text IS NULL OR flow = %(flow)s
 ORDER BY flow;
@@ -33,7 +33,7 @@ ORDER BY flow;
 -- What a flow has decided and not sent, by system, kind and state.
 SELECT target, kind, state, count(*) AS messages, min(decided_at) AS oldest
 FROM delivery.outbox JOIN ops.flow_kinds USING (kind)
-WHERE flow = %(flow)s AND state IN ('queued', 'called', 'uncertain') GROUP BY target, kind, state ORDER BY target, kind, state;
+WHERE flow = %(flow)s AND finished_at IS NULL GROUP BY target, kind, state ORDER BY target, kind, state;
 
 -- name: lock_writers
 -- In one order whoever asks.
@@ -51,40 +51,40 @@ INSERT INTO ops.switches (flow, token, writer, act, actor, reason, emergency, ev
 SELECT %(flow)s, %(token)s, %(writer)s, %(act)s, %(actor)s, %(reason)s, %(emergency)s, %(evidence)s,
     count(*) FILTER (WHERE state = 'queued'), count(*) FILTER (WHERE state IN ('called', 'uncertain'))
 FROM delivery.outbox JOIN ops.flow_kinds USING (kind)
-WHERE flow = %(flow)s AND state IN ('queued', 'called', 'uncertain');
+WHERE flow = %(flow)s AND finished_at IS NULL;
 
 -- name: set_writer
 UPDATE ops.writers SET writer = %(writer)s, token = %(token)s, since = ops.clock() WHERE flow = %(flow)s;
 
 -- name: calls_under_way
 SELECT count(*) AS messages FROM delivery.outbox JOIN ops.flow_kinds USING (kind)
-WHERE flow = ANY (%(flows)s::text[]) AND state = 'called';
+WHERE flow = ANY (%(flows)s::text[]) AND finished_at IS NULL AND state = 'called';
 
 -- name: still_to_go
 SELECT count(*) AS messages FROM delivery.outbox JOIN ops.flow_kinds USING (kind)
-WHERE flow = ANY (%(flows)s::text[]) AND (state IN ('called', 'uncertain') OR (state = 'queued' AND next_at <= ops.clock()));
+WHERE flow = ANY (%(flows)s::text[]) AND finished_at IS NULL AND (state <> 'queued' OR next_at <= ops.clock());
 
 -- name: give_up_calls
 -- Whoever made them has not come back: they may have happened, and whoever says so later is late.
 UPDATE delivery.outbox AS message SET state = 'uncertain', fence = fence + 1, next_at = ops.clock()
 FROM ops.flow_kinds
-WHERE flow_kinds.kind = message.kind AND flow = %(flow)s AND state = 'called';
+WHERE flow_kinds.kind = message.kind AND flow = %(flow)s AND finished_at IS NULL AND state = 'called';
 
 -- name: rest_elsewhere
 -- What another path writes is not looked at time and again.
 UPDATE delivery.outbox SET next_at = 'infinity'
-WHERE state = 'queued' AND next_at < 'infinity'
+WHERE finished_at IS NULL AND state = 'queued' AND next_at < 'infinity'
     AND kind IN (SELECT kind FROM ops.flow_kinds JOIN ops.writers USING (flow) WHERE writer <> 'ours');
 
 -- name: wake_ours
 UPDATE delivery.outbox SET next_at = (SELECT ops.clock())
-WHERE state = 'queued' AND next_at = 'infinity'
+WHERE finished_at IS NULL AND state = 'queued' AND next_at = 'infinity'
     AND kind NOT IN (SELECT kind FROM ops.flow_kinds JOIN ops.writers USING (flow) WHERE writer <> 'ours');
 
 -- name: shadow_messages
 -- What a flow decided that was never called.
 SELECT message_id FROM delivery.outbox JOIN ops.flow_kinds USING (kind)
-WHERE flow = %(flow)s AND state = 'queued' AND first_called_at IS NULL ORDER BY message_id;
+WHERE flow = %(flow)s AND finished_at IS NULL AND state = 'queued' AND first_called_at IS NULL ORDER BY message_id;
 
 -- name: said_last
 -- What was said last about each subject, where it arrived: how something was when ours wrote before.
@@ -161,5 +161,5 @@ FROM due, cut WHERE due.count > 0 AND cut.since IS NOT NULL;
 
 -- name: wake_flows
 UPDATE delivery.outbox SET next_at = (SELECT ops.clock())
-WHERE state = 'queued' AND next_at > (SELECT ops.clock())
+WHERE finished_at IS NULL AND state = 'queued' AND next_at > (SELECT ops.clock())
     AND kind IN (SELECT kind FROM ops.flow_kinds WHERE flow = ANY (%(flows)s::text[]));

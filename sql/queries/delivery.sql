@@ -42,8 +42,10 @@ WHERE newer.key = ANY (%(keys)s) AND newer.state = 'queued' AND older.target = n
 
 -- name: walk_in_order
 -- For the rest of the transaction. How many wait is nothing the planner's statistics keep up with: it thinks they are few,
--- looks at all of them and sorts, for each batch anew.
-SELECT set_config('enable_sort', 'off', true), set_config('enable_seqscan', 'off', true);
+-- looks at all of them and sorts, for each batch anew. So it is told the way, which is the same for every batch, and plans
+-- once a connection.
+SELECT set_config('enable_sort', 'off', true), set_config('enable_seqscan', 'off', true),
+    set_config('plan_cache_mode', 'force_generic_plan', true);
 
 -- name: take_messages
 -- Those that are due and first in the line of their subject. One whose taker's time is up may have been sent. What another
@@ -53,12 +55,13 @@ WITH elsewhere AS MATERIALIZED (
     SELECT coalesce(array_agg(kind), '{}') || ops.put_off(%(target)s) AS kinds FROM ops.flow_kinds JOIN ops.writers USING (flow) WHERE writer <> 'ours'
 ), due AS (
     SELECT message_id, state AS was, kind FROM delivery.outbox AS message
-    WHERE target = %(target)s AND state IN ('queued', 'called', 'uncertain') AND next_at <= ops.clock()
+    WHERE target = %(target)s AND finished_at IS NULL AND next_at <= (SELECT ops.clock())
+        AND (state <> 'called' OR leased_until <= (SELECT ops.clock()))
         AND (state <> 'queued' OR kind <> ALL ((SELECT kinds FROM elsewhere)::text[]))
         AND message_id = (  -- asked so that each line is found by its subject, whatever is known of how many wait
             SELECT first.message_id FROM delivery.outbox AS first
             WHERE first.target = message.target AND first.subject = message.subject
-                AND first.state IN ('queued', 'called', 'uncertain')
+                AND first.finished_at IS NULL
                 AND (first.state <> 'queued' OR first.kind <> ALL ((SELECT kinds FROM elsewhere)::text[]))
             ORDER BY first.message_id LIMIT 1
         )
@@ -67,15 +70,15 @@ WITH elsewhere AS MATERIALIZED (
     FOR UPDATE SKIP LOCKED
 )
 UPDATE delivery.outbox AS message
-SET state = 'called', fence = fence + 1, next_at = ops.clock() + %(lease)s,
-    first_called_at = coalesce(first_called_at, ops.clock()),
+SET state = 'called', fence = fence + 1, leased_until = (SELECT ops.clock()) + %(lease)s,
+    first_called_at = coalesce(first_called_at, (SELECT ops.clock())),
     token = CASE WHEN held.writer = 'ours' THEN held.token END
 FROM due LEFT JOIN ops.flow_kinds USING (kind) LEFT JOIN ops.writers AS held USING (flow)
 WHERE message.message_id = due.message_id
 RETURNING message.message_id, key, message.kind, target, subject, body, body_sha256, based_on, newest_only, fence, attempts,
     coalesce(held.writer, 'ours') = 'ours' AS may_send, message.token,
-    (extract(epoch FROM ops.clock()) * 1000)::bigint AS turn,
-    was <> 'queued' OR first_called_at < ops.clock() - %(keys_live)s::interval
+    (SELECT (extract(epoch FROM ops.clock()) * 1000)::bigint) AS turn,
+    was <> 'queued' OR first_called_at < (SELECT ops.clock()) - %(keys_live)s::interval
         -- Decided before a restore, or again after it: what came of it then is not known here.
         OR decided_at < (SELECT max(since) FROM ops.histories WHERE doubted) + %(doubt)s::interval AS look_first,
     -- Decided while another path wrote, or just after, from what was read while it did.
@@ -86,21 +89,27 @@ RETURNING message.message_id, key, message.kind, target, subject, body, body_sha
     ) AND NOT EXISTS (  -- for want of an invoice that we are still to bring there ourselves
         SELECT FROM delivery.outbox AS invoice
         WHERE invoice.subject = 'invoices/' || (message.body ->> 'invoice_id') AND invoice.kind = 'invoice_status'
-            AND message.kind <> 'invoice_status' AND invoice.state IN ('queued', 'called', 'uncertain')
+            AND message.kind <> 'invoice_status' AND invoice.finished_at IS NULL
     ) AS long_refused;
 
 -- name: finish_messages
--- Only by the last who took it. Gives back whose word counted.
-UPDATE delivery.outbox AS message
-SET state = done.state, remote_id = coalesce(done.remote_id, message.remote_id), reason = done.reason,
-    detail = done.detail, next_at = ops.clock() + done.wait, attempts = message.attempts + done.failures,
-    finished_at = CASE WHEN done.state IN ('confirmed', 'parked', 'superseded') THEN ops.clock() END
-FROM unnest(
-    %(messages)s::bigint[], %(fences)s::bigint[], %(states)s::text[], %(remote_ids)s::text[], %(reasons)s::text[],
-    %(details)s::text[], %(waits)s::interval[], %(failures)s::int[]
-) AS done (message_id, fence, state, remote_id, reason, detail, wait, failures)
-WHERE message.message_id = done.message_id AND message.fence = done.fence AND message.state = 'called'
-RETURNING message.message_id;
+-- Only by the last who took it, whose call is kept. Gives back whose word counted.
+WITH ended AS (
+    UPDATE delivery.outbox AS message
+    SET state = done.state, remote_id = coalesce(done.remote_id, message.remote_id), reason = done.reason,
+        detail = done.detail, next_at = (SELECT ops.clock()) + done.wait, attempts = message.attempts + done.failures,
+        finished_at = CASE WHEN done.state IN ('confirmed', 'parked', 'superseded') THEN (SELECT ops.clock()) END
+    FROM unnest(
+        %(messages)s::bigint[], %(fences)s::bigint[], %(outcomes)s::text[], %(states)s::text[], %(remote_ids)s::text[],
+        %(reasons)s::text[], %(details)s::text[], %(waits)s::interval[], %(failures)s::int[]
+    ) AS done (message_id, fence, outcome, state, remote_id, reason, detail, wait, failures)
+    WHERE message.message_id = done.message_id AND message.fence = done.fence AND message.state = 'called'
+    RETURNING message.message_id, message.fence, outcome, done.remote_id, done.detail, token
+), kept AS (
+    INSERT INTO delivery.attempts (message_id, fence, outcome, remote_id, detail, token)
+    SELECT message_id, fence, outcome, remote_id, detail, token FROM ended
+)
+SELECT message_id FROM ended;
 
 -- name: told_messages
 -- Messages as they are by now, each with the event it was decided for, where there was one.
@@ -109,12 +118,13 @@ SELECT message_id, outbox.fence, revision, outbox.state, outbox.reason, decided_
 FROM delivery.outbox LEFT JOIN delivery.inbox USING (hint_id)
 WHERE message_id = ANY (%(messages)s::bigint[]);
 
--- name: keep_attempts
+-- name: keep_late_attempts
+-- Of those whose message another has by now.
 INSERT INTO delivery.attempts (message_id, fence, outcome, remote_id, detail, token)
-SELECT * FROM unnest(
-    %(messages)s::bigint[], %(fences)s::bigint[], %(outcomes)s::text[], %(remote_ids)s::text[], %(details)s::text[],
-    %(tokens)s::bigint[]
-);
+SELECT message_id, fence, 'late', remote_id, detail, token
+FROM unnest(
+    %(messages)s::bigint[], %(fences)s::bigint[], %(remote_ids)s::text[], %(details)s::text[], %(tokens)s::bigint[]
+) AS late (message_id, fence, remote_id, detail, token);
 
 -- name: key_conflicts
 -- Decided twice under one key, with something else to say: a fault of ours that somebody must look at.
@@ -128,14 +138,14 @@ ORDER BY found_at, key, body_sha256;
 -- name: delivery_queue
 -- What waits, by target and state, and since when.
 SELECT target, state, count(*) AS messages, min(decided_at) AS oldest
-FROM delivery.outbox WHERE state IN ('queued', 'called', 'uncertain', 'parked')
+FROM delivery.outbox WHERE finished_at IS NULL OR reason IS NOT NULL
 GROUP BY target, state ORDER BY target, state;
 
 -- name: messages_to_replay
 -- Parked messages by key, subject or window of their decision.
 SELECT message_id, key, kind, target, subject, reason, detail, attempts, decided_at
 FROM delivery.outbox
-WHERE state = 'parked'
+WHERE reason IS NOT NULL
     AND (%(key)s::text IS NULL OR key = %(key)s)
     AND (%(subject)s::text IS NULL OR subject = %(subject)s)
     AND (%(since)s::timestamptz IS NULL OR decided_at >= %(since)s)

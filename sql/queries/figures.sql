@@ -16,7 +16,7 @@ GROUP BY system ORDER BY system;
 -- name: figure_outbox_messages
 WITH waiting AS (
     SELECT target, state, count(*) AS messages FROM delivery.outbox
-    WHERE state IN ('queued', 'called', 'uncertain', 'parked') GROUP BY target, state
+    WHERE finished_at IS NULL OR reason IS NOT NULL GROUP BY target, state
 )
 SELECT target, state, coalesce(messages, 0) AS value
 FROM unnest(ARRAY['salesforce', 'erp', 'payments']) AS target
@@ -27,7 +27,7 @@ LEFT JOIN waiting USING (target, state) ORDER BY target, state;
 SELECT target, coalesce(extract(epoch FROM ops.clock() - min(decided_at)), 0)::double precision AS value
 FROM unnest(ARRAY['salesforce', 'erp', 'payments']) AS target
 LEFT JOIN (
-    SELECT target, decided_at FROM delivery.outbox WHERE state IN ('queued', 'called', 'uncertain')
+    SELECT target, decided_at FROM delivery.outbox WHERE finished_at IS NULL
 ) AS waiting USING (target)
 GROUP BY target ORDER BY target;
 

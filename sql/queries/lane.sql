@@ -15,8 +15,8 @@ SELECT
         WHERE name NOT IN (SELECT system FROM ops.breakers WHERE part = 'effects' AND open_until > ops.clock())
         AND EXISTS (
             SELECT FROM delivery.outbox
-            WHERE target = known.name AND state IN ('queued', 'called', 'uncertain')
-                AND next_at <= (SELECT ops.clock())
+            WHERE target = known.name AND finished_at IS NULL AND next_at <= (SELECT ops.clock())
+                AND (state <> 'called' OR leased_until <= (SELECT ops.clock()))
                 AND (state <> 'queued' OR (kind <> ALL (later) AND kind NOT IN (  -- what another path writes
                     SELECT kind FROM ops.flow_kinds JOIN ops.writers USING (flow) WHERE writer <> 'ours'
                 )))
@@ -28,7 +28,7 @@ SELECT
 -- name: waits_for
 -- Whether so many messages wait for a target.
 SELECT count(*) >= %(most)s AS is_full FROM (
-    SELECT FROM delivery.outbox WHERE target = %(target)s AND state IN ('queued', 'called', 'uncertain') LIMIT %(most)s
+    SELECT FROM delivery.outbox WHERE target = %(target)s AND finished_at IS NULL LIMIT %(most)s
 ) AS waiting;
 
 -- name: keep_hints

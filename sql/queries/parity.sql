@@ -304,6 +304,7 @@ SELECT
         SELECT percentile_disc(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM finished_at - decided_at)::numeric)
         FROM delivery.outbox
         WHERE kind = 'invoice_status' AND state = 'confirmed' AND decided_at >= %(begins)s AND decided_at < %(ends)s
+            AND finished_at >= %(begins)s
     ) AS status_s,
     (
         SELECT percentile_disc(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM billed.at - won.at)::numeric)

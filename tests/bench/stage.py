@@ -49,7 +49,8 @@ PROGRESS = """
 SELECT (SELECT count(*) FROM delivery.outbox) AS said,
     (SELECT max(batch || place) FROM delivery.told WHERE name = 'payments') AS told,
     (SELECT count(*) FROM delivery.outbox
-     WHERE state IN ('queued', 'called', 'uncertain') AND next_at <= clock_timestamp())
+     WHERE finished_at IS NULL AND next_at <= clock_timestamp()
+     AND (state <> 'called' OR leased_until <= clock_timestamp()))
     + (SELECT count(*) FROM delivery.inbox WHERE state IN ('new', 'taken')) AS due
 """
 

@@ -691,7 +691,42 @@ def test_a_late_word_counts_for_nothing_once_another_has_the_message(office: Off
     office.decide("A")
     assert office.deliver(slow) == {"late": 1}
     assert office.states() == {"A": "confirmed"}
+    with psycopg.connect(office.url) as connection:
+        calls = connection.execute(
+            "SELECT outcome, remote_id FROM delivery.attempts ORDER BY fence"
+        ).fetchall()
+    assert calls == [("late", "R0"), ("found", "R0")]
     assert office.effects() == ["A"]
+
+
+def test_that_a_message_is_taken_writes_no_index(office: Office) -> None:
+    rows: list[dict[str, Any]] = []
+
+    def see(peer: Peer, messages: Any) -> Any:
+        rows.append(stored(office))
+        return peer.do(messages)
+
+    office.decide("A")
+    before = stored(office)
+    office.deliver(see)
+    [taken] = rows
+    changed = {name for name, value in taken.items() if value != before[name]}
+    assert {"state", "fence", "leased_until"} <= changed
+    with psycopg.connect(office.url) as connection:
+        asked = connection.execute(
+            "SELECT attname FROM pg_index JOIN pg_depend ON objid = indexrelid AND refobjid = indrelid "
+            "JOIN pg_attribute ON attrelid = refobjid AND attnum = refobjsubid "
+            "WHERE indrelid = 'delivery.outbox'::regclass"
+        )
+        indexed = {name for (name,) in asked}
+    assert "finished_at" in indexed
+    assert not changed & indexed
+
+
+def stored(office: Office) -> dict[str, Any]:
+    with psycopg.connect(office.url) as connection:
+        [(row,)] = connection.execute("SELECT to_jsonb(outbox) FROM delivery.outbox").fetchall()
+    return dict(row)
 
 
 def test_a_decision_that_is_rolled_back_sends_nothing(office: Office) -> None:

@@ -561,7 +561,7 @@ def test_a_message_is_held_by_its_last_taker_until_its_lease_is_over(url: str) -
                 held.extend(Fenced(self, store, at_once=1)._holding([asked]).values())
             with psycopg.connect(url) as connection:  # as once its time is up
                 connection.execute(
-                    "UPDATE delivery.outbox SET next_at = ops.clock() WHERE target = %s", (target,)
+                    "UPDATE delivery.outbox SET leased_until = ops.clock() WHERE target = %s", (target,)
                 )
             held.extend(Fenced(self, store, at_once=1)._holding([message]).values())
             return super().send(messages)

@@ -157,7 +157,7 @@ PLANTED: Mapping[str, Plant] = {
     ),
     "what is replaced is skipped and never closed": _all(
         _says("supersede_older", lambda _text: "SELECT 1 WHERE %(keys)s::text[] IS NULL"),
-        _says("take_messages", _without(r"ops\.clock\(\)", SKIPS_REPLACED)),
+        _says("take_messages", _without(r"\(SELECT ops\.clock\(\)\)", SKIPS_REPLACED)),
     ),
     "what is held is kept again": _says(
         "keep_records", _without(r"WHERE NOT EXISTS \(", "WHERE true OR NOT EXISTS (")

@@ -62,7 +62,8 @@ class Unhelped(Desk):
 DUE = b"""
     SELECT 'hints' AS what, min(next_at) AS at FROM delivery.inbox WHERE state IN ('new', 'taken')
     UNION ALL
-    SELECT target, min(next_at) FROM delivery.outbox WHERE state IN ('queued', 'called', 'uncertain') GROUP BY target
+    SELECT target, min(CASE WHEN state = 'called' THEN leased_until ELSE next_at END)
+    FROM delivery.outbox WHERE finished_at IS NULL GROUP BY target
 """
 
 

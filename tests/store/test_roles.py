@@ -220,7 +220,10 @@ MESSAGE = (
     "INSERT INTO delivery.outbox (key, kind, target, subject, body, body_sha256, newest_only) "
     "VALUES ('k', 'order', 'erp', 'deals/1', '{}', 'x', false)"
 )
-CALLED = "UPDATE delivery.outbox SET state = 'called', fence = fence + 1, first_called_at = now()"
+CALLED = (
+    "UPDATE delivery.outbox "
+    "SET state = 'called', fence = fence + 1, first_called_at = now(), leased_until = now()"
+)
 CONFIRMED = "UPDATE delivery.outbox SET state = 'confirmed', finished_at = now()"
 
 
