@@ -22,7 +22,7 @@ READING = (
 )
 """What can change whether a row can be read, by us ..."""
 
-READERS = ("pandera", "pandas", "lxml", "mt-940")
+READERS = ("pandera", "pandas", "lxml", "mt-940", "msgspec")
 """... and by the packages it is read with."""
 
 
