@@ -58,16 +58,19 @@ def names_a_document(reference: str | None) -> bool:
 
 @lru_cache(maxsize=16)  # the rules ask for the same text one after the other
 def _runs(text: str) -> tuple[str, ...]:
-    folded = unicodedata.normalize("NFKC", text).upper()
-    return tuple((run.lstrip("0") or "0") if run.isdecimal() else run for run in _RUN.findall(folded))
+    folded = (text if text.isascii() else unicodedata.normalize("NFKC", text)).upper()
+    return tuple([(run.lstrip("0") or "0") if run.isdecimal() else run for run in _RUN.findall(folded)])
 
 
 def _spans(runs: tuple[str, ...]) -> Iterator[str]:
-    for start in range(len(runs)):
-        characters, has_number, span = 0, False, ""
-        for run in runs[start : start + RUNS_MAX]:
-            alone = not span
-            characters, has_number = characters + len(run), has_number or run.isdecimal()
-            span = run if alone else f"{span}|{run}"
-            if characters >= KEY_CHARACTERS_MIN and (alone or has_number):
+    numbers = [run.isdecimal() for run in runs]
+    for start, span in enumerate(runs):
+        characters, has_number = len(span), numbers[start]
+        if characters >= KEY_CHARACTERS_MIN:
+            yield span
+        for next_run in range(start + 1, min(start + RUNS_MAX, len(runs))):
+            run = runs[next_run]
+            characters, has_number = characters + len(run), has_number or numbers[next_run]
+            span = f"{span}|{run}"
+            if has_number and characters >= KEY_CHARACTERS_MIN:
                 yield span

@@ -105,21 +105,26 @@ def typed_columns(entity: Entity) -> list[str]:
 
 def typed(entity: Entity, row: Translated) -> dict[str, Any]:
     """A good row as its table takes it: money in minor units, references cut into keys."""
-    columns: dict[str, Any] = {}
-    for name, kind in _kinds(entity.name):
-        text = row.get(name)
-        if kind is Kind.MONEY:
-            columns[f"{name}_minor"] = text and to_minor(text, currency=row["currency"] or "")
-        elif kind is Kind.BOOLEAN:
-            columns[name] = text and text.lower()
-        else:
-            columns[name] = text
+    plain, amounts, flags = _columns(entity.name)
+    columns: dict[str, Any] = {column: row.get(name) for column, name in plain}
+    for column in amounts:
+        if text := columns[column]:
+            columns[column] = to_minor(text, currency=row["currency"] or "")
+    for column in flags:
+        if text := columns[column]:
+            columns[column] = text.lower()
     return columns | _derived(entity.name, row)
 
 
 @cache
-def _kinds(entity: str) -> list[tuple[str, Kind]]:
-    return [(field.name, field.kind) for field in ENTITIES[entity].fields]
+def _columns(entity: str) -> tuple[list[tuple[str, str]], list[str], list[str]]:
+    """The table's columns, each with its field; which of them are amounts; which are true or false."""
+    kinds = {
+        f"{field.name}_minor" if field.kind is Kind.MONEY else field.name: field
+        for field in ENTITIES[entity].fields
+    }
+    of_kind = [[column for column, field in kinds.items() if field.kind is kind] for kind in (Kind.MONEY, Kind.BOOLEAN)]
+    return [(column, field.name) for column, field in kinds.items()], *of_kind
 
 
 def _derived(entity: str, row: Translated) -> dict[str, Any]:

@@ -10,10 +10,12 @@ from functools import cache
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+import msgspec
 import psycopg
 from psycopg import sql
+from psycopg.adapt import AdaptersMap
 from psycopg.rows import dict_row
-from psycopg.types.json import Jsonb
+from psycopg.types.json import Jsonb, set_json_loads
 from psycopg_pool import ConnectionPool
 
 from include import ports
@@ -35,6 +37,10 @@ _IDLE = "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepaliv
 
 _OPTION_ENDS = re.compile(r"[\\\s]")
 """What would end an option's value, and is written after a backslash."""
+
+_ADAPTERS = AdaptersMap(psycopg.adapters)
+set_json_loads(msgspec.json.decode, _ADAPTERS)
+"""What jsonb holds is JSON that every reader reads alike; this one does in a third of the time."""
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +93,7 @@ class PostgresStore:
         role = f" {role_option(self._url, self._who.role)}" if self._who.role else ""
         return {
             "connect_timeout": CONNECT_TIMEOUT_S,
+            "context": _ADAPTERS,
             "row_factory": dict_row,
             "options": f"{_SETTINGS} {_IDLE} {_ends_idle()}{named}{role} {settings}".strip(),
         }
@@ -272,7 +279,9 @@ class PostgresTransaction:
         count = 0
         with self._connection.cursor() as cursor, cursor.copy(target) as copy:
             for row in rows:
-                copy.write_row([_COPIED.get(type(value), _as_is)(value) for value in row])
+                copy.write_row(
+                    [_COPIED[type(value)](value) if type(value) in _COPIED else value for value in row]
+                )
                 count += 1
         return count
 
@@ -295,17 +304,16 @@ def _adapted(params: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _adapt(value) for name, value in params.items()}
 
 
-def _as_is(value: Any) -> Any:
-    return value
-
-
 def _array(values: list[Any]) -> Any:
     """A list of text as Postgres writes an array; psycopg comes to the same, more slowly."""
-    if not values or set(map(type, values)) != {str}:
+    if not values:
+        return "{}"
+    if set(map(type, values)) != {str}:
         return values
-    if any('"' in value or "\\" in value for value in values):
-        values = [value.replace("\\", "\\\\").replace('"', '\\"') for value in values]
-    return '{"' + '","'.join(values) + '"}'
+    text = '","'.join(values)
+    if "\\" in text or text.count('"') > 2 * (len(values) - 1):
+        text = '","'.join(value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
+    return f'{{"{text}"}}'
 
 
 _COPIED: dict[type, Callable[[Any], Any]] = {dict: Jsonb, list: _array}

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from include.domain.entities import ENTITIES, Kind
-from include.validation.rows import FEW, failures_of
+from include.validation.rows import failures_of
 from include.validation.schemas import schema
 
 Row = dict[str, str | None]
@@ -105,7 +105,7 @@ def test_one_row_alone_breaks_what_it_breaks_among_many(entity: str) -> None:
         good(entity) | BESIDE.get(rule, {}) | ({field: BAD[rule]} if rule in BAD else {})
         for field, rule in rules(entity)
     ]
-    among_many = failures_of(entity, [*every, *[good(entity)] * FEW])
+    among_many = failures_of(entity, [*every, *[good(entity)] * 100])
     alone = {position: failures_of(entity, [row]).get(0) for position, row in enumerate(every)}
     assert {position: set(found) for position, found in alone.items() if found} == {
         position: set(found) for position, found in among_many.items()
