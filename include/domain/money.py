@@ -48,10 +48,11 @@ def to_minor(text: str, *, currency: str) -> int:
     parts = AMOUNT.fullmatch(text)
     if parts is None:
         raise InexactAmount(f"{cut(text, 40)!r} is not a plain decimal number")
-    sign, whole, fraction = parts[1], parts[2], (parts[3] or "").rstrip("0")
+    sign, whole, fraction = parts.groups("")
+    fraction = fraction.rstrip("0")
     if len(fraction) > decimals:
         raise InexactAmount(f"{text} has more decimals than {currency} has ({decimals})")
-    return int(f"{sign}{whole}{fraction:0<{decimals}}")
+    return int(sign + whole + fraction.ljust(decimals, "0"))
 
 
 def major(minor: int, *, currency: str) -> str:

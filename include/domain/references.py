@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator
 from functools import lru_cache
 
 WORDS_MAX = 40
@@ -14,6 +13,7 @@ DIGITS_MIN = 5
 _SEPARATORS = re.compile(r"[\s,;]+")
 _JOINED = re.compile(r"\w[-/#_.:]\w")
 _RUN = re.compile(r"[^\W\d_]+|\d+")
+_ASCII_RUN = re.compile(r"[A-Z]+|[0-9]+")
 
 
 def tokens(reference: str | None) -> list[str]:
@@ -58,19 +58,23 @@ def names_a_document(reference: str | None) -> bool:
 
 @lru_cache(maxsize=16)  # the rules ask for the same text one after the other
 def _runs(text: str) -> tuple[str, ...]:
-    folded = (text if text.isascii() else unicodedata.normalize("NFKC", text)).upper()
-    return tuple([(run.lstrip("0") or "0") if run.isdecimal() else run for run in _RUN.findall(folded)])
+    if text.isascii():
+        runs = _ASCII_RUN.findall(text.upper())
+    else:
+        runs = _RUN.findall(unicodedata.normalize("NFKC", text).upper())
+    return tuple([(run.lstrip("0") or "0") if run.isdecimal() else run for run in runs])
 
 
-def _spans(runs: tuple[str, ...]) -> Iterator[str]:
-    numbers = [run.isdecimal() for run in runs]
+def _spans(runs: tuple[str, ...]) -> list[str]:
+    found, numbers = [], [run.isdecimal() for run in runs]
     for start, span in enumerate(runs):
         characters, has_number = len(span), numbers[start]
         if characters >= KEY_CHARACTERS_MIN:
-            yield span
-        for next_run in range(start + 1, min(start + RUNS_MAX, len(runs))):
-            run = runs[next_run]
-            characters, has_number = characters + len(run), has_number or numbers[next_run]
+            found.append(span)
+        for end in range(start + 1, min(start + RUNS_MAX, len(runs))):
+            run = runs[end]
+            characters, has_number = characters + len(run), has_number or numbers[end]
             span = f"{span}|{run}"
             if has_number and characters >= KEY_CHARACTERS_MIN:
-                yield span
+                found.append(span)
+    return found

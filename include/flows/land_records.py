@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from include.domain.entities import ENTITIES, LOOKED_AT, Entity
+from include.flows.in_bulk import in_bulk
 from include.flows.judge_rows import judge_rows
 from include.flows.retry_quarantined import retry_quarantined
 from include.flows.write_rows import write_good, write_quarantine
@@ -29,6 +30,7 @@ class Landed:
     released: int = 0
 
 
+@in_bulk()
 def land_records(source: Source, store: Store, *, entity: str) -> Landed:
     """Land everything of an entity that was pulled and not landed yet, and try again what nobody could read.
 
@@ -56,7 +58,7 @@ def land_records(source: Source, store: Store, *, entity: str) -> Landed:
 
 def _land(tx: Transaction, source: Source, entity: Entity, pulls: list[int]) -> Landed:
     batch = tx.rows("open_batch")[0]["batch"]
-    records = tx.rows("claimed_records", pulls=pulls, states_once=source.states_once)
+    records = _claimed(tx, source, pulls)
     rows, failures = judge_rows(source, entity, records)
     gone = {record["native_id"]: i for i, record in enumerate(records) if record["gone"]}
     good = {
@@ -85,6 +87,22 @@ def _land(tx: Transaction, source: Source, entity: Entity, pulls: list[int]) -> 
     tx.run_for("mark_landed", names={"table": f"canonical.{entity.name}"}, pulls=pulls, batch=batch)
     complaints = [f"{record['place']}: {'; '.join(map(str, found))}" for record, _, found in bad.values()]
     return Landed(len(good), len(bad), complaints)
+
+
+def _claimed(tx: Transaction, source: Source, pulls: list[int]) -> list[Row]:
+    """The records of pulls, each with where the same id was stated before, and stood before these pulls.
+
+    In a file that is anywhere; in a live system within one page, for a later page is a newer version.
+    """
+    if source.states_once:
+        return tx.rows("claimed_statements", pulls=pulls)
+    records, first = tx.rows("claimed_records", pulls=pulls), dict[tuple[int, str], str]()
+    for record in records:
+        statement = record["pull_id"], record["native_id"]
+        record |= {"stated_in": first.get(statement), "stood_in": None}
+        if not record["damage"]:
+            first.setdefault(statement, record["place"])
+    return records
 
 
 def _stated_well(native_id: str, good: Mapping[str, int], gone: Mapping[str, int]) -> int:

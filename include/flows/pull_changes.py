@@ -10,7 +10,10 @@ from itertools import islice
 from time import monotonic
 from typing import Any
 
+import msgspec
+
 from include.flows.check_shape import check_shape
+from include.flows.in_bulk import in_bulk
 from include.flows.keep_personal import forgotten, keep_sealed, keyed, without
 from include.ports import (
     Cursor,
@@ -36,7 +39,9 @@ PAGES_MAX = 100_000
 _UNSTORABLE = re.compile(r"((?<!\\)(?:\\\\)*)\\u0000|([\ud800-\udfff])")
 
 _HALF = re.compile(r"[\ud800-\udfff]")
+_QUICK = msgspec.json.Encoder(enc_hook=str)
 _ENCODER = json.JSONEncoder(default=str, ensure_ascii=False)
+"""For half a character, which the other refuses."""
 
 _COLUMNS = ("pull_id", "system", "entity", "native_id", "version", "payload", "place", "damage", "gone")
 
@@ -61,6 +66,7 @@ class Pulled:
     new: int = 0
 
 
+@in_bulk()
 def pull_changes(source: Source, store: Store, *, entity: str) -> Pulled:
     """Read pages of one entity until the source has no more.
 
@@ -235,4 +241,7 @@ def _unstorable(record: RawRecord) -> str:
 
 
 def _json(value: Any) -> str:
-    return _ENCODER.encode(value)
+    try:
+        return _QUICK.encode(value).decode()
+    except UnicodeEncodeError:
+        return _ENCODER.encode(value)

@@ -16,8 +16,17 @@ SELECT pull_id FROM waiting WHERE running - records < %(batch_rows)s ORDER BY pu
 INSERT INTO ops.batches DEFAULT VALUES RETURNING batch;
 
 -- name: claimed_records
--- `stated_in` is where the same id was stated before: anywhere in a file, in a live system within one page. There a
--- later page is a newer version. `stood_in` is where it was before these pages in a way that could be read.
+SELECT
+    records.system, records.native_id, records.version, records.payload, records.place, records.damage, records.gone,
+    records.pull_id, pulls.pulled_at AS stated_at
+FROM raw.records
+JOIN ops.pulls USING (pull_id)
+WHERE records.pull_id = ANY(%(pulls)s)
+ORDER BY records.seq;
+
+-- name: claimed_statements
+-- Of files. `stated_in` is where the same id was stated before; `stood_in` is where it was before these pulls in a way that
+-- could be read.
 SELECT
     records.system, records.native_id, records.version, records.payload, records.place, records.damage, records.gone,
     records.pull_id, pulls.pulled_at AS stated_at, earlier.place AS stated_in, stood.place AS stood_in
@@ -27,14 +36,13 @@ LEFT JOIN LATERAL (
     SELECT other.place FROM raw.records AS other
     WHERE other.system = records.system AND other.entity = records.entity
         AND other.native_id = records.native_id AND other.seq < records.seq AND other.damage = ''
-        AND (%(states_once)s OR other.pull_id = records.pull_id)
     ORDER BY other.seq LIMIT 1
 ) AS earlier ON true
 LEFT JOIN LATERAL (
     SELECT other.place FROM raw.records AS other
     WHERE earlier.place IS NOT NULL AND other.system = records.system AND other.entity = records.entity
         AND other.native_id = records.native_id AND other.seq < records.seq AND other.damage = ''
-        AND %(states_once)s AND other.pull_id <> ALL(%(pulls)s)
+        AND other.pull_id <> ALL(%(pulls)s)
         AND NOT EXISTS (
             SELECT FROM canonical.quarantine AS held
             WHERE held.system = other.system AND held.entity = other.entity AND held.native_id = other.native_id
@@ -137,7 +145,8 @@ ON CONFLICT (system, entity) DO UPDATE
 SET reading_sha256 = excluded.reading_sha256, retried_at = clock_timestamp();
 
 -- name: quarantined_records
--- What is in quarantine, as it was received last, in portions. `stated_in` and `stood_in` as in claimed_records.
+-- What is in quarantine, as it was received last, in portions. `stated_in` and `stood_in` as in claimed_statements, in a live system
+-- within one page.
 SELECT DISTINCT ON (records.native_id, records.version)
     records.system, records.native_id, records.version, records.payload, records.place, records.damage, records.gone,
     records.pull_id, records.seq, pulls.pulled_at AS stated_at, held.failures, earlier.place AS stated_in, stood.place AS stood_in

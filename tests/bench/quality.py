@@ -91,7 +91,7 @@ def _edge(url: str, source: WorldSource) -> Edge:
     for entity, pulls in _portions(url):
         started = monotonic()
         with store.transaction() as tx:
-            records = tx.rows("claimed_records", pulls=pulls, states_once=True)
+            records = tx.rows("claimed_statements", pulls=pulls)
         translated = [source.translate(entity, record["payload"]) for record in records]
         read_at = monotonic()
         failures_of(entity, translated)
