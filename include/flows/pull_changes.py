@@ -207,13 +207,20 @@ def keep_page(
         records=len(records),
         request=_storable(page.request)[:REQUEST_MAX],
     )
-    tx.run("create_incoming_records")
     keys = (pull["pull_id"], source.system, entity)
-    tx.copy_in("incoming_records", _COLUMNS, ((*keys, *_stored(record)) for record in records))
+    held = {row["native_id"] for row in tx.rows("held_ids", system=source.system, entity=entity, native_ids=ids)}
+    known = [record for record in records if record.native_id in held]
+    # Of what nobody ever stated there is nothing to be held against.
+    unknown = (record for record in records if record.native_id not in held)
+    new = tx.copy_in("raw.records", _COLUMNS, ((*keys, *_stored(record)) for record in unknown))
+    tx.run("create_incoming_records")
+    if known:
+        tx.copy_in("incoming_records", _COLUMNS, ((*keys, *_stored(record)) for record in known))
+        about = {"system": source.system, "entity": entity, "asked_at": asked_at}
+        new += tx.run("keep_records", states_once=source.states_once, **about)
+        new += 0 if source.states_once else tx.run("keep_restated", asked_at=asked_at)
     keep_sealed(tx, records, erased=erased.keys())
-    about = {"system": source.system, "entity": entity, "asked_at": asked_at}
-    new = tx.run("keep_records", states_once=source.states_once, **about)
-    return new if source.states_once else new + tx.run("keep_restated", asked_at=asked_at)
+    return new
 
 
 def _stored(record: RawRecord) -> tuple[str | bool, ...]:

@@ -31,30 +31,29 @@ _QUARANTINE = (
 def write_good(tx: Transaction, entity: Entity, batch: int, good: Sequence[tuple[Row, Translated]]) -> None:
     """Good rows, each with the record it is of: a version that changed takes the place of the one before."""
     as_of = ("stated_at",) if entity.name in LOOKED_AT else ()
-    everything = ("native_id", "version", "place", "row_hash", *typed_columns(entity), *as_of)
+    columns = ("native_id", "version", "place", "row_hash", *typed_columns(entity), *as_of)
     table = f"canonical.{entity.name}"
+    ids = [record["native_id"] for record, _ in good]
+    found = tx.rows_for("current_ids", names={"table": table}, native_ids=ids)
+    current = {row["native_id"] for row in found}
+
+    def written(record: Row, row: Translated) -> tuple[Any, ...]:
+        stated = (record[name] for name in as_of)
+        return record["native_id"], record["version"], record["place"], sha256(row), *typed(entity, row).values(), *stated
+
+    # What has no current version takes no other's place.
+    fresh = ((*written(*one), batch) for one in good if one[0]["native_id"] not in current)
+    tx.copy_in(table, (*columns, "recorded_in"), fresh)
+    if not current:
+        return
     tx.run_for("create_incoming", names={"table": table})
-    tx.copy_in(
-        "incoming",
-        everything,
-        (
-            (
-                record["native_id"],
-                record["version"],
-                record["place"],
-                sha256(row),
-                *typed(entity, row).values(),
-                *(record[name] for name in as_of),
-            )
-            for record, row in good
-        ),
-    )
+    tx.copy_in("incoming", columns, (written(*one) for one in good if one[0]["native_id"] in current))
     tx.run_for("supersede_changed", names={"table": table}, batch=batch)
     if as_of:
         looked_at, key = LOOKED_AT[entity.name]
         about = {"looked_at": looked_at, "listed": looked_at != entity.name}
         tx.run_for("supersede_restated", names={"table": table, "key": key}, batch=batch, **about)
-    tx.run_for("insert_changed", names={"table": table, "columns": everything}, batch=batch)
+    tx.run_for("insert_changed", names={"table": table, "columns": columns}, batch=batch)
     tx.run("drop_incoming")
 
 

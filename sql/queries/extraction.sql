@@ -25,7 +25,17 @@ RETURNING pull_id;
 -- name: database_clock
 SELECT ops.clock() AS now;
 
+-- name: held_ids
+-- Of these, the ids of which we hold any statement. (OFFSET 0: asked id by id, however many records there are.)
+SELECT native_id FROM unnest(%(native_ids)s::text[]) AS said (native_id)
+WHERE EXISTS (
+    SELECT FROM raw.records AS held
+    WHERE held.system = %(system)s AND held.entity = %(entity)s AND held.native_id = said.native_id
+    OFFSET 0
+);
+
 -- name: create_incoming_records
+-- What is held against what we hold.
 CREATE TEMP TABLE incoming_records (
     position bigint GENERATED ALWAYS AS IDENTITY,
     pull_id bigint, system text, entity text, native_id text, version text, payload jsonb, place text, damage text,

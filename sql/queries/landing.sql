@@ -22,7 +22,7 @@ SELECT
 FROM raw.records
 JOIN ops.pulls USING (pull_id)
 WHERE records.pull_id = ANY(%(pulls)s)
-ORDER BY records.seq;
+ORDER BY records.pull_id, records.seq;
 
 -- name: claimed_statements
 -- Of files. `stated_in` is where the same id was stated before; `stood_in` is where it was before these pulls in a way that
@@ -52,6 +52,13 @@ LEFT JOIN LATERAL (
 ) AS stood ON true
 WHERE records.pull_id = ANY(%(pulls)s)
 ORDER BY records.seq;
+
+-- name: current_ids
+-- Of these, the ids that have a current version. (OFFSET 0: asked id by id, however many rows there are.)
+SELECT native_id FROM unnest(%(native_ids)s::text[]) AS said (native_id)
+WHERE EXISTS (
+    SELECT FROM {table} AS current WHERE current.native_id = said.native_id AND current.superseded_in IS NULL OFFSET 0
+);
 
 -- name: create_incoming
 -- Its columns and collations without its constraints.
@@ -121,16 +128,17 @@ WHERE quarantine.system = %(system)s AND quarantine.entity = %(entity)s
 ANALYZE {table};
 
 -- name: mark_landed
--- Landed rows whose id is neither in the canonical table nor, in that version, in quarantine, are lost, unless the
+-- (OFFSET 0: asked row by row, however many rows there are.) Landed rows whose id is neither in the canonical table nor, in that version, in quarantine, are lost, unless the
 -- source says they are gone.
 UPDATE ops.pulls SET landed_in = %(batch)s, lost_count = (
     SELECT count(*) FROM raw.records
     WHERE records.pull_id = pulls.pull_id AND NOT records.gone
-        AND NOT EXISTS (SELECT FROM {table} AS canonical WHERE canonical.native_id = records.native_id)
+        AND NOT EXISTS (SELECT FROM {table} AS canonical WHERE canonical.native_id = records.native_id OFFSET 0)
         AND NOT EXISTS (
             SELECT FROM canonical.quarantine
             WHERE quarantine.system = records.system AND quarantine.entity = records.entity
                 AND quarantine.native_id = records.native_id AND quarantine.version = records.version
+            OFFSET 0
         )
 )
 WHERE pull_id = ANY(%(pulls)s);
