@@ -67,8 +67,8 @@ def _runs(text: str) -> tuple[str, ...]:
 
 def _spans(runs: tuple[str, ...]) -> list[str]:
     found, numbers = [], [run.isdecimal() for run in runs]
-    for start, span in enumerate(runs):
-        characters, has_number = len(span), numbers[start]
+    for start, first in enumerate(runs):
+        span, characters, has_number = first, len(first), numbers[start]
         if characters >= KEY_CHARACTERS_MIN:
             found.append(span)
         for end in range(start + 1, min(start + RUNS_MAX, len(runs))):

@@ -208,7 +208,9 @@ def keep_page(
         request=_storable(page.request)[:REQUEST_MAX],
     )
     keys = (pull["pull_id"], source.system, entity)
-    held = {row["native_id"] for row in tx.rows("held_ids", system=source.system, entity=entity, native_ids=ids)}
+    held = {
+        row["native_id"] for row in tx.rows("held_ids", system=source.system, entity=entity, native_ids=ids)
+    }
     known = [record for record in records if record.native_id in held]
     # Of what nobody ever stated there is nothing to be held against.
     unknown = (record for record in records if record.native_id not in held)

@@ -39,7 +39,14 @@ def write_good(tx: Transaction, entity: Entity, batch: int, good: Sequence[tuple
 
     def written(record: Row, row: Translated) -> tuple[Any, ...]:
         stated = (record[name] for name in as_of)
-        return record["native_id"], record["version"], record["place"], sha256(row), *typed(entity, row).values(), *stated
+        return (
+            record["native_id"],
+            record["version"],
+            record["place"],
+            sha256(row),
+            *typed(entity, row).values(),
+            *stated,
+        )
 
     # What has no current version takes no other's place.
     fresh = ((*written(*one), batch) for one in good if one[0]["native_id"] not in current)
@@ -122,7 +129,10 @@ def _columns(entity: str) -> tuple[list[tuple[str, str]], list[str], list[str]]:
         f"{field.name}_minor" if field.kind is Kind.MONEY else field.name: field
         for field in ENTITIES[entity].fields
     }
-    of_kind = [[column for column, field in kinds.items() if field.kind is kind] for kind in (Kind.MONEY, Kind.BOOLEAN)]
+    of_kind = [
+        [column for column, field in kinds.items() if field.kind is kind]
+        for kind in (Kind.MONEY, Kind.BOOLEAN)
+    ]
     return [(column, field.name) for column, field in kinds.items()], *of_kind
 
 

@@ -1,7 +1,7 @@
 """Translated rows against their schema: which are good, and what is wrong with the others."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,14 +48,15 @@ def _wrong(entity: str, rows: Sequence[Translated]) -> list[int]:
             refused.add(None)
         if refused:
             found.update(position for position, text in enumerate(cells) if text in refused)
-    frame = _frame(entity, rows)
-    for rule in row_rules(entity):
+    rules = row_rules(entity)
+    frame = _frame(rows, dict.fromkeys(name for rule in rules for name in rule.columns))
+    for rule in rules:
         found.update(np.flatnonzero(~rule.holds(frame).to_numpy(dtype=bool)).tolist())
     return sorted(found)
 
 
 def _named_by_schema(entity: str, rows: Sequence[Translated]) -> dict[int, list[Failure]]:
-    frame = _frame(entity, rows)
+    frame = _frame(rows, [field.name for field in ENTITIES[entity].received])
     try:
         schema_of_filled(entity, _filled(frame)).validate(frame, lazy=True)
     except pandera.errors.SchemaErrors as errors:
@@ -63,13 +64,8 @@ def _named_by_schema(entity: str, rows: Sequence[Translated]) -> dict[int, list[
     return {}
 
 
-def _frame(entity: str, rows: Sequence[Translated]) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            field.name: pd.array([row.get(field.name) for row in rows], dtype="string")
-            for field in ENTITIES[entity].received
-        }
-    )
+def _frame(rows: Sequence[Translated], columns: Iterable[str]) -> pd.DataFrame:
+    return pd.DataFrame({name: pd.array([row.get(name) for row in rows], dtype="string") for name in columns})
 
 
 def _filled(frame: pd.DataFrame) -> frozenset[str]:

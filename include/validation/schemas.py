@@ -37,8 +37,9 @@ class Rule(NamedTuple):
 
 
 class RowRule(NamedTuple):
-    """What must hold within each row of a frame. `error` starts with the column it blames and a colon."""
+    """What must hold within each row of a frame with these columns. `error`: whom it blames, a colon, the rule."""
 
+    columns: tuple[str, ...]
     holds: Callable[[pd.DataFrame], pd.Series]
     error: str
 
@@ -87,9 +88,12 @@ def row_rules(entity: str) -> tuple[RowRule, ...]:
 def _of_money(spec: Entity) -> Iterator[RowRule]:
     for field in spec.received:
         if field.kind is Kind.MONEY:
-            yield RowRule(partial(_has_currency, field.name), f"{field.name}: an amount without a currency")
+            both = (field.name, "currency")
             yield RowRule(
-                partial(_is_exact, field.name), f"{field.name}: more decimals than the currency has"
+                both, partial(_has_currency, field.name), f"{field.name}: an amount without a currency"
+            )
+            yield RowRule(
+                both, partial(_is_exact, field.name), f"{field.name}: more decimals than the currency has"
             )
 
 
@@ -118,7 +122,7 @@ def _in_use(spec: Entity) -> Iterator[RowRule]:
                     right[ended] = frame.loc[ended, day] <= frame.loc[ended, name].map(last)
                 return right
 
-            yield RowRule(holds, error=f"{field.name}: not in use any more on {day}")
+            yield RowRule((field.name, day), holds, error=f"{field.name}: not in use any more on {day}")
 
 
 def _adds_up(total: str, *parts: str) -> RowRule:
@@ -132,7 +136,7 @@ def _adds_up(total: str, *parts: str) -> RowRule:
         right[stated] = exact[total][stated] == sums
         return pd.Series(right, index=frame.index)
 
-    return RowRule(holds, error=f"{total}: not {' + '.join(parts)}")
+    return RowRule((total, *parts), holds, error=f"{total}: not {' + '.join(parts)}")
 
 
 def _no_more_than(part: str, whole: str) -> RowRule:
@@ -145,7 +149,7 @@ def _no_more_than(part: str, whole: str) -> RowRule:
         right[stated] = (parts[stated] <= wholes[stated]) | (wholes[stated] < 0)
         return pd.Series(right, index=frame.index)
 
-    return RowRule(holds, error=f"{part}: more than {whole}")
+    return RowRule((part, whole), holds, error=f"{part}: more than {whole}")
 
 
 def _decimals(text: pd.Series) -> Any:
@@ -169,7 +173,9 @@ def _after(later: str, earlier: str, *, or_equal: bool = False) -> RowRule:
         found: pd.Series = wrong.fillna(value=False).astype(bool)
         return ~found
 
-    return RowRule(holds, error=f"{later}: {'before' if or_equal else 'not after'} {earlier}")
+    return RowRule(
+        (later, earlier), holds, error=f"{later}: {'before' if or_equal else 'not after'} {earlier}"
+    )
 
 
 def _same_in_itself(rate: str, one: str, other: str) -> RowRule:
@@ -182,13 +188,13 @@ def _same_in_itself(rate: str, one: str, other: str) -> RowRule:
         right: pd.Series = ~alike.astype(bool) | worth_one
         return right
 
-    return RowRule(holds, error=f"{rate}: not 1 of a currency in itself")
+    return RowRule((rate, one, other), holds, error=f"{rate}: not 1 of a currency in itself")
 
 
 def _above_zero(name: str) -> RowRule:
     nothing = re.compile(r"-.*|0+(\.0+)?").fullmatch
     return RowRule(
-        lambda frame: _each(frame[name], lambda one: not nothing(one)), error=f"{name}: not above zero"
+        (name,), lambda frame: _each(frame[name], lambda one: not nothing(one)), f"{name}: not above zero"
     )
 
 
@@ -204,7 +210,7 @@ def _can_recur(price: str, quantity: str) -> RowRule:
         weekly = np.abs(each * _floats(frame[quantity])) * PERIODS_A_YEAR["week"]
         return pd.Series(~(weekly * 10.0**scale >= ARR_BELOW), index=frame.index)
 
-    return RowRule(holds, error=f"{price}: too large with {quantity}")
+    return RowRule((price, quantity, "currency"), holds, error=f"{price}: too large with {quantity}")
 
 
 def _of_this_world(rate: str) -> RowRule:
@@ -214,7 +220,7 @@ def _of_this_world(rate: str) -> RowRule:
         numbers = _floats(frame[rate])
         return pd.Series(~((numbers > _RATES[1]) | (numbers > 0) & (numbers < _RATES[0])), index=frame.index)
 
-    return RowRule(holds, error=f"{rate}: not between a billionth and a billion")
+    return RowRule((rate,), holds, error=f"{rate}: not between a billionth and a billion")
 
 
 _ROW_RULES: dict[str, tuple[RowRule, ...]] = {
@@ -272,9 +278,14 @@ def _is_date(text: str) -> bool:
 
 def _is_instant(text: str) -> bool:
     try:
-        return _INSTANT(text) is not None and _in_years(_in_utc(datetime.fromisoformat(text)))
+        return _INSTANT(text) is not None and _falls_in_years(datetime.fromisoformat(text))
     except (ValueError, OverflowError):
         return False
+
+
+def _falls_in_years(moment: datetime) -> bool:
+    # Far from the first and last year no zone makes a difference, and asking for one is what takes long.
+    return _YEARS[0] < moment.year < _YEARS[1] or _in_years(_in_utc(moment))
 
 
 def _in_utc(moment: datetime) -> datetime:
