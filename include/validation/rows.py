@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import filterfalse
 
 import numpy as np
 import pandas as pd
@@ -42,11 +43,11 @@ def _wrong(entity: str, rows: Sequence[Translated]) -> list[int]:
     found: set[int] = set()
     for field in ENTITIES[entity].received:
         cells = [row.get(field.name) for row in rows]
-        texts = set(cells)
-        refused = {text for text in texts - {None} if not all(rule.holds(text) for rule in cell_rules(field))}
-        if field.required and None in texts:
-            refused.add(None)
-        if refused:
+        texts = {text for text in cells if text is not None}
+        refused: set[str | None] = {None} if field.required else set()
+        for rule in cell_rules(field):
+            refused.update(filterfalse(rule.holds, texts))
+        if not refused.isdisjoint(cells):
             found.update(position for position, text in enumerate(cells) if text in refused)
     rules = row_rules(entity)
     frame = _frame(rows, dict.fromkeys(name for rule in rules for name in rule.columns))

@@ -256,10 +256,10 @@ def _records(rows: Sequence[Record]) -> list[RawRecord]:
 
 
 def _record(row: Record, version: str) -> RawRecord:
-    payload = {name: value for name, value in row.items() if name != "attributes"}
+    payload = dict(row)
+    attributes = payload.pop("attributes", None)
     gone = payload.pop(DELETED, False) is True
     native_id, damage = record_key(row["Id"], payload)
-    attributes = row.get("attributes")
     address = attributes.get("url") if isinstance(attributes, dict) and not damage else None
     place = address if usable(address) else "a row without an address"
     return RawRecord(
