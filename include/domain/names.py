@@ -14,6 +14,7 @@ _LATIN_MARKS = re.compile("[\u0300-\u036f]")
 
 _DELETED = str.maketrans("", "", "'\u2019.\u30fb")
 _AND = re.compile("[&+]")
+_NO_LETTER = re.compile("[^0-9A-Za-z]")
 _BRACKETS = re.compile(r"\(([^()]*)\)")
 
 _SYNONYMS = {
@@ -66,6 +67,9 @@ _PREFIXES = {
     "pt": "ID_PT",
     "cv": "ID_CV",
 }
+
+_BEFORE = [(f"{form} ", label) for form, label in _PREFIXES.items()]
+_BEHIND = [(f" {form}", label) for form, label in _SUFFIXES.items()]
 
 # Forms written without a space before or behind the name, as the register has them; longest first.
 _ATTACHED = {
@@ -145,6 +149,8 @@ def may_be_same(written: str, known: str) -> bool:
 
 def _folded(raw: str) -> str:
     """Without width, case and accents, which spellings of one name differ in."""
+    if raw.isascii():
+        return " ".join(raw.lower().split())
     text = unicodedata.normalize("NFKC", raw).casefold().replace("đ", "d")
     text = _LATIN_MARKS.sub("", unicodedata.normalize("NFD", text))
     return " ".join(unicodedata.normalize("NFKC", text).split())
@@ -153,7 +159,10 @@ def _folded(raw: str) -> str:
 def _words(text: str) -> str:
     """Letters, marks and numbers as words one space apart, with one word for each of several of one meaning."""
     text = _AND.sub(" and ", text.translate(_DELETED))
-    kept = "".join(letter if unicodedata.category(letter)[0] in "LMN" else " " for letter in text)
+    if text.isascii():
+        kept = _NO_LETTER.sub(" ", text)
+    else:
+        kept = "".join(letter if unicodedata.category(letter)[0] in "LMN" else " " for letter in text)
     return " ".join(_SYNONYMS.get(word, word) for word in kept.split())
 
 
@@ -169,7 +178,8 @@ def _attached() -> tuple[tuple[str, str], ...]:
 
 def _peel_attached(text: str) -> tuple[str, frozenset[str]]:
     forms: set[str] = set()
-    peeled = True
+    ends = tuple(form for form, _ in _attached())
+    peeled = text.startswith(ends) or text.endswith(ends)  # few are, and looking form by form takes long
     while peeled:
         peeled = False
         for form, label in _attached():
@@ -197,13 +207,13 @@ def _peel_words(words: str) -> tuple[str, frozenset[str]]:
     peeled = True
     while peeled:
         peeled = False
-        for form, label in _PREFIXES.items():
-            if words.startswith(f"{form} "):
-                words, peeled = words.removeprefix(f"{form} "), True
+        for before, label in _BEFORE:
+            if words.startswith(before):
+                words, peeled = words.removeprefix(before), True
                 forms.add(label)
-        for form, label in _SUFFIXES.items():
-            if words.endswith(f" {form}"):
-                words, peeled = words.removesuffix(f" {form}"), True
+        for behind, label in _BEHIND:
+            if words.endswith(behind):
+                words, peeled = words.removesuffix(behind), True
                 forms.add(label)
                 break
     return words, frozenset(forms)

@@ -149,7 +149,7 @@ class Seal:
         if seen is not None:
             seen.update(secret.token for secret in wanted if secret.subject == secret.token)
         alone = any(secret.subject == where.subject for secret in wanted)
-        made = where.key.made if where.key and alone else None
+        made = where.key.wrapped() if where.key and alone else None
         return RawRecord(
             native_id=record.native_id,
             version=self.version(entity, record.version),

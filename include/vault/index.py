@@ -38,7 +38,7 @@ class Index:
 
     def __init__(self, key: bytes) -> None:
         self._key = key
-        self._keys: dict[str, bytes] = {}
+        self._keys: dict[str, hmac.HMAC] = {}
         self.alike = lru_cache(maxsize=KEPT_MAX)(self._alike)
         self.head = lru_cache(maxsize=KEPT_MAX)(self._head)
         self.start = lru_cache(maxsize=KEPT_MAX)(self._start)
@@ -89,7 +89,7 @@ class Index:
         """A few characters for each letter, which depend on all before it."""
         key, steps = self._of(kind), []
         for letter in letters[:LETTERS_MAX]:
-            mac = hmac.digest(key, mac + letter.encode(errors="surrogatepass"), "sha256")
+            mac = _under(key, mac + letter.encode(errors="surrogatepass"))
             steps.append(mac.hex()[:_STEP])
         return "".join(steps)
 
@@ -97,18 +97,25 @@ class Index:
         return _text(self._mac(kind, text))
 
     def _mac(self, kind: str, text: str) -> bytes:
-        return hmac.digest(self._of(kind), text.encode(errors="surrogatepass"), "sha256")
+        return _under(self._of(kind), text.encode(errors="surrogatepass"))
 
-    def _of(self, kind: str) -> bytes:
-        """The key of one kind: what is equal in two kinds does not look so."""
+    def _of(self, kind: str) -> hmac.HMAC:
+        """The key of one kind, at work: what is equal in two kinds does not look so."""
         if kind not in self._keys:
-            self._keys[kind] = hmac.digest(self._key, kind.encode(), "sha256")
+            self._keys[kind] = hmac.new(hmac.digest(self._key, kind.encode(), "sha256"), digestmod="sha256")
         return self._keys[kind]
 
 
 def own(key: bytes, field: str, text: str) -> str:
     """What stands for a value in the record whose key it is: whoever has not that key cannot guess the value by it."""
     return PREFIX + _text(hmac.digest(key, f"{field}|{text}".encode(errors="surrogatepass"), "sha256"))
+
+
+def _under(key: hmac.HMAC, message: bytes) -> bytes:
+    """The message's digest under a key: a copy of one that is set up takes half the time of setting it up."""
+    mac = key.copy()
+    mac.update(message)
+    return mac.digest()
 
 
 def _text(mac: bytes) -> str:

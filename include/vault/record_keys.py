@@ -11,10 +11,17 @@ from include.vault.keys import KEY_BYTES, Keyring
 
 
 class RecordKey(NamedTuple):
-    """The key of one record; `made`: it as it is to be kept, where it was not before."""
+    """The key of one record. `new`: what it is kept under, record and keyring, where it is not kept yet."""
 
     key: bytes
-    made: SealedValue | None = None
+    new: tuple[str, str, Keyring] | None = None
+
+    def wrapped(self) -> SealedValue | None:
+        """It as it is to be kept, where it is new: most records say nothing that it is needed for."""
+        if self.new is None:
+            return None
+        token, record, ring = self.new
+        return SealedValue(token, KEY, record, ring.kid, wrap(ring, self.key, token), b"")
 
 
 def nobody_holds(_tokens: Collection[str]) -> dict[str, SealedValue]:
@@ -45,8 +52,7 @@ class RecordKeys:
     def _make(self, record: str, token: str, ring: Keyring, before: dict[str, RecordKey]) -> RecordKey:
         made = before.get(record)
         if made is None:
-            key = os.urandom(KEY_BYTES)
-            made = RecordKey(key, SealedValue(token, KEY, record, ring.kid, wrap(ring, key, token), b""))
+            made = RecordKey(os.urandom(KEY_BYTES), (token, record, ring))
         self._made[record] = made
         return made
 
