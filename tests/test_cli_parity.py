@@ -10,7 +10,9 @@ import psycopg
 import pytest
 
 from include.cli import main as cli
+from include.cli.parity_show import tables_of_day
 from include.flows.ask_approvals import note_person
+from include.flows.show_parity import ShownDay
 from include.flows.sign_parity import MAY_SIGN
 from include.local.databases import DatabaseUrls
 from include.store.postgres import PostgresStore
@@ -87,6 +89,8 @@ def test_from_the_first_difference_to_a_pack_that_anybody_can_check(
     public_key = capsys.readouterr().out.split("public key ")[1].split(",")[0]
     assert key.stat().st_mode & 0o077 == 0, "nobody else may read it"
     assert tieout("pack", *last, "--key", str(key), "--out", str(pack)) == 0
+    assert tieout("pack", *last, "--key", str(key), "--out", str(pack)) == 1
+    assert "is there already" in capsys.readouterr().err
     assert tieout("pack", *last, "--key", str(tmp_path / "none"), "--out", str(tmp_path / "other")) == 1
 
     monkeypatch.delenv("TIEOUT_DATABASE_URL")
@@ -114,3 +118,26 @@ def test_comparing_needs_one_place_to_read_from(
     assert "not a folder" in capsys.readouterr().err
     assert tieout("compare", "--day", LAST.isoformat(), "--legacy", os.fspath(Path.cwd())) == 1
     assert "tie out the day first" in capsys.readouterr().err
+
+
+def test_a_day_is_shown_with_its_unreadable_rows_and_what_was_learnt_since() -> None:
+    bad = {
+        "place": "orders.csv, line 7",
+        "kind": "orders",
+        "key": None,
+        "column_name": "amount",
+        "reason": "xx",
+    }
+    late = {
+        "side": "invoice",
+        "item_id": "I1",
+        "currency": "SGD",
+        "was_minor": 10000,
+        "now_minor": 0,
+        "why": "paid",
+    }
+    shown = ShownDay(day={}, causes=[], differences=[], quarantined=[bad], restated=[late])
+    assert [table[1] for table in tables_of_day(shown)] == [
+        ("orders.csv, line 7", "orders", "-", "amount", "xx"),
+        ("invoice", "I1", "100.00 SGD", "0.00 SGD", "paid"),
+    ]

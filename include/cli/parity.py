@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from include.cli.parity_register import accept, drill
-from include.cli.parity_show import cause_line, difference_line, show_judged
+from include.cli.parity_show import show_judged, tables_of_day
 from include.cli.shared import As, Json, print_json, print_table, store_here
 
 parity_app = typer.Typer(no_args_is_help=True, help="Parity: the old path beside ours, until it is signed.")
@@ -79,10 +79,10 @@ def show(
         str | None, typer.Option(help="Only these: orders, invoices, statuses, arr, matches.")
     ] = None,
     cause: Annotated[str | None, typer.Option(help="Only of this cause, such as oldest_first.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many differences, at most.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="How many of each, at most.")] = 20,
     as_json: Json = False,
 ) -> None:
-    """Show what a day came to, and its differences with what explains them.
+    """Show what a day came to: differences with what explains them, unreadable rows, and what was learnt since.
 
     Exit codes: 0 shown; 1 the database is away; 2 the day was not compared.
 
@@ -101,13 +101,9 @@ def show(
         f"{shown.day['theirs_count']:,} of theirs, {shown.day['quarantined_count']:,} unreadable, "
         f"{shown.day['differences_count']:,} differences; verdict {shown.day['verdict_sha256'][:12]}"
     )
-    if shown.causes:
+    for rows in tables_of_day(shown):
         print()
-        print_table([("class", "cause", "of", "count", "accepted"), *map(cause_line, shown.causes)])
-        print()
-        print_table(
-            [("of", "key", "field", "ours", "theirs", "why"), *map(difference_line, shown.differences)]
-        )
+        print_table(rows)
 
 
 @parity_app.command()
@@ -187,8 +183,11 @@ def pack(
     from include.flows.pack_parity import parity_pack
     from include.flows.sign_parity import signed_or_judged
     from include.policy import load_policy
+    from include.ports import Rejected
     from include.verify_parity import seal
 
+    if out.exists():
+        raise Rejected(f"{out} is there already; a pack is written to a folder of its own")
     with store_here() as store:
         seen = signed_or_judged(store, last=last.date(), policy=load_policy())
         files = seal(parity_pack(store, seen.window_no), key=key_file)

@@ -1,15 +1,17 @@
 """How `tieout parity` writes what it found: figures by day, causes, differences, the register."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from include.cli.shared import print_json, print_table
+from include.domain.money import Money
 from include.domain.shown import on_terminal
 
 if TYPE_CHECKING:
     from include.flows.judge_parity import Judged
+    from include.flows.show_parity import ShownDay
 
 ROLES = 3
 
@@ -40,6 +42,29 @@ def _figures(day: date, figures: Mapping[str, Mapping[str, Any]], names: Sequenc
 def _figure(row: Mapping[str, Any]) -> str:
     value = "-" if row["value"] is None else f"{row['value'].normalize():f}"
     return value if row["passes"] else f"{value} !"
+
+
+def tables_of_day(shown: "ShownDay") -> Iterator[list[tuple[str, ...]]]:
+    """What a day came to, table by table, each with its header; none that would be empty."""
+    for header, line, rows in (
+        (("class", "cause", "of", "count", "accepted"), cause_line, shown.causes),
+        (("of", "key", "field", "ours", "theirs", "why"), difference_line, shown.differences),
+        (("unreadable", "of", "key", "column", "why"), unreadable_line, shown.quarantined),
+        (("learnt since", "id", "was", "is", "why"), restated_line, shown.restated),
+    ):
+        if rows:
+            yield [header, *map(line, rows)]
+
+
+def unreadable_line(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """A row of theirs that could not be read: where it is, and why."""
+    return (row["place"], row["kind"], row["key"] or "-", row["column_name"], row["reason"])
+
+
+def restated_line(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """What is known by now of something that the day left open."""
+    amounts = (str(Money(row[name], row["currency"])) for name in ("was_minor", "now_minor"))
+    return (row["side"], row["item_id"], *amounts, row["why"])
 
 
 def cause_line(row: Mapping[str, Any]) -> tuple[str, ...]:

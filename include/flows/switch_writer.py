@@ -170,8 +170,8 @@ def allowed(tx: Transaction, actor: str, *, emergency: bool) -> dict[str, Any]:
         }
     if not emergency:
         raise Rejected(
-            "parity is not signed off: let Controller, RevOps and IT sign it, or have an administrator say that it "
-            "is an emergency, and why"
+            "parity is not signed off, or not since anybody had to go back: let Controller, RevOps and IT sign days of "
+            "after that, or have an administrator say that it is an emergency, and why"
         )
     known = tx.rows("permissions_of", person=actor, fresh=FRESH)
     if not known or known[0]["stale"] or not set(known[0]["may"]) >= ADMIN:

@@ -1,8 +1,12 @@
--- The day on which a month ends is judged itself, though nobody works on it: its figures close the month. And an entry of the
--- register that somebody ends after its last day, to propose it anew, takes nothing from what was signed by it. Else the same
--- as in 820_figures_of_obstacles.sql.
+-- The day on which a month ends is judged itself, though nobody works on it: its figures close the month. An entry of the
+-- register that somebody ends after its last day, to propose it anew, takes nothing from what was signed by it. And days
+-- that were not compared are named. Else the same as in 820_figures_of_obstacles.sql.
 CREATE OR REPLACE FUNCTION parity.obstacles(asked bigint) RETURNS TABLE (obstacle text) STABLE LANGUAGE sql AS $$
-    SELECT format('%s days were compared, and %s in a row are needed', count(days.day), win.days_needed)
+    SELECT format('%s days were compared, and %s in a row are needed: not %s', count(days.day), win.days_needed, (
+        SELECT string_agg(missing.day::date::text, ', ' ORDER BY missing.day)
+        FROM generate_series(win.first_day, win.last_day, interval '1 day') AS missing (day)
+        WHERE missing.day::date <> ALL (array_agg(days.day))
+    ))
     FROM parity.windows AS win LEFT JOIN parity.window_days AS days USING (window_no)
     WHERE window_no = asked GROUP BY win.window_no
     HAVING count(days.day) < win.days_needed OR count(days.day) <> win.last_day - win.first_day + 1

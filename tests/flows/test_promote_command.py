@@ -48,6 +48,8 @@ def test_a_release_goes_through_its_gates_or_is_told_what_opens_them(
     assert tieout("record", "--of", "0" * 64)[0] == 1
     what = tieout("hash")[1].strip()
     assert what == release().sha256
+    (tmp_path / "tested" / f"{what}.json").write_text('{"release": ')
+    assert "is no result of tests" in tieout("--to", "staging", *ann)[1], "it was cut off on its way here"
     assert tieout("record", "--of", what)[0] == 0
     code, said = tieout("--to", "staging", *ann, "--dry-run")
     assert (code, "may be promoted to staging" in said, "forward only" in said) == (0, True, True)
