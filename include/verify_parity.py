@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from include.flows.bear_out_pack import Rows, contradictions
-from include.flows.pack_parity import FORMAT, MANIFEST, TABLES
+from include.flows.bear_out_pack import contradictions
+from include.flows.pack_parity import FORMAT, MANIFEST, TABLES, rows_of
 from include.ports import Fatal, NothingUsable
 from include.signing import ALGORITHM, NoKey, fingerprint, holds, sign
 
@@ -81,7 +81,7 @@ def _read_and_compared(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
     """What the tables contradict; a table that says something unreadable is a problem of the pack, and ends it."""
     problems: list[str] = []
     try:
-        tables = {name: _rows(folder / name) for name in TABLES}
+        tables = {name: rows_of((folder / name).read_bytes()) for name in TABLES}
         for name, columns in TABLES.items():
             if lacking := [
                 row for row in tables[name] if None in row.values() or row.keys() != {*columns.split()}
@@ -120,8 +120,3 @@ def _files(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
     for name in sorted(there & named.keys()):
         if hashlib.sha256((folder / name).read_bytes()).hexdigest() != named[name]:
             yield f"{name} was changed"
-
-
-def _rows(path: Path) -> Rows:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))

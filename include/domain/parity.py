@@ -13,6 +13,7 @@ from decimal import ROUND_DOWN, Decimal
 from typing import Any, Literal
 
 from include.domain.business_days import Calendar
+from include.domain.canonical_json import sha256
 
 Path = Literal["ours", "theirs"]
 Kind = Literal["orders", "invoices", "statuses", "arr", "matches"]
@@ -210,6 +211,31 @@ def _share(of: int, wrong: int) -> Decimal | None:
 
 def _worst(shares: Iterable[Decimal | None]) -> Decimal | None:
     return min((one for one in shares if one is not None), default=None)
+
+
+def window_sha256(
+    *,
+    judged: Mapping[date, bool],
+    editions: Sequence[Mapping[str, Any]],
+    figures: Sequence[Mapping[str, Any]],
+    accepted: Sequence[Mapping[str, Any]],
+    drills: Sequence[Mapping[str, Any]],
+    rules: str,
+) -> str:
+    """The hash over all that a signature is for. `judged`: day -> whether it must be green."""
+    return sha256(
+        {
+            "days": list(judged),
+            "judged": [day for day, is_judged in judged.items() if is_judged],
+            "editions": [
+                {name: row[name] for name in ("day", "edition", "verdict_sha256")} for row in editions
+            ],
+            "figures": [dict(one) for one in figures],
+            "accepted": [dict(one) for one in accepted],
+            "drills": [dict(one) for one in drills],
+            "rules": rules,
+        }
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

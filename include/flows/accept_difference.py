@@ -111,6 +111,7 @@ def note_drill(store: Store, *, drill: str, day: date, person: str, found: str, 
     identity(person)
     need_fitting("what was found", found, most=REASON_MAX)
     with store.transaction() as tx:
+        tx.run("parity_alone")  # whoever judges has seen it, or it was noted later
         if day > (today := tx.rows("parity_today", zone=policy.calendars.entity.zone.key)[0]["today"]):
             raise Rejected(f"nothing can have been tried out on {day} yet: today is {today}")
         tx.run("note_drill", drill=drill, day=day, person=person, found=found)

@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, get_args
 
 from include.domain.break_life import identity
-from include.domain.parity import Counted, Path, Sides, Tally, metrics, shown
+from include.domain.parity import Counted, Path, Sides, Tally, metrics, shown, window_sha256
 from include.flows.sign_parity import ROLES
 from include.policy.parity import Drill, Metric
 
@@ -27,8 +27,30 @@ def contradictions(tables: Mapping[str, Rows], manifest: Mapping[str, Any]) -> I
     yield from _figures(tables, manifest)
     yield from _register(tables["differences.csv"], tables["accepted.csv"])
     yield from _drills(tables["drills.csv"], manifest)
-    for one in manifest.get("obstacles", []):
+    for one in manifest["obstacles"]:
         yield f"it could not be signed: {one}"
+    if not manifest["obstacles"] and _signed(tables, manifest) != manifest["content_sha256"]:
+        yield "its days, figures, limits, register and drills are not those that were signed"
+
+
+def _signed(tables: Mapping[str, Rows], manifest: Mapping[str, Any]) -> str:
+    """The hash of what the tables say that three people signed."""
+    columns = ("day", "metric", "value", "at_least", "at_most")
+    figures = [
+        {name: row[name] or None for name in columns} | {"required": row["required"] == "true"}
+        for row in sorted(tables["metrics.csv"], key=lambda row: (row["day"], row["metric"]))
+    ]
+    return window_sha256(
+        judged={date.fromisoformat(row["day"]): row["judged"] == "true" for row in tables["days.csv"]},
+        editions=[{**row, "edition": int(row["edition"])} for row in tables["days.csv"]],
+        figures=figures,
+        accepted=[
+            {**row, "accepted_no": int(row["accepted_no"]), "key": row["key"] or None}
+            for row in tables["accepted.csv"]
+        ],
+        drills=tables["drills.csv"],
+        rules=manifest["rules_sha256"],
+    )
 
 
 def _people(signatures: Rows, told: Mapping[str, str]) -> Iterator[str]:

@@ -10,8 +10,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from include.domain.canonical_json import sha256
-from include.domain.parity import Counted, Sides, Tally, Window, metrics, shown, window
+from include.domain.parity import Counted, Sides, Tally, Window, metrics, shown, window, window_sha256
 from include.flows.parity_latencies import latencies
 from include.policy import Policy
 from include.policy.parity import Limit
@@ -28,6 +27,7 @@ class Judged:
     first_day: date
     last_day: date
     excused: Sequence[str]
+    rules_sha256: str
     content_sha256: str
     days: Sequence[Row]
     metrics: Sequence[Row]
@@ -49,7 +49,14 @@ def judge_parity(store: Store, *, last: date, policy: Policy) -> Judged:
             raise Fatal(f"none of the {asked.days} days up to {last} was compared")
         register = tx.rows("parity_register_of_days", first_day=days.days[0], last_day=last)
         figures = list(_figures(tx, editions, register, policy))
-        content = _content(tx, days, editions, figures, register=register, policy=policy)
+        content = window_sha256(
+            judged={day: day in days.judged for day in days.days},
+            editions=editions,
+            figures=figures,
+            accepted=register,
+            drills=tx.rows("parity_drills", first_day=days.days[0], last_day=last),
+            rules=policy.sha256,
+        )
         found = tx.rows("parity_window_of", content_sha256=content)
         window_no: int = (found or [_opened(tx, days, register, policy, content)])[0]["window_no"]
         if not found:
@@ -115,31 +122,6 @@ def _figure(day: date, name: str, value: Decimal | None, limit: Limit) -> dict[s
         "at_most": limit.at_most,
         "required": limit.required,
     }
-
-
-def _content(
-    tx: Transaction,
-    days: Window,
-    editions: Sequence[Row],
-    figures: Sequence[Mapping[str, Any]],
-    *,
-    register: Sequence[Row],
-    policy: Policy,
-) -> str:
-    """The hash over all that a signature is for."""
-    return sha256(
-        {
-            "days": list(days.days),
-            "judged": list(days.judged),
-            "editions": [
-                {name: row[name] for name in ("day", "edition", "verdict_sha256")} for row in editions
-            ],
-            "figures": [dict(one) for one in figures],
-            "accepted": list(register),
-            "drills": tx.rows("parity_drills", first_day=days.days[0], last_day=days.days[-1]),
-            "rules": policy.sha256,
-        }
-    )
 
 
 def _opened(tx: Transaction, days: Window, register: Sequence[Row], policy: Policy, content: str) -> Row:

@@ -15,7 +15,7 @@ from include.flows.judge_parity import Judged, judged
 from include.flows.sign_parity import ROLES
 from include.ports import Row, Store, Transaction
 from include.report.parity import parity_page
-from include.report.spreadsheets import for_spreadsheets
+from include.report.spreadsheets import marked, unmarked
 
 MANIFEST, FORMAT = "manifest.json", "tieout-parity/3"
 
@@ -49,6 +49,7 @@ def parity_pack(store: Store, window_no: int) -> dict[str, bytes]:
         "first_day": seen.first_day,
         "last_day": seen.last_day,
         "excused": list(seen.excused),
+        "rules_sha256": seen.rules_sha256,
         "content_sha256": seen.content_sha256,
         "obstacles": list(seen.obstacles),
         "signed_by": {row["role"]: row["person"] for row in seen.signed},
@@ -69,7 +70,7 @@ def _tables(tx: Transaction, seen: Judged) -> dict[str, Sequence[Row]]:
         "quarantine.csv": tx.rows("parity_window_quarantine", window_no=seen.window_no),
         "restated.csv": tx.rows("parity_restated", **span, limit=None),
         "accepted.csv": tx.rows("parity_window_register", window_no=seen.window_no),
-        "drills.csv": tx.rows("parity_drills", **span),
+        "drills.csv": tx.rows("parity_window_drills", window_no=seen.window_no),
         "signatures.csv": seen.signed,
     }
 
@@ -78,8 +79,16 @@ def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(columns)
-    writer.writerows([_cell(row[column]) for column in columns] for row in rows)
-    return for_spreadsheets(out.getvalue().encode())
+    writer.writerows([marked(_cell(row[column])) for column in columns] for row in rows)
+    return out.getvalue().encode()
+
+
+def rows_of(content: bytes) -> list[dict[str, Any]]:
+    """What a table of a pack says, to the letter; a row of too few or too many cells keeps a None."""
+    return [
+        {name: unmarked(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
+        for row in csv.DictReader(io.StringIO(content.decode(), newline=""))
+    ]
 
 
 def _cell(value: Any) -> str:

@@ -409,6 +409,11 @@ INSERT INTO parity.drills (drill, day, person, found) VALUES (%(drill)s, %(day)s
 -- name: parity_drills
 SELECT drill, day, person, found FROM parity.drills WHERE day BETWEEN %(first_day)s AND %(last_day)s ORDER BY drill_no;
 
+-- name: parity_window_drills
+-- Those that were noted when the window was judged.
+SELECT drill, day, person, found FROM parity.windows JOIN parity.drills ON day BETWEEN first_day AND last_day
+WHERE window_no = %(window_no)s AND noted_at <= opened_at ORDER BY drill_no;
+
 -- name: parity_window_of
 SELECT window_no FROM parity.windows WHERE content_sha256 = %(content_sha256)s;
 
@@ -421,7 +426,7 @@ INSERT INTO parity.windows (
 ) RETURNING window_no;
 
 -- name: parity_window
-SELECT window_no, first_day, last_day, excused, content_sha256 FROM parity.windows WHERE window_no = %(window_no)s;
+SELECT window_no, first_day, last_day, excused, rules_sha256, content_sha256 FROM parity.windows WHERE window_no = %(window_no)s;
 
 -- name: parity_newest_window
 -- Of the days up to one, else up to the last one judged: what most have signed (`begun`: how many), as long as nothing is in

@@ -385,6 +385,10 @@ def test_a_sealed_pack_whose_tables_say_otherwise_does_not_hold(store: PostgresS
     lone = problems("kinds.csv", b"2026-06-30,1,orders,10,10,10", b"2026-06-30,1,orders,10,0,0")
     assert "2026-06-30: no orders were compared" in lone
     assert "cannot be read: Invalid isoformat string" in problems("days.csv", b"2026-06-17", b"17 June")
+    signed_otherwise = "are not those that were signed"
+    assert signed_otherwise in problems("accepted.csv", b"agreed", b"argued")
+    assert signed_otherwise in problems("drills.csv", b"nothing was lost", b"one was lost")
+    assert signed_otherwise in problems("days.csv", b"2026-06-17/1", b"2026-06-17/2")
     assert "has not the columns" in problems("kinds.csv", b"pairs_count", b"pears")
 
 
@@ -443,7 +447,7 @@ def accepted(connection: psycopg.Connection[Any], kind: str, key: str, field: st
     made = connection.execute(
         "INSERT INTO parity.accepted_differences (kind, field, class, cause, key, owner, reason, maker, made_on, "
         "expires_on, checker, approved_at) "
-        "VALUES (%s, %s, 'logic', '', %s, 'AR', 'known', 'ann', %s, %s, 'ben', now()) RETURNING accepted_no",
+        "VALUES (%s, %s, 'logic', '', %s, 'AR', '=known()', 'ann', %s, %s, 'ben', now()) RETURNING accepted_no",
         (kind, field, key, FIRST, FIRST + timedelta(days=3)),
     ).fetchone()
     assert made
