@@ -17,15 +17,18 @@ if TYPE_CHECKING:
     from include.store.postgres import PostgresStore
 
 SHORT = 12
+NAMED_MAX = 5
 _RUNNING = (*RUNNING, "requirements.txt")
 _TIEOUT = (sys.executable, "-m", "include.cli")
 
 
 def committed() -> Gate:
     """What runs is what git has."""
-    changed = git("status", "--porcelain", "--", *_RUNNING).splitlines()
+    changed = [line[3:] for line in git("status", "--porcelain", "--", *_RUNNING).splitlines()]
     if changed:
-        return shut("committed", f"{len(changed)} files are not as committed", "commit or undo them")
+        more = f" and {len(changed) - NAMED_MAX} more" if len(changed) > NAMED_MAX else ""
+        said = f"not as committed: {', '.join(changed[:NAMED_MAX])}{more}"
+        return shut("committed", said, "commit or undo them")
     return passed("committed", "everything is as committed")
 
 
@@ -62,7 +65,7 @@ def doctor(environment: str, *, from_airflow: bool) -> Gate:
         return shut("doctor", (done.stderr.strip() or "it could not be asked")[:300], mend)
     ill = [f"{one['system']} {one['check']}" for one in findings if one["verdict"] == "fail"]
     if ill or done.returncode:
-        return shut("doctor", f"{len(ill)} checks fail: {', '.join(ill[:5])}", mend)
+        return shut("doctor", f"{len(ill)} checks fail: {', '.join(ill[:NAMED_MAX])}", mend)
     return passed("doctor", f"{len(findings)} checks, none fails")
 
 

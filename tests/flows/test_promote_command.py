@@ -87,3 +87,10 @@ def test_whoever_wrote_a_commit_with_somebody_or_under_another_address_is_its_au
     gates.git("add", ".")
     gates.git("commit", "-q", "-m", "Begin\n\nCo-authored-by: Ben <ben@firm.example>")
     assert gates.authors("HEAD") == gates.authors("HEAD^!") == ["ann@firm.example", "ben@firm.example"]
+    assert gates.committed().passed
+    (tmp_path / "sql").mkdir()
+    for number in range(6):
+        (tmp_path / "sql" / f"{number}.sql").touch()
+    gates.git("add", ".")
+    said = "not as committed: sql/0.sql, sql/1.sql, sql/2.sql, sql/3.sql, sql/4.sql and 1 more"
+    assert gates.committed().said == said
