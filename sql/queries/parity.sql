@@ -439,8 +439,11 @@ WHERE last_day = coalesce(%(last)s::date, (SELECT max(last_day) FROM parity.wind
 ORDER BY begun DESC, window_no DESC LIMIT 1;
 
 -- name: parity_windows_begun
--- Signed by some and not by all, the latest first.
+-- Signed by some and not by all, the latest first; none that somebody declined to sign.
 SELECT window_no FROM parity.windows JOIN parity.sign_offs USING (window_no)
+WHERE NOT EXISTS (
+    SELECT FROM parity.sign_asks AS asked WHERE asked.window_no = windows.window_no AND outcome = 'declined'
+)
 GROUP BY window_no, last_day HAVING count(*) < 3 ORDER BY last_day DESC, window_no DESC LIMIT 5;
 
 -- name: parity_window_days

@@ -313,6 +313,23 @@ def test_three_people_sign_for_three_roles_and_nobody_for_two(store: PostgresSto
     assert ask_signatures(store, last=LAST, policy=POLICY, asked_in="c") == []
 
 
+def test_whoever_declines_is_asked_about_the_days_that_come_after(store: PostgresStore, url: str):
+    seen = green(store)
+    sign(store, seen.window_no, role="controller", person="ben", reason="all of it")
+    with store.transaction() as tx:
+        tx.run("note_person", person="rita", may=["can_sign_revops"])
+    asks = ask_signatures(store, policy=POLICY, asked_in="a")
+    [revops] = [ask for ask in asks if "revops" in ask.subject]
+    assert answer(store, revops.ask_no, actor="rita", signs=False, reason="not yet").outcome == "declined"
+    with psycopg.connect(url) as connection:
+        compared(connection, LAST + timedelta(days=1))
+    for drill in ("replay", "payout_failure"):
+        register.note_drill(store, drill=drill, day=LAST, person="ops", found="as before", policy=POLICY)
+    later = ask_signatures(store, policy=POLICY, asked_in="b")
+    assert len(later) == 3
+    assert f"{LAST + timedelta(days=1)}" in later[0].subject
+
+
 def test_a_pack_holds_until_anything_of_it_is_changed(store: PostgresStore, tmp_path: Path):
     window_no = signed(store)
     public_key = make_key(tmp_path / "key.pem")
