@@ -20,7 +20,7 @@ delivery_app = typer.Typer(no_args_is_help=True, help="Effects on other systems:
 SHORT_KEY = 12
 SHOWN_DETAIL = 60
 
-_Key = Annotated[str | None, typer.Option(help="The message of this key.")]
+_Key = Annotated[str | None, typer.Option(help="The message of this key, or of what `list` shows of it.")]
 _Subject = Annotated[str | None, typer.Option(help="Messages about this, such as invoices/INV-1.")]
 _Since = Annotated[datetime | None, typer.Option(help="Decided at or after this moment (UTC).")]
 _Until = Annotated[datetime | None, typer.Option(help="Decided before this moment (UTC).")]
@@ -202,6 +202,9 @@ def _print_done(done: Mapping[str, int], *, as_json: bool) -> None:
         print_json(dict(done))
         return
     again, said = done.get("replayed", 0), done.get("superseded", 0)
+    if not again and not said:
+        print("no parked message fits, and none was sent; `tieout delivery list` names those that are parked")
+        return
     print(f"{again} on their way again, {said} said by a newer message since")
 
 

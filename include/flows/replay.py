@@ -27,7 +27,7 @@ _TWO = "Nothing was sent: ask (page Delivery, or `tieout delivery replay … --a
 class Wanted:
     """Which parked messages; everything given must hold."""
 
-    key: str | None = None
+    key: str | None = None  # or its first twelve characters or more
     subject: str | None = None
     since: datetime | None = None  # of the decision
     until: datetime | None = None
@@ -92,9 +92,10 @@ def most_of(policy: Policy) -> Most:
 def replay(store: Store, wanted: Wanted, by: By, most: Most) -> Counter[str]:
     """Put them back on their way: how many will be tried, and how many a newer message has replaced.
 
-    All of them, or none. Raises Rejected when nothing is wanted (all of the parked messages are never meant), without a
-    name or a reason, also when none fitted, when more would be sent again within an hour than policy lets people, and
-    when it takes two: for more than one may alone, and for an order over the limit.
+    All of them, or none. Raises Rejected when nothing is wanted (all of the parked messages are never meant) or a
+    window that ends before it begins, without a name or a reason, also when none fitted, when more would be sent again
+    within an hour than policy lets people, and when it takes two: for more than one may alone, and for an order over
+    the limit.
     """
     with store.transaction() as tx:
         tx.run("one_replay_at_a_time")
@@ -113,6 +114,9 @@ def replay(store: Store, wanted: Wanted, by: By, most: Most) -> Counter[str]:
 def _found(tx: Transaction, wanted: Wanted) -> Sequence[Row]:
     if wanted == Wanted():
         raise Rejected("say which parked messages to replay: by key, subject or window")
+    if wanted.since and wanted.until and wanted.until <= wanted.since:
+        window = f"until {wanted.until:%Y-%m-%d %H:%M} and since {wanted.since:%Y-%m-%d %H:%M} UTC"
+        raise Rejected(f"no message was decided {window}: a window begins before it ends")
     return tx.rows("messages_to_replay", **vars(wanted))
 
 

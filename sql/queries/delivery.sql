@@ -142,11 +142,11 @@ FROM delivery.outbox WHERE finished_at IS NULL OR reason IS NOT NULL
 GROUP BY target, state ORDER BY target, state;
 
 -- name: messages_to_replay
--- Parked messages by key, subject or window of their decision.
+-- Parked messages by key or as much of it as lists show, subject or window of their decision.
 SELECT message_id, key, kind, target, subject, reason, detail, attempts, decided_at
 FROM delivery.outbox
 WHERE reason IS NOT NULL
-    AND (%(key)s::text IS NULL OR key = %(key)s)
+    AND (%(key)s::text IS NULL OR key = %(key)s OR (length(%(key)s) >= 12 AND starts_with(key, %(key)s)))
     AND (%(subject)s::text IS NULL OR subject = %(subject)s)
     AND (%(since)s::timestamptz IS NULL OR decided_at >= %(since)s)
     AND (%(until)s::timestamptz IS NULL OR decided_at < %(until)s)

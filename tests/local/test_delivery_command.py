@@ -57,6 +57,14 @@ def test_a_parked_message_names_who_mends_it_and_is_sent_again(
     assert refused == (0, "replay 2 is refused; its messages stay parked\n")
     assert "refused  the rule still stands" in tieout("list")[1]
     assert "was refused by ben@firm.example" in tieout("approve", "2", *why)[1]
-    assert "1 on their way again" in tieout("replay", "--key", order("A").key, *why)[1]
+    shown = order("A").key[:12]
+    assert shown in tieout("list")[1]
+    assert "no parked message fits" in tieout("replay", "--key", shown[:11], *why)[1]
+    assert "no parked message fits" in tieout("replay", "--key", shown.replace(shown[0], "_"), *why)[1]
+    backwards = tieout("replay", "--since", "2026-07-02", "--until", "2026-07-01", *why)
+    assert (backwards[0], "a window begins before it ends" in backwards[1]) == (1, True)
+    assert "1 on their way again" in tieout("replay", "--key", shown, *why)[1]
     office.settle()
     assert office.effects() == ["A"]
+    nothing = tieout("replay", "--key", shown, *why)
+    assert (nothing[0], "no parked message fits" in nothing[1]) == (0, True)
