@@ -45,6 +45,12 @@ Words = Mapping[str, Mapping[str, str]]
 Thing = tuple[str, str]
 """Entity and id of what was looked at."""
 
+About = Mapping[Thing, Mapping[str, bool]]
+"""The invoices something is about, and whether it still is."""
+
+MOVED = {"status": "CANCELLED"}
+"""What an activity shows of a payment that is for another invoice by now."""
+
 
 def decide_payment_status(tx: Transaction, looks: Sequence[Looked], policy: Policy) -> int:
     """Say how every invoice of the objects stands now, and every deal of these; how many invoices that were.
@@ -52,7 +58,7 @@ def decide_payment_status(tx: Transaction, looks: Sequence[Looked], policy: Poli
     Everything is worked out anew from all that is known of the invoice, so an old event never overwrites a newer truth.
     """
     words, about = policy.canonical_status, _invoices_about(tx, looks)
-    invoice_ids = sorted({invoice_id for ids in about.values() for invoice_id in ids})
+    invoice_ids = sorted({invoice_id for still in about.values() for invoice_id in still})
     if not invoice_ids:
         return 0
     _lock(tx, "invoices", invoice_ids)
@@ -74,7 +80,7 @@ def decide_payment_status(tx: Transaction, looks: Sequence[Looked], policy: Poli
     return len(stood)
 
 
-def _hints(looks: Sequence[Looked], about: Mapping[Thing, Sequence[str]]) -> dict[str, int]:
+def _hints(looks: Sequence[Looked], about: About) -> dict[str, int]:
     """The first hint by which each invoice is told anew; none of what landed."""
     found: dict[str, int] = {}
     for one in looks:
@@ -84,11 +90,11 @@ def _hints(looks: Sequence[Looked], about: Mapping[Thing, Sequence[str]]) -> dic
     return found
 
 
-def _invoices_about(tx: Transaction, looks: Sequence[Looked]) -> dict[Thing, list[str]]:
-    found: defaultdict[Thing, list[str]] = defaultdict(list)
+def _invoices_about(tx: Transaction, looks: Sequence[Looked]) -> About:
+    found: defaultdict[Thing, dict[str, bool]] = defaultdict(dict)
     entities, ids = [one.entity for one in looks], [one.native_id for one in looks]
     for row in tx.rows("invoices_of_objects", entities=entities, native_ids=ids):
-        found[row["entity"], row["native_id"]].append(str(row["invoice_id"]))
+        found[row["entity"], row["native_id"]][str(row["invoice_id"])] = row["still"]
     return found
 
 
@@ -122,18 +128,19 @@ def _tell_deals(tx: Transaction, because: Mapping[str, int | None], policy: Poli
 def _activities(
     tx: Transaction,
     looks: Sequence[Looked],
-    about: Mapping[Thing, Sequence[str]],
+    about: About,
     invoices: Mapping[str, Row],
     words: Words,
 ) -> list[Message]:
     """What happened, once for every object and invoice; and the refunds and disputes of a payment.
 
-    Of one that was seen before its payment nobody could say which invoice it is about.
+    Of one that was seen before its payment nobody could say which invoice it is about. Of an invoice that a payment
+    turned out not to be for, what was told of it is shown as cancelled.
     """
     asked = {one.native_id: one.hint_id for one in looks if one.entity == PAYMENTS}
     rows = tx.rows("returns_of_payments", payments=list(asked)) if asked else []
     told: dict[str, Message] = {}
-    seen = [(one, about.get((one.entity, one.native_id), ())) for one in looks]
+    seen = [(one, about.get((one.entity, one.native_id), {})) for one in looks]
     returned = [
         (
             Looked(
@@ -143,14 +150,14 @@ def _activities(
                 facts=row,
                 hint_id=asked[row["payment_id"]],
             ),
-            about.get((PAYMENTS, row["payment_id"]), ()),
+            about.get((PAYMENTS, row["payment_id"]), {}),
         )
         for row in rows
     ]
-    for one, invoice_ids in [*seen, *returned]:
-        for invoice_id in invoice_ids:
+    for one, of_invoices in [*seen, *returned]:
+        for invoice_id, still in of_invoices.items():
             if one.facts and one.entity in TYPES and invoice_id in invoices:
-                body = _activity(one, invoices[invoice_id], words)
+                body = _activity(one, invoices[invoice_id], words) | ({} if still else MOVED)
                 told[body["id"]] = _message("payment_activity", f"activities/{body['id']}", body, one.hint_id)
     return list(told.values())
 

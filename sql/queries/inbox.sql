@@ -60,7 +60,7 @@ WHERE hint.hint_id = done.hint_id AND hint.fence = done.fence AND hint.state = '
 
 -- name: invoices_of_objects
 -- The invoices each object is about: those its payment says, and those the newest published run posted it to; the one a
--- credit note is of; an invoice itself.
+-- credit note is of; an invoice itself. `still` is false of those it was told to be about and is no more.
 WITH wanted AS (
     SELECT DISTINCT entity, native_id
     FROM unnest(%(entities)s::text[], %(native_ids)s::text[]) AS told (entity, native_id)
@@ -73,20 +73,32 @@ WITH wanted AS (
 ), newest AS (
     SELECT run_id FROM recon.runs WHERE state = 'published' ORDER BY as_of DESC, computed_at DESC LIMIT 1
 )
-SELECT payment.entity, payment.native_id, known.invoice_id
-FROM payment CROSS JOIN LATERAL (SELECT invoice_id FROM delivery.payments WHERE native_id = payment.payment_id) AS known
-WHERE known.invoice_id IS NOT NULL
-UNION
-SELECT payment.entity, payment.native_id, side_b_id
-FROM payment JOIN recon.matches ON side_a_id = payment_id JOIN newest USING (run_id)
-WHERE recon = 'R3' AND side_a_type = 'payment' AND side_b_type = 'invoice' AND matches.state = 'posted'
-UNION
-SELECT wanted.entity, wanted.native_id, note.invoice_id
-FROM wanted JOIN canonical.credit_notes AS note ON note.native_id = wanted.native_id AND note.superseded_in IS NULL
-WHERE wanted.entity = 'credit_notes' AND note.invoice_id IS NOT NULL
-UNION
-SELECT entity, native_id, native_id FROM wanted WHERE entity = 'invoices'
-ORDER BY 1, 2, 3;
+SELECT entity, native_id, invoice_id, bool_or(still) AS still FROM (
+    SELECT payment.entity, payment.native_id, known.invoice_id, true AS still
+    FROM payment CROSS JOIN LATERAL (SELECT invoice_id FROM delivery.payments WHERE native_id = payment.payment_id) AS known
+    WHERE known.invoice_id IS NOT NULL
+    UNION
+    SELECT payment.entity, payment.native_id, side_b_id, true
+    FROM payment JOIN recon.matches ON side_a_id = payment_id JOIN newest USING (run_id)
+    WHERE recon = 'R3' AND side_a_type = 'payment' AND side_b_type = 'invoice' AND matches.state = 'posted'
+    UNION
+    SELECT wanted.entity, wanted.native_id, note.invoice_id, true
+    FROM wanted JOIN canonical.credit_notes AS note ON note.native_id = wanted.native_id AND note.superseded_in IS NULL
+    WHERE wanted.entity = 'credit_notes' AND note.invoice_id IS NOT NULL
+    UNION
+    SELECT entity, native_id, native_id, true FROM wanted WHERE entity = 'invoices'
+    UNION
+    SELECT wanted.entity, wanted.native_id, told.body ->> 'invoice_id', false
+    FROM wanted CROSS JOIN LATERAL (  -- of each by the index: what begins with its name and a slash, which 0 follows
+        SELECT subject, body FROM delivery.outbox
+        WHERE subject > 'activities/' || wanted.entity || '/' || wanted.native_id || '/'
+            AND subject < 'activities/' || wanted.entity || '/' || wanted.native_id || '0' AND kind = 'payment_activity'
+        OFFSET 0
+    ) AS told
+    WHERE told.subject = concat_ws('/', 'activities', wanted.entity, wanted.native_id, told.body ->> 'invoice_id')
+) AS about
+GROUP BY entity, native_id, invoice_id
+ORDER BY entity, native_id, invoice_id;
 
 -- name: invoices_with_their_deals
 SELECT known.* FROM unnest(%(invoices)s::text[]) AS wanted (invoice_id)

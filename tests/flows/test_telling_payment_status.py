@@ -184,6 +184,28 @@ def test_what_goes_back_takes_the_status_back(desk: Desk, entity: str, status: s
     assert desk.said()[-1] == told
 
 
+def test_a_payment_that_turns_out_to_be_for_another_invoice_is_taken_back_from_the_first(desk: Desk) -> None:
+    desk.changes("payments", "P", status="succeeded")
+    desk.changes("payments", "P/1", status="failed", invoice_id="I1")
+    desk.changes("refunds", "R", payment_id="P", status="succeeded", amount="30.00")
+    for thing in (("payments", "P/1"), ("payments", "P"), ("refunds", "R")):
+        desk.hint(*thing)
+        desk.drain()
+    assert now(desk) == {"invoices/I1": "PARTIALLY_PAID"}
+    desk.changes("payments", "P", status="succeeded", invoice_id="I2")
+    desk.hint("payments", "P")
+    desk.drain()
+    assert now(desk) == {"invoices/I1": "OPEN", "invoices/I2": "PARTIALLY_PAID"}
+    shown = {body["id"]: body["status"] for body in desk.bodies("payment_activity")}
+    assert shown == {
+        "payments/P/1/I1": "FAILED",
+        "payments/P/I1": "CANCELLED",
+        "refunds/R/I1": "CANCELLED",
+        "payments/P/I2": "SUCCEEDED",
+        "refunds/R/I2": "SUCCEEDED",
+    }
+
+
 def test_a_repeat_is_known_by_its_id_and_by_what_it_is_about(desk: Desk) -> None:
     assert desk.hint("payments", "P", event="evt_1", sequence="7")
     assert not desk.hint("payments", "P", event="evt_1", sequence="8")

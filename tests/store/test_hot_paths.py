@@ -23,8 +23,10 @@ def test_what_the_lane_asks_often_is_found_by_an_index(database_url: str) -> Non
     with psycopg.connect(database_url) as connection:
         told = plan(connection, "landed_since", batch=7, place="payments/P", most=50)
         ordered = plan(connection, "ordered_deals")
+        about = plan(connection, "invoices_of_objects", entities=["payments"], native_ids=["P"])
     for kind in KINDS:
         assert re.search(rf"{kind}_landed_idx on {kind}.*\n +Index Cond: \(ROW\(recorded_in", told), told
+    assert re.search(r"Index Cond: \(\(subject > .*subject < ", about), about
     assert "hashed" not in told, "nothing is gathered whole for a handful"
     assert re.search(r"Index Cond: .*kind = 'order'.*finished_at >", ordered), ordered
 
