@@ -231,8 +231,8 @@ def _pauses(amendments: Sequence[Amendment], rules: ArrRules, as_of: date) -> tu
     for one in amendments:
         if one.type == "PAUSE" and since is None:
             since = one.effective_on
-        elif one.type == "RESUME" and since is not None:
-            found.append(Span(since, one.effective_on, "PAUSE", "RESUME"))
+        elif one.type in ("RESUME", "REACTIVATE") and since is not None:
+            found.append(Span(since, one.effective_on, "PAUSE", one.type))
             since = None
     if since is not None:
         found.append(Span(since, None, "PAUSE", ""))
@@ -248,16 +248,23 @@ def _stops_arr(pause: Span, rules: ArrRules, as_of: date) -> bool:
 def _service(
     subscription: Subscription, amendments: Sequence[Amendment], rules: ArrRules
 ) -> tuple[list[Span], Gap | None]:
-    """The terms of service, and the gap before the latest renewal."""
+    """The terms of service, and the gap before the latest renewal.
+
+    A renewal booked before a cancellation, by their sequence, went with it; one booked after it brings service back.
+    """
     spans = [Span(subscription.start_on, subscription.end_on, "START", "END")]
     gap: Gap | None = None
+    cancelled: int | None = None
     for one in amendments:
         last, day = spans[-1], one.effective_on
         over = last.end is not None and last.end <= day
         if one.type == "CANCEL" and not over:
             spans[-1] = last._replace(end=max(day, last.start), ends="CANCEL")
+            cancelled = one.sequence
         elif one.type == "REACTIVATE" and over:
             spans.append(Span(day, _end_after(subscription, day), "REACTIVATE", "END"))
+        elif one.type == "RENEW" and last.ends == "CANCEL" and one.sequence < (cancelled or 0):
+            continue
         elif one.type == "RENEW" and over and last.end is not None:
             gap = Gap(last.end, day) if day > last.end else None
             end = _end_after(subscription, day)

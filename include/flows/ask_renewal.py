@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from include.domain.delivery import Message, key_of
-from include.domain.renewal_steps import Deal, RenewalStep, due_renewal_step
+from include.domain.renewal_steps import Deal, RenewalStep, due_renewal_step, must_be_open
 from include.flows.put_message import put_message
 from include.policy import Policy
 from include.ports import Row, Transaction
@@ -28,21 +28,21 @@ class Term:
         return f"{self.row['subscription_id']}/{self.renews_on}"
 
 
-def ask_renewal(tx: Transaction, term: Term, policy: Policy, *, today: date) -> bool:
-    """Ask for the step that is due, once for each renewal date and step; whether it was asked for anew."""
+def ask_renewal(tx: Transaction, term: Term, policy: Policy, *, today: date) -> int:
+    """Ask for the deal that renews it and for the step that is due, once for each renewal date; how often anew."""
     deals = tx.rows("renewal_deal", renewal_key=term.key)
     deal = deals[0] if deals else None
-    step = due_renewal_step(
-        term.renews_on,
-        today=today,
-        overdue_days=term.row["overdue_days"],
-        rules=policy.renewals.rules,
-        deal=_standing(deal),
-    )
-    if step is None or (step.opens and deal):
-        return False
-    message = _deal(term, policy) if step.opens else _task(term, step, deal)
-    return put_message(tx, message).what == "new"
+    stands: dict[str, Any] = {
+        "today": today,
+        "overdue_days": term.row["overdue_days"],
+        "rules": policy.renewals.rules,
+        "deal": _standing(deal),
+    }
+    step = due_renewal_step(term.renews_on, **stands)
+    asked = [_deal(term, policy)] if must_be_open(term.renews_on, **stands) else []
+    if step and not step.opens:
+        asked.append(_task(term, step, deal))
+    return sum(put_message(tx, message).what == "new" for message in asked)
 
 
 def _standing(deal: Row | None) -> Deal:

@@ -52,7 +52,8 @@ def settle_renewal(tx: Transaction, opportunity_id: str, policy: Policy, *, paid
     if not paid and not was_said(tx, **about):
         return True
     booked = any(one.type == "RENEW" and one.effective_on >= on for one in amendments)
-    renewal = Amendment(amendment_id="", sequence=0, type="RENEW", effective_on=on)
+    latest = max((one.sequence for one in amendments), default=0)
+    renewal = Amendment(amendment_id="", sequence=latest + 1, type="RENEW", effective_on=on)
     changes = [*amendments, renewal] if paid and not booked else amendments
     life = life_of(subscription_of(row), changes, rules=policy.arr.rules, as_of=on)
     # Not renewed, the deal says what there is to renew, as it did when it was opened.

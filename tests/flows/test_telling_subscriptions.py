@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from include.domain.renewal_steps import due_renewal_step
+from include.domain.renewal_steps import due_renewal_step, must_be_open
 from include.flows.land_records import land_records
 from include.flows.pull_changes import pull_changes
 from include.flows.tell_subscriptions import tell_subscriptions
@@ -112,6 +112,13 @@ def test_a_renewal_is_opened_by_itself_and_each_later_step_is_one_task(books: Bo
     assert [body["title"] for body in books.told("task")] == ["Subscription S1: send the quote"]
 
 
+def test_a_renewal_whose_day_was_missed_is_opened_beside_the_step_that_is_due(books: Books) -> None:
+    assert books.tell("2026-12-15") == {"subscription": 1, "renewal": 2}
+    assert books.tell("2026-12-16") == {}
+    assert [body["renewal_key"] for body in books.told("renewal_deal")] == ["S1/2027-01-31"]
+    assert [body["title"] for body in books.told("task")] == ["Subscription S1: give notice"]
+
+
 def test_a_renewal_that_was_won_asks_for_nothing_more(books: Books) -> None:
     books.see(renewals="006R Won true true S1/2027-01-31")
     for day in ("2026-10-03", "2026-11-02", "2026-12-02", "2027-01-31"):
@@ -153,3 +160,6 @@ def test_the_step_that_is_due(today: str, overdue: int, name: str | None) -> Non
     )
     assert (lost.name if lost else None) == ("renew or let it end" if today == "2027-01-31" else None)
     assert (step.name if step else None) == name
+    due = {"today": date.fromisoformat(today), "overdue_days": overdue, "rules": rules}
+    assert must_be_open(date(2027, 1, 31), **due) == (bool(name) and overdue <= 60)  # type: ignore[arg-type]
+    assert not must_be_open(date(2027, 1, 31), **due, deal="lost")  # type: ignore[arg-type]
