@@ -33,7 +33,8 @@ class GateRules:
 class WonDeal:
     """What the gate looks at; None is what nobody told. Amounts in minor units of `currency`.
 
-    `today`: the business day it is looked at. `end_date` is the first day without service. `quantity` is the least of
+    `today`: the business day it is looked at. `order_customer_id`, `order_currency`: of an order that stands for it and
+    is not ours. `end_date` is the first day without service. `quantity` is the least of
     its lines', `line_currencies` are all of theirs.
     """
 
@@ -64,6 +65,8 @@ class WonDeal:
         None  # of the customer's country on the day; None where policy does not know it
     )
     revenue_flags: Sequence[str] = ()
+    order_customer_id: str | None = None
+    order_currency: str | None = None
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,15 @@ def _verdict(name: str, found: Found, rules: GateRules) -> Verdict:
 
 def _account(deal: WonDeal, _: GateRules) -> Found:
     return deal.customer_id is not None, f"the account is customer {deal.customer_id or 'nobody'} of the ERP"
+
+
+def _order(deal: WonDeal, _: GateRules) -> Found:
+    """Who ordered it by hand ordered it for whom it was sold to; what is invoiced follows from the order."""
+    if deal.order_customer_id is None:
+        return True, "nobody else ordered it"
+    sold = (deal.customer_id, deal.amount and deal.amount.currency)
+    found = f"its order stands for customer {deal.order_customer_id} in {deal.order_currency}"
+    return sold == (deal.order_customer_id, deal.order_currency), found
 
 
 def _contract(deal: WonDeal, _: GateRules) -> Found:
@@ -257,6 +269,7 @@ def _revenue(deal: WonDeal, rules: GateRules) -> Found:
 
 CHECKS: dict[str, Callable[[WonDeal, GateRules], Found]] = {
     "account": _account,
+    "order": _order,
     "contract": _contract,
     "amount": _amount,
     "price_book": _price_book,

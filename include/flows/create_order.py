@@ -110,6 +110,8 @@ def _decide(tx: Transaction, deal: Row, policy: Policy, billing: Billing, today:
         decided += _new(say(tx, _reference(deal)), "reference")
     if deal["order_id"] and (deal["ours"] or deal["invoiced"]):
         return decided + ([] if deal["invoiced"] else _bill(tx, deal))
+    if deal["order_id"] and not deal["order_customer_id"]:
+        return decided  # somebody else's, found there: invoiced once it was read for whom it is
     won = won_deal(deal, policy, today=today)
     checks, state = gate_deal(tx, deal, won, policy)
     decided += _flag(tx, deal, revenue_flags(won, policy.closed_won.rules(policy.orders)))

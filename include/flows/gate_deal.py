@@ -16,6 +16,8 @@ FLAGS_APART = ";"  # how the CRM writes several words in one field
 _AS_READ = (
     "opportunity_id",
     "customer_id",
+    "order_customer_id",
+    "order_currency",
     "contract_signed_on",
     "price_book_active",
     "line_count",

@@ -2,7 +2,7 @@
 
 -- name: deals_to_bill
 -- Every won deal for which one of the three is missing, with all that is known of it. `order_id`: an order that stands,
--- whoever placed it, or one we placed that nobody has read yet; `ours`: one we placed. `win`: how often the deal was won, by
+-- whoever placed it, or one we placed that nobody has read yet; `ours`: one we placed, and did not find there. `win`: how often the deal was won, by
 -- what landed and what looks saw, in the order of time.
 WITH won AS MATERIALIZED (
     SELECT * FROM delivery.won_deals(%(opportunities)s::text[])
@@ -62,8 +62,8 @@ SELECT deal.native_id AS opportunity_id, deal.row_hash, deal.is_won, deal.is_clo
     deal.close_date, deal.product, deal.erp_order_id,
     coalesce(linked.customer_id, account.erp_customer_id, customer.native_id) AS customer_id,
     coalesce(payer.country, customer.country, account.country) AS country,
-    book.is_active AS price_book_active, line.*, missing.order_id, ours.message_id IS NOT NULL AS ours, ours.schedule,
-    missing.invoiced
+    book.is_active AS price_book_active, line.*, missing.order_id, coalesce(ours.made, false) AS ours, ours.schedule,
+    missing.invoiced, by_hand.customer_id AS order_customer_id, by_hand.currency::text AS order_currency
 FROM missing
 CROSS JOIN LATERAL delivery.deals(ARRAY[missing.opportunity_id]) AS deal
 CROSS JOIN LATERAL (
@@ -107,15 +107,17 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
     -- What was confirmed without a call that made it was found there: somebody else's, with lines of its own. What a look
     -- found by its key is ours.
-    SELECT message_id, CASE WHEN EXISTS (
+    SELECT made, CASE WHEN made THEN body -> 'schedule' END AS schedule
+    FROM delivery.outbox AS message CROSS JOIN LATERAL (SELECT EXISTS (
         SELECT FROM delivery.attempts WHERE attempts.message_id = message.message_id
             AND (outcome = 'confirmed' OR (outcome = 'found' AND detail = 'found by its key'))
-    ) THEN body -> 'schedule' END AS schedule
-    FROM delivery.outbox AS message
+    ) AS made) AS call
     WHERE message.subject = 'opportunities/' || deal.native_id AND message.kind = 'order' AND message.state = 'confirmed'
         AND message.remote_id = missing.order_id
     ORDER BY message_id DESC LIMIT 1
 ) AS ours ON true
+LEFT JOIN canonical.orders AS by_hand
+    ON by_hand.native_id = missing.order_id AND by_hand.superseded_in IS NULL AND NOT coalesce(ours.made, false)
 ORDER BY deal.native_id;
 
 -- name: keep_gate_checks

@@ -65,6 +65,8 @@ def test_a_deal_in_order_passes_every_check() -> None:
     ("name", "changes"),
     [
         ("account", {"customer_id": None}),
+        ("order", {"order_customer_id": "C2", "order_currency": "SGD"}),
+        ("order", {"order_customer_id": "C1", "order_currency": "USD"}),
         ("contract", {"contract_signed_on": date(2026, 4, 1)}),
         ("amount", {"amount": Money(0, "SGD"), "lines_minor": 0}),
         ("price_book", {"price_book_active": False}),
@@ -98,7 +100,7 @@ def test_what_a_crm_does_not_record_does_not_fail() -> None:
     verdicts = {check.name: check.verdict for check in check_deal(BARE, RULES)}
     assert verdicts.keys() == CHECKS.keys()
     assert {name for name, verdict in verdicts.items() if verdict == "passed"} == {
-        "account", "amount", "term", "tax", "revenue"
+        "account", "order", "amount", "term", "tax", "revenue"
     }  # fmt: skip
     assert "failed" not in verdicts.values()
 
