@@ -1,7 +1,8 @@
 """What follows from declined payments: another try when it is due, one task for the account's owner after several."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -26,9 +27,11 @@ SHOWN_MOST = 10
 def collect_failed(store: Store, policy: Policy, *, now: datetime) -> Counter[str]:
     """Decide retries and tasks for every invoice whose last attempt failed; how often each was decided anew.
 
-    Nothing follows for an invoice that owes nothing any more, or may be paid already.
+    Nothing follows for an invoice that owes nothing any more, or may be paid already. Tries of one card that are due
+    together count for one another, so that they keep within its scheme's caps.
     """
     done: Counter[str] = Counter()
+    coming: defaultdict[str, list[Attempt]] = defaultdict(list)
     words = policy.statuses["payments"]
     wanted = {
         "card_days": CARD_DAYS,
@@ -38,18 +41,23 @@ def collect_failed(store: Store, policy: Policy, *, now: datetime) -> Counter[st
     with store.transaction() as tx:
         for invoice in tx.rows("failing_invoices", **wanted):
             attempts = [_attempt(told) for told in invoice["attempts"]]
+            card = invoice["card"]
             decision = decide(
                 attempts,
                 scheme=invoice["scheme"] or "",
                 now=now,
                 rules=policy.payment_failure.rules,
-                of_card=[_attempt(told) for told in invoice["of_card"]],
+                of_card=[*map(_attempt, invoice["of_card"]), *coming[card]],
             )
             due = decision.next == "retry"
             if not (due or decision.task) or not (owed := owed_now(tx, invoice["invoice_id"], policy)):
                 continue
             if due:
                 done["retry"] += _retry(tx, invoice, owed)
+                if card:
+                    coming[card].append(
+                        replace(attempts[-1], event_id=f"after {attempts[-1].event_id}", occurred_at=now)
+                    )
             if decision.task:
                 done["task"] += _task(tx, invoice, decision, attempts)
     return +done

@@ -16,6 +16,7 @@ SELECT attempt.invoice_id, invoice.number, invoice.currency::text, invoice.gross
         'payment_id', attempt.payment_id
     ) ORDER BY attempt.occurred_at, attempt.native_id) AS attempts,
     (array_agg(attempt.scheme ORDER BY attempt.occurred_at DESC, attempt.native_id DESC))[1] AS scheme,
+    (array_agg(attempt.card ORDER BY attempt.occurred_at DESC, attempt.native_id DESC))[1] AS card,
     coalesce((
         SELECT jsonb_agg(jsonb_build_object(
             'event_id', other.native_id, 'occurred_at', other.occurred_at, 'succeeded', other.succeeded, 'codes', '[]'::jsonb

@@ -296,6 +296,22 @@ def test_a_card_that_was_tried_for_other_invoices_is_not_tried_beyond_its_scheme
     assert failed(store, "2026-03-02T09:00") == {"retry": 1}
 
 
+def test_tries_of_one_card_that_are_due_together_keep_within_its_schemes_cap(books: Settle) -> None:
+    """Seven tries are known in the last day, and the scheme lets ten: of five that are due three leave."""
+    tries = [
+        f"A{n} P{n} I{n} 1 failed insufficient_funds 2026-03-01T09:0{n}:00Z mastercard card_1"
+        for n in range(5)
+    ]
+    others = [f"B{n} Q{n} I9 {n} succeeded - 2026-03-01T23:0{n}:00Z mastercard card_1" for n in range(7)]
+    store = books(
+        invoices="\n".join(f"I{n} INV-{n} C1 2026-02-01 2026-03-01 SGD 100.00 posted" for n in range(5)),
+        attempts="\n".join([*tries, *others]),
+    )
+    assert failed(store, "2026-03-02T12:00") == {"retry": 3}
+    assert failed(store, "2026-03-02T12:30") == {}, "they are on their way"
+    assert failed(store, "2026-03-03T12:00") == {"retry": 2}
+
+
 def test_a_hard_decline_is_a_task_at_once(books: Settle) -> None:
     assert failed(
         books(attempts=attempts("2026-03-01T09:00:00Z", code="stolen_card")), "2026-03-01T10:00"
