@@ -105,11 +105,18 @@ _SAID = (
 
 
 def _taken(row: Row) -> Taken:
-    says = {name: row[name] for name in _SAID}
-    about = {name: row[name] for name in ("message_id", "fence", "attempts", "look_first", "long_refused")}
-    about |= {"in_shadow": bool(row["in_shadow"]), "may_send": row["may_send"]}
-    message = Message(**says)
-    return Taken(message=message, as_decided=_sha256(message) == row["body_sha256"], **about)
+    message = Message(**{name: row[name] for name in _SAID})
+    return Taken(
+        message_id=row["message_id"],
+        fence=row["fence"],
+        attempts=row["attempts"],
+        look_first=row["look_first"],
+        long_refused=row["long_refused"],
+        in_shadow=bool(row["in_shadow"]),
+        may_send=row["may_send"],
+        as_decided=_sha256(message) == row["body_sha256"],
+        message=message,
+    )
 
 
 def _sha256(message: Message) -> str:

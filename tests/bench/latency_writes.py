@@ -18,7 +18,7 @@ from simple_salesforce.api import Salesforce
 from include.connectors.salesforce.client import SalesforceClient, guarded_session
 from include.connectors.salesforce.effects import ROWS as ROW_OF
 from include.connectors.salesforce.effects import SalesforceEffects
-from include.connectors.salesforce.translate import TARGETS
+from include.connectors.salesforce.translate import TARGETS, TURN
 from include.connectors.salesforce.writer import COLLECTION_ROWS_MAX, SalesforceWriter
 from include.domain.delivery import Message
 from include.flows.deliver_outbox import deliver_outbox
@@ -67,11 +67,11 @@ def _body(number: int, run: str) -> dict[str, Any]:
 
 
 def _row(number: int, run: str) -> dict[str, Any]:
+    """Every field that ours sends, also the turn, which the target keeps apart from an older one."""
     _, row_of = ROW_OF["invoice_status"]
     target = TARGETS["invoices"]
-    return {
-        target.fields[name]: value for name, value in row_of(_body(number, run)).items() if value is not None
-    }
+    row = {**row_of(_body(number, run)), TURN: str(number)}
+    return {target.fields[name]: value for name, value in row.items() if value is not None}
 
 
 def _log_in(port: int) -> Salesforce:

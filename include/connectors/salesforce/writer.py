@@ -186,8 +186,8 @@ def _spelt(values: Iterable[Any]) -> tuple[str, ...]:
 
 
 def _theirs(entity: str, target: Target, row: Translated) -> dict[str, str | None]:
-    foreign = sorted(row.keys() - target.fields.keys())
-    if foreign:
+    if not row.keys() <= target.fields.keys():
+        foreign = sorted(row.keys() - target.fields.keys())
         raise Fatal(f"Salesforce {entity}: {', '.join(foreign)} is not ours to write")
     written = {target.fields[name]: value for name, value in row.items()}
     if not written.get(target.key):
