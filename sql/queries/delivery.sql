@@ -104,7 +104,7 @@ WITH ended AS (
         %(reasons)s::text[], %(details)s::text[], %(waits)s::interval[], %(failures)s::int[]
     ) AS done (message_id, fence, outcome, state, remote_id, reason, detail, wait, failures)
     WHERE message.message_id = done.message_id AND message.fence = done.fence AND message.state = 'called'
-    RETURNING message.message_id, message.fence, outcome, done.remote_id, done.detail, token
+    RETURNING message.message_id, done.fence, outcome, done.remote_id, done.detail, token
 ), kept AS (
     INSERT INTO delivery.attempts (message_id, fence, outcome, remote_id, detail, token)
     SELECT message_id, fence, outcome, remote_id, detail, token FROM ended
