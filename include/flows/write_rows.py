@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from include.domain.canonical_json import sha256
 from include.domain.entities import COMPARED, ENTITIES, LOOKED_AT, Entity, Kind
@@ -111,8 +111,8 @@ def typed_columns(entity: Entity) -> list[str]:
 
 def typed(entity: Entity, row: Translated) -> dict[str, Any]:
     """A good row as its table takes it: money in minor units, references cut into keys."""
-    plain, amounts, flags = _columns(entity.name)
-    columns: dict[str, Any] = {column: row.get(name) for column, name in plain}
+    fields, amounts, flags = _columns(entity.name)
+    columns: dict[str, Any] = {column: row.get(name) for column, name in fields}
     for column in amounts:
         if text := columns[column]:
             columns[column] = to_minor(text, currency=row["currency"] or "")
@@ -122,18 +122,25 @@ def typed(entity: Entity, row: Translated) -> dict[str, Any]:
     return columns | _derived(entity.name, row)
 
 
+class _Columns(NamedTuple):
+    """A table's columns for an entity's fields, and which of them are amounts, and true or false."""
+
+    fields: list[tuple[str, str]]
+    amounts: list[str]
+    flags: list[str]
+
+
 @cache
-def _columns(entity: str) -> tuple[list[tuple[str, str]], list[str], list[str]]:
-    """The table's columns, each with its field; which of them are amounts; which are true or false."""
+def _columns(entity: str) -> _Columns:
     kinds = {
         f"{field.name}_minor" if field.kind is Kind.MONEY else field.name: field
         for field in ENTITIES[entity].fields
     }
-    of_kind = [
-        [column for column, field in kinds.items() if field.kind is kind]
-        for kind in (Kind.MONEY, Kind.BOOLEAN)
-    ]
-    return [(column, field.name) for column, field in kinds.items()], *of_kind
+    return _Columns(
+        fields=[(column, field.name) for column, field in kinds.items()],
+        amounts=[column for column, field in kinds.items() if field.kind is Kind.MONEY],
+        flags=[column for column, field in kinds.items() if field.kind is Kind.BOOLEAN],
+    )
 
 
 def _derived(entity: str, row: Translated) -> dict[str, Any]:

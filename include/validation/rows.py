@@ -45,8 +45,7 @@ def _wrong(entity: str, rows: Sequence[Translated]) -> list[int]:
         cells = [row.get(field.name) for row in rows]
         texts = {text for text in cells if text is not None}
         refused: set[str | None] = {None} if field.required else set()
-        for rule in cell_rules(field):
-            refused.update(filterfalse(rule.holds, texts))
+        refused |= {text for rule in cell_rules(field) for text in filterfalse(rule.holds, texts)}
         if not refused.isdisjoint(cells):
             found.update(position for position, text in enumerate(cells) if text in refused)
     rules = row_rules(entity)
