@@ -13,7 +13,7 @@ MONEY_ONLY_SHARE = 0.85
 """Share after which only what carries money is read."""
 
 REST_PAGE_ROWS = 2_000
-BULK_PAGE_ROWS = 50_000
+BULK_PAGE_ROWS = 10_000
 BULK_CALLS = 6
 """To make a bulk job, to ask after it a few times, to clear it away."""
 

@@ -20,7 +20,7 @@ POLLS_MAX = 60
 POLL_S_FIRST, POLL_S_MAX = 0.2, 5.0
 JOBS = "jobs/query"
 _LOCATOR = re.compile(r"[A-Za-z0-9_=+-]{1,200}")
-_NUMBERS = {"currency", "double", "percent", "int", "long"}
+_NO_TEXT = {"boolean", "datetime", "currency", "double", "percent", "int", "long"}
 
 csv.field_size_limit(1 << 28)
 
@@ -92,17 +92,18 @@ def read_csv(text: str) -> list[dict[str, str]]:
 
 def typed(row: Mapping[str, str], types: Mapping[str, str]) -> dict[str, Any]:
     """A row of CSV as REST's JSON would have given it, so that both ways make the same record."""
-    return {name: _value(text, types.get(name, "")) for name, text in row.items()}
+    return {
+        name: None if text == "" else _value(text, types[name]) if types.get(name) in _NO_TEXT else text
+        for name, text in row.items()
+    }
 
 
 def _value(text: str, kind: str) -> Any:
-    if text == "":
-        return None
     if kind == "boolean":
         return {"true": True, "false": False}.get(text, text)
     if kind == "datetime":
         return f"{text[:-1]}+0000" if text.endswith("Z") else text
-    return exact(text) if kind in _NUMBERS else text
+    return exact(text)
 
 
 def job_id(native_id: Any) -> str:

@@ -14,7 +14,8 @@ from include.connectors.shapes import objects
 from include.connectors.windows import BEGINNING, Walk, numbered
 from include.ports import Cursor, Fatal, Page, RawRecord
 
-PAGE_ROWS = 50_000
+PAGE_ROWS = 10_000
+"""As many as land in one batch: what is in memory is two pages, one that is kept and one that comes."""
 RESTARTS_MAX = 3
 
 ToRecord = Callable[[Record, str], RawRecord]
