@@ -14,7 +14,7 @@ BATCH_ROWS = 10_000
 """Records landed per transaction: bounds memory, and what a crash repeats."""
 
 MANY_ROWS = 1_000
-"""From this many rows on the planner is told at once what the table now holds, and again whenever it doubled."""
+"""From this many rows on the planner is told at once what the table now holds."""
 
 
 @dataclass(frozen=True)
@@ -36,24 +36,25 @@ def land_records(source: Source, store: Store, *, entity: str) -> Landed:
 
     Safe to repeat and to run twice at once.
     """
-    done, analysed = Landed(released=retry_quarantined(source, store, entity=entity)), 0
+    done = Landed(released=retry_quarantined(source, store, entity=entity))
     while True:
         with store.transaction() as tx:
             tx.run("lock_landing")
             waiting = tx.rows("claim_pulls", system=source.system, entity=entity, batch_rows=BATCH_ROWS)
             pulls = [row["pull_id"] for row in waiting]
             if not pulls:
-                return done
+                break
             step = _land(tx, source, ENTITIES[entity], pulls)
-            if step.good >= MANY_ROWS and done.good + step.good >= 2 * analysed:
-                analysed = done.good + step.good
-                tx.run_for("analyse_landed", names={"table": f"canonical.{entity}"})
         done = Landed(
             done.good + step.good,
             done.quarantined + step.quarantined,
             done.complaints + step.complaints,
             done.released,
         )
+    if done.good >= MANY_ROWS:
+        with store.transaction() as tx:
+            tx.run_for("analyse_landed", names={"table": f"canonical.{entity}"})
+    return done
 
 
 def _land(tx: Transaction, source: Source, entity: Entity, pulls: list[int]) -> Landed:
@@ -74,7 +75,8 @@ def _land(tx: Transaction, source: Source, entity: Entity, pulls: list[int]) -> 
     tx.run("release_restated", native_ids=sorted(restated), **where)
     write_good(tx, entity, batch, [(records[i], rows[i]) for i in good.values()])
     ended = [native_id for native_id, i in gone.items() if i > good.get(native_id, -1)]
-    tx.run_for("end_gone", names={"table": f"canonical.{entity.name}"}, native_ids=ended, batch=batch)
+    if ended:
+        tx.run_for("end_gone", names={"table": f"canonical.{entity.name}"}, native_ids=ended, batch=batch)
     if ended and entity.name in LOOKED_AT:
         stated = [records[gone[native_id]]["stated_at"] for native_id in ended]
         tx.run("keep_gone", entity=entity.name, native_ids=ended, stated=stated)
