@@ -51,7 +51,7 @@ NO_JSON = [
 
 TWO_READINGS = [
     b'{"amount":100,"amount":1}', b'{"a":"b","a":"c"}', b'{"a":"b","a":"b"}', b'[{"deep":{"a":1,"a":1}}]',
-    b'{"\\u0061":1,"a":2}',
+    b'{"\\u0061":1,"a":2}', b'{"a":1,"a":2,"b":"\\u003a"}', b'{"a":1,"a":2,"\\u003A":1}', b'{"a":":","a":""}',
 ]  # fmt: skip
 """A name twice in one record: one reader takes the first, another the last."""
 

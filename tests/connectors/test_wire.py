@@ -1,10 +1,19 @@
+import json
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from include.connectors import wire
 from include.connectors.wire import as_text, read_json, record_key, server_date
 from include.ports import Fatal, Retryable
+
+SAID = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
+)
 
 
 @pytest.mark.parametrize(
@@ -20,6 +29,17 @@ from include.ports import Fatal, Retryable
 )
 def test_numbers_are_read_exactly_and_without_the_wires_zeros(number: str, exact: str):
     assert str(read_json(f'{{"n": {number}}}', place="x")["n"]) == exact
+
+
+@given(said=SAID, escaped=st.booleans())
+def test_what_is_read_quickly_is_what_is_read_slowly(said: Any, *, escaped: bool):
+    text = json.dumps(said, ensure_ascii=escaped)
+    assert repr(wire._loaded(text)) == repr(wire._slowly(text))
+
+
+def test_most_answers_are_read_quickly(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(wire, "_slowly", lambda text: pytest.fail(f"read slowly: {text}"))
+    assert read_json('{"at": "10:00", "of": [{"no": 1.50, "é": "\\u00e9"}]}', place="x")["at"] == "10:00"
 
 
 def test_what_is_no_number_in_json_is_passed_on_as_text():

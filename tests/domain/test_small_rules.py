@@ -1,7 +1,9 @@
+import json
 from datetime import date
 from decimal import Decimal
 from itertools import combinations
 from typing import Any
+from unicodedata import normalize
 from uuid import UUID
 
 import pytest
@@ -16,6 +18,11 @@ from include.domain.fx import rates_to
 from include.domain.proofs import ControlTotal
 from include.domain.subset_sum import BudgetSpent, exact_subsets
 from include.policy import load_policy
+
+EXACT = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(st.characters()),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
+)
 
 
 @pytest.mark.parametrize(
@@ -112,6 +119,12 @@ def test_a_control_total_ties_when_every_unit_is_matched_open_or_excluded() -> N
 def test_equal_values_have_equal_json_whatever_their_order_or_unicode_form() -> None:
     assert dumps({"b": 1, "a": "e\u0301"}) == dumps({"a": "é", "b": 1}) == '{"a":"é","b":1}'
     assert sha256({"a": Decimal("1.10")}) != sha256({"a": Decimal("1.1")})
+
+
+@given(EXACT)
+def test_canonical_json_is_pythons_own(value: Any) -> None:
+    plain = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert dumps(value) == normalize("NFC", plain)
 
 
 @pytest.mark.parametrize(
