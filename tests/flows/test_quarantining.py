@@ -160,6 +160,22 @@ def test_a_version_that_is_readable_now_takes_the_place_of_the_one_before(
     assert rows == [(100, False), (200_000, True)]
 
 
+def test_an_id_twice_in_one_page_of_a_live_system_is_a_duplicate_and_on_the_next_a_newer_version(
+    tmp_path: Path, store: PostgresStore
+) -> None:
+    row = "1,INV-1,C1,2026-01-01,2026-01-31,SGD,,,"
+    (tmp_path / "erp").mkdir()
+    for pages, told in (
+        (["1.00", "2.00"], ["line 3: column id: a duplicate, first stated in erp/invoices.csv, line 2: '1'"]),
+        (["3.00"], []),
+    ):
+        lines = [INVOICE, *(row + gross for gross in pages)]
+        (tmp_path / "erp/invoices.csv").write_text("\n".join(lines) + "\n")
+        pull_changes(Live(tmp_path), store, entity="invoices")
+        landed = land_records(Live(tmp_path), store, entity="invoices")
+        assert (landed.good, landed.complaints) == (1, [f"erp/invoices.csv, {one}" for one in told])
+
+
 @pytest.mark.parametrize("at_once", [True, False])
 def test_a_booking_stated_anew_after_it_could_not_be_read_is_no_duplicate(
     tmp_path: Path, store: PostgresStore, database_url: str, *, at_once: bool
