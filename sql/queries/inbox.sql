@@ -60,7 +60,7 @@ WHERE hint.hint_id = done.hint_id AND hint.fence = done.fence AND hint.state = '
 
 -- name: invoices_of_objects
 -- The invoices each object is about: those its payment says, and those the newest published run posted it to; the one a
--- credit note is of; an invoice itself. `still` is false of those it was told to be about and is no more.
+-- credit note is of; an invoice itself; those of an order, or of the order a deal names. `still` is false of those it was told to be about and is no more.
 WITH wanted AS (
     SELECT DISTINCT entity, native_id
     FROM unnest(%(entities)s::text[], %(native_ids)s::text[]) AS told (entity, native_id)
@@ -70,6 +70,12 @@ WITH wanted AS (
         WHERE returns.entity = wanted.entity AND returns.native_id = wanted.native_id
     ) END AS payment_id
     FROM wanted
+), placed AS MATERIALIZED (
+    SELECT entity, native_id, CASE entity WHEN 'orders' THEN native_id ELSE (
+        SELECT erp_order_id FROM canonical.opportunities AS deal
+        WHERE deal.native_id = wanted.native_id AND deal.superseded_in IS NULL
+    ) END AS order_id
+    FROM wanted WHERE entity IN ('orders', 'opportunities')
 ), newest AS (
     SELECT run_id FROM recon.runs WHERE state = 'published' ORDER BY as_of DESC, computed_at DESC LIMIT 1
 )
@@ -87,6 +93,12 @@ SELECT entity, native_id, invoice_id, bool_or(still) AS still FROM (
     WHERE wanted.entity = 'credit_notes' AND note.invoice_id IS NOT NULL
     UNION
     SELECT entity, native_id, native_id, true FROM wanted WHERE entity = 'invoices'
+    UNION
+    SELECT placed.entity, placed.native_id, billed.native_id, true
+    FROM placed CROSS JOIN LATERAL (
+        SELECT native_id FROM canonical.invoices
+        WHERE order_id = placed.order_id AND superseded_in IS NULL OFFSET 0
+    ) AS billed
     UNION
     SELECT wanted.entity, wanted.native_id, told.body ->> 'invoice_id', false
     FROM wanted CROSS JOIN LATERAL (  -- of each by the index: what begins with its name and a slash, which 0 follows
@@ -190,8 +202,9 @@ SELECT coalesce(max(batch), 0) AS batch, (
 FROM ops.batches;
 
 -- name: landed_since
--- Payments, refunds, disputes and credit notes that landed after a place, in their order; and invoices that changed after
--- they were told, or of which a payment may have landed before they did. Of each kind no more than is wanted is read.
+-- Payments, refunds, disputes and credit notes that landed after a place, in their order; invoices that changed after they
+-- were told, or of which a payment may have landed before they did; and orders, and deals that name one, of which an invoice
+-- was told, perhaps without its deal. Of each kind no more than is wanted is read.
 -- (OFFSET 0: asked invoice by invoice; otherwise Postgres may gather all that was ever told or paid, for some fifty of them.)
 WITH landed AS (
     (
@@ -234,6 +247,30 @@ WITH landed AS (
             OR EXISTS (SELECT FROM delivery.payments AS paid WHERE paid.invoice_id = invoice.native_id OFFSET 0)
         )
         ORDER BY recorded_in, 'invoices/' || native_id LIMIT %(most)s
+    )
+    UNION ALL
+    (
+        SELECT recorded_in AS batch, 'orders/' || native_id AS place, 'orders' AS entity, native_id
+        FROM canonical.orders AS told_of
+        WHERE superseded_in IS NULL AND (recorded_in, 'orders/' || native_id) > (%(batch)s, %(place)s)
+            AND EXISTS (
+                SELECT FROM canonical.invoices AS invoice
+                JOIN delivery.outbox ON subject = 'invoices/' || invoice.native_id AND kind = 'invoice_status'
+                WHERE invoice.order_id = told_of.native_id AND invoice.superseded_in IS NULL OFFSET 0
+            )
+        ORDER BY recorded_in, 'orders/' || native_id LIMIT %(most)s
+    )
+    UNION ALL
+    (
+        SELECT recorded_in AS batch, 'opportunities/' || native_id AS place, 'opportunities' AS entity, native_id
+        FROM canonical.opportunities AS told_of
+        WHERE superseded_in IS NULL AND erp_order_id IS NOT NULL AND (recorded_in, 'opportunities/' || native_id) > (%(batch)s, %(place)s)
+            AND EXISTS (
+                SELECT FROM canonical.invoices AS invoice
+                JOIN delivery.outbox ON subject = 'invoices/' || invoice.native_id AND kind = 'invoice_status'
+                WHERE invoice.order_id = told_of.erp_order_id AND invoice.superseded_in IS NULL OFFSET 0
+            )
+        ORDER BY recorded_in, 'opportunities/' || native_id LIMIT %(most)s
     )
 )
 SELECT batch, entity, native_id FROM landed ORDER BY batch, place LIMIT %(most)s;

@@ -521,6 +521,24 @@ def test_a_renewal_that_is_paid_tells_its_deal_and_asks_for_its_booking_once(des
     assert state == "superseded", "nobody was asked yet, and nobody is"
 
 
+@pytest.mark.parametrize("by_order", [True, False])
+def test_a_deal_that_is_named_after_its_invoice_was_told_is_told_then(
+    desk: Desk, draw: Draw, *, by_order: bool
+) -> None:
+    order, deal = (
+        "O3 SO-3 C1 2026-01-10 SGD 50.00 confirmed -",
+        "006B Won true true 50.00 SGD 2026-01-10 - 001A",
+    )
+    see(desk, draw, "a", orders=order, opportunities=deal)
+    see(desk, draw, "b", invoices="I3 INV-3 C1 2026-02-01 2026-03-03 SGD 50.00 posted O3")
+    see(desk, draw, "c", payments="P C1 INV-3 SGD 50.00 2026-03-01 succeeded I3")
+    assert (now(desk), desk.bodies("deal_status")) == ({"invoices/I3": "PAID"}, [])
+    named = {"orders": order[:-1] + "006B"} if by_order else {"opportunities": deal.replace(" - ", " O3 ")}
+    see(desk, draw, "d", **named)
+    assert desk.bodies("deal_status") == [{"opportunity_id": "006B", "status": "PAID"}]
+    assert desk.bodies("invoice_status")[-1]["opportunity_id"] == "006B"
+
+
 def test_what_lands_in_whatever_order_is_told(desk: Desk, draw: Draw) -> None:
     """A payment before its invoice, and a credit note that no event speaks of."""
     landed = {

@@ -9,7 +9,7 @@ import pytest
 
 from include.store.queries import query
 
-KINDS = ("payments", "refunds", "disputes", "credit_notes", "invoices")
+KINDS = ("payments", "refunds", "disputes", "credit_notes", "invoices", "orders", "opportunities")
 
 
 def plan(connection: psycopg.Connection[Any], name: str, **params: object) -> str:
