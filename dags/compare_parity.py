@@ -1,7 +1,7 @@
 """Compares the old path's answers of a business day with ours, from the snapshot of the day's run: it writes no effect.
 
 **due** waits until tie_out has published the day. **compare** keeps a verdict a day, also of days of the last two weeks
-that were missed; **judge** holds the last fourteen days against the limits of policy/parity.yaml and says in its log
+that were missed; **again** compares them once more, which must come to the same; **judge** holds the last fourteen days against the limits of policy/parity.yaml and says in its log
 what stands in the way of signing. Without connection `legacy_answers` (extra: `path` of a folder, or `table`) nothing
 is compared, and the run is skipped.
 
@@ -42,7 +42,13 @@ with DAG(
             log.info("%s", told)
 
     @task
+    def again(days: list[str]) -> None:
+        for told in parity.compare(days):
+            log.info("%s", told)
+
+    @task
     def judge() -> None:
         log.info("%s", parity.judge())
 
-    compare(days_due()) >> judge()
+    days = days_due()
+    compare(days) >> again(days) >> judge()

@@ -187,6 +187,8 @@ INSERT INTO parity.days (day, edition, run_id, source, ours_count, theirs_count,
 SELECT date '2026-06-30' - n, 1, md5('run0')::uuid, 'legacy', 5000, 5000, 0, 5000, 5000, 0, CASE WHEN n = 0 THEN 1000 ELSE 1 END, 'o', 't', 'c', 'r', 'v' || n
 FROM generate_series(0, 13) AS n;
 
+INSERT INTO parity.reruns (day, edition, same) SELECT day, edition, true FROM parity.days;
+
 INSERT INTO parity.kinds SELECT day, 1, kind, 1000, 1000, 1000
 FROM parity.days CROSS JOIN unnest(ARRAY['orders', 'invoices', 'statuses', 'arr', 'matches']) AS kind;
 

@@ -77,6 +77,7 @@ def compared(
     kinds: Sequence[Kind] = KINDS,
     excused: Sequence[str] = (),
     also: tuple[str, datetime] | None = None,
+    again: bool = True,
 ) -> None:
     """A compared day: ten answers of each of the kinds that both paths have, and as many of ours of every other."""
     both = 10 * len(kinds)
@@ -110,6 +111,10 @@ def compared(
         "'rolls_to_business_day', %s)",
         (day, edition, Jsonb({"due_on": "Saturday"})),
     )
+    if again:
+        connection.execute(
+            "INSERT INTO parity.reruns (day, edition, same) VALUES (%s, %s, true)", (day, edition)
+        )
 
 
 def judged(store: PostgresStore) -> Judged:
@@ -505,12 +510,24 @@ def test_a_rerun_of_an_earlier_edition_says_nothing_of_the_newest(store: Postgre
         }
 
     with psycopg.connect(url) as connection:
-        compared(connection, FIRST, edition=2)
+        compared(connection, FIRST, edition=2, again=False)
         connection.execute("INSERT INTO parity.reruns (day, edition, same) VALUES (%s, 1, false)", (FIRST,))
     assert reruns() == {None}
     with psycopg.connect(url) as connection:
         connection.execute("INSERT INTO parity.reruns (day, edition, same) VALUES (%s, 2, true)", (FIRST,))
     assert reruns() == {100}
+
+
+def test_a_day_compared_but_once_is_in_the_way_until_it_comes_to_the_same_once_more(
+    store: PostgresStore, url: str
+):
+    green(store)
+    with psycopg.connect(url) as connection:
+        compared(connection, LAST, edition=2, again=False)
+    assert judged(store).obstacles == [f"{LAST}: reruns is not measured"]
+    with psycopg.connect(url) as connection:
+        connection.execute("INSERT INTO parity.reruns (day, edition, same) VALUES (%s, 2, true)", (LAST,))
+    assert judged(store).obstacles == []
 
 
 def test_invoices_are_timed_from_the_deal_won_on_both_paths_and_a_task_said_twice_counts(
