@@ -1,9 +1,9 @@
 """Compares the old path's answers of a business day with ours, from the snapshot of the day's run: it writes no effect.
 
 **due** waits until tie_out has published the day. **compare** keeps a verdict a day, also of days of the last two weeks
-that were missed; **again** compares them once more, which must come to the same; **judge** holds the last fourteen days against the limits of policy/parity.yaml and says in its log
-what stands in the way of signing. Without connection `legacy_answers` (extra: `path` of a folder, or `table`) nothing
-is compared, and the run is skipped.
+that were missed; **again** compares them once more, which must come to the same; **judge** holds the last fourteen days
+against the limits of policy/parity.yaml and says in its log what stands in the way of signing. Without connection
+`legacy_answers` (extra: `path` of a folder, or `table`) nothing is compared, and the run is skipped.
 
 On call
 - A day may be compared again at any time: the same answers give the same verdict and change nothing. Other answers of
