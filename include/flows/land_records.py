@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from include.domain.entities import ENTITIES, LOOKED_AT, Entity
-from include.flows.in_bulk import in_bulk
+from include.flows.in_bulk import in_bulk, tidy
 from include.flows.judge_rows import judge_rows
 from include.flows.retry_quarantined import retry_quarantined
 from include.flows.write_rows import write_good, write_quarantine
@@ -37,14 +37,8 @@ def land_records(source: Source, store: Store, *, entity: str) -> Landed:
     Safe to repeat and to run twice at once.
     """
     done = Landed(released=retry_quarantined(source, store, entity=entity))
-    while True:
-        with store.transaction() as tx:
-            tx.run("lock_landing")
-            waiting = tx.rows("claim_pulls", system=source.system, entity=entity, batch_rows=BATCH_ROWS)
-            pulls = [row["pull_id"] for row in waiting]
-            if not pulls:
-                break
-            step = _land(tx, source, ENTITIES[entity], pulls)
+    while step := _land_batch(source, store, ENTITIES[entity]):
+        tidy()
         done = Landed(
             done.good + step.good,
             done.quarantined + step.quarantined,
@@ -55,6 +49,15 @@ def land_records(source: Source, store: Store, *, entity: str) -> Landed:
         with store.transaction() as tx:
             tx.run_for("analyse_landed", names={"table": f"canonical.{entity}"})
     return done
+
+
+def _land_batch(source: Source, store: Store, entity: Entity) -> Landed | None:
+    """What the oldest pulls that wait came to; None when none does."""
+    with store.transaction() as tx:
+        tx.run("lock_landing")
+        waiting = tx.rows("claim_pulls", system=source.system, entity=entity.name, batch_rows=BATCH_ROWS)
+        pulls = [row["pull_id"] for row in waiting]
+        return _land(tx, source, entity, pulls) if pulls else None
 
 
 def _land(tx: Transaction, source: Source, entity: Entity, pulls: list[int]) -> Landed:
