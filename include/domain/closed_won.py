@@ -34,8 +34,9 @@ class WonDeal:
     """What the gate looks at; None is what nobody told. Amounts in minor units of `currency`.
 
     `today`: the business day it is looked at. `order_customer_id`, `order_currency`: of an order that stands for it and
-    is not ours. `end_date` is the first day without service. `quantity` is the least of
-    its lines', `line_currencies` are all of theirs.
+    is not ours. `end_date` is the first day without service. `quantity` is the least of its lines', `line_currencies`
+    are all of theirs. `discount_percent` is what is stated, `implied_percent` how far its lines were sold below their
+    list price: no deal is discounted less than that.
     """
 
     opportunity_id: str
@@ -50,6 +51,7 @@ class WonDeal:
     lines_without_list_price: int = 0
     quantity: Decimal | None = None
     discount_percent: Decimal | None = None
+    implied_percent: Decimal | None = None
     approval_level: str | None = None
     approved_at: datetime | None = None
     prices_edited_at: datetime | None = None
@@ -178,24 +180,31 @@ def _quantity(deal: WonDeal, _: GateRules) -> Found:
 
 
 def _discount(deal: WonDeal, rules: GateRules) -> Found:
-    """Granted high enough."""
-    if deal.discount_percent is None:
+    """Granted high enough, stated or at least so high by the list price (as OR08 holds it afterwards)."""
+    percent = _percent(deal)
+    if percent is None:
         return NOT_TOLD
+    said = f"{percent} %" if percent == deal.discount_percent else f"{percent} % by the list price"
     needed = _grantor(deal, rules)
     if needed is None:
-        return False, f"{deal.discount_percent} % is more than anybody may grant"
+        return False, f"{said} is more than anybody may grant"
     if not _needs_approval(deal, rules):
-        return True, f"{deal.discount_percent} % needs nobody's approval"
+        return True, f"{said} needs nobody's approval"
     grantors = [name for name, _ in rules.ladder]
     approver = (deal.approval_level or "").strip().lower()
     if approver not in grantors or grantors.index(approver) < grantors.index(needed):
-        return False, f"{deal.discount_percent} % needs the {needed}; approved by {approver or 'nobody'}"
-    return True, f"{deal.discount_percent} % approved by {approver}"
+        return False, f"{said} needs the {needed}; approved by {approver or 'nobody'}"
+    return True, f"{said} approved by {approver}"
+
+
+def _percent(deal: WonDeal) -> Decimal | None:
+    told = [one for one in (deal.discount_percent, deal.implied_percent) if one is not None]
+    return max(told, default=None)
 
 
 def _approval(deal: WonDeal, rules: GateRules) -> Found:
     """After the prices were last touched: an approval is of the prices it saw."""
-    if deal.discount_percent is None:
+    if _percent(deal) is None:
         return NOT_TOLD
     if not _needs_approval(deal, rules) or not deal.approval_level:
         return True, "there is no approval to date"
@@ -208,7 +217,7 @@ def _approval(deal: WonDeal, rules: GateRules) -> Found:
 
 
 def _grantor(deal: WonDeal, rules: GateRules) -> str | None:
-    percent = deal.discount_percent or Decimal(0)
+    percent = _percent(deal) or Decimal(0)
     return next((name for name, most in rules.ladder if percent <= most), None)
 
 

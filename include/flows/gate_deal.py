@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 
 from include.domain.canonical_json import sha256
 from include.domain.closed_won import Check, WonDeal, check_deal
-from include.domain.money import Money
+from include.domain.money import Money, major
 from include.domain.tax import tax_periods
 from include.policy import Policy
 from include.ports import Row, Transaction
@@ -44,6 +44,7 @@ def won_deal(deal: Row, policy: Policy, *, today: date) -> WonDeal:
         today=today,
         amount=Money(deal["amount_minor"], deal["currency"]) if known else None,
         line_currencies=tuple(deal["line_currencies"]),
+        implied_percent=_below_list_price(deal),
         # Lines say when they were edited. That counts only where approvals have a time to hold it against.
         prices_edited_at=deal["prices_edited_at"]
         or (deal["lines_edited_at"] if deal["approved_at"] else None),
@@ -73,6 +74,16 @@ def gate_deal(tx: Transaction, deal: Row, won: WonDeal, policy: Policy) -> tuple
 
 def _told(checks: Sequence[Check]) -> str:
     return sha256([[check.name, check.verdict, check.evidence] for check in checks])
+
+
+def _below_list_price(deal: Row) -> Decimal | None:
+    """Percent that its lines were surely sold below their list price; None at or above it, or where it has none."""
+    if not deal["listed_price"]:
+        return None
+    rounded = deal["listed_minor"] + deal["line_count"]  # each may have been rounded down to a minor unit
+    sold = Decimal(major(rounded, currency=deal["currency"]))
+    percent = (100 - 100 * sold / deal["listed_price"]).quantize(Decimal("0.01"), rounding=ROUND_DOWN)
+    return percent if percent > 0 else None
 
 
 def _tax_percent(policy: Policy, country: str | None, day: date | None) -> Decimal | None:

@@ -100,9 +100,15 @@ LEFT JOIN LATERAL (
         CASE WHEN bool_and(quantity IS NOT NULL) THEN min(quantity) END AS quantity,
         coalesce(array_agg(DISTINCT lines.currency::text) FILTER (WHERE lines.currency IS NOT NULL), '{}') AS line_currencies,
         (count(*) FILTER (WHERE lines.list_price IS NULL))::int AS lines_without_list_price,
+        -- Of the lines with a list price: what they cost by it, in whole units of the currency, and what they were sold for.
+        sum(lines.list_price * quantity) FILTER (WHERE is_listed) AS listed_price,
+        sum(amount_minor) FILTER (WHERE is_listed)::bigint AS listed_minor,
         max(edited_at) AS lines_edited_at,
         coalesce(array_agg(concat_ws(' ', lines.native_id, lines.row_hash)), '{}') AS line_versions
     FROM delivery.deal_lines(deal.native_id) AS lines
+    CROSS JOIN LATERAL (
+        SELECT lines.list_price > 0 AND quantity > 0 AND amount_minor > 0 AND lines.currency = deal.currency AS is_listed
+    ) AS listed
 ) AS line ON true
 LEFT JOIN LATERAL (
     -- What was confirmed without a call that made it was found there: somebody else's, with lines of its own. What a look

@@ -77,6 +77,8 @@ def test_a_deal_in_order_passes_every_check() -> None:
         ("quantity", {"quantity": Decimal(-1)}),
         ("discount", {"approval_level": "rep"}),
         ("discount", {"approval_level": None}),
+        ("discount", {"implied_percent": Decimal("20.01")}),
+        ("discount", {"discount_percent": None, "implied_percent": Decimal("10.01"), "approval_level": None}),
         ("approval", {"approved_at": datetime(2026, 3, 1, tzinfo=UTC)}),
         ("discount", {"discount_percent": Decimal("100.5"), "approval_level": "cfo"}),
         ("term", {"term_months": 61, "billing_interval": None}),

@@ -182,9 +182,23 @@ def test_while_nobody_may_look_at_deals_nothing_is_ordered_and_nothing_is_in_dou
     assert sales.reached(sales.erp) == []
 
 
-def _line(native_id: str, amount: str) -> dict[str, str]:
-    prices = {"Quantity": "1", "ListPrice": amount, "TotalPrice": amount, "CurrencyIsoCode": "SGD"}
+def _line(native_id: str, amount: str, *, listed: str = "") -> dict[str, str]:
+    prices = {"Quantity": "1", "ListPrice": listed or amount, "TotalPrice": amount, "CurrencyIsoCode": "SGD"}
     return {"Id": native_id, "OpportunityId": "006A", "ProductCode": "Gold", **prices}
+
+
+@pytest.mark.parametrize(("listed", "failed"), [("1333.34", set()), ("1333.60", {"discount"})])
+def test_a_deal_sold_below_its_list_price_is_discounted_whatever_it_states(
+    sales: Sales, listed: str, failed: set[str]
+) -> None:
+    """A tenth may be given by anybody; each line may have been rounded by a cent."""
+    sales.sees(opportunities=WON.replace(" 1200.00 ", " 2400.00 "))
+    sales.crm.lines = {
+        "006A": [_line("00kA", "1200.00", listed=listed), _line("00kB", "1200.00", listed=listed)]
+    }
+    look_at_lines(sales.crm, sales.store, deal="006A")
+    sales.decide()
+    assert sales.failed() == failed
 
 
 def test_the_lines_a_look_found_count_until_newer_ones_land(sales: Sales) -> None:
