@@ -46,7 +46,7 @@ class _Texts(str):
 
 
 class _TextsDumper(Dumper):
-    oid = psycopg.adapters.types["text"].array_oid
+    """Of a type that the query says, as a list is: texts may be ids of another type."""
 
     def dump(self, obj: _Texts) -> bytes:
         return obj.encode()

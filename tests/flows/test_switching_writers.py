@@ -302,7 +302,7 @@ def test_going_back_wins_over_a_go_that_is_under_way(house: House) -> None:
     house.decide("A")
     with psycopg.connect(house.store.url) as connection:  # a call that the going back waits for
         connection.execute(
-            "UPDATE delivery.outbox SET state = 'called', fence = fence + 1, next_at = now() + interval '1 hour', "
+            "UPDATE delivery.outbox SET state = 'called', fence = fence + 1, leased_until = now() + interval '1 hour', "
             "first_called_at = now()"
         )
     waits = Patience(calls_s=0.3)
