@@ -152,11 +152,13 @@ class Stage:
                 "SELECT invoice_id, gross_minor FROM delivery.invoices AS invoice "
                 "WHERE currency = 'SGD' AND gross_minor >= 100000 AND status = 'posted' AND credited_minor = 0 "
                 "AND NOT EXISTS (SELECT FROM delivery.payments AS p WHERE p.invoice_id = invoice.invoice_id) "
-                "AND NOT EXISTS (SELECT FROM recon.matches WHERE side_b_id = invoice.invoice_id) "
+                "AND NOT EXISTS (SELECT FROM recon.matches WHERE recon = 'R3' AND side_b_id = invoice.invoice_id) "
                 "ORDER BY invoice_id LIMIT %(most)s",
                 most=INVOICES,
             )
             self.open_minor = {one["invoice_id"]: int(one["gross_minor"]) for one in found}
+            if not found:
+                raise NotSeen("no invoice in SGD is wholly unpaid")
         return list(self.open_minor)
 
     def floor(self, samples: int = 10) -> list[float]:
