@@ -3,24 +3,22 @@
 import logging
 import re
 import select
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-import msgspec
 import psycopg
 from psycopg import sql
-from psycopg.adapt import AdaptersMap, Dumper
 from psycopg.rows import dict_row
-from psycopg.types.json import Jsonb, set_json_loads
 from psycopg_pool import ConnectionPool
 
 from include import ports
 from include.store.queries import query
 from include.store.refusals import named_by_what_to_do
+from include.store.values import ADAPTERS, adapted, copied
 
 CONNECT_TIMEOUT_S = 10
 KEPT_CONNECTIONS_MAX = 12
@@ -37,25 +35,6 @@ _IDLE = "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepaliv
 
 _OPTION_ENDS = re.compile(r"[\\\s]")
 """What would end an option's value, and is written after a backslash."""
-
-
-class _Texts(str):
-    """A list of text as Postgres writes an array."""
-
-    __slots__ = ()
-
-
-class _TextsDumper(Dumper):
-    """Of a type that the query says, as a list is: texts may be ids of another type."""
-
-    def dump(self, obj: _Texts) -> bytes:
-        return obj.encode()
-
-
-_ADAPTERS = AdaptersMap(psycopg.adapters)
-_ADAPTERS.register_dumper(_Texts, _TextsDumper)
-set_json_loads(msgspec.json.decode, _ADAPTERS)
-"""What jsonb holds is JSON that every reader reads alike; this one does in a third of the time."""
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +87,7 @@ class PostgresStore:
         role = f" {role_option(self._url, self._who.role)}" if self._who.role else ""
         return {
             "connect_timeout": CONNECT_TIMEOUT_S,
-            "context": _ADAPTERS,
+            "context": ADAPTERS,
             "row_factory": dict_row,
             "options": f"{_SETTINGS} {_IDLE} {_ends_idle()}{named}{role} {settings}".strip(),
         }
@@ -251,19 +230,19 @@ class PostgresTransaction:
 
     def rows(self, name: str, **params: Any) -> list[ports.Row]:
         """The rows of a query, each a dict by column."""
-        return self._connection.execute(_bytes(query(name)), _adapted(params)).fetchall()
+        return self._connection.execute(_bytes(query(name)), adapted(params)).fetchall()
 
     def run(self, name: str, **params: Any) -> int:
         """Execute a statement; the number of rows it touched."""
-        return self._connection.execute(_bytes(query(name)), _adapted(params)).rowcount
+        return self._connection.execute(_bytes(query(name)), adapted(params)).rowcount
 
     def run_for(self, name: str, *, names: ports.Names, **params: Any) -> int:
         """Execute a statement whose `{table}` and the like are filled with identifiers; the rows it touched."""
-        return self._connection.execute(_composed(name, names), _adapted(params)).rowcount
+        return self._connection.execute(_composed(name, names), adapted(params)).rowcount
 
     def rows_for(self, name: str, *, names: ports.Names, **params: Any) -> list[ports.Row]:
         """The rows of a query whose `{table}` and the like are filled with identifiers."""
-        return self._connection.execute(_composed(name, names), _adapted(params)).fetchall()
+        return self._connection.execute(_composed(name, names), adapted(params)).fetchall()
 
     @contextmanager
     def apart(self) -> Iterator[None]:
@@ -275,7 +254,7 @@ class PostgresTransaction:
         """The rows of a query, fetched in portions; other queries may run in between."""
         with self._connection.cursor(name=f"stream_{name}") as cursor:
             cursor.itersize = STREAMED_ROWS
-            cursor.execute(_bytes(query(name)), _adapted(params))
+            cursor.execute(_bytes(query(name)), adapted(params))
             yield from cursor
 
     def copy_out(self, name: str, **params: Any) -> Iterator[bytes]:
@@ -294,9 +273,7 @@ class PostgresTransaction:
         count = 0
         with self._connection.cursor() as cursor, cursor.copy(target) as copy:
             for row in rows:
-                copy.write_row(
-                    [_COPIED[type(value)](value) if type(value) in _COPIED else value for value in row]
-                )
+                copy.write_row(copied(row))
                 count += 1
         return count
 
@@ -313,30 +290,3 @@ def _composed(name: str, names: ports.Names) -> sql.Composed:
 
 def _bytes(text: str) -> bytes:
     return text.encode()
-
-
-def _adapted(params: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _adapt(value) for name, value in params.items()}
-
-
-def _array(values: list[Any]) -> Any:
-    """A list of text as Postgres writes an array; psycopg comes to the same, more slowly."""
-    if not values:
-        return "{}"
-    if set(map(type, values)) != {str}:
-        return values
-    text = '","'.join(values)
-    if "\\" in text or text.count('"') > 2 * (len(values) - 1):
-        text = '","'.join(value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
-    return f'{{"{text}"}}'
-
-
-_COPIED: dict[type, Callable[[Any], Any]] = {dict: Jsonb, list: _array}
-
-
-def _adapt(value: Any) -> Any:
-    if isinstance(value, dict):
-        return Jsonb(value)
-    if type(value) is list and type(text := _array(value)) is str and "\0" not in text:
-        return _Texts(text) if value else value
-    return value
