@@ -16,9 +16,10 @@ import psycopg
 from psycopg import sql
 
 from include.ports import Names, Row
-from include.store.postgres import PostgresStore, PostgresTransaction, _adapted
+from include.store.postgres import PostgresStore, PostgresTransaction
 from include.store.queries import query
 from include.store.refusals import named_by_what_to_do
+from include.store.values import adapted
 from tests.simulation.machine import Machine
 
 Connection = psycopg.Connection[dict[str, Any]]
@@ -99,12 +100,12 @@ class _Step(PostgresTransaction):
 
     def rows(self, name: str, **params: Any) -> list[Row]:
         if name in self._planted:
-            return self._connection.execute(self._planted[name].encode(), _adapted(params)).fetchall()
+            return self._connection.execute(self._planted[name].encode(), adapted(params)).fetchall()
         return super().rows(name, **params)
 
     def run(self, name: str, **params: Any) -> int:
         if name in self._planted:
-            return self._connection.execute(self._planted[name].encode(), _adapted(params)).rowcount
+            return self._connection.execute(self._planted[name].encode(), adapted(params)).rowcount
         for table in _made(name):
             left = sql.Identifier("pg_temp", table)
             self._connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(left))
