@@ -75,6 +75,7 @@ def _seeds(urls: DatabaseUrls, until: float, dealt: range) -> dict[str, Any]:
             if found.wrong:
                 case = shrink(place, found)
                 cases.append({**asdict(case), "command": case.command})
+                _say(f"seed {found.seed}: {case.wrong[0]}: {case.command}", end="\n")
             _say(f"seed {found.seed}: {len(cases)} of {seeds} fail in its process")
     told = {"lanes": lanes, "struck": struck, "stops": stops, "failed": cases}
     return {"seeds": seeds, "steps": steps, **told}
