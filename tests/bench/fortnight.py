@@ -86,7 +86,9 @@ def _tied_out(store: PostgresStore, day: date, run: TieOut) -> tuple[str, float]
     began = monotonic()
     summary = run(day)
     publish_run(store, as_of=day)
-    return summary.certificate_sha256, monotonic() - began
+    seconds = monotonic() - began
+    print(f"{day} {seconds:.0f} s … ", end="", flush=True)
+    return summary.certificate_sha256, seconds
 
 
 def _as_known(store: PostgresStore, day: date, known: Row) -> RunSummary:
