@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 import psycopg
 import pytest
@@ -27,7 +28,7 @@ from include.flows.pull_changes import pull_changes
 from include.flows.reconcile import reconcile
 from include.flows.tell_subscriptions import tell_subscriptions
 from include.policy import load_policy
-from include.ports import RawRecord, Row, Uncertain
+from include.ports import Away, RawRecord, Row, Uncertain
 from include.store.postgres import PostgresStore
 from tests.connectors.conftest import KEYS, Live, Start, Tables
 
@@ -100,11 +101,14 @@ class Platform:
 
     def __init__(self, store: PostgresStore, live: Live) -> None:
         self.store, self.live, self.today = store, live, date(2026, 6, 20)
-        address = f"{live.url('erp')}/erp"
-        wizards = TrytonWizards(address, user="tieout", password=KEYS.erp_key)
-        ledger = TrytonLedger(TrytonClient(address, key=KEYS.erp_key), wizards)
-        self.erp = LedgerEffects(ledger, today=lambda: date(2026, 7, 1))
+        self.erp = self.writes_through(TrytonClient)
         self.crm = SalesforceEffects(SalesforceWriter(live.salesforce()._client))
+
+    def writes_through(self, client: type[TrytonClient]) -> LedgerEffects:
+        address = f"{self.live.url('erp')}/erp"
+        wizards = TrytonWizards(address, user="tieout", password=KEYS.erp_key)
+        ledger = TrytonLedger(client(address, key=KEYS.erp_key), wizards)
+        return LedgerEffects(ledger, today=lambda: date(2026, 7, 1))
 
     def read(self) -> None:
         """Read what changed in both systems, as the safe lane does."""
@@ -218,6 +222,38 @@ def test_an_order_whose_answer_was_lost_is_found_though_its_deal_was_edited_and_
         connection.execute("UPDATE delivery.outbox SET next_at = now()")
     assert deliver_outbox(store, Guarded(platform.erp, Edited()), pace=pace) == {"found": 1}
     assert platform.act() == {"reference": 1, "schedule": 1, "invoice": 1}, "ours, with the lines we gave it"
+
+
+class Silent(TrytonClient):
+    """Is not reached any more after so many writes."""
+
+    answers = 0
+
+    def _asked(self, *asked: Any, **content: Any) -> Any:
+        return super()._asked(*asked, **content) if self.writes < self.answers else self._away()
+
+    def _write(self, *asked: Any) -> Any:
+        return super()._write(*asked) if self.writes < self.answers else self._away()
+
+    def _away(self) -> None:
+        raise Away("ERP did not answer")
+
+
+@pytest.mark.parametrize("answers", [1, 2, 3])
+def test_an_order_of_which_nothing_was_heard_once_it_was_written_is_found_or_written_anew_though_its_deal_was_edited(
+    store: PostgresStore, live: Start, answers: int
+) -> None:
+    """In the ERP it is a draft after the first write, a quotation after the second, confirmed after the third."""
+    platform = Platform(store, live(WORLD))
+    platform.read()
+    create_order(store, POLICY, Billing(tenant="sg", organisation="00D1"), today=platform.today)
+    silent = platform.writes_through(type("", (Silent,), {"answers": answers}))
+    pace = POLICY.delivery.pace
+    assert deliver_outbox(store, silent, pace=pace) == {"uncertain": 1}
+    with psycopg.connect(store._url, autocommit=True) as connection:
+        connection.execute("UPDATE delivery.outbox SET next_at = now()")
+    became = {"found": 1} if answers == 3 else {"stale": 1}
+    assert deliver_outbox(store, Guarded(platform.erp, Edited()), pace=pace) == became
 
 
 def test_a_deal_that_fails_is_one_task_that_says_why_and_neither_order_nor_invoice(

@@ -37,6 +37,8 @@ class TrytonClient:
     def __init__(self, address: str, *, key: str, company: int | str | None = None) -> None:
         self.address = address.rstrip("/")
         self._named_company = company
+        self.writes = 0
+        """Answered, none of which Tryton undid."""
         self._session = bounded_session()
         self._session.headers["Authorization"] = f"Bearer {key}"
 
@@ -154,6 +156,7 @@ class TrytonClient:
             raise unanswered(error, place=place) from None
         if response.status_code >= _REDIRECT:
             raise refused_writing(response, place=place)
+        self.writes += 1
         return response
 
     def _get(

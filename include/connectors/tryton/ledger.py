@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from functools import wraps
 from traceback import extract_tb
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from include.connectors.tryton import documents
 from include.connectors.tryton.client import Record, TrytonClient
@@ -32,13 +32,20 @@ log = logging.getLogger(__name__)
 Step = Callable[[Record], Record]
 
 
-def _or_uncertain(act: Callable[_P, _T]) -> Callable[_P, _T]:
-    """An act of which the ERP shows what no record is: it may be done, and somebody must look."""
+def _or_uncertain(
+    act: Callable[Concatenate["TrytonLedger", _P], _T],
+) -> Callable[Concatenate["TrytonLedger", _P], _T]:
+    """An act that was cut off after it wrote, or of which the ERP shows what no record is: somebody must look."""
 
     @wraps(act)
-    def acted(*args: _P.args, **named: _P.kwargs) -> _T:
+    def acted(ledger: "TrytonLedger", /, *args: _P.args, **named: _P.kwargs) -> _T:
+        before = ledger.client.writes
         try:
-            return act(*args, **named)
+            return act(ledger, *args, **named)
+        except Retryable as cut_off:
+            if ledger.client.writes == before:
+                raise
+            raise Uncertain(f"{cut_off}; what came before it is written") from None
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as odd:
             # Where, and nothing of what: an answer may quote anybody.
             at = extract_tb(odd.__traceback__)[-1]
@@ -57,7 +64,7 @@ class TrytonLedger:
     """Writes to one company of one database. The wizards need a login; all else the key."""
 
     def __init__(self, client: TrytonClient, wizards: TrytonWizards) -> None:
-        self._client, self._wizards = client, wizards
+        self.client, self._wizards = client, wizards
 
     @_or_uncertain
     def customer(self, new: NewCustomer) -> Booked:
@@ -131,7 +138,7 @@ class TrytonLedger:
         fields = ("invoice_lines.invoice",)
         of_line = self._one("sale.line", [["id", "=", line_id]], fields)
         if not of_line["invoice_lines"]:
-            self._client.act("sale.line", line_id, "bill", fields=fields)
+            self.client.act("sale.line", line_id, "bill", fields=fields)
             of_line = self._one("sale.line", [["id", "=", line_id]], fields)
         made = {one["invoice"] for one in of_line["invoice_lines"]}
         if len(made) != 1:
@@ -142,7 +149,7 @@ class TrytonLedger:
         """A draft invoice with its key, posted; one that has it already as it is."""
         found = self._one("account.invoice", [["id", "=", invoice_id]], (*_SHOWN, KEY))
         if found[KEY] is None and found["state"] == "draft":
-            found = self._client.change("account.invoice", invoice_id, {KEY: key}, fields=(*_SHOWN, KEY))
+            found = self.client.change("account.invoice", invoice_id, {KEY: key}, fields=(*_SHOWN, KEY))
         return _booked(self._post(invoice_id, issued_on))
 
     @_or_uncertain
@@ -172,7 +179,7 @@ class TrytonLedger:
         found = self._one("account.invoice", [["id", "=", invoice_id]], fields)
         if found["state"] == "draft" and found["invoice_date"] is None:
             dated = {"invoice_date": documents.day(issued_on)}
-            found = self._client.change("account.invoice", invoice_id, dated, fields=fields)
+            found = self.client.change("account.invoice", invoice_id, dated, fields=fields)
         steps = self._buttons("account.invoice", {"draft": "post", "validated": "post"}, fields)
         return self._advance("account.invoice", found, steps, fields)
 
@@ -181,13 +188,13 @@ class TrytonLedger:
             "account.payment.process",
             model="account.payment",
             records=[record["id"]],
-            company=self._client.company,
+            company=self.client.company,
         )
         return self._one("account.payment", [["id", "=", record["id"]]], fields)
 
     def _buttons(self, model: str, actions: Mapping[str, str], fields: Sequence[str]) -> dict[str, Step]:
         def pressing(action: str) -> Step:
-            return lambda record: self._client.act(model, record["id"], action, fields=fields)
+            return lambda record: self.client.act(model, record["id"], action, fields=fields)
 
         return {state: pressing(action) for state, action in actions.items()}
 
@@ -205,7 +212,7 @@ class TrytonLedger:
         if found := self._find(model, domain, fields) or begun():
             return found
         try:
-            return self._client.create(model, {**values(), key[0]: key[1]}, fields=fields)
+            return self.client.create(model, {**values(), key[0]: key[1]}, fields=fields)
         except (Rejected, Uncertain):
             # Somebody else was first, or only the answer was lost: either way it is there under its key.
             if found := self._find(model, domain, fields):
@@ -244,11 +251,11 @@ class TrytonLedger:
         """A sale nobody confirmed, over what is asked for now."""
         sale_id = sale["id"]
         if sale["state"] == "quotation":
-            self._client.act("sale.sale", sale_id, "draft", fields=_SHOWN)
+            self.client.act("sale.sale", sale_id, "draft", fields=_SHOWN)
         lines = self._one("sale.sale", [["id", "=", sale_id]], ("lines",))["lines"]
         values = documents.sale(self._one, new)
         values = {**values, KEY: new.key, "lines": [["delete", lines], *values["lines"]]}
-        self._client.change("sale.sale", sale_id, values, fields=_SHOWN)
+        self.client.change("sale.sale", sale_id, values, fields=_SHOWN)
         return self._one("sale.sale", [["id", "=", sale_id]], _STATED)
 
     def _refuse_another(self, found: Record, new: NewOrder) -> None:
@@ -273,7 +280,7 @@ class TrytonLedger:
         return found is not None and str(found["replaced_by"]) == party
 
     def _find(self, model: str, domain: Sequence[Any], fields: Sequence[str]) -> Record | None:
-        found = self._client.search(model, domain=domain, fields=fields, order=["id"], size=1)
+        found = self.client.search(model, domain=domain, fields=fields, order=["id"], size=1)
         return found[0] if found else None
 
     def _one(self, model: str, domain: Sequence[Any], fields: Sequence[str]) -> Record:
