@@ -80,9 +80,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 THROWN_AWAY = dict.fromkeys(("fsync", "synchronous_commit", "full_page_writes", "autovacuum"), "off") | {
-    "max_wal_size": "128MB"
+    "max_wal_size": "128MB",
+    "shared_buffers": "128MB",
 }
-"""Every test's database is dropped when it ends: nobody waits for a disk to keep it, or tidies it up."""
+"""Every test's database is dropped when it ends: nobody waits for a disk to keep it, or tidies it up,
+and to drop one is to look through all that is buffered."""
 
 
 MEMORY, ROOM_BYTES = Path("/dev/shm"), 4 * 2**30  # noqa: S108  # a folder of ours is made in it

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from include.local.cluster import ROOM
+
 ROOT = Path(__file__).parents[1]
 COMPOSE = (ROOT / "docker-compose.yaml").read_text()
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -97,6 +99,11 @@ def test_postgres_is_recent_and_keeps_its_data():
     version = int(SERVICES["postgres"]["image"].partition(":")[2])
     assert version >= 18, "before 18 the volume belongs at /var/lib/postgresql/data"
     assert mounts(SERVICES["postgres"]) == {"postgres": "/var/lib/postgresql"}
+
+
+def test_postgres_has_the_room_that_ours_has():
+    given = re.findall(r"-c (\w+)=(\w+)", SERVICES["postgres"]["command"])
+    assert dict(given) == ROOM
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))

@@ -21,6 +21,9 @@ SUPERUSER = "tieout"
 UNPRIVILEGED_USERS = ("tieout", "postgres", "nobody")
 SHARED_FOLDER = Path("/var/lib/tieout")
 BARE_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
+ROOM = {"shared_buffers": "1GB", "temp_buffers": "64MB", "max_wal_size": "4GB"}
+"""A run joins and writes whole tables: they fit in memory, and no checkpoint is due at each gigabyte of them."""
+
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -32,6 +35,7 @@ SETTINGS = {
     "max_wal_senders": "0",
     "max_logical_replication_workers": "0",
     "jit": "off",
+    **ROOM,
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
