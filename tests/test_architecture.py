@@ -180,7 +180,13 @@ ALLOWED: dict[str, set[str]] = {
         "include.ports",
         "include.report",
     },
-    "include.cli.shared": {"include.domain", "include.local", "include.ports", "include.store"},
+    "include.cli.shared": {
+        "include.domain",
+        "include.local",
+        "include.ports",
+        "include.signing",
+        "include.store",
+    },
     "include.cli.breaks": INSIDE | {"include.cli.shared", "include.flows", "include.store"},
     "include.cli.cutover": {
         "include.cli.shared",

@@ -56,8 +56,8 @@ def test_from_the_first_difference_to_a_pack_that_anybody_can_check(
         "--cause",
         "rolls_to_business_day",
     )
-    assert tieout("accept", "--as", "ann", *entry) == 1
-    assert "needs --field" in capsys.readouterr().err
+    for who in ("ann", "ben"):
+        note_person(PostgresStore(url), who, ["can_approve", "can_work"])
     with psycopg.connect(url) as connection:
         [today] = connection.execute(
             "SELECT (now() AT TIME ZONE 'Asia/Singapore')::date + 30"
@@ -65,8 +65,9 @@ def test_from_the_first_difference_to_a_pack_that_anybody_can_check(
     why = ("--owner", "AR", "--until", str(today), "--reason", "agreed")
     assert tieout("accept", "--as", "ann", *entry, *why, "--json") == 0
     [made] = json.loads(capsys.readouterr().out)
-    assert tieout("accept", "--as", "ann", "--approve", str(made["accepted_no"])) == 1
-    assert tieout("accept", "--as", "ben", "--approve", str(made["accepted_no"])) == 0
+    approve = ("--approve", str(made["accepted_no"]))
+    assert tieout("accept", "--as", "ann", *approve) == 1
+    assert tieout("accept", "--as", "ben", *approve) == 0
     for what in ("replay", "payout_failure"):
         drill = ("--what", what, "--day", LAST.isoformat(), "--found", "nothing was lost")
         assert tieout("drill", "--as", "ops", *drill) == 0
@@ -107,6 +108,35 @@ def test_from_the_first_difference_to_a_pack_that_anybody_can_check(
     assert tieout("verify", str(pack)) == 1
     assert "parity.html was changed" in capsys.readouterr().out
     assert tieout("verify", str(tmp_path)) == 2
+
+
+def test_the_register_takes_the_role_that_the_console_asks_for_and_one_act_at_a_time(
+    url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TIEOUT_DATABASE_URL", url)
+    assert tieout("accept", "--as", "eve", "--kind", "invoices") == 1
+    assert "eve may not change entries of the register" in capsys.readouterr().err, (
+        "the console does not know them"
+    )
+    note_person(PostgresStore(url), "eve", ["can_work"])
+    assert tieout("accept", "--as", "eve", "--kind", "invoices") == 1
+    assert "needs --field" in capsys.readouterr().err
+    assert tieout("accept", "--as", "eve", "--approve", "999") == 1
+    assert "eve may not approve" in capsys.readouterr().err
+    assert tieout("accept", "--as", "eve", "--end", "999") == 1
+    assert "the register has no entry 999" in capsys.readouterr().err
+    assert tieout("accept", "--as", "eve", "--approve", "1", "--end", "1") == 1
+    assert "say one of --kind, --approve and --end" in capsys.readouterr().err
+    assert tieout("accept", "--as", "eve") == 0, "the register is everybody's to read"
+
+
+def test_a_key_is_not_written_over_and_its_folder_must_be_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert [tieout("key", str(tmp_path / "key.pem")) for _ in range(2)] == [0, 1]
+    assert "is there already, and a key is never written over" in capsys.readouterr().err
+    assert tieout("key", str(tmp_path / "nowhere" / "key.pem")) == 1
+    assert "cannot be made: No such file or directory" in capsys.readouterr().err
 
 
 def test_comparing_needs_one_place_to_read_from(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from include.cli.shared import Json, print_json, print_table, store_here
+from include.cli.shared import Json, print_json, print_new_key, print_table, store_here
 from include.local.home import Home, SetUpFailed
 from include.ports import Fatal, NothingUsable, Stop
 
@@ -45,11 +45,10 @@ def key(path: Annotated[Path | None, typer.Argument(help="The file to make.")] =
     """
     import secrets
 
-    from include.signing import fingerprint, make_key, signer_of
+    from include.signing import fingerprint, signer_of
 
     if path:
-        public_key = make_key(path)
-        print(f"{path}: public key {public_key}, fingerprint {fingerprint(public_key)}")
+        print_new_key(path)
         return
     seed = secrets.token_hex(32)
     public_key, _ = signer_of(seed)(b"")

@@ -13,7 +13,7 @@ import typer
 
 from include.cli.parity_register import accept, drill
 from include.cli.parity_show import show_judged, tables_of_day
-from include.cli.shared import As, Json, print_json, print_table, store_here
+from include.cli.shared import As, Json, print_json, print_new_key, print_table, store_here
 
 parity_app = typer.Typer(no_args_is_help=True, help="Parity: the old path beside ours, until it is signed.")
 
@@ -156,12 +156,11 @@ def sign(
 def key(path: Annotated[Path, typer.Argument(help="The file to make.")]) -> None:
     """Make the key that packs are sealed with. Keep the file; tell people the public key.
 
+    Exit codes: 0 made; 1 the file is there already, or its folder is not.
+
     Example: tieout parity key var/parity.pem
     """
-    from include.signing import fingerprint, make_key
-
-    public_key = make_key(path)
-    print(f"{path}: public key {public_key}, fingerprint {fingerprint(public_key)}")
+    print_new_key(path)
 
 
 @parity_app.command()

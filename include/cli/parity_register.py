@@ -21,6 +21,8 @@ Owner = Annotated[str | None, typer.Option(help="Whose it is.")]
 Until = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The last day it holds for.")]
 Why = Annotated[str, typer.Option(help="Why it may stay.")]
 Approve = Annotated[int | None, typer.Option(help="Instead: approve this entry, as somebody else.")]
+MAY_WORK, MAY_APPROVE = "can_work", "can_approve"
+"""The permissions of the console that changing the register takes, and approving what somebody proposed."""
 End = Annotated[int | None, typer.Option(help="Instead: end this entry.")]
 
 
@@ -48,6 +50,8 @@ def accept(
 ) -> None:
     """Propose that differences may stay; somebody else approves it. Without --kind, --approve or --end: the register.
 
+    It takes the role that the console asks for the same, and a look at it lately.
+
     Exit codes: 0 done; 1 refused, with why.
 
     Examples: tieout parity accept --as ann --kind invoices --field due_date --class logic --cause rolls_to_business_day
@@ -55,7 +59,10 @@ def accept(
     """
     from include.flows import accept_difference as register
 
+    _refuse_several(kind, approve, end)
     with store_here() as store:
+        if may := MAY_APPROVE if approve is not None else MAY_WORK if end is not None or kind else "":
+            _need(store, who, may)
         if approve is not None:
             register.approve(store, approve, checker=who)
         elif end is not None:
@@ -70,6 +77,25 @@ def accept(
         print_json(rows)
         return
     print_table([("entry", "which", "owner", "by", "approved by", "until", "why"), *map(entry_line, rows)])
+
+
+def _refuse_several(kind: str | None, approve: int | None, end: int | None) -> None:
+    from include.ports import Rejected
+
+    if sum(one is not None for one in (kind, approve, end)) > 1:
+        raise Rejected("say one of --kind, --approve and --end: each is an act of its own")
+
+
+def _need(store: "Store", who: str, may: str) -> None:
+    """What the console asks of whoever does the same there."""
+    from include.flows.need_permission import need_permission
+
+    refused = (
+        f"{who} may not {'approve' if may == MAY_APPROVE else 'change'} entries of the register: it takes that role, "
+        "and a look at the console's page Parity within 12 hours, which then knows them"
+    )
+    with store.transaction() as tx:
+        need_permission(tx, who, {may}, refused=refused)
 
 
 def _propose(store: "Store", scope: dict[str, Any], why: dict[str, Any], *, maker: str) -> None:

@@ -14,7 +14,7 @@ import typer
 from include.domain.break_life import NotAllowed, identity
 from include.domain.shown import json_on_terminal, on_terminal
 from include.local.home import Home
-from include.ports import NothingUsable
+from include.ports import NothingUsable, Rejected
 
 if TYPE_CHECKING:
     from include.store.postgres import PostgresStore
@@ -62,6 +62,21 @@ def store_here(role: str = "tieout_app") -> Iterator["PostgresStore"]:
     with server(Home.from_environment()) as urls:
         migrate(urls.app)
         yield PostgresStore(urls.app, who=who)
+
+
+def print_new_key(path: Path) -> None:
+    """Make a key to seal with, and say its public key. Raises Rejected where the file cannot be made."""
+    from include.signing import fingerprint, make_key
+
+    try:
+        public_key = make_key(path)
+    except FileExistsError:
+        raise Rejected(
+            f"{path} is there already, and a key is never written over: name another file"
+        ) from None
+    except OSError as error:
+        raise Rejected(f"{path} cannot be made: {error.strerror}") from None
+    print(f"{path}: public key {public_key}, fingerprint {fingerprint(public_key)}")
 
 
 def print_table(rows: Sequence[tuple[str, ...]]) -> None:
