@@ -1,5 +1,7 @@
 """What an explanation may look at: the day and its policy, and what our own sources say about the key."""
 
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -12,6 +14,7 @@ from include.domain.parity_replays import Settled
 
 SHORT_ID, LONG_ID = 15, 18
 """Letters of a Salesforce id, without and with its check letters: two names of one record."""
+_BETWEEN = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +57,8 @@ class Facts:
 def alike(pairs: Iterable[Pair]) -> dict[tuple[str, str], str]:
     """(kind, key) that only one path has -> the key that only the other has and that is the same, written otherwise.
 
-    Otherwise: in another case, with other blanks, or as the long form of the same id.
+    Otherwise: in another case, with other blanks or signs between its parts, with zeros before a number, or as the long
+    form of the same id.
     """
     lone = [one for one in pairs if (one.ours is None) != (one.theirs is None) and one.seq == 1]
     theirs = {(one.kind, form): one.key for one in lone if one.ours is None for form in _forms(one.key)}
@@ -69,6 +73,8 @@ def alike(pairs: Iterable[Pair]) -> dict[tuple[str, str], str]:
 
 
 def _forms(key: str) -> tuple[str, ...]:
-    plain = "".join(key.split())
+    plain = "".join(unicodedata.normalize("NFKC", key).split())
     is_id = len(plain) in {SHORT_ID, LONG_ID} and plain.isalnum()
-    return (plain.casefold(), plain[:SHORT_ID]) if is_id else (plain.casefold(),)
+    parts = [part.lstrip("0") or part for part in _BETWEEN.split(plain.casefold()) if part]
+    bare = (" ".join(parts), "".join(parts)) if parts else ()
+    return (plain.casefold(), *bare, *((plain[:SHORT_ID],) if is_id else ()))

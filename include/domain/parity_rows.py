@@ -65,7 +65,7 @@ def _read(name: str, text: str, parse: Callable[[str], Any]) -> Any:
         return None
     try:
         return parse(text.strip())
-    except ValueError:
+    except (ValueError, OverflowError):  # the first and the last hours of all years are in no other zone's
         raise Unreadable(name, f"{cut(text, 40)!r} is no date or instant of ISO 8601") from None
 
 

@@ -85,7 +85,7 @@ def _figures(
     tallies: defaultdict[date, list[Tally]] = defaultdict(list)
     span = {"first_day": editions[0]["day"], "last_day": editions[-1]["day"]}
     for row in tx.rows("parity_tallies", **span, entries=_numbers(register)):
-        tallies[row.pop("day")].append(Tally(**row))
+        tallies[row.pop("day")].append(Tally(**row | {"delta_minor": int(row["delta_minor"])}))
     totals: defaultdict[date, dict[tuple[str, str], int]] = defaultdict(dict)
     for row in tx.rows("parity_totals_apart", **span):
         totals[row["day"]][row["kind"], row["currency"]] = int(row["apart"])

@@ -7,7 +7,7 @@ from typing import Any
 
 from include.domain.currencies import EXPONENTS
 from include.domain.parity import KINDS, TOLD
-from include.domain.parity_rows import Unreadable, read
+from include.domain.parity_rows import KEY_LENGTH_MAX, Unreadable, read
 from include.policy.parity import Parity
 from include.ports import NothingUsable, OldPath, ToldRow, Transaction
 
@@ -85,7 +85,7 @@ def _tell_table(tx: Transaction, theirs: TheirTable, day: date, parity: Parity) 
     kinds, known, statuses = (list(column) for column in zip(*words, strict=True))
     names, rules = (
         {"table": theirs.name},
-        {"all_kinds": list(KINDS), "currencies": sorted(EXPONENTS)},
+        {"all_kinds": list(KINDS), "currencies": sorted(EXPONENTS), "key_max": KEY_LENGTH_MAX},
     )
     told = tx.run_for(
         "tell_from_table", names=names, day=day, kinds=kinds, words=known, statuses=statuses, **rules

@@ -134,8 +134,9 @@ SELECT row_number() OVER (ORDER BY kind, key, at, amount_minor, tax_minor, curre
 FROM {table} AS told
 LEFT JOIN unnest(%(kinds)s::text[], %(words)s::text[], %(statuses)s::text[]) AS known (known_kind, known_word, status)
     ON known_kind = kind AND known_word = lower(btrim(word))
-WHERE day = %(day)s AND kind = ANY (%(all_kinds)s::text[]) AND btrim(key) <> ''
-    AND (currency = ANY (%(currencies)s::text[]) OR currency IS NULL AND num_nonnulls(amount_minor, tax_minor) = 0);
+WHERE day = %(day)s AND kind = ANY (%(all_kinds)s::text[]) AND btrim(key) <> '' AND length(key) <= %(key_max)s
+    AND (currency = ANY (%(currencies)s::text[]) OR currency IS NULL AND num_nonnulls(amount_minor, tax_minor) = 0)
+    AND coalesce(least(on_date, due_date, at::date) > '0001-01-01' AND greatest(on_date, due_date, at::date) < '9999-12-31', true);
 
 -- name: set_bad_rows_aside
 -- A row that says no day is put aside on every day, as of a file.
@@ -143,12 +144,15 @@ INSERT INTO bad_rows
 SELECT %(place)s || ', row ' || row_number() OVER (ORDER BY kind, key, currency, amount_minor, at), coalesce(kind, ''), key,
     CASE WHEN day IS NULL THEN 'day'
         WHEN kind IS NULL OR NOT kind = ANY (%(all_kinds)s::text[]) THEN 'kind'
-        WHEN coalesce(btrim(key), '') = '' THEN 'key' ELSE 'currency' END,
+        WHEN coalesce(btrim(key), '') = '' OR length(key) > %(key_max)s THEN 'key'
+        WHEN currency = ANY (%(currencies)s::text[]) OR currency IS NULL AND num_nonnulls(amount_minor, tax_minor) = 0
+            THEN 'date' ELSE 'currency' END,
     'it is missing, or none that we know'
 FROM {table}
 WHERE day IS NULL OR day = %(day)s AND NOT coalesce(
-    kind = ANY (%(all_kinds)s::text[]) AND btrim(key) <> ''
-    AND (currency = ANY (%(currencies)s::text[]) OR currency IS NULL AND num_nonnulls(amount_minor, tax_minor) = 0),
+    kind = ANY (%(all_kinds)s::text[]) AND btrim(key) <> '' AND length(key) <= %(key_max)s
+    AND (currency = ANY (%(currencies)s::text[]) OR currency IS NULL AND num_nonnulls(amount_minor, tax_minor) = 0)
+    AND coalesce(least(on_date, due_date, at::date) > '0001-01-01' AND greatest(on_date, due_date, at::date) < '9999-12-31', true),
     false
 );
 
@@ -258,8 +262,8 @@ ORDER BY day, kind;
 WITH newest AS (
     SELECT day, max(edition) AS edition FROM parity.days WHERE day BETWEEN %(first_day)s AND %(last_day)s GROUP BY day
 ), listed AS (
-    SELECT difference.day, kind, field, ours, theirs, class, cause, currency, coalesce(ours_minor, 0) AS ours_minor,
-        coalesce(theirs_minor, 0) AS theirs_minor,
+    SELECT difference.day, kind, field, ours, theirs, class, cause, currency, coalesce(ours_minor, 0)::numeric AS ours_minor,
+        coalesce(theirs_minor, 0)::numeric AS theirs_minor,
         parity.accepted_in(%(entries)s::bigint[], difference) IS NOT NULL AS accepted,
         bool_or(field = 'currency' AND num_nonnulls(ours_minor, theirs_minor) > 0) OVER (
             PARTITION BY difference.day, kind, key, seq
@@ -268,7 +272,7 @@ WITH newest AS (
 )
 SELECT day, kind, field, CASE WHEN field = 'key' THEN CASE WHEN ours IS NULL THEN 'theirs' ELSE 'ours' END END AS side,
     class AS kind_of, cause, accepted, count(*) FILTER (WHERE counts) AS count, told.currency,
-    sum(delta_minor)::bigint AS delta_minor
+    sum(delta_minor) AS delta_minor
 FROM listed CROSS JOIN LATERAL (
     SELECT true AS counts, listed.currency,
         CASE WHEN in_two_currencies AND field = 'amount' THEN 0 ELSE ours_minor - theirs_minor END AS delta_minor

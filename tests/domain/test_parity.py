@@ -129,7 +129,15 @@ def test_one_record_under_two_ways_of_writing_its_key_is_a_difference_of_mapping
 
     long, short = "006A0000001B2C3IAK", "006A0000001B2C3"
     pairs = [*lone("orders", long, short), *lone("invoices", "INV-1", "inv-1"), *lone("arr", "S1", "S2")]
+    pairs += [*lone("invoices", "INV-2026-000042", "INV/2026/42"), *lone("matches", "P-7", "P7")]
+    pairs += lone("statuses", "INV-2026-42", "INV-2026-420")
     found = alike(pairs)
+    assert {one: found.pop(one) for one in list(found) if one[1][-1] in "27"} == {
+        ("invoices", "INV-2026-000042"): "INV/2026/42",
+        ("invoices", "INV/2026/42"): "INV-2026-000042",
+        ("matches", "P-7"): "P7",
+        ("matches", "P7"): "P-7",
+    }
     assert found == {
         ("orders", long): short,
         ("orders", short): long,
@@ -151,6 +159,15 @@ def test_a_date_is_that_of_another_zone_when_its_instant_fell_on_it_there():
     assert said(only("statuses", ours, theirs)) == ("logic", ""), "a date alone shows nothing"
     wrong = replace(ours, on_date=DAY + timedelta(days=1))
     assert said(only("statuses", wrong, theirs, Facts(at=instant))) == ("logic", ""), "ours must be that day"
+
+
+@pytest.mark.parametrize(
+    "at", ["0001-01-01T00:00:00+08:00", "9999-12-31T23:59:59-05:00", "2026-06-30T10:00:00"]
+)
+def test_an_instant_that_no_day_of_ours_holds_is_put_aside(at: str):
+    with pytest.raises(Unreadable) as refused:
+        read({"key": "K", "at": at}, statuses={})
+    assert (refused.value.column, at in refused.value.reason) == ("at", True)
 
 
 def test_a_word_that_nobody_translated_is_a_difference_of_mapping():

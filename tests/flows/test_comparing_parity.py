@@ -199,6 +199,12 @@ def test_a_table_of_theirs_gives_the_answers_of_their_files(url: str, store: Pos
             "CREATE VIEW public.small AS SELECT day, kind, key, amount_minor, tax_minor, lower(currency) AS currency, "
             "on_date, due_date, word, text, at FROM public.told WHERE kind = 'arr' ORDER BY key LIMIT 1"
         )
+        connection.execute(
+            "CREATE VIEW public.endless AS SELECT day, kind, repeat(key, CASE n WHEN 1 THEN 900 ELSE 1 END) AS key, "
+            "amount_minor, tax_minor, currency, on_date, CASE n WHEN 2 THEN 'infinity' ELSE due_date END AS due_date, "
+            "word, text, CASE n WHEN 3 THEN '-infinity' ELSE at END AS at FROM (SELECT *, row_number() OVER (ORDER BY "
+            "key) AS n FROM public.told WHERE kind = 'invoices') AS rows WHERE n < 5"
+        )
     for name in ("public.told", "public.told_backwards"):
         again = compare_parity(store, day=DAY, policy=load_policy(), theirs=TheirTable(name))
         assert again.unchanged
@@ -207,6 +213,9 @@ def test_a_table_of_theirs_gives_the_answers_of_their_files(url: str, store: Pos
     with store.transaction() as tx:
         tell_answers(tx, TheirTable("public.small"), day=DAY, parity=load_policy().parity)
         assert [row["column_name"] for row in tx.rows("bad_rows")] == ["currency"], "sgd is no currency"
+    with store.transaction() as tx:
+        tell_answers(tx, TheirTable("public.endless"), day=DAY, parity=load_policy().parity)
+        assert sorted(row["column_name"] for row in tx.rows("bad_rows")) == ["date", "date", "key"]
 
 
 def test_a_table_that_is_not_there_or_whose_columns_would_be_rounded_or_shifted_is_refused(
