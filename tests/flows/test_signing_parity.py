@@ -485,6 +485,38 @@ def test_a_day_compared_anew_since_is_signed_anew(store: PostgresStore, url: str
     assert (anew.window_no == seen.window_no, anew.signed, anew.obstacles) == (False, [], [])
 
 
+def test_a_key_that_they_named_the_day_before_and_no_more_is_in_the_way_until_it_is_accepted(
+    store: PostgresStore, url: str
+):
+    green(store)
+    with psycopg.connect(url) as connection:
+        compared(connection, LAST, edition=2, differences=3, excused=["legacy_error"])
+        connection.execute(
+            "INSERT INTO parity.differences SELECT %s, 2, 'invoices', 'INV-' || n, 1, 'key', 'there', NULL, 'SGD', 1, "
+            "NULL, 'legacy_error', 'missed', '{\"since\": \"x\"}' FROM unnest(ARRAY[5, 500]) AS n",
+            (LAST,),
+        )
+    gone = (
+        f"{LAST}: 1 of their invoices of the day before are no longer in their answers: is the export whole?"
+    )
+    assert gone in judged(store).obstacles
+    scope = register.Scope(kind="invoices", field="key", kind_of="legacy_error", cause="missed", key="INV-5")
+    why = register.Why(owner="AR", reason="deleted there", expires_on=today(store) + timedelta(days=30))
+    register.approve(store, register.propose(store, scope, why, maker="ann", policy=POLICY), checker="ben")
+    assert gone not in judged(store).obstacles
+
+
+def test_amounts_beyond_any_that_fit_are_judged_and_not_the_end_of_it(store: PostgresStore, url: str):
+    with psycopg.connect(url) as connection:
+        compared(connection, LAST, edition=2, differences=3)
+        connection.execute(
+            "INSERT INTO parity.differences SELECT %s, 2, 'orders', 'O-' || n, 1, 'amount', '1', '2', 'SGD', %s, %s, "
+            "'logic', '', '{}' FROM generate_series(1, 2) AS n",
+            (LAST, 2**62, -(2**62)),
+        )
+    assert f"{LAST}: unexplained is 2" in judged(store).obstacles
+
+
 def test_a_kind_of_which_nothing_was_compared_is_in_the_way(store: PostgresStore, url: str):
     green(store)
     day = LAST - timedelta(days=4)
