@@ -54,6 +54,12 @@ HoldShadow = Annotated[
 Settle = Annotated[
     int | None, typer.Option("--settle-seconds", min=0, help="For the old path's last calls to end.")
 ]
+Changed = Annotated[
+    bool,
+    typer.Option(
+        "--changed", help="Though other rules or code run than those that were signed; kept with the switch."
+    ),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")]
 
 
@@ -112,6 +118,7 @@ def go(
     who: As,
     reason: Reason,
     every: All = False,
+    changed: Changed = False,
     emergency: Emergency = False,
     hold_shadow: HoldShadow = False,
     settle_s: Settle = None,
@@ -125,6 +132,7 @@ def go(
     Examples: tieout cutover go statuses --as ann@firm.example --reason "signed on 14 Nov" --dry-run;
     tieout cutover go --all --as ann@firm.example --reason "signed on 14 Nov"
     """
+    from include.flows.allow_switch import Grounds
     from include.flows.preview_switch import Planned, preview
     from include.flows.replay import By
     from include.flows.switch_writer import go as switch
@@ -134,7 +142,8 @@ def go(
     with store_here() as store:
         chosen, by = _chosen(store, flows, every=every, but="ours"), By(who, reason)
         patience = _patience(policy, settle_s=settle_s)
-        how: dict[str, Any] = {"patience": patience, "emergency": emergency, "hold_shadow": hold_shadow}
+        grounds = Grounds(policy=policy, changed=changed, emergency=emergency)
+        how: dict[str, Any] = {"patience": patience, "grounds": grounds, "hold_shadow": hold_shadow}
         if dry_run:
             planned = Planned(flows=chosen, to="ours", by=by, **how)
             print_preview(preview(store, planned), as_json=as_json)

@@ -6,7 +6,7 @@ What is judged is kept as a window, one for every content: whoever signs, signs 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -62,6 +62,26 @@ def judge_parity(store: Store, *, last: date, policy: Policy) -> Judged:
         if not found:
             _fill(tx, window_no, days, editions, figures)
         return judged(tx, window_no)
+
+
+def red_since(tx: Transaction, after: date, policy: Policy) -> list[str]:
+    """What is not green of the last business days that were compared after a day, in words."""
+    newest = tx.rows("parity_day", day=None, edition=None)
+    if not newest or newest[0]["day"] <= after:
+        return []
+    asked, last = policy.parity.window, newest[0]["day"]
+    days = window(last, days=asked.days, judged=asked.judged_business_days, calendar=policy.calendars.own)
+    span = {"first_day": max(days.judged[0], after + timedelta(days=1)), "last_day": last}
+    editions = [row for row in tx.rows("parity_newest_editions", **span) if row["day"] in days.judged]
+    if not editions:
+        return []
+    register = tx.rows("parity_register_of_days", **span)
+    return [
+        f"{one['day']} is not green: {one['metric'].replace('_', ' ')} is "
+        + ("not measured" if one["value"] is None else f"{one['value'].normalize():f}")
+        for one in _figures(tx, editions, register, policy)
+        if not policy.parity.limits[one["metric"]].keeps(one["value"])
+    ]
 
 
 def judged(tx: Transaction, window_no: int) -> Judged:

@@ -3,20 +3,21 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from include.flows.allow_switch import Grounds, allowed
 from include.flows.replay import By, person_of
-from include.flows.switch_writer import Patience, Writer, allowed, to_switch, writers
+from include.flows.switch_writer import Patience, Writer, to_switch, writers
 from include.ports import Rejected, Row, Store
 
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
-    """A switch that somebody thinks of. `to`: who writes then."""
+    """A switch that somebody thinks of. `to`: who writes then; `grounds`: of going."""
 
     flows: Sequence[str]
     to: Writer
     by: By
     patience: Patience
-    emergency: bool = False
+    grounds: Grounds | None = None
     hold_shadow: bool = False
 
 
@@ -39,15 +40,15 @@ def preview(store: Store, planned: Planned) -> Preview:
 
 def _refusals(store: Store, planned: Planned, rows: Sequence[Row]) -> list[str]:
     refused = _said(lambda: person_of(planned.by)) or _said(lambda: to_switch(rows, but=planned.to))
-    if planned.to == "ours":
+    if grounds := planned.grounds:
         # Who is nobody is no administrator either, and is told so by the first.
-        refused = refused or _said(lambda: _ask(store, planned))
+        refused = refused or _said(lambda: _ask(store, planned.by, grounds))
     return refused
 
 
-def _ask(store: Store, planned: Planned) -> None:
+def _ask(store: Store, by: By, grounds: Grounds) -> None:
     with store.transaction() as tx:
-        allowed(tx, person_of(planned.by), emergency=planned.emergency)
+        allowed(tx, person_of(by), grounds)
 
 
 def _said(check: Callable[[], object]) -> list[str]:

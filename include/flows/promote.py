@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from include.domain.break_life import NotAllowed, identity
-from include.flows.raise_alerts import clock_of
 from include.flows.reasons import need_reason
+from include.flows.rollback_due import due_in
 from include.policy import Policy
 from include.ports import Rejected, Row, Store, Transaction
 from include.version import Release, code_sha256
@@ -102,7 +102,7 @@ def parity_gate(store: Store, target: Policy) -> Gate:
             for row in tx.rows("writers", flow=None)
             if row["writer"] != "theirs" and not (row["act"] == "began" and row["flow"] in shadow)
         ]
-        due = tx.rows("fact_rollback_due", now=clock_of(tx), **target.alerts.limits.model_dump())
+        due = due_in(tx, target)
     if due:
         what = ", ".join(row["about"] for row in due)
         return shut("parity", f"going back is due: {what}", "see docs/playbooks/rollback_due.md")

@@ -250,8 +250,13 @@ def hold(store: Store, message_ids: Sequence[int], by: By) -> int:
     What is on its way, or may have happened, cannot be held back. Raises Rejected when nobody says why.
     """
     with store.transaction() as tx:
-        held = tx.rows("hold_messages", messages=list(message_ids))
-        _keep(tx, "parked", [row["message_id"] for row in held], by)
+        return hold_in(tx, message_ids, by)
+
+
+def hold_in(tx: Transaction, message_ids: Sequence[int], by: By) -> int:
+    """The same, within a transaction."""
+    held = tx.rows("hold_messages", messages=list(message_ids))
+    _keep(tx, "parked", [row["message_id"] for row in held], by)
     return len(held)
 
 

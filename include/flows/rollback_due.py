@@ -4,7 +4,7 @@ from typing import Any
 
 from include.flows.raise_alerts import clock_of
 from include.policy import Policy
-from include.ports import Row, Store
+from include.ports import Row, Store, Transaction
 
 
 def signed_now(store: Store) -> Row | None:
@@ -17,7 +17,12 @@ def signed_now(store: Store) -> Row | None:
 def due_now(store: Store, policy: Policy) -> list[dict[str, Any]]:
     """The triggers that are met now, as the alert rollback_due tells them; none as long as nothing is cut over."""
     with store.transaction() as tx:
-        rows = tx.rows("fact_rollback_due", now=clock_of(tx), **policy.alerts.limits.model_dump())
+        return due_in(tx, policy)
+
+
+def due_in(tx: Transaction, policy: Policy) -> list[dict[str, Any]]:
+    """The same, within a transaction. How much calls for going back is a limit of the environment."""
+    rows = tx.rows("fact_rollback_due", now=clock_of(tx), **policy.alerts.limits.model_dump())
     return [
         {name: row[name] for name in ("about", "since", "count", "amounts", "ids")} | row["detail"]
         for row in rows

@@ -1,13 +1,14 @@
 """Signs what was judged: three roles, three people, and only while nothing stands in the way. The database decides."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 from include.domain.break_life import NotAllowed, identity
 from include.domain.shown import cut
 from include.flows.asking import FRESH, PATIENCE, Answered, Ask, plain
 from include.flows.judge_parity import Judged, judge_parity, judged
+from include.flows.need_permission import need_permission
 from include.flows.reasons import REASON_MAX, need_reason
 from include.policy import Policy
 from include.ports import Fatal, Rejected, Row, Store, Transaction
@@ -25,19 +26,24 @@ def sign(store: Store, window_no: int, *, role: Role, person: str, reason: str) 
     with store.transaction() as tx:
         tx.run("parity_alone")
         seen = judged(tx, window_no)
-        _refuse(seen, role, person)
+        _refuse(seen, role, person, went_back=tx.rows("went_back")[0]["at"])
         tx.run("sign_parity", window_no=window_no, role=role, person=person, reason=reason)
         return judged(tx, window_no)
 
 
 def sign_known(store: Store, window_no: int, *, role: Role, person: str, reason: str) -> Judged:
     """Sign as somebody whom the console knows to have the role. Raises Rejected as `sign` does, and for strangers."""
-    _refuse_strangers(store, person, role)
+    _need_role(store, person, role)
     return sign(store, window_no, role=role, person=person, reason=reason)
 
 
-def _refuse(seen: Judged, role: Role, person: str) -> None:
-    """In words what the database would refuse."""
+def _refuse(seen: Judged, role: Role, person: str, *, went_back: datetime | None) -> None:
+    """In words what the database would refuse, and what would not stand."""
+    if went_back and any(one["signed_at"] <= went_back for one in seen.signed):
+        raise Rejected(
+            f"somebody had to go back at {went_back:%Y-%m-%d %H:%M} UTC, after these days were signed: judge days that "
+            "end later, which all three sign"
+        )
     if seen.obstacles:
         raise Rejected(f"window {seen.window_no} cannot be signed yet: {'; '.join(seen.obstacles[:5])}")
     for one in seen.signed:
@@ -111,7 +117,7 @@ def answer(store: Store, ask_no: int, *, actor: str, signs: bool, reason: str) -
             return over
     try:
         if not signs:
-            _refuse_strangers(store, actor, ask["role"])
+            _need_role(store, actor, ask["role"])
             why = cut(reason, REASON_MAX)
             return _closed(store, ask_no, "declined", actor, f"{actor} does not sign as {ask['role']}: {why}")
         sign_known(store, ask["window_no"], role=ask["role"], person=actor, reason=reason)
@@ -141,14 +147,13 @@ def _closed(store: Store, ask_no: int, outcome: str, by: str, words: str) -> Ans
     return Answered(outcome, words)
 
 
-def _refuse_strangers(store: Store, actor: str, role: str) -> None:
+def _need_role(store: Store, actor: str, role: str) -> None:
+    refused = (
+        f"{actor} may not sign as {role}: it takes that role, and a look at the console's page Parity within "
+        f"{FRESH // timedelta(hours=1)} hours, which then knows them"
+    )
     with store.transaction() as tx:
-        known = tx.rows("permissions_of", person=identity(actor), fresh=FRESH)
-    if not known or known[0]["stale"] or MAY_SIGN[role] not in known[0]["may"]:
-        raise Rejected(
-            f"{actor} may not sign as {role}: it takes that role, and a look at the console's page Parity within "
-            f"{FRESH // timedelta(hours=1)} hours, which then knows them"
-        )
+        need_permission(tx, actor, {MAY_SIGN[role]}, refused=refused)
 
 
 def _ask(row: Row, seen: Judged, link_to: str) -> Ask:

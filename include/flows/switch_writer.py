@@ -5,22 +5,19 @@ way come to an end, and the other path writes. What ours had decided and not sen
 target is asked whether the other path caused it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from time import monotonic, sleep
 from typing import Any, Literal
 
-from include.flows.asking import FRESH
+from include.flows.allow_switch import Grounds, allowed
 from include.flows.put_message import say_again
-from include.flows.replay import By, hold, person_of
+from include.flows.replay import By, hold_in, person_of
 from include.ports import Rejected, Row, Store, Transaction
 
 Writer = Literal["ours", "theirs", "nobody"]
 LOOK_S = 0.1
 """Between two looks at the calls under way."""
-ADMIN = frozenset({"can_deliver", "can_audit"})
-"""What whoever goes without a sign-off must be allowed in the console: an administrator's, and nobody else's."""
 Tell = Callable[[str], None]
 
 
@@ -97,7 +94,7 @@ def go(
     flows: Sequence[str],
     by: By,
     *,
-    emergency: bool = False,
+    grounds: Grounds,
     hold_shadow: bool = False,
     patience: Patience = Patience(),
     tell: Tell = lambda _: None,
@@ -108,17 +105,20 @@ def go(
     shadow instead of sending it, for where the target cannot tell what the other path did.
     """
     began, actor = monotonic(), person_of(by)
-    facts: dict[str, Any] = {"act": "go", "by": by, "emergency": emergency}
+    facts: dict[str, Any] = {"act": "go", "by": by, "emergency": grounds.emergency}
     with store.transaction() as tx:
         rows = _locked(tx, flows, but="ours")
-        why = allowed(tx, actor, emergency=emergency)
+        why = allowed(tx, actor, grounds)
         tokens = {row["flow"]: _to_nobody(tx, row, evidence=why, **facts) for row in rows}
     _count_down(patience.settle_s, "the other path's last calls come to an end", tell)
     given_up = _end_calls(store, tokens, patience, tell)
-    held = {flow: _hold_shadow(store, flow, by) if hold_shadow else 0 for flow in tokens}
+    held: dict[str, int] = {}
     with store.transaction() as tx:
-        for row in _still(tx, tokens):
+        rows = _still(tx, tokens)
+        why = _still_allowed(tx, actor, grounds, tokens)
+        for row in rows:
             flow = row["flow"]
+            held[flow] = _hold_shadow(tx, flow, by) if hold_shadow else 0
             took = {"seconds": round(monotonic() - began, 3), "given_up": given_up[flow], "held": held[flow]}
             _switch(tx, row, "ours", evidence=why | took, **facts)
         # The other path may have written over what ours said before; where nothing changed nobody would say it again.
@@ -159,28 +159,6 @@ def back(
     with store.transaction() as tx:
         tx.run("rest_elsewhere")
     return [_switched(store, flow, given_up[flow], began, written=written[flow]) for flow in tokens]
-
-
-def allowed(tx: Transaction, actor: str, *, emergency: bool) -> dict[str, Any]:
-    """What makes going allowed: the sign-off that stands, or an administrator who says that it is an emergency."""
-    if signed := tx.rows("parity_signed"):
-        one = signed[0]
-        return {
-            "signed": {"at": f"{one['signed_at']}", "by": list(one["signers"]), "pack": one["pack_sha256"]}
-        }
-    if not emergency:
-        raise Rejected(
-            "parity is not signed off, or not since anybody had to go back: let Controller, RevOps and IT sign days of "
-            "after that, or have an administrator say that it is an emergency, and why"
-        )
-    known = tx.rows("permissions_of", person=actor, fresh=FRESH)
-    if not known or known[0]["stale"] or not set(known[0]["may"]) >= ADMIN:
-        hours = FRESH // timedelta(hours=1)
-        raise Rejected(
-            f"{actor} is not known as an administrator: without a sign-off it takes the role Tie-out Admin, and a look "
-            f"at the console in the last {hours} hours, which then knows them"
-        )
-    return {"admin": actor}
 
 
 def _locked(tx: Transaction, flows: Sequence[str], *, but: Writer) -> list[Row]:
@@ -242,10 +220,19 @@ def _switch(
     return token
 
 
-def _hold_shadow(store: Store, flow: str, by: By) -> int:
-    with store.transaction() as tx:
-        ids = [row["message_id"] for row in tx.rows("shadow_messages", flow=flow)]
-    return hold(store, ids, by) if ids else 0
+def _still_allowed(tx: Transaction, actor: str, grounds: Grounds, flows: Collection[str]) -> dict[str, Any]:
+    """What makes going allowed, asked once more: a day may have been compared anew while nobody wrote."""
+    try:
+        return allowed(tx, actor, grounds)
+    except Rejected as refused:
+        raise Rejected(
+            f"{refused}. Nobody writes {', '.join(flows)} now: mend that and `go` again, or give them `back`"
+        ) from None
+
+
+def _hold_shadow(tx: Transaction, flow: str, by: By) -> int:
+    ids = [row["message_id"] for row in tx.rows("shadow_messages", flow=flow)]
+    return hold_in(tx, ids, by) if ids else 0
 
 
 def _end_calls(store: Store, tokens: Mapping[str, int], patience: Patience, tell: Tell) -> dict[str, int]:

@@ -42,6 +42,13 @@ class Limit(Strict):
             raise ValueError("a limit needs at_least or at_most")
         return self
 
+    def keeps(self, value: Decimal | None) -> bool:
+        """Whether a figure passes, as the database judges it."""
+        if value is None:
+            return not self.required
+        low = self.at_least is None or value >= self.at_least
+        return low and (self.at_most is None or value <= self.at_most)
+
 
 class ParityWindow(Strict):
     """The days in a row that are signed, and the last business days of them that must be green."""

@@ -110,8 +110,23 @@ JOIN (
 WHERE flow = %(flow)s AND state = 'confirmed' AND finished_at >= gone.since GROUP BY target, kind ORDER BY target, kind;
 
 -- name: parity_signed
--- The sign-off that stands: what makes going more than an emergency.
+-- The sign-off that stands: what makes going more than an emergency, as long as nothing since speaks against it.
 SELECT signed_at, signers, pack_sha256 FROM ops.parity_signed();
+
+-- name: signed_by
+-- The last day of a pack, and by which rules and code the days that had to be green were tied out, compared and judged.
+SELECT last_day, array_agg(DISTINCT told.rules_sha256) AS rules, array_agg(DISTINCT told.code_sha256) AS codes
+FROM parity.windows JOIN parity.window_days USING (window_no) JOIN parity.days AS compared USING (day, edition)
+JOIN recon.runs AS run USING (run_id)
+CROSS JOIN LATERAL (
+    VALUES (compared.rules_sha256, compared.code_sha256), (run.rules_sha256, run.code_sha256),
+        (windows.rules_sha256, run.code_sha256)
+) AS told (rules_sha256, code_sha256)
+WHERE content_sha256 = %(pack)s AND judged GROUP BY last_day;
+
+-- name: went_back
+-- When anybody had to go back last.
+SELECT nullif(ops.went_back(), '-infinity') AS at;
 
 -- name: fact_rollback_due
 -- What calls for going back at once, as long as a flow is ours by a switch: each trigger once.

@@ -443,12 +443,12 @@ WHERE last_day = coalesce(%(last)s::date, (SELECT max(last_day) FROM parity.wind
 ORDER BY begun DESC, window_no DESC LIMIT 1;
 
 -- name: parity_windows_begun
--- Signed by some and not by all, the latest first; none that somebody declined to sign.
+-- Signed by some and not by all, the latest first; none that somebody declined to sign, nor of before anybody went back.
 SELECT window_no FROM parity.windows JOIN parity.sign_offs USING (window_no)
 WHERE NOT EXISTS (
     SELECT FROM parity.sign_asks AS asked WHERE asked.window_no = windows.window_no AND outcome = 'declined'
 )
-GROUP BY window_no, last_day HAVING count(*) < 3 ORDER BY last_day DESC, window_no DESC LIMIT 5;
+GROUP BY window_no, last_day HAVING count(*) < 3 AND min(signed_at) > ops.went_back() ORDER BY last_day DESC, window_no DESC LIMIT 5;
 
 -- name: parity_window_days
 SELECT days.day, days.edition, judged, verdict_sha256, ours_count, theirs_count, quarantined_count,

@@ -25,15 +25,17 @@ from include.connectors.salesforce.client import SalesforceClient
 from include.connectors.tryton.ledger import TrytonLedger
 from include.connectors.tryton.wizards import TrytonWizards
 from include.domain.delivery import Message, Outcome
+from include.flows.allow_switch import ADMIN, Grounds
 from include.flows.ask_approvals import note_person
 from include.flows.create_order import create_order
 from include.flows.drain_inbox import Hint
 from include.flows.poll_hints import keep_hints
 from include.flows.replay import By
-from include.flows.switch_writer import ADMIN, Patience, Switched, back, begin_as, go
+from include.flows.switch_writer import Patience, Switched, back, begin_as, go
 from include.ledger import NewOrder, OrderLine
 from include.local.databases import DatabaseUrls
 from include.local.scratch import scratch_database
+from include.policy import load_policy
 from include.ports import Retryable, Target, Uncertain
 from include.store.postgres import PostgresStore
 from include.twin.server import running
@@ -43,6 +45,7 @@ from tests.kills.desk import KEYS, Desk
 from tests.kills.world import BILLING, TODAY
 
 FLOWS = ("orders", "invoices", "statuses", "tasks", "subscriptions", "collections")
+EMERGENCY = Grounds(policy=load_policy(), emergency=True)
 LEAD = By("lead@firm.example", "rehearsal")
 SETTLE_S = 0.5
 """Longer than any call of the other path takes here."""
@@ -251,7 +254,7 @@ class Stage:
         writer = "theirs" if going else "ours"
         self.wait_until(lambda: len(self.won) >= at * self.deals, f"{at:.0%} of the deals are won")
         self.wait_until(lambda: self.written_by()[writer] > 0, f"an order is {writer}")
-        told = {"emergency": True} if going else {"trigger": "drill"}
+        told: dict[str, Any] = {"grounds": EMERGENCY} if going else {"trigger": "drill"}
         began = monotonic()
         act(self.store, FLOWS, LEAD, patience=Patience(settle_s=SETTLE_S, calls_s=30), **told)
         return monotonic() - began - (SETTLE_S if going else 0)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
+from typing import Any
 
 import psycopg
 import pytest
@@ -11,13 +12,15 @@ import pytest
 from include.connectors.salesforce.effects import ROWS
 from include.domain.delivery import Message, Outcome, key_of
 from include.flows import deliver_outbox as delivery
+from include.flows import switch_writer
+from include.flows.allow_switch import ADMIN, Grounds
 from include.flows.ask_approvals import note_person
 from include.flows.deliver_outbox import BY_THE_OTHER_PATH
 from include.flows.gather_facts import gather_facts
 from include.flows.guard_writer import FENCED, Fenced
 from include.flows.put_message import put_message, say
 from include.flows.replay import By
-from include.flows.switch_writer import ADMIN, Patience, Switched, back, begin_as, go, history, writers
+from include.flows.switch_writer import Patience, Switched, back, begin_as, go, history, writers
 from include.policy import load_policy
 from include.ports import Fatal, Rejected
 from include.store.postgres import PostgresStore
@@ -26,6 +29,7 @@ from tests.flows.peers import Peer, answer_lost
 from tests.flows.test_delivering import PACE
 
 AT_ONCE = Patience(calls_s=0.3, settle_s=0)
+SIGNED, EMERGENCY = Grounds(policy=load_policy()), Grounds(policy=load_policy(), emergency=True)
 ANN = By("ann@firm.example", "drill")
 ALL = ("collections", "invoices", "orders", "statuses", "subscriptions", "tasks")
 
@@ -64,7 +68,7 @@ class House:
         return dict(delivery.deliver_outbox(self.store, Fenced(self.peer, self.store, at_once=1), pace=PACE))
 
     def go(self, *flows: str) -> list[Switched]:
-        return go(self.store, flows or ("orders",), ANN, emergency=True, patience=AT_ONCE)
+        return go(self.store, flows or ("orders",), ANN, grounds=EMERGENCY, patience=AT_ONCE)
 
     def back(self, *flows: str, patience: Patience = AT_ONCE) -> list[Switched]:
         return back(self.store, flows or ("orders",), ANN, trigger="drill", patience=patience)
@@ -138,7 +142,7 @@ def test_what_the_other_path_writes_is_no_alarm_and_what_nobody_writes_is_one(ho
     house.back()
     assert not rings()
     with pytest.raises(KeyboardInterrupt):
-        go(house.store, ["orders"], ANN, emergency=True, patience=Patience(settle_s=1), tell=dies)
+        go(house.store, ["orders"], ANN, grounds=EMERGENCY, patience=Patience(settle_s=1), tell=dies)
     assert rings()
 
 
@@ -170,10 +174,27 @@ def test_what_ours_said_before_the_other_path_wrote_is_said_again(house: House) 
 def test_what_nobody_can_recognise_is_parked_at_go_where_a_person_asks_for_that(house: House) -> None:
     house.back("tasks")
     house.decide("A", kind="task")
-    [done] = go(house.store, ["tasks"], ANN, emergency=True, hold_shadow=True, patience=AT_ONCE)
+    [done] = go(house.store, ["tasks"], ANN, grounds=EMERGENCY, hold_shadow=True, patience=AT_ONCE)
     assert (done.held, done.waiting) == (1, 0)
     assert house.deliver() == {}
     assert house.told() == [("A", "parked", None)]
+
+
+def test_a_go_that_somebody_overtakes_parks_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.back("tasks")
+    house.decide("A", kind="task")
+    ends = switch_writer._end_calls
+
+    def overtaken(*args: Any) -> dict[str, int]:
+        given_up = ends(*args)
+        monkeypatch.undo()
+        house.back("tasks")
+        return given_up
+
+    monkeypatch.setattr(switch_writer, "_end_calls", overtaken)
+    with pytest.raises(Rejected, match="somebody else switched tasks meanwhile"):
+        go(house.store, ["tasks"], ANN, grounds=EMERGENCY, hold_shadow=True, patience=AT_ONCE)
+    assert house.told() == [("A", "queued", None)]
 
 
 def test_who_took_a_message_before_the_switch_sends_nothing_after_it(house: House) -> None:
@@ -239,16 +260,18 @@ def test_what_may_have_happened_is_looked_for_and_not_sent_while_another_path_wr
 def test_going_takes_a_sign_off_or_an_administrator_who_says_why(house: House) -> None:
     house.back()
     with pytest.raises(Rejected, match="parity is not signed off"):
-        go(house.store, ["orders"], ANN, patience=AT_ONCE)
+        go(house.store, ["orders"], ANN, grounds=SIGNED, patience=AT_ONCE)
     with pytest.raises(Rejected, match="not known as an administrator"):
-        go(house.store, ["orders"], By("bob@firm.example", "hurry"), emergency=True, patience=AT_ONCE)
+        go(house.store, ["orders"], By("bob@firm.example", "hurry"), grounds=EMERGENCY, patience=AT_ONCE)
     with pytest.raises(Rejected, match="reason is missing"):
-        go(house.store, ["orders"], By("ann@firm.example", " "), emergency=True, patience=AT_ONCE)
+        go(house.store, ["orders"], By("ann@firm.example", " "), grounds=EMERGENCY, patience=AT_ONCE)
     with pytest.raises(Rejected, match="there is no flow order;"):
         house.go("order")
     assert [row["writer"] for row in writers(house.store, "orders")] == ["theirs"]
     sign(house.store)
-    [done] = go(house.store, ["orders"], By("bob@firm.example", "as planned"), patience=AT_ONCE)
+    [done] = go(
+        house.store, ["orders"], By("bob@firm.example", "as planned"), grounds=SIGNED, patience=AT_ONCE
+    )
     assert done.writer == "ours"
     assert history(house.store, "orders")[0]["evidence"]["signed"]["by"] == ["con", "it", "rev"]
 
@@ -268,7 +291,7 @@ def test_an_interrupted_switch_leaves_nobody_writing_and_either_way_ends_that(ho
     house.decide("A")
 
     with pytest.raises(KeyboardInterrupt):
-        go(house.store, ["orders"], ANN, emergency=True, patience=Patience(settle_s=1), tell=dies)
+        go(house.store, ["orders"], ANN, grounds=EMERGENCY, patience=Patience(settle_s=1), tell=dies)
     assert [row["writer"] for row in writers(house.store, "orders")] == ["nobody"]
     assert house.deliver() == {}
     [done] = house.go()
@@ -289,7 +312,7 @@ def test_going_back_wins_over_a_go_that_is_under_way(house: House) -> None:
 
         patience = Patience(calls_s=0, settle_s=0.1)
         with pytest.raises(Rejected) as stopped:
-            go(house.store, ["orders"], ANN, emergency=True, patience=patience, tell=tell)
+            go(house.store, ["orders"], ANN, grounds=EMERGENCY, patience=patience, tell=tell)
         refused.append(str(stopped.value))
 
     def lets_it_go_on(_: str) -> None:
