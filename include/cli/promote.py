@@ -192,6 +192,8 @@ def _gates(
             found.append(here.tests(offer.release))
         elif name == "doctor":
             found.append(here.doctor(offer.to, from_airflow=from_airflow))
+        elif name == "database":
+            found.append(flow.database_gate(store, offer.to))
         elif name == "migrations":
             found.append(here.migrations(store))
         elif name == "approver":

@@ -60,6 +60,19 @@ def promotions(store: Store, *, limit: int = 20) -> list[Row]:
         return tx.rows("promotions", limit=limit)
 
 
+def database_gate(store: Store, to: str) -> Gate:
+    """The database is that of the environment promoted to, or nobody's yet."""
+    with store.transaction() as tx:
+        found = tx.rows("environment_here")
+    if not found:
+        return passed("database", "nothing has run on it yet")
+    [here] = found
+    if here["environment"] != to:
+        said = f"{here['environment']} runs on this database, since {here['since']:%Y-%m-%d %H:%M} UTC"
+        return shut("database", said, f"TIEOUT_DATABASE_URL: the database of {to}")
+    return passed("database", f"{to} runs on it")
+
+
 def approver_gate(offer: Offer) -> Gate:
     """Whoever approves has written nothing of it."""
     mend = "let somebody who wrote nothing of it approve it: --as"

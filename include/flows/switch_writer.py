@@ -78,6 +78,7 @@ def begin_as(store: Store, shadow: Sequence[str], *, environment: str) -> int:
     """
     changed = 0
     with store.transaction() as tx:
+        tx.run("note_environment", environment=environment)
         for row in tx.rows("never_switched"):
             writer: Writer = "theirs" if row["flow"] in shadow else "ours"
             if row["writer"] != writer:

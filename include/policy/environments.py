@@ -31,7 +31,9 @@ ConnectionOf = Literal[
 """What a connection is for, by its usual name."""
 
 ConnectionName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{2,60}$")]
-Gate = Literal["committed", "tests", "doctor", "migrations", "approver", "after", "parity", "radius"]
+Gate = Literal[
+    "committed", "tests", "doctor", "database", "migrations", "approver", "after", "parity", "radius"
+]
 """What stands between a release and an environment; flows/promote.py."""
 
 Different = Literal["alerts", "delivery", "reporting"]

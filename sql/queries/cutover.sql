@@ -46,6 +46,11 @@ WHERE NOT EXISTS (
     SELECT FROM ops.switches WHERE switches.flow = writers.flow AND act IN ('go', 'back')
 ) ORDER BY flow FOR UPDATE;
 
+-- name: note_environment
+INSERT INTO ops.runs_as (environment) VALUES (%(environment)s)
+ON CONFLICT (one) DO UPDATE SET environment = EXCLUDED.environment, since = EXCLUDED.since
+WHERE runs_as.environment <> EXCLUDED.environment;
+
 -- name: keep_switch
 INSERT INTO ops.switches (flow, token, writer, act, actor, reason, emergency, evidence, waiting, uncertain)
 SELECT %(flow)s, %(token)s, %(writer)s, %(act)s, %(actor)s, %(reason)s, %(emergency)s, %(evidence)s,

@@ -1,5 +1,9 @@
 -- What was promoted, and what its gates ask of the database.
 
+-- name: environment_here
+-- Which environment worked on this database last, and since when.
+SELECT environment, since FROM ops.runs_as;
+
 -- name: last_promotion
 SELECT promotion_id, release_sha256, code_sha256, rules_sha256, schema_sha256, commit_id, approver_id, promoted_at
 FROM ops.promotions WHERE environment = %(environment)s ORDER BY promotion_id DESC LIMIT 1;

@@ -14,6 +14,7 @@ from include.flows.promote import (
     Offer,
     after_gate,
     approver_gate,
+    database_gate,
     last_promoted,
     parity_gate,
     passed,
@@ -23,6 +24,7 @@ from include.flows.promote import (
     shut,
 )
 from include.flows.rule_radius import as_values, keep_radius, published_days, rule_radius, rules_like
+from include.flows.switch_writer import begin_as
 from include.policy import load_policy, policy_of, read_files, rules_sha256
 from include.ports import Fatal, Rejected
 from include.report.radius import render_radius, summary
@@ -223,6 +225,16 @@ def test_where_no_day_is_published_other_rules_change_nothing_that_could_be_show
     gate, radius_id = radius_gate(store, offer(with_rules(without_exact)), load_policy(environment="prod"))
     assert (gate.passed, radius_id) == (True, None)
     assert gate.said == "no day is published there, so there is no history that other rules would change"
+
+
+def test_what_is_for_one_environment_is_not_promoted_where_another_runs(store: PostgresStore) -> None:
+    assert database_gate(store, "prod").said == "nothing has run on it yet"
+    begin_as(store, (), environment="staging")
+    gate = database_gate(store, "prod")
+    assert (gate.passed, "staging runs on this database, since" in gate.said) == (False, True)
+    assert database_gate(store, "staging").passed
+    begin_as(store, (), environment="prod")
+    assert database_gate(store, "prod").passed
 
 
 def test_parity_is_asked_for_where_ours_writes(store: PostgresStore) -> None:
