@@ -22,6 +22,9 @@ Rows = Sequence[Mapping[str, str]]
 def contradictions(tables: Mapping[str, Rows], manifest: Mapping[str, Any]) -> Iterator[str]:
     """Where the tables say something else than the pack as a whole."""
     yield from _people(tables["signatures.csv"], manifest["signed_by"])
+    days = [row["day"] for row in tables["days.csv"]]
+    if [manifest["first_day"], manifest["last_day"]] != [*days[:1], *days[-1:]]:
+        yield f"it says {manifest['first_day']} to {manifest['last_day']}, and its days are others"
     yield from _days(tables["days.csv"], tables["differences.csv"], tables["quarantine.csv"])
     yield from _limits(tables["metrics.csv"], tables["days.csv"])
     yield from _figures(tables, manifest)

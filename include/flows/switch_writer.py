@@ -149,12 +149,12 @@ def back(
     _wait(patience.drain_s, lambda: _count(store, "still_to_go", flows), "messages still to go", tell)
     with store.transaction() as tx:
         rows = _locked(tx, flows, but="theirs")
-        # Under a new token also where nobody writes: whoever is about to let ours write is refused by it.
-        tokens = {row["flow"]: _switch(tx, row, "nobody", evidence=why, **facts) for row in rows}
+        # Under a new token also where nobody writes, so that whoever is about to let ours write is refused by it.
+        tokens = {row["flow"]: _to_nobody(tx, row, evidence=why, **facts) for row in rows}
         written = {flow: tx.rows("written_since", flow=flow) for flow in tokens}
-    given_up = _end_calls(store, tokens, patience, tell)
+    given_up = _end_calls(store, tokens, patience, tell, done="theirs")
     with store.transaction() as tx:
-        for row in _still(tx, tokens):
+        for row in _still(tx, tokens, done="theirs"):
             took = {"seconds": round(monotonic() - began, 3), "given_up": given_up[row["flow"]]}
             _switch(tx, row, "theirs", evidence=why | took, **facts)
     with store.transaction() as tx:
@@ -179,9 +179,12 @@ def to_switch(rows: Sequence[Row], *, but: Writer) -> list[Row]:
     return left
 
 
-def _still(tx: Transaction, tokens: Mapping[str, int]) -> list[Row]:
-    """The flows, locked once more. Raises Rejected when somebody else switched one meanwhile."""
-    rows = tx.rows("lock_writers", flows=list(tokens))
+def _still(tx: Transaction, tokens: Mapping[str, int], *, done: Writer | None = None) -> list[Row]:
+    """The flows, locked once more, but those that this writer has by now: somebody did the same.
+
+    Raises Rejected when somebody else switched one to something else meanwhile.
+    """
+    rows = [row for row in tx.rows("lock_writers", flows=list(tokens)) if row["writer"] != done]
     for row in rows:
         if row["token"] != tokens[row["flow"]]:
             raise Rejected(
@@ -190,9 +193,11 @@ def _still(tx: Transaction, tokens: Mapping[str, int]) -> list[Row]:
     return rows
 
 
-def _to_nobody(tx: Transaction, row: Row, **facts: Any) -> int:
-    """The token from which on nobody writes the flow."""
-    return int(row["token"]) if row["writer"] == "nobody" else _switch(tx, row, "nobody", **facts)
+def _to_nobody(tx: Transaction, row: Row, *, act: str, **facts: Any) -> int:
+    """The token from which on nobody writes the flow; that of whoever does the same already."""
+    if (row["writer"], row["act"]) == ("nobody", act):
+        return int(row["token"])
+    return _switch(tx, row, "nobody", act=act, **facts)
 
 
 def _switch(
@@ -236,12 +241,14 @@ def _hold_shadow(tx: Transaction, flow: str, by: By) -> int:
     return hold_in(tx, ids, by) if ids else 0
 
 
-def _end_calls(store: Store, tokens: Mapping[str, int], patience: Patience, tell: Tell) -> dict[str, int]:
+def _end_calls(
+    store: Store, tokens: Mapping[str, int], patience: Patience, tell: Tell, *, done: Writer | None = None
+) -> dict[str, int]:
     """Wait for the calls under way; of each flow how many did not end, which count as uncertain from now on."""
     flows = list(tokens)
     _wait(patience.calls_s, lambda: _count(store, "calls_under_way", flows), "calls under way", tell)
     with store.transaction() as tx:
-        _still(tx, tokens)
+        _still(tx, tokens, done=done)
         return {flow: tx.run("give_up_calls", flow=flow) for flow in flows}
 
 

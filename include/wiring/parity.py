@@ -74,7 +74,7 @@ def compare(wanted: Sequence[str]) -> list[str]:
                 policy=connections.policy(),
                 theirs=old_path(),
             )
-        except NothingUsable as nothing:
+        except (NothingUsable, Fatal) as nothing:  # a day that was missed keeps none from its own
             if day == wanted[-1]:
                 raise
             told.append(str(nothing))

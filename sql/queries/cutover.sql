@@ -36,8 +36,9 @@ FROM delivery.outbox JOIN ops.flow_kinds USING (kind)
 WHERE flow = %(flow)s AND finished_at IS NULL GROUP BY target, kind, state ORDER BY target, kind, state;
 
 -- name: lock_writers
--- In one order whoever asks.
-SELECT flow, writer, token FROM ops.writers WHERE flow = ANY (%(flows)s::text[]) ORDER BY flow FOR UPDATE;
+-- In one order whoever asks. `act`: what made it so.
+SELECT flow, writer, token, act FROM ops.writers JOIN ops.switches USING (flow, token, writer)
+WHERE flow = ANY (%(flows)s::text[]) ORDER BY flow FOR UPDATE OF writers;
 
 -- name: never_switched
 -- Flows that no person has switched.

@@ -294,7 +294,7 @@ ORDER BY day, kind, currency;
 
 -- name: parity_latencies
 -- Seconds at the 95th percentile of what ours wrote on a day: a payment's status from decided to confirmed; an invoice from
--- its deal seen won to confirmed, where the deal was won since ours writes invoices. And tasks said twice within a day,
+-- its deal seen won to confirmed; each of what was decided or won since ours writes it: before, it waited on purpose. And tasks said twice within a day,
 -- word for word. NULL where nothing of it happened.
 WITH won AS (
     SELECT opportunity_id, min(looked_at) AS at FROM delivery.deal_states WHERE is_won GROUP BY opportunity_id
@@ -306,7 +306,7 @@ WITH won AS (
 SELECT
     (
         SELECT percentile_disc(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM finished_at - decided_at)::numeric)
-        FROM delivery.outbox
+        FROM delivery.outbox JOIN ops.writers ON flow = 'statuses' AND writer = 'ours' AND decided_at >= since
         WHERE kind = 'invoice_status' AND state = 'confirmed' AND decided_at >= %(begins)s AND decided_at < %(ends)s
             AND finished_at >= %(begins)s
     ) AS status_s,

@@ -102,6 +102,10 @@ def test_a_run_waits_for_its_day_and_makes_up_for_days_missed_but_a_backfill_doe
     assert parity.due_days() == ["2026-06-30"]
     with pytest.raises(NothingUsable, match="no answer of 2026-06-30"):
         parity.compare(["2026-06-30"])
+    with pytest.raises(
+        NothingUsable, match="no answer of 2026-06-30"
+    ):  # and not: a day that is not published
+        parity.compare(["2026-05-01", "2026-06-30"])
     assert "differences of money" in parity.judge() or "signed" in parity.judge()
     assert store is connections.store()
 

@@ -389,6 +389,9 @@ def test_a_sealed_pack_whose_tables_say_otherwise_does_not_hold(store: PostgresS
         return "; ".join(verdict.problems)
 
     assert "it says that jim signed as it" in problems("manifest.json", b'"it":"joe"', b'"it":"jim"')
+    assert "its days are others" in problems(
+        "manifest.json", b'"first_day":"2026-06-17', b'"first_day":"2026-01-17'
+    )
     assert "it names no files" in problems("manifest.json", b'"files":{', b'"files":1,"other":{')
     assert "cannot be read" in problems("manifest.json", b'"obstacles":[]', b'"obstacles":1')
     assert "fewer than 5 days" in problems("days.csv", b",true,", b",false,")

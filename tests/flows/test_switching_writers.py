@@ -18,6 +18,7 @@ from include.flows.ask_approvals import note_person
 from include.flows.deliver_outbox import BY_THE_OTHER_PATH
 from include.flows.gather_facts import gather_facts
 from include.flows.guard_writer import FENCED, Fenced
+from include.flows.parity_latencies import latencies
 from include.flows.put_message import put_message, say
 from include.flows.replay import By
 from include.flows.switch_writer import Patience, Switched, back, begin_as, go, history, writers
@@ -169,6 +170,24 @@ def test_what_ours_said_before_the_other_path_wrote_is_said_again(house: House) 
     house.go("statuses")
     assert house.deliver() == {"confirmed": 2}
     assert sorted(house.reached()[2:]) == ["I1 OPEN", "I2 CREDITED"]
+
+
+def test_what_waited_in_the_shadow_is_no_latency_of_ours(house: House) -> None:
+    zone = load_policy().calendars.entity.zone
+    today = datetime.now(zone).date()
+
+    def latency() -> object:
+        with house.store.transaction() as tx:
+            return latencies(tx, [today], zone=zone)[today]["status_latency_s"]
+
+    house.back("statuses")
+    house.decide("A", kind="invoice_status")
+    house.go("statuses")
+    assert house.deliver() == {"confirmed": 1}
+    assert latency() is None
+    house.decide("B", kind="invoice_status")
+    assert house.deliver() == {"confirmed": 1}
+    assert latency() is not None
 
 
 def test_what_nobody_can_recognise_is_parked_at_go_where_a_person_asks_for_that(house: House) -> None:
@@ -332,6 +351,26 @@ def test_going_back_wins_over_a_go_that_is_under_way(house: House) -> None:
     [done] = back(house.store, ["orders"], ANN, trigger="drill", patience=waits, tell=lets_it_go_on)
     assert done.writer == "theirs"
     assert "somebody else switched orders meanwhile" in refused[0]
+
+
+def test_two_who_go_back_at_once_both_have_gone_back(house: House) -> None:
+    house.back("orders")
+    house.go("orders")
+    house.decide("A")
+    with psycopg.connect(house.store.url) as connection:  # a call that the first of them waits for
+        connection.execute(
+            "UPDATE delivery.outbox SET state = 'called', fence = fence + 1, leased_until = now() + interval '1 hour', "
+            "first_called_at = now()"
+        )
+    done: list[Switched] = []
+
+    def the_other(_: str) -> None:
+        if not done:
+            done.extend(house.back("orders"))
+
+    ours = back(house.store, ["orders"], ANN, trigger="drill", patience=AT_ONCE, tell=the_other)
+    assert [one.writer for one in (*done, *ours)] == ["theirs", "theirs"]
+    assert [row["writer"] for row in history(house.store, "orders")[:3]] == ["theirs", "nobody", "ours"]
 
 
 def test_the_flows_that_are_not_there_yet_go_back_though_somebody_took_one_back_before(house: House) -> None:
