@@ -144,6 +144,7 @@ def test_comparing_needs_one_place_to_read_from(
 ) -> None:
     monkeypatch.setenv("TIEOUT_DATABASE_URL", url)
     assert tieout("compare", "--day", LAST.isoformat()) == 2
+    assert tieout("show", "--kind", "order") == 2, "and not: none differ"
     assert tieout("compare", "--day", LAST.isoformat(), "--legacy", "nowhere") == 2
     assert "not a folder" in capsys.readouterr().err
     assert tieout("compare", "--day", LAST.isoformat(), "--legacy", os.fspath(Path.cwd())) == 1

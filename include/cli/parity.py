@@ -14,6 +14,7 @@ import typer
 from include.cli.parity_register import accept, drill
 from include.cli.parity_show import show_judged, tables_of_day
 from include.cli.shared import As, Json, print_json, print_new_key, print_table, store_here
+from include.domain.parity import KINDS
 
 parity_app = typer.Typer(no_args_is_help=True, help="Parity: the old path beside ours, until it is signed.")
 
@@ -33,6 +34,10 @@ class Signer(StrEnum):
     controller = "controller"
     revops = "revops"
     it = "it"
+
+
+Shown = StrEnum("Shown", list(KINDS))
+"""Of what differences are shown."""
 
 
 @parity_app.callback()
@@ -75,9 +80,7 @@ def compare(
 def show(
     *,
     day: MaybeDay = None,
-    kind: Annotated[
-        str | None, typer.Option(help="Only these: orders, invoices, statuses, arr, matches.")
-    ] = None,
+    kind: Annotated[Shown | None, typer.Option(help="Only these.")] = None,
     cause: Annotated[str | None, typer.Option(help="Only of this cause, such as oldest_first.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many of each, at most.")] = 20,
     as_json: Json = False,

@@ -9,7 +9,7 @@ from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 from include.domain.business_days import Calendar
-from include.domain.parity import UNEXPLAINED, Explained, Field, Pair, Told
+from include.domain.parity import OF_KIND, UNEXPLAINED, Explained, Field, Pair, Told
 from include.domain.parity_evidence import Facts, Lens
 from include.domain.parity_replays import Settled
 
@@ -38,12 +38,15 @@ def _unread(pair: Pair, name: Field, facts: Facts, _lens: Lens) -> Explained | N
 
 
 def _doubled(pair: Pair, name: Field, facts: Facts, lens: Lens) -> Explained | None:
-    """A second row with the key of an act that happens once, and the same money: the act was repeated."""
+    """A second row with the key of an act that happens once, which says the same: the act was repeated.
+
+    Each of two orders has a number and a status of its own.
+    """
     theirs, first = pair.theirs, facts.first
     if name != "key" or pair.ours is not None or theirs is None or first is None:
         return None
-    same = ("amount_minor", "tax_minor", "currency", "on_date", "due_date")
-    if any(getattr(theirs, one) != getattr(first, one) for one in same):
+    own: frozenset[Field] = frozenset({"text", "status"} if pair.kind == "orders" else ())
+    if any(theirs.value(one) != first.value(one) for one in OF_KIND[pair.kind] - own):
         return None
     evidence: dict[str, object] = {"key": f"{pair.kind}/{pair.key}", "rows": pair.seq}
     if theirs.at and first.at:
@@ -68,12 +71,13 @@ def _not_yet(pair: Pair, name: Field, facts: Facts, lens: Lens) -> Explained | N
 
 
 def _ahead(pair: Pair, name: Field, facts: Facts, lens: Lens) -> Explained | None:
-    """They know already what is dated after the day, by their own row or by our sources."""
+    """They know already what is dated after the day by our sources, or by their own row while both may not know it."""
     if name != "key" or pair.ours is not None or pair.theirs is None:
         return None
     if facts.known.startswith("later"):
         return Explained(kind_of="timing", cause="ahead", evidence={"we_hold": facts.known})
-    if pair.theirs.on_date and pair.theirs.on_date > lens.day:
+    settled = lens.day + timedelta(days=lens.settle_days)
+    if pair.theirs.on_date and lens.day < pair.theirs.on_date <= settled:
         return Explained(kind_of="timing", cause="ahead", evidence={"dated": str(pair.theirs.on_date)})
     return None
 
@@ -249,8 +253,8 @@ def _missed(facts: Facts, proven: Mapping[str, object]) -> Explained:
 
 def _held(pair: Pair, name: Field, facts: Facts, _lens: Lens) -> Explained | None:
     """We hold it on purpose, or leave it out by a rule that our sources' rows show."""
-    if name != "key" or pair.ours is not None or not facts.known:
-        return None
+    if name != "key" or pair.ours is not None or pair.seq > 1 or not facts.known:
+        return None  # of a further row of theirs, ours has the key
     return Explained(kind_of="logic", cause="left_out_by_us", evidence={"we_hold": facts.known})
 
 

@@ -106,10 +106,28 @@ def test_the_same_act_twice_within_the_hour_is_a_retry():
     assert said(only("invoices", None, other, replace(PROVEN, first=first), seq=2)) == ("logic", "")
 
 
+def test_a_second_row_that_says_something_else_is_no_retry_and_nothing_that_we_leave_out():
+    for kind, first, second in (
+        ("statuses", Told(status="PAID", on_date=DAY), Told(status="VOID", on_date=DAY)),
+        ("matches", Told(text="inv-1", amount_minor=1), Told(text="inv-2", amount_minor=1)),
+    ):
+        facts = replace(PROVEN, first=first, known="invoice I1 is posted")
+        assert said(only(kind, None, first, facts, seq=2)) == ("legacy_error", "duplicate")  # type: ignore[arg-type]
+        assert said(only(kind, None, second, facts, seq=2)) == ("logic", "")  # type: ignore[arg-type]
+    first = replace(INVOICE, text="so-1", status="COMPLETED")
+    again = replace(INVOICE, text="so-2", status="CANCELLED")
+    assert said(only("orders", None, again, replace(PROVEN, first=first), seq=2)) == (
+        "legacy_error",
+        "duplicate",
+    )
+
+
 def test_what_their_own_row_dates_after_the_day_is_ahead_whatever_we_hold_by_then():
     later = replace(INVOICE, on_date=DAY + timedelta(days=1))
     found = only("invoices", None, later)
     assert (said(found), found.evidence) == (("timing", "ahead"), {"dated": "2026-07-01"})
+    never = replace(INVOICE, on_date=date(2062, 6, 30))
+    assert said(only("invoices", None, never)) == ("legacy_error", "in_no_source"), "no time brings it"
 
 
 def test_what_they_wrote_in_the_last_minutes_settles_only_if_it_was_so_before():
