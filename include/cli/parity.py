@@ -14,7 +14,6 @@ import typer
 from include.cli.parity_register import accept, drill
 from include.cli.parity_show import show_judged, tables_of_day
 from include.cli.shared import As, Json, print_json, print_new_key, print_table, store_here
-from include.domain.parity import KINDS
 
 parity_app = typer.Typer(no_args_is_help=True, help="Parity: the old path beside ours, until it is signed.")
 
@@ -36,8 +35,14 @@ class Signer(StrEnum):
     it = "it"
 
 
-Shown = StrEnum("Shown", list(KINDS))
-"""Of what differences are shown."""
+class Shown(StrEnum):
+    """Of what differences are shown."""
+
+    orders = "orders"
+    invoices = "invoices"
+    statuses = "statuses"
+    arr = "arr"
+    matches = "matches"
 
 
 @parity_app.callback()

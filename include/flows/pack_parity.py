@@ -41,8 +41,9 @@ def parity_pack(store: Store, window_no: int) -> dict[str, bytes]:
     with store.transaction() as tx:
         seen = judged(tx, window_no)
         tables = _tables(tx, seen)
+        [by] = tx.rows("signed_by", pack=seen.content_sha256) or [{"rules": [], "codes": []}]
     files = {name: _csv(columns.split(), tables[name]) for name, columns in TABLES.items()}
-    files["parity.html"] = parity_page(_view(seen, tables)).encode()
+    files["parity.html"] = parity_page(_view(seen, tables) | {"by": by}).encode()
     manifest = {
         "format": FORMAT,
         "window_no": seen.window_no,
@@ -50,6 +51,7 @@ def parity_pack(store: Store, window_no: int) -> dict[str, bytes]:
         "last_day": seen.last_day,
         "excused": list(seen.excused),
         "rules_sha256": seen.rules_sha256,
+        "computed_by": {name: by[name] for name in ("rules", "codes")},
         "content_sha256": seen.content_sha256,
         "obstacles": list(seen.obstacles),
         "signed_by": {row["role"]: row["person"] for row in seen.signed},

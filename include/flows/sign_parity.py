@@ -157,10 +157,12 @@ def _need_role(store: Store, actor: str, role: str) -> None:
 
 
 def _ask(row: Row, seen: Judged, link_to: str) -> Ask:
-    accepted = sum(one["accepted"] for one in seen.days)
+    differences, accepted = (sum(one[name] for one in seen.days) for name in ("differences", "accepted"))
+    green = sum(one["judged"] for one in seen.days)
     lines = [
-        f"{seen.first_day} to {seen.last_day}: {len(seen.days)} days were compared and every limit is kept.",
-        f"{sum(one['differences'] for one in seen.days):,} differences, each explained; {accepted:,} of them accepted.",
+        f"{seen.first_day} to {seen.last_day}: {len(seen.days)} days were compared.",
+        f"Every limit is kept on the {green} days that must be green.",
+        f"{differences:,} differences; {accepted:,} of them accepted.",
         f"What is signed has the hash `{seen.content_sha256}`.",
         f"The last answer was refused. {plain(row['refused'])}." if row["refused"] else "",
         f"[The days in the console]({link_to})" if link_to else "",

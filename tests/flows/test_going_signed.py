@@ -118,7 +118,10 @@ def test_who_signed_before_somebody_had_to_go_back_signs_days_that_end_later(
     window_no = green(store).window_no
     for role, person in (("controller", "ben"), ("revops", "rita")):
         sign(store, window_no, role=role, person=person, reason="seen")  # type: ignore[arg-type]
-    assert len(ask_signatures(store, policy=POLICY, asked_in="one")) == 1
+    [asked] = ask_signatures(store, policy=POLICY, asked_in="one")
+    assert "Every limit is kept on the 5 days that must be green." in asked.body, (
+        "of the others nothing is said"
+    )
     go(store, ["orders"], ANN, grounds=emergency(store), patience=AT_ONCE)
     back(store, ["orders"], ANN, trigger="duplicate_invoice", patience=AT_ONCE)
     with pytest.raises(Rejected, match=r"somebody had to go back at .* judge days that end later"):

@@ -340,6 +340,9 @@ def test_a_pack_holds_until_anything_of_it_is_changed(store: PostgresStore, tmp_
     public_key = make_key(tmp_path / "key.pem")
     files = seal(parity_pack(store, window_no), key=tmp_path / "key.pem")
     assert parity_pack(store, window_no).items() <= files.items(), "equal facts give equal bytes"
+    by = json.loads(files["manifest.json"])["computed_by"]
+    assert by == {"rules": sorted(["r", POLICY.sha256]), "codes": ["", "c"]}, "what ran, a release later too"
+    assert b"rules <code>r</code>" in files["parity.html"]
 
     def problems(public: str = "", **changed: bytes | None) -> list[str]:
         folder = tmp_path / f"pack-{len(list(tmp_path.iterdir()))}"
