@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
 from pydantic import Field, ValidationError
@@ -134,6 +134,8 @@ def read_files(folder: Path = FOLDER) -> dict[str, str]:
 def policy_of(files: Mapping[str, str], *, environment: str | None = None, place: str = "policy") -> Policy:
     """As `load_policy`, of files that were read. `place` is where they lie, for messages."""
     here = environment or os.environ.get(SETTING) or DEFAULT
+    if missing := sorted(Policy.model_fields.keys() - files.keys() - {"here", "sha256"}):
+        raise Fatal(f"{place} is no whole policy: it has no {', '.join(f'{name}.yaml' for name in missing)}")
     try:
         return _read(tuple(sorted(files.items())), here)
     except (ValidationError, yaml.YAMLError) as error:
@@ -146,6 +148,13 @@ def rules_sha256(files: Mapping[str, str]) -> str:
     return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
+def _stated(name: str, text: str) -> Any:
+    try:
+        return yaml.load(text, yaml.CSafeLoader)
+    except yaml.YAMLError as error:
+        raise yaml.YAMLError(f"{name}.yaml: {error}") from None
+
+
 @lru_cache(maxsize=8)
 def _read(named: tuple[tuple[str, str], ...], here: str) -> Policy:
     """The policy that the files state, made once a process for equal files: checking them takes 50 ms.
@@ -153,7 +162,7 @@ def _read(named: tuple[tuple[str, str], ...], here: str) -> Policy:
     libyaml reads them ten times faster than Python.
     """
     files = dict(named)
-    stated = {name: yaml.load(text, yaml.CSafeLoader) for name, text in files.items()}
+    stated = {name: _stated(name, text) for name, text in files.items()}
     environments = Environments.model_validate(stated.get("environments"))
     if here not in environments.root:
         raise Fatal(

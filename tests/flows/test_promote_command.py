@@ -1,6 +1,7 @@
 """`tieout promote` as people use it: gates that say what opens them, a record of tests, a promotion, a radius."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from include.cli import gates
 from include.cli import main as cli
 from include.flows.promote import passed
+from include.policy import FOLDER
 from include.store.postgres import PostgresStore
 from include.version import release
 from tests.flows.conftest import Draw
@@ -72,6 +74,11 @@ def test_a_release_goes_through_its_gates_or_is_told_what_opens_them(
     code, said = tieout("radius", "--html", str(page))
     assert (code, "change nothing on 1 published day" in said) == (0, True)
     assert "<h2>Breaks</h2>" in page.read_text()
+    rules = tmp_path / "rules"
+    shutil.copytree(FOLDER, rules, ignore=shutil.ignore_patterns("*.py*", "arr.yaml"))
+    assert f"{rules} is no whole policy: it has no arr.yaml" in tieout("radius", "--policy", str(rules))[1]
+    (rules / "arr.yaml").write_text("x: [")
+    assert f"{rules}: arr.yaml: while parsing" in tieout("radius", "--policy", str(rules))[1]
     assert json.loads(tieout("radius", "--against", release().rules[:9], "--json")[1])["matches"] == []
 
 
