@@ -77,12 +77,12 @@ def plan(flows: Flows = None, *, as_json: Json = False) -> None:
 
     Examples: tieout cutover plan; tieout cutover plan orders invoices --json
     """
+    from include.flows.policy_here import policy_here
     from include.flows.rollback_due import due_now, signed_now
     from include.flows.switch_writer import history, waiting, writers
-    from include.policy import load_policy
 
-    policy = load_policy()
     with store_here() as store:
+        policy = policy_here(store)
         known = writers(store)
         _refuse_unknown(flows, known)
         shown = [row for row in known if not flows or row["flow"] in flows]
@@ -133,13 +133,13 @@ def go(
     tieout cutover go --all --as ann@firm.example --reason "signed on 14 Nov"
     """
     from include.flows.allow_switch import Grounds
+    from include.flows.policy_here import policy_here
     from include.flows.preview_switch import Planned, preview
     from include.flows.replay import By
     from include.flows.switch_writer import go as switch
-    from include.policy import load_policy
 
-    policy = load_policy()
     with store_here() as store:
+        policy = policy_here(store)
         chosen, by = _chosen(store, flows, every=every, but="ours"), By(who, reason)
         patience = _patience(policy, settle_s=settle_s)
         grounds = Grounds(policy=policy, changed=changed, emergency=emergency)
@@ -177,13 +177,13 @@ def back(
     Examples: tieout cutover back --all --trigger duplicate_invoice --as ann@firm.example --reason "OR06 on SO-2";
     tieout cutover back orders --trigger drill --drain-seconds 60 --as ann@firm.example --reason "drill of the quarter"
     """
+    from include.flows.policy_here import policy_here
     from include.flows.preview_switch import Planned, preview
     from include.flows.replay import By
     from include.flows.switch_writer import back as switch
-    from include.policy import load_policy
 
-    policy = load_policy()
     with store_here() as store:
+        policy = policy_here(store)
         chosen = _chosen(store, flows, every=every, but="theirs")
         patience = _patience(policy, drain_s=drain_s)
         if dry_run:

@@ -66,15 +66,15 @@ def compare(
     """
     from include.connectors.legacy.client import LegacyFolder
     from include.flows.compare_parity import compare_parity
+    from include.flows.policy_here import policy_here
     from include.flows.tell_answers import TheirTable
-    from include.policy import load_policy
     from include.ports import NothingUsable
 
     if (legacy is None) == (table is None):
         raise NothingUsable("say where their answers are: either --legacy FOLDER or --table SCHEMA.NAME")
     theirs = LegacyFolder(legacy) if legacy else TheirTable(str(table))
     with store_here() as store:
-        done = compare_parity(store, day=day.date(), policy=load_policy(), theirs=theirs)
+        done = compare_parity(store, day=day.date(), policy=policy_here(store), theirs=theirs)
     if as_json:
         print_json(asdict(done))
         return
@@ -123,10 +123,10 @@ def judge(*, last: Last, as_json: Json = False) -> None:
     Example: tieout parity judge --last 2026-06-30
     """
     from include.flows.judge_parity import judge_parity
-    from include.policy import load_policy
+    from include.flows.policy_here import policy_here
 
     with store_here() as store:
-        seen = judge_parity(store, last=last.date(), policy=load_policy())
+        seen = judge_parity(store, last=last.date(), policy=policy_here(store))
     show_judged(seen, as_json=as_json)
     if seen.obstacles:
         raise SystemExit(NOT_GREEN)
@@ -151,11 +151,11 @@ def sign(
 
     Example: tieout parity sign --last 2026-06-30 --role controller --as ben@firm.example --reason "looked at all of it"
     """
+    from include.flows.policy_here import policy_here
     from include.flows.sign_parity import sign_known, signed_or_judged
-    from include.policy import load_policy
 
     with store_here() as store:
-        seen = signed_or_judged(store, last=last.date(), policy=load_policy())
+        seen = signed_or_judged(store, last=last.date(), policy=policy_here(store))
         seen = sign_known(store, seen.window_no, role=role.value, person=who, reason=reason)
     show_judged(seen, as_json=as_json)
 
@@ -188,15 +188,15 @@ def pack(
     Example: tieout parity pack --last 2026-06-30 --key var/parity.pem --out packs/2026-06
     """
     from include.flows.pack_parity import parity_pack
+    from include.flows.policy_here import policy_here
     from include.flows.sign_parity import signed_or_judged
-    from include.policy import load_policy
     from include.ports import Rejected
     from include.verify_parity import seal
 
     if out.exists():
         raise Rejected(f"{out} is there already; a pack is written to a folder of its own")
     with store_here() as store:
-        seen = signed_or_judged(store, last=last.date(), policy=load_policy())
+        seen = signed_or_judged(store, last=last.date(), policy=policy_here(store))
         files = seal(parity_pack(store, seen.window_no), key=key_file)
     out.mkdir(parents=True)
     for name, content in files.items():

@@ -100,12 +100,14 @@ def _need(store: "Store", who: str, may: str) -> None:
 
 def _propose(store: "Store", scope: dict[str, Any], why: dict[str, Any], *, maker: str) -> None:
     from include.flows import accept_difference as register
-    from include.policy import load_policy
+    from include.flows.policy_here import policy_here
     from include.ports import Rejected
 
     if not (scope["field"] and scope["kind_of"] and all(why.values())):
         raise Rejected("an entry needs --field, --class, --owner, --until and --reason")
-    register.propose(store, register.Scope(**scope), register.Why(**why), maker=maker, policy=load_policy())
+    register.propose(
+        store, register.Scope(**scope), register.Why(**why), maker=maker, policy=policy_here(store)
+    )
 
 
 def drill(
@@ -122,8 +124,10 @@ def drill(
     Example: tieout parity drill --what replay --day 2026-06-24 --found "nothing was sent twice" --as ops@firm.example
     """
     from include.flows.accept_difference import note_drill
-    from include.policy import load_policy
+    from include.flows.policy_here import policy_here
 
     with store_here() as store:
-        note_drill(store, drill=what.value, day=day.date(), person=who, found=found, policy=load_policy())
+        note_drill(
+            store, drill=what.value, day=day.date(), person=who, found=found, policy=policy_here(store)
+        )
     print(f"{what.value} of {day:%Y-%m-%d} is noted")

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from include.cli import main as cli
+from include.flows.switch_writer import begin_as
 from include.store.postgres import PostgresStore
 from tests.flows.test_switching_writers import House, sign
 
@@ -64,3 +65,7 @@ def test_the_way_to_ours_and_back_from_the_command_line(
     told = json.loads(tieout("plan", "--json")[1])
     assert {row["writer"] for row in told["flows"]} == {"theirs"}
     assert told["switches"][0]["evidence"]["trigger"] == "duplicate_invoice"
+    begin_as(store, (), environment="prod")
+    assert "environment prod;" in tieout("plan")[1], "whatever TIEOUT_ENVIRONMENT says where somebody works"
+    dry = json.loads(tieout("go", "--all", *ann, "--dry-run", "--json")[1])
+    assert "the old path's last calls have 30 s" in dry["steps"]
