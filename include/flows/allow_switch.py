@@ -79,4 +79,4 @@ def _against(tx: Transaction, about: Row | None, others: list[str], grounds: Gro
             yield f"going back is due: {one['what']} (docs/playbooks/rollback_due.md)"
     elif about:
         for red in red_since(tx, about["last_day"], grounds.policy):
-            yield f"since the days that were signed {red}: `tieout parity show` says what differs"
+            yield f"since the days that were signed {red} (docs/playbooks/parity_differs.md)"

@@ -170,6 +170,16 @@ def test_a_file_whose_columns_are_called_otherwise_is_refused_by_name(
         list(LegacyFolder(tmp_path).answers(DAY))
 
 
+def test_a_day_that_stands_in_two_files_is_refused_and_not_doubled(tmp_path: Path):
+    (tmp_path / "2026-06-30").mkdir()
+    (tmp_path / "arr.csv").write_text("day,subscription_id,currency,arr\n2026-06-29,S1,SGD,1\n")
+    (tmp_path / "2026-06-30" / "arr.csv").write_text("subscription_id,currency,arr\nS1,SGD,1\n")
+    assert len(list(LegacyFolder(tmp_path).answers(DAY))) == 1
+    (tmp_path / "arr.csv").write_text("day,subscription_id,currency,arr\n2026-06-30,S1,SGD,1\n")
+    with pytest.raises(NothingUsable, match="both have rows of 2026-06-30"):
+        list(LegacyFolder(tmp_path).answers(DAY))
+
+
 def test_a_row_of_another_day_in_the_folder_of_a_day_is_put_aside(tmp_path: Path):
     folder = tmp_path / "legacy" / str(DAY)
     folder.mkdir(parents=True)

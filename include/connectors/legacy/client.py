@@ -29,13 +29,16 @@ class LegacyFolder:
     def answers(self, day: date) -> Iterator[ToldRow]:
         """Every row of the day, and every row that does not say which day it is of.
 
-        Raises NothingUsable when no file has a row of the day, or one has not its columns.
+        Raises NothingUsable when no file has a row of the day, two have rows of one kind, or one has not its columns.
         """
-        found = False
+        found: dict[str, Path] = {}
         for kind in FILES:
             for path, dated in self._files(kind, day):
                 for row in self._rows(kind, path, day, dated=dated):
-                    found = True
+                    if found.setdefault(kind, path) != path:
+                        raise NothingUsable(
+                            f"{found[kind]} and {path} both have rows of {day}: which counts? Keep one"
+                        )
                     yield row
         if not found:
             raise NothingUsable(f"{self._folder} holds no answer of {day}")
