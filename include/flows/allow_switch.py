@@ -35,9 +35,7 @@ class Grounds:
 
 def allowed(tx: Transaction, actor: str, grounds: Grounds) -> dict[str, Any]:
     """What makes going allowed, as the switch keeps it. Raises Rejected with everything that speaks against it."""
-    signed = next(iter(tx.rows("parity_signed")), None)
-    about = next(iter(tx.rows("signed_by", pack=signed["pack_sha256"])), None) if signed else None
-    others = _others(about, grounds.policy) if about else []
+    signed, about, others = sign_off(tx, grounds.policy)
     against = [UNSIGNED] if signed is None else list(_against(tx, about, others, grounds))
     if signed and not against:
         return _told(signed) | ({"changed": others} if others else {})
@@ -54,6 +52,13 @@ def allowed(tx: Transaction, actor: str, grounds: Grounds) -> dict[str, Any]:
         f"look at the console in the last {FRESH // timedelta(hours=1)} hours, which then knows them",
     )
     return {"admin": actor}
+
+
+def sign_off(tx: Transaction, policy: Policy) -> tuple[Row | None, Row | None, list[str]]:
+    """The sign-off that stands, its days, and the rules and code behind these besides those that run here."""
+    signed = next(iter(tx.rows("parity_signed")), None)
+    about = next(iter(tx.rows("signed_by", pack=signed["pack_sha256"])), None) if signed else None
+    return signed, about, _others(about, policy) if about else []
 
 
 def _told(one: Row) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from include.domain.break_life import NotAllowed, identity
 from include.domain.shown import cut
+from include.flows.allow_switch import sign_off
 from include.flows.asking import FRESH, PATIENCE, Answered, Ask, plain
 from include.flows.judge_parity import Judged, judge_parity, judged
 from include.flows.need_permission import need_permission
@@ -70,7 +71,8 @@ def ask_signatures(
 ) -> list[Ask]:
     """Judge the days up to `last`, and ask for each missing signature; for none while something is in the way.
 
-    Without `last`: what some have signed already, and else the days up to the last one compared.
+    Without `last`: what some have signed already, and else the days up to the last one compared, unless a sign-off of
+    what runs here stands for some of these: the end of a month is signed once.
     """
     seen = _to_sign(store, last, policy)
     if seen is None:
@@ -99,6 +101,10 @@ def _to_sign(store: Store, last: date | None, policy: Policy) -> Judged | None:
         if not found:
             return None
         last = found[0]["day"]
+        with store.transaction() as tx:
+            _, about, others = sign_off(tx, policy)
+        if about and not others and about["last_day"] > last - timedelta(days=policy.parity.window.days):
+            return None
     return signed_or_judged(store, last=last, policy=policy)
 
 

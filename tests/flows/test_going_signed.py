@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
+from include.flows import allow_switch
+from include.flows.accept_difference import note_drill
 from include.flows.allow_switch import Grounds
 from include.flows.ask_approvals import note_person
 from include.flows.preview_switch import Planned, preview
@@ -134,6 +136,23 @@ def test_who_signed_before_somebody_had_to_go_back_signs_days_that_end_later(
         assert connection.execute("SELECT * FROM ops.parity_signed()").fetchall() == []
     with pytest.raises(Rejected, match="not since anybody had to go back"):
         goes(store, CHANGED)
+
+
+def test_a_months_end_that_is_signed_is_not_asked_about_day_by_day(
+    store: PostgresStore, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed(store)
+    with psycopg.connect(url) as connection:
+        compared(connection, LAST + timedelta(days=1))
+    for drill in ("replay", "payout_failure"):
+        note_drill(store, drill=drill, day=LAST, person="ops", found="as before", policy=POLICY)
+    asked = ask_signatures(store, policy=POLICY, asked_in="one")
+    assert len(asked) == 3, "other rules and code run here by now than were signed"
+    with psycopg.connect(url) as connection:
+        connection.execute("UPDATE parity.sign_asks SET closed_at = now(), outcome = 'unanswered'")
+    monkeypatch.setattr(allow_switch, "_others", lambda *_: [])
+    assert ask_signatures(store, policy=POLICY, asked_in="two") == []
+    assert len(ask_signatures(store, policy=POLICY, asked_in="three", last=LAST + timedelta(days=1))) == 3
 
 
 def emergency(store: PostgresStore) -> Grounds:
