@@ -68,7 +68,7 @@ def _told(one: Row) -> dict[str, Any]:
 def _others(about: Row, policy: Policy) -> list[str]:
     """Rules and code behind the days that were signed, besides those that run here."""
     rules = [f"rules {one[:SHORT]}" for one in about["rules"] if one != policy.sha256]
-    return rules + [f"code {one[:SHORT]}" for one in about["codes"] if one != code_sha256()]
+    return rules + [f"code {one[:SHORT] or 'unknown'}" for one in about["codes"] if one != code_sha256()]
 
 
 def _against(tx: Transaction, about: Row | None, others: list[str], grounds: Grounds) -> Iterator[str]:

@@ -160,7 +160,11 @@ def _late_breaks(tx: Transaction, policy: Policy, now: datetime) -> Iterator[Fac
 
 def _asked(kind: str, tx: Transaction, policy: Policy, now: datetime) -> Iterator[Fact]:
     limits = policy.alerts.limits
-    params = limits.model_dump() | {"now": now, "money": list(MONEY)}
+    params = limits.model_dump() | {
+        "now": now,
+        "money": list(MONEY),
+        "zone": policy.calendars.entity.zone.key,
+    }
     for row in tx.rows(f"fact_{kind}", **params):
         yield _fact(kind, row, policy, _large(policy, row) if kind == "breaks_large" else {})
 

@@ -22,7 +22,8 @@ def due_now(store: Store, policy: Policy) -> list[dict[str, Any]]:
 
 def due_in(tx: Transaction, policy: Policy) -> list[dict[str, Any]]:
     """The same, within a transaction. How much calls for going back is a limit of the environment."""
-    rows = tx.rows("fact_rollback_due", now=clock_of(tx), **policy.alerts.limits.model_dump())
+    zone, limits = policy.calendars.entity.zone.key, policy.alerts.limits.model_dump()
+    rows = tx.rows("fact_rollback_due", now=clock_of(tx), zone=zone, **limits)
     return [
         {name: row[name] for name in ("about", "since", "count", "amounts", "ids")} | row["detail"]
         for row in rows

@@ -173,8 +173,11 @@ due AS (
     FROM failed HAVING count(*) >= %(rollback_runs)s
     UNION ALL
     SELECT found.about, found.since, found.count, '{}', '{}', found.what
-    FROM cut CROSS JOIN ops.parity_triggers(cut.since, %(now)s, %(rollback_coverage_percent)s, %(rollback_money_minutes)s)
-        AS found
+    -- From the entity's day of the switch on, which may have begun when it was still the day before elsewhere.
+    FROM cut CROSS JOIN ops.parity_triggers(
+        date_trunc('day', cut.since AT TIME ZONE %(zone)s) AT TIME ZONE current_setting('TimeZone'), %(now)s,
+        %(rollback_coverage_percent)s, %(rollback_money_minutes)s
+    ) AS found
 )
 SELECT due.about, due.since, due.count, due.amounts, due.ids, 'fast_lane' AS dag_id,
     jsonb_build_object('what', due.what, 'flows', cut.flows) AS detail

@@ -75,10 +75,20 @@ def test_keys_call_for_going_back_by_the_same_count_as_parity_and_only_of_days_s
         )
         compared(connection, day - timedelta(days=9))
     assert due(store) == {}, "days before cutover are parity's"
+    with psycopg.connect(database_url) as connection:  # at four in the morning of the day in Singapore
+        connection.execute("ALTER TABLE ops.writers DISABLE TRIGGER USER")
+        at = datetime(day.year, day.month, day.day, 20, tzinfo=UTC) - timedelta(days=1)
+        connection.execute("UPDATE ops.writers SET since = %s WHERE flow = 'orders'", (at,))
+        connection.execute("ALTER TABLE ops.writers ENABLE TRIGGER USER")
     lone = (
         "INSERT INTO parity.differences "
         "VALUES (%s, %s, 'orders', %s, 1, 'key', 'there', NULL, 'SGD', 1, NULL, %s, %s, %s)"
     )
+    with psycopg.connect(database_url) as connection:
+        compared(connection, day - timedelta(days=1), differences=6)
+        for number in range(5):
+            connection.execute(lone, (day - timedelta(days=1), 1, f"O-{number}", "logic", "", "{}"))
+    assert due(store) == {}, "the day before it, though it was that day still in Greenwich"
     missed = ("legacy_error", "missed", '{"since": "x"}')
     for edition, why in ((1, missed), (2, ("logic", "", "{}"))):
         with psycopg.connect(database_url) as connection:
