@@ -1,6 +1,6 @@
 """`tieout parity accept` and `drill`: what people say about differences and drills, beside what is computed."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -88,11 +88,12 @@ def _refuse_several(kind: str | None, approve: int | None, end: int | None) -> N
 
 def _need(store: "Store", who: str, may: str) -> None:
     """What the console asks of whoever does the same there."""
+    from include.flows.asking import FRESH
     from include.flows.need_permission import need_permission
 
     refused = (
         f"{who} may not {'approve' if may == MAY_APPROVE else 'change'} entries of the register: it takes that role, "
-        "and a look at the console's page Parity within 12 hours, which then knows them"
+        f"and a look at the console's page Parity within {FRESH // timedelta(hours=1)} hours, which then knows them"
     )
     with store.transaction() as tx:
         need_permission(tx, who, {may}, refused=refused)

@@ -51,7 +51,7 @@ def allowed(tx: Transaction, actor: str, grounds: Grounds) -> dict[str, Any]:
         refused=f"{actor} is not known as an administrator: without a sign-off it takes the role Tie-out Admin, and a "
         f"look at the console in the last {FRESH // timedelta(hours=1)} hours, which then knows them",
     )
-    return {"admin": actor}
+    return {"admin": actor, "against": against[:SHOWN_MAX]}
 
 
 def sign_off(tx: Transaction, policy: Policy) -> tuple[Row | None, Row | None, list[str]]:

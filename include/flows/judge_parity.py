@@ -71,7 +71,7 @@ def red_since(tx: Transaction, after: date, policy: Policy) -> list[str]:
         return []
     asked, last = policy.parity.window, newest[0]["day"]
     days = window(last, days=asked.days, judged=asked.judged_business_days, calendar=policy.calendars.own)
-    span = {"first_day": max(days.judged[0], after + timedelta(days=1)), "last_day": last}
+    span = {"first_day": max(days.days[0], after + timedelta(days=1)), "last_day": last}
     editions = [row for row in tx.rows("parity_newest_editions", **span) if row["day"] in days.judged]
     if not editions:
         return []

@@ -7,7 +7,7 @@ from include.ports import Store
 def policy_here(store: Store) -> Policy:
     """As it is in the environment that runs on this database; where none did yet, in the one TIEOUT_ENVIRONMENT names.
 
-    Whoever works on it from elsewhere would take that setting for dev, with other waits and, maybe, other rules.
+    Whoever works on it from elsewhere easily has no such setting, which is dev's waits and, maybe, other rules.
     """
     policy = load_policy()
     with store.transaction() as tx:

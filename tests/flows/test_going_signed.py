@@ -130,6 +130,9 @@ def test_who_signed_before_somebody_had_to_go_back_signs_days_that_end_later(
         "of the others nothing is said"
     )
     go(store, ["orders"], ANN, grounds=emergency(store), patience=AT_ONCE)
+    assert "not signed off" in history(store, "orders")[0]["evidence"]["against"][0], (
+        "what it was in spite of"
+    )
     back(store, ["orders"], ANN, trigger="duplicate_invoice", patience=AT_ONCE)
     with pytest.raises(Rejected, match=r"somebody had to go back at .* judge days that end later"):
         sign(store, window_no, role="it", person="joe", reason="seen")
