@@ -33,7 +33,7 @@ class GateRules:
 class WonDeal:
     """What the gate looks at; None is what nobody told. Amounts in minor units of `currency`.
 
-    `today`: the business day it is looked at. `order_customer_id`, `order_currency`: of an order that stands for it and
+    `today`: the business day it is looked at. `order_customer_id`, `order_amount`: of an order that stands for it and
     is not ours. `end_date` is the first day without service. `quantity` is the least of its lines', `line_currencies`
     are all of theirs. `discount_percent` is what is stated, `implied_percent` how far its lines were sold below their
     list price: no deal is discounted less than that.
@@ -68,7 +68,7 @@ class WonDeal:
     )
     revenue_flags: Sequence[str] = ()
     order_customer_id: str | None = None
-    order_currency: str | None = None
+    order_amount: Money | None = None
 
 
 @dataclass(frozen=True)
@@ -133,12 +133,11 @@ def _account(deal: WonDeal, _: GateRules) -> Found:
 
 
 def _order(deal: WonDeal, _: GateRules) -> Found:
-    """Who ordered it by hand ordered it for whom it was sold to; what is invoiced follows from the order."""
+    """Who ordered it by hand ordered what was sold, and for whom; what is invoiced follows from the order."""
     if deal.order_customer_id is None:
         return True, "nobody else ordered it"
-    sold = (deal.customer_id, deal.amount and deal.amount.currency)
-    found = f"its order stands for customer {deal.order_customer_id} in {deal.order_currency}"
-    return sold == (deal.order_customer_id, deal.order_currency), found
+    found = f"its order is for customer {deal.order_customer_id}, over {deal.order_amount}; the deal says {deal.amount}"
+    return (deal.customer_id, deal.amount) == (deal.order_customer_id, deal.order_amount), found
 
 
 def _contract(deal: WonDeal, _: GateRules) -> Found:

@@ -17,7 +17,6 @@ _AS_READ = (
     "opportunity_id",
     "customer_id",
     "order_customer_id",
-    "order_currency",
     "contract_signed_on",
     "price_book_active",
     "line_count",
@@ -43,6 +42,7 @@ def won_deal(deal: Row, policy: Policy, *, today: date) -> WonDeal:
         **{name: deal[name] for name in _AS_READ},
         today=today,
         amount=Money(deal["amount_minor"], deal["currency"]) if known else None,
+        order_amount=deal["order_customer_id"] and Money(deal["order_minor"], deal["order_currency"]),
         line_currencies=tuple(deal["line_currencies"]),
         implied_percent=_below_list_price(deal),
         # Lines say when they were edited. That counts only where approvals have a time to hold it against.

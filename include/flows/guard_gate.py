@@ -1,4 +1,4 @@
-"""Asks the gate once more when an order leaves: what it looks at may have moved since it was decided, or found lost."""
+"""Asks the gate once more when an order leaves, or the invoice of one that others placed: things may have moved."""
 
 from collections.abc import Callable
 from datetime import date
@@ -13,7 +13,7 @@ from include.ports import Store, Target
 
 
 class Gated(Standing):
-    """A target that gets no order whose deal fails the gate by all that is known at this moment.
+    """A target that gets nothing of a deal that fails the gate by all that is known at this moment.
 
     However it came to be sent: decided a moment ago, let go by people, or in doubt and not found at the target.
     """
@@ -25,11 +25,15 @@ class Gated(Standing):
         self._store, self._policy, self._today = store, policy, today
 
     def stands(self, message: Message) -> bool:
-        """Whether the order's deal passes; one that has an order by now is the target's to tell."""
-        if message.kind != "order":
+        """Whether the deal passes; an order of one that has an order by now is the target's to tell.
+
+        Of an order of ours its invoice follows without a question: it was asked before the order left.
+        """
+        if message.kind not in ("order", "invoice"):
             return True
+        settled = "order_id" if message.kind == "order" else "ours"
         with self._store.transaction() as tx:
             deals = missing_of_deals(tx, self._policy, [str(message.body["opportunity_id"])])
         rules = self._policy.closed_won.rules(self._policy.orders)
-        won = [won_deal(deal, self._policy, today=self._today()) for deal in deals if not deal["order_id"]]
+        won = [won_deal(deal, self._policy, today=self._today()) for deal in deals if not deal[settled]]
         return all(passes(check_deal(one, rules)) for one in won)

@@ -63,7 +63,8 @@ SELECT deal.native_id AS opportunity_id, deal.row_hash, deal.is_won, deal.is_clo
     coalesce(linked.customer_id, account.erp_customer_id, customer.native_id) AS customer_id,
     coalesce(payer.country, customer.country, account.country) AS country,
     book.is_active AS price_book_active, line.*, missing.order_id, coalesce(ours.made, false) AS ours, ours.schedule,
-    missing.invoiced, by_hand.customer_id AS order_customer_id, by_hand.currency::text AS order_currency
+    missing.invoiced, by_hand.customer_id AS order_customer_id, by_hand.amount_minor AS order_minor,
+    by_hand.currency::text AS order_currency
 FROM missing
 CROSS JOIN LATERAL delivery.deals(ARRAY[missing.opportunity_id]) AS deal
 CROSS JOIN LATERAL (

@@ -65,8 +65,9 @@ def test_a_deal_in_order_passes_every_check() -> None:
     ("name", "changes"),
     [
         ("account", {"customer_id": None}),
-        ("order", {"order_customer_id": "C2", "order_currency": "SGD"}),
-        ("order", {"order_customer_id": "C1", "order_currency": "USD"}),
+        ("order", {"order_customer_id": "C2", "order_amount": GOOD.amount}),
+        ("order", {"order_customer_id": "C1", "order_amount": Money(1_200_000, "USD")}),
+        ("order", {"order_customer_id": "C1", "order_amount": Money(1_199_999, "SGD")}),
         ("contract", {"contract_signed_on": date(2026, 4, 1)}),
         ("amount", {"amount": Money(0, "SGD"), "lines_minor": 0}),
         ("price_book", {"price_book_active": False}),

@@ -819,20 +819,36 @@ def test_an_order_found_there_is_invoiced_as_it_stands_and_not_by_our_schedule(s
     assert "line" not in sales.erp.effects[-1].body
 
 
-@pytest.mark.parametrize("order", ["C2 2026-03-02 SGD", "C1 2026-03-02 USD"])
+@pytest.mark.parametrize(
+    "order", ["C2 2026-03-02 SGD 1200.00", "C1 2026-03-02 USD 1200.00", "C1 2026-03-02 SGD 1000.00"]
+)
 @pytest.mark.parametrize("found", [True, False])
-def test_an_order_made_by_hand_for_somebody_else_is_its_owners_task_and_not_invoiced(
+def test_an_order_made_by_hand_for_somebody_else_or_another_amount_is_its_owners_task_and_not_invoiced(
     sales: Sales, order: str, *, found: bool
 ) -> None:
     sales.sees(opportunities=WON, customers="C1 Acme - SG - 001A\nC2 Zeta - SG - 001B")
     if found:
         sales.decide()
         sales.deliver(lambda _, told: {told[0].key: Outcome(result="found", remote_id="O7")})
-    sales.sees(orders=f"O7 SO-7 {order} 1200.00 confirmed 006A")
+    sales.sees(orders=f"O7 SO-7 {order} confirmed 006A")
     assert sales.decide() == {"reference": 1, "task": 1}
     assert sales.failed() == {"order"}
     sales.sees(orders="O7 SO-7 C1 2026-03-02 SGD 1200.00 confirmed 006A")
     assert sales.decide() == {"invoice": 1}
+
+
+def test_an_order_made_by_hand_that_is_edited_before_its_invoice_left_is_not_invoiced(sales: Sales) -> None:
+    by_hand = "O7 SO-7 C1 2026-03-02 SGD 1200.00 confirmed 006A"
+    sales.sees(opportunities=WON, orders=by_hand)
+    assert sales.decide() == {"reference": 1, "invoice": 1}
+    sales.sees(orders=by_hand.replace("1200.00", "1000.00"))
+    assert sales.deliver()["stale"] == 1
+    assert sales.hints() == ["006A"], "somebody looks again"
+    assert sales.decide() == {"task": 1}
+    sales.sees(orders=by_hand)
+    assert sales.decide() == {"invoice": 1}
+    sales.deliver()
+    assert sales.reached(sales.erp) == ["invoice"]
 
 
 def test_an_order_made_by_hand_of_a_deal_that_fails_the_gate_is_not_invoiced(sales: Sales) -> None:
