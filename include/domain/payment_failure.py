@@ -71,27 +71,36 @@ def decide(
 
     An event told twice counts once. From `task_after` failures on it is somebody's task, beside what is left of the
     schedule of retries; whether that task exists already is the outbox's to know. `of_card`: tries of the same card for
-    whatever else, which its scheme counts too.
+    whatever else, which its scheme counts too, and of which its issuer may have said that there are to be no more.
     """
-    told = sorted(
-        {one.event_id: one for one in attempts}.values(), key=lambda one: (one.occurred_at, one.event_id)
-    )
-    since = max((place for place, one in enumerate(told) if one.succeeded), default=-1)
-    failed = told[since + 1 :]
+    told, told_of_card = _in_order(attempts), _in_order(of_card)
+    failed = failed_since(told)
     if not failed:
         return Decision("wait", 0)
     last = failed[-1]
-    if final := next((one for one in failed if decline_class(one.codes, rules) == "hard"), None):
-        said = ", ".join(filter(None, final.codes))
+    declines = [*failed, *failed_since(told_of_card)]
+    if final := next((one for one in declines if decline_class(one.codes, rules) == "hard"), None):
+        said = ", ".join([*filter(None, final.codes), *([] if final in failed else [final.event_id])])
         task = f"the issuer says not to try this card again ({said})"
         return Decision("give_up", len(failed), task=task)
     if len(failed) > len(rules.retry_days):
         return Decision("give_up", len(failed), task="the schedule of retries is used up")
     due = last.occurred_at + timedelta(days=rules.retry_days[len(failed) - 1])
-    tries = {one.event_id: one.occurred_at for one in (*told, *of_card)}
+    tries = {one.event_id: one.occurred_at for one in (*told, *told_of_card)}
     due = max(due, _advised(last, rules), _allowed_from(sorted(tries.values()), scheme, rules))
     task = f"{len(failed)} attempts failed" if len(failed) >= rules.task_after else ""
     return Decision("wait" if due > now else "retry", len(failed), due, task)
+
+
+def failed_since(told: Sequence[Attempt]) -> Sequence[Attempt]:
+    """The attempts since the last one that succeeded. `told`: oldest first."""
+    since = max((place for place, one in enumerate(told) if one.succeeded), default=-1)
+    return told[since + 1 :]
+
+
+def _in_order(attempts: Iterable[Attempt]) -> list[Attempt]:
+    once = {one.event_id: one for one in attempts}.values()
+    return sorted(once, key=lambda one: (one.occurred_at, one.event_id))
 
 
 def _allowed_from(tries: Sequence[datetime], scheme: str, rules: FailureRules) -> datetime:

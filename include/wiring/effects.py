@@ -4,6 +4,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from include.ports import Store, Target
@@ -54,14 +55,15 @@ def targets(store: Store, clients: "Callable[[], SalesforceClient] | None" = Non
     from include.flows.guard_stale import Guarded
     from include.flows.guard_writer import Fenced
 
-    policy = connections.policy()
+    policy, now = connections.policy(), partial(datetime.now, UTC)
     clients, erp = clients or connections.salesforce_clients(), connections.erp_client()
     effects = LedgerEffects(TrytonLedger(erp, connections.erp_wizards(erp.address)), today=business_today)
     gated = Gated(Fenced(effects, store, at_once=1), store, policy, today=business_today)
     yield Guarded(gated, SalesforceSource(clients()))
     crm = SalesforceEffects(SalesforceWriter(clients()))
-    yield Unpaid(Fenced(crm, store, at_once=COLLECTION_ROWS_MAX), store, policy)
-    yield Unpaid(Fenced(StripeEffects(connections.payments_client()), store, at_once=1), store, policy)
+    yield Unpaid(Fenced(crm, store, at_once=COLLECTION_ROWS_MAX), store, policy, now=now)
+    payments = Fenced(StripeEffects(connections.payments_client()), store, at_once=1)
+    yield Unpaid(payments, store, policy, now=now)
 
 
 def business_today() -> date:

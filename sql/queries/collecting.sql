@@ -1,41 +1,58 @@
 -- Money that does not come: what was tried, and what is overdue.
 
 -- name: failing_invoices
--- Invoices somebody tried to collect and whose last attempt failed, with all their attempts. `scheme` and `card`: of the last
--- one; `of_card`: what else that card was tried for within %(card_days)s days of it. What is under way (a debit that the bank
--- has not answered) is told once more when it is decided: it is no attempt of its own.
-WITH attempt AS NOT MATERIALIZED (  -- a card's are found by its index
-    SELECT *, lower(outcome) = ANY (%(succeeded)s::text[]) AS succeeded FROM canonical.attempts
+-- Invoices somebody tried to collect and whose last attempt failed, of all or of some, with all their attempts. `scheme` and
+-- `card`: of the last one; `of_card`: what that card was tried for within %(card_days)s days of it, and since it last paid.
+-- What is under way (a debit that the bank has not answered) is told once more when it is decided: it is no attempt of its own.
+WITH attempt AS NOT MATERIALIZED (  -- a card's, and an invoice's, are found by their index
+    SELECT *, lower(outcome) = ANY (%(succeeded)s::text[]) AS succeeded, jsonb_build_object(
+        'event_id', native_id, 'occurred_at', occurred_at, 'succeeded', lower(outcome) = ANY (%(succeeded)s::text[]),
+        'codes', jsonb_build_array(decline_code, network_code, advice_code), 'payment_id', payment_id
+    ) AS told
+    FROM canonical.attempts
     WHERE superseded_in IS NULL AND lower(outcome) <> ALL (%(undecided)s::text[])
+), last AS (
+    SELECT DISTINCT ON (invoice_id) invoice_id, scheme, card, occurred_at, succeeded FROM attempt
+    WHERE invoice_id IS NOT NULL AND (%(invoices)s::text[] IS NULL OR invoice_id = ANY (%(invoices)s))
+    ORDER BY invoice_id, occurred_at DESC, native_id DESC
 )
-SELECT attempt.invoice_id, invoice.number, invoice.currency::text, invoice.gross_minor, placed.opportunity_id,
-    account.owner_id, customer.crm_account_id,
-    jsonb_agg(jsonb_build_object(
-        'event_id', attempt.native_id, 'occurred_at', attempt.occurred_at, 'succeeded', attempt.succeeded,
-        'codes', jsonb_build_array(attempt.decline_code, attempt.network_code, attempt.advice_code),
-        'payment_id', attempt.payment_id
-    ) ORDER BY attempt.occurred_at, attempt.native_id) AS attempts,
-    (array_agg(attempt.scheme ORDER BY attempt.occurred_at DESC, attempt.native_id DESC))[1] AS scheme,
-    (array_agg(attempt.card ORDER BY attempt.occurred_at DESC, attempt.native_id DESC))[1] AS card,
-    coalesce((
-        SELECT jsonb_agg(jsonb_build_object(
-            'event_id', other.native_id, 'occurred_at', other.occurred_at, 'succeeded', other.succeeded, 'codes', '[]'::jsonb
-        ))
-        FROM attempt AS other
-        WHERE other.card = (array_agg(attempt.card ORDER BY attempt.occurred_at DESC, attempt.native_id DESC))[1]
-            AND other.occurred_at > max(attempt.occurred_at) - make_interval(days => %(card_days)s)
+SELECT last.invoice_id, invoice.number, invoice.currency::text, account.owner_id, customer.crm_account_id, last.scheme,
+    last.card, (
+        SELECT jsonb_agg(told ORDER BY occurred_at, native_id) FROM attempt WHERE attempt.invoice_id = last.invoice_id
+    ) AS attempts, coalesce((
+        SELECT jsonb_agg(told) FROM attempt
+        WHERE attempt.card = last.card AND attempt.occurred_at > least(
+            last.occurred_at - make_interval(days => %(card_days)s),
+            coalesce((SELECT max(occurred_at) FROM attempt WHERE attempt.card = last.card AND succeeded), '-infinity')
+        )
     ), '[]') AS of_card
-FROM attempt
-JOIN canonical.invoices AS invoice ON invoice.native_id = attempt.invoice_id AND invoice.superseded_in IS NULL
-LEFT JOIN canonical.orders AS placed ON placed.native_id = invoice.order_id AND placed.superseded_in IS NULL
+FROM last
+JOIN canonical.invoices AS invoice ON invoice.native_id = last.invoice_id AND invoice.superseded_in IS NULL
 LEFT JOIN canonical.customers AS customer
     ON customer.native_id = invoice.customer_id AND customer.superseded_in IS NULL
 LEFT JOIN canonical.accounts AS account
     ON account.native_id = customer.crm_account_id AND account.superseded_in IS NULL
-GROUP BY attempt.invoice_id, invoice.number, invoice.currency, invoice.gross_minor, placed.opportunity_id,
-    account.owner_id, customer.crm_account_id
-HAVING NOT (array_agg(attempt.succeeded ORDER BY attempt.occurred_at DESC, attempt.native_id DESC))[1]
-ORDER BY attempt.invoice_id;
+WHERE NOT last.succeeded
+ORDER BY last.invoice_id;
+
+-- name: invoices_of_card
+-- An invoice, and the others that were tried with a card of its.
+SELECT %(invoice_id)s AS invoice_id
+UNION
+SELECT other.invoice_id FROM canonical.attempts AS own JOIN canonical.attempts AS other USING (card)
+WHERE own.invoice_id = %(invoice_id)s AND own.superseded_in IS NULL AND other.superseded_in IS NULL
+    AND other.invoice_id IS NOT NULL;
+
+-- name: tries_that_left
+-- Of these retries those that were sent, or may have been, or are being sent.
+SELECT key, message_id, state, first_called_at FROM delivery.outbox
+WHERE key = ANY (%(keys)s) AND stands AND state <> 'queued';
+
+-- name: task_of_failures
+-- The task about an invoice that was decided for failures since a moment.
+SELECT key FROM delivery.outbox
+WHERE subject = %(subject)s AND kind = 'task' AND (body ->> 'failed_at')::timestamptz >= %(since)s
+ORDER BY message_id DESC LIMIT 1;
 
 -- name: invoice_to_collect
 -- An invoice, whether it is contested, and its customer's money on no invoice: what the newest published run left, and what

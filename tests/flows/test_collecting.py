@@ -1,7 +1,7 @@
 """Money that does not come: tries and tasks after declines, rungs after due dates, and silence where it may come."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from tests.flows.peers import Peer, answer_lost
 POLICY = load_policy()
 Settle = Callable[..., PostgresStore]
 
+NEXT_DAY = "2026-03-02T09:00"
 ONE = "I1 INV-1 C1 2026-02-01 2026-02-27 SGD 100.00 posted"
 
 
@@ -51,6 +52,12 @@ def asked(store: PostgresStore, day: str) -> dict[str, int]:
 
 def failed(store: PostgresStore, moment: str) -> dict[str, int]:
     return dict(collect_failed(store, POLICY, now=datetime.fromisoformat(moment).replace(tzinfo=UTC)))
+
+
+def delivered(store: PostgresStore, peer: Peer, moment: str = NEXT_DAY) -> dict[str, int]:
+    now = datetime.fromisoformat(moment).replace(tzinfo=UTC)
+    target = Unpaid(peer, store, POLICY, now=lambda: now)
+    return dict(deliver_outbox(store, target, pace=POLICY.delivery.pace))
 
 
 def bodies(url: str) -> list[dict[str, Any]]:
@@ -178,11 +185,11 @@ def test_a_task_that_waits_does_not_leave_once_the_invoice_is_paid_and_does_when
     assert sum(decide().values()) == 1
     told_by_an_event(store, "Q", invoice_id="I1", amount_minor=10_000)
     crm = Peer(system="salesforce")
-    assert deliver_outbox(store, Unpaid(crm, store, POLICY), pace=POLICY.delivery.pace) == {"stale": 1}
+    assert delivered(store, crm) == {"stale": 1}
     assert decide() == {}
     told_by_an_event(store, "Q", invoice_id="I1", amount_minor=10_000, status="failed")
     decide()
-    assert deliver_outbox(store, Unpaid(crm, store, POLICY), pace=POLICY.delivery.pace) == {"confirmed": 1}
+    assert delivered(store, crm) == {"confirmed": 1}
     assert [message.kind for message in crm.effects] == [kind]
 
 
@@ -235,7 +242,6 @@ def attempts(*moments: str, code: str = "insufficient_funds") -> str:
 
 
 ONCE = attempts("2026-03-01T09:00:00Z")
-NEXT_DAY = "2026-03-02T09:00"
 
 
 def test_a_soft_decline_is_tried_again_when_it_is_due_and_once(books: Settle) -> None:
@@ -312,6 +318,112 @@ def test_tries_of_one_card_that_are_due_together_keep_within_its_schemes_cap(boo
     assert failed(store, "2026-03-03T12:00") == {"retry": 2}
 
 
+def test_a_try_that_waited_does_not_leave_once_its_card_was_tried_as_often_as_its_scheme_lets(
+    store: PostgresStore, draw: Draw
+) -> None:
+    """Three were decided when seven were known in a day; in the night others came that nobody had known of."""
+    declined = [
+        f"A{n} P{n} I{n} 1 failed insufficient_funds 2026-03-01T09:0{n}:00Z mastercard card_1"
+        for n in range(3)
+    ]
+    others = [f"B{n} Q{n} I9 {n} succeeded - 2026-03-02T1{n}:00:00Z mastercard card_1" for n in range(8)]
+    invoices = "\n".join(f"I{n} INV-{n} C1 2026-02-01 2026-03-01 SGD 100.00 posted" for n in range(3))
+    see(store, draw(folder="a", **BOOKS | {"invoices": invoices}, attempts="\n".join(declined)))
+    assert failed(store, "2026-03-02T09:30") == {"retry": 3}
+    see(store, draw(folder="b", attempts="\n".join([*declined, *others])))
+    platform = Peer(system="payments")
+    assert delivered(store, platform, "2026-03-03T08:00") == {"confirmed": 2, "stale": 1}
+    assert [effect.body["invoice_id"] for effect in platform.effects] == ["I0", "I1"]
+
+
+def test_tries_that_left_and_are_not_told_yet_count_for_their_card(store: PostgresStore, draw: Draw) -> None:
+    now = datetime.now(UTC)
+    tried = [
+        f"A{n} P{n} I{n} 1 failed insufficient_funds {now - timedelta(days=2):%Y-%m-%dT%H:%M:0{n}Z} mastercard card_1"
+        for n in range(4)
+    ]
+    others = [
+        f"B{n} Q{n} I9 {n} succeeded - {now - timedelta(hours=n + 1):%Y-%m-%dT%H:%M:%SZ} mastercard card_1"
+        for n in range(7)
+    ]
+    invoices = "\n".join(f"I{n} INV-{n} C1 2026-02-01 2026-03-01 SGD 100.00 posted" for n in range(4))
+    one = draw(folder="a", **BOOKS | {"invoices": invoices}, attempts="\n".join([*tried[:2], *others]))
+    see(store, one)
+    moment = f"{now:%Y-%m-%dT%H:%M:%S}"
+    assert failed(store, moment) == {"retry": 2}
+    assert delivered(store, Peer(system="payments"), moment) == {"confirmed": 2}
+    see(store, draw(folder="b", attempts="\n".join([*tried, *others])))
+    assert failed(store, moment) == {"retry": 1}, "two left, and the scheme lets three"
+    assert failed(store, moment) == {}
+
+
+def test_a_try_that_waited_does_not_leave_once_it_failed_anew(store: PostgresStore, draw: Draw) -> None:
+    see(store, draw(folder="a", **BOOKS, attempts=ONCE))
+    assert failed(store, NEXT_DAY) == {"retry": 1}
+    see(store, draw(folder="b", attempts=attempts("2026-03-01T09:00:00Z", "2026-03-02T08:00:00Z")))
+    assert delivered(store, Peer(system="payments"), "2026-03-02T10:00") == {"stale": 1}
+    assert failed(store, "2026-03-05T08:00") == {"retry": 1}
+    assert delivered(store, Peer(system="payments"), "2026-03-05T08:00") == {"confirmed": 1}
+
+
+STOLEN = "B1 P2 I2 1 failed stolen_card {} visa card_1"
+TWO = f"{ONE}\n{ONE.replace('I1 INV-1', 'I2 INV-2')}"
+SOFT = "A1 P1 I1 1 failed insufficient_funds 2026-03-01T09:00:00Z visa card_1"
+
+
+@pytest.mark.parametrize("moment", ["2025-11-02T10:00:00Z", "2026-03-01T10:00:00Z"])
+def test_a_card_that_is_not_to_be_tried_again_is_tried_for_no_other_invoice(
+    books: Settle, database_url: str, moment: str
+) -> None:
+    store = books(invoices=TWO, attempts=f"{SOFT}\n{STOLEN.format(moment)}")
+    assert failed(store, NEXT_DAY) == {"task": 2}
+    proofs = sorted(body["proof"].splitlines()[0] for body in bodies(database_url))
+    told = "the issuer says not to try this card again (stolen card"
+    assert proofs == [f"{told})", f"{told}, B1)"]
+
+
+def test_a_card_that_paid_since_is_tried_again(books: Settle) -> None:
+    paid = "B2 P3 I3 1 succeeded - 2026-02-28T09:00:00Z visa card_1"
+    store = books(invoices=TWO, attempts=f"{SOFT}\n{STOLEN.format('2026-02-01T09:00:00Z')}\n{paid}")
+    assert failed(store, NEXT_DAY) == {"retry": 1, "task": 1}
+
+
+def test_a_try_that_waited_does_not_leave_once_its_card_is_not_to_be_tried_again(
+    store: PostgresStore, draw: Draw
+) -> None:
+    see(store, draw(folder="a", **BOOKS | {"invoices": TWO}, attempts=SOFT))
+    assert failed(store, NEXT_DAY) == {"retry": 1}
+    see(store, draw(folder="b", attempts=f"{SOFT}\n{STOLEN.format('2026-03-02T09:05:00Z')}"))
+    assert delivered(store, Peer(system="payments"), "2026-03-02T09:30") == {"stale": 1}
+
+
+def test_a_success_of_before_the_failures_that_is_told_late_makes_no_second_task(
+    store: PostgresStore, draw: Draw
+) -> None:
+    three = attempts("2026-03-01T09:00:00Z", "2026-03-02T09:00:00Z", "2026-03-05T09:00:00Z")
+    paid = "A{0} P{0} I1 {0} succeeded - {1}"
+    before, between = paid.format(8, "2026-02-20T09:00:00Z"), paid.format(9, "2026-03-01T15:00:00Z")
+    see(store, draw(folder="a", **BOOKS, attempts=three))
+    assert failed(store, "2026-03-06T09:00") == {"task": 1}
+    crm = Peer(system="salesforce")
+    assert delivered(store, crm) == {"confirmed": 1}
+    for number, late in enumerate([before, f"{before}\n{between}"]):
+        more = DECLINED.format(id="A4", number=4, code="do_not_honor", moment="2026-03-10T09:00:00Z")
+        see(store, draw(folder=f"b{number}", attempts=f"{three}\n{more}\n{late}"))
+        assert failed(store, "2026-03-11T09:00") == {}
+    assert delivered(store, crm) == {}
+
+
+def test_failures_after_a_payment_are_another_task(store: PostgresStore, draw: Draw) -> None:
+    three = attempts("2026-03-01T09:00:00Z", "2026-03-02T09:00:00Z", "2026-03-05T09:00:00Z")
+    see(store, draw(folder="a", **BOOKS, attempts=three))
+    assert failed(store, "2026-03-06T09:00") == {"task": 1}
+    paid = "A9 P9 I1 9 succeeded - 2026-03-07T09:00:00Z"
+    again = "A8 P8 I1 8 failed stolen_card 2026-03-08T09:00:00Z"
+    see(store, draw(folder="b", attempts=f"{three}\n{paid}\n{again}"))
+    assert failed(store, "2026-03-09T09:00") == {"task": 1}
+
+
 def test_a_hard_decline_is_a_task_at_once(books: Settle) -> None:
     assert failed(
         books(attempts=attempts("2026-03-01T09:00:00Z", code="stolen_card")), "2026-03-01T10:00"
@@ -385,7 +497,7 @@ def test_a_retry_that_was_decided_does_not_leave_once_the_invoice_is_paid(books:
     assert failed(store, NEXT_DAY) == {"retry": 1}
     told_by_an_event(store, "Q", invoice_id="I1", amount_minor=10_000)
     platform = Peer(system="payments")
-    assert deliver_outbox(store, Unpaid(platform, store, POLICY), pace=POLICY.delivery.pace) == {"stale": 1}
+    assert delivered(store, platform) == {"stale": 1}
     assert platform.effects == []
     assert failed(store, NEXT_DAY) == {}
 
@@ -394,9 +506,7 @@ def test_a_retry_of_what_is_owed_leaves(books: Settle) -> None:
     store = books(attempts=ONCE)
     failed(store, NEXT_DAY)
     platform = Peer(system="payments")
-    assert deliver_outbox(store, Unpaid(platform, store, POLICY), pace=POLICY.delivery.pace) == {
-        "confirmed": 1
-    }
+    assert delivered(store, platform) == {"confirmed": 1}
 
 
 def told_by_an_event(store: PostgresStore, native_id: str, **facts: Any) -> None:

@@ -92,7 +92,7 @@ class Desk:
         return {target.system: target for target in targets}
 
     def _unpaid(self, target: Target, *, at_once: int) -> Target:
-        return Unpaid(self._fenced(target, at_once=at_once), self.store, self.policy)
+        return Unpaid(self._fenced(target, at_once=at_once), self.store, self.policy, now=lambda: NOW)
 
     def _fenced(self, target: Target, *, at_once: int) -> Target:
         return Fenced(self.wrap(target), self.store, at_once=at_once)
