@@ -74,10 +74,11 @@ def may_be_tried(tx: Transaction, message: Message, policy: Policy, *, now: date
 
 
 def _failing(tx: Transaction, policy: Policy, *, invoices: Sequence[str] | None = None) -> Sequence[Row]:
-    words = policy.statuses["payments"]
+    words, invoice_words = policy.statuses["payments"], policy.statuses["invoices"]
     return tx.rows(
         "failing_invoices",
         card_days=CARD_DAYS,
+        open=[*invoice_words["OPEN"], *invoice_words["PARTIALLY_PAID"]],
         succeeded=list(words["SUCCEEDED"]),
         undecided=[word for state in sorted(ON_ITS_WAY) for word in words[state]],
         invoices=invoices,

@@ -1,7 +1,7 @@
 -- Money that does not come: what was tried, and what is overdue.
 
 -- name: failing_invoices
--- Invoices somebody tried to collect and whose last attempt failed, of all or of some, with all their attempts. `scheme` and
+-- Open invoices somebody tried to collect and whose last attempt failed, of all or of some, with all their attempts. `scheme` and
 -- `card`: of the last one; `of_card`: what that card was tried for within %(card_days)s days of it, and since it last paid.
 -- What is under way (a debit that the bank has not answered) is told once more when it is decided: it is no attempt of its own.
 WITH attempt AS NOT MATERIALIZED (  -- a card's, and an invoice's, are found by their index
@@ -12,11 +12,13 @@ WITH attempt AS NOT MATERIALIZED (  -- a card's, and an invoice's, are found by 
     FROM canonical.attempts
     WHERE superseded_in IS NULL AND lower(outcome) <> ALL (%(undecided)s::text[])
 ), last AS (
-    SELECT DISTINCT ON (invoice_id) invoice_id, scheme, card, occurred_at, succeeded FROM attempt
-    WHERE invoice_id IS NOT NULL AND (%(invoices)s::text[] IS NULL OR invoice_id = ANY (%(invoices)s))
-    ORDER BY invoice_id, occurred_at DESC, native_id DESC
+    SELECT DISTINCT ON (invoice_id) invoice_id, number, currency, customer_id, scheme, card, occurred_at, succeeded
+    FROM attempt JOIN canonical.invoices AS invoice ON invoice.native_id = invoice_id AND invoice.superseded_in IS NULL
+    WHERE lower(coalesce(invoice.status, 'open')) = ANY (%(open)s::text[])
+        AND (%(invoices)s::text[] IS NULL OR invoice_id = ANY (%(invoices)s))
+    ORDER BY invoice_id, occurred_at DESC, attempt.native_id DESC
 )
-SELECT last.invoice_id, invoice.number, invoice.currency::text, account.owner_id, customer.crm_account_id, last.scheme,
+SELECT last.invoice_id, last.number, last.currency::text, account.owner_id, customer.crm_account_id, last.scheme,
     last.card, (
         SELECT jsonb_agg(told ORDER BY occurred_at, native_id) FROM attempt WHERE attempt.invoice_id = last.invoice_id
     ) AS attempts, coalesce((
@@ -27,9 +29,8 @@ SELECT last.invoice_id, invoice.number, invoice.currency::text, account.owner_id
         )
     ), '[]') AS of_card
 FROM last
-JOIN canonical.invoices AS invoice ON invoice.native_id = last.invoice_id AND invoice.superseded_in IS NULL
 LEFT JOIN canonical.customers AS customer
-    ON customer.native_id = invoice.customer_id AND customer.superseded_in IS NULL
+    ON customer.native_id = last.customer_id AND customer.superseded_in IS NULL
 LEFT JOIN canonical.accounts AS account
     ON account.native_id = customer.crm_account_id AND account.superseded_in IS NULL
 WHERE NOT last.succeeded
@@ -110,9 +111,6 @@ WITH newest AS (
 ), received AS (
     SELECT customer_id, currency, sum(amount_minor)::bigint AS minor
     FROM fresh WHERE invoice_id IS NULL GROUP BY customer_id, currency
-), said AS (
-    SELECT subject, (body ->> 'cycle')::bigint AS cycle, max((body ->> 'level')::int) AS level
-    FROM delivery.outbox WHERE kind = 'dunning' AND state <> 'superseded' GROUP BY subject, (body ->> 'cycle')::bigint
 )
 SELECT debt.invoice_id, invoice.number, debt.customer_id, debt.currency::text, debt.open_minor, debt.due_date,
     newest.as_of, account.owner_id, customer.crm_account_id, customer.country, coalesce(arrived.settlements, 0) AS cycle,
@@ -127,7 +125,7 @@ SELECT debt.invoice_id, invoice.number, debt.customer_id, debt.currency::text, d
     ) AS disputed,
     EXISTS (
         SELECT FROM delivery.outbox
-        WHERE subject = 'invoices/' || debt.invoice_id AND outbox.state IN ('called', 'uncertain')
+        WHERE subject = 'invoices/' || debt.invoice_id AND finished_at IS NULL AND outbox.state IN ('called', 'uncertain')
     ) AS uncertain_write
 FROM recon.open_invoices AS debt
 JOIN newest USING (run_id)
@@ -137,7 +135,11 @@ LEFT JOIN suggested ON suggested.invoice_id = debt.invoice_id
 LEFT JOIN pending ON pending.invoice_id = debt.invoice_id
 LEFT JOIN paid ON paid.invoice_id = debt.invoice_id
 LEFT JOIN received ON received.customer_id = debt.customer_id AND received.currency = debt.currency
-LEFT JOIN said ON said.subject = 'invoices/' || debt.invoice_id AND said.cycle = coalesce(arrived.settlements, 0)
+CROSS JOIN LATERAL (
+    SELECT max((body ->> 'level')::int) AS level FROM delivery.outbox
+    WHERE subject = 'invoices/' || debt.invoice_id AND kind = 'dunning' AND outbox.state <> 'superseded'
+        AND (body ->> 'cycle')::bigint = coalesce(arrived.settlements, 0)
+) AS said
 LEFT JOIN recon.customer_balances AS balance ON balance.run_id = newest.run_id
     AND balance.customer_id = debt.customer_id AND balance.currency = debt.currency
 LEFT JOIN canonical.customers AS customer

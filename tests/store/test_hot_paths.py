@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from include.store.queries import query
+from include.store.queries import SQL, query
 
 KINDS = ("payments", "refunds", "disputes", "credit_notes", "invoices", "orders", "opportunities")
 
@@ -24,9 +24,11 @@ def test_what_the_lane_asks_often_is_found_by_an_index(database_url: str) -> Non
         told = plan(connection, "landed_since", batch=7, place="payments/P", most=50)
         ordered = plan(connection, "ordered_deals")
         about = plan(connection, "invoices_of_objects", entities=["payments"], native_ids=["P"])
+        tried = plan(connection, "invoices_of_card", invoice_id="I")
     for kind in KINDS:
         assert re.search(rf"{kind}_landed_idx on {kind}.*\n +Index Cond: \(ROW\(recorded_in", told), told
     assert re.search(r"Index Cond: \(\(subject > .*subject < ", about), about
+    assert "attempts_invoice_id_idx" in tried, tried
     assert "hashed" not in told, "nothing is gathered whole for a handful"
     assert re.search(r"Index Cond: .*kind = 'order'.*finished_at >", ordered), ordered
 
@@ -61,6 +63,54 @@ def test_what_little_fits_is_looked_up_and_not_searched_for(database_url: str) -
     assert "events_by_entity on events" in handed_out, handed_out
     assert "seals_by_end on seals" in handed_out, handed_out
     assert "payout_items_of_payout on payout_items" in items, items
+
+
+RARELY = {"said_last", "measure_mirrored"}
+"""Looks through all that was ever said: when the writing is handed over, and once a day."""
+
+TYPED = {"now": "timestamptz", "today": "date"}
+"""Parameters whose type Postgres would not guess from where they stand."""
+
+WAITS = ("message_id", "target_next_at_message_id", "target_subject_message_id", "reason_message_id")
+"""Indexes of the few messages that wait or are parked."""
+
+
+def looks_through_the_outbox(connection: psycopg.Connection[Any], name: str) -> list[str]:
+    """Scans of the outbox, whatever the parameters, that nothing narrows and that are not of the few that wait."""
+    params: list[str] = []
+
+    def numbered(found: re.Match[str]) -> str:
+        params.extend({found[1]} - set(params))
+        return f"${params.index(found[1]) + 1}" + (f"::{TYPED[found[1]]}" if found[1] in TYPED else "")
+
+    text = re.sub(r"%\((\w+)\)s", numbered, query(name)).replace("%%", "%")
+    told = "\n".join(row[0] for row in connection.execute(f"EXPLAIN (GENERIC_PLAN) {text}".encode()))
+    scans = re.findall(
+        r"(?:Seq|Index).*Scan.* on outbox.*\n?.*", told
+    )  # and in the line below what narrows it
+    narrow = [*(f"outbox_{index}_idx" for index in WAITS), "Index Cond: "]
+    return [scan for scan in scans if not any(one in scan for one in narrow)]
+
+
+MANY_MESSAGES = """
+    INSERT INTO delivery.outbox (key, kind, target, subject, body, body_sha256, newest_only)
+    SELECT n, (ARRAY['invoice_status', 'order', 'invoice', 'task', 'dunning', 'deal_status'])[1 + n % 6],
+        (ARRAY['salesforce', 'erp', 'payments'])[1 + n % 3], 'invoices/' || n % 1000, '{}', '', false
+    FROM generate_series(1, 5000) AS n;
+    UPDATE delivery.outbox SET state = 'superseded', finished_at = ops.clock() - message_id * interval '1 hour'
+    WHERE message_id <= 4950
+"""
+
+
+def test_what_was_sent_is_looked_through_by_no_query_that_runs_often(database_url: str) -> None:
+    texts = "\n".join(path.read_text() for path in (SQL / "queries").glob("*.sql"))
+    names = re.findall(r"^-- name: (\w+)", texts, re.MULTILINE)
+    often = [name for name in names if "delivery.outbox" in query(name) and name not in RARELY]
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(MANY_MESSAGES)
+        connection.execute("VACUUM ANALYZE delivery.outbox")
+        found = {name: scans for name in often if (scans := looks_through_the_outbox(connection, name))}
+    assert found == {}
 
 
 NOT_STANDING = {"cancelled": ["cancelled"], "drafts": ["draft"]}
