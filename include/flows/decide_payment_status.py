@@ -168,31 +168,46 @@ def tell_landed(store: Store, policy: Policy, *, most: int = LANDED_AT_ONCE) -> 
     0 when none is left. Something: a payment, refund, dispute or credit note, or an invoice told
     before or paid before it landed.
 
-    With every event lost, the reads alone tell the same, only later. The next call goes on where this one ended. Each
-    object has a transaction of its own, with its locks in the order in which answering a hint takes them, so that none
-    waits for another in a circle.
+    With every event lost, the reads alone tell the same, only later. The next call goes on where this one ended.
     """
     with store.transaction() as tx:
-        last = _last(tx)
-        rows = tx.rows("landed_since", batch=last["batch"], place=last["place"], most=most)
-    for told, row in enumerate(rows):
-        at = {"batch": row["batch"], "place": f"{row['entity']}/{row['native_id']}"}
+        last = last_told(tx, LANDED)
+        rows = tx.rows("landed_since", **last, most=most)
+    places = [{"batch": row["batch"], "place": f"{row['entity']}/{row['native_id']}"} for row in rows]
+    return tell_each(store, policy, rows, what=LANDED, last=last, places=places)
+
+
+def tell_each(
+    store: Store, policy: Policy, rows: Sequence[Row], *, what: str, last: Row, places: Sequence[Row]
+) -> int:
+    """Tell these things (entity, native_id) anew, from one place to the next; how many, or some where any are left.
+
+    Each has a transaction of its own, with its locks in the order in which answering a hint takes them, so that none
+    waits for another in a circle.
+    """
+    for told, (row, place) in enumerate(zip(rows, places, strict=True)):
         with store.transaction() as tx:
-            tx.rows("lock_object", source="tieout", entity="told", native_id=LANDED)
-            if _last(tx) != last:
+            if not goes_on(tx, what, last):
                 return max(told, 1)  # somebody else went on from here; what is left nobody has told yet
-            tell_anew(tx, row["entity"], row["native_id"], policy)
-            tx.run("keep_told", what=LANDED, day=None, **at)
-        last = at
+            _tell_anew(tx, row["entity"], row["native_id"], policy)
+            tx.run("keep_told", what=what, day=None, **place)
+        last = place
     return len(rows)
 
 
-def _last(tx: Transaction) -> Row:
-    found = tx.rows("last_told", what=LANDED)
+def goes_on(tx: Transaction, what: str, last: Row) -> bool:
+    """Whether nobody else has told anything since; until the transaction ends nobody does."""
+    tx.rows("lock_object", source="tieout", entity="told", native_id=what)
+    return last_told(tx, what) == last
+
+
+def last_told(tx: Transaction, what: str) -> Row:
+    """The place up to which things are told."""
+    found = tx.rows("last_told", what=what)
     return {name: found[0][name] for name in ("batch", "place")} if found else {"batch": 0, "place": ""}
 
 
-def tell_anew(tx: Transaction, entity: str, native_id: str, policy: Policy) -> None:
+def _tell_anew(tx: Transaction, entity: str, native_id: str, policy: Policy) -> None:
     """As when a hint about it was answered: what is known of it by now is read when nobody can change it any more."""
     tx.rows("lock_object", source=PAYMENTS, entity=entity, native_id=native_id)
     known = tx.rows("newest_word", entity=entity, native_id=native_id)  # none: a later look found it gone

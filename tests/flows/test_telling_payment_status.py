@@ -386,7 +386,7 @@ def test_who_is_overtaken_while_telling_says_that_more_may_be_left(
         entity="payments",
     )
     marks = iter([{"batch": 0, "place": ""}, {"batch": 1, "place": "another lane's"}])
-    monkeypatch.setattr(telling, "_last", lambda _tx: next(marks))
+    monkeypatch.setattr(telling, "last_told", lambda _tx, _what: next(marks))
     assert tell_landed(desk.store, POLICY)
     assert desk.said() == []
 
