@@ -8,8 +8,8 @@ INSERT INTO delivery.told (name, batch, day, place) VALUES (%(what)s, %(batch)s,
 ON CONFLICT (name) DO UPDATE SET batch = excluded.batch, day = excluded.day, place = excluded.place;
 
 -- name: subscriptions_to_tell
--- Those of which a row landed after a batch, or for which a day between two has come: a change takes effect, or a term
--- ends. `overdue_days`: of the customer's oldest open invoice, in the newest published run.
+-- Those of which a row landed or ended after a batch, or can be read since, or for which a day between two has come: a change
+-- takes effect, or a term ends. Of a row in quarantine that names no subscription any may be meant. `overdue_days`: of the customer's oldest open invoice, in the newest published run.
 WITH newest AS (
     SELECT run_id FROM recon.runs WHERE state = 'published' ORDER BY as_of DESC, computed_at DESC LIMIT 1
 ), overdue AS (
@@ -22,6 +22,11 @@ WITH newest AS (
             'quantity', quantity::text, 'unit_price', unit_price::text
         ) ORDER BY effective_date, sequence, native_id) AS amendments
     FROM canonical.amendments WHERE superseded_in IS NULL GROUP BY subscription_id
+), touched AS (
+    SELECT CASE entity WHEN 'subscriptions' THEN native_id ELSE subscription_id END AS subscription_id
+    FROM canonical.quarantine WHERE released_in > %(batch)s AND entity IN ('subscriptions', 'amendments')
+    UNION
+    SELECT subscription_id FROM canonical.amendments WHERE superseded_in > %(batch)s
 )
 SELECT subscription.native_id AS subscription_id, subscription.customer_id, start_date, end_date,
     subscription.currency::text, subscription.quantity, subscription.unit_price, interval, subscription.status,
@@ -41,7 +46,9 @@ WHERE subscription.superseded_in IS NULL
             OR entity = 'amendments' AND coalesce(unread.subscription_id, subscription.native_id) = subscription.native_id)
     )
     AND (
-        greatest(subscription.recorded_in, changed.recorded_in) > %(batch)s
+        greatest(subscription.recorded_in, changed.recorded_in, customer.recorded_in) > %(batch)s
+        OR subscription.native_id IN (SELECT subscription_id FROM touched WHERE subscription_id IS NOT NULL)
+        OR EXISTS (SELECT FROM touched WHERE subscription_id IS NULL)
         OR EXISTS (
             SELECT FROM unnest(changed.days || end_date || start_date) AS day
             WHERE day > %(day)s AND day <= %(today)s::date + %(days_ahead)s::int

@@ -163,3 +163,38 @@ def test_the_step_that_is_due(today: str, overdue: int, name: str | None) -> Non
     due = {"today": date.fromisoformat(today), "overdue_days": overdue, "rules": rules}
     assert must_be_open(date(2027, 1, 31), **due) == (bool(name) and overdue <= 60)  # type: ignore[arg-type]
     assert not must_be_open(date(2027, 1, 31), **due, deal="lost")  # type: ignore[arg-type]
+
+
+def test_an_amendment_that_is_another_subscriptions_by_now_is_taken_back(books: Books) -> None:
+    books.see(subscriptions=f"{SUB}\n{SUB.replace('S1', 'S2')}", amendments="A1 S1 1 QTY 2026-02-01 25")
+    books.tell("2026-02-01")
+    books.see(amendments="A1 S2 1 QTY 2026-02-01 25")
+    assert books.tell("2026-02-02") == {"subscription": 2}
+    assert [(body["subscription_id"], body["quantity"]) for body in books.told()[2:]] == [
+        ("S1", "10"),
+        ("S2", "25"),
+    ]
+
+
+@pytest.mark.parametrize("of", ["S1", "-"], ids=["its own", "nobody can say whose"])
+def test_a_change_that_came_while_an_amendment_could_not_be_read_is_told_once_it_can(
+    books: Books, of: str
+) -> None:
+    books.tell("2026-02-01")
+    books.see(amendments=f"A1 {of} one QTY 2026-02-01 25")
+    books.see(subscriptions=f"{SUB.replace('45.50', '50')}\n{SUB.replace('S1', 'S2')}")
+    books.tell("2026-02-02")
+    assert [body["subscription_id"] for body in books.told()[1:]] == (["S2"] if of == "S1" else [])
+    books.see(amendments="A1 S3 1 QTY 2026-02-01 25")
+    books.tell("2026-02-03")
+    assert sorted((body["subscription_id"], body["arr"]) for body in books.told()[1:]) == [
+        ("S1", "6000.00"),
+        ("S2", "5460.00"),
+    ]
+
+
+def test_a_subscription_is_told_to_be_another_accounts_once_its_customer_is(books: Books) -> None:
+    books.tell("2026-02-01")
+    books.see(customers="C1 Acme - SG - 001B", accounts="001B Acme - SG")
+    assert books.tell("2026-02-02") == {"subscription": 1}
+    assert books.told()[-1]["account_id"] == "001B"
