@@ -59,8 +59,8 @@ FROM unnest(
 WHERE hint.hint_id = done.hint_id AND hint.fence = done.fence AND hint.state = 'taken';
 
 -- name: invoices_of_objects
--- The invoices each object is about: those its payment says, and those the newest published run posted it to; the one a
--- credit note is of; an invoice itself; those of an order, or of the order a deal names. `still` is false of those it was told to be about and is no more.
+-- The invoices each object is about: those its payment says, and those the newest published run posted it to; the ones a
+-- credit note is or was of; an invoice itself; those of an order, or of the order a deal names. `still` is false of those it was told to be about and is no more.
 WITH wanted AS (
     SELECT DISTINCT entity, native_id
     FROM unnest(%(entities)s::text[], %(native_ids)s::text[]) AS told (entity, native_id)
@@ -89,7 +89,7 @@ SELECT entity, native_id, invoice_id, bool_or(still) AS still FROM (
     WHERE recon = 'R3' AND side_a_type = 'payment' AND side_b_type = 'invoice' AND matches.state = 'posted'
     UNION
     SELECT wanted.entity, wanted.native_id, note.invoice_id, true
-    FROM wanted JOIN canonical.credit_notes AS note ON note.native_id = wanted.native_id AND note.superseded_in IS NULL
+    FROM wanted JOIN canonical.credit_notes AS note ON note.native_id = wanted.native_id
     WHERE wanted.entity = 'credit_notes' AND note.invoice_id IS NOT NULL
     UNION
     SELECT entity, native_id, native_id, true FROM wanted WHERE entity = 'invoices'

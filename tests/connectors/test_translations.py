@@ -207,7 +207,9 @@ def test_tryton_is_asked_for_its_own_names():
         "currency.code",
         "total_amount",
         "origin_invoices",
+        "state",
     ]
+    assert paths("credit_notes", of=["gross"]) == ["total_amount", "state"]
 
 
 INVOICE = {
@@ -264,6 +266,12 @@ def test_an_invoice_of_several_orders_names_none():
 )
 def test_what_a_credit_note_gives_back_is_above_zero(total: Any, gross: Any):
     assert tryton("credit_notes", {"total_amount": total})["gross"] == gross
+
+
+@pytest.mark.parametrize(("state", "gross"), [("posted", "109.05"), ("paid", "109.05"), ("cancelled", "0")])
+def test_a_credit_note_that_was_cancelled_gives_nothing_back(state: str, gross: str):
+    total = {"__class__": "Decimal", "decimal": "-109.05"}
+    assert tryton("credit_notes", {"total_amount": total, "state": state})["gross"] == gross
 
 
 def line(quantity: float, price: str, frequency: str, interval: int | None) -> dict[str, Any]:

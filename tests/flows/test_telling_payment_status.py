@@ -468,6 +468,18 @@ def test_a_credit_note_and_a_void_take_it_back_and_so_does_a_returned_payment(de
     assert desk.said("deal_status")[-1] == "PAID"
 
 
+@pytest.mark.parametrize(
+    "by_now", ["I1 2026-03-05 SGD 100.00", "I2 2026-03-05 SGD 0.00"], ids=["another's", "void"]
+)
+def test_a_credit_note_that_is_anothers_or_void_by_now_credits_its_invoice_no_more(
+    desk: Desk, draw: Draw, by_now: str
+) -> None:
+    see(desk, draw, "a", credit_notes="CN1 CN-1 C1 I2 2026-03-05 SGD 118.00")
+    assert now(desk) == {"invoices/I2": "CREDITED"}
+    see(desk, draw, "b", credit_notes=f"CN1 CN-1 C1 {by_now}")
+    assert now(desk)["invoices/I2"] == "OPEN"
+
+
 def test_a_payment_of_several_invoices_settles_all_and_its_refund_takes_back_no_more_than_it_is(
     desk: Desk, draw: Draw
 ) -> None:

@@ -147,6 +147,9 @@ READINGS = {
 }
 """Entity -> what it is in Tryton."""
 
+_STATE = "state"
+"""Of a credit note: one that was cancelled keeps its number and its total, and gives nothing back."""
+
 _TIMES = f"{_PRICED}.interval"
 _INTERVALS = {
     ("weekly", "1"): "week",
@@ -162,6 +165,8 @@ def paths(entity: str, *, of: Sequence[str] | None = None) -> list[str]:
     """What to ask Tryton for: everything, or the canonical fields named."""
     known = READINGS[entity].fields
     wanted = [at.path for name, at in known.items() if of is None or name in of]
+    if entity == "credit_notes":
+        wanted.append(_STATE)
     return [*wanted, _TIMES] if "interval" in known and of is None else wanted
 
 
@@ -182,7 +187,7 @@ def translate(entity: str, payload: Mapping[str, Any]) -> Translated:
     row = {name: at.pick(texts(payload, at.path)) for name, at in known.items()}
     row["id"] = value_text(payload.get("id"))
     if entity == "credit_notes":
-        row["gross"] = _turned(row["gross"])
+        row["gross"] = "0" if payload.get(_STATE) == "cancelled" else _turned(row["gross"])
     if entity == "subscriptions":
         row |= _terms(payload)
     return {one.name: row.get(one.name) for one in ENTITIES[entity].received}
