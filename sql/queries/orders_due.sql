@@ -11,16 +11,24 @@ WITH won AS MATERIALIZED (
 ), placed AS (
     -- An order that stands counts, whoever placed it. One that was cancelled does not, nor does one nobody has confirmed:
     -- a quotation of people's, or an order of ours that is still being placed. It names its deal by either form of its id,
-    -- or names none where the deal names it.
-    SELECT opportunity_id, min(order_id) AS order_id
+    -- or names none where the deal names it. Of several the one that is invoiced stays the deal's, then the one it names.
+    SELECT opportunity_id, CASE WHEN min(order_id) = max(order_id) THEN min(order_id) ELSE (
+        SELECT one FROM unnest(array_agg(order_id)) AS one
+        ORDER BY EXISTS (
+            SELECT FROM canonical.invoices AS invoice WHERE invoice.order_id = one AND invoice.superseded_in IS NULL
+        ) OR EXISTS (
+            SELECT FROM delivery.outbox AS billed WHERE billed.subject = 'orders/' || one AND billed.kind = 'invoice'
+        ) DESC, one IS NOT DISTINCT FROM min(erp_order_id) DESC, one COLLATE "C"
+        LIMIT 1
+    ) END AS order_id
     FROM (
-        SELECT won.native_id AS opportunity_id, orders.native_id AS order_id, status
+        SELECT won.native_id AS opportunity_id, erp_order_id, orders.native_id AS order_id, status
         FROM won JOIN canonical.orders ON opportunity_id = won.native_id AND superseded_in IS NULL
         UNION ALL
-        SELECT won.native_id, orders.native_id, status
+        SELECT won.native_id, erp_order_id, orders.native_id, status
         FROM won JOIN canonical.orders ON opportunity_id = canonical.other_id(won.native_id) AND superseded_in IS NULL
         UNION ALL
-        SELECT won.native_id, orders.native_id, status
+        SELECT won.native_id, erp_order_id, orders.native_id, status
         FROM won JOIN canonical.orders ON orders.native_id = won.erp_order_id AND superseded_in IS NULL
         WHERE opportunity_id IS NULL
     ) AS named

@@ -659,6 +659,29 @@ def test_an_order_made_by_hand_meanwhile_is_taken_as_the_deals(sales: Sales) -> 
     assert sales.salesforce.effects[0].body["order_id"] == "O7"
 
 
+@pytest.mark.parametrize("of", ["ours", "by hand"])
+def test_an_order_beside_the_one_that_was_invoiced_changes_nothing(sales: Sales, of: str) -> None:
+    """Ids are texts: that of a later order may come first."""
+    first = f"{'R0' if of == 'ours' else 'R7'} SO-1 C1 2026-03-02 SGD 1200.00 confirmed 006A"
+    sales.sees(opportunities=WON, **({} if of == "ours" else {"orders": first}))
+    for _ in range(2):
+        sales.decide()
+        sales.deliver()
+    assert sales.reached(sales.erp)[-1] == "invoice"
+    sales.sees(orders=f"{first}\nR-10 SO-9 C1 2026-03-09 SGD 1200.00 confirmed 006A")
+    assert sales.decide() == {}, "nobody has read the invoice yet"
+    sales.sees(invoices=f"I1 INV-1 C1 2026-03-02 2026-04-01 SGD 1308.00 posted {first.split(maxsplit=1)[0]}")
+    assert sales.decide() == {}
+
+
+def test_of_two_orders_made_by_hand_the_one_that_the_deal_names_is_its_own(sales: Sales) -> None:
+    two = [f"{one} SO-{one} C1 2026-03-02 SGD 1200.00 confirmed 006A" for one in ("O10", "O7")]
+    sales.sees(opportunities=WON.replace(" - 001A", " O7 001A"), orders="\n".join(two))
+    assert sales.decide() == {"invoice": 1}
+    sales.deliver()
+    assert [effect.body["order_id"] for effect in sales.erp.effects] == ["O7"]
+
+
 @pytest.mark.parametrize(
     ("by_order", "by_deal"), [("006D000000IqhSLIAZ", "-"), ("006D000000IqhSL", "-"), ("-", "O7")]
 )
