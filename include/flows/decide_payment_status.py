@@ -27,6 +27,9 @@ LANDED, LANDED_AT_ONCE = "payments", 200
 LOST = frozenset({"OPEN", "LOST"})
 """A dispute takes the money away while it is open, and for good when it is lost."""
 
+MOVES = frozenset({"invoices", "orders", "opportunities"})
+"""By what changes of these an invoice may be another deal's: the one it was told to be of is told as well."""
+
 TYPES = {"payments": "PAYMENT", "refunds": "REFUND", "disputes": "DISPUTE"}
 SHOWN = {
     **dict.fromkeys(ON_ITS_WAY, "PENDING"),
@@ -65,13 +68,16 @@ def decide_payment_status(tx: Transaction, looks: Sequence[Looked], policy: Poli
     stood = list(_standings(tx, "invoices_with_their_deals", words, invoices=invoice_ids))
     invoices = {str(invoice["invoice_id"]): invoice for invoice, _ in stood}
     because = _hints(looks, about)
+    before = (
+        tx.rows("deals_told_of", invoices=invoice_ids) if any(one.entity in MOVES for one in looks) else ()
+    )
     told = [
         _message("invoice_status", f"invoices/{invoice_id}", _told(invoice, now), because.get(invoice_id))
         for invoice, now in stood
         for invoice_id in [str(invoice["invoice_id"])]
     ]
     say_all(tx, [*told, *_activities(tx, looks, about, invoices, words)])
-    deals = {
+    deals = {row["opportunity_id"]: None for row in before} | {
         invoice["opportunity_id"]: because.get(invoice_id)
         for invoice_id, invoice in invoices.items()
         if invoice["opportunity_id"] is not None

@@ -117,6 +117,16 @@ SELECT known.* FROM unnest(%(invoices)s::text[]) AS wanted (invoice_id)
 CROSS JOIN LATERAL (SELECT * FROM delivery.invoices WHERE invoice_id = wanted.invoice_id) AS known
 ORDER BY known.invoice_id;
 
+-- name: deals_told_of
+-- The deals that the CRM has, and was told these invoices to be of.
+SELECT DISTINCT deal.native_id AS opportunity_id
+FROM unnest(%(invoices)s::text[]) AS wanted (invoice_id)
+CROSS JOIN LATERAL (
+    SELECT body ->> 'opportunity_id' AS opportunity_id FROM delivery.outbox
+    WHERE subject = 'invoices/' || wanted.invoice_id AND kind = 'invoice_status' ORDER BY message_id DESC LIMIT 1
+) AS told
+JOIN canonical.opportunities AS deal ON deal.native_id = told.opportunity_id AND deal.superseded_in IS NULL;
+
 -- name: invoices_of_deals
 -- Of every order that may be a deal's, by what either says; the view knows of which deal it is.
 SELECT known.* FROM unnest(%(opportunities)s::text[]) AS wanted (opportunity_id)

@@ -480,6 +480,43 @@ def test_a_credit_note_that_is_anothers_or_void_by_now_credits_its_invoice_no_mo
     assert now(desk)["invoices/I2"] == "OPEN"
 
 
+@pytest.mark.parametrize("moved", ["order", "invoice"])
+def test_a_deal_whose_invoice_is_another_deals_by_now_is_told_so_too(
+    desk: Desk, draw: Draw, moved: str
+) -> None:
+    see(
+        desk,
+        draw,
+        "a",
+        payments="P C1 INV-1 SGD 100.00 2026-03-01 succeeded I1\nQ C1 INV-2 SGD 118.00 2026-03-01 succeeded I2",
+    )
+    assert deals(desk) == {"opportunities/006A": "PAID"}
+    see(
+        desk,
+        draw,
+        "b",
+        opportunities="006B Won true true 100.00 SGD 2026-01-10 - 001A",
+        orders="O2 SO-2 C1 2026-01-10 SGD 100.00 confirmed 006B",
+    )
+    if moved == "order":
+        see(desk, draw, "c", orders="O1 SO-1 C1 2026-01-10 SGD 218.00 confirmed 006B")
+        assert deals(desk) == {"opportunities/006A": "VOID", "opportunities/006B": "PAID"}
+    else:
+        see(desk, draw, "c", payments="P C1 INV-1 SGD 100.00 2026-03-01 failed I1")
+        assert deals(desk) == {"opportunities/006A": "PARTIALLY_PAID"}
+        see(desk, draw, "d", invoices="I1 INV-1 C1 2026-02-01 2026-03-03 SGD 100.00 posted O2")
+        assert deals(desk) == {"opportunities/006A": "PAID", "opportunities/006B": "OPEN"}
+
+
+def deals(desk: Desk) -> dict[str, str]:
+    """The status of each deal as it was last said."""
+    query = (
+        "SELECT subject, body->>'status' FROM delivery.outbox WHERE kind = 'deal_status' ORDER BY message_id"
+    )
+    with psycopg.connect(desk.url) as connection:
+        return {str(subject): str(status) for subject, status in connection.execute(query)}
+
+
 def test_a_payment_of_several_invoices_settles_all_and_its_refund_takes_back_no_more_than_it_is(
     desk: Desk, draw: Draw
 ) -> None:
