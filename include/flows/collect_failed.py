@@ -168,6 +168,5 @@ def _task(tx: Transaction, invoice: Row, decision: Decision) -> bool:
 
 
 def _shown(attempt: Attempt) -> str:
-    return (
-        f"{attempt.occurred_at:%Y-%m-%d %H:%M} {', '.join(attempt.codes) or 'declined'} ({attempt.event_id})"
-    )
+    said = ", ".join(attempt.codes) or "declined"
+    return f"{attempt.occurred_at:%Y-%m-%d %H:%M} UTC: {said} ({attempt.event_id})"

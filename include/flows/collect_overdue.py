@@ -43,6 +43,7 @@ def collect_overdue(store: Store, policy: Policy, *, today: date) -> Counter[str
         "days_ahead": max(0, -rules.ladder[0].from_days),
         "pending": [*words["payments"]["PENDING"], *words["payments"]["AUTHORISED"]],
         "succeeded": [*words["payments"]["SUCCEEDED"]],
+        "void": [*words["invoices"]["VOID"]],
         "disputed": [*words["disputes"]["INQUIRY"], *words["disputes"]["OPEN"]],
     }
     done: Counter[str] = Counter()

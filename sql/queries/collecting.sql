@@ -95,10 +95,13 @@ WITH newest AS (
 ), pending AS (
     SELECT invoice_id, sum(amount_minor)::bigint AS minor FROM delivery.payments
     WHERE invoice_id IS NOT NULL AND lower(status) = ANY (%(pending)s::text[]) GROUP BY invoice_id
-), fresh AS (  -- arrived since: no run knew it as money
-    SELECT native_id, invoice_id, customer_id, currency, amount_minor
+), fresh AS (  -- arrived since: no run knew it as money. What is for a void invoice may be for any
+    SELECT paid.native_id, CASE WHEN void.native_id IS NULL THEN paid.invoice_id END AS invoice_id, paid.customer_id,
+        paid.currency, amount_minor
     FROM delivery.payments AS paid
-    WHERE coalesce(lower(status), 'succeeded') = ANY (%(succeeded)s::text[]) AND amount_minor > 0
+    LEFT JOIN canonical.invoices AS void
+        ON void.native_id = paid.invoice_id AND void.superseded_in IS NULL AND lower(void.status) = ANY (%(void)s::text[])
+    WHERE coalesce(lower(paid.status), 'succeeded') = ANY (%(succeeded)s::text[]) AND amount_minor > 0
         AND NOT EXISTS (
             SELECT FROM canonical.payments AS known
             WHERE known.native_id = paid.native_id

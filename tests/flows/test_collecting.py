@@ -173,6 +173,21 @@ def test_nobody_is_asked_for_what_was_settled_after_the_newest_run(
     assert asked(store, "2026-03-31") == {}
 
 
+@pytest.mark.parametrize("landed", [False, True], ids=["told by an event", "landed"])
+def test_nobody_is_asked_for_a_reissued_invoice_whose_void_one_was_paid(
+    store: PostgresStore, draw: Draw, *, landed: bool
+) -> None:
+    reissued = f"{ONE}\n{ONE.replace('I1 INV-1', 'I0 INV-0').replace('posted', 'void')}"
+    see(store, draw(folder="a", **BOOKS | {"invoices": reissued}))
+    reconcile(store, as_of=date(2026, 3, 31), policy=POLICY)
+    publish_run(store, as_of=date(2026, 3, 31))
+    if landed:
+        see(store, draw(folder="b", payments="Q C1 INV-0 SGD 100.00 2026-03-31 succeeded I0"))
+    else:
+        told_by_an_event(store, "Q", amount_minor=10_000, invoice_id="I0", customer_id="C1")
+    assert asked(store, "2026-03-31") == {}
+
+
 @pytest.mark.parametrize("kind", ["dunning", "task"])
 def test_a_task_that_waits_does_not_leave_once_the_invoice_is_paid_and_does_when_it_is_owed_again(
     books: Settle, kind: str
@@ -262,9 +277,9 @@ def test_the_third_failure_is_one_task_for_the_owner_however_often_it_is_looked_
     assert body["title"] == "The payment of invoice INV-1 keeps failing"
     assert body["proof"].splitlines() == [
         "3 attempts failed",
-        "2026-03-01 09:00 insufficient funds (A1)",
-        "2026-03-02 09:00 insufficient funds (A2)",
-        "2026-03-05 09:00 insufficient funds (A3)",
+        "2026-03-01 09:00 UTC: insufficient funds (A1)",
+        "2026-03-02 09:00 UTC: insufficient funds (A2)",
+        "2026-03-05 09:00 UTC: insufficient funds (A3)",
     ]
 
 
@@ -334,6 +349,8 @@ def test_a_try_that_waited_does_not_leave_once_its_card_was_tried_as_often_as_it
     platform = Peer(system="payments")
     assert delivered(store, platform, "2026-03-03T08:00") == {"confirmed": 2, "stale": 1}
     assert [effect.body["invoice_id"] for effect in platform.effects] == ["I0", "I1"]
+    assert failed(store, "2026-03-04T08:00") == {"retry": 1}, "it is decided anew once the scheme lets it"
+    assert delivered(store, platform, "2026-03-04T08:00") == {"confirmed": 1}
 
 
 def test_tries_that_left_and_are_not_told_yet_count_for_their_card(store: PostgresStore, draw: Draw) -> None:
