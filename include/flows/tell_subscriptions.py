@@ -47,9 +47,12 @@ def tell_subscriptions(store: Store, policy: Policy, *, today: date) -> Counter[
             tx.run("keep_renewal_date", subscription_id=row["subscription_id"], renews_on=end)
             for deal, status in renewing[row["subscription_id"]]:
                 settle_renewal(tx, deal, policy, paid=status == "PAID")
-            if end and _state(row, policy) not in ENDED:
-                arr = major(_arr_minor(row, life, policy), currency=row["currency"])
-                done["renewal"] += ask_renewal(tx, Term(row, end, arr), policy, today=today)
+            arr = major(_arr_minor(row, life, policy), currency=row["currency"])
+            term = Term(row, end, arr) if end and _state(row, policy) not in ENDED else None
+            about = {"subject": f"tasks/{row['subscription_id']}", "renewal_key": term and term.key}
+            tx.run("withdraw_renewals", **about)
+            if term:
+                done["renewal"] += ask_renewal(tx, term, policy, today=today)
         tx.run("keep_told", what=TOLD, batch=batch, day=today, place="")
     return +done
 

@@ -72,6 +72,12 @@ SELECT native_id AS opportunity_id, coalesce(is_closed, false) AS is_closed, coa
 FROM canonical.opportunities WHERE superseded_in IS NULL AND renewal_key = %(renewal_key)s
 ORDER BY native_id LIMIT 1;
 
+-- name: withdraw_renewals
+-- Renewals that wait to be opened, of a subscription that has none on that day any more.
+UPDATE delivery.outbox SET state = 'superseded', finished_at = ops.clock()
+WHERE subject = %(subject)s AND kind = 'renewal_deal' AND state = 'queued'
+    AND body ->> 'renewal_key' IS DISTINCT FROM %(renewal_key)s;
+
 -- name: deals_renewing
 -- The deals that renew each subscription, by the key we gave them: the subscription's id and the day.
 SELECT wanted.subscription_id, deal.native_id AS opportunity_id

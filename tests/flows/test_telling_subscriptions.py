@@ -112,6 +112,23 @@ def test_a_renewal_is_opened_by_itself_and_each_later_step_is_one_task(books: Bo
     assert [body["title"] for body in books.told("task")] == ["Subscription S1: send the quote"]
 
 
+@pytest.mark.parametrize("change", ["CANCEL 2026-11-30", "RENEW 2027-01-31"])
+def test_a_renewal_that_waits_is_not_opened_once_there_is_none_on_that_day(books: Books, change: str) -> None:
+    def waiting() -> list[str]:
+        query = "SELECT body ->> 'renewal_key' FROM delivery.outbox WHERE kind = 'renewal_deal' AND state = 'queued'"
+        with psycopg.connect(books.url) as connection:
+            return [key for (key,) in connection.execute(query).fetchall()]
+
+    books.tell("2026-10-03")
+    assert waiting() == ["S1/2027-01-31"]
+    books.see(amendments=f"A1 S1 1 {change}")
+    books.tell("2026-10-04")
+    assert waiting() == []
+    books.see(amendments="A1 S1 1 QTY 2026-11-01 10")
+    books.tell("2026-10-05")
+    assert waiting() == ["S1/2027-01-31"]
+
+
 def test_a_renewal_whose_day_was_missed_is_opened_beside_the_step_that_is_due(books: Books) -> None:
     assert books.tell("2026-12-15") == {"subscription": 1, "renewal": 2}
     assert books.tell("2026-12-16") == {}
