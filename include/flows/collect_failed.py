@@ -40,7 +40,10 @@ def collect_failed(store: Store, policy: Policy, *, now: datetime) -> Counter[st
             card = invoice["card"]
             decision = _decide(invoice, coming[card], policy, now)
             due = decision.next == "retry"
-            if not (due or decision.task) or not (owed := owed_now(tx, invoice["invoice_id"], policy)):
+            if not (due or decision.task):
+                continue
+            owed = owed_now(tx, invoice["invoice_id"], policy, today=now.date())
+            if not owed:
                 continue
             if due:
                 put = _retry(tx, invoice, owed)

@@ -58,7 +58,7 @@ def collect_overdue(store: Store, policy: Policy, *, today: date) -> Counter[str
             if available >= debt.open_minor:
                 left[purse] = available - debt.open_minor
             step = due_step(debt, today=today, rules=rules)
-            if step.rung and (minor := open_now(tx, debt.invoice_id, policy)):
+            if step.rung and (minor := open_now(tx, debt.invoice_id, policy, today=today)):
                 moved = debt.due_date != row["due_date"]
                 rest = f"{row['due_date']} is no business day there; " if moved else ""
                 done[step.rung.name] += _ask(tx, row, step.rung, rest + step.why, min(minor, debt.open_minor))

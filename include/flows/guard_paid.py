@@ -35,15 +35,15 @@ class Unpaid(Standing):
 
         Any other message stands.
         """
-        invoice_id = str(message.body.get("invoice_id"))
+        invoice_id, now = str(message.body.get("invoice_id")), self._now()
         if message.kind == "retry_payment":
             with self._store.transaction() as tx:
-                minor = owed_now(tx, invoice_id, self._policy)
-                allowed = may_be_tried(tx, message, self._policy, now=self._now())
+                minor = owed_now(tx, invoice_id, self._policy, today=now.date())
+                allowed = may_be_tried(tx, message, self._policy, now=now)
             currency = str(message.body.get("currency") or "")
             still = bool(minor and currency) and major(minor, currency=currency) == message.body.get("open")
             return still and allowed
         if message.kind == "dunning" or (message.kind == "task" and "invoice_id" in message.body):
             with self._store.transaction() as tx:
-                return open_now(tx, invoice_id, self._policy) > 0
+                return open_now(tx, invoice_id, self._policy, today=now.date()) > 0
         return True

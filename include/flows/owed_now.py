@@ -1,6 +1,7 @@
 """How much of an invoice may be collected now, by all that is known at this moment, landed or only looked at."""
 
 from collections.abc import Iterator
+from datetime import date
 from typing import NamedTuple
 
 from include.domain.payment_status import ON_ITS_WAY, Standing
@@ -28,31 +29,30 @@ class _Debt(NamedTuple):
     disputes: frozenset[str]
 
 
-def owed_now(tx: Transaction, invoice_id: str, policy: Policy) -> int:
+def owed_now(tx: Transaction, invoice_id: str, policy: Policy, *, today: date) -> int:
     """What may be charged, in minor units of its currency; 0 where it is settled, contested, or may be paid already."""
-    debt = _debt(tx, invoice_id, policy)
+    debt = _debt(tx, invoice_id, policy, today)
     if debt is None or debt.disputes & CONTESTED or not _is_open(debt.state, debt.now):
         return 0
     return max(0, debt.now.open_minor - debt.coming_minor - int(debt.invoice["unapplied_minor"]))
 
 
-def open_now(tx: Transaction, invoice_id: str, policy: Policy) -> int:
+def open_now(tx: Transaction, invoice_id: str, policy: Policy, *, today: date) -> int:
     """What somebody may be asked for; 0 where it is settled, being disputed, or covered by what is on its way.
 
     The customer's money on no invoice is not counted: of several debts it may cover any.
     """
-    debt = _debt(tx, invoice_id, policy)
+    debt = _debt(tx, invoice_id, policy, today)
     if debt is None or debt.disputes & DISPUTED or debt.state not in ASKED_FOR:
         return 0
     return debt.now.open_minor if debt.coming_minor < debt.now.open_minor else 0
 
 
-def _debt(tx: Transaction, invoice_id: str, policy: Policy) -> _Debt | None:
-    """None where nothing can be said of what is owed, or is disputed as a whole."""
-    found = tx.rows(
-        "invoice_to_collect", invoice_id=invoice_id, succeeded=[*policy.statuses["payments"]["SUCCEEDED"]]
-    )
-    if not found or found[0]["disputed"]:
+def _debt(tx: Transaction, invoice_id: str, policy: Policy, today: date) -> _Debt | None:
+    """None where nothing can be said of what is owed, or nobody is to be asked for it."""
+    succeeded = [*policy.statuses["payments"]["SUCCEEDED"]]
+    found = tx.rows("invoice_to_collect", invoice_id=invoice_id, succeeded=succeeded, today=today)
+    if not found or found[0]["held"]:
         return None
     [invoice] = found
     words = policy.canonical_status

@@ -56,12 +56,13 @@ WHERE subject = %(subject)s AND kind = 'task' AND (body ->> 'failed_at')::timest
 ORDER BY message_id DESC LIMIT 1;
 
 -- name: invoice_to_collect
--- An invoice, whether it is contested, and its customer's money on no invoice: what the newest published run left, and what
--- came since. Any of that may be for this invoice.
+-- An invoice; whether nobody is to pay it now, as it is contested as a whole, promised, or held by legal; and its customer's
+-- money on no invoice: what the newest published run left, and what came since. Any of that may be for this invoice.
 WITH newest AS (
     SELECT run_id, batch_through FROM recon.runs WHERE state = 'published' ORDER BY as_of DESC, computed_at DESC LIMIT 1
 )
-SELECT known.*, coalesce(invoice.disputed, false) AS disputed, (coalesce((
+SELECT known.*, coalesce(invoice.disputed OR customer.legal_hold OR invoice.promised_until >= %(today)s, false) AS held,
+    (coalesce((
     SELECT unapplied_minor FROM recon.customer_balances AS balance JOIN newest USING (run_id)
     WHERE balance.customer_id = known.customer_id AND balance.currency = known.currency
 ), 0) + coalesce((
@@ -77,6 +78,8 @@ SELECT known.*, coalesce(invoice.disputed, false) AS disputed, (coalesce((
 ), 0))::bigint AS unapplied_minor
 FROM delivery.invoices AS known
 JOIN canonical.invoices AS invoice ON invoice.native_id = known.invoice_id AND invoice.superseded_in IS NULL
+LEFT JOIN canonical.customers AS customer
+    ON customer.native_id = known.customer_id AND customer.superseded_in IS NULL
 WHERE known.invoice_id = %(invoice_id)s;
 
 -- name: overdue_invoices

@@ -188,6 +188,20 @@ def test_nobody_is_asked_for_a_reissued_invoice_whose_void_one_was_paid(
     assert asked(store, "2026-03-31") == {}
 
 
+@pytest.mark.parametrize(
+    "since", [{"invoices": f"{ONE} - - - 2026-04-02"}, {"customers": "C1 Acme - - - 001A - - true"}]
+)
+def test_a_reminder_that_waits_does_not_leave_once_it_is_promised_or_held_by_legal(
+    store: PostgresStore, draw: Draw, since: dict[str, str]
+) -> None:
+    see(store, draw(folder="a", **BOOKS))
+    reconcile(store, as_of=date(2026, 3, 31), policy=POLICY)
+    publish_run(store, as_of=date(2026, 3, 31))
+    assert asked(store, "2026-03-31") == {"tell the finance manager": 1}
+    see(store, draw(folder="b", **since))
+    assert delivered(store, Peer(system="salesforce"), "2026-04-01T09:00") == {"stale": 1}
+
+
 @pytest.mark.parametrize("kind", ["dunning", "task"])
 def test_a_task_that_waits_does_not_leave_once_the_invoice_is_paid_and_does_when_it_is_owed_again(
     books: Settle, kind: str
@@ -487,6 +501,8 @@ def test_a_payment_that_came_through_ends_it(books: Settle) -> None:
             "payments": "Q C1 INV-1 SGD 100.00 2026-03-01 succeeded I1",
             "disputes": "D Q SGD 100.00 2026-03-01 needs_response",
         },
+        {"customers": "C1 Acme - - - 001A - - true"},
+        {"invoices": f"{ONE} - - - 2026-03-02"},
     ],
     ids=[
         "paid",
@@ -497,6 +513,8 @@ def test_a_payment_that_came_through_ends_it(books: Settle) -> None:
         "paid by bank",
         "credited",
         "disputed",
+        "held by legal",
+        "promised until that day",
     ],
 )
 def test_nobody_is_charged_again_for_what_is_no_longer_owed(books: Settle, files: dict[str, str]) -> None:
