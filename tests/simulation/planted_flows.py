@@ -82,14 +82,14 @@ def marked_first(source: Any, store: Any, *, entity: str) -> None:
 
 def told_first(store: Any, policy: Any, *, most: int = statuses.LANDED_AT_ONCE) -> int:
     with store.transaction() as tx:
-        last = statuses._last(tx)
-        rows = tx.rows("landed_since", batch=last["batch"], place=last["place"], most=most)
+        last = statuses.last_told(tx, statuses.LANDED)
+        rows = tx.rows("landed_since", **last, most=most)
     for row in rows:
         place = f"{row['entity']}/{row['native_id']}"
         with store.transaction() as tx:
             tx.run("keep_told", what=statuses.LANDED, day=None, batch=row["batch"], place=place)
         with store.transaction() as tx:
-            statuses._tell(tx, row["entity"], row["native_id"], policy)
+            statuses._tell_anew(tx, row["entity"], row["native_id"], policy)
     return len(rows)
 
 
@@ -103,7 +103,11 @@ class Edge:
         self, tx: Any, policy: Any, billing: Any, *, today: Any, opportunities: Sequence[str]
     ) -> Any:
         new = [deal for deal in opportunities if deal not in self._heard]
-        won = sorted(str(row["opportunity_id"]) for row in orders._missing(tx, policy, new)) if new else []
+        won = (
+            sorted(str(row["opportunity_id"]) for row in orders.missing_of_deals(tx, policy, new))
+            if new
+            else []
+        )
         self._heard.update(won)
         return _decide_deals(tx, policy, billing, today=today, opportunities=won) if won else {}
 
