@@ -34,8 +34,9 @@ def collect_failed(store: Store, policy: Policy, *, now: datetime) -> Counter[st
         invoices = _failing(tx, policy)
         left = _left(tx, invoices)
         coming: defaultdict[str, list[Attempt]] = defaultdict(list)
-        for invoice in filter(lambda one: _key(one) in left, invoices):
-            coming[invoice["card"]].append(_try(invoice, left[_key(invoice)]["first_called_at"]))
+        for invoice in invoices:
+            if found := left.get(_key(invoice)):
+                coming[invoice["card"]].append(_try(invoice, found["first_called_at"]))
         for invoice in invoices:
             card = invoice["card"]
             decision = _decide(invoice, coming[card], policy, now)

@@ -60,7 +60,8 @@ WHERE hint.hint_id = done.hint_id AND hint.fence = done.fence AND hint.state = '
 
 -- name: invoices_of_objects
 -- The invoices each object is about: those its payment says, and those the newest published run posted it to; the ones a
--- credit note is or was of; an invoice itself; those of an order, or of the order a deal names. `still` is false of those it was told to be about and is no more.
+-- credit note is or was of; an invoice itself; those of an order, or of the order a deal names. `still` is false of those it was
+-- told to be about and is no more.
 WITH wanted AS (
     SELECT DISTINCT entity, native_id
     FROM unnest(%(entities)s::text[], %(native_ids)s::text[]) AS told (entity, native_id)

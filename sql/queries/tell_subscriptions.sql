@@ -9,7 +9,8 @@ ON CONFLICT (name) DO UPDATE SET batch = excluded.batch, day = excluded.day, pla
 
 -- name: subscriptions_to_tell
 -- Those of which a row landed or ended after a batch, or can be read since, or for which a day between two has come: a change
--- takes effect, or a term ends. Of a row in quarantine that names no subscription any may be meant. `overdue_days`: of the customer's oldest open invoice, in the newest published run.
+-- takes effect, or a term ends. A row in quarantine that names no subscription may be of any. `overdue_days`: of the customer's
+-- oldest open invoice, in the newest published run.
 WITH newest AS (
     SELECT run_id FROM recon.runs WHERE state = 'published' ORDER BY as_of DESC, computed_at DESC LIMIT 1
 ), overdue AS (
