@@ -123,6 +123,11 @@ class Life:
         return self.service[-1].end
 
     @property
+    def renews_on(self) -> date | None:
+        """The day on which the last term known ends, or ended where it is in the days of grace."""
+        return self.awaiting or self.ends_on
+
+    @property
     def cancelled(self) -> bool:
         return self.service[-1].ends == "CANCEL"
 

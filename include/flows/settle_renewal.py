@@ -61,7 +61,7 @@ def settle_renewal(tx: Transaction, opportunity_id: str, policy: Policy, *, paid
     body = {
         "opportunity_id": opportunity_id,
         "arr": major(life.arr_on(day), currency=row["currency"]),
-        "renewal_date": life.ends_on.isoformat() if life.ends_on else None,
+        "renewal_date": life.renews_on.isoformat() if life.renews_on else None,
     }
     say(tx, Message(key="", body=body, **about))
     if paid and not booked:

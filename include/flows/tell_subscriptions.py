@@ -34,8 +34,14 @@ def tell_subscriptions(store: Store, policy: Policy, *, today: date) -> Counter[
         batch = tx.rows("newest_batch")[0]["batch"]
         last = tx.rows("last_told", what=TOLD) or [{"batch": 0, "day": BEGINNING}]
         ahead = max(step.days_before for step in rules.steps)
+        kept = policy.arr.rules
         rows = tx.rows(
-            "subscriptions_to_tell", batch=last[0]["batch"], day=last[0]["day"], today=today, days_ahead=ahead
+            "subscriptions_to_tell",
+            batch=last[0]["batch"],
+            day=last[0]["day"],
+            today=today,
+            days_ahead=ahead,
+            days_after=[kept.renewal_grace_days, kept.kept_pause_days + 1],
         )
         renewing = _renewing(tx, [row["subscription_id"] for row in rows])
         for row in rows:
@@ -43,7 +49,7 @@ def tell_subscriptions(store: Store, policy: Policy, *, today: date) -> Counter[
             if life is None:
                 continue
             done["subscription"] += say(tx, _standing(row, life, policy)).what == "new"
-            end = None if life.cancelled else life.ends_on
+            end = None if life.cancelled else life.renews_on
             tx.run("keep_renewal_date", subscription_id=row["subscription_id"], renews_on=end)
             for deal, status in renewing[row["subscription_id"]]:
                 settle_renewal(tx, deal, policy, paid=status == "PAID")
@@ -87,7 +93,7 @@ def _arr_minor(row: Row, life: Life, policy: Policy) -> int:
 
 
 def _standing(row: Row, life: Life, policy: Policy) -> Message:
-    end, steps = life.ends_on, [] if _state(row, policy) in NOT_SOLD else life.steps()
+    end, steps = life.renews_on, [] if _state(row, policy) in NOT_SOLD else life.steps()
     body = {
         "subscription_id": row["subscription_id"],
         "account_id": row["crm_account_id"],

@@ -40,6 +40,7 @@ LEFT JOIN canonical.customers AS customer
 LEFT JOIN canonical.accounts AS account
     ON account.native_id = customer.crm_account_id AND account.superseded_in IS NULL
 LEFT JOIN overdue ON overdue.customer_id = subscription.customer_id
+LEFT JOIN delivery.renewal_dates AS known ON known.subscription_id = subscription.native_id
 WHERE subscription.superseded_in IS NULL
     AND NOT EXISTS (  -- what nobody could read may say otherwise
         SELECT FROM canonical.quarantine AS unread
@@ -50,14 +51,10 @@ WHERE subscription.superseded_in IS NULL
         greatest(subscription.recorded_in, changed.recorded_in, customer.recorded_in) > %(batch)s
         OR subscription.native_id IN (SELECT subscription_id FROM touched WHERE subscription_id IS NOT NULL)
         OR EXISTS (SELECT FROM touched WHERE subscription_id IS NULL)
-        OR EXISTS (
-            SELECT FROM unnest(changed.days || end_date || start_date) AS day
-            WHERE day > %(day)s AND day <= %(today)s::date + %(days_ahead)s::int
-        )
-        OR EXISTS (
-            SELECT FROM delivery.renewal_dates AS known
-            WHERE known.subscription_id = subscription.native_id
-                AND renews_on > %(day)s AND renews_on <= %(today)s::date + %(days_ahead)s::int
+        OR EXISTS (  -- from so many days before it to what policy makes of it so many days after
+            SELECT FROM unnest(changed.days || end_date || start_date || known.renews_on) AS day
+            CROSS JOIN unnest(%(days_after)s::int[] || 0) AS late
+            WHERE day + late > %(day)s AND day <= %(today)s::date + CASE WHEN late = 0 THEN %(days_ahead)s::int ELSE -late END
         )
     )
 ORDER BY subscription.native_id;

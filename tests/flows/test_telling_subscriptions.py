@@ -31,8 +31,10 @@ class Books:
             pull_changes(source, self.store, entity=entity)
             land_records(source, self.store, entity=entity)
 
-    def tell(self, day: str) -> dict[str, int]:
-        return dict(tell_subscriptions(self.store, POLICY, today=date.fromisoformat(day)))
+    def tell(self, day: str, **arr: Any) -> dict[str, int]:
+        """`arr`: what policy says otherwise of recurring revenue."""
+        policy = POLICY.model_copy(update={"arr": POLICY.arr.model_copy(update=arr)})
+        return dict(tell_subscriptions(self.store, policy, today=date.fromisoformat(day)))
 
     def told(self, kind: str = "subscription_status") -> list[dict[str, Any]]:
         query = "SELECT body FROM delivery.outbox WHERE kind = %s ORDER BY message_id"
@@ -110,6 +112,27 @@ def test_a_renewal_is_opened_by_itself_and_each_later_step_is_one_task(books: Bo
         "5460.00",
     )
     assert [body["title"] for body in books.told("task")] == ["Subscription S1: send the quote"]
+
+
+def test_a_term_that_ended_is_worth_what_it_was_for_the_days_of_grace_and_renews_on_its_day(
+    books: Books,
+) -> None:
+    for day in ("2026-10-03", "2027-01-30", "2027-01-31", "2027-02-14", "2027-02-15", "2027-03-01"):
+        books.tell(day, renewal_grace_days=15)
+    assert [(body["arr"], body["end_date"]) for body in books.told()] == [
+        ("5460.00", "2027-01-30"),
+        ("0.00", "2027-01-30"),
+    ]
+    assert [body["renewal_key"] for body in books.told("renewal_deal")] == ["S1/2027-01-31"]
+
+
+def test_a_pause_that_lasts_longer_than_policy_keeps_is_told_on_the_day_it_does(books: Books) -> None:
+    books.see(amendments="A1 S1 1 PAUSE 2026-04-01")
+    for day in ("2026-04-01", "2026-06-29", "2026-06-30"):
+        books.tell(day, pause="KEEP", keep_days=90)
+    assert [body["arr"] for body in books.told()] == ["5460.00"]
+    books.tell("2026-07-01", pause="KEEP", keep_days=90)
+    assert [body["arr"] for body in books.told()] == ["5460.00", "0.00"]
 
 
 @pytest.mark.parametrize("change", ["CANCEL 2026-11-30", "RENEW 2027-01-31"])
