@@ -33,12 +33,16 @@ class FailureRules:
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """One try at an invoice, as its source tells it. `codes`: what the platform, the issuer and the scheme say."""
+    """One try at an invoice, as its source tells it. `codes`: what the platform, the issuer and the scheme say.
+
+    `card`: one card, whatever it paid; empty where nobody tells.
+    """
 
     event_id: str
     occurred_at: datetime
     succeeded: bool
     codes: tuple[str, ...] = ()
+    card: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,8 @@ def decide(
     if not failed:
         return Decision("wait", 0)
     last = failed[-1]
-    declines = [*failed, *failed_since(told_of_card)]
+    same = [one for one in failed if not (one.card and last.card) or one.card == last.card]
+    declines = [*same, *failed_since(told_of_card)]
     if final := next((one for one in declines if decline_class(one.codes, rules) == "hard"), None):
         said = ", ".join([*filter(None, final.codes), *([] if final in failed else [final.event_id])])
         task = f"the issuer says not to try this card again ({said})"

@@ -111,6 +111,7 @@ def _attempt(told: Mapping[str, Any]) -> Attempt:
         occurred_at=datetime.fromisoformat(told["occurred_at"]),
         succeeded=told["succeeded"],
         codes=tuple(code for code in told["codes"] if code),
+        card=told["card"] or "",
     )
 
 

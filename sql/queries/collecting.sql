@@ -7,7 +7,7 @@
 WITH attempt AS NOT MATERIALIZED (  -- a card's, and an invoice's, are found by their index
     SELECT *, lower(outcome) = ANY (%(succeeded)s::text[]) AS succeeded, jsonb_build_object(
         'event_id', native_id, 'occurred_at', occurred_at, 'succeeded', lower(outcome) = ANY (%(succeeded)s::text[]),
-        'codes', jsonb_build_array(decline_code, network_code, advice_code), 'payment_id', payment_id
+        'codes', jsonb_build_array(decline_code, network_code, advice_code), 'payment_id', payment_id, 'card', card
     ) AS told
     FROM canonical.attempts
     WHERE superseded_in IS NULL AND lower(outcome) <> ALL (%(undecided)s::text[])

@@ -74,6 +74,18 @@ def test_a_hard_decline_is_a_task_at_once_and_never_tried_again() -> None:
     )
 
 
+@pytest.mark.parametrize(("card", "then"), [("new", "retry"), ("old", "give_up"), ("", "give_up")])
+def test_a_card_in_place_of_the_one_that_is_not_to_be_tried_again_is_tried(card: str, then: str) -> None:
+    [stolen], [soft] = declined(0, code="stolen_card"), declined(1)
+    found = decide(
+        [replace(stolen, card="old"), replace(soft, card=card)],
+        scheme="",
+        now=START + timedelta(days=4),
+        rules=FAILURE,
+    )
+    assert found.next == then
+
+
 @pytest.mark.parametrize(
     "code",
     [
