@@ -201,7 +201,7 @@ def _invoice(database: Database, row: Row) -> Record:
 
 def _credit_note(database: Database, row: Row) -> Record:
     gross = value(Decimal, row.get("gross", ""))
-    placed = _posted(database, row) | {"sequence_type_cache": "credit_note"}
+    placed = _posted(database, row) | {"sequence_type_cache": "credit_note", "state": "posted"}
     placed["total_amount"] = gross.copy_negate() if isinstance(gross, Decimal) else gross
     if invoice := row.get("invoice_id"):
         placed["origin_invoices"] = [invoice]
