@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 
 from include.domain.delivery import Message
 from include.domain.money import major
@@ -27,22 +27,13 @@ def tell_subscriptions(store: Store, policy: Policy, *, today: date) -> Counter[
     ARR and renewal date are recalculated from price, term and amendments, never taken over. One with an amendment that
     nobody can use is left alone: DQ05 or DQ01 says so. How many were told, and how many steps were asked for.
     """
-    rules = policy.renewals.rules
     done: Counter[str] = Counter()
     with store.transaction() as tx:
         tx.rows("lock_object", source="tieout", entity="told", native_id=TOLD)
         batch = tx.rows("newest_batch")[0]["batch"]
         last = tx.rows("last_told", what=TOLD) or [{"batch": 0, "day": BEGINNING}]
-        ahead = max(step.days_before for step in rules.steps)
-        kept = policy.arr.rules
-        rows = tx.rows(
-            "subscriptions_to_tell",
-            batch=last[0]["batch"],
-            day=last[0]["day"],
-            today=today,
-            days_ahead=ahead,
-            days_after=[kept.renewal_grace_days, kept.kept_pause_days + 1],
-        )
+        days = _days(last[0]["day"], today, policy)
+        rows = tx.rows("subscriptions_to_tell", batch=last[0]["batch"], today=today, days=days)
         renewing = _renewing(tx, [row["subscription_id"] for row in rows])
         for row in rows:
             life = _life(row, policy, today)
@@ -61,6 +52,17 @@ def tell_subscriptions(store: Store, policy: Policy, *, today: date) -> Counter[
                 done["renewal"] += ask_renewal(tx, term, policy, today=today)
         tx.run("keep_told", what=TOLD, batch=batch, day=today, place="")
     return +done
+
+
+def _days(told: date, today: date, policy: Policy) -> str:
+    """The days something of which is to be told by now, and was not on the day that was told last.
+
+    A step is due before its day, and what policy makes of days of grace and of pauses after it.
+    """
+    rules, ahead = policy.arr.rules, max(step.days_before for step in policy.renewals.rules.steps)
+    shifts = map(timedelta, (ahead, -rules.renewal_grace_days, -rules.kept_pause_days - 1))
+    spans = [(min(told, told + by), today + by) for by in shifts]
+    return "{" + ",".join(f"({after},{max(after, through)}]" for after, through in spans) + "}"
 
 
 def _renewing(tx: Transaction, subscriptions: Sequence[str]) -> Mapping[str, list[tuple[str, str]]]:

@@ -8,7 +8,7 @@ INSERT INTO delivery.told (name, batch, day, place) VALUES (%(what)s, %(batch)s,
 ON CONFLICT (name) DO UPDATE SET batch = excluded.batch, day = excluded.day, place = excluded.place;
 
 -- name: subscriptions_to_tell
--- Those of which a row landed or ended after a batch, or can be read since, or for which a day between two has come: a change
+-- Those of which a row landed or ended after a batch, or can be read since, or for which one of some days has come: a change
 -- takes effect, or a term ends. A row in quarantine that names no subscription may be of any. `overdue_days`: of the customer's
 -- oldest open invoice, in the newest published run.
 WITH newest AS (
@@ -51,10 +51,9 @@ WHERE subscription.superseded_in IS NULL
         greatest(subscription.recorded_in, changed.recorded_in, customer.recorded_in) > %(batch)s
         OR subscription.native_id IN (SELECT subscription_id FROM touched WHERE subscription_id IS NOT NULL)
         OR EXISTS (SELECT FROM touched WHERE subscription_id IS NULL)
-        OR EXISTS (  -- from so many days before it to what policy makes of it so many days after
+        OR EXISTS (
             SELECT FROM unnest(changed.days || end_date || start_date || known.renews_on) AS day
-            CROSS JOIN unnest(%(days_after)s::int[] || 0) AS late
-            WHERE day + late > %(day)s AND day <= %(today)s::date + CASE WHEN late = 0 THEN %(days_ahead)s::int ELSE -late END
+            WHERE day <@ %(days)s::datemultirange
         )
     )
 ORDER BY subscription.native_id;

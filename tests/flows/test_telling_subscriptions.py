@@ -58,6 +58,11 @@ def test_a_subscription_is_told_once_with_its_worth_and_its_dates(books: Books) 
     }  # fmt: skip
 
 
+def test_a_day_before_the_one_that_was_told_last_tells_nothing(books: Books) -> None:
+    books.tell("2026-10-03")
+    assert books.tell("2026-02-02") == {}
+
+
 def test_an_amendment_changes_what_is_told_on_the_day_it_takes_effect(books: Books) -> None:
     books.tell("2026-02-01")
     books.see(amendments="A1 S1 1 QTY 2026-03-01 25")
