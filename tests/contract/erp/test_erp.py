@@ -9,7 +9,7 @@ from unittest.mock import patch
 import pytest
 
 from include.ledger import NewCreditNote, NewPayment, OrderLine
-from include.ports import Fatal, Rejected, Retryable
+from include.ports import Fatal, Rejected, Retryable, Uncertain
 from tests.contract.erp.conftest import Erp
 from tests.contract.erp.selling import (
     NUMBERS,
@@ -305,7 +305,7 @@ def test_an_attempt_that_ended_half_way_is_taken_on(erp: Erp):
 def test_an_order_that_was_never_confirmed_is_written_anew_when_its_deal_has_changed(erp: Erp):
     new = order(erp)
     stopped = erp.ledger()
-    press, pressed = stopped._client.act, []
+    press, pressed = stopped.client.act, []
 
     def dies_before_confirming(model: str, record: Any, action: str, **options: Any) -> Any:
         pressed.append(action)
@@ -313,7 +313,7 @@ def test_an_order_that_was_never_confirmed_is_written_anew_when_its_deal_has_cha
             raise Retryable("the worker is gone")
         return press(model, record, action, **options)
 
-    with pytest.raises(Retryable), patch.object(stopped._client, "act", dies_before_confirming):
+    with pytest.raises(Uncertain), patch.object(stopped.client, "act", dies_before_confirming):
         stopped.order(new)
     assert pressed == ["quote", "confirm"]
     cheaper = replace(new, lines=[line("100.00")])
