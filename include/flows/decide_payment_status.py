@@ -1,32 +1,20 @@
 """Tells sales how an invoice stands, whenever one of its payments, refunds or disputes was looked at."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from include.domain.delivery import Message
 from include.domain.money import major
-from include.domain.payment_status import (
-    ON_ITS_WAY,
-    Applied,
-    Standing,
-    Status,
-    lost_of_share,
-    of_deal,
-    standing,
-    unsettled,
-)
+from include.domain.payment_status import ON_ITS_WAY, Standing, Status, of_deal
 from include.flows.drain_inbox import Looked
+from include.flows.invoice_standings import Words, standings_of
 from include.flows.put_message import say_all
 from include.flows.settle_renewal import settle_renewal
 from include.policy import Policy
-from include.ports import Row, Store, Transaction
+from include.ports import Row, Transaction
 
 TARGET, PAYMENTS = "salesforce", "payments"
-LANDED, LANDED_AT_ONCE = "payments", 200
-LOST = frozenset({"OPEN", "LOST"})
-"""A dispute takes the money away while it is open, and for good when it is lost."""
-
 MOVES = frozenset({"invoices", "orders", "opportunities"})
 """By what changes of these an invoice may be another deal's: the one it was told to be of is told as well."""
 
@@ -41,10 +29,6 @@ SHOWN = {
 }
 """Canonical status -> what an activity shows: whether the money moved its way, is about to, or did not."""
 
-SETTLED: Mapping[str, Literal["PAID", "WRITTEN_OFF"]] = {"PAID": "PAID", "WRITTEN_OFF": "WRITTEN_OFF"}
-"""Canonical status of the ERP by which nothing is owed any more."""
-
-Words = Mapping[str, Mapping[str, str]]
 Thing = tuple[str, str]
 """Entity and id of what was looked at."""
 
@@ -65,7 +49,7 @@ def decide_payment_status(tx: Transaction, looks: Sequence[Looked], policy: Poli
     if not invoice_ids:
         return 0
     _lock(tx, "invoices", invoice_ids)
-    stood = list(_standings(tx, "invoices_with_their_deals", words, invoices=invoice_ids))
+    stood = list(standings_of(tx, "invoices_with_their_deals", words, invoices=invoice_ids))
     invoices = {str(invoice["invoice_id"]): invoice for invoice, _ in stood}
     because = _hints(looks, about)
     before = (
@@ -111,7 +95,7 @@ def _tell_deals(tx: Transaction, because: Mapping[str, int | None], policy: Poli
         return
     _lock(tx, "opportunities", deals)
     statuses: defaultdict[str, list[Status]] = defaultdict(list)
-    for invoice, now in _standings(tx, "invoices_of_deals", policy.canonical_status, opportunities=deals):
+    for invoice, now in standings_of(tx, "invoices_of_deals", policy.canonical_status, opportunities=deals):
         statuses[str(invoice["opportunity_id"])].append(now.status)
     told = {deal: of_deal(statuses[deal]) for deal in deals}
     say_all(
@@ -166,127 +150,6 @@ def _activities(
                 body = _activity(one, invoices[invoice_id], words) | ({} if still else MOVED)
                 told[body["id"]] = _message("payment_activity", f"activities/{body['id']}", body, one.hint_id)
     return list(told.values())
-
-
-def tell_landed(store: Store, policy: Policy, *, most: int = LANDED_AT_ONCE) -> int:
-    """Say how the invoices stand of which something landed since the last time; how many things that were.
-
-    0 when none is left. Something: a payment, refund, dispute or credit note, or an invoice told
-    before or paid before it landed.
-
-    With every event lost, the reads alone tell the same, only later. The next call goes on where this one ended.
-    """
-    with store.transaction() as tx:
-        last = last_told(tx, LANDED)
-        rows = tx.rows("landed_since", **last, most=most)
-    places = [{"batch": row["batch"], "place": f"{row['entity']}/{row['native_id']}"} for row in rows]
-    return tell_each(store, policy, rows, what=LANDED, last=last, places=places)
-
-
-def tell_each(
-    store: Store, policy: Policy, rows: Sequence[Row], *, what: str, last: Row, places: Sequence[Row]
-) -> int:
-    """Tell these things (entity, native_id) anew, from one place to the next; how many, or some where any are left.
-
-    Each has a transaction of its own, with its locks in the order in which answering a hint takes them, so that none
-    waits for another in a circle.
-    """
-    for told, (row, place) in enumerate(zip(rows, places, strict=True)):
-        with store.transaction() as tx:
-            if not goes_on(tx, what, last):
-                return max(told, 1)  # somebody else went on from here; what is left nobody has told yet
-            _tell_anew(tx, row["entity"], row["native_id"], policy)
-            tx.run("keep_told", what=what, day=None, **place)
-        last = place
-    return len(rows)
-
-
-def goes_on(tx: Transaction, what: str, last: Row) -> bool:
-    """Whether nobody else has told anything since; until the transaction ends nobody does."""
-    tx.rows("lock_object", source="tieout", entity="told", native_id=what)
-    return last_told(tx, what) == last
-
-
-def last_told(tx: Transaction, what: str) -> Row:
-    """The place up to which things are told."""
-    found = tx.rows("last_told", what=what)
-    return {name: found[0][name] for name in ("batch", "place")} if found else {"batch": 0, "place": ""}
-
-
-def _tell_anew(tx: Transaction, entity: str, native_id: str, policy: Policy) -> None:
-    """As when a hint about it was answered: what is known of it by now is read when nobody can change it any more."""
-    tx.rows("lock_object", source=PAYMENTS, entity=entity, native_id=native_id)
-    known = tx.rows("newest_word", entity=entity, native_id=native_id)  # none: a later look found it gone
-    facts = known[0] if known else {}
-    looked = Looked(source=PAYMENTS, entity=entity, native_id=native_id, facts=facts)
-    decide_payment_status(tx, [looked], policy)
-
-
-def _standings(
-    tx: Transaction, query: str, words: Words, **wanted: Sequence[str]
-) -> Iterator[tuple[Row, Standing]]:
-    invoices = tx.rows(query, **{name: list(values) for name, values in wanted.items()})
-    money: defaultdict[str, list[Row]] = defaultdict(list)
-    for row in tx.rows("money_of_invoices", invoices=[invoice["invoice_id"] for invoice in invoices]):
-        money[row["invoice_id"]].append(row)
-    for invoice in invoices:
-        yield invoice, standing_of(invoice, money[invoice["invoice_id"]], words)
-
-
-def standing_of(invoice: Row, money: list[Row], words: Words) -> Standing:
-    """How an invoice stands: `invoice` a row of delivery.invoices, `money` its rows of `money_of_invoices`."""
-    state = invoice_state(invoice, words)
-    return standing(
-        gross_minor=invoice["gross_minor"],
-        credited_minor=invoice["credited_minor"],
-        void=state == "VOID",
-        settled_as=SETTLED.get(state),
-        money=[
-            _applied(one, invoice, words)
-            for one in money
-            if one["posted"] or one["currency"] == invoice["currency"]
-        ],
-    )
-
-
-def invoice_state(invoice: Row, words: Words) -> str:
-    """The canonical status; an invoice that says nothing is open."""
-    return words["invoices"].get((invoice["status"] or "open").lower(), "UNKNOWN")
-
-
-def payment_state(payment: Row, words: Words) -> str:
-    """The canonical status; a payment that says nothing was made."""
-    return words["payments"].get((payment["status"] or "succeeded").lower(), "UNKNOWN")
-
-
-def _applied(payment: Row, invoice: Row, words: Words) -> Applied:
-    invoice_id, settled = invoice["invoice_id"], payment["amount_minor"]
-    shares = {told["invoice_id"]: told["minor"] for told in payment["shares"]} or {invoice_id: settled}
-    gone = {
-        entity: sum(
-            one["amount_minor"]
-            for one in payment["returns"]
-            if one["entity"] == entity and words[entity].get((one["status"] or "").lower()) in states
-        )
-        for entity, states in (("refunds", {"SUCCEEDED", "PENDING"}), ("disputes", LOST))
-    }
-
-    def lost(minor: int) -> int:
-        taken = lost_of_share(
-            minor, paid_minor=payment["paid_minor"], shares=list(shares.items()), invoice_id=invoice_id
-        )
-        same = payment["currency"] == invoice["currency"]
-        share = shares.get(invoice_id, 0)
-        return unsettled(taken, share_minor=share, settled_minor=settled, same_currency=same) if taken else 0
-
-    returned = lost(gone["refunds"])
-    return Applied(
-        payment_id=payment["payment_id"],
-        state=payment_state(payment, words),
-        amount_minor=settled,
-        returned_minor=returned,
-        disputed_minor=lost(gone["refunds"] + gone["disputes"]) - returned,
-    )
 
 
 def _told(invoice: Row, now: Standing) -> dict[str, Any]:

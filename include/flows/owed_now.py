@@ -5,7 +5,7 @@ from datetime import date
 from typing import NamedTuple
 
 from include.domain.payment_status import ON_ITS_WAY, Standing
-from include.flows.decide_payment_status import invoice_state, payment_state, standing_of
+from include.flows.invoice_standings import invoice_state, payment_state, standing_of
 from include.policy import Policy
 from include.ports import Row, Transaction
 

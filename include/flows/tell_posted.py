@@ -1,6 +1,6 @@
 """Tells how invoices stand once a published day found what payments are for, or that they are for something else."""
 
-from include.flows.decide_payment_status import LANDED_AT_ONCE, goes_on, last_told, tell_each
+from include.flows.tell_landed import LANDED_AT_ONCE, goes_on, last_told, tell_each
 from include.policy import Policy
 from include.ports import Row, Store
 

@@ -67,7 +67,7 @@ class Follower:
 
         Telling needs nobody: a decision that was stopped, as by an ERP that is away, is tried again once all is told.
         """
-        from include.flows.decide_payment_status import tell_landed
+        from include.flows.tell_landed import tell_landed
         from include.flows.tell_posted import tell_posted
 
         with self.store.transaction() as tx:

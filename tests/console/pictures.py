@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from include.flows.decide_payment_status import tell_landed
 from include.flows.raise_alerts import raise_alerts
+from include.flows.tell_landed import tell_landed
 from include.local.home import PROJECT
 from include.local.postgres import server
 from include.local.scratch import scratch_database

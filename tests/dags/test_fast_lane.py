@@ -16,7 +16,7 @@ import pytest
 import requests
 import stripe
 
-from include.flows import decide_payment_status, tell_posted
+from include.flows import tell_landed, tell_posted
 from include.flows.check_completeness import check_completeness
 from include.flows.guard_writer import Fenced
 from include.flows.land_records import land_records
@@ -275,7 +275,7 @@ def test_with_the_erp_away_all_that_landed_is_told_before_it_is_asked_again(
         happened.append("asked")
         raise Retryable("the ERP is away")
 
-    monkeypatch.setattr(decide_payment_status, "tell_landed", tell)
+    monkeypatch.setattr(tell_landed, "tell_landed", tell)
     monkeypatch.setattr(tell_posted, "tell_posted", lambda *_, **__: 0)
     monkeypatch.setattr(follow, "is_read_in", lambda _store: True)
     monkeypatch.setattr(follow.Follower, "_decide", decide)
@@ -298,7 +298,7 @@ class Publishing(OneBatch):
 
 def test_a_published_day_is_followed_though_nothing_landed_since(monkeypatch: pytest.MonkeyPatch) -> None:
     happened: list[str] = []
-    monkeypatch.setattr(decide_payment_status, "tell_landed", lambda *_, **__: 0)
+    monkeypatch.setattr(tell_landed, "tell_landed", lambda *_, **__: 0)
     monkeypatch.setattr(tell_posted, "tell_posted", lambda *_, **__: happened.append("told") or 0)
     monkeypatch.setattr(follow, "is_read_in", lambda _store: True)
     monkeypatch.setattr(follow.Follower, "_decide", lambda _self: happened.append("decided") or Counter())
@@ -320,7 +320,7 @@ def test_while_very_much_waits_for_the_crm_nothing_is_told_of_what_landed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     told: list[object] = []
-    monkeypatch.setattr(decide_payment_status, "tell_landed", lambda *_, **__: told.append(1) or 0)
+    monkeypatch.setattr(tell_landed, "tell_landed", lambda *_, **__: told.append(1) or 0)
     monkeypatch.setattr(tell_posted, "tell_posted", lambda *_, **__: 0)
     monkeypatch.setattr(follow, "is_read_in", lambda _store: True)
     monkeypatch.setattr(follow.Follower, "_decide", lambda _self: Counter())

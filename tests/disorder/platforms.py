@@ -16,9 +16,9 @@ import psycopg
 from include.connectors.stripe.lookup import ENTITY_OF
 from include.connectors.stripe.webhooks import receive
 from include.flows.check_completeness import check_completeness
-from include.flows.decide_payment_status import tell_landed
 from include.flows.drain_inbox import Hint
 from include.flows.poll_hints import keep_hints
+from include.flows.tell_landed import tell_landed
 from include.local.databases import DatabaseUrls
 from include.local.scratch import scratch_database
 from include.store.postgres import PostgresStore

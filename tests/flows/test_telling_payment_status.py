@@ -11,14 +11,15 @@ import psycopg
 import pytest
 
 from include.domain.delivery import Pace
-from include.flows import decide_payment_status as telling
-from include.flows.decide_payment_status import decide_payment_status, tell_landed
+from include.flows import tell_landed as telling
+from include.flows.decide_payment_status import decide_payment_status
 from include.flows.drain_inbox import Drain, Hint, Looked, drain_inbox
 from include.flows.land_records import land_records
 from include.flows.poll_hints import keep_hints
 from include.flows.publish_run import publish_run
 from include.flows.pull_changes import pull_changes
 from include.flows.reconcile import reconcile
+from include.flows.tell_landed import tell_landed
 from include.flows.tell_posted import tell_posted
 from include.policy import load_policy
 from include.ports import Fatal, RawRecord, Rejected, Retryable, Transaction, Translated

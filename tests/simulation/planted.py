@@ -12,13 +12,13 @@ from include.connectors.salesforce import writer as crm_writer
 from include.connectors.salesforce.client import SalesforceClient
 from include.flows import collect_failed as failed
 from include.flows import create_order as orders
-from include.flows import decide_payment_status as statuses
 from include.flows import deliver_outbox as delivering
 from include.flows import drain_inbox as inbox
 from include.flows import land_records as landing
 from include.flows import poll_hints as polling
 from include.flows import pull_changes as pulling
 from include.flows import sweep_entity as sweeping
+from include.flows import tell_landed as landed_telling
 from include.ports import Written
 from include.store.queries import query
 from tests.kills.planted import Blind, OutboxAfterCommit, RandomKeys
@@ -125,7 +125,7 @@ PLANTED: Mapping[str, Plant] = {
     "a glance's cursor before its hints": _instead((polling, "poll_hints", flawed.glanced_first)),
     "a hint done before what follows is decided": _instead((inbox, "_decide", flawed.done_first)),
     "a landing marked before its rows are written": _instead((landing, "land_records", flawed.marked_first)),
-    "a place told before it is told": _instead((statuses, "tell_landed", flawed.told_first)),
+    "a place told before it is told": _instead((landed_telling, "tell_landed", flawed.told_first)),
     "the message after the commit of its decision": _flaw(wrap_store=OutboxAfterCommit),
     "marked as sent before it is sent": _instead((delivering, "deliver_outbox", flawed.marked_first_of_all)),
     "another key for each attempt": _flaw(wrap=RandomKeys),

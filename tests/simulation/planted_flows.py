@@ -11,12 +11,12 @@ from include.connectors.salesforce import client as crm_client
 from include.connectors.salesforce.translate import STAMP
 from include.domain.entities import ENTITIES
 from include.flows import create_order as orders
-from include.flows import decide_payment_status as statuses
 from include.flows import drain_inbox as inbox
 from include.flows import land_records as landing
 from include.flows import poll_hints as polling
 from include.flows import pull_changes as pulling
 from include.flows import sweep_rows as sweeping
+from include.flows import tell_landed as landed_telling
 from tests.kills.planted import marked_before_sent
 
 _decide_deals, _stopped, _sweep_rows = orders.decide_deals, inbox._stopped, sweeping.sweep_rows
@@ -80,16 +80,16 @@ def marked_first(source: Any, store: Any, *, entity: str) -> None:
             landing._land(tx, source, ENTITIES[entity], pulls)
 
 
-def told_first(store: Any, policy: Any, *, most: int = statuses.LANDED_AT_ONCE) -> int:
+def told_first(store: Any, policy: Any, *, most: int = landed_telling.LANDED_AT_ONCE) -> int:
     with store.transaction() as tx:
-        last = statuses.last_told(tx, statuses.LANDED)
+        last = landed_telling.last_told(tx, landed_telling.LANDED)
         rows = tx.rows("landed_since", **last, most=most)
     for row in rows:
         place = f"{row['entity']}/{row['native_id']}"
         with store.transaction() as tx:
-            tx.run("keep_told", what=statuses.LANDED, day=None, batch=row["batch"], place=place)
+            tx.run("keep_told", what=landed_telling.LANDED, day=None, batch=row["batch"], place=place)
         with store.transaction() as tx:
-            statuses._tell_anew(tx, row["entity"], row["native_id"], policy)
+            landed_telling._tell_anew(tx, row["entity"], row["native_id"], policy)
     return len(rows)
 
 

@@ -14,7 +14,7 @@ import requests
 
 from include.connectors.stripe.effects import KEY
 from include.flows import create_order as orders
-from include.flows import decide_payment_status as statuses
+from include.flows import tell_landed as landed_telling
 from include.flows.sweep_entity import sweep_entity
 from include.store.queries import SQL
 from tests.disorder.story import GROSS_MINOR, deal_id
@@ -207,7 +207,7 @@ def _reread(platform: Platform) -> list[str]:
             if found.rows and (found.rows.repaired or found.rows.gone or found.rows.refreshed):
                 wrong.append(f"{entity}: {found}")
     [last] = connection.execute("SELECT coalesce(max(message_id), 0) AS id FROM delivery.outbox").fetchall()
-    while statuses.tell_landed(desk.store, POLICY):
+    while landed_telling.tell_landed(desk.store, POLICY):
         pass
     orders.create_order(desk.store, POLICY, BILLING, today=TODAY)
     unsaid = connection.execute(

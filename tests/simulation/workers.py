@@ -21,6 +21,7 @@ from include.flows import drain_inbox as inbox
 from include.flows import land_records as landing
 from include.flows import poll_hints as polling
 from include.flows import pull_changes as pulling
+from include.flows import tell_landed as landed_telling
 from include.flows.drain_inbox import Drain, Hint, Looked
 from include.ports import Source, Target, Transaction
 from include.twin.payments_hooks import deliver
@@ -213,7 +214,7 @@ def read(desk: Desk) -> int:
 
 def follow(desk: Desk, machine: Machine) -> int:
     """What follows from what landed."""
-    told = statuses.tell_landed(desk.store, POLICY)
+    told = landed_telling.tell_landed(desk.store, POLICY)
     done = orders.create_order(desk.store, POLICY, BILLING, today=TODAY)
     done += failed.collect_failed(desk.store, POLICY, now=machine.now)
     return told + sum(done.values())

@@ -1,0 +1,64 @@
+"""Tells how invoices stand once something of theirs landed, so that nothing depends on whether an event was heard."""
+
+from collections.abc import Sequence
+
+from include.flows.decide_payment_status import PAYMENTS, decide_payment_status
+from include.flows.drain_inbox import Looked
+from include.policy import Policy
+from include.ports import Row, Store, Transaction
+
+LANDED, LANDED_AT_ONCE = "payments", 200
+
+
+def tell_landed(store: Store, policy: Policy, *, most: int = LANDED_AT_ONCE) -> int:
+    """Say how the invoices stand of which something landed since the last time; how many things that were.
+
+    0 when none is left. Something: a payment, refund, dispute or credit note, or an invoice told
+    before or paid before it landed.
+
+    With every event lost, the reads alone tell the same, only later. The next call goes on where this one ended.
+    """
+    with store.transaction() as tx:
+        last = last_told(tx, LANDED)
+        rows = tx.rows("landed_since", **last, most=most)
+    places = [{"batch": row["batch"], "place": f"{row['entity']}/{row['native_id']}"} for row in rows]
+    return tell_each(store, policy, rows, what=LANDED, last=last, places=places)
+
+
+def tell_each(
+    store: Store, policy: Policy, rows: Sequence[Row], *, what: str, last: Row, places: Sequence[Row]
+) -> int:
+    """Tell these things (entity, native_id) anew, from one place to the next; how many, or some where any are left.
+
+    Each has a transaction of its own, with its locks in the order in which answering a hint takes them, so that none
+    waits for another in a circle.
+    """
+    for told, (row, place) in enumerate(zip(rows, places, strict=True)):
+        with store.transaction() as tx:
+            if not goes_on(tx, what, last):
+                return max(told, 1)  # somebody else went on from here; what is left nobody has told yet
+            _tell_anew(tx, row["entity"], row["native_id"], policy)
+            tx.run("keep_told", what=what, day=None, **place)
+        last = place
+    return len(rows)
+
+
+def goes_on(tx: Transaction, what: str, last: Row) -> bool:
+    """Whether nobody else has told anything since; until the transaction ends nobody does."""
+    tx.rows("lock_object", source="tieout", entity="told", native_id=what)
+    return last_told(tx, what) == last
+
+
+def last_told(tx: Transaction, what: str) -> Row:
+    """The place up to which things are told."""
+    found = tx.rows("last_told", what=what)
+    return {name: found[0][name] for name in ("batch", "place")} if found else {"batch": 0, "place": ""}
+
+
+def _tell_anew(tx: Transaction, entity: str, native_id: str, policy: Policy) -> None:
+    """As when a hint about it was answered: what is known of it by now is read when nobody can change it any more."""
+    tx.rows("lock_object", source=PAYMENTS, entity=entity, native_id=native_id)
+    known = tx.rows("newest_word", entity=entity, native_id=native_id)  # none: a later look found it gone
+    facts = known[0] if known else {}
+    looked = Looked(source=PAYMENTS, entity=entity, native_id=native_id, facts=facts)
+    decide_payment_status(tx, [looked], policy)
