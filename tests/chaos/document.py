@@ -47,21 +47,34 @@ TITLES = {
     "kills": "Deaths",
     "platform": "Deaths of a platform's processes",
 }
+SHOWN = ("simulation", "mistakes", "matrix", "kills", "platform", "disorder")
+"""The parts in their order."""
 
 
 def write_document() -> Path:
-    """Write it from what is kept; parts without figures say so."""
-    parts = [_part(name) for name in ("simulation", "mistakes", "matrix", "kills", "platform", "disorder")]
+    """Write it from what is kept. What it says of a part without figures here stays, under its date."""
+    parts = [_part(name) or _as_told(name) for name in SHOWN]
     PLACE.write_text("\n".join([HEAD, *parts, ELSEWHERE]), encoding="utf-8")
     return PLACE
 
 
+def _as_told(name: str) -> str:
+    title, text = _title(name), PLACE.read_text(encoding="utf-8") if PLACE.exists() else ""
+    told = [part for part in text.split("\n## ") if part.startswith(f"{title}\n")]
+    return f"## {told[0]}" if told else f"## {title}\n\nNot run.\n"
+
+
+def _title(name: str) -> str:
+    return TITLES.get(name, name.capitalize())
+
+
 def _part(name: str) -> str:
+    """Empty without figures."""
     path = KEPT / f"{name}.json"
-    title = TITLES.get(name, name.capitalize())
+    title = _title(name)
     assert name in PARTS
     if not path.exists():
-        return f"## {title}\n\nNot run.\n"
+        return ""
     figures = json.loads(path.read_text(encoding="utf-8"))
     when = f"{figures['at']}, {figures['seconds']:,} s, load {figures['load']} on {figures['processors']} processors"
     return f"## {title}\n\n*{when}*\n\n" + "\n".join(_TOLD[name](figures)) + "\n"
