@@ -196,8 +196,10 @@ def _finish(
             tokens = [one.message.token for one, _ in late]
             tx.run("keep_late_attempts", **_said(late), tokens=tokens)
         _tell_altered(tx, altered)
-        decide_again(tx, {one.message_id: one.message for one, outcome in told if outcome.result == "stale"})
-        if ours:  # who comes late says nothing of how the target is by now
+        # Who comes late says nothing: neither of a message that another has by now, nor of how the target is.
+        stale = [one for one, outcome in told if outcome.result == "stale" and one.message_id in ours]
+        decide_again(tx, {one.message_id: one.message for one in stale})
+        if ours:
             _note(tx, taken[0].message.target, outcomes, pace, allowance)
     return Counter(outcome.result if one.message_id in ours else "late" for one, outcome in told)
 

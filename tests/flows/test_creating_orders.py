@@ -12,12 +12,13 @@ import pytest
 
 from include.connectors.world.translate import translate
 from include.domain.canonical_json import sha256
-from include.domain.delivery import Outcome
+from include.domain.delivery import Message, Outcome
 from include.domain.entities import ENTITIES
 from include.flows.create_order import Billing, create_order, decide_deals
 from include.flows.deliver_outbox import deliver_outbox
 from include.flows.guard_gate import Gated
 from include.flows.guard_stale import Guarded
+from include.flows.guard_writer import Around
 from include.flows.land_records import land_records
 from include.flows.look_at_lines import look_at_lines
 from include.flows.pull_changes import pull_changes
@@ -486,6 +487,24 @@ def test_an_order_whose_deal_fails_the_gate_before_it_left_does_not_leave_until_
         sales.deliver()
         sales.decide()
     assert sales.reached(sales.erp).count("order") == 1
+
+
+def test_who_comes_late_has_no_deal_decided_again_and_whoever_has_its_order_does(sales: Sales) -> None:
+    class Late(Around):
+        """Says that the deal has changed, when another has the order by now."""
+
+        def send(self, messages: Sequence[Message]) -> dict[str, Outcome]:
+            with psycopg.connect(sales.url) as connection:
+                connection.execute("UPDATE delivery.outbox SET fence = fence + 1, leased_until = now()")
+            return {one.key: Outcome(result="stale") for one in messages}
+
+    sales.sees(opportunities=WON)
+    sales.decide()
+    assert deliver_outbox(sales.store, Late(sales.erp), pace=POLICY.delivery.pace, rounds=1) == {"late": 1}
+    assert sales.hints() == []
+    sales.crm.deals["006A"]["Amount"] = "900.00"
+    assert sales.deliver()["stale"] == 1
+    assert sales.hints() == ["006A"]
 
 
 INACTIVE = {"price_books": "B1 New false"}
