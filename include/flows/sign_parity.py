@@ -1,7 +1,7 @@
 """Signs what was judged: three roles, three people, and only while nothing stands in the way. The database decides."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Literal
 
 from include.domain.break_life import NotAllowed, identity
@@ -27,7 +27,7 @@ def sign(store: Store, window_no: int, *, role: Role, person: str, reason: str) 
     with store.transaction() as tx:
         tx.run("parity_alone")
         seen = judged(tx, window_no)
-        _refuse(seen, role, person, went_back=tx.rows("went_back")[0]["at"])
+        _refuse(seen, role, person, before=tx.rows("went_back")[0])
         tx.run("sign_parity", window_no=window_no, role=role, person=person, reason=reason)
         return judged(tx, window_no)
 
@@ -38,12 +38,12 @@ def sign_known(store: Store, window_no: int, *, role: Role, person: str, reason:
     return sign(store, window_no, role=role, person=person, reason=reason)
 
 
-def _refuse(seen: Judged, role: Role, person: str, *, went_back: datetime | None) -> None:
-    """In words what the database would refuse, and what would not stand."""
-    if went_back and any(one["signed_at"] <= went_back for one in seen.signed):
+def _refuse(seen: Judged, role: Role, person: str, *, before: Row) -> None:
+    """In words what the database would refuse, and what would not stand. `before`: anybody had to go back."""
+    if before["signed"] and seen.last_day <= before["signed"]:
         raise Rejected(
-            f"somebody had to go back at {went_back:%Y-%m-%d %H:%M} UTC, after these days were signed: judge days that "
-            "end later, which all three sign"
+            f"somebody had to go back at {before['at']:%Y-%m-%d %H:%M} UTC, after days up to {before['signed']} were "
+            "signed: judge days that end later, which all three sign"
         )
     if seen.obstacles:
         raise Rejected(f"window {seen.window_no} cannot be signed yet: {'; '.join(seen.obstacles[:5])}")

@@ -131,8 +131,8 @@ CROSS JOIN LATERAL (
 WHERE content_sha256 = %(pack)s AND judged GROUP BY last_day;
 
 -- name: went_back
--- When anybody had to go back last.
-SELECT nullif(ops.went_back(), '-infinity') AS at;
+-- When anybody had to go back last, and until which day anything was signed before that.
+SELECT nullif(ops.went_back(), '-infinity') AS at, ops.signed_before_going_back() AS signed;
 
 -- name: fact_rollback_due
 -- What calls for going back at once, as long as a flow is ours by a switch: each trigger once.

@@ -10,6 +10,7 @@ from include.flows import allow_switch
 from include.flows.accept_difference import note_drill
 from include.flows.allow_switch import Grounds
 from include.flows.ask_approvals import note_person
+from include.flows.judge_parity import judge_parity
 from include.flows.preview_switch import Planned, preview
 from include.flows.replay import By
 from include.flows.sign_parity import MAY_SIGN, ask_signatures, sign
@@ -144,6 +145,31 @@ def test_who_signed_before_somebody_had_to_go_back_signs_days_that_end_later(
         assert connection.execute("SELECT * FROM ops.parity_signed()").fetchall() == []
     with pytest.raises(Rejected, match="not since anybody had to go back"):
         goes(store, CHANGED)
+
+
+def test_the_days_that_led_to_going_back_are_not_signed_again_though_judged_anew(
+    store: PostgresStore, url: str
+) -> None:
+    signed(store)
+    goes(store, CHANGED)
+    back(store, ["orders"], ANN, trigger="duplicate_invoice", patience=AT_ONCE)
+    for drill in ("replay", "payout_failure"):
+        note_drill(store, drill=drill, day=LAST, person="ops", found="once more", policy=POLICY)
+    anew = green(store).window_no
+    with pytest.raises(Rejected, match=f"after days up to {LAST} were signed: judge days that end later"):
+        sign(store, anew, role="it", person="joe", reason="seen")
+    with psycopg.connect(url) as connection:  # past our own program
+        connection.execute(
+            "INSERT INTO parity.sign_offs (window_no, role, person, reason) SELECT %s, role, person, 'seen' "
+            "FROM (VALUES ('controller', 'ben'), ('revops', 'rita'), ('it', 'joe')) AS three (role, person)",
+            (anew,),
+        )
+        assert connection.execute("SELECT * FROM ops.parity_signed()").fetchall() == []
+        compared(connection, LAST + timedelta(days=1))
+    later = judge_parity(store, last=LAST + timedelta(days=1), policy=POLICY).window_no
+    for role, person in (("controller", "ben"), ("revops", "rita"), ("it", "joe")):
+        sign(store, later, role=role, person=person, reason="seen")  # type: ignore[arg-type]
+    assert goes(store, CHANGED)[0].writer == "ours"
 
 
 def test_a_months_end_that_is_signed_is_not_asked_about_day_by_day(
