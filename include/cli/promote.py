@@ -173,6 +173,7 @@ def _offer(store: "Store", *, to: str, approver: str, reason: str) -> "Offer":
         approver=approver,
         reason=reason,
         rules=read_files(),
+        follows=last["promotion_id"] if last else None,
     )
 
 

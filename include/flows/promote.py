@@ -36,7 +36,7 @@ def shut(name: str, said: str, mend: str) -> Gate:
 
 @dataclass(frozen=True, kw_only=True)
 class Offer:
-    """What is to be promoted where, by whom. `authors` wrote what came since the last promotion there."""
+    """What is to be promoted where, by whom. `authors` wrote what came since the last promotion there, `follows`."""
 
     release: Release
     to: str
@@ -45,6 +45,7 @@ class Offer:
     approver: str
     reason: str
     rules: Mapping[str, str]
+    follows: int | None = None
 
 
 def last_promoted(store: Store, environment: str) -> Row | None:
@@ -160,11 +161,18 @@ def radius_gate(store: Store, offer: Offer, target: Policy) -> tuple[Gate, int |
 
 
 def promote(store: Store, offer: Offer, gates: Sequence[Gate], *, radius_id: int | None = None) -> Row:
-    """Keep the promotion. Raises Rejected when a gate is not passed, or nobody says why."""
+    """Keep the promotion. Raises Rejected when a gate is not passed, nobody says why, or somebody was quicker."""
     if left := [gate.name for gate in gates if not gate.passed]:
         raise Rejected(f"not promoted, because these gates are shut: {', '.join(left)}")
     need_reason(offer.reason)
     with store.transaction() as tx:
+        tx.run("promotions_alone")
+        for last in tx.rows("last_promotion", environment=offer.to):
+            # The gates asked who wrote what came since another, and what its rules would change.
+            if last["promotion_id"] != offer.follows:
+                raise Rejected(
+                    f"{last['approver_id']} promoted to {offer.to} meanwhile: ask every gate again, by the same command"
+                )
         return _keep(tx, offer, gates, radius_id)
 
 

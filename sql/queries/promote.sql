@@ -4,6 +4,10 @@
 -- Which environment worked on this database last, and since when.
 SELECT environment, since FROM ops.runs_as;
 
+-- name: promotions_alone
+-- One promotion after the other: each follows the one that its gates were asked about.
+SELECT pg_advisory_xact_lock(hashtext('promotions'));
+
 -- name: last_promotion
 SELECT promotion_id, release_sha256, code_sha256, rules_sha256, schema_sha256, commit_id, approver_id, promoted_at
 FROM ops.promotions WHERE environment = %(environment)s ORDER BY promotion_id DESC LIMIT 1;

@@ -1,6 +1,8 @@
 """Before rules are promoted: what they would have changed of published days, and how sure their matches are."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
@@ -215,7 +217,24 @@ def test_a_change_of_rules_is_not_promoted_before_what_it_changes_was_shown(days
     show(FIRST, FIRST + timedelta(days=1))
     gate, radius_id = radius_gate(store, offer(files), prod)
     assert gate.passed
-    promote(store, offer(files), GATES, radius_id=radius_id)
+    promote(store, replace(offer(files), follows=last["promotion_id"]), GATES, radius_id=radius_id)
+
+
+def test_of_two_who_promote_at_the_same_time_the_later_asks_the_gates_again(store: PostgresStore) -> None:
+    def promoted(rules: dict[str, str]) -> str:
+        try:
+            return str(promote(store, offer(rules), GATES)["release_sha256"])
+        except Rejected as refused:
+            return str(refused)
+
+    with ThreadPoolExecutor(2) as both:
+        said = sorted(both.map(promoted, (HERE, with_rules(without_exact))), key=len)
+    assert said[1] == "ann@firm.example promoted to prod meanwhile: ask every gate again, by the same command"
+    [kept] = promotions(store)
+    assert kept["release_sha256"] == said[0]
+    again = replace(offer(with_rules(without_exact)), follows=kept["promotion_id"])
+    promote(store, again, GATES)
+    promote(store, offer(to="staging"), GATES)
 
 
 def test_where_no_day_is_published_other_rules_change_nothing_that_could_be_shown(
