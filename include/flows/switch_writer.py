@@ -185,12 +185,18 @@ def _still(tx: Transaction, tokens: Mapping[str, int], *, done: Writer | None = 
     Raises Rejected when somebody else switched one to something else meanwhile.
     """
     rows = [row for row in tx.rows("lock_writers", flows=list(tokens)) if row["writer"] != done]
+    left = [row["flow"] for row in rows if row["token"] == tokens[row["flow"]]]
     for row in rows:
-        if row["token"] != tokens[row["flow"]]:
+        if row["flow"] not in left:
             raise Rejected(
                 f"somebody else switched {row['flow']} meanwhile: it is {row['writer']} under token {row['token']}"
+                + (f". {_nobody_writes(left)}: `go` again, or give them `back`" if left else "")
             )
     return rows
+
+
+def _nobody_writes(flows: Collection[str]) -> str:
+    return f"Nobody writes {', '.join(flows)} now"
 
 
 def _to_nobody(tx: Transaction, row: Row, *, act: str, **facts: Any) -> int:
@@ -232,7 +238,7 @@ def _still_allowed(tx: Transaction, actor: str, grounds: Grounds, flows: Collect
         return allowed(tx, actor, grounds)
     except Rejected as refused:
         raise Rejected(
-            f"{refused}. Nobody writes {', '.join(flows)} now: mend that and `go` again, or give them `back`"
+            f"{refused}. {_nobody_writes(flows)}: mend that and `go` again, or give them `back`"
         ) from None
 
 

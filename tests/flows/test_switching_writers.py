@@ -353,6 +353,28 @@ def test_going_back_wins_over_a_go_that_is_under_way(house: House) -> None:
     assert "somebody else switched orders meanwhile" in refused[0]
 
 
+def test_a_go_that_one_flow_is_taken_from_says_of_which_others_nobody_writes(house: House) -> None:
+    house.back("orders", "invoices")
+
+    def the_other(_: str) -> None:
+        if writers(house.store, "invoices")[0]["writer"] == "nobody":
+            house.back("invoices")
+
+    with pytest.raises(Rejected) as refused:
+        go(
+            house.store,
+            ["orders", "invoices"],
+            ANN,
+            grounds=EMERGENCY,
+            patience=Patience(calls_s=0, settle_s=0.1),
+            tell=the_other,
+        )
+    assert "somebody else switched invoices meanwhile: it is theirs" in str(refused.value)
+    assert "Nobody writes orders now: `go` again, or give them `back`" in str(refused.value)
+    house.back("orders")
+    assert [writers(house.store, one)[0]["writer"] for one in ("orders", "invoices")] == ["theirs", "theirs"]
+
+
 def test_two_who_go_back_at_once_both_have_gone_back(house: House) -> None:
     house.back("orders")
     house.go("orders")
