@@ -7,8 +7,9 @@ signed by `tieout parity sign` as well, which ends the task within minutes.
 
 On call
 - A task that waits is not stuck: it has no worker. It is over when somebody signs, or a day comes to another result.
-- No task comes: something is in the way, and `tieout parity judge --last DAY` names it; or the end of this month is
-  signed already, by the rules and code that run.
+- No task comes: something is in the way, and `tieout parity judge --last DAY` names it; somebody had to go back, and no
+  later day was compared since; or the
+  end of this month is signed already, by the rules and code that run.
 - An answer that was refused is in the task's log, and the next run asks again, saying why. Who declines is
   not asked again about the same days.
 """

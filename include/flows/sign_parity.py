@@ -40,7 +40,7 @@ def sign_known(store: Store, window_no: int, *, role: Role, person: str, reason:
 
 def _refuse(seen: Judged, role: Role, person: str, *, before: Row) -> None:
     """In words what the database would refuse, and what would not stand. `before`: anybody had to go back."""
-    if before["signed"] and seen.last_day <= before["signed"]:
+    if _led_there(seen, before):
         raise Rejected(
             f"somebody had to go back at {before['at']:%Y-%m-%d %H:%M} UTC, after days up to {before['signed']} were "
             "signed: judge days that end later, which all three sign"
@@ -52,6 +52,11 @@ def _refuse(seen: Judged, role: Role, person: str, *, before: Row) -> None:
             raise Rejected(f"{one['person']} has signed as {role} already")
         if identity(one["person"]) == identity(person):
             raise Rejected(f"{person} has signed as {one['role']}; three roles are three people")
+
+
+def _led_there(seen: Judged, before: Row) -> bool:
+    """Whether the days end no later than what was signed before anybody had to go back."""
+    return bool(before["signed"] and seen.last_day <= before["signed"])
 
 
 def signed_or_judged(store: Store, *, last: date, policy: Policy) -> Judged:
@@ -79,7 +84,7 @@ def ask_signatures(
         return []
     with store.transaction() as tx:
         tx.run("give_up_sign_asks", asked_in=asked_in, patience=PATIENCE)
-        if not seen.obstacles:
+        if not (seen.obstacles or _led_there(seen, tx.rows("went_back")[0])):
             tx.run("ask_for_signatures", window_no=seen.window_no, roles=list(ROLES), asked_in=asked_in)
         return [_ask(row, seen, link_to) for row in tx.rows("sign_asks_of", asked_in=asked_in)]
 

@@ -147,6 +147,13 @@ def test_who_signed_before_somebody_had_to_go_back_signs_days_that_end_later(
         goes(store, CHANGED)
 
 
+def test_nobody_is_asked_to_complete_what_was_signed_before_going_back(store: PostgresStore) -> None:
+    sign(store, green(store).window_no, role="controller", person="ben", reason="seen")
+    go(store, ["orders"], ANN, grounds=emergency(store), patience=AT_ONCE)
+    back(store, ["orders"], ANN, trigger="duplicate_invoice", patience=AT_ONCE)
+    assert ask_signatures(store, policy=POLICY, asked_in="one") == []
+
+
 def test_the_days_that_led_to_going_back_are_not_signed_again_though_judged_anew(
     store: PostgresStore, url: str
 ) -> None:
