@@ -164,11 +164,16 @@ def back(
 
 def _locked(tx: Transaction, flows: Sequence[str], *, but: Writer) -> list[Row]:
     """The flows that this writer has not already, locked. Raises Rejected for one that is none, or if none is left."""
-    found = {row["flow"]: row for row in tx.rows("lock_writers", flows=list(flows))}
+    found = {row["flow"]: row for row in _lock(tx, flows)}
     if unknown := set(flows) - found.keys():
         names = ", ".join(row["flow"] for row in tx.rows("writers", flow=None))
         raise Rejected(f"there is no flow {', '.join(sorted(unknown))}; there are {names}")
     return to_switch(list(found.values()), but=but)
+
+
+def _lock(tx: Transaction, flows: Collection[str]) -> list[Row]:
+    tx.run("lock_writers", flows=list(flows))
+    return tx.rows("locked_writers", flows=list(flows))
 
 
 def to_switch(rows: Sequence[Row], *, but: Writer) -> list[Row]:
@@ -184,7 +189,7 @@ def _still(tx: Transaction, tokens: Mapping[str, int], *, done: Writer | None = 
 
     Raises Rejected when somebody else switched one to something else meanwhile.
     """
-    rows = [row for row in tx.rows("lock_writers", flows=list(tokens)) if row["writer"] != done]
+    rows = [row for row in _lock(tx, tokens) if row["writer"] != done]
     left = [row["flow"] for row in rows if row["token"] == tokens[row["flow"]]]
     for row in rows:
         if row["flow"] not in left:

@@ -36,9 +36,14 @@ FROM delivery.outbox JOIN ops.flow_kinds USING (kind)
 WHERE flow = %(flow)s AND finished_at IS NULL GROUP BY target, kind, state ORDER BY target, kind, state;
 
 -- name: lock_writers
--- In one order whoever asks. `act`: what made it so.
+-- In one order whoever asks.
+SELECT flow FROM ops.writers WHERE flow = ANY (%(flows)s::text[]) ORDER BY flow FOR UPDATE;
+
+-- name: locked_writers
+-- As they are once they are locked, which a statement that had to wait for that does not see of other tables. `act`: what
+-- made it so.
 SELECT flow, writer, token, act FROM ops.writers JOIN ops.switches USING (flow, token, writer)
-WHERE flow = ANY (%(flows)s::text[]) ORDER BY flow FOR UPDATE OF writers;
+WHERE flow = ANY (%(flows)s::text[]) ORDER BY flow;
 
 -- name: never_switched
 -- Flows that no person has switched.

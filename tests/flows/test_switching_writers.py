@@ -1,6 +1,7 @@
 """One writer at a time: what another path writes is decided and not sent, and what it caused is not caused again."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
@@ -28,6 +29,7 @@ from include.store.postgres import PostgresStore
 from include.store.queries import SQL
 from tests.flows.peers import Peer, answer_lost
 from tests.flows.test_delivering import PACE
+from tests.store.waiting import somebody_waits
 
 AT_ONCE = Patience(calls_s=0.3, settle_s=0)
 SIGNED, EMERGENCY = Grounds(policy=load_policy()), Grounds(policy=load_policy(), emergency=True)
@@ -351,6 +353,22 @@ def test_going_back_wins_over_a_go_that_is_under_way(house: House) -> None:
     [done] = back(house.store, ["orders"], ANN, trigger="drill", patience=waits, tell=lets_it_go_on)
     assert done.writer == "theirs"
     assert "somebody else switched orders meanwhile" in refused[0]
+
+
+def test_who_goes_back_while_a_switch_is_written_waits_for_it_and_goes_back(house: House) -> None:
+    """A statement that waits for a row sees that row anew, and of other tables what they were before."""
+    house.back("orders")
+    with ThreadPoolExecutor(1) as other:
+        with house.store.transaction() as tx:
+            tx.run("lock_writers", flows=["orders"])
+            [row] = tx.rows("writers", flow="orders")
+            facts = {"flow": "orders", "token": row["token"] + 1, "writer": "ours"}
+            why = {"act": "go", "actor": ANN.actor, "reason": ANN.reason, "emergency": True, "evidence": {}}
+            tx.run("keep_switch", **facts, **why)
+            tx.run("set_writer", **facts)
+            goes_back = other.submit(house.back, "orders")
+            somebody_waits(house.store.url)
+        assert [done.writer for done in goes_back.result()] == ["theirs"]
 
 
 def test_a_go_that_one_flow_is_taken_from_says_of_which_others_nobody_writes(house: House) -> None:
