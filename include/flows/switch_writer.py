@@ -79,7 +79,8 @@ def begin_as(store: Store, shadow: Sequence[str], *, environment: str) -> int:
     changed = 0
     with store.transaction() as tx:
         tx.run("note_environment", environment=environment)
-        for row in tx.rows("never_switched"):
+        tx.run("lock_writers", flows=[row["flow"] for row in tx.rows("never_switched")])
+        for row in tx.rows("never_switched"):  # once more: whoever was waited for may have switched one
             writer: Writer = "theirs" if row["flow"] in shadow else "ours"
             if row["writer"] != writer:
                 words = f"so it begins in {environment} (policy/environments.yaml)"

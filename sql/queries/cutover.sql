@@ -50,7 +50,7 @@ WHERE flow = ANY (%(flows)s::text[]) ORDER BY flow;
 SELECT flow, writer, token FROM ops.writers
 WHERE NOT EXISTS (
     SELECT FROM ops.switches WHERE switches.flow = writers.flow AND act IN ('go', 'back')
-) ORDER BY flow FOR UPDATE;
+) ORDER BY flow;
 
 -- name: note_environment
 INSERT INTO ops.runs_as (environment) VALUES (%(environment)s)

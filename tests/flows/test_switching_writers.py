@@ -24,7 +24,7 @@ from include.flows.put_message import put_message, say
 from include.flows.replay import By
 from include.flows.switch_writer import Patience, Switched, back, begin_as, go, history, writers
 from include.policy import load_policy
-from include.ports import Fatal, Rejected
+from include.ports import Fatal, Rejected, Transaction
 from include.store.postgres import PostgresStore
 from include.store.queries import SQL
 from tests.flows.peers import Peer, answer_lost
@@ -360,15 +360,30 @@ def test_who_goes_back_while_a_switch_is_written_waits_for_it_and_goes_back(hous
     house.back("orders")
     with ThreadPoolExecutor(1) as other:
         with house.store.transaction() as tx:
-            tx.run("lock_writers", flows=["orders"])
-            [row] = tx.rows("writers", flow="orders")
-            facts = {"flow": "orders", "token": row["token"] + 1, "writer": "ours"}
-            why = {"act": "go", "actor": ANN.actor, "reason": ANN.reason, "emergency": True, "evidence": {}}
-            tx.run("keep_switch", **facts, **why)
-            tx.run("set_writer", **facts)
+            keep_switch(tx, "ours", "go")
             goes_back = other.submit(house.back, "orders")
             somebody_waits(house.store.url)
         assert [done.writer for done in goes_back.result()] == ["theirs"]
+
+
+def test_no_policy_takes_back_what_a_person_switches_at_that_moment(house: House) -> None:
+    with ThreadPoolExecutor(1) as other:
+        with house.store.transaction() as tx:
+            keep_switch(tx, "nobody", "back")
+            begins = other.submit(begin_as, house.store, (), environment="dev")
+            somebody_waits(house.store.url)
+        assert begins.result() == 0
+    assert writers(house.store, "orders")[0]["writer"] == "nobody"
+
+
+def keep_switch(tx: Transaction, writer: str, act: str) -> None:
+    """Orders switched, as long as the transaction lasts."""
+    tx.run("lock_writers", flows=["orders"])
+    [row] = tx.rows("writers", flow="orders")
+    facts = {"flow": "orders", "token": row["token"] + 1, "writer": writer}
+    why = {"act": act, "actor": ANN.actor, "reason": ANN.reason, "emergency": act == "go", "evidence": {}}
+    tx.run("keep_switch", **facts, **why)
+    tx.run("set_writer", **facts)
 
 
 def test_a_go_that_one_flow_is_taken_from_says_of_which_others_nobody_writes(house: House) -> None:
