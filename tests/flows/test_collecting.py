@@ -166,9 +166,7 @@ BOOKS = {"customers": "C1 Acme - - - 001A", "accounts": "001A Acme - SG", "invoi
 def test_nobody_is_asked_for_what_was_settled_after_the_newest_run(
     store: PostgresStore, draw: Draw, since: dict[str, str]
 ) -> None:
-    see(store, draw(folder="a", **BOOKS))
-    reconcile(store, as_of=date(2026, 3, 31), policy=POLICY)
-    publish_run(store, as_of=date(2026, 3, 31))
+    published(store, draw(folder="a", **BOOKS))
     see(store, draw(folder="b", **{"invoices": ONE, **since}))
     assert asked(store, "2026-03-31") == {}
 
@@ -178,9 +176,7 @@ def test_nobody_is_asked_for_a_reissued_invoice_whose_void_one_was_paid(
     store: PostgresStore, draw: Draw, *, landed: bool
 ) -> None:
     reissued = f"{ONE}\n{ONE.replace('I1 INV-1', 'I0 INV-0').replace('posted', 'void')}"
-    see(store, draw(folder="a", **BOOKS | {"invoices": reissued}))
-    reconcile(store, as_of=date(2026, 3, 31), policy=POLICY)
-    publish_run(store, as_of=date(2026, 3, 31))
+    published(store, draw(folder="a", **BOOKS | {"invoices": reissued}))
     if landed:
         see(store, draw(folder="b", payments="Q C1 INV-0 SGD 100.00 2026-03-31 succeeded I0"))
     else:
@@ -194,9 +190,7 @@ def test_nobody_is_asked_for_a_reissued_invoice_whose_void_one_was_paid(
 def test_a_reminder_that_waits_does_not_leave_once_it_is_promised_or_held_by_legal(
     store: PostgresStore, draw: Draw, since: dict[str, str]
 ) -> None:
-    see(store, draw(folder="a", **BOOKS))
-    reconcile(store, as_of=date(2026, 3, 31), policy=POLICY)
-    publish_run(store, as_of=date(2026, 3, 31))
+    published(store, draw(folder="a", **BOOKS))
     assert asked(store, "2026-03-31") == {"tell the finance manager": 1}
     see(store, draw(folder="b", **since))
     assert delivered(store, Peer(system="salesforce"), "2026-04-01T09:00") == {"stale": 1}
@@ -223,9 +217,7 @@ def test_a_task_that_waits_does_not_leave_once_the_invoice_is_paid_and_does_when
 
 
 def test_a_reminder_asks_for_what_is_left_by_now(store: PostgresStore, draw: Draw, database_url: str) -> None:
-    see(store, draw(folder="a", **BOOKS))
-    reconcile(store, as_of=date(2026, 3, 31), policy=POLICY)
-    publish_run(store, as_of=date(2026, 3, 31))
+    published(store, draw(folder="a", **BOOKS))
     see(store, draw(folder="b", credit_notes="N1 CN-1 C1 I1 2026-03-01 SGD 40.00"))
     asked(store, "2026-03-31")
     [body] = bodies(database_url)
@@ -295,6 +287,13 @@ def test_the_third_failure_is_one_task_for_the_owner_however_often_it_is_looked_
         "2026-03-02 09:00 UTC: insufficient funds (A2)",
         "2026-03-05 09:00 UTC: insufficient funds (A3)",
     ]
+
+
+def published(store: PostgresStore, world: Path) -> None:
+    """What a world says, tied out and published as of the last of March."""
+    see(store, world)
+    reconcile(store, as_of=date(2026, 3, 31), policy=POLICY)
+    publish_run(store, as_of=date(2026, 3, 31))
 
 
 def see(store: PostgresStore, world: Path) -> None:
