@@ -200,30 +200,20 @@ class Delivery:
     def deliver(self, wake: Wake) -> Counter[str]:
         """One round, so that the end of the run is noticed; and what follows from orders that exist now."""
         from include.flows.deliver_outbox import deliver_outbox
+        from include.flows.follow_orders import follow_orders
 
         is_erp, unsure = self.target.system == ERP, self.unsure
         self.unsure = True
         outcomes = deliver_outbox(self.store, self.target, pace=self.policy.delivery.pace, rounds=1)
         done = Counter({f"{self.target.system} {result}": count for result, count in outcomes.items()})
         if is_erp and (unsure or outcomes.keys() & {"confirmed", "found"}):
-            done += _go_on(self.store, self.policy, self.seller)
+            today = effects.business_today()
+            done += named(follow_orders(self.store, self.policy, self.seller, today=today))
             wake(CRM, ERP)
         if outcomes.keys() & {"stale"}:
             wake(INBOX)
         self.unsure = False
         return done
-
-
-def _go_on(store: Store, policy: "Policy", seller: SellerOf) -> Counter[str]:
-    """Once the ERP has an order, its reference and its invoice are due; nobody waits for it to be read back."""
-    from include.flows.create_order import create_order
-
-    with store.transaction() as tx:
-        ordered = [row["opportunity_id"] for row in tx.rows("ordered_deals")]
-    if not ordered:
-        return Counter()
-    today = effects.business_today()
-    return named(create_order(store, policy, seller(), today=today, opportunities=ordered))
 
 
 def _watches(clients: Clients) -> Iterator[Watch]:

@@ -69,14 +69,20 @@ ON CONFLICT DO NOTHING
 RETURNING event_id;
 
 -- name: ordered_deals
--- Deals whose order the ERP has confirmed and for which no invoice was decided yet. (The clock is read once, for the index.)
+-- Deals whose order the ERP has confirmed and for which no invoice was decided yet, of all orders confirmed since they were
+-- last followed (with an hour for what was being committed then). (Read once, for the index.)
 SELECT DISTINCT placed.body ->> 'opportunity_id' AS opportunity_id
 FROM delivery.outbox AS placed
-WHERE placed.kind = 'order' AND placed.state = 'confirmed' AND placed.finished_at > (SELECT ops.clock() - interval '1 hour')
+WHERE placed.kind = 'order' AND placed.state = 'confirmed'
+    AND placed.finished_at > (SELECT until - interval '1 hour' FROM delivery.followed)
     AND NOT EXISTS (
         SELECT FROM delivery.outbox AS billed
         WHERE billed.subject = 'orders/' || placed.remote_id AND billed.kind = 'invoice'
     );
+
+-- name: keep_followed
+-- A minute more or less is no matter: most calls write nothing.
+UPDATE delivery.followed SET until = %(until)s WHERE until < %(until)s - interval '1 minute';
 
 -- name: read_once
 -- Of these entities those that were read to their end and landed at least once: only then is anything proven of them.

@@ -18,6 +18,7 @@ from include.flows import create_order as orders
 from include.flows import decide_payment_status as statuses
 from include.flows import deliver_outbox as delivering
 from include.flows import drain_inbox as inbox
+from include.flows import follow_orders as following
 from include.flows import land_records as landing
 from include.flows import poll_hints as polling
 from include.flows import pull_changes as pulling
@@ -196,10 +197,7 @@ def drain_of(desk: Desk) -> Drain:
 
 def go_on(desk: Desk) -> None:
     """What follows from orders that exist now, as the fast lane does it."""
-    with desk.store.transaction() as tx:
-        ordered = [row["opportunity_id"] for row in tx.rows("ordered_deals")]
-    if ordered:
-        orders.create_order(desk.store, POLICY, BILLING, today=TODAY, opportunities=ordered)
+    following.follow_orders(desk.store, POLICY, lambda: BILLING, today=TODAY)
 
 
 def read(desk: Desk) -> int:
