@@ -62,7 +62,11 @@ class Guarded(Around):
         return None if stands else Outcome(result="stale", detail="the deal changed after this was decided")
 
     def _stands(self, message: Message, deal_id: str) -> bool:
-        """Whether a decision is based on its deal as it is now, an order on the lines too."""
+        """Whether a decision is based on its deal as it is now, an order on the lines too.
+
+        Lines are asked for first: the deal is what was looked at last, and whoever changes a line moves it too.
+        """
+        lines = lines_version(self._lines(deal_id)) if message.kind != INVOICE else ""
         record = self._deals.look_at(DEALS, deal_id)
         if record is None:
             return False
@@ -70,7 +74,7 @@ class Guarded(Around):
         if message.kind == INVOICE:
             return message.based_on == invoice_version(typed(ENTITIES[DEALS], deal))
         seen, _, rest = str(message.based_on).partition("/")
-        return seen == sha256(deal) and rest.rpartition("/")[2] == lines_version(self._lines(deal_id))
+        return seen == sha256(deal) and rest.rpartition("/")[2] == lines
 
     def _lines(self, deal_id: str) -> Iterator[str]:
         for record in self._deals.look_at_parts(LINES, of="opportunity_id", native_id=deal_id):

@@ -507,6 +507,21 @@ def test_who_comes_late_has_no_deal_decided_again_and_whoever_has_its_order_does
     assert sales.hints() == ["006A"]
 
 
+def test_a_deal_that_changes_while_its_lines_are_looked_at_is_not_ordered_as_it_was(
+    sales: Sales, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sales.sees(opportunities=WON)
+    sales.decide()
+
+    def changes_meanwhile(*_: Any, **__: Any) -> list[RawRecord]:
+        sales.crm.deals["006A"]["Amount"] = "900.00"
+        return []
+
+    monkeypatch.setattr(sales.crm, "look_at_parts", changes_meanwhile)
+    assert sales.deliver()["stale"] == 1
+    assert sales.reached(sales.erp) == []
+
+
 INACTIVE = {"price_books": "B1 New false"}
 
 

@@ -76,7 +76,7 @@ class Eye:
         """A worker is about to be answered."""
         worker, path = self.machine.current, unquote_plus(str(request.url))
         name = worker.name if worker else "rest"
-        if system == "salesforce" and "FROM Opportunity" in path:
+        if system == "salesforce" and "FROM Opportunity " in path:
             self._looked[name] = self.machine.now
         if system == "erp" and request.method == "POST" and path.partition("?")[0].endswith("/sale.sale"):
             self._ordered(name, json_body(request))
