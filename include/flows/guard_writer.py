@@ -1,6 +1,6 @@
 """Asks, as the last thing before a call, whether who sends still holds the message and the token it was taken under."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from include.domain.delivery import Allowance, Message, Outcome, Result, silence_of
@@ -55,39 +55,22 @@ class Fenced(Around):
     """A target that is sent nothing under an old token: whoever was given the writing since is the only one who writes.
 
     Nor is it by who has had a message for longer than its lease: another may have sent it, and what came after it.
-
-    `at_once`: messages of one call to the target. Where each message is a call, one at a time is asked about.
     """
 
-    def __init__(self, target: Target, store: Store, *, at_once: int) -> None:
+    def __init__(self, target: Target, store: Store) -> None:
         super().__init__(target)
-        self._store, self._at_once = store, at_once
+        self._store = store
 
     def send(self, messages: Sequence[Message]) -> Mapping[str, Outcome]:
         """As the target's, but `unsent` for what may not be sent any more. What a call raises is its outcome."""
-        told: dict[str, Outcome] = {}
-        silent, rest = 0, Outcome(result="unsent", detail="a call before this one was stopped")
-        for some in self._calls(messages):
-            holding = self._holding(some)
-            told |= {
-                one.key: Outcome(result="unsent", detail=TOO_LATE if one.key in holding else FENCED)
-                for one in some
-                if not holding.get(one.key)
-            }
-            left = [one for one in some if holding.get(one.key)]
-            now = outcomes_of(self._target, left) if left else {}
-            told |= now
-            silence = silence_of(now.values())
-            silent = silent + 1 if silence else 0
-            if silent == SILENT_MAX:
-                rest = Outcome(result="unsent", detail=f"not called: {silence}"[:DETAIL_CHARS], away=True)
-            if silent == SILENT_MAX or any(outcome.stops for outcome in now.values()):
-                break
-        return {one.key: told.get(one.key, rest) for one in messages}
-
-    def _calls(self, messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
-        for start in range(0, len(messages), self._at_once):
-            yield messages[start : start + self._at_once]
+        holding = self._holding(messages)
+        left = [one for one in messages if holding.get(one.key)]
+        told = {
+            one.key: Outcome(result="unsent", detail=TOO_LATE if one.key in holding else FENCED)
+            for one in messages
+            if not holding.get(one.key)
+        }
+        return {**told, **(outcomes_of(self._target, left) if left else {})}
 
     def _holding(self, messages: Sequence[Message]) -> dict[str, bool]:
         """Those whose flow is still ours, and whether we still have them."""
@@ -99,6 +82,32 @@ class Fenced(Around):
         }
         with self._store.transaction() as tx:
             return {str(row["key"]): row["held"] for row in tx.rows("messages_that_may_leave", **asked)}
+
+
+class InCalls(Around):
+    """A target that is sent `at_once` messages of a round at a time: one where each is a call of its own.
+
+    Whoever is asked before a call is asked right before it, and not before all that leave earlier.
+    """
+
+    def __init__(self, target: Target, *, at_once: int) -> None:
+        super().__init__(target)
+        self._at_once = at_once
+
+    def send(self, messages: Sequence[Message]) -> Mapping[str, Outcome]:
+        """As the target's; what a call raises is its outcome, and after one that stops, or silence, the rest waits."""
+        told: dict[str, Outcome] = {}
+        silent, rest = 0, Outcome(result="unsent", detail="a call before this one was stopped")
+        for start in range(0, len(messages), self._at_once):
+            now = outcomes_of(self._target, messages[start : start + self._at_once])
+            told |= now
+            silence = silence_of(now.values())
+            silent = silent + 1 if silence else 0
+            if silent == SILENT_MAX:
+                rest = Outcome(result="unsent", detail=f"not called: {silence}"[:DETAIL_CHARS], away=True)
+            if silent == SILENT_MAX or any(outcome.stops for outcome in now.values()):
+                break
+        return {one.key: told.get(one.key, rest) for one in messages}
 
 
 def outcomes_of(target: Target, messages: Sequence[Message]) -> dict[str, Outcome]:

@@ -53,17 +53,17 @@ def targets(store: Store, clients: "Callable[[], SalesforceClient] | None" = Non
     from include.flows.guard_gate import Gated
     from include.flows.guard_paid import Unpaid
     from include.flows.guard_stale import Guarded
-    from include.flows.guard_writer import Fenced
+    from include.flows.guard_writer import Fenced, InCalls
 
     policy, now = connections.policy(), partial(datetime.now, UTC)
     clients, erp = clients or connections.salesforce_clients(), connections.erp_client()
     effects = LedgerEffects(TrytonLedger(erp, connections.erp_wizards(erp.address)), today=business_today)
-    gated = Gated(Fenced(effects, store, at_once=1), store, policy, today=business_today)
-    yield Guarded(gated, SalesforceSource(clients()))
+    gated = Gated(Fenced(effects, store), store, policy, today=business_today)
+    yield InCalls(Guarded(gated, SalesforceSource(clients())), at_once=1)
     crm = SalesforceEffects(SalesforceWriter(clients()))
-    yield Unpaid(Fenced(crm, store, at_once=COLLECTION_ROWS_MAX), store, policy, now=now)
-    payments = Fenced(StripeEffects(connections.payments_client()), store, at_once=1)
-    yield Unpaid(payments, store, policy, now=now)
+    yield InCalls(Unpaid(Fenced(crm, store), store, policy, now=now), at_once=COLLECTION_ROWS_MAX)
+    payments = Fenced(StripeEffects(connections.payments_client()), store)
+    yield InCalls(Unpaid(payments, store, policy, now=now), at_once=1)
 
 
 def business_today() -> date:

@@ -1,7 +1,7 @@
 -- Up to when orders were looked through for what follows from them. However long everything stood still, what was confirmed
 -- since is looked at.
 CREATE TABLE delivery.followed (
-    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    is_kept boolean PRIMARY KEY DEFAULT true CHECK (is_kept),
     until timestamptz NOT NULL
 );
 INSERT INTO delivery.followed (until) VALUES ('-infinity');

@@ -40,6 +40,9 @@ SKEWS_S = {"clock ahead": 3_600, "clock behind": -600}
 later, such a system does not have yet.
 """
 
+AWAY = "away for a day"
+"""Everything a system is asked is refused, while the flow is tried again and again; then the system is back."""
+
 EVENTS: Mapping[str, Callable[[Sequence[Hint]], Sequence[Hint]]] = {
     "each event twice": lambda hints: [*hints, *hints],
     "each event fifty times": lambda hints: [*hints] * 50,
@@ -78,6 +81,7 @@ def cells() -> list[Cell]:
         *_database_cells(),
         *_data_cells(),
         *(Cell(one, "webhook", "events", 0) for one in EVENTS),
+        *(Cell(AWAY, name, system, 0) for name, flow in FLOWS.items() for system in flow.systems),
     ]
 
 

@@ -25,9 +25,8 @@ find nothing, and reading everything anew finds nothing that was missed.
 
 ELSEWHERE = """## Not in these tables
 
-Not run by `make chaos`: a full disk; a backfill beside the live run. Hard deletes, merges, hidden and
-new fields change what is true instead of disturbing how it is found out: their tests are in `tests/connectors` and
-`tests/flows`.
+Hard deletes, merges, hidden and new fields change what is true instead of disturbing how it is found out: their tests
+are in `tests/connectors` and `tests/flows`.
 
 A list that is short and says so nowhere is let loose on reading alone, where counts are compared afterwards. An answer
 to a look-up that leaves out the one row there is cannot be told from the truth: an order whose customer the ERP says it
@@ -46,8 +45,9 @@ TITLES = {
     "mistakes": "Planted mistakes",
     "kills": "Deaths",
     "platform": "Deaths of a platform's processes",
+    "journeys": "Disturbances with tests of their own",
 }
-SHOWN = ("simulation", "mistakes", "matrix", "kills", "platform", "disorder")
+SHOWN = ("simulation", "mistakes", "matrix", "kills", "platform", "journeys", "disorder")
 """The parts in their order."""
 
 
@@ -143,13 +143,14 @@ def _kills(figures: Figures) -> Iterator[str]:
 
 
 def _platform(figures: Figures) -> Iterator[str]:
-    yield "The day of `make demo` on a new platform, one of whose processes is killed (`kill -9`) in the middle of it."
+    yield "The day of `make demo` on a new platform, one of whose processes is killed (`kill -9`) in the middle of it,"
+    yield "or beside which the same day is run once more."
     yield "It must end by itself: published once, as the undisturbed day is, mailed once, nothing left running."
     undisturbed = figures["undisturbed"]
     yield from ("", f"Undisturbed it takes {undisturbed['seconds']} s. {undisturbed['wrong']}".rstrip())
     yield from (
         "",
-        "| killed | once so many tasks had succeeded | seconds | not as undisturbed |",
+        "| killed, or begun | once so many tasks had succeeded | seconds | not as undisturbed |",
         "|---|---:|---:|---|",
     )
     for one in figures["deaths"]:
@@ -158,6 +159,15 @@ def _platform(figures: Figures) -> Iterator[str]:
         yield f"| {second}{one['victim']} | {one['after']} | {one['seconds']} | {wrong} |"
     for name in figures["not run"]:
         yield f"| {name} | not run | | |"
+
+
+def _journeys(figures: Figures) -> Iterator[str]:
+    yield "What is disturbed too deeply for a cell has tests of its own, run here on the machine that ran the rest."
+    yield from ("", "| disturbed | tests | held | not possible here | wrong |", "|---|---|---:|---:|---:|")
+    for one in figures["journeys"]:
+        yield f"| {one['what']} | `{one['tests']}` | {one['passed']} | {one['skipped']} | {one['wrong']} |"
+    yield from (f"| {what} | not run | | | |" for what in figures["not run"])
+    yield from (f"\n- {_cell(one['said'])}" for one in figures["journeys"] if one["wrong"])
 
 
 def _disorder(figures: Figures) -> Iterator[str]:
@@ -183,5 +193,6 @@ _TOLD: Mapping[str, Callable[[Figures], Iterator[str]]] = {
     "matrix": _matrix,
     "kills": _kills,
     "platform": _platform,
+    "journeys": _journeys,
     "disorder": _disorder,
 }

@@ -1,7 +1,7 @@
 """Where cells of the fault matrix run: the end of a flow must be that of the same flow undisturbed."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,7 +19,7 @@ from include.store.postgres import PostgresStore
 from include.twin.faults import Fault
 from include.twin.world import World, load_world
 from tests.chaos import flows
-from tests.chaos.cells import EVENTS, Cell, Verdict, fault_of
+from tests.chaos.cells import AWAY, EVENTS, Cell, Verdict, fault_of
 from tests.chaos.flows import FLOWS
 from tests.chaos.state import difference, state_of
 from tests.connectors.conftest import Clock, write_world
@@ -32,6 +32,7 @@ from tests.simulation.wire import PORTS, TwinInside, Wire, numbered
 
 ROUNDS_MAX = 25
 ROUND = timedelta(minutes=11)
+OUTAGE, TRIED_EVERY = timedelta(hours=24), timedelta(hours=1)
 
 
 class Shaky(OneConnection):
@@ -94,6 +95,8 @@ class Grid:
             store = Shaky(connection, machine)
             if cell and cell.fault in EVENTS:
                 stack.enter_context(patch.object(flows, "HINTS", EVENTS[cell.fault](flows.HINTS)))
+            elif cell and cell.fault == AWAY:
+                _sit_out(flow.act, store, machine, twin, cell.system)
             else:
                 _arm(cell, twin, store)
             stops, rounds = _rest(flow.act, store, machine)
@@ -108,6 +111,19 @@ def _arm(cell: Cell | None, twin: TwinInside, store: Shaky) -> None:
         store.fault, store.at = cell.fault, cell.skip
     else:
         twin.data.arm(fault_of(cell))
+
+
+def _sit_out(
+    act: Callable[[Desk], Any], store: Shaky, machine: Machine, twin: TwinInside, system: str
+) -> None:
+    """A whole day during which a system refuses whatever it is asked."""
+    twin.data.arm(Fault(kind="unavailable", system=system, times=0))
+    until = machine.now + OUTAGE
+    while machine.now < until:
+        with suppress(Stop):
+            act(_desk(store))
+        machine.now += TRIED_EVERY
+    twin.data.injector.disarm()
 
 
 def _rest(act: Callable[[Desk], Any], store: Shaky, machine: Machine) -> tuple[int, int]:

@@ -19,6 +19,7 @@ from include.local.databases import DatabaseUrls
 from include.local.home import PROJECT
 from tests.chaos.cells import Verdict, cells
 from tests.chaos.grid import grid
+from tests.chaos.journeys import JOURNEYS, journey
 from tests.chaos.platform import day, deaths
 from tests.disorder.platforms import compare
 from tests.kills.desk import RECIPES
@@ -171,13 +172,28 @@ def platform(_urls: DatabaseUrls, time: Time) -> dict[str, Any]:
     return {"undisturbed": told, "deaths": found, "not run": [str(one) for one in left]}
 
 
+def journeys(_urls: DatabaseUrls, time: Time) -> dict[str, Any]:
+    """The tests of what is disturbed too deeply for a cell."""
+    until, found = time.over(), []
+    for what in JOURNEYS:
+        if monotonic() > until:
+            break
+        found.append(asdict(journey(what)))
+        _say(f"{what}: {found[-1]['wrong'] or 'nothing'} wrong", end="\n")
+    return {
+        "journeys": found,
+        "not run": [what for what in JOURNEYS if what not in {one["what"] for one in found}],
+    }
+
+
 PARTS: Mapping[str, tuple[Callable[[DatabaseUrls, Time], dict[str, Any]], float]] = {
-    "matrix": (matrix, 0.17),
+    "matrix": (matrix, 0.15),
     "disorder": (disorder, 0.03),
+    "journeys": (journeys, 0.10),
     "mistakes": (mistakes, 0.20),
     "kills": (kills, 0.15),
     "platform": (platform, 0.20),
-    "simulation": (simulation, 0.25),
+    "simulation": (simulation, 0.17),
 }
 """Part -> what it does, and its share of the time."""
 
@@ -200,6 +216,7 @@ def failures(part: str, figures: Mapping[str, Any]) -> int:
         "matrix": lambda: len(figures["wrong"]),
         "kills": lambda: sum(len(one["wrong"]) for one in figures["recipes"].values()),
         "platform": lambda: sum(bool(one["wrong"]) for one in (figures["undisturbed"], *figures["deaths"])),
+        "journeys": lambda: sum(one["wrong"] for one in figures["journeys"]),
         "disorder": lambda: len(figures["different"]) + sum(figures["repaired"].values()),
     }
     return counts[part]()

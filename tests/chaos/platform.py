@@ -1,5 +1,5 @@
-"""The whole platform, as `make demo` starts it, while one of its processes is killed in the middle of the day, or a
-second scheduler works beside the first.
+"""The whole platform, as `make demo` starts it, while one of its processes is killed in the middle of the day, a second
+scheduler works beside the first, or the same day is run a second time meanwhile.
 
 After each death the day must end by itself as the day of an undisturbed platform: published once, proven, with the same
 outputs, mailed once, and nothing left running.
@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 from tempfile import mkdtemp
 from time import monotonic, sleep
@@ -22,11 +23,16 @@ from typing import Any
 
 import psycopg
 
+from include.local import services
+from include.local.airflow_api import Airflow
 from include.local.cluster import find_cluster
 from include.local.databases import DatabaseUrls
+from include.local.demo import TIE_OUT, business_day
 from include.local.home import PROJECT, Home
 from include.local.postgres import _postmaster, server
 from include.local.processes import Process, all_pids, children
+from include.local.secrets import load_secrets
+from include.local.world_day import last_day
 from include.twin.generate import generate_world
 from tests.checks import assert_checks_hold
 from tests.local.conftest import command_line, processes_of
@@ -55,13 +61,18 @@ NOBODY = "nobody"
 
 @dataclass(frozen=True)
 class Death:
-    """Of whom, and after how many tasks; `beside`: a second scheduler works all the while."""
+    """Of whom, and after how many tasks; `beside`: a second scheduler works all the while.
+
+    Or, where `victim` is one of `RIVALS`, what begins then and races the day.
+    """
 
     victim: str
     after: int
     beside: bool = False
 
     def __str__(self) -> str:
+        if self.victim in RIVALS:
+            return f"{self.victim} begun once {self.after} tasks have succeeded"
         second = "with a second scheduler, " if self.beside else ""
         return f"{second}{self.victim} killed once {self.after} tasks have succeeded"
 
@@ -103,9 +114,43 @@ VICTIMS: Mapping[str, Callable[[Home], list[Process]]] = {
 """Name -> its processes in a home."""
 
 
+def _second_run(home: Home, _settings: Mapping[str, str], day: date) -> bool:
+    """Of the same interval, by another run of the same DAG."""
+    start, end = business_day(day)
+    body = {
+        "logical_date": start + timedelta(seconds=1),
+        "data_interval_start": start,
+        "data_interval_end": end,
+    }
+    ports, password = services.running_ports(home), load_secrets(home).admin_password
+    if ports is None:
+        return False
+    with Airflow(ports.airflow_address, username="admin", password=password) as airflow:
+        airflow.unpause(TIE_OUT)
+        airflow.call(
+            "POST", f"/api/v2/dags/{TIE_OUT}/dagRuns", {key: at.isoformat() for key, at in body.items()}
+        )
+    return True
+
+
+def _backfill(_home: Home, settings: Mapping[str, str], day: date) -> bool:
+    """Of the same day, by the command."""
+    midnight = business_day(day)[0].isoformat()
+    command = [sys.executable, "-m", "airflow", "backfill", "create", "--dag-id", TIE_OUT]
+    command += ["--from-date", midnight, "--to-date", midnight, "--reprocess-behavior", "completed"]
+    return (
+        subprocess.run(command, cwd=PROJECT, env=settings, capture_output=True, check=False).returncode == 0
+    )
+
+
+RIVALS = {"a second run of the same day": _second_run, "a backfill of the same day": _backfill}
+"""What races the day -> begins it; False when it could not."""
+
+
 def deaths(seed: int) -> list[Death]:
     """All there are, in an order that falls by the seed."""
-    every = [Death(victim, after) for victim in VICTIMS for after in MOMENTS]
+    every = [Death(rival, after) for rival in RIVALS for after in MOMENTS[1:]]
+    every += [Death(victim, after) for victim in VICTIMS for after in MOMENTS]
     every += [Death("the scheduler", after, beside=True) for after in MOMENTS]
     every += [Death(NOBODY, MOMENTS[0], beside=True)]
     random.Random(seed).shuffle(every)  # noqa: S311 - a test's dice, no secret
@@ -136,7 +181,8 @@ def day(death: Death | None, expected: Mapping[str, Any] | None) -> Ended:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
             )
-            struck = bool(death) and _strike(death, home, urls, demo)
+            told = last_day(world, today=date.today())  # noqa: DTZ011 - a generated world says its own
+            struck = bool(death) and _strike(death, home, urls, demo, told)
             said, _ = demo.communicate(timeout=PATIENCE_S)
         if demo.returncode:
             return Ended(
@@ -146,8 +192,10 @@ def day(death: Death | None, expected: Mapping[str, Any] | None) -> Ended:
         return Ended(struck, monotonic() - began, state, _difference(expected or state, state))
 
 
-def _strike(death: Death, home: Home, urls: DatabaseUrls, demo: "subprocess.Popen[bytes]") -> bool:
-    """Kill the victim once so many tasks have succeeded; whether the day was still under way."""
+def _strike(
+    death: Death, home: Home, urls: DatabaseUrls, demo: "subprocess.Popen[bytes]", told: date
+) -> bool:
+    """Kill the victim, or begin the rival, once so many tasks have succeeded; whether the day was still under way."""
     struck, lonely = False, death.beside
     with ExitStack() as stack:
         while demo.poll() is None and not (struck and not death.beside):
@@ -155,9 +203,22 @@ def _strike(death: Death, home: Home, urls: DatabaseUrls, demo: "subprocess.Pope
                 stack.enter_context(_second_scheduler(first[0]))
                 lonely = False
             if not struck and _succeeded(urls) >= death.after:
-                struck = death.victim == NOBODY or _kill(VICTIMS[death.victim](home))
+                struck = _struck(death, home, told)
             sleep(POLL_S)
     return struck and not lonely
+
+
+def _struck(death: Death, home: Home, told: date) -> bool:
+    if begin := RIVALS.get(death.victim):
+        schedulers = _guarded(home, "scheduler")
+        return bool(schedulers) and begin(home, _settings(schedulers[0]), told)
+    return death.victim == NOBODY or _kill(VICTIMS[death.victim](home))
+
+
+def _settings(process: Process) -> dict[str, str]:
+    """A process's environment."""
+    lines = Path(f"/proc/{process.pid}/environ").read_bytes().decode().split("\0")
+    return dict(line.split("=", 1) for line in lines if "=" in line)
 
 
 def _kill(victims: Sequence[Process]) -> bool:
@@ -169,10 +230,9 @@ def _kill(victims: Sequence[Process]) -> bool:
 @contextmanager
 def _second_scheduler(first: Process) -> Iterator[None]:
     """Another one, of the same settings, until the day is over."""
-    settings = Path(f"/proc/{first.pid}/environ").read_bytes().split(b"\0")
     second = subprocess.Popen(
         [sys.executable, "-m", "airflow", "scheduler", "--skip-serve-logs"],
-        env=dict(entry.split(b"=", 1) for entry in settings if b"=" in entry),
+        env=_settings(first),
         cwd=PROJECT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

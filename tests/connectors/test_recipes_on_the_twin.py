@@ -203,8 +203,8 @@ class Edited:
     def look_at(self, entity: str, native_id: str) -> RawRecord | None:  # noqa: ARG002 - the protocol's
         return None
 
-    def look_at_parts(self, entity: str, *, of: str, native_id: str) -> Sequence[RawRecord]:
-        raise NotImplementedError
+    def look_at_parts(self, entity: str, *, of: str, native_id: str) -> Sequence[RawRecord]:  # noqa: ARG002 - the protocol's
+        return []
 
     def translate(self, entity: str, payload: Mapping[str, object]) -> Mapping[str, object]:
         raise NotImplementedError

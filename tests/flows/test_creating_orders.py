@@ -18,7 +18,7 @@ from include.flows.create_order import Billing, create_order, decide_deals
 from include.flows.deliver_outbox import deliver_outbox
 from include.flows.guard_gate import Gated
 from include.flows.guard_stale import Guarded
-from include.flows.guard_writer import Around
+from include.flows.guard_writer import Around, InCalls
 from include.flows.land_records import land_records
 from include.flows.look_at_lines import look_at_lines
 from include.flows.pull_changes import pull_changes
@@ -113,7 +113,8 @@ class Sales:
         self.erp.faults = list(faults)
         pace = POLICY.delivery.pace
         gated = Gated(self.erp, self.store, POLICY, today=lambda: self.today)
-        done = deliver_outbox(self.store, Guarded(gated, self.crm), pace=pace)
+        erp = InCalls(Guarded(gated, self.crm), at_once=1)
+        done = deliver_outbox(self.store, erp, pace=pace)
         return done + deliver_outbox(self.store, self.salesforce, pace=pace)
 
     def reached(self, peer: Peer) -> list[str]:
@@ -520,6 +521,19 @@ def test_a_deal_that_changes_while_its_lines_are_looked_at_is_not_ordered_as_it_
     monkeypatch.setattr(sales.crm, "look_at_parts", changes_meanwhile)
     assert sales.deliver()["stale"] == 1
     assert sales.reached(sales.erp) == []
+
+
+def test_a_deal_that_changes_while_another_is_ordered_is_not_ordered_as_it_was(sales: Sales) -> None:
+    sales.sees(opportunities=f"{WON}\n{WON.replace('006A', '006B')}")
+    assert sales.decide() == {"order": 2}
+
+    def takes_its_time(peer: Peer, messages: Sequence[Message]) -> Mapping[str, Outcome]:
+        for deal in sales.crm.deals.values():
+            deal["Amount"] = "900.00"
+        return peer.do(messages)
+
+    assert sales.deliver(takes_its_time) == {"confirmed": 1, "stale": 1}
+    assert sales.reached(sales.erp) == ["order"]
 
 
 INACTIVE = {"price_books": "B1 New false"}

@@ -19,7 +19,7 @@ import pytest
 from include.domain.delivery import Message, Outcome, Pace, key_of
 from include.flows.check_completeness import check_completeness
 from include.flows.deliver_outbox import deliver_outbox
-from include.flows.guard_writer import TOO_LATE, Fenced
+from include.flows.guard_writer import TOO_LATE, Fenced, InCalls
 from include.flows.land_records import land_records
 from include.flows.publish_run import publish_run
 from include.flows.pull_changes import pull_changes, read_cursor, rewind
@@ -484,7 +484,7 @@ def deliver_all(store: PostgresStore, peer: Peer) -> None:
     waiting = "SELECT count(*) FROM delivery.outbox WHERE target = %s AND state IN ('queued', 'called', 'uncertain')"
     with psycopg.connect(store.url, autocommit=True) as connection:
         while connection.execute(waiting, (peer.system,)).fetchone() != (0,):
-            deliver_outbox(store, Fenced(peer, store, at_once=200), pace=PACE)
+            deliver_outbox(store, InCalls(Fenced(peer, store), at_once=200), pace=PACE)
 
 
 def test_who_has_had_a_message_for_longer_than_its_lease_says_nothing_old(url: str) -> None:
@@ -505,7 +505,7 @@ def test_who_has_had_a_message_for_longer_than_its_lease_says_nothing_old(url: s
 
     came, _ = outlive(
         url,
-        lambda frozen: deliver_outbox(frozen, Listening(peer, frozen, at_once=200), pace=PACE),
+        lambda frozen: deliver_outbox(frozen, InCalls(Listening(peer, frozen), at_once=200), pace=PACE),
         successor,
         at=2,  # it has the message, and is about to ask whether it still does
         when="before it begins",
@@ -526,7 +526,7 @@ def test_a_call_that_left_in_time_and_arrives_long_after_is_known_to_be_older(ur
 
     say(store, "open", at=peer.system)
     peer.faults = [hang]
-    came = deliver_outbox(store, Fenced(peer, store, at_once=200), pace=PACE, rounds=1)
+    came = deliver_outbox(store, InCalls(Fenced(peer, store), at_once=200), pace=PACE, rounds=1)
     assert came == {"late": 1}
     assert [effect.body["text"] for effect in peer.effects] == ["open", "paid", "open"]
     retaken, newer, late = (effect.turn or 0 for effect in peer.effects)
@@ -558,12 +558,12 @@ def test_a_message_is_held_by_its_last_taker_until_its_lease_is_over(url: str) -
         def send(self, messages: Sequence[Message]) -> Mapping[str, Outcome]:
             [message] = messages
             for asked in (message, replace(message, fence=99)):
-                held.extend(Fenced(self, store, at_once=1)._holding([asked]).values())
+                held.extend(Fenced(self, store)._holding([asked]).values())
             with psycopg.connect(url) as connection:  # as once its time is up
                 connection.execute(
                     "UPDATE delivery.outbox SET leased_until = ops.clock() WHERE target = %s", (target,)
                 )
-            held.extend(Fenced(self, store, at_once=1)._holding([message]).values())
+            held.extend(Fenced(self, store)._holding([message]).values())
             return super().send(messages)
 
     deliver_outbox(store, Asking(system=target), pace=replace(PACE, lease=timedelta(minutes=5)), rounds=1)

@@ -10,7 +10,7 @@ import pytest
 from include.domain.delivery import Allowance, Message, Outcome, key_of
 from include.flows.deliver_outbox import deliver_outbox
 from include.flows.drain_inbox import Drain, Hint, drain_inbox
-from include.flows.guard_writer import SILENT_MAX, Fenced
+from include.flows.guard_writer import SILENT_MAX, Fenced, InCalls
 from include.flows.poll_hints import keep_hints
 from include.flows.put_message import put_message
 from include.flows.spare_systems import spared
@@ -114,7 +114,7 @@ def test_where_each_message_is_a_call_two_without_an_answer_end_the_round(url: s
     desk = Desk(url, "slow", most=20)
     desk.decide_all(*"ABCDEFGH")
     desk.peer.away = True
-    assert desk.round(target=Fenced(desk.peer, desk.store, at_once=1)) == {"unsent": 8}
+    assert desk.round(target=InCalls(Fenced(desk.peer, desk.store), at_once=1)) == {"unsent": 8}
     assert desk.peer.calls == [1] * SILENT_MAX
 
 
@@ -131,7 +131,7 @@ class Metered(Counting):
 def test_when_calls_run_short_what_is_of_value_leaves_and_the_rest_waits_for_the_next_day(url: str) -> None:
     desk, pace = Desk(url, "metered"), load_policy().delivery.pace
     desk.peer = Metered(system="metered", most=1)
-    fenced = Fenced(desk.peer, desk.store, at_once=1)
+    fenced = InCalls(Fenced(desk.peer, desk.store), at_once=1)
 
     def deliver() -> list[str]:
         before = len(desk.peer.effects)

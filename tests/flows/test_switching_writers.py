@@ -18,7 +18,7 @@ from include.flows.allow_switch import ADMIN, Grounds
 from include.flows.ask_approvals import note_person
 from include.flows.deliver_outbox import BY_THE_OTHER_PATH
 from include.flows.gather_facts import gather_facts
-from include.flows.guard_writer import FENCED, Fenced
+from include.flows.guard_writer import FENCED, Fenced, InCalls
 from include.flows.parity_latencies import latencies
 from include.flows.put_message import put_message, say
 from include.flows.replay import By
@@ -68,7 +68,9 @@ class House:
     def deliver(self) -> dict[str, int]:
         with psycopg.connect(self.store._url, autocommit=True) as connection:
             connection.execute("UPDATE delivery.outbox SET next_at = now() WHERE state = 'uncertain'")
-        return dict(delivery.deliver_outbox(self.store, Fenced(self.peer, self.store, at_once=1), pace=PACE))
+        return dict(
+            delivery.deliver_outbox(self.store, InCalls(Fenced(self.peer, self.store), at_once=1), pace=PACE)
+        )
 
     def go(self, *flows: str) -> list[Switched]:
         return go(self.store, flows or ("orders",), ANN, grounds=EMERGENCY, patience=AT_ONCE)
@@ -223,13 +225,13 @@ def test_who_took_a_message_before_the_switch_sends_nothing_after_it(house: Hous
     taken = delivery._take(house.store, house.peer, PACE)
     [done] = house.back()
     assert done.given_up == 1
-    outcomes, _ = delivery._call(Fenced(house.peer, house.store, at_once=1), taken)
+    outcomes, _ = delivery._call(InCalls(Fenced(house.peer, house.store), at_once=1), taken)
     assert [one.detail for one in outcomes.values()] == [FENCED]
     assert delivery._finish(house.store, taken, outcomes, PACE) == {"late": 1}
     assert house.reached() == []
     # Gone again, its old token is still an old one.
     house.go()
-    outcomes, _ = delivery._call(Fenced(house.peer, house.store, at_once=1), taken)
+    outcomes, _ = delivery._call(InCalls(Fenced(house.peer, house.store), at_once=1), taken)
     assert [one.detail for one in outcomes.values()] == [FENCED]
     assert house.deliver() == {"confirmed": 1}
     assert house.reached() == ["A"]

@@ -30,7 +30,7 @@ from include.flows.drain_inbox import Drain, Looked, drain_inbox
 from include.flows.guard_gate import Gated
 from include.flows.guard_paid import Unpaid
 from include.flows.guard_stale import Guarded
-from include.flows.guard_writer import Fenced
+from include.flows.guard_writer import Fenced, InCalls
 from include.flows.land_records import land_records
 from include.flows.poll_hints import keep_hints
 from include.flows.pull_changes import pull_changes
@@ -83,19 +83,20 @@ class Desk:
     def targets(self) -> Mapping[str, Target]:
         wizards = TrytonWizards(self.erp.address, user="tieout", password=KEYS.erp_key)
         ledger = LedgerEffects(TrytonLedger(self.erp, wizards), today=lambda: TODAY)
-        gated = Gated(self._fenced(ledger, at_once=1), self.store, self.policy, today=lambda: TODAY)
+        gated = Gated(self._fenced(ledger), self.store, self.policy, today=lambda: TODAY)
         targets: list[Target] = [
-            Guarded(gated, SalesforceSource(self.crm)),
+            InCalls(Guarded(gated, SalesforceSource(self.crm)), at_once=1),
             self._unpaid(SalesforceEffects(SalesforceWriter(self.crm)), at_once=COLLECTION_ROWS_MAX),
             self._unpaid(StripeEffects(self.payments), at_once=1),
         ]
         return {target.system: target for target in targets}
 
     def _unpaid(self, target: Target, *, at_once: int) -> Target:
-        return Unpaid(self._fenced(target, at_once=at_once), self.store, self.policy, now=lambda: NOW)
+        unpaid = Unpaid(self._fenced(target), self.store, self.policy, now=lambda: NOW)
+        return InCalls(unpaid, at_once=at_once)
 
-    def _fenced(self, target: Target, *, at_once: int) -> Target:
-        return Fenced(self.wrap(target), self.store, at_once=at_once)
+    def _fenced(self, target: Target) -> Target:
+        return Fenced(self.wrap(target), self.store)
 
     def read(self, *only: str) -> None:
         """Read what changed of these entities, or of all, as the safe lane does."""

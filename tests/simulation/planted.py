@@ -96,7 +96,7 @@ def _edge(_flaws: Any, _store: Any) -> Iterator[None]:
 
 def _bare(system: str) -> Plant:
     """A target without the guard around it."""
-    return _flaw(bare=lambda targets: {**targets, system: targets[system]._target})
+    return _flaw(bare=lambda targets: {**targets, system: targets[system]._target._target})
 
 
 def _without(pattern: str, by: str = "") -> Callable[[str], str]:

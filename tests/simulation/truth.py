@@ -1,6 +1,7 @@
 """What must be true at rest, asked of the three systems themselves, which know everything, and of our tables."""
 
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -37,6 +38,8 @@ CHECKS = (
 )
 """Of sql/checks, those about what a seed does."""
 
+_DEAL = re.compile(r"\b006[0-9A-Za-z]{15}\b")
+
 LOST_DISPUTES = {"needs_response", "under_review", "lost"}
 KINDS_OF_ATTEMPTS = ("retry_payment", "task")
 """Follow from attempts, which only reading tells of."""
@@ -51,7 +54,7 @@ class Eye:
     is_outside: bool = False
     complaints: list[str] = field(default_factory=list)
     wins: Counter[int] = field(default_factory=Counter)
-    _looked: dict[str, datetime] = field(default_factory=dict)
+    _looked: dict[tuple[str, str], datetime] = field(default_factory=dict)
     _amounts: dict[str, list[tuple[datetime, Decimal]]] = field(default_factory=lambda: defaultdict(list))
 
     @contextmanager
@@ -77,7 +80,7 @@ class Eye:
         worker, path = self.machine.current, unquote_plus(str(request.url))
         name = worker.name if worker else "rest"
         if system == "salesforce" and "FROM Opportunity " in path:
-            self._looked[name] = self.machine.now
+            self._looked |= {(name, deal): self.machine.now for deal in _DEAL.findall(path)}
         if system == "erp" and request.method == "POST" and path.partition("?")[0].endswith("/sale.sale"):
             self._ordered(name, json_body(request))
 
@@ -86,7 +89,7 @@ class Eye:
         deal = str(order.get("reference"))
         text = json.dumps(order)
         known = self._amounts[deal]
-        since = self._looked.get(worker, self.machine.now)
+        since = self._looked.get((worker, deal), self.machine.now)
         before = [amount for at, amount in known if at <= since]
         first = [before[-1]] if before else [_begun(deal)]
         allowed = first + [amount for at, amount in known if at > since]
