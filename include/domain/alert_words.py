@@ -45,6 +45,7 @@ SENTENCES: Mapping[str, str] = {
     "breaks_large": "{count} open breaks {about} ({name}) are each worth {limit} or more",
     "messages_uncertain": "{count} messages to {about} may have happened; nobody knows yet",
     "messages_waiting": "{count} messages to {about} wait and do not go out",
+    "hints_waiting": "{count} events of {about} wait to be looked at, and nothing follows from them",
     "mail_failed": "{count} mails of the {about} report have not reached their recipient",
     UNREAD: "nobody can see whether {about} is so: reading it failed ({error})",
     "channel_failing": "alerts do not get out by {about}: {count} tries failed in a row",

@@ -326,6 +326,13 @@ WHERE finished_at IS NULL AND state <> 'uncertain' AND coalesce(writer, 'ours') 
     AND greatest(decided_at, since) <= %(now)s - make_interval(mins => %(waiting_minutes)s)
 GROUP BY target;
 
+-- name: fact_hints_waiting
+-- Told of, and not looked at for long: the source is away, or whoever looks stands still.
+SELECT source AS about, min(received_at) AS since, max(received_at) AS newest_at, count(*) AS count, 'fast_lane' AS dag_id
+FROM delivery.inbox
+WHERE state IN ('new', 'taken') AND received_at <= %(now)s - make_interval(mins => %(waiting_minutes)s)
+GROUP BY source;
+
 -- name: fact_replay_waiting
 -- What one person asked for and no other approved or refused for long. What lapsed so is not over: nobody decided it.
 SELECT 'delivery' AS about, min(asked_at) AS since, count(DISTINCT replay_id) AS count,

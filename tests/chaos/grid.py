@@ -11,6 +11,7 @@ from unittest.mock import patch
 from include.connectors.stripe.client import StripePayments
 from include.flows import pull_changes as pulling
 from include.flows.publish_run import publish_run
+from include.flows.raise_alerts import raise_alerts
 from include.flows.reconcile import reconcile
 from include.local.databases import DatabaseUrls
 from include.local.scratch import scratch_database
@@ -20,10 +21,10 @@ from include.twin.faults import Fault
 from include.twin.world import World, load_world
 from tests.chaos import flows
 from tests.chaos.cells import AWAY, EVENTS, Cell, Verdict, fault_of
-from tests.chaos.flows import FLOWS
+from tests.chaos.flows import FLOWS, Flow
 from tests.chaos.state import difference, state_of
 from tests.connectors.conftest import Clock, write_world
-from tests.kills.desk import KEYS, Desk
+from tests.kills.desk import KEYS, POLICY, Desk
 from tests.kills.world import NOW, TODAY, WON, WORLD
 from tests.simulation.ground import first_glance, set_clock
 from tests.simulation.machine import Machine
@@ -32,6 +33,11 @@ from tests.simulation.wire import PORTS, TwinInside, Wire, numbered
 
 ROUNDS_MAX = 25
 ROUND = timedelta(minutes=11)
+WAITING = """
+    SELECT 'messages_waiting ' || target AS said FROM delivery.outbox WHERE state IN ('queued', 'called')
+    UNION SELECT 'hints_waiting ' || source FROM delivery.inbox WHERE state IN ('new', 'taken')
+"""
+"""The alerts that what waits now must have raised."""
 OUTAGE, TRIED_EVERY = timedelta(hours=24), timedelta(hours=1)
 
 
@@ -42,6 +48,10 @@ class Shaky(OneConnection):
     at = 0
     struck = False
     _count = 0
+
+    def asked(self, query: str) -> list[str]:
+        """Column `said` of what is kept."""
+        return [row["said"] for row in self.connection.execute(query.encode()).fetchall()]
 
     @contextmanager
     def transaction(self) -> Iterator[Any]:
@@ -95,13 +105,15 @@ class Grid:
             store = Shaky(connection, machine)
             if cell and cell.fault in EVENTS:
                 stack.enter_context(patch.object(flows, "HINTS", EVENTS[cell.fault](flows.HINTS)))
-            elif cell and cell.fault == AWAY:
-                _sit_out(flow.act, store, machine, twin, cell.system)
-            else:
+            elif cell and cell.fault != AWAY:
                 _arm(cell, twin, store)
+            away = cell.system if cell and cell.fault == AWAY else ""
+            owed = _sit_out(flow, store, machine, twin, away) if away else None
             stops, rounds = _rest(flow.act, store, machine)
             struck = store.struck or bool(twin.injector.log()) or bool(cell and cell.fault in EVENTS)
-            return state_of(twin, connection, restless=rounds >= ROUNDS_MAX), struck, stops, rounds
+            state = state_of(twin, connection, restless=rounds >= ROUNDS_MAX)
+            state["alerts"] = [] if owed is None else _untold(store, machine, owed)
+            return state, struck, stops, rounds
 
 
 def _arm(cell: Cell | None, twin: TwinInside, store: Shaky) -> None:
@@ -113,17 +125,38 @@ def _arm(cell: Cell | None, twin: TwinInside, store: Shaky) -> None:
         twin.data.arm(fault_of(cell))
 
 
-def _sit_out(
-    act: Callable[[Desk], Any], store: Shaky, machine: Machine, twin: TwinInside, system: str
-) -> None:
-    """A whole day during which a system refuses whatever it is asked."""
+def _sit_out(flow: Flow, store: Shaky, machine: Machine, twin: TwinInside, system: str) -> list[str]:
+    """A whole day during which a system refuses whatever it is asked, and whoever watches looks.
+
+    What must have been told of by its end: the reading that is late, or whatever waits.
+    """
     twin.data.arm(Fault(kind="unavailable", system=system, times=0))
     until = machine.now + OUTAGE
     while machine.now < until:
         with suppress(Stop):
-            act(_desk(store))
+            flow.act(_desk(store))
+        _look(store, machine)
         machine.now += TRIED_EVERY
     twin.data.injector.disarm()
+    only_reads = flow.fresh and flow.systems == (system,)
+    return [f"flow_late extract_{system}"] if only_reads else store.asked(WAITING)
+
+
+def _untold(store: Shaky, machine: Machine, owed: Sequence[str]) -> list[str]:
+    """Of what should have been told, what was not; and what is still told though all is well again."""
+    machine.now += TRIED_EVERY
+    _look(store, machine)
+    told = {*store.asked("SELECT concat_ws(' ', kind, about) AS said FROM ops.alerts")}
+    open_still = {
+        *store.asked("SELECT concat_ws(' ', kind, about) AS said FROM ops.alerts WHERE over_at IS NULL")
+    }
+    return [f"{one} untold" for one in owed if one not in told] + [
+        f"{one} still told" for one in sorted(open_still) if one in owed or "_waiting" in one
+    ]
+
+
+def _look(store: Shaky, machine: Machine) -> None:
+    raise_alerts(store, POLICY, now=machine.now)  # type: ignore[arg-type] - a store in all it needs
 
 
 def _rest(act: Callable[[Desk], Any], store: Shaky, machine: Machine) -> tuple[int, int]:
@@ -146,12 +179,8 @@ def _desk(store: Shaky) -> Desk:
 
 
 def _waits(store: OneConnection) -> bool:
-    return bool(
-        store.connection.execute(
-            "SELECT 1 FROM delivery.outbox WHERE state IN ('queued', 'called', 'uncertain')"
-            " UNION ALL SELECT 1 FROM delivery.inbox WHERE state IN ('new', 'taken') LIMIT 1"
-        ).fetchall()
-    )
+    uncertain = "SELECT 'uncertain' AS said FROM delivery.outbox WHERE state = 'uncertain' LIMIT 1"
+    return bool(store.asked(WAITING) or store.asked(uncertain))
 
 
 def touch(twin: TwinInside, now: datetime, *, pays: bool) -> None:

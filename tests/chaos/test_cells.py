@@ -7,7 +7,7 @@ import pytest
 
 from include.domain.delivery import AFTER
 from include.local.databases import DatabaseUrls
-from tests.chaos.cells import EVENTS, WIRE, Cell, cells
+from tests.chaos.cells import AWAY, EVENTS, WIRE, Cell, cells
 from tests.chaos.flows import FLOWS
 from tests.chaos.grid import Grid, grid
 
@@ -25,6 +25,7 @@ def place(server_urls: DatabaseUrls, tmp_path_factory: pytest.TempPathFactory) -
         Cell("partial_batch", "send mirror", "salesforce", 0),
         Cell("answer to commit lost", "send order", "database", 2),
         Cell("events in reverse", "webhook", "events", 0),
+        Cell(AWAY, "send order", "erp", 0),
     ],
     ids=str,
 )
@@ -42,8 +43,15 @@ def test_a_mistake_that_is_planted_shows_in_a_cell_and_nowhere_else(place: Grid)
         assert any("sale.sale" in wrong for wrong in lost)
 
 
+def test_an_outage_nobody_is_told_of_shows(place: Grid) -> None:
+    place.expected("send order")
+    with patch("tests.chaos.grid.raise_alerts"):
+        verdict = place.verdict(Cell(AWAY, "send order", "erp", 0))
+    assert verdict.wrong == "alerts: ['messages_waiting erp untold'] and not []"
+
+
 def test_the_matrix_has_every_fault_and_every_flow() -> None:
     every = cells()
     assert len(every) == len(set(every)) >= 150
     assert {cell.flow for cell in every} == set(FLOWS)
-    assert {*WIRE, *EVENTS} <= {cell.fault for cell in every}
+    assert {*WIRE, *EVENTS, AWAY} <= {cell.fault for cell in every}

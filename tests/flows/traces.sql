@@ -73,6 +73,10 @@ INSERT INTO delivery.outbox (key, kind, target, subject, body, body_sha256, newe
 INSERT INTO delivery.outbox (key, kind, target, subject, body, body_sha256, newest_only, decided_at) VALUES
     ('k3', 'task', 'salesforce', 'tasks/unknown', '{}', 's', false, ops.clock() - interval '3 hours');
 
+-- trace: hints_waiting payments
+INSERT INTO delivery.inbox (source, event_id, entity, native_id, kind, received_at) VALUES
+    ('payments', 'evt_1', 'payments', 'ch_1', 'charge.succeeded', ops.clock() - interval '3 hours');
+
 -- trace: key_conflict delivery
 INSERT INTO delivery.key_conflicts (key, body, body_sha256) VALUES ('k1', '{"n": "Jane"}', 't');
 
