@@ -7,6 +7,8 @@ from typing import Any
 from include.connectors.salesforce.watch import SalesforceWatch
 from include.connectors.stripe.watch import StripeWatch
 from include.flows import pull_changes as pulling
+from include.flows.await_sources import await_sources
+from include.flows.check_completeness import check_completeness
 from include.flows.collect_failed import collect_failed
 from include.flows.collect_overdue import collect_overdue
 from include.flows.create_order import create_order
@@ -50,12 +52,14 @@ def _extract(system: str) -> Act:
 
 
 def _reconcile(desk: Desk) -> int:
-    """Read what changed of all three systems, and reconcile it."""
+    """Read what changed of all three systems, and reconcile it once all of it is proven to be here."""
     new = 0
     for source in desk.sources:
         for entity in source.entities:
             new += pulling.pull_changes(source, desk.store, entity=entity).new
             land_records(source, desk.store, entity=entity)
+            check_completeness(source, desk.store, entity=entity)
+    await_sources(desk.sources, desk.store, day_end=NOW)
     reconcile(desk.store, as_of=TODAY, policy=POLICY)
     publish_run(desk.store, as_of=TODAY)
     return new
