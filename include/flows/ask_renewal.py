@@ -1,6 +1,6 @@
 """What a subscription's renewal asks for on a day: the deal that renews it, or a step of its account's owner."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -43,6 +43,26 @@ def ask_renewal(tx: Transaction, term: Term, policy: Policy, *, today: date) -> 
     if step and not step.opens:
         asked.append(_task(term, step, deal))
     return sum(put_message(tx, message).what == "new" for message in asked)
+
+
+def ask_to_close(tx: Transaction, row: Row, deals: Sequence[Row]) -> int:
+    """Of a subscription that was cancelled, ask its account's owner to close what would renew it; how often anew.
+
+    `deals`: those that are open, with opportunity_id and renews_on. The deals are sales' own to close.
+    """
+    return sum(put_message(tx, _closing(row, deal)).what == "new" for deal in deals)
+
+
+def _closing(row: Row, deal: Row) -> Message:
+    subscription_id, on = row["subscription_id"], date.fromisoformat(deal["renews_on"])
+    body = {
+        "account_id": row["crm_account_id"],
+        "owner_id": row["owner_id"],
+        "opportunity_id": deal["opportunity_id"],
+        "title": f"Subscription {subscription_id}: it was cancelled, close its renewal",
+        "proof": f"it is cancelled, and the opportunity that renews it on {on} is open",
+    }
+    return _message(Term(row, on, arr=""), "task", key_of("renewal", subscription_id, on, "close"), body)
 
 
 def _standing(deal: Row | None) -> Deal:

@@ -8,7 +8,7 @@ from include.domain.delivery import Message
 from include.domain.money import major
 from include.domain.renewals import inclusive_end
 from include.domain.subscriptions import NOT_SOLD, Life, life_of, unusable
-from include.flows.ask_renewal import Term, ask_renewal
+from include.flows.ask_renewal import Term, ask_renewal, ask_to_close
 from include.flows.put_message import say
 from include.flows.recalculate_arr import amendment_of, subscription_of
 from include.flows.settle_renewal import settle_renewal
@@ -42,14 +42,18 @@ def tell_subscriptions(store: Store, policy: Policy, *, today: date) -> Counter[
             done["subscription"] += say(tx, _standing(row, life, policy)).what == "new"
             end = None if life.cancelled else life.renews_on
             tx.run("keep_renewal_date", subscription_id=row["subscription_id"], renews_on=end)
-            for deal, status in renewing[row["subscription_id"]]:
-                settle_renewal(tx, deal, policy, paid=status == "PAID")
+            deals = renewing[row["subscription_id"]]
+            for deal in deals:
+                if deal["status"]:
+                    settle_renewal(tx, deal["opportunity_id"], policy, paid=deal["status"] == "PAID")
             arr = major(_arr_minor(row, life, policy), currency=row["currency"])
             term = Term(row, end, arr) if end and _state(row, policy) not in ENDED else None
             about = {"subject": f"tasks/{row['subscription_id']}", "renewal_key": term and term.key}
             tx.run("withdraw_renewals", **about)
             if term:
                 done["renewal"] += ask_renewal(tx, term, policy, today=today)
+            elif life.cancelled or _state(row, policy) == "CANCELLED":
+                done["renewal"] += ask_to_close(tx, row, [deal for deal in deals if not deal["is_closed"]])
         tx.run("keep_told", what=TOLD, batch=batch, day=today, place="")
     return +done
 
@@ -65,17 +69,16 @@ def _days(told: date, today: date, policy: Policy) -> str:
     return "{" + ",".join(f"({after},{max(after, through)}]" for after, through in spans) + "}"
 
 
-def _renewing(tx: Transaction, subscriptions: Sequence[str]) -> Mapping[str, list[tuple[str, str]]]:
-    """The deals that renew each subscription and were told how their invoices stand, locked; and what was told last."""
+def _renewing(tx: Transaction, subscriptions: Sequence[str]) -> Mapping[str, list[Row]]:
+    """The deals that renew each subscription, locked, with how their invoices stand as it was told last."""
     rows = tx.rows("deals_renewing", subscriptions=list(subscriptions))
     deals = [row["opportunity_id"] for row in rows]
     about = {"sources": ["tieout"] * len(deals), "entities": ["opportunities"] * len(deals)}
     tx.rows("lock_objects", **about, native_ids=deals)
     status = {row["opportunity_id"]: row["status"] for row in tx.rows("deal_statuses", opportunities=deals)}
-    found: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+    found: defaultdict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        if (deal := row["opportunity_id"]) in status:
-            found[row["subscription_id"]].append((deal, status[deal]))
+        found[row["subscription_id"]].append(row | {"status": status.get(row["opportunity_id"])})
     return found
 
 

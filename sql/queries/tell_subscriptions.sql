@@ -77,7 +77,8 @@ WHERE subject = %(subject)s AND kind = 'renewal_deal' AND state = 'queued'
 
 -- name: deals_renewing
 -- The deals that renew each subscription, by the key we gave them: the subscription's id and the day.
-SELECT wanted.subscription_id, deal.native_id AS opportunity_id
+SELECT wanted.subscription_id, deal.native_id AS opportunity_id, right(deal.renewal_key, 10) AS renews_on,
+    coalesce(deal.is_closed, false) AS is_closed
 FROM unnest(%(subscriptions)s::text[]) AS wanted (subscription_id)
 JOIN canonical.opportunities AS deal ON left(deal.renewal_key, -11) = wanted.subscription_id
 WHERE deal.superseded_in IS NULL AND deal.renewal_key IS NOT NULL

@@ -171,6 +171,32 @@ def test_a_renewal_that_was_won_asks_for_nothing_more(books: Books) -> None:
     assert books.told("task") == books.told("renewal_deal") == []
 
 
+@pytest.mark.parametrize("how", ["by an amendment", "by its status"])
+def test_the_open_renewal_of_what_was_cancelled_is_to_be_closed_by_its_owner_once(
+    books: Books, how: str
+) -> None:
+    books.see(renewals="006R Negotiation false false S1/2027-01-31")
+    books.tell("2026-10-03")
+    before = len(books.told("task"))
+    if how == "by an amendment":
+        books.see(amendments="A1 S1 1 CANCEL 2026-12-31")
+    else:
+        books.see(subscriptions=SUB.replace("active", "cancelled"))
+    books.tell("2026-10-04")
+    books.tell("2027-01-02")
+    [task] = books.told("task")[before:]
+    assert (task["title"], task["opportunity_id"]) == (
+        "Subscription S1: it was cancelled, close its renewal",
+        "006R",
+    )
+
+
+def test_a_closed_renewal_of_what_was_cancelled_asks_for_nothing(books: Books) -> None:
+    books.see(renewals="006R Lost true false S1/2027-01-31", amendments="A1 S1 1 CANCEL 2026-12-31")
+    books.tell("2026-10-04")
+    assert books.told("task") == []
+
+
 def test_a_term_that_was_renewed_is_renewed_again(books: Books) -> None:
     books.see(amendments="A1 S1 1 RENEW 2027-01-31")
     books.tell("2027-02-01")
