@@ -46,7 +46,10 @@ AGAIN_WHEN_KILLED = ExceptionRetryPolicy(
 )
 
 LOOKERS = HANDS = 2
-"""Who answer hints, and who deliver to the CRM: while one waits for an answer the other writes down what came of it."""
+"""Who answer hints, and who deliver to the CRM: while one waits for an answer the other writes down what came of it.
+
+One who answers hints begins with those that wait longest, the other with the newest.
+"""
 
 SHOW_EVERY_S = 30.0
 """How often figures are read for who watches from outside, where anybody does."""
@@ -78,8 +81,9 @@ def run_fast_lane(*, seconds: float) -> Counter[str]:
 
 def _workers(store: Store) -> Iterator[Worker]:
     policy, clients, seller = connections.policy(), connections.salesforce_clients(), _once(effects.billing)
-    for _ in range(LOOKERS):
-        yield Worker(part=INBOX, act=_answering(store, policy, clients, seller))
+    for looker in range(LOOKERS):
+        newest_first = looker > 0
+        yield Worker(part=INBOX, act=_answering(store, policy, clients, seller, newest_first=newest_first))
     for hand in range(HANDS):
         for target in effects.targets(store, clients):
             if not hand or target.system == CRM:
@@ -116,14 +120,14 @@ def _begin_as_here(store: Store) -> None:
 
 
 def _answering(
-    store: Store, policy: "Policy", clients: Clients, seller: SellerOf
+    store: Store, policy: "Policy", clients: Clients, seller: SellerOf, *, newest_first: bool
 ) -> Callable[[Wake], Counter[str]]:
     from include.flows.drain_inbox import drain_inbox
 
     drain = _drain(store, policy, clients, seller)
 
     def answer(wake: Wake) -> Counter[str]:
-        states = drain_inbox(drain, rounds=1)
+        states = drain_inbox(drain, rounds=1, newest_first=newest_first)
         if states:
             wake(CRM, ERP)
         return Counter({f"hints {state}": count for state, count in states.items()})

@@ -1,19 +1,28 @@
 -- Hints that something changed: kept once, taken by one worker at a time, done when their object was looked at.
 
--- name: take_hints
--- Objects with hints that are due, the longest waiting first. All hints about an object are answered by one look, and an
--- object somebody is looking at is left to them.
-WITH due AS (
-    SELECT hint_id, source, entity, native_id, next_at FROM delivery.inbox
-    WHERE state IN ('new', 'taken') AND next_at <= ops.clock() AND source = ANY (%(sources)s)
-    ORDER BY next_at, hint_id LIMIT %(most)s
-    FOR UPDATE SKIP LOCKED
-)
+-- part: due
+SELECT hint_id FROM delivery.inbox
+WHERE state IN ('new', 'taken') AND next_at <= (SELECT ops.clock()) AND source = ANY (%(sources)s)
+
+-- part: take
 UPDATE delivery.inbox AS hint
 SET state = 'taken', fence = fence + 1, attempts = attempts + 1, next_at = ops.clock() + %(lease)s
 FROM due
 WHERE hint.hint_id = due.hint_id
-RETURNING hint.hint_id, hint.fence, hint.source, hint.event_id, hint.entity, hint.native_id, hint.attempts;
+RETURNING hint.hint_id, hint.fence, hint.source, hint.event_id, hint.entity, hint.native_id, hint.attempts
+
+-- name: take_hints
+-- Objects with hints that are due, the longest waiting first. All hints about an object are answered by one look, and an
+-- object somebody is looking at is left to them.
+WITH due AS (
+    {due} ORDER BY next_at, hint_id LIMIT %(most)s FOR UPDATE SKIP LOCKED
+) {take};
+
+-- name: take_newest_hints
+-- The same from the other end: while very many wait, as after an outage, somebody waits for what happens now.
+WITH due AS (
+    {due} ORDER BY next_at DESC, hint_id DESC LIMIT %(most)s FOR UPDATE SKIP LOCKED
+) {take};
 
 -- name: lock_object
 SELECT pg_advisory_xact_lock(hashtextextended(%(source)s || '/' || %(entity)s || '/' || %(native_id)s, 0));
@@ -82,7 +91,7 @@ WITH wanted AS (
 )
 SELECT entity, native_id, invoice_id, bool_or(still) AS still FROM (
     SELECT payment.entity, payment.native_id, known.invoice_id, true AS still
-    FROM payment CROSS JOIN LATERAL (SELECT invoice_id FROM delivery.payments WHERE native_id = payment.payment_id) AS known
+    FROM payment CROSS JOIN LATERAL (SELECT invoice_id FROM delivery.payments WHERE native_id = payment.payment_id OFFSET 0) AS known
     WHERE known.invoice_id IS NOT NULL
     UNION
     SELECT payment.entity, payment.native_id, side_b_id, true
@@ -145,6 +154,7 @@ ORDER BY known.invoice_id;
 -- Every payment for each invoice, with its share: what a run posted of it (`posted`, in the invoice's currency whatever the
 -- payment's is), else all of it. `shares`: what of the payment itself went to which invoice. Which payments these are is found
 -- first, by what each says and by what was posted, so that no other payment is ever read.
+-- (OFFSET 0: as in landed_since.)
 WITH wanted AS (
     SELECT DISTINCT invoice_id FROM unnest(%(invoices)s::text[]) AS told (invoice_id)
 ), newest AS (
@@ -158,12 +168,12 @@ WITH wanted AS (
 ), concerned AS MATERIALIZED (
     SELECT wanted.invoice_id, paid.native_id AS payment_id
     FROM wanted
-    CROSS JOIN LATERAL (SELECT native_id FROM delivery.payments WHERE invoice_id = wanted.invoice_id) AS paid
+    CROSS JOIN LATERAL (SELECT native_id FROM delivery.payments WHERE invoice_id = wanted.invoice_id OFFSET 0) AS paid
     UNION
     SELECT invoice_id, payment_id FROM posted
 ), payment AS MATERIALIZED (
     SELECT concerned.invoice_id AS of_invoice, known.* FROM concerned
-    CROSS JOIN LATERAL (SELECT * FROM delivery.payments WHERE native_id = concerned.payment_id) AS known
+    CROSS JOIN LATERAL (SELECT * FROM delivery.payments WHERE native_id = concerned.payment_id OFFSET 0) AS known
 )
 SELECT payment.of_invoice AS invoice_id, payment.native_id AS payment_id, payment.status, payment.currency,
     payment.amount_minor AS paid_minor, coalesce(posted.minor, payment.amount_minor) AS amount_minor,
@@ -182,7 +192,7 @@ SELECT payment.of_invoice AS invoice_id, payment.native_id AS payment_id, paymen
 FROM payment
 LEFT JOIN posted ON posted.payment_id = payment.native_id AND posted.invoice_id = payment.of_invoice
 LEFT JOIN LATERAL (
-    SELECT * FROM delivery.returns WHERE returns.payment_id = payment.native_id
+    SELECT * FROM delivery.returns WHERE returns.payment_id = payment.native_id OFFSET 0
 ) AS returned ON true
 GROUP BY payment.of_invoice, payment.native_id, payment.status, payment.currency, posted.minor, payment.amount_minor
 ORDER BY payment.of_invoice, payment.native_id;
@@ -190,7 +200,7 @@ ORDER BY payment.of_invoice, payment.native_id;
 -- name: returns_of_payments
 SELECT known.payment_id, known.entity, known.native_id, known.currency, known.amount_minor, known.status
 FROM unnest(%(payments)s::text[]) AS wanted (payment_id)
-CROSS JOIN LATERAL (SELECT * FROM delivery.returns WHERE payment_id = wanted.payment_id) AS known
+CROSS JOIN LATERAL (SELECT * FROM delivery.returns WHERE payment_id = wanted.payment_id OFFSET 0) AS known
 ORDER BY known.payment_id, known.entity, known.native_id;
 
 -- name: newest_messages

@@ -11,6 +11,7 @@ from simple_salesforce.format import quote_soql_value
 from include.connectors.salesforce import watch as watch_module
 from include.connectors.salesforce.client import SalesforceClient
 from include.connectors.salesforce.watch import SalesforceWatch
+from include.connectors.stripe import watch as stripe_watch_module
 from include.connectors.stripe.client import StripePayments
 from include.connectors.stripe.watch import StripeWatch
 from include.flows import poll_hints as poll_module
@@ -111,6 +112,21 @@ def test_after_an_outage_everything_since_is_told(place: Live, stripe: Watcher) 
     paid = pay(place)
     place.clock.now += timedelta(hours=5)
     assert paid in {sign.native_id for sign in stripe.sees()}
+
+
+def test_of_very_many_events_the_newest_are_told_and_the_read_takes_the_others(
+    place: Live, stripe: Watcher, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(stripe_watch_module, "MANY", 3)
+    stripe.sees()
+    paid = []
+    for _ in range(7):
+        place.clock.now += timedelta(seconds=10)
+        paid.append(pay(place))
+    assert {sign.native_id for sign in stripe.sees()} == set(paid[-4:]), "as many whole pages as it takes"
+    assert "the ten-minute read takes" in caplog.text
+    live = pay(place)
+    assert live in {sign.native_id for sign in stripe.sees()}, "nobody reads through what was missed again"
 
 
 def test_a_deal_that_is_won_is_told_and_once_more_when_its_second_is_over(

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from include.domain.delivery import Pace
+from include.flows import drain_inbox as drain_inbox_module
 from include.flows import tell_landed as telling
 from include.flows.decide_payment_status import decide_payment_status
 from include.flows.drain_inbox import Drain, Hint, Looked, drain_inbox
@@ -315,6 +316,20 @@ def test_a_decision_that_fails_costs_its_object_alone(
     assert drain_inbox(drain, rounds=1) == {state: 1, "done": 1}
     desk.drain()
     assert sorted(desk.said()) == said
+
+
+def test_whoever_takes_the_newest_first_leaves_nobody_live_behind_a_backlog(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drain_inbox_module, "HINTS_AT_ONCE", 1)
+    asked: list[str] = []
+    monkeypatch.setattr(desk.platform, "look_at", lambda _entity, native_id: asked.append(native_id))
+    for native_id in ("missed first", "missed later", "live"):
+        desk.hint("payments", native_id)
+    drain = Drain(desk.store, {"stripe": desk.platform}, lambda *_: None, POLICY.delivery.pace)
+    drain_inbox(drain, rounds=1, newest_first=True)
+    drain_inbox(drain, rounds=1)
+    assert asked == ["live", "missed first"]
 
 
 def test_a_row_that_cannot_be_translated_costs_its_object_alone(desk: Desk) -> None:

@@ -33,6 +33,25 @@ def test_what_the_lane_asks_often_is_found_by_an_index(database_url: str) -> Non
     assert re.search(r"Index Cond: .*kind = 'order'.*finished_at >", ordered), ordered
 
 
+MANY_PAYMENTS = """
+    INSERT INTO delivery.looked_at (source, entity, native_id, look, looked_at, gone, facts, facts_sha256)
+    SELECT 'payments', 'payments', 'P' || n, n, now(), false, jsonb_build_object('invoice_id', 'I' || n / 3), ''
+    FROM generate_series(1, 20000) AS n
+"""
+
+
+def test_of_very_many_payments_those_of_an_invoice_are_looked_up(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        connection.execute(MANY_PAYMENTS)
+        connection.execute("ANALYZE delivery.looked_at")
+        money = plan(connection, "money_of_invoices", invoices=["I7"])
+        about = plan(connection, "invoices_of_objects", entities=["payments"], native_ids=["P7"])
+        connection.rollback()
+    assert re.search(r"looked_at_invoice_idx.*\n +Index Cond: .*invoice_id", money), money
+    for told in (money, about):
+        assert max(map(int, re.findall(r"rows=(\d+)", told))) < 1_000, told
+
+
 def test_what_little_fits_is_looked_up_and_not_searched_for(database_url: str) -> None:
     """Ten suggestions among a million matches; one person's acts, or one thing's, in a log of years."""
     page = {"run_id": "00000000-0000-0000-0000-000000000001", "match": "", "a": "", "b": "", "limit": 51}

@@ -3,13 +3,17 @@
 A glance reads up to this moment, while its cursor goes no further than what has settled: events of the last minute are
 read again by the next deep glance, with an overlap, and beside them refunds and disputes themselves, of which an event
 may have been lost.
+
+Of very many, as after an outage of a day, the newest are told: those are what somebody waits for.
 """
 
+import logging
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 from include.connectors.shapes import a_moment
-from include.connectors.stripe.client import Object, StripePayments
+from include.connectors.stripe.client import Listed, Object, StripePayments
 from include.connectors.stripe.lookup import ENTITY_OF
 from include.connectors.wire import usable
 from include.ports import Cursor, Glance, Sign
@@ -22,7 +26,14 @@ DEEP_EVERY = timedelta(minutes=1)
 EVERY_S = 1.0
 """One call a second, of the hundred that may be made."""
 
+MANY = 10_000
+"""Of what happened; further back than so many nobody glances: looking at each costs a call, and the ten-minute read
+takes a hundred in one.
+"""
+
 ALSO_LISTED = ("refunds", "disputes")
+
+log = logging.getLogger(__name__)
 
 
 class StripeWatch:
@@ -56,9 +67,11 @@ class StripeWatch:
 
     def _events(self, since: datetime) -> tuple[list[Sign], datetime]:
         """The signs, and Stripe's clock when the first of them were read."""
-        lists = list(self._client.lists("events", **_created(since)))
-        signs = [sign for listed in lists for event in listed.objects if (sign := _of_event(event))]
-        return signs, lists[0].at
+        signs, times = list[Sign](), list[datetime]()
+        for listed in self._newest("events", since):
+            signs += [sign for event in listed.objects if (sign := _of_event(event))]
+            times.append(listed.at)
+        return signs, times[0]
 
     def _listed(self, since: datetime) -> list[Sign]:
         return [
@@ -66,9 +79,22 @@ class StripeWatch:
                 item, ENTITY_OF[collection], str(item["id"]), kind="listed", sequence=str(item.get("status"))
             )
             for collection in ALSO_LISTED
-            for item in self._client.objects(collection, **_created(since))
+            for listed in self._newest(collection, since)
+            for item in listed.objects
             if usable(item.get("id"))
         ]
+
+    def _newest(self, collection: str, since: datetime) -> Iterator[Listed]:
+        count = 0
+        for listed in self._client.lists(collection, **_created(since)):
+            yield listed
+            count += len(listed.objects)
+            if count >= MANY and listed.has_more:
+                log.warning(
+                    "Stripe: more than %d %s since %s; the ten-minute read takes those before, in few calls",
+                    *(count, collection, f"{since:%Y-%m-%d %H:%M:%S}"),
+                )
+                return
 
 
 def _created(since: datetime) -> dict[str, Any]:

@@ -1,0 +1,404 @@
+"""The platform in processes of its own, without Airflow: the fast lane, reads, days, the webhooks' door, and the twin.
+
+`python -m tests.chaos.beside NAME …` is one of them. What a process ends with is kept: a Stop (the next one tries
+again, as Airflow would have it) or a fault of ours.
+"""
+
+import json
+import os
+import shutil
+import sys
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from subprocess import PIPE, Popen
+from tempfile import mkdtemp
+from time import monotonic
+from typing import Any
+from unittest.mock import patch
+
+import psycopg
+import requests
+
+from include.connectors.salesforce.client import SalesforceClient
+from include.local.databases import DatabaseUrls, database_name
+from include.local.home import PROJECT, Home
+from include.local.ports import reserve_ports
+from include.local.postgres import server
+from include.local.processes import all_pids, end_with_parent, wait_for
+from include.local.scratch import scratch_database
+from include.ports import Stop
+from include.twin.webhooks import signature
+from include.vault.keys import new_keys
+from tests.disorder.story import world
+from tests.local.conftest import command_line
+from tests.kills.desk import KEYS, Desk
+
+SECRET = "whsec_chaos"
+SEED = "1" * 64
+RELAY_S = 180.0
+"""Between two runs of the lane, as in include/wiring/lane.py."""
+
+REST_S = 1.0
+STOPPED = 75
+"""How a process ends that a Stop ended."""
+
+PORTS = {"salesforce": 8500, "erp": 8501, "payments": 8502, "webhooks": 8503}
+UNFINISHED = """
+SELECT (SELECT count(*) FROM delivery.inbox WHERE state IN ('new', 'taken'))
+    + (SELECT count(*) FROM delivery.outbox WHERE finished_at IS NULL)
+"""
+
+
+# --- what a process is
+
+
+def lane(seconds: str) -> None:
+    """One run, as the task of the DAG makes it."""
+    from include.wiring.lane import run_fast_lane  # noqa: PLC0415 - Airflow's settings are read by then
+
+    run_fast_lane(seconds=float(seconds))
+
+
+def reads(pause_s: str) -> None:
+    """What the three `extract_…` do, again and again; a pause below 0: once."""
+    from include.wiring import connections, entities  # noqa: PLC0415
+
+    sources = [connections.salesforce(), connections.erp(), connections.payments()]
+    _again(
+        float(pause_s),
+        *(lambda act=act, one=one: act(one) for one in sources for act in (entities.pull, entities.land, entities.prove)),
+    )  # fmt: skip
+
+
+def days(pause_s: str) -> None:
+    """What `tie_out` does with today, again and again."""
+    from include.flows.publish_run import publish_run  # noqa: PLC0415
+    from include.flows.reconcile import reconcile  # noqa: PLC0415
+    from include.wiring import connections, effects  # noqa: PLC0415
+
+    store, policy = connections.store(), connections.policy()
+
+    def day() -> None:
+        reconcile(store, as_of=effects.business_today(), policy=policy)
+        publish_run(store, as_of=effects.business_today(), policy=policy)
+
+    _again(float(pause_s), day)
+
+
+def _again(pause_s: float, *acts: Callable[[], object]) -> None:
+    while True:
+        for act in acts:
+            try:
+                act()
+            except Stop as stop:
+                _say(stop)
+                time.sleep(REST_S)
+        if pause_s < 0:
+            return
+        time.sleep(pause_s)
+
+
+def twin(folder: str) -> None:
+    """All other systems. A line `N HOURS` on stdin: so long ago is now, and N payments are made until now meanwhile."""
+    from include.twin import payments_writes as writes  # noqa: PLC0415
+    from include.twin import server as twins  # noqa: PLC0415
+
+    late, made = [timedelta(hours=float(os.environ.get("TWIN_BEHIND_H", "0")))], []
+    clock = lambda: datetime.now(UTC) - late[0]  # noqa: E731
+    app_of, ports = twins.payments_app, {name: PORTS_HERE[name] for name in ("salesforce", "erp", "payments")}
+    with (
+        patch.object(twins, "payments_app", lambda *args, **given: made.append(app_of(*args, **given)) or made[-1]),
+        twins.running(
+            world=Path(folder), mailbox=Path(folder) / "mail", keys=KEYS, clock=clock, ports=twins.TwinPorts(**ports)
+        ),
+    ):  # fmt: skip
+        print("ready", flush=True)
+        for line in sys.stdin:
+            count, invoices = map(int, line.split())
+            began, span = clock(), late[0]
+            late[0] = timedelta()
+            for number in range(count):
+                book = writes.Book(lambda number=number: began + span * (number / count), made[0].state.book.put)
+                writes._charged(book, paid(f"I{number % invoices}"), "tok_visa", intent=None)
+            print("queued", flush=True)
+
+
+def paid(invoice: str) -> Mapping[str, str]:
+    """The form of a payment of one unit."""
+    return {"amount": "100", "currency": "sgd", "source": "tok_visa", "metadata[invoice_id]": invoice}
+
+
+def door() -> None:
+    """As `tieout webhooks serve` opens it."""
+    from include.cli.webhooks import serve  # noqa: PLC0415
+
+    serve(port=PORTS_HERE["webhooks"], host="127.0.0.1")
+
+
+def _say(stop: object) -> None:
+    print(f"{datetime.now(UTC):%H:%M:%S} {type(stop).__name__}: {stop}"[:300], file=sys.stderr, flush=True)
+
+
+PROGRAMS: Mapping[str, Callable[..., None]] = {one.__name__: one for one in (lane, reads, days, door, twin)}
+PORTS_HERE: Mapping[str, int] = json.loads(os.environ.get("CHAOS_PORTS", "{}"))
+
+
+# --- all of them
+
+
+@dataclass
+class Program:
+    """A process that is started anew when it ends. `relayed`: and another beside it every three minutes."""
+
+    words: tuple[str, ...]
+    relayed: bool
+    log: Path
+    running: list[Popen[bytes]] = field(default_factory=list)
+    began: float = 0.0
+    ended: Counter[int] = field(default_factory=Counter)
+
+    def tend(self, environment: Mapping[str, str]) -> None:
+        """Begin what is due."""
+        for one in [one for one in self.running if one.poll() is not None]:
+            self.running.remove(one)
+            self.ended[one.returncode] += 1
+        due = self.relayed and monotonic() > self.began + RELAY_S
+        if due or (not self.running and monotonic() > self.began + REST_S):
+            self.began = monotonic()
+            command = [sys.executable, "-m", "tests.chaos.beside", *self.words]
+            with self.log.open("ab") as log:
+                self.running.append(Popen(command, cwd=PROJECT, env=dict(environment), stdout=log, stderr=log))
+
+
+@dataclass
+class Platform:
+    """Where it keeps its files, its database, and what runs."""
+
+    home: Home
+    urls: DatabaseUrls
+    url: str
+    environment: Mapping[str, str]
+    ports: Mapping[str, int]
+    twin: Popen[str]
+    programs: dict[str, Program] = field(default_factory=dict)
+
+    def keep(self, name: str, *words: str, relayed: bool = False) -> None:
+        """Have a program run from now on, as long as somebody tends it."""
+        self.programs[name] = Program((name, *words), relayed, self.home.logs / f"{name}.log")
+        self.tend()
+
+    def tend(self) -> None:
+        """Start anew what ended."""
+        for program in self.programs.values():
+            program.tend(self.environment)
+
+    def end(self, *names: str) -> None:
+        """End some programs for good, or all."""
+        for name in names or list(self.programs):
+            for one in self.programs.pop(name).running:
+                one.terminate()
+                one.wait(60)
+
+    def read(self) -> None:
+        """Read everything once."""
+        with Popen([sys.executable, "-m", "tests.chaos.beside", "reads", "-1"], cwd=PROJECT, env=dict(self.environment)) as once:  # fmt: skip
+            assert once.wait() == 0
+
+    def ask(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """What our database says."""
+        with psycopg.connect(self.url, autocommit=True, connect_timeout=10) as connection:
+            return connection.execute(query.encode(), values).fetchall()
+
+    def unfinished(self) -> int:
+        """Hints and messages that wait."""
+        return int(self.ask(UNFINISHED)[0][0])
+
+    def settle(self, *, patience_s: float) -> bool:
+        """Tend what runs until for some seconds nothing waits; whether it came to that."""
+        until, quiet = monotonic() + patience_s, 0
+        while monotonic() < until and quiet < 5:
+            self.tend()
+            time.sleep(2)
+            quiet = 0 if self.unfinished() else quiet + 1
+        return quiet == 5
+
+    @property
+    def faults(self) -> dict[str, int]:
+        """Programs that ended by a fault of ours, and how often."""
+        counts = {name: sum(n for code, n in one.ended.items() if code not in (0, STOPPED)) for name, one in self.programs.items()}  # fmt: skip
+        return {name: count for name, count in counts.items() if count}
+
+    @property
+    def desk(self) -> Desk:
+        """Clients of the three systems."""
+        return Desk(None, Addresses(**{name: self.ports[name] for name in ("salesforce", "erp", "payments")}))  # type: ignore[arg-type]
+
+    def queue(self, count: int, invoices: int) -> None:
+        """Let so many payments be made since the twin fell behind, of the first invoices; from then on it is now."""
+        assert self.twin.stdin
+        assert self.twin.stdout
+        self.twin.stdin.write(f"{count} {invoices}\n")
+        self.twin.stdin.flush()
+        assert self.twin.stdout.readline() == "queued\n"
+
+    def wait_for_door(self) -> None:
+        """Until somebody answers there."""
+        address = f"http://127.0.0.1:{self.ports['webhooks']}/"
+        assert wait_for(lambda: _answers(address), timeout_s=120, every_s=0.2)
+
+    def wrong(self, *, gross: float) -> dict[str, int]:
+        """What Salesforce shows in the end beside what payments hold: charges lost and doubled, invoices wrong."""
+        desk = self.desk
+        held, of = Counter[str](), Counter[str]()
+        for charge in desk.payments.objects("charges"):
+            of[charge["metadata"]["invoice_id"]] += charge["amount"]
+            held[charge["id"]] += 1
+        shown = Counter(str(row["Activity_Key__c"]).split("/")[1] for row in _all(desk.crm, "Activity_Key__c", "Payment_Activity__c"))  # fmt: skip
+        opens = {row["Invoice_Key__c"]: row["Open_Amount__c"] for row in _all(desk.crm, "Invoice_Key__c, Open_Amount__c", "Invoice__c")}  # fmt: skip
+        return {
+            "charges": len(held),
+            "lost": sum(1 for one in held if not shown[one]),
+            "doubled": sum(1 for one in held if shown[one] > 1),
+            "invoices wrong": sum(opens.get(one) != max(0, round(gross - minor / 100, 2)) for one, minor in of.items()),
+        }  # fmt: skip
+
+
+def _answers(address: str) -> bool:
+    try:
+        requests.get(address, timeout=5)
+    except requests.RequestException:
+        return False
+    return True
+
+
+def memory_mib(place: Platform) -> dict[str, float]:
+    """What each program, the twin and all of Postgres' processes hold, in MiB; of Postgres without what they share."""
+    held = {name: sum(_mib(one.pid, "VmRSS") for one in program.running) for name, program in place.programs.items()}
+    postgres = [pid for pid in all_pids() if command_line(pid).startswith("postgres: ") and _of(pid, place)]
+    return {**held, "twin": _mib(place.twin.pid, "VmRSS"), "Postgres": sum(_mib(pid, "RssAnon") for pid in postgres)}
+
+
+def _of(pid: int, place: Platform) -> bool:
+    return database_name(place.url) in command_line(pid)
+
+
+def _mib(pid: int, what: str) -> float:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return sum(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{what}:"))
+
+
+def _all(crm: SalesforceClient, fields: str, sobject: str) -> Iterator[Mapping[str, Any]]:
+    return iter(crm.query(f"SELECT {fields} FROM {sobject}"))
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Ports of the three systems."""
+
+    salesforce: int
+    erp: int
+    payments: int
+
+
+@dataclass
+class Customer:
+    """Somebody who pays, and the payments platform that tells us so; one a thread."""
+
+    platform: Platform
+    http: requests.Session = field(default_factory=requests.Session)
+    number: int = 0
+
+    def pay(self, invoice: str) -> Mapping[str, Any]:
+        """A charge of one unit."""
+        address = f"http://127.0.0.1:{self.platform.ports['payments']}/v1/charges"
+        answer = self.http.post(address, paid(invoice), auth=(KEYS.payments_key, ""), timeout=60)
+        answer.raise_for_status()
+        return dict(answer.json())
+
+    def tell(self, charge: Mapping[str, Any], event: str) -> bool:
+        """Knock with an event of it; whether that was acknowledged."""
+        told = {"id": event, "object": "event", "type": "charge.succeeded", "livemode": False}
+        body = json.dumps({**told, "created": charge["created"], "data": {"object": charge}}).encode()
+        at = int(time.time())
+        mark = {"Stripe-Signature": f"t={at},v1={signature(body, at=at, secret=SECRET)}"}
+        address = f"http://127.0.0.1:{self.platform.ports['webhooks']}/tieout-hooks/payments"
+        try:
+            return self.http.post(address, body, headers=mark, timeout=30).ok
+        except requests.RequestException:
+            return False
+
+
+@contextmanager
+def platform(*, invoices: int, behind_h: float = 0) -> Iterator[Platform]:
+    """A Postgres as `make up` has it, a database, and a twin with so many invoices; nothing else runs yet."""
+    folder = Path(mkdtemp(prefix="tieout-beside-"))
+    folder.chmod(0o755)
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        home = Home(folder / "var")
+        urls = stack.enter_context(server(home))
+        url = stack.enter_context(scratch_database(urls))
+        ports = reserve_ports(PORTS)
+        environment = _environment(home, url, ports) | {"TWIN_BEHIND_H": str(behind_h)}
+        from tests.connectors.conftest import write_world  # noqa: PLC0415
+
+        write_world(folder / "world", world(invoices))
+        command = [sys.executable, "-m", "tests.chaos.beside", "twin", str(folder / "world")]
+        outside = stack.enter_context(
+            Popen(command, cwd=PROJECT, env=environment, stdin=PIPE, stdout=PIPE, text=True)
+        )
+        stack.callback(outside.terminate)
+        assert outside.stdout
+        assert outside.stdout.readline() == "ready\n"
+        place = Platform(home, urls, url, environment, ports, outside)
+        stack.callback(place.end)
+        yield place
+
+
+def _environment(home: Home, url: str, ports: Mapping[str, int]) -> dict[str, str]:
+    at = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+    login = {"consumer_key": KEYS.salesforce_client_id, "consumer_secret": KEYS.salesforce_client_secret}
+    stated: Mapping[str, Mapping[str, Any]] = {
+        "salesforce_api": {"conn_type": "salesforce", "extra": login | {"domain": "twin", "instance_url": at["salesforce"]}},
+        "erp_api": {"conn_type": "http", "host": at["erp"], "password": KEYS.erp_key, "extra": {"user": "tieout", "user_password": KEYS.erp_key}},
+        "payments_api": {"conn_type": "http", "host": at["payments"], "password": KEYS.payments_key},
+        "payments_webhook": {"conn_type": "http", "password": SECRET},
+        "tieout_vault": {"conn_type": "generic", "password": new_keys()},
+        "audit_log": {"conn_type": "generic", "password": SEED},
+    }  # fmt: skip
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    return bare | {
+        **{f"AIRFLOW_CONN_{name.upper()}": json.dumps(facts) for name, facts in stated.items()},
+        "AIRFLOW_CONN_TIEOUT_DB": url.replace("postgresql://", "postgres://"),
+        "AIRFLOW_HOME": str(home.airflow),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home.airflow}/nobody-asks-for-it.db",
+        "CHAOS_PORTS": json.dumps(dict(ports)),
+    }
+
+
+def main(name: str, *words: str) -> None:
+    import signal  # noqa: PLC0415
+
+    end_with_parent(signal.SIGTERM)
+    try:
+        PROGRAMS[name](*words)
+    except Stop as stop:
+        _say(stop)
+        sys.exit(STOPPED)
+    except Exception:  # noqa: BLE001 - told to whoever looks into the log
+        traceback.print_exc()
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
