@@ -7,6 +7,7 @@ again, as Airflow would have it) or a fault of ours.
 import json
 import os
 import shutil
+import signal
 import sys
 import time
 import traceback
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from subprocess import PIPE, Popen
 from tempfile import mkdtemp
@@ -25,18 +27,17 @@ from unittest.mock import patch
 import psycopg
 import requests
 
-from include.connectors.salesforce.client import SalesforceClient
-from include.local.databases import DatabaseUrls, database_name
+from include.local.cluster import find_cluster
+from include.local.databases import DatabaseUrls
 from include.local.home import PROJECT, Home
 from include.local.ports import reserve_ports
-from include.local.postgres import server
+from include.local.postgres import _postmaster, _works_in, server
 from include.local.processes import all_pids, end_with_parent, wait_for
 from include.local.scratch import scratch_database
 from include.ports import Stop
 from include.twin.webhooks import signature
 from include.vault.keys import new_keys
 from tests.disorder.story import world
-from tests.local.conftest import command_line
 from tests.kills.desk import KEYS, Desk
 
 SECRET = "whsec_chaos"
@@ -48,6 +49,7 @@ REST_S = 1.0
 STOPPED = 75
 """How a process ends that a Stop ended."""
 
+SYSTEMS = ("salesforce", "erp", "payments")
 PORTS = {"salesforce": 8500, "erp": 8501, "payments": 8502, "webhooks": 8503}
 UNFINISHED = """
 SELECT (SELECT count(*) FROM delivery.inbox WHERE state IN ('new', 'taken'))
@@ -70,10 +72,8 @@ def reads(pause_s: str) -> None:
     from include.wiring import connections, entities  # noqa: PLC0415
 
     sources = [connections.salesforce(), connections.erp(), connections.payments()]
-    _again(
-        float(pause_s),
-        *(lambda act=act, one=one: act(one) for one in sources for act in (entities.pull, entities.land, entities.prove)),
-    )  # fmt: skip
+    acts = (entities.pull, entities.land, entities.prove)
+    _again(float(pause_s), *(partial(act, source) for source in sources for act in acts))
 
 
 def days(pause_s: str) -> None:
@@ -105,26 +105,37 @@ def _again(pause_s: float, *acts: Callable[[], object]) -> None:
 
 
 def twin(folder: str) -> None:
-    """All other systems. A line `N HOURS` on stdin: so long ago is now, and N payments are made until now meanwhile."""
+    """All other systems. It is some hours ago there until a line `PAYMENTS INVOICES` on stdin: so many payments were made
+    since, of the first invoices, and it is now.
+    """
     from include.twin import payments_writes as writes  # noqa: PLC0415
     from include.twin import server as twins  # noqa: PLC0415
 
-    late, made = [timedelta(hours=float(os.environ.get("TWIN_BEHIND_H", "0")))], []
-    clock = lambda: datetime.now(UTC) - late[0]  # noqa: E731
-    app_of, ports = twins.payments_app, {name: PORTS_HERE[name] for name in ("salesforce", "erp", "payments")}
+    behind, made = timedelta(hours=float(os.environ["TWIN_BEHIND_H"])), list[Any]()
+    late, app_of = [behind], twins.payments_app
+    ports = twins.TwinPorts(**{name: PORTS_HERE[name] for name in SYSTEMS})
+
+    def payments_app(*args: Any, **given: Any) -> Any:
+        made.append(app_of(*args, **given))
+        return made[-1]
+
     with (
-        patch.object(twins, "payments_app", lambda *args, **given: made.append(app_of(*args, **given)) or made[-1]),
+        patch.object(twins, "payments_app", payments_app),
         twins.running(
-            world=Path(folder), mailbox=Path(folder) / "mail", keys=KEYS, clock=clock, ports=twins.TwinPorts(**ports)
+            world=Path(folder),
+            mailbox=Path(folder) / "mail",
+            keys=KEYS,
+            ports=ports,
+            clock=lambda: datetime.now(UTC) - late[0],
         ),
-    ):  # fmt: skip
+    ):
         print("ready", flush=True)
         for line in sys.stdin:
             count, invoices = map(int, line.split())
-            began, span = clock(), late[0]
-            late[0] = timedelta()
+            began, late[0] = datetime.now(UTC) - behind, timedelta()
             for number in range(count):
-                book = writes.Book(lambda number=number: began + span * (number / count), made[0].state.book.put)
+                then = began + behind * (number / count)
+                book = writes.Book(partial(lambda at: at, then), made[0].state.book.put)
                 writes._charged(book, paid(f"I{number % invoices}"), "tok_visa", intent=None)
             print("queued", flush=True)
 
@@ -163,17 +174,15 @@ class Program:
     began: float = 0.0
     ended: Counter[int] = field(default_factory=Counter)
 
-    def tend(self, environment: Mapping[str, str]) -> None:
+    def tend(self, begin: Callable[..., Popen[bytes]]) -> None:
         """Begin what is due."""
         for one in [one for one in self.running if one.poll() is not None]:
             self.running.remove(one)
             self.ended[one.returncode] += 1
-        due = self.relayed and monotonic() > self.began + RELAY_S
-        if due or (not self.running and monotonic() > self.began + REST_S):
+        waits = RELAY_S if self.running else REST_S
+        if (self.relayed or not self.running) and monotonic() > self.began + waits:
             self.began = monotonic()
-            command = [sys.executable, "-m", "tests.chaos.beside", *self.words]
-            with self.log.open("ab") as log:
-                self.running.append(Popen(command, cwd=PROJECT, env=dict(environment), stdout=log, stderr=log))
+            self.running.append(begin(*self.words, log=self.log))
 
 
 @dataclass
@@ -186,6 +195,7 @@ class Platform:
     environment: Mapping[str, str]
     ports: Mapping[str, int]
     twin: Popen[str]
+    stack: ExitStack
     programs: dict[str, Program] = field(default_factory=dict)
 
     def keep(self, name: str, *words: str, relayed: bool = False) -> None:
@@ -196,7 +206,12 @@ class Platform:
     def tend(self) -> None:
         """Start anew what ended."""
         for program in self.programs.values():
-            program.tend(self.environment)
+            program.tend(self._begin)
+
+    def _begin(self, *words: str, log: Path) -> Popen[bytes]:
+        command = [sys.executable, "-m", "tests.chaos.beside", *words]
+        with log.open("ab") as out:
+            return Popen(command, cwd=PROJECT, env=dict(self.environment), stdout=out, stderr=out)
 
     def end(self, *names: str) -> None:
         """End some programs for good, or all."""
@@ -207,8 +222,7 @@ class Platform:
 
     def read(self) -> None:
         """Read everything once."""
-        with Popen([sys.executable, "-m", "tests.chaos.beside", "reads", "-1"], cwd=PROJECT, env=dict(self.environment)) as once:  # fmt: skip
-            assert once.wait() == 0
+        self._begin("reads", "-1", log=self.home.logs / "reads.log").wait()
 
     def ask(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """What our database says."""
@@ -231,13 +245,15 @@ class Platform:
     @property
     def faults(self) -> dict[str, int]:
         """Programs that ended by a fault of ours, and how often."""
-        counts = {name: sum(n for code, n in one.ended.items() if code not in (0, STOPPED)) for name, one in self.programs.items()}  # fmt: skip
-        return {name: count for name, count in counts.items() if count}
+        counts = Counter[str]()
+        for name, program in self.programs.items():
+            counts[name] = sum(times for code, times in program.ended.items() if code not in (0, STOPPED))
+        return dict(+counts)
 
     @property
     def desk(self) -> Desk:
         """Clients of the three systems."""
-        return Desk(None, Addresses(**{name: self.ports[name] for name in ("salesforce", "erp", "payments")}))  # type: ignore[arg-type]
+        return Desk(None, Addresses(**{name: self.ports[name] for name in SYSTEMS}))  # type: ignore[arg-type]
 
     def queue(self, count: int, invoices: int) -> None:
         """Let so many payments be made since the twin fell behind, of the first invoices; from then on it is now."""
@@ -246,6 +262,21 @@ class Platform:
         self.twin.stdin.write(f"{count} {invoices}\n")
         self.twin.stdin.flush()
         assert self.twin.stdout.readline() == "queued\n"
+
+    def stop_database(self) -> float:
+        """Stop Postgres at once, as a crash does, and start it again; seconds until it was back."""
+        began, found = monotonic(), _postmaster(find_cluster(self.home).data)
+        assert found
+        found.process.send(signal.SIGQUIT)
+        assert wait_for(lambda: not found.process.alive, timeout_s=60)
+        self.stack.enter_context(server(self.home))
+        return monotonic() - began
+
+    def wait_for_lane(self) -> None:
+        """Until a run of it that began since is at work."""
+        runs = "SELECT count(*) FROM delivery.lanes"
+        before = self.ask(runs)
+        assert wait_for(lambda: self.ask(runs) > before, timeout_s=120, every_s=0.5)
 
     def wait_for_door(self) -> None:
         """Until somebody answers there."""
@@ -259,14 +290,17 @@ class Platform:
         for charge in desk.payments.objects("charges"):
             of[charge["metadata"]["invoice_id"]] += charge["amount"]
             held[charge["id"]] += 1
-        shown = Counter(str(row["Activity_Key__c"]).split("/")[1] for row in _all(desk.crm, "Activity_Key__c", "Payment_Activity__c"))  # fmt: skip
-        opens = {row["Invoice_Key__c"]: row["Open_Amount__c"] for row in _all(desk.crm, "Invoice_Key__c, Open_Amount__c", "Invoice__c")}  # fmt: skip
+        activities = desk.crm.query("SELECT Activity_Key__c FROM Payment_Activity__c")
+        shown = Counter(str(row["Activity_Key__c"]).split("/")[1] for row in activities)
+        invoices = desk.crm.query("SELECT Invoice_Key__c, Open_Amount__c FROM Invoice__c")
+        told = {row["Invoice_Key__c"]: row["Open_Amount__c"] for row in invoices}
+        truth = {invoice: max(0, round(gross - minor / 100, 2)) for invoice, minor in of.items()}
         return {
             "charges": len(held),
             "lost": sum(1 for one in held if not shown[one]),
             "doubled": sum(1 for one in held if shown[one] > 1),
-            "invoices wrong": sum(opens.get(one) != max(0, round(gross - minor / 100, 2)) for one, minor in of.items()),
-        }  # fmt: skip
+            "invoices wrong": sum(told.get(invoice) != open_ for invoice, open_ in truth.items()),
+        }
 
 
 def _answers(address: str) -> bool:
@@ -279,13 +313,13 @@ def _answers(address: str) -> bool:
 
 def memory_mib(place: Platform) -> dict[str, float]:
     """What each program, the twin and all of Postgres' processes hold, in MiB; of Postgres without what they share."""
-    held = {name: sum(_mib(one.pid, "VmRSS") for one in program.running) for name, program in place.programs.items()}
-    postgres = [pid for pid in all_pids() if command_line(pid).startswith("postgres: ") and _of(pid, place)]
-    return {**held, "twin": _mib(place.twin.pid, "VmRSS"), "Postgres": sum(_mib(pid, "RssAnon") for pid in postgres)}
-
-
-def _of(pid: int, place: Platform) -> bool:
-    return database_name(place.url) in command_line(pid)
+    held = {
+        name: sum(_mib(one.pid, "VmRSS") for one in program.running)
+        for name, program in place.programs.items()
+    }
+    base = find_cluster(place.home).data
+    postgres = sum(_mib(pid, "RssAnon") for pid in all_pids() if _works_in(pid, base))
+    return {**held, "twin": _mib(place.twin.pid, "VmRSS"), "Postgres": postgres}
 
 
 def _mib(pid: int, what: str) -> float:
@@ -294,10 +328,6 @@ def _mib(pid: int, what: str) -> float:
     except (FileNotFoundError, ProcessLookupError):
         return 0
     return sum(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{what}:"))
-
-
-def _all(crm: SalesforceClient, fields: str, sobject: str) -> Iterator[Mapping[str, Any]]:
-    return iter(crm.query(f"SELECT {fields} FROM {sobject}"))
 
 
 @dataclass(frozen=True)
@@ -359,7 +389,7 @@ def platform(*, invoices: int, behind_h: float = 0) -> Iterator[Platform]:
         stack.callback(outside.terminate)
         assert outside.stdout
         assert outside.stdout.readline() == "ready\n"
-        place = Platform(home, urls, url, environment, ports, outside)
+        place = Platform(home, urls, url, environment, ports, outside, stack)
         stack.callback(place.end)
         yield place
 
@@ -367,17 +397,25 @@ def platform(*, invoices: int, behind_h: float = 0) -> Iterator[Platform]:
 def _environment(home: Home, url: str, ports: Mapping[str, int]) -> dict[str, str]:
     at = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
     login = {"consumer_key": KEYS.salesforce_client_id, "consumer_secret": KEYS.salesforce_client_secret}
-    stated: Mapping[str, Mapping[str, Any]] = {
-        "salesforce_api": {"conn_type": "salesforce", "extra": login | {"domain": "twin", "instance_url": at["salesforce"]}},
-        "erp_api": {"conn_type": "http", "host": at["erp"], "password": KEYS.erp_key, "extra": {"user": "tieout", "user_password": KEYS.erp_key}},
-        "payments_api": {"conn_type": "http", "host": at["payments"], "password": KEYS.payments_key},
-        "payments_webhook": {"conn_type": "http", "password": SECRET},
-        "tieout_vault": {"conn_type": "generic", "password": new_keys()},
-        "audit_log": {"conn_type": "generic", "password": SEED},
-    }  # fmt: skip
+    user = {"user": "tieout", "user_password": KEYS.erp_key}
+    stated: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+        "salesforce_api": (
+            "salesforce",
+            {"extra": login | {"domain": "twin", "instance_url": at["salesforce"]}},
+        ),
+        "erp_api": ("http", {"host": at["erp"], "password": KEYS.erp_key, "extra": user}),
+        "payments_api": ("http", {"host": at["payments"], "password": KEYS.payments_key}),
+        "payments_webhook": ("http", {"password": SECRET}),
+        "tieout_vault": ("generic", {"password": new_keys()}),
+        "audit_log": ("generic", {"password": SEED}),
+    }
+    named = {
+        f"AIRFLOW_CONN_{name.upper()}": json.dumps({"conn_type": kind, **facts})
+        for name, (kind, facts) in stated.items()
+    }
     bare = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     return bare | {
-        **{f"AIRFLOW_CONN_{name.upper()}": json.dumps(facts) for name, facts in stated.items()},
+        **named,
         "AIRFLOW_CONN_TIEOUT_DB": url.replace("postgresql://", "postgres://"),
         "AIRFLOW_HOME": str(home.airflow),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -387,8 +425,7 @@ def _environment(home: Home, url: str, ports: Mapping[str, int]) -> dict[str, st
 
 
 def main(name: str, *words: str) -> None:
-    import signal  # noqa: PLC0415
-
+    """Be one of the programs, until it is over."""
     end_with_parent(signal.SIGTERM)
     try:
         PROGRAMS[name](*words)

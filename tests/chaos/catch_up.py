@@ -12,8 +12,8 @@ import requests
 
 from tests.bench.stage import log_in, spread
 from tests.chaos.beside import Customer, Platform, memory_mib, platform
-from tests.kills.desk import KEYS
 from tests.disorder.story import GROSS_MINOR
+from tests.kills.desk import KEYS
 
 DAY_S = 86_400
 REQUIRED = 500_000
@@ -44,6 +44,7 @@ def caught_up(*, size: int, say: Any) -> dict[str, Any]:
         began = monotonic()
         place.keep("lane", "300", relayed=True)
         place.keep("reads", READ_EVERY_S)
+        place.wait_for_lane()
         most = {"hints": 0, "messages": 0}
         memory: dict[str, float] = {}
         with live.paying():
@@ -51,8 +52,12 @@ def caught_up(*, size: int, say: Any) -> dict[str, Any]:
                 place.tend()
                 hints, messages = place.ask(WAITING)[0]
                 most = {"hints": max(most["hints"], hints), "messages": max(most["messages"], messages)}
-                memory = {one: max(mib, memory.get(one, 0)) for one, mib in {**memory, **memory_mib(place)}.items()}
-                say(f"{shown:,} of {size:,} after {monotonic() - began:.0f} s; {hints:,} hints, {messages:,} messages wait; live {live.last:.1f} s")  # fmt: skip
+                memory = {
+                    one: max(mib, memory.get(one, 0)) for one, mib in {**memory, **memory_mib(place)}.items()
+                }
+                say(
+                    f"{shown:,} of {size:,}; {hints:,} hints, {messages:,} messages wait; live {live.last:.1f} s"
+                )
                 time.sleep(2)
             seconds = monotonic() - began
         settled = place.settle(patience_s=600)
@@ -76,7 +81,7 @@ def _glance_once(place: Platform) -> None:
     place.keep("lane", "20")
     glanced = "SELECT count(*) FROM ops.cursors WHERE starts_with(entity, 'hints of ')"
     until = monotonic() + WARM_UP_S
-    while place.ask(glanced)[0][0] < 2 and monotonic() < until:  # noqa: PLR2004 - of events and of deals
+    while place.ask(glanced)[0][0] < 2 and monotonic() < until:
         time.sleep(0.5)
     place.end("lane")
 

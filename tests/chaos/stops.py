@@ -1,0 +1,127 @@
+"""Immediate stops of Postgres, at moments that fall by a seed, while the platform works: nothing of them may show."""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Event, Thread
+from time import monotonic, sleep
+from typing import Any
+
+from include.flows.verify_audit import verify_audit
+from include.signing import holds
+from include.store.postgres import PostgresStore
+from tests.chaos.beside import Customer, Platform, platform
+from tests.checks import assert_checks_hold
+from tests.disorder.story import ACCOUNT, GROSS_MINOR
+
+STOPS, INVOICES = 100, 40
+BETWEEN_S = (0.2, 4.0)
+"""From the moment Postgres is back to its next stop."""
+
+PAY_EVERY_S, WIN_EVERY = 0.15, 15
+"""One deal is won for so many payments."""
+
+SETTLE_S = 900.0
+
+
+def stopped(*, stops: int, seed: int, say: Callable[[str], None]) -> dict[str, Any]:
+    """What became of a platform whose Postgres was stopped so often."""
+    dice = random.Random(seed)  # noqa: S311 - a test's dice, no secret
+    with platform(invoices=INVOICES) as place:
+        place.read()
+        for name, *words in (("door",), ("reads", "1"), ("days", "1")):
+            place.keep(name, *words)
+        place.keep("lane", "300", relayed=True)
+        place.wait_for_door()
+        began, back_s = monotonic(), []
+        with _acting(place) as acts:
+            for number in range(1, stops + 1):
+                until = monotonic() + dice.uniform(*BETWEEN_S)
+                while monotonic() < until:
+                    place.tend()
+                    sleep(0.05)
+                back_s.append(place.stop_database())
+                say(f"stop {number} of {stops}: {len(acts.told)} payments told, {len(acts.deals)} deals won")
+        seconds = monotonic() - began
+        settled = place.settle(patience_s=SETTLE_S)
+        ended = {name: dict(program.ended) for name, program in place.programs.items()}
+        wrong = dict(_wrong(place, acts))
+        return {
+            "stops": stops,
+            "took_s": round(seconds),
+            "back_s_max": round(max(back_s, default=0), 1),
+            "payments": len(acts.told),
+            "deals": len(acts.deals),
+            "work": dict(place.ask("SELECT state, count(*)::int FROM recon.runs GROUP BY 1")),
+            "ended": ended,
+            "wrong": wrong | ({} if settled else {"waits for ever": place.unfinished()}),
+        }
+
+
+@dataclass
+class _Acts:
+    """Payments whose event was acknowledged, and deals that were won."""
+
+    told: list[str] = field(default_factory=list)
+    deals: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def _acting(place: Platform) -> Iterator[_Acts]:
+    """Customers pay, and sellers win deals, until the end; what is not acknowledged is told again, as Stripe does."""
+    acts, over = _Acts(), Event()
+
+    def act() -> None:
+        customer, crm = Customer(place), place.desk.crm
+        while not over.is_set():
+            number = len(acts.told)
+            charge, event = customer.pay(f"I{number % INVOICES}"), f"evt_{number}"
+            while not customer.tell(charge, event):
+                sleep(0.2)
+            acts.told.append(event)
+            if number % WIN_EVERY == 0:
+                acts.deals.append(crm.call("POST", "sobjects/Opportunity", json=_won(number)).json()["id"])
+            over.wait(PAY_EVERY_S)
+
+    thread = Thread(target=act, daemon=True)
+    thread.start()
+    try:
+        yield acts
+    finally:
+        over.set()
+        thread.join()
+
+
+def _won(number: int) -> dict[str, Any]:
+    stated = {
+        "Name": f"Deal of stop {number}",
+        "AccountId": ACCOUNT,
+        "StageName": "Closed Won",
+        "Amount": 1200,
+    }
+    return stated | {"CurrencyIsoCode": "SGD", "CloseDate": "2026-06-30", "Term_Months__c": 12}
+
+
+def _wrong(place: Platform, acts: _Acts) -> Iterator[tuple[str, Any]]:
+    """Whatever is not as it would be had Postgres never stopped."""
+    for name, count in place.wrong(gross=GROSS_MINOR / 100).items():
+        if name != "charges" and count:
+            yield name, count
+    heard = {row[0] for row in place.ask("SELECT event_id FROM delivery.inbox")}
+    if gone := len(set(acts.told) - heard):
+        yield "acknowledged and gone", gone
+    orders = place.desk.erp.search("sale.sale", domain=[], fields=("reference",), order=["id"], size=10_000)
+    sales = Counter(order["reference"] for order in orders)
+    if wrong := {deal: sales[deal] for deal in acts.deals if sales[deal] != 1}:
+        yield "orders", wrong
+    if place.faults:
+        yield "faults of ours", place.faults
+    try:
+        assert_checks_hold(place.url)
+    except AssertionError as broken:
+        yield "checks", str(broken)[:600]
+    verdict = verify_audit(PostgresStore(place.url), holds=holds)
+    if not verdict.holds:
+        yield "audit", str(verdict)
