@@ -46,6 +46,7 @@ _REFERENCES = {
 """What `expand` fills in: the name a list gives it and the one an object gives it -> the member."""
 _PAGING = {"limit", "starting_after", "ending_before", "expand"}
 _INSTANTS = {"created", "arrival_date"}
+_FROM = ("created[gte]", "created[gt]")
 _RELATIONS = {"": operator.eq, "gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le}
 
 
@@ -182,7 +183,8 @@ def _positions(listing: Listing, request: Request) -> Sequence[int]:
     """Where to look, nearest first: what is older than `starting_after`, or newer than `ending_before`."""
     asked = request.query_params
     payout = asked.get("payout")
-    everywhere = range(len(listing.items)) if payout is None else listing.of_payout(payout)
+    reach = listing.since(max((int(asked[name]) for name in _FROM if name in asked), default=0))
+    everywhere = range(reach) if payout is None else listing.of_payout(payout)
     if "starting_after" in asked and "ending_before" in asked:
         raise Refused(400, "You cannot use both ending_before and starting_after.", code="parameter_invalid")
     for param, bounds in (("starting_after", listing.after), ("ending_before", listing.first_at)):

@@ -48,6 +48,12 @@ class Listing(Sequence[Item]):
         last = len(self._held) - 1
         return [last - position for position in reversed(self._of_payout.get(payout, []))]
 
+    def since(self, created: int) -> int:
+        """How many of the items, newest first, may have been created then or later; none that follows them was."""
+        if self._held and not self._held[0].id:
+            return len(self._held)
+        return len(self._held) - bisect_left(self._held, (True, created, ""), key=self._key)
+
     def put(self, item: Item) -> None:
         """Add an item, or put it in the place of the one of its id."""
         span = self._span.get(item.id)

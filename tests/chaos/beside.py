@@ -105,8 +105,8 @@ def _again(pause_s: float, *acts: Callable[[], object]) -> None:
 
 
 def twin(folder: str) -> None:
-    """All other systems. It is some hours ago there until a line `PAYMENTS INVOICES` on stdin: so many payments were made
-    since, of the first invoices, and it is now.
+    """All other systems. It is some hours ago there until a line `PAYMENTS INVOICES` on stdin: so many payments
+    are made since, of the first invoices, and it is now.
     """
     from include.twin import payments_writes as writes  # noqa: PLC0415
     from include.twin import server as twins  # noqa: PLC0415

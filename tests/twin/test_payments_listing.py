@@ -52,3 +52,12 @@ def test_those_of_one_id_stand_together_in_the_order_they_came() -> None:
     assert (listing.first_at["a"], listing.after["a"]) == (1, 3)
     listing.put(Item({"id": "a", "created": 1, "n": 3}))
     assert [one.body.get("n") for one in listing.items] == [None, 3]
+
+
+@given(objects=OBJECTS, created=st.integers(0, 5))
+def test_nothing_that_was_created_then_or_later_is_out_of_reach(
+    objects: list[dict[str, Any]], created: int
+) -> None:
+    listing = Listing("charges", map(item, objects))
+    late = [one for one in listing if one.created >= created]
+    assert listing[: listing.since(created)] == late
