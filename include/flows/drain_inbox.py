@@ -88,17 +88,18 @@ class Drain:
     pace: Pace
 
 
-def drain_inbox(drain: Drain, *, rounds: int = ROUNDS_MAX, newest_first: bool = False) -> Counter[str]:
+def drain_inbox(drain: Drain, *, rounds: int = ROUNDS_MAX, live_first: bool = False) -> Counter[str]:
     """Answer every hint that is due; how many objects came to what. Safe to repeat and to run several times at once.
 
     With fewer `rounds` it ends sooner, so that what was decided can leave before the rest is answered. Those come first
-    that wait longest, or the newest: with one worker each way nothing live waits behind a backlog, nor that for ever.
+    that wait longest, or those that were heard of as they happened: with one worker each way nothing live waits behind
+    a backlog, nor that for ever.
 
     One object that cannot be read or decided about costs that object alone. Raises Fatal when a source or a decision
     does, once the rest is answered.
     """
     done: Counter[str] = Counter()
-    take = "take_newest_hints" if newest_first else "take_hints"
+    take = "take_live_hints" if live_first else "take_hints"
     for _ in range(rounds):
         with drain.store.transaction() as tx:
             may = may_call(tx, sorted(drain.lookups), LOOKS, drain.pace)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from include.flows.create_order import Billing
     from include.policy import Policy
 
-INBOX, ERP, CRM = "inbox", "erp", "salesforce"
-TARGETS = (CRM, ERP, "payments")
+INBOX, ERP, CRM, PAYMENTS = "inbox", "erp", "salesforce", "payments"
+TARGETS = (CRM, ERP, PAYMENTS)
 
 FOLLOW_S, FOLLOW_AT_ONCE, FOLLOW_PATIENCE_S = 0.5, 50, 5.0
 """What landed is told by the handful, and gives way for some seconds to what is live."""

@@ -28,7 +28,18 @@ from include.ports import (
     Watch,
 )
 from include.wiring import audit, connections, effects, schedules, vault
-from include.wiring.follow import CRM, ERP, FOLLOW_S, INBOX, Follower, SellerOf, due, is_read_in, named
+from include.wiring.follow import (
+    CRM,
+    ERP,
+    FOLLOW_S,
+    INBOX,
+    PAYMENTS,
+    Follower,
+    SellerOf,
+    due,
+    is_read_in,
+    named,
+)
 
 if TYPE_CHECKING:
     from include.connectors.salesforce.client import SalesforceClient
@@ -45,11 +56,11 @@ AGAIN_WHEN_KILLED = ExceptionRetryPolicy(
     rules=[RetryRule(Stop, RetryAction.FAIL, reason="the next run tries again")]
 )
 
-LOOKERS = HANDS = 2
-"""Who answer hints, and who deliver to the CRM: while one waits for an answer the other writes down what came of it.
+LOOKERS = ((PAYMENTS, False), (PAYMENTS, True), (CRM, True))
+"""Who answer hints: of which system, so that none waits for another's; and whether what is live comes first."""
 
-One who answers hints begins with those that wait longest, the other with the newest.
-"""
+HANDS = 2
+"""Who deliver to the CRM: while one waits for an answer the other writes down what came of it."""
 
 SHOW_EVERY_S = 30.0
 """How often figures are read for who watches from outside, where anybody does."""
@@ -81,9 +92,9 @@ def run_fast_lane(*, seconds: float) -> Counter[str]:
 
 def _workers(store: Store) -> Iterator[Worker]:
     policy, clients, seller = connections.policy(), connections.salesforce_clients(), _once(effects.billing)
-    for looker in range(LOOKERS):
-        newest_first = looker > 0
-        yield Worker(part=INBOX, act=_answering(store, policy, clients, seller, newest_first=newest_first))
+    for source, live_first in LOOKERS:
+        act = _answering(_drain(store, policy, clients, seller, source), live_first=live_first)
+        yield Worker(part=INBOX, act=act)
     for hand in range(HANDS):
         for target in effects.targets(store, clients):
             if not hand or target.system == CRM:
@@ -119,15 +130,11 @@ def _begin_as_here(store: Store) -> None:
 # --- answering hints
 
 
-def _answering(
-    store: Store, policy: "Policy", clients: Clients, seller: SellerOf, *, newest_first: bool
-) -> Callable[[Wake], Counter[str]]:
+def _answering(drain: "Drain", *, live_first: bool) -> Callable[[Wake], Counter[str]]:
     from include.flows.drain_inbox import drain_inbox
 
-    drain = _drain(store, policy, clients, seller)
-
     def answer(wake: Wake) -> Counter[str]:
-        states = drain_inbox(drain, rounds=1, newest_first=newest_first)
+        states = drain_inbox(drain, rounds=1, live_first=live_first)
         if states:
             wake(CRM, ERP)
         return Counter({f"hints {state}": count for state, count in states.items()})
@@ -135,7 +142,7 @@ def _answering(
     return answer
 
 
-def _drain(store: Store, policy: "Policy", clients: Clients, seller: SellerOf) -> "Drain":
+def _drain(store: Store, policy: "Policy", clients: Clients, seller: SellerOf, source: str) -> "Drain":
     from include.connectors.salesforce.source import SalesforceSource
     from include.connectors.stripe.lookup import StripeLookup
     from include.connectors.stripe.source import StripeSource
@@ -151,13 +158,14 @@ def _drain(store: Store, policy: "Policy", clients: Clients, seller: SellerOf) -
             decide_deals(tx, policy, seller(), today=today, opportunities=deals, hints=hints)
         decide_payment_status(tx, [one for one in looks if one.source != CRM], policy)
 
-    client = connections.payments_client()
-    payments = StripeLookup(client, zone=connections.ZONE)
-    lookups: dict[str, Lookup] = {
-        "payments": SealedLookup(payments, StripeSource(client, zone=connections.ZONE), vault.vault()),
-        CRM: Sold(SalesforceSource(clients()), store, seller),
-    }
-    return Drain(store, lookups, decide, policy.delivery.pace)
+    lookup: Lookup
+    if source == CRM:
+        lookup = Sold(SalesforceSource(clients()), store, seller)
+    else:
+        client = connections.payments_client()
+        payments = StripeLookup(client, zone=connections.ZONE)
+        lookup = SealedLookup(payments, StripeSource(client, zone=connections.ZONE), vault.vault())
+    return Drain(store, {source: lookup}, decide, policy.delivery.pace)
 
 
 @dataclass

@@ -18,10 +18,11 @@ WITH due AS (
     {due} ORDER BY next_at, hint_id LIMIT %(most)s FOR UPDATE SKIP LOCKED
 ) {take};
 
--- name: take_newest_hints
--- The same from the other end: while very many wait, as after an outage, somebody waits for what happens now.
+-- name: take_live_hints
+-- The same, but what was heard of as it happened before what was missed then, as in an outage: somebody waits for it.
 WITH due AS (
-    {due} ORDER BY next_at DESC, hint_id DESC LIMIT %(most)s FOR UPDATE SKIP LOCKED
+    {due} ORDER BY coalesce(received_at - occurred_at > interval '5 minutes', false), next_at, hint_id
+    LIMIT %(most)s FOR UPDATE SKIP LOCKED
 ) {take};
 
 -- name: lock_object

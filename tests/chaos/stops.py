@@ -12,9 +12,9 @@ from typing import Any
 from include.flows.verify_audit import verify_audit
 from include.signing import holds
 from include.store.postgres import PostgresStore
-from tests.chaos.beside import Customer, Platform, platform
+from tests.chaos.beside import Customer, Platform, platform, won
 from tests.checks import assert_checks_hold
-from tests.disorder.story import ACCOUNT, GROSS_MINOR
+from tests.disorder.story import GROSS_MINOR
 
 STOPS, INVOICES = 100, 40
 BETWEEN_S = (0.2, 4.0)
@@ -82,7 +82,7 @@ def _acting(place: Platform) -> Iterator[_Acts]:
                 sleep(0.2)
             acts.told.append(event)
             if number % WIN_EVERY == 0:
-                acts.deals.append(crm.call("POST", "sobjects/Opportunity", json=_won(number)).json()["id"])
+                acts.deals.append(crm.call("POST", "sobjects/Opportunity", json=won(number)).json()["id"])
             over.wait(PAY_EVERY_S)
 
     thread = Thread(target=act, daemon=True)
@@ -92,16 +92,6 @@ def _acting(place: Platform) -> Iterator[_Acts]:
     finally:
         over.set()
         thread.join()
-
-
-def _won(number: int) -> dict[str, Any]:
-    stated = {
-        "Name": f"Deal of stop {number}",
-        "AccountId": ACCOUNT,
-        "StageName": "Closed Won",
-        "Amount": 1200,
-    }
-    return stated | {"CurrencyIsoCode": "SGD", "CloseDate": "2026-06-30", "Term_Months__c": 12}
 
 
 def _wrong(place: Platform, acts: _Acts) -> Iterator[tuple[str, Any]]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import count, permutations
 from typing import Any
 
@@ -67,7 +67,9 @@ class Desk:
     def changes(self, entity: str, native_id: str, **facts: str) -> None:
         self.platform.objects[entity, native_id] = {"id": native_id} | facts
 
-    def hint(self, entity: str, native_id: str, *, event: str = "", sequence: str = "") -> bool:
+    def hint(
+        self, entity: str, native_id: str, *, event: str = "", sequence: str = "", hours: int | None = None
+    ) -> bool:
         number = event or f"evt_{next(NUMBERS)}"
         with self.store.transaction() as tx:
             hint = Hint(
@@ -77,6 +79,7 @@ class Desk:
                 native_id=native_id,
                 kind=f"{entity}.updated",
                 sequence=sequence or number,
+                occurred_at=None if hours is None else datetime.now(UTC) - timedelta(hours=hours),
             )
             return bool(keep_hints(tx, [hint]))
 
@@ -318,18 +321,18 @@ def test_a_decision_that_fails_costs_its_object_alone(
     assert sorted(desk.said()) == said
 
 
-def test_whoever_takes_the_newest_first_leaves_nobody_live_behind_a_backlog(
+def test_what_was_heard_of_as_it_happened_waits_behind_nothing_that_was_missed(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(drain_inbox_module, "HINTS_AT_ONCE", 1)
     asked: list[str] = []
     monkeypatch.setattr(desk.platform, "look_at", lambda _entity, native_id: asked.append(native_id))
-    for native_id in ("missed first", "missed later", "live"):
-        desk.hint("payments", native_id)
+    for native_id, hours in (("missed", 20), ("missed later", 1), ("live", 0), ("live later", 0)):
+        desk.hint("payments", native_id, hours=hours)
     drain = Drain(desk.store, {"stripe": desk.platform}, lambda *_: None, POLICY.delivery.pace)
-    drain_inbox(drain, rounds=1, newest_first=True)
-    drain_inbox(drain, rounds=1)
-    assert asked == ["live", "missed first"]
+    drain_inbox(drain, rounds=2, live_first=True)
+    drain_inbox(drain, rounds=2)
+    assert asked == ["live", "live later", "missed", "missed later"]
 
 
 def test_a_row_that_cannot_be_translated_costs_its_object_alone(desk: Desk) -> None:

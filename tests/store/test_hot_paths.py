@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -25,10 +26,13 @@ def test_what_the_lane_asks_often_is_found_by_an_index(database_url: str) -> Non
         ordered = plan(connection, "ordered_deals")
         about = plan(connection, "invoices_of_objects", entities=["payments"], native_ids=["P"])
         tried = plan(connection, "invoices_of_card", invoice_id="I")
+        live = plan(connection, "take_live_hints", sources=["payments"], most=50, lease=timedelta(1))
     for kind in KINDS:
         assert re.search(rf"{kind}_landed_idx on {kind}.*\n +Index Cond: \(ROW\(recorded_in", told), told
     assert re.search(r"Index Cond: \(\(subject > .*subject < ", about), about
     assert "attempts_invoice_id_idx" in tried, tried
+    assert "inbox_live_idx" in live, live
+    assert "Sort" not in live, live
     assert "hashed" not in told, "nothing is gathered whole for a handful"
     assert re.search(r"Index Cond: .*kind = 'order'.*finished_at >", ordered), ordered
 

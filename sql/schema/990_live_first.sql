@@ -5,3 +5,8 @@ DROP INDEX delivery.looked_at_entity_expr_idx, delivery.looked_at_entity_expr_id
 CREATE INDEX looked_at_invoice_idx ON delivery.looked_at (entity, (facts ->> 'invoice_id') COLLATE "C");
 CREATE INDEX looked_at_payment_idx ON delivery.looked_at (entity, (facts ->> 'payment_id') COLLATE "C");
 ANALYZE delivery.looked_at;
+
+-- What waits to be looked at, what was heard of as it happened before what was missed then: inbox.sql takes it so.
+CREATE INDEX inbox_live_idx
+ON delivery.inbox (coalesce(received_at - occurred_at > interval '5 minutes', false), next_at, hint_id)
+WHERE state IN ('new', 'taken');
