@@ -14,13 +14,16 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 
 @app.callback()
 def about() -> None:
-    """Chaos: simulated seeds, planted mistakes, a fault matrix, deaths at every checkpoint, events in disorder."""
+    """Chaos: simulated seeds, planted mistakes, a fault matrix, deaths, stops of Postgres, disorder, soak, outage."""
 
 
 @app.command()
 def run(
     minutes: Annotated[float, typer.Option(help="For all parts together; nothing begins later.")] = 60,
     seed: Annotated[int, typer.Option(help="The first seed, and what cells and deaths are shuffled by.")] = 1,
+    size: Annotated[
+        int | None, typer.Option(help="Of stops, soak and catch-up: so many, whatever the time.")
+    ] = None,
     more: Annotated[bool, typer.Option("--more", help="Go on with mistakes not found.")] = False,  # noqa: FBT002 - typer's
     only: Annotated[str, typer.Option(help=f"Only this part: {', '.join(PARTS)}.")] = "",
 ) -> None:
@@ -37,7 +40,7 @@ def run(
     with throwaway_server() as urls:
         for name, (part, share) in chosen.items():
             began = monotonic()
-            figures = part(urls, Time(seed, 60 * minutes * (1 if only else share), more))
+            figures = part(urls, Time(seed, 60 * minutes * (1 if only else share), more, size))
             keep(name, figures, seconds=monotonic() - began)
             failed = failures(name, figures)
             print(

@@ -1,8 +1,4 @@
-"""The platform in processes of its own, without Airflow: the fast lane, reads, days, the webhooks' door, and the twin.
-
-`python -m tests.chaos.beside NAME …` is one of them. What a process ends with is kept: a Stop (the next one tries
-again, as Airflow would have it) or a fault of ours.
-"""
+"""The platform in processes of its own (programs.py), those who pay beside it, and what came of their payments."""
 
 import json
 import os
@@ -10,160 +6,46 @@ import shutil
 import signal
 import sys
 import time
-import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from functools import partial
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from secrets import token_hex
 from subprocess import PIPE, Popen
 from tempfile import mkdtemp
 from time import monotonic
 from typing import Any
-from unittest.mock import patch
 from urllib.parse import urlencode
 
 import psycopg
-import requests
 
 from include.local.cluster import find_cluster
-from include.local.databases import DatabaseUrls
 from include.local.home import PROJECT, Home
 from include.local.ports import reserve_ports
 from include.local.postgres import _postmaster, _works_in, server
-from include.local.processes import all_pids, end_with_parent, wait_for
+from include.local.processes import all_pids, wait_for
 from include.local.scratch import scratch_database
-from include.ports import Stop
+from include.twin.server import TwinPorts
 from include.twin.webhooks import signature
 from include.vault.keys import new_keys
+from tests.chaos.programs import REST_S, STOPPED, SYSTEMS, paid
+from tests.connectors.conftest import write_world
 from tests.disorder.story import ACCOUNT, world
 from tests.kills.desk import KEYS, Desk
 
 SECRET = "whsec_chaos"
 SEED = "1" * 64
+OK = 200
 RELAY_S = 180.0
 """Between two runs of the lane, as in include/wiring/lane.py."""
 
-REST_S = 1.0
-OK = 200
-STOPPED = 75
-"""How a process ends that a Stop ended."""
-
-SYSTEMS = ("salesforce", "erp", "payments")
 PORTS = {"salesforce": 8500, "erp": 8501, "payments": 8502, "webhooks": 8503}
 UNFINISHED = """
 SELECT (SELECT count(*) FROM delivery.inbox WHERE state IN ('new', 'taken'))
     + (SELECT count(*) FROM delivery.outbox WHERE finished_at IS NULL)
 """
-
-
-# --- what a process is
-
-
-def lane(seconds: str) -> None:
-    """One run, as the task of the DAG makes it."""
-    from include.wiring.lane import run_fast_lane  # noqa: PLC0415 - Airflow's settings are read by then
-
-    run_fast_lane(seconds=float(seconds))
-
-
-def reads(pause_s: str) -> None:
-    """What the three `extract_…` do, again and again; a pause below 0: once."""
-    from include.wiring import connections, entities  # noqa: PLC0415
-
-    sources = [connections.salesforce(), connections.erp(), connections.payments()]
-    acts = (entities.pull, entities.land, entities.prove)
-    _again(float(pause_s), *(partial(act, source) for source in sources for act in acts))
-
-
-def days(pause_s: str) -> None:
-    """What `tie_out` does with today, again and again."""
-    from include.flows.publish_run import publish_run  # noqa: PLC0415
-    from include.flows.reconcile import reconcile  # noqa: PLC0415
-    from include.wiring import connections, effects  # noqa: PLC0415
-
-    store, policy = connections.store(), connections.policy()
-
-    def day() -> None:
-        reconcile(store, as_of=effects.business_today(), policy=policy)
-        publish_run(store, as_of=effects.business_today(), policy=policy)
-
-    _again(float(pause_s), day)
-
-
-def _again(pause_s: float, *acts: Callable[[], object]) -> None:
-    while True:
-        for act in acts:
-            try:
-                act()
-            except Stop as stop:
-                _say(stop)
-                time.sleep(REST_S)
-        if pause_s < 0:
-            return
-        time.sleep(pause_s)
-
-
-def twin(folder: str) -> None:
-    """All other systems. It is some hours ago there until a line `PAYMENTS INVOICES` on stdin: so many payments
-    are made since, of the first invoices, and it is now.
-    """
-    from include.twin import payments_writes as writes  # noqa: PLC0415
-    from include.twin import server as twins  # noqa: PLC0415
-
-    behind, made = timedelta(hours=float(os.environ["TWIN_BEHIND_H"])), list[Any]()
-    late, app_of = [behind], twins.payments_app
-    ports = twins.TwinPorts(**{name: PORTS_HERE[name] for name in SYSTEMS})
-
-    def payments_app(*args: Any, **given: Any) -> Any:
-        made.append(app_of(*args, **given))
-        return made[-1]
-
-    with (
-        patch.object(twins, "payments_app", payments_app),
-        twins.running(
-            world=Path(folder),
-            mailbox=Path(folder) / "mail",
-            keys=KEYS,
-            ports=ports,
-            clock=lambda: datetime.now(UTC) - late[0],
-        ),
-    ):
-        print("ready", flush=True)
-        for line in sys.stdin:
-            count, invoices = map(int, line.split())
-            began, late[0] = datetime.now(UTC) - behind, timedelta()
-            for number in range(count):
-                then = began + behind * (number / count)
-                book = writes.Book(partial(lambda at: at, then), made[0].state.book.put)
-                writes._charged(book, paid(f"I{number % invoices}"), "tok_visa", intent=None)
-            print("queued", flush=True)
-
-
-def paid(invoice: str) -> Mapping[str, str]:
-    """The form of a payment of one unit."""
-    return {"amount": "100", "currency": "sgd", "source": "tok_visa", "metadata[invoice_id]": invoice}
-
-
-def door() -> None:
-    """As `tieout webhooks serve` opens it."""
-    from include.cli.webhooks import serve  # noqa: PLC0415
-
-    serve(port=PORTS_HERE["webhooks"], host="127.0.0.1")
-
-
-def _say(stop: object) -> None:
-    print(f"{datetime.now(UTC):%H:%M:%S} {type(stop).__name__}: {stop}"[:300], file=sys.stderr, flush=True)
-
-
-PROGRAMS: Mapping[str, Callable[..., None]] = {one.__name__: one for one in (lane, reads, days, door, twin)}
-PORTS_HERE: Mapping[str, int] = json.loads(os.environ.get("CHAOS_PORTS", "{}"))
-
-
-# --- all of them
 
 
 @dataclass
@@ -193,7 +75,6 @@ class Platform:
     """Where it keeps its files, its database, and what runs."""
 
     home: Home
-    urls: DatabaseUrls
     url: str
     environment: Mapping[str, str]
     ports: Mapping[str, int]
@@ -212,7 +93,7 @@ class Platform:
             program.tend(self._begin)
 
     def _begin(self, *words: str, log: Path) -> Popen[bytes]:
-        command = [sys.executable, "-m", "tests.chaos.beside", *words]
+        command = [sys.executable, "-m", "tests.chaos.programs", *words]
         with log.open("ab") as out:
             return Popen(command, cwd=PROJECT, env=dict(self.environment), stdout=out, stderr=out)
 
@@ -256,7 +137,7 @@ class Platform:
     @property
     def desk(self) -> Desk:
         """Clients of the three systems."""
-        return Desk(None, Addresses(**{name: self.ports[name] for name in SYSTEMS}))  # type: ignore[arg-type]
+        return Desk(None, TwinPorts(**{name: self.ports[name] for name in SYSTEMS}))  # type: ignore[arg-type]
 
     def queue(self, count: int, invoices: int) -> None:
         """Let so many payments be made since the twin fell behind, of the first invoices; from then on it is now."""
@@ -283,11 +164,12 @@ class Platform:
 
     def wait_for_door(self) -> None:
         """Until somebody answers there."""
-        address = f"http://127.0.0.1:{self.ports['webhooks']}/"
-        assert wait_for(lambda: _answers(address), timeout_s=120, every_s=0.2)
+        assert wait_for(
+            lambda: _Wire(self.ports["webhooks"]).post("/", b"", {})[0], timeout_s=120, every_s=0.2
+        )
 
-    def wrong(self, *, gross: float) -> dict[str, int]:
-        """What Salesforce shows in the end beside what payments hold: charges lost and doubled, invoices wrong."""
+    def wrong(self, *, gross: float, settled: bool) -> dict[str, Any]:
+        """What is not as promised: of what Salesforce shows beside what payments hold, and of how programs ended."""
         desk = self.desk
         held, of = Counter[str](), Counter[str]()
         for charge in desk.payments.objects("charges"):
@@ -298,20 +180,20 @@ class Platform:
         invoices = desk.crm.query("SELECT Invoice_Key__c, Open_Amount__c FROM Invoice__c")
         told = {row["Invoice_Key__c"]: row["Open_Amount__c"] for row in invoices}
         truth = {invoice: max(0, round(gross - minor / 100, 2)) for invoice, minor in of.items()}
-        return {
-            "charges": len(held),
-            "lost": sum(1 for one in held if not shown[one]),
-            "doubled": sum(1 for one in held if shown[one] > 1),
-            "invoices wrong": sum(told.get(invoice) != open_ for invoice, open_ in truth.items()),
-        }
+        return without_nothing(
+            {
+                "lost": sum(1 for one in held if not shown[one]),
+                "doubled": sum(1 for one in held if shown[one] > 1),
+                "invoices wrong": sum(told.get(invoice) != open_ for invoice, open_ in truth.items()),
+                "still waits": 0 if settled else self.unfinished() or "something",
+                "ended by a fault of ours": self.faults,
+            }
+        )
 
 
-def _answers(address: str) -> bool:
-    try:
-        requests.get(address, timeout=5)
-    except requests.RequestException:
-        return False
-    return True
+def without_nothing(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what is none, or empty."""
+    return {name: one for name, one in told.items() if one}
 
 
 def memory_mib(place: Platform) -> dict[str, float]:
@@ -333,15 +215,6 @@ def _mib(pid: int, what: str) -> float:
     return sum(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{what}:"))
 
 
-@dataclass(frozen=True)
-class Addresses:
-    """Ports of the three systems."""
-
-    salesforce: int
-    erp: int
-    payments: int
-
-
 class Customer:
     """Somebody who pays, and the payments platform that tells us so; one a thread."""
 
@@ -350,10 +223,11 @@ class Customer:
 
     def pay(self, invoice: str) -> Mapping[str, Any]:
         """A charge of one unit."""
-        key = {"Authorization": f"Bearer {KEYS.payments_key}"}
-        status, body = self._payments.post("/v1/charges", urlencode(paid(invoice)).encode(), key)
-        assert status == OK, body[:200]
-        return dict(json.loads(body))
+        marks = {"Authorization": f"Bearer {KEYS.payments_key}", "Idempotency-Key": token_hex(16)}
+        while True:
+            status, body = self._payments.post("/v1/charges", urlencode(paid(invoice)).encode(), marks)
+            if status == OK:
+                return dict(json.loads(body))
 
     def tell(self, charge: Mapping[str, Any], event: str) -> bool:
         """Knock with an event of it; whether that was acknowledged."""
@@ -394,21 +268,18 @@ def platform(*, invoices: int, behind_h: float = 0) -> Iterator[Platform]:
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         home = Home(folder / "var")
-        urls = stack.enter_context(server(home))
-        url = stack.enter_context(scratch_database(urls))
+        url = stack.enter_context(scratch_database(stack.enter_context(server(home))))
         ports = reserve_ports(PORTS)
         environment = _environment(home, url, ports) | {"TWIN_BEHIND_H": str(behind_h)}
-        from tests.connectors.conftest import write_world  # noqa: PLC0415
-
         write_world(folder / "world", world(invoices))
-        command = [sys.executable, "-m", "tests.chaos.beside", "twin", str(folder / "world")]
+        command = [sys.executable, "-m", "tests.chaos.programs", "twin", str(folder / "world")]
         outside = stack.enter_context(
             Popen(command, cwd=PROJECT, env=environment, stdin=PIPE, stdout=PIPE, text=True)
         )
         stack.callback(outside.terminate)
         assert outside.stdout
         assert outside.stdout.readline() == "ready\n"
-        place = Platform(home, urls, url, environment, ports, outside, stack)
+        place = Platform(home, url, environment, ports, outside, stack)
         stack.callback(place.end)
         yield place
 
@@ -441,20 +312,3 @@ def _environment(home: Home, url: str, ports: Mapping[str, int]) -> dict[str, st
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home.airflow}/nobody-asks-for-it.db",
         "CHAOS_PORTS": json.dumps(dict(ports)),
     }
-
-
-def main(name: str, *words: str) -> None:
-    """Be one of the programs, until it is over."""
-    end_with_parent(signal.SIGTERM)
-    try:
-        PROGRAMS[name](*words)
-    except Stop as stop:
-        _say(stop)
-        sys.exit(STOPPED)
-    except Exception:  # noqa: BLE001 - told to whoever looks into the log
-        traceback.print_exc()
-        sys.exit(1)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -9,6 +9,7 @@ from typing import Any
 from include.local.home import PROJECT
 from tests.chaos.flows import FLOWS
 from tests.chaos.parts import KEPT, PARTS
+from tests.chaos.soak import why_it_grows
 
 PLACE = PROJECT / "docs" / "reliability.md"
 Figures = Mapping[str, Any]
@@ -41,13 +42,18 @@ switched off for speed, and has tests of its own.
 
 
 TITLES = {
+    "stops": "Stops of Postgres",
+    "catch-up": "An outage of a day",
     "matrix": "Fault matrix",
     "mistakes": "Planted mistakes",
     "kills": "Deaths",
     "platform": "Deaths of a platform's processes",
     "journeys": "Disturbances with tests of their own",
 }
-SHOWN = ("simulation", "mistakes", "matrix", "kills", "platform", "journeys", "disorder")
+SHOWN = (
+    *("simulation", "mistakes", "matrix", "kills", "stops", "platform"),
+    *("journeys", "disorder", "catch-up", "soak"),
+)
 """The parts in their order."""
 
 
@@ -179,6 +185,57 @@ def _disorder(figures: Figures) -> Iterator[str]:
     )
 
 
+def _stops(figures: Figures) -> Iterator[str]:
+    yield (
+        f"Postgres was stopped at once (SIGQUIT) {figures['stops']} times, at moments that fall by a seed, and started "
+        "again, while the lane, the reads, the days and the webhooks' door were at work, each a process of its own; it "
+        f"was back within {figures['back_s_max']} s. Meanwhile {figures['payments']:,} payments were made and told, "
+        f"and {figures['deals']:,} deals won. Afterwards all that is promised above was looked for, every acknowledged "
+        "webhook, and the audit log held to its seals."
+    )
+    yield from _not_as_promised(figures)
+
+
+def _catch_up(figures: Figures) -> Iterator[str]:
+    live, waited = figures["live"], figures["waited at most"]
+    yield (
+        f"{figures['size']:,} payments were made while nothing of ours ran for 24 hours. Caught up with in "
+        f"{figures['took_s']:,} s, {figures['rows_per_s']} a second: {figures['times_real']} times as fast as 500,000 "
+        f"come in a day. {live.get('n', 0)} payments made meanwhile showed after {live.get('p50', '?')} s (p50), "
+        f"{live.get('p95', '?')} s (p95) and {live.get('max', '?')} s at most. At most {waited['hints']:,} hints and "
+        f"{waited['messages']:,} messages waited; memory at most, MiB: {_counts(figures['memory_mib'])}."
+    )
+    yield from _not_as_promised(figures)
+
+
+def _soak(figures: Figures) -> Iterator[str]:
+    yield (
+        f"{figures['events']:,} payments, {figures['deals']:,} deals won beside them, in {figures['took_s']:,} s: "
+        f"{figures['events_per_s']} a second; one run of the lane from beginning to end. At 35 a second that is "
+        f"{figures['events'] / 35 / 3600:.1f} hours' worth, but for what the clock alone leads to."
+    )
+    yield from (
+        "",
+        "| memory of | first, MiB | last | rose over the second half | varies by |",
+        "|---|---:|---:|---:|---:|",
+    )
+    for name, found in figures["memory_mib"].items():
+        yield f"| {name} | {found[0]:,} | {found[1]:,} | {found[2]:,} | {found[3]:,} |"
+    yield from (
+        "",
+        "| tables that grew | first, MiB | half way | last | covered by |",
+        "|---|---:|---:|---:|---|",
+    )
+    for name, mib in figures["tables_mib"].items():
+        yield f"| {name} | {mib[0]:,} | {mib[1]:,} | {mib[2]:,} | {why_it_grows(name)} |"
+    yield from _not_as_promised(figures)
+
+
+def _not_as_promised(figures: Figures) -> Iterator[str]:
+    wrong = "; ".join(f"{name}: {_cell(str(told))}" for name, told in figures["wrong"].items())
+    yield from ("", f"**Not as promised**: {wrong or 'nothing'}.")
+
+
 def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items(), key=lambda one: -one[1]))
 
@@ -195,4 +252,7 @@ _TOLD: Mapping[str, Callable[[Figures], Iterator[str]]] = {
     "platform": _platform,
     "journeys": _journeys,
     "disorder": _disorder,
+    "stops": _stops,
+    "catch-up": _catch_up,
+    "soak": _soak,
 }

@@ -17,10 +17,14 @@ from typing import Any
 
 from include.local.databases import DatabaseUrls
 from include.local.home import PROJECT
+from tests.chaos.catch_up import REQUIRED as PAYMENTS
+from tests.chaos.catch_up import caught_up
 from tests.chaos.cells import Verdict, cells
 from tests.chaos.grid import grid
 from tests.chaos.journeys import JOURNEYS, journey
 from tests.chaos.platform import day, deaths
+from tests.chaos.soak import EVENTS, soaked
+from tests.chaos.stops import STOPS, stopped
 from tests.disorder.platforms import compare
 from tests.kills.desk import RECIPES
 from tests.kills.matrix import Matrix
@@ -40,12 +44,14 @@ EVENTS_OF = 24
 class Time:
     """`seed`: the first one; `seconds`: no seed, cell or mistake begins later than this after the part began.
 
-    `more`: mistakes that were found stay found; of the others the seeds are added up.
+    `more`: mistakes that were found stay found; of the others the seeds are added up. `size`: how many stops, events or
+    payments, whatever the time; by default as many as fit into it.
     """
 
     seed: int
     seconds: float
     more: bool = False
+    size: int | None = None
 
     def over(self) -> float:
         """When, on `monotonic`."""
@@ -186,14 +192,41 @@ def journeys(_urls: DatabaseUrls, time: Time) -> dict[str, Any]:
     }
 
 
+EACH_S = {"stops": 8.0, "soak": 0.02, "catch-up": 0.025}
+"""Roughly what a stop, an event and a payment take, with nobody beside."""
+
+
+def stops(_urls: DatabaseUrls, time: Time) -> dict[str, Any]:
+    """Postgres stopped at once, again and again, while the platform works."""
+    return stopped(stops=sized(time, "stops", STOPS), seed=time.seed, say=_say)
+
+
+def soak(_urls: DatabaseUrls, time: Time) -> dict[str, Any]:
+    """Very many events through the lane."""
+    return soaked(events=sized(time, "soak", EVENTS), say=_say)
+
+
+def catch_up(_urls: DatabaseUrls, time: Time) -> dict[str, Any]:
+    """A day's outage, caught up with."""
+    return caught_up(size=sized(time, "catch-up", PAYMENTS), say=_say)
+
+
+def sized(time: Time, part: str, most: int) -> int:
+    """How many: as are asked for, or as fit into the time."""
+    return time.size or min(most, max(1, int(time.seconds / EACH_S[part])))
+
+
 PARTS: Mapping[str, tuple[Callable[[DatabaseUrls, Time], dict[str, Any]], float]] = {
     "matrix": (matrix, 0.15),
     "disorder": (disorder, 0.03),
     "journeys": (journeys, 0.10),
-    "mistakes": (mistakes, 0.20),
-    "kills": (kills, 0.15),
-    "platform": (platform, 0.20),
-    "simulation": (simulation, 0.17),
+    "stops": (stops, 0.08),
+    "catch-up": (catch_up, 0.06),
+    "soak": (soak, 0.06),
+    "mistakes": (mistakes, 0.15),
+    "kills": (kills, 0.12),
+    "platform": (platform, 0.12),
+    "simulation": (simulation, 0.13),
 }
 """Part -> what it does, and its share of the time."""
 
@@ -218,6 +251,7 @@ def failures(part: str, figures: Mapping[str, Any]) -> int:
         "platform": lambda: sum(bool(one["wrong"]) for one in (figures["undisturbed"], *figures["deaths"])),
         "journeys": lambda: sum(one["wrong"] for one in figures["journeys"]),
         "disorder": lambda: len(figures["different"]) + sum(figures["repaired"].values()),
+        **dict.fromkeys(("stops", "soak", "catch-up"), lambda: len(figures["wrong"])),
     }
     return counts[part]()
 
