@@ -1,6 +1,6 @@
 """Tells how invoices stand once a published day found what payments are for, or that they are for something else."""
 
-from include.flows.tell_landed import LANDED_AT_ONCE, goes_on, last_told, tell_each
+from include.flows.tell_landed import LANDED_AT_ONCE, goes_on, last_told, tell_all
 from include.policy import Policy
 from include.ports import Row, Store
 
@@ -23,7 +23,7 @@ def tell_posted(store: Store, policy: Policy, *, most: int = LANDED_AT_ONCE) -> 
         rows = tx.rows("posted_since", before=before, run=run, place=place, most=most)
     if rows:
         places = [_place(before, run, f"{row['entity']}/{row['native_id']}") for row in rows]
-        return tell_each(store, policy, rows, what=POSTED, last=last, places=places)
+        return tell_all(store, policy, rows, what=POSTED, last=last, places=places)
     with store.transaction() as tx:
         if goes_on(tx, POSTED, last):
             tx.run("keep_told", what=POSTED, day=None, **_place(run, run, ""))

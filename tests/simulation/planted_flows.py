@@ -89,7 +89,7 @@ def told_first(store: Any, policy: Any, *, most: int = landed_telling.LANDED_AT_
         with store.transaction() as tx:
             tx.run("keep_told", what=landed_telling.LANDED, day=None, batch=row["batch"], place=place)
         with store.transaction() as tx:
-            landed_telling._tell_anew(tx, row["entity"], row["native_id"], policy)
+            landed_telling.tell_anew(tx, [row], policy)
     return len(rows)
 
 
