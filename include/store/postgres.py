@@ -30,8 +30,11 @@ and frees what it locked."""
 
 Connection = psycopg.Connection[dict[str, Any]]
 _SETTINGS = "-c timezone=UTC -c datestyle=ISO,MDY -c plan_cache_mode=force_custom_plan"
-_IDLE = "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
-"""That a machine died is noticed within a minute, whatever its connection was doing or holding."""
+_GONE = "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3 -c tcp_user_timeout=60000"
+"""That a machine died is noticed within a minute, whatever its connection was doing or holding.
+
+While an answer is on its way nobody is asked whether they live; and where there is a tcp_user_timeout, tcp(7) waits for
+that in both cases. It is also for who is told something and does not listen."""
 
 _OPTION_ENDS = re.compile(r"[\\\s]")
 """What would end an option's value, and is written after a backslash."""
@@ -89,7 +92,7 @@ class PostgresStore:
             "connect_timeout": CONNECT_TIMEOUT_S,
             "context": ADAPTERS,
             "row_factory": dict_row,
-            "options": f"{_SETTINGS} {_IDLE} {_ends_idle()}{named}{role} {settings}".strip(),
+            "options": f"{_SETTINGS} {_GONE} {_ends_idle()}{named}{role} {settings}".strip(),
         }
 
     @property
@@ -218,8 +221,7 @@ def may_be(url: str, role: str) -> bool:
 
 
 def _ends_idle() -> str:
-    """tcp_user_timeout: also of who is told something and does not listen."""
-    return f"-c idle_in_transaction_session_timeout={IDLE_MAX_S}s -c tcp_user_timeout={IDLE_MAX_S}s"
+    return f"-c idle_in_transaction_session_timeout={IDLE_MAX_S}s"
 
 
 class PostgresTransaction:

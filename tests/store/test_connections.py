@@ -172,6 +172,12 @@ def test_who_says_nothing_in_a_transaction_is_ended_and_keeps_nothing(
     use(PostgresStore(url))
 
 
+def test_a_machine_that_died_is_waited_for_a_minute_also_while_an_answer_is_on_its_way(url: str) -> None:
+    with PostgresStore(url).transaction() as tx:
+        [waits] = tx._connection.execute("SELECT current_setting('tcp_user_timeout') AS most").fetchall()
+    assert waits["most"] == "60000"  # ms, as the socket says
+
+
 @pytest.mark.parametrize(
     "statement",
     [
