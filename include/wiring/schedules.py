@@ -84,8 +84,8 @@ def give_way(_context: "Context") -> None:
 
 
 def dag_settings(*, pool: str) -> dict[str, Any]:
-    """What all DAGs have in common."""
-    ours = {"pool": pool} | ({"pre_execute": give_way} if pool in IN_NO_HURRY else {})
+    """What all DAGs have in common. The queue has the pool's name: where workers take queues, a host may be for one."""
+    ours = {"pool": pool, "queue": pool} | ({"pre_execute": give_way} if pool in IN_NO_HURRY else {})
     return {
         "start_date": datetime(2010, 1, 1, tzinfo=UTC),
         "catchup": False,

@@ -83,6 +83,7 @@ def test_a_dag_runs_over_intervals_one_at_a_time_and_only_forward(bag: Any, dag_
 def test_every_task_has_a_limit_a_pool_and_retries_only_what_may_mend_itself(bag: Any, dag_id: str):
     for task in bag.dags[dag_id].tasks:
         assert task.execution_timeout.total_seconds() <= 15 * 60
+        assert task.queue == task.pool
         assert task.pool in POOLS
         assert task.retries == (20 if task.task_id in PATIENT.get(dag_id, ()) else 3)
         assert task.has_retry_policy
