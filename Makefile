@@ -10,12 +10,13 @@ export UV_SYSTEM_CERTS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo up down erp erp-down counterparts browser supply test bench chaos fuzz lint lock clean
+.PHONY: help setup demo up down erp erp-down counterparts browser supply test bench hosts chaos fuzz lint lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 	@echo "  make demo takes WORLD=folder (a folder of CSV files) and AS_OF=yyyy-mm-dd"
 	@echo "  make bench takes SEED=number, SCALE=10k, 100k, 1m or 10m, and MINUTES=number"
+	@echo "  make hosts takes SEED=number and INVOICES=number (20000)"
 	@echo "  make chaos takes SEED=number and MINUTES=number (60)"
 	@echo "  make fuzz takes EXAMPLES=number (1000)"
 
@@ -87,6 +88,18 @@ bench: .venv/ready var/bench/venv/ready ## measure precision, time and memory, a
 	@exec $(BIN)/python -m tests.bench run $(if $(SEED),--seed $(SEED)) $(if $(SCALE),--scale $(SCALE)) \
 	  $(if $(MINUTES),--minutes $(MINUTES))
 
+hosts: .venv/ready var/hosts/ready ## a day under CeleryExecutor with workers on 1, 2 and 4 hosts, and with one cut off
+	@exec $(BIN)/python -m tests.bench hosts $(if $(SEED),--seed $(SEED)) $(if $(INVOICES),--invoices $(INVOICES))
+
+# Beside the platform's own packages, which stay as they are locked.
+var/hosts/ready: tests/bench/celery.txt | .venv/ready
+	@echo "hosts: installing CeleryExecutor (tests/bench/celery.txt)"
+	@rm -rf var/hosts
+	@exec $(BIN)/python -S -m include.local.leash \
+	  $(UV) pip install -q --python $(BIN)/python --target var/hosts/celery --no-deps --require-hashes \
+	  --only-binary :all: -r $<
+	@touch $@
+
 fuzz: .venv/ready ## answer, write files and knock at random
 	@exec $(BIN)/python -m tests.fuzz $(EXAMPLES)
 
@@ -103,6 +116,7 @@ lock: .venv/ready ## resolve requirements.txt into requirements.lock, and what t
 	$(UV) $(RESOLVE) requirements.txt -o requirements.lock
 	echo uv==$(UV_VERSION) | $(UV) $(RESOLVE) - -o requirements-uv.lock
 	for one in $(OTHERS); do $(UV) $(RESOLVE) $$one.in -o $$one.txt || exit 1; done
+	$(UV) $(RESOLVE) --no-deps tests/bench/celery.in -o tests/bench/celery.txt
 	$(UV) $(RESOLVE) --no-binary localstripe tests/contract/payments/localstripe.in \
 	  -o tests/contract/payments/localstripe.txt
 

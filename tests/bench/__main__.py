@@ -52,6 +52,23 @@ def run(
 
 
 @app.command()
+def hosts(
+    seed: Annotated[int, typer.Option(help="Of the generated world.")] = 101,
+    invoices: Annotated[int, typer.Option(help="Of the world.")] = 20_000,
+    workers: Annotated[str, typer.Option(help="How many at a time.")] = "1,2,4",
+) -> None:
+    """Tie out a day under CeleryExecutor with workers on hosts of their own, and with one of two cut off in the middle.
+
+    Exit code 1 when a day came to something else than LocalExecutor's. `make hosts` installs what it needs first.
+
+    Example: python -m tests.bench hosts --invoices 100000
+    """
+    from tests.bench.hosts import run  # noqa: PLC0415 - the other commands need none of it
+
+    raise SystemExit(run(seed=seed, size=invoices, counts=[int(count) for count in workers.split(",")]))
+
+
+@app.command()
 def table() -> None:
     """Write docs/benchmarks.md from what is kept in var/bench.
 

@@ -1,0 +1,332 @@
+"""A day under CeleryExecutor, its workers on hosts of their own: one, two and four of them, and with one cut off.
+
+Each host has a name, an address and a cable (tests/bench/network.py); processors, disk and clock are the machine's. A
+worker takes one task at a time. Postgres and Redis are reached at the bridge's address; Airflow's API and the twin,
+which listen on loopback only, through a relay. Every day begins with an empty database and must come to what
+LocalExecutor comes to, certificate and all.
+"""
+
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import gettempdir
+from threading import Event, Thread
+from time import monotonic
+from typing import Any
+from unittest.mock import patch
+from urllib.parse import urlsplit
+
+import psycopg
+import yaml
+
+from include.local import cluster, services
+from include.local.bring_up import SETTINGS_FILE, Platform, platform_up
+from include.local.databases import DatabaseUrls, recreate_database
+from include.local.demo import EXTRACTIONS, TIE_OUT, _run_dags
+from include.local.home import PROJECT, Home, SetUpFailed
+from include.local.ports import free_port
+from include.local.postgres import server
+from include.local.processes import exclusive, wait_for
+from include.local.progress import StepFailed, Steps
+from include.local.world_day import last_day
+from include.store.migrate import migrate
+from tests.bench import worlds
+from tests.bench.network import NETWORK, US, Host, hosts, why_no_hosts
+from tests.bench.places import BENCH, keep
+from tests.chaos.platform import ENDED, _difference, _guarded
+from tests.checks import assert_checks_hold
+from tests.local.conftest import command_line, processes_of
+
+HOME = Home(BENCH / "hosts")
+CELERY = PROJECT / "var" / "hosts" / "celery"
+"""CeleryExecutor and what it needs beside the platform's own packages (tests/bench/celery.txt)."""
+
+SETTINGS = {
+    "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
+    "AIRFLOW__CELERY__WORKER_CONCURRENCY": "1",
+    # Longer than any task may take: a message that nobody confirmed by then is handed out once more.
+    "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT": "3600",
+    # Of a host that is cut off nothing is heard; a task says that it lives every few seconds.
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
+}
+READY_S, PATIENCE_S, POLL_S = 180.0, 1_800.0, 0.2
+MID_RUN_S = 2
+"""So long a worker's transaction has lasted when its host is cut off."""
+
+IN_A_RUN = f"""
+SELECT host(client_addr) FROM pg_stat_activity WHERE datname = current_database() AND client_addr << '{NETWORK}'
+AND xact_start < clock_timestamp() - interval '{MID_RUN_S} s'
+"""
+SESSIONS = "SELECT FROM pg_stat_activity WHERE client_addr = %s"
+RECONCILE = "SELECT state, hostname FROM task_instance WHERE dag_id = 'tie_out' AND task_id = 'reconcile'"
+TASKS = "SELECT hostname, count(*) FROM task_instance WHERE state = 'success' GROUP BY 1 ORDER BY 1"
+CERTIFICATES = "SELECT as_of::text, certificate ->> 'certificate_sha256' FROM recon.runs"
+
+
+@dataclass(frozen=True)
+class Day:
+    """`name`: who worked. `wrong`: what differs from LocalExecutor. `after_cut`: seconds to what followed it."""
+
+    name: str
+    rows: int
+    reading_s: float
+    tying_out_s: float
+    tasks: Mapping[str, int]
+    state: Mapping[str, Any]
+    wrong: str = ""
+    after_cut: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def seconds(self) -> float:
+        return self.reading_s + self.tying_out_s
+
+
+def measured(*, seed: int, size: int, counts: Sequence[int]) -> list[Day]:
+    """The days one after the other. Raises SetUpFailed where this machine has no hosts, and StepFailed."""
+    if why := why_no_hosts() or (
+        "" if CELERY.is_dir() else "CeleryExecutor is not installed: run make hosts"
+    ):
+        raise SetUpFailed(why)
+    world, most = worlds.generated(seed=seed, size=size, profile="default"), max(*counts, 2)
+    with (
+        exclusive(Path(gettempdir()) / "tieout-hosts.lock"),
+        hosts(most) as every,
+        patch.dict(cluster.SETTINGS, listen_addresses=f"127.0.0.1,{US}"),
+        server(HOME) as urls,
+    ):
+        services.stop(HOME)  # of a run that was killed
+        _let_hosts_in(urls)
+        with _platform(world, {}) as up:
+            days = [_day(up, urls, "LocalExecutor")]
+        with _redis() as broker, _platform(world, SETTINGS | {"AIRFLOW__CELERY__BROKER_URL": broker}) as up:
+            for count in counts:
+                with _workers(every[:count], up, urls):
+                    days.append(_day(up, urls, f"workers: {count}", days[0]))
+            with _workers(every[:2], up, urls):
+                days.append(_day(up, urls, "workers: 2, one cut off", days[0], cut=every[:2]))
+    if left := [command_line(pid) for pid in processes_of(HOME)]:
+        raise SetUpFailed(f"left running: {left}")
+    keep("hosts", {"seed": seed, "size": size, "settings": SETTINGS, "days": [asdict(day) for day in days]})
+    return days
+
+
+def run(*, seed: int, size: int, counts: Sequence[int]) -> int:
+    """Measure and print; 1 when a day came to something else, or did not come to its end."""
+    try:
+        days = measured(seed=seed, size=size, counts=counts)
+    except SetUpFailed as problem:
+        print(f"hosts: {problem}", file=sys.stderr)
+        return 1
+    except StepFailed:
+        return 1
+    print(as_table(days))
+    for day in days:
+        print(
+            "".join(f"{day.name}: {what} after {seconds:.0f} s\n" for what, seconds in day.after_cut.items()),
+            end="",
+        )
+    return int(any(day.wrong for day in days))
+
+
+def as_table(days: Sequence[Day]) -> str:
+    """For docs/scaling.md."""
+    head = ["workers", "reading s", "tie-out s", "rows/s", "as with LocalExecutor", "tasks done by"]
+    lines = [head, ["---"] * len(head)]
+    for day in days:
+        by = ", ".join(f"{host} {count}" for host, count in day.tasks.items())
+        told = [f"{day.reading_s:.0f}", f"{day.tying_out_s:.0f}", f"{day.rows / day.seconds:,.0f}"]
+        lines.append([day.name, *told, day.wrong or "yes", by])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _let_hosts_in(urls: DatabaseUrls) -> None:
+    """With the same password; the embedded server admits nobody but this machine."""
+    with psycopg.connect(urls.admin, autocommit=True) as admin:
+        [found] = admin.execute("SHOW hba_file").fetchall()
+        admitted, line = Path(found[0]), f"host all all {NETWORK} scram-sha-256\n"
+        if line not in admitted.read_text():
+            admitted.write_text(admitted.read_text() + line)
+        admin.execute("SELECT pg_reload_conf()")
+
+
+@contextmanager
+def _platform(world: Path, settings: Mapping[str, str]) -> Iterator[Platform]:
+    steps, environment = Steps(crash_log=HOME.logs / "crash.log"), services.airflow_environment
+
+    def with_ours(**given: Any) -> dict[str, str]:
+        found = environment(**given)
+        return found | settings | {"PYTHONPATH": f"{found['PYTHONPATH']}:{CELERY}"}
+
+    with (
+        patch.object(services, "airflow_environment", with_ours),
+        platform_up(steps, home=HOME, world=world, leashed=True, replace=True) as up,
+    ):
+        yield up
+
+
+@contextmanager
+def _redis() -> Iterator[str]:
+    """Where it listens, password and all; it keeps nothing on disk."""
+    port, password = free_port(6390), secrets.token_hex(16)
+    said = {"bind": US, "port": port, "requirepass": password, "save": '""', "dir": HOME.run}
+    conf = HOME.run / "redis.conf"
+    conf.touch(mode=0o600)
+    conf.write_text("".join(f"{name} {value}\n" for name, value in said.items()))
+    with _program("redis", ["redis-server", str(conf)], {}):
+        yield f"redis://:{password}@{US}:{port}/0"
+
+
+@contextmanager
+def _workers(on: Sequence[Host], up: Platform, urls: DatabaseUrls) -> Iterator[None]:
+    """A worker on each host, once all of them take tasks; their settings are the scheduler's."""
+    [scheduler] = _guarded(HOME, "scheduler")
+    told = Path(f"/proc/{scheduler.pid}/environ").read_text().split("\0")
+    server_ = f":{urlsplit(urls.app).port}/"
+    settings = dict(
+        line.replace(f"127.0.0.1{server_}", f"{US}{server_}").split("=", 1) for line in told if line
+    )
+    settings["AIRFLOW_CONN_TIEOUT_DB"] = settings["TIEOUT_DATABASE_URL"]
+    there = up.ports
+    ports = [str(port) for port in (there.airflow, there.salesforce, there.erp, there.payments, there.smtp)]
+    relay = [sys.executable, "-m", "tests.bench.relay"]
+    worker = [
+        sys.executable,
+        "-m",
+        "airflow",
+        "celery",
+        "worker",
+        "--skip-serve-logs",
+        "-q",
+        ",".join(queues()),
+    ]
+    with ExitStack() as stack:
+        stack.enter_context(_program("relay", [*relay, US, "127.0.0.1", *ports], settings))
+        logs = []
+        for host in on:
+            stack.enter_context(
+                _program(f"relay-{host.name}", host.command(*relay, "127.0.0.1", US, *ports), settings)
+            )
+            logs.append(stack.enter_context(_program(host.name, host.command(*worker), settings)))
+        if not wait_for(
+            lambda: all(" ready." in log.read_text() for log in logs), timeout_s=READY_S, every_s=POLL_S
+        ):
+            raise SetUpFailed(f"no worker within {READY_S:.0f} s", log=logs[0])
+        yield
+
+
+def queues() -> list[str]:
+    """Every queue has the name of a pool."""
+    stated = yaml.safe_load(SETTINGS_FILE.read_text())["airflow"]["pools"]
+    return ["default", *(pool["pool_name"] for pool in stated)]
+
+
+@contextmanager
+def _program(name: str, command: Sequence[str], settings: Mapping[str, str]) -> Iterator[Path]:
+    """Runs until the end, and ends with us; its log."""
+    guard = [sys.executable, "-S", "-m", "include.local.guard", str(HOME.run / "guards" / f"{name}.pid")]
+    log = HOME.logs / f"{name}.log"
+    with log.open("wb") as output:
+        # A session of its own: Ctrl-C is for us, who end it in its turn.
+        running = subprocess.Popen(
+            [*guard, *command],
+            cwd=PROJECT,
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONPATH": str(PROJECT), **settings},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield log
+    finally:
+        running.terminate()
+        running.wait()
+
+
+def _day(
+    up: Platform, urls: DatabaseUrls, name: str, expected: Day | None = None, cut: Sequence[Host] = ()
+) -> Day:
+    """One day from an empty database to its mail; of the hosts in `cut` the one that reconciles is cut off."""
+    recreate_database(urls.app, admin=urls.admin)
+    migrate(urls.app)
+    mails, day = _mails(), last_day(up.world, today=datetime.now(UTC).date())
+    steps = Steps(crash_log=HOME.logs / "crash.log")
+    began = monotonic()
+    with steps.step(f"{name}: reading") as say:
+        _run_dags(up, EXTRACTIONS, day, say)
+    read = monotonic()
+    with steps.step(f"{name}: tie-out") as say, _cut(cut, urls) as after_cut:
+        _run_dags(up, (TIE_OUT,), day, say)
+    ended = monotonic()
+    state = _state(urls, cut) | {"mails": _mails() - mails}
+    return Day(
+        name=name,
+        rows=_rows(urls.app, "SELECT count(*) FROM raw.records")[0][0],
+        reading_s=read - began,
+        tying_out_s=ended - read,
+        tasks=dict(_rows(urls.airflow, TASKS)),
+        state=state,
+        wrong=_difference(expected.state, state) if expected else "",
+        after_cut=after_cut,
+    )
+
+
+@contextmanager
+def _cut(among: Sequence[Host], urls: DatabaseUrls) -> Iterator[dict[str, float]]:
+    """Cut off, in the middle of its transaction, the host that reconciles; seconds until what followed was seen."""
+    seen: dict[str, float] = {}
+    ended = Event()
+    watch = Thread(target=_watch, args=(among, urls, seen, ended))
+    if among:
+        watch.start()
+    try:
+        yield seen
+    finally:
+        ended.set()
+        if among:
+            watch.join()
+
+
+def _watch(among: Sequence[Host], urls: DatabaseUrls, seen: dict[str, float], ended: Event) -> None:
+    addresses = {host.address: host for host in among}
+    found: list[Any] = []
+    while not found and not ended.wait(POLL_S):
+        found = _rows(urls.app, IN_A_RUN)
+    if not found:
+        return
+    host = addresses[found[0][0]]
+    host.cut_off()
+    at, holds = monotonic(), True
+    while not ended.wait(POLL_S):
+        if holds and not _rows(urls.admin, SESSIONS, host.address):
+            holds, seen["its session ended"] = False, round(monotonic() - at, 1)
+        [(state, on)] = _rows(urls.airflow, RECONCILE)
+        seen.setdefault(f"reconcile: {state} ({on})", round(monotonic() - at, 1))
+    seen["the day ended"] = round(monotonic() - at, 1)
+
+
+def _state(urls: DatabaseUrls, cut: Sequence[Host]) -> dict[str, Any]:
+    """What the day came to, and what of it is still at work."""
+    state: dict[str, Any] = {name: _rows(urls.app, query) for name, query in ENDED.items()}
+    state["certificates"] = _rows(urls.app, CERTIFICATES)
+    assert_checks_hold(urls.app)
+    state["at work"] = [
+        command_line(pid) for host in cut for pid in host.pids() if "airflow worker" in command_line(pid)
+    ]
+    state["at work"] += _rows(
+        urls.app, "SELECT query FROM pg_stat_activity WHERE xact_start < now() - interval '5 s'"
+    )
+    return state
+
+
+def _mails() -> int:
+    return len(list(HOME.mailbox.glob("*.eml")))
+
+
+def _rows(url: str, query: str, *values: str) -> list[Any]:
+    with psycopg.connect(url) as connection:
+        return connection.execute(query.encode(), values or None).fetchall()
