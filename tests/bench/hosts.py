@@ -130,7 +130,8 @@ def _days(world: Path, counts: Sequence[int]) -> Iterator[Day]:
         patch.dict(cluster.SETTINGS, listen_addresses=f"127.0.0.1,{US}"),
         server(HOME) as urls,
     ):
-        services.stop(HOME)  # of a run that was killed
+        services.stop(HOME)  # of a run that was killed, whose tasks shall not go on
+        recreate_database(urls.airflow, admin=urls.admin)
         _let_hosts_in(urls)
         with _platform(world, {}) as up:
             locally = _day(up, urls, "LocalExecutor")
@@ -138,9 +139,9 @@ def _days(world: Path, counts: Sequence[int]) -> Iterator[Day]:
         with _redis() as broker, _platform(world, SETTINGS | {"AIRFLOW__CELERY__BROKER_URL": broker}) as up:
             for count in counts:
                 with _workers(every[:count], up, urls):
-                    yield _day(up, urls, f"workers: {count}", locally)
+                    yield _day(up, urls, f"workers: {count}", locally.state)
             with _workers(every[:2], up, urls):
-                yield _day(up, urls, "workers: 2, one cut off", locally, cut=every[:2])
+                yield _day(up, urls, "workers: 2, one cut off", locally.state, cut=every[:2])
 
 
 def as_table(days: Sequence[Day]) -> str:
@@ -219,14 +220,12 @@ def _workers(on: Sequence[Host], up: Platform, urls: DatabaseUrls) -> Iterator[N
         stack.enter_context(_program("relay", [*relay, US, "127.0.0.1", *ports], settings))
         logs = []
         for host in on:
-            stack.enter_context(
-                _program(f"relay-{host.name}", host.command(*relay, "127.0.0.1", US, *ports), settings)
-            )
+            to_us = host.command(*relay, "127.0.0.1", US, *ports)
+            stack.enter_context(_program(f"relay-{host.name}", to_us, settings))
             logs.append(stack.enter_context(_program(host.name, host.command(*worker), settings)))
-        if not wait_for(
-            lambda: all(" ready." in log.read_text() for log in logs), timeout_s=READY_S, every_s=POLL_S
-        ):
-            raise SetUpFailed(f"no worker within {READY_S:.0f} s", log=logs[0])
+        for log in logs:
+            if not wait_for(lambda log=log: " ready." in log.read_text(), timeout_s=READY_S, every_s=POLL_S):
+                raise SetUpFailed(f"a worker took no tasks within {READY_S:.0f} s: see {log}")
         yield
 
 
@@ -259,7 +258,11 @@ def _program(name: str, command: Sequence[str], settings: Mapping[str, str]) -> 
 
 
 def _day(
-    up: Platform, urls: DatabaseUrls, name: str, expected: Day | None = None, cut: Sequence[Host] = ()
+    up: Platform,
+    urls: DatabaseUrls,
+    name: str,
+    expected: Mapping[str, Any] | None = None,
+    cut: Sequence[Host] = (),
 ) -> Day:
     """One day from an empty database to its mail; of the hosts in `cut` the one that reconciles is cut off."""
     recreate_database(urls.app, admin=urls.admin)
@@ -273,7 +276,7 @@ def _day(
     with steps.step(f"{name}: tie-out") as say, _cut(cut, urls) as after_cut:
         _run_dags(up, (TIE_OUT,), day, say)
     ended = monotonic()
-    state = _state(urls, cut) | {"mails": _mails() - mails}
+    state = _state(urls) | {"mails": _mails() - mails}
     return Day(
         name=name,
         rows=_rows(urls.app, "SELECT count(*) FROM raw.records")[0][0],
@@ -281,7 +284,7 @@ def _day(
         tying_out_s=ended - read,
         tasks=dict(_rows(urls.airflow, TASKS)),
         state=state,
-        wrong=_difference(expected.state, state) if expected else "",
+        wrong="nobody was cut off" if cut and not after_cut else _difference(expected or state, state),
         after_cut=after_cut,
     )
 
@@ -291,32 +294,31 @@ def _cut(among: Sequence[Host], urls: DatabaseUrls) -> Iterator[dict[str, float]
     """Cut off, in the middle of its transaction, the host that reconciles; seconds until what followed was seen."""
     seen: dict[str, float] = {}
     ended = Event()
-    watch = Thread(target=_watch, args=(among, urls, seen, ended))
-    if among:
-        watch.start()
+    watch = Thread(target=_watch, args=({host.address: host for host in among}, urls, seen, ended))
+    if not among:
+        ended.set()
+    watch.start()
     try:
         yield seen
     finally:
         ended.set()
-        if among:
-            watch.join()
+        watch.join()
 
 
-def _watch(among: Sequence[Host], urls: DatabaseUrls, seen: dict[str, float], ended: Event) -> None:
-    addresses = {host.address: host for host in among}
+def _watch(among: Mapping[str, Host], urls: DatabaseUrls, seen: dict[str, float], ended: Event) -> None:
     found: list[Any] = []
-    while not found and not ended.wait(POLL_S):
+    while not found:
+        if ended.wait(POLL_S):
+            return
         found = _rows(urls.app, IN_A_RUN)
-    if not found:
-        return
-    host = addresses[found[0][0]]
+    host, at = among[found[0][0]], monotonic()
     host.cut_off()
-    at, holds = monotonic(), True
     while not ended.wait(POLL_S):
-        if holds and not _rows(urls.admin, SESSIONS, host.address):
-            holds, seen["its session ended"] = False, round(monotonic() - at, 1)
-        [(state, on)] = _rows(urls.airflow, RECONCILE)
-        seen.setdefault(f"reconcile: {state} ({on})", round(monotonic() - at, 1))
+        now = [f"reconcile: {state} ({on})" for state, on in _rows(urls.airflow, RECONCILE)]
+        if not _rows(urls.admin, SESSIONS, host.address):
+            now.append("its session ended")
+        for what in now:
+            seen.setdefault(what, round(monotonic() - at, 1))
     seen["the day ended"] = round(monotonic() - at, 1)
 
 
@@ -343,17 +345,12 @@ def _in_buckets(url: str, as_of: date) -> float:
         return took / (monotonic() - began)
 
 
-def _state(urls: DatabaseUrls, cut: Sequence[Host]) -> dict[str, Any]:
+def _state(urls: DatabaseUrls) -> dict[str, Any]:
     """What the day came to, and what of it is still at work."""
     state: dict[str, Any] = {name: _rows(urls.app, query) for name, query in ENDED.items()}
     state["certificates"] = _rows(urls.app, CERTIFICATES)
     assert_checks_hold(urls.app)
-    state["at work"] = [
-        command_line(pid) for host in cut for pid in host.pids() if "airflow worker" in command_line(pid)
-    ]
-    state["at work"] += _rows(
-        urls.app, "SELECT query FROM pg_stat_activity WHERE xact_start < now() - interval '5 s'"
-    )
+    state["at work"] = _rows(urls.app, IN_A_RUN)
     return state
 
 

@@ -42,10 +42,6 @@ class Host:
         named = f'hostname {self.name} && exec "$@"'
         return ["ip", "netns", "exec", self.name, "unshare", "--uts", "sh", "-c", named, "sh", *program]
 
-    def pids(self) -> list[int]:
-        """What runs on it."""
-        return [int(pid) for pid in _ip("netns", "pids", self.name).split()]
-
     def cut_off(self) -> None:
         """Pull its cable: nobody is told, and nothing on it ends."""
         _ip("link", "set", self.cable, "down")

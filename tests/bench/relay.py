@@ -4,38 +4,47 @@
 own loopback, servers that listen on the loopback of another.
 """
 
-import asyncio
+import socket
 import sys
-from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
+from socketserver import BaseRequestHandler, ThreadingTCPServer
+from threading import Thread
 
 CHUNK = 65_536
 
 
-async def relay(here: str, there: str, ports: Sequence[int]) -> None:
-    """Serve until cancelled."""
-    for port in ports:
-        await asyncio.start_server(_to(there, port), here, port)
-    await asyncio.Event().wait()
+class Relay(ThreadingTCPServer):
+    """One port; a connection has two threads, one for each way."""
+
+    allow_reuse_address = daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, here: str, there: str, port: int) -> None:
+        self.onward = (there, port)
+        super().__init__((here, port), _Connection)
 
 
-def _to(there: str, port: int):  # noqa: ANN202 - what asyncio calls for a connection
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with closing(writer), suppress(OSError):
-            onward, back = await asyncio.open_connection(there, port)
-            with closing(back):
-                await asyncio.gather(_pass(reader, back), _pass(onward, writer))
+class _Connection(BaseRequestHandler):
+    server: Relay
 
-    return connected
+    def handle(self) -> None:
+        with suppress(OSError), socket.create_connection(self.server.onward) as onward:
+            back = Thread(target=_pass, args=(onward, self.request), daemon=True)
+            back.start()
+            _pass(self.request, onward)
+            back.join()
 
 
-async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+def _pass(source: socket.socket, sink: socket.socket) -> None:
     """All there is, and then its end: either side may have more to say."""
-    while chunk := await reader.read(CHUNK):
-        writer.write(chunk)
-        await writer.drain()
-    writer.write_eof()
+    with suppress(OSError):
+        while chunk := source.recv(CHUNK):
+            sink.sendall(chunk)
+    with suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)
 
 
 if __name__ == "__main__":
-    asyncio.run(relay(sys.argv[1], sys.argv[2], [int(port) for port in sys.argv[3:]]))
+    here, there, *ports = sys.argv[1:]
+    for port in ports:
+        Thread(target=Relay(here, there, int(port)).serve_forever).start()
