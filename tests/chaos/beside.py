@@ -158,14 +158,13 @@ class Platform:
 
     def wait_for_lane(self) -> None:
         """Until a run of it that began since is at work."""
-        runs = "SELECT count(*) FROM delivery.lanes"
-        before = self.ask(runs)
-        assert wait_for(lambda: self.ask(runs) > before, timeout_s=120, every_s=0.5)
+        began = "SELECT count(*) FROM delivery.lanes WHERE began_at > clock_timestamp() - interval '1 minute'"
+        assert wait_for(lambda: self.ask(began)[0][0], timeout_s=300, every_s=0.5)
 
     def wait_for_door(self) -> None:
         """Until somebody answers there."""
         assert wait_for(
-            lambda: _Wire(self.ports["webhooks"]).post("/", b"", {})[0], timeout_s=120, every_s=0.2
+            lambda: _Wire(self.ports["webhooks"]).post("/", b"", {})[0], timeout_s=300, every_s=0.2
         )
 
     def wrong(self, *, gross: float, settled: bool) -> dict[str, Any]:

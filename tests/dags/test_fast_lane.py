@@ -25,7 +25,7 @@ from include.flows.switch_writer import writers
 from include.local.processes import wait_for
 from include.policy import load_policy
 from include.ports import Fatal, Retryable
-from include.store.postgres import As, PostgresStore
+from include.store.postgres import KEPT_CONNECTIONS_MAX, As, PostgresStore
 from include.twin.server import TwinKeys, TwinPorts, running
 from include.vault.edge import SealedSource
 from include.vault.keys import new_keys
@@ -182,6 +182,15 @@ def test_where_every_flow_begins_in_shadow_all_is_decided_and_nothing_is_sent(
     assert [name for name in done if name.partition(" ")[0] in follow.TARGETS] == []
     assert {row["writer"] for row in writers(store)} == {"theirs"}
     assert shown("SELECT Id FROM Invoice__c") == []
+
+
+@pytest.mark.usefixtures("ports")
+def test_no_thread_waits_for_the_connection_of_another(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane.telemetry, "wanted", lambda: True)
+    workers = list(lane._workers(store))
+    assert len(workers) + 1 <= KEPT_CONNECTIONS_MAX, "and who looks whether anything is due"
 
 
 @pytest.mark.usefixtures("ports")
