@@ -47,7 +47,7 @@ def caught_up(*, size: int, say: Any) -> dict[str, Any]:
         place.wait_for_lane()
         most = {"hints": 0, "messages": 0}
         memory: dict[str, float] = {}
-        with live.paying():
+        with live:
             while (shown := place.ask(SHOWN)[0][0] - live.shown) < size and monotonic() < began + PATIENCE_S:
                 place.tend()
                 hints, messages = place.ask(WAITING)[0]
@@ -92,7 +92,7 @@ def _glance_once(place: Platform) -> None:
 
 @dataclass
 class _Live:
-    """Payments made now, one after the other, each told by its webhook."""
+    """Payments made now, while inside, one after the other, each told by its webhook."""
 
     place: Platform
     invoices: list[str]
@@ -105,10 +105,6 @@ class _Live:
         self._over = Event()
         self._http = requests.Session()
         self._address = f"http://127.0.0.1:{self.place.ports['salesforce']}"
-
-    def paying(self) -> "_Live":
-        """Pay while inside."""
-        return self
 
     def __enter__(self) -> None:
         self._thread = Thread(target=self._pay, daemon=True)

@@ -94,7 +94,7 @@ def soaked(*, events: int, say: Callable[[str], None]) -> dict[str, Any]:
         sizes: list[dict[str, float]] = []
         began = monotonic()
         with _Paying(place, invoices, events) as paid:
-            while not paid.over.wait(1):
+            while paid.under_way and not paid.over.wait(1):
                 place.tend()
                 paid.pause = place.unfinished() > WAITING_MAX
                 if paid.count < events * len(memory.get("twin", ())) / SAMPLES:
@@ -109,10 +109,10 @@ def soaked(*, events: int, say: Callable[[str], None]) -> dict[str, Any]:
         sizes.append(dict(place.ask(SIZES)))
         trends = {name: trend(figures) for name, figures in memory.items() if len(figures) >= 4}
         return {
-            "events": events,
+            "events": paid.count,
             "deals": paid.deals,
             "took_s": round(seconds),
-            "events_per_s": round(events / seconds, 1),
+            "events_per_s": round(paid.count / seconds, 1),
             "memory_mib": {
                 name: [round(one, 1) for one in vars(found).values()] for name, found in trends.items()
             },
@@ -120,6 +120,8 @@ def soaked(*, events: int, say: Callable[[str], None]) -> dict[str, Any]:
             "wrong": place.wrong(gross=GROSS_MINOR / 100, settled=settled)
             | without_nothing(
                 {
+                    "events not paid": events - paid.count,
+                    # The twin holds what is written to it, as all other systems do.
                     "memory not flat": [
                         name for name, found in trends.items() if not found.flat and name != "twin"
                     ],
@@ -159,6 +161,11 @@ class _Paying:
         self.over.set()
         for hand in self._hands:
             hand.join()
+
+    @property
+    def under_way(self) -> bool:
+        """Whether anybody pays: who meets with a fault stops."""
+        return any(hand.is_alive() for hand in self._hands)
 
     def _pay(self, seed: int) -> None:
         customer, dice, crm = Customer(self.place), random.Random(seed), self.place.desk.crm  # noqa: S311 - no secret
