@@ -26,10 +26,9 @@ import yaml
 
 from include.flows import apply_by_amount, apply_remittances, recalculate_arr
 from include.flows.reconcile import reconcile
-from include.local import cluster, services
+from include.local import cluster, demo, services
 from include.local.bring_up import SETTINGS_FILE, Platform, platform_up
 from include.local.databases import DatabaseUrls, recreate_database
-from include.local.demo import EXTRACTIONS, TIE_OUT, _run_dags
 from include.local.home import PROJECT, Home, SetUpFailed
 from include.local.ports import free_port
 from include.local.postgres import server
@@ -60,7 +59,7 @@ SETTINGS = {
 }
 PATIENT = {"AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60"}
 """All of it shares the processors of one machine: its one API server has taken 15 s to answer beside other work."""
-READY_S, POLL_S = 180.0, 0.2
+READY_S, RUN_S, POLL_S = 300.0, 3_600.0, 0.2
 MID_RUN_S = 2
 """So long a worker's transaction has lasted when its host is cut off."""
 
@@ -176,6 +175,7 @@ def _platform(world: Path, settings: Mapping[str, str]) -> Iterator[Platform]:
 
     with (
         patch.object(services, "airflow_environment", with_ours),
+        patch.multiple(demo, PARSE_TIMEOUT_S=READY_S, RUN_TIMEOUT_S=RUN_S),
         platform_up(steps, home=HOME, world=world, leashed=True, replace=True) as up,
     ):
         yield up
@@ -271,10 +271,10 @@ def _day(
     steps = Steps(crash_log=HOME.logs / "crash.log")
     began = monotonic()
     with steps.step(f"{name}: reading") as say:
-        _run_dags(up, EXTRACTIONS, day, say)
+        demo._run_dags(up, demo.EXTRACTIONS, day, say)
     read = monotonic()
     with steps.step(f"{name}: tie-out") as say, _cut(cut, urls) as after_cut:
-        _run_dags(up, (TIE_OUT,), day, say)
+        demo._run_dags(up, (demo.TIE_OUT,), day, say)
     ended = monotonic()
     state = _state(urls) | {"mails": _mails() - mails}
     return Day(
@@ -310,7 +310,8 @@ def _watch(among: Mapping[str, Host], urls: DatabaseUrls, seen: dict[str, float]
     while not found:
         if ended.wait(POLL_S):
             return
-        found = _rows(urls.app, IN_A_RUN)
+        if any(state == "running" for state, _ in _rows(urls.airflow, RECONCILE)):
+            found = _rows(urls.app, IN_A_RUN)
     host, at = among[found[0][0]], monotonic()
     host.cut_off()
     while not ended.wait(POLL_S):
