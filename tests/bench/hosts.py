@@ -67,7 +67,7 @@ IN_A_RUN = f"""
 SELECT host(client_addr) FROM pg_stat_activity WHERE datname = current_database() AND client_addr << '{NETWORK}'
 AND xact_start < clock_timestamp() - interval '{MID_RUN_S} s'
 """
-SESSIONS = "SELECT FROM pg_stat_activity WHERE client_addr = %s"
+SESSIONS = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND client_addr = %s"
 RECONCILE = "SELECT state, hostname FROM task_instance WHERE dag_id = 'tie_out' AND task_id = 'reconcile'"
 TASKS = "SELECT hostname, count(*) FROM task_instance WHERE state = 'success' GROUP BY 1 ORDER BY 1"
 BY_BUCKET = (
@@ -316,7 +316,7 @@ def _watch(among: Mapping[str, Host], urls: DatabaseUrls, seen: dict[str, float]
     host.cut_off()
     while not ended.wait(POLL_S):
         now = [f"reconcile: {state} ({on})" for state, on in _rows(urls.airflow, RECONCILE)]
-        if not _rows(urls.admin, SESSIONS, host.address):
+        if not _rows(urls.app, SESSIONS, host.address):
             now.append("its session ended")
         for what in now:
             seen.setdefault(what, round(monotonic() - at, 1))
