@@ -19,6 +19,7 @@ delivery_app = typer.Typer(no_args_is_help=True, help="Effects on other systems:
 
 SHORT_KEY = 12
 SHOWN_DETAIL = 60
+NO_LOOK = "nothing failed to be looked at that is not asked for again already"
 
 _Key = Annotated[str | None, typer.Option(help="The message of this key, or of what `list` shows of it.")]
 _Subject = Annotated[str | None, typer.Option(help="Messages about this, such as invoices/INV-1.")]
@@ -155,6 +156,19 @@ def replay(
             return
         done = replay(store, wanted, by, most_of(load_policy()))
     _print_done(done, as_json=as_json)
+
+
+@delivery_app.command()
+def look() -> None:
+    """Have every object looked at again of which an event told, and which could not be read or decided about.
+
+    A look decides what the facts call for, and nothing twice. Needed once the object or the fault is mended.
+
+    Example: tieout delivery look
+    """
+    with store_here() as store, store.transaction() as tx:
+        count = tx.run("look_again")
+    print(f"{count:,} {'object is' if count == 1 else 'objects are'} looked at again" if count else NO_LOOK)
 
 
 @delivery_app.command()

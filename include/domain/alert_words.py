@@ -46,6 +46,7 @@ SENTENCES: Mapping[str, str] = {
     "messages_uncertain": "{count} messages to {about} may have happened; nobody knows yet",
     "messages_waiting": "{count} messages to {about} wait and do not go out",
     "hints_waiting": "{count} events of {about} wait to be looked at, and nothing follows from them",
+    "hints_dead": "{count} events of {about} could not be looked at, and nothing followed: {entities}",
     "mail_failed": "{count} mails of the {about} report have not reached their recipient",
     UNREAD: "nobody can see whether {about} is so: reading it failed ({error})",
     "channel_failing": "alerts do not get out by {about}: {count} tries failed in a row",

@@ -36,7 +36,10 @@ URGENT: Sequence[Level] = ("S1", "S2")
 
 EVER = 36_500
 """Days and hours that are longer than anything is kept."""
-WINDOWS = ("recent_days", "conflict_days", "mail_days", "lapsed_hours", "budget_hours", "channel_hours")
+WINDOWS = (
+    *("recent_days", "conflict_days", "dead_days", "mail_days"),
+    *("lapsed_hours", "budget_hours", "channel_hours"),
+)
 """For how long something is looked at: what ends by one of these ends unmended."""
 
 _FIGURES = Figures("en_SG")

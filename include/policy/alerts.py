@@ -38,6 +38,7 @@ class Limits(Strict):
     webhook_events: PositiveInt
     channel_failures: PositiveInt
     conflict_days: PositiveInt
+    dead_days: PositiveInt
     mail_days: PositiveInt
     lapsed_hours: PositiveInt
     budget_hours: PositiveInt

@@ -333,6 +333,12 @@ FROM delivery.inbox
 WHERE state IN ('new', 'taken') AND received_at <= %(now)s - make_interval(mins => %(waiting_minutes)s)
 GROUP BY source;
 
+-- name: fact_hints_dead
+-- Told of, looked at, and not to be read or decided about: no later look answers it by itself.
+SELECT source AS about, min(finished_at) AS since, max(finished_at) AS newest_at, count(*) AS count, 'fast_lane' AS dag_id,
+    jsonb_build_object('entities', string_agg(DISTINCT entity, ', ')) AS detail
+FROM delivery.failed_looks WHERE finished_at > %(now)s - make_interval(days => %(dead_days)s) GROUP BY source;
+
 -- name: fact_replay_waiting
 -- What one person asked for and no other approved or refused for long. What lapsed so is not over: nobody decided it.
 SELECT 'delivery' AS about, min(asked_at) AS since, count(DISTINCT replay_id) AS count,

@@ -68,6 +68,15 @@ FROM unnest(
 ) AS done (hint_id, fence, state, reason, wait)
 WHERE hint.hint_id = done.hint_id AND hint.fence = done.fence AND hint.state = 'taken';
 
+-- name: look_again
+-- Every object whose look failed for good is hinted at once more, in the name of its newest failure, so that who asks twice
+-- asks once; and how many these are.
+INSERT INTO delivery.inbox (source, event_id, entity, native_id, kind, sequence)
+SELECT source, 'again ' || max(hint_id), entity, native_id, 'again', max(hint_id)::text
+FROM delivery.failed_looks GROUP BY source, entity, native_id
+ORDER BY source, 2
+ON CONFLICT DO NOTHING;
+
 -- name: invoices_of_objects
 -- The invoices each object is about: those its payment says, and those the newest published run posted it to; the ones a
 -- credit note is or was of; an invoice itself; those of an order, or of the order a deal names. `still` is false of those it was

@@ -335,6 +335,29 @@ def test_what_a_second_person_refused_is_told_no_more(apart: Watch) -> None:
     assert waiting(apart) == [(1, True)]
 
 
+def test_an_event_whose_object_could_not_be_read_is_told_until_it_is_looked_at_again(
+    apart: Watch, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    apart.all_is_well()
+    apart.run(TRACES["hints_dead payments"])
+    slack = Told()
+    apart.look(slack)
+    [[said]] = slack.said
+    assert said == "1 event of payments could not be looked at, and nothing followed: payments"
+    for answer in (
+        "1 object is looked at again",
+        "nothing failed to be looked at that is not asked for again",
+    ):
+        monkeypatch.setenv("TIEOUT_DATABASE_URL", apart.url)
+        monkeypatch.setattr("sys.argv", ["tieout", "delivery", "look"])
+        with pytest.raises(SystemExit):
+            cli.main()
+        assert answer in capsys.readouterr().out
+    apart.run("UPDATE delivery.inbox SET state = 'done', finished_at = ops.clock() WHERE state = 'new'")
+    apart.look(slack, minutes=20)
+    assert slack.said[-1] == [f"Over: {said}"]
+
+
 def waiting(watch: Watch) -> list[tuple[object, ...]]:
     """Of each alert about it how many it counts, and once it is over whether it was mended."""
     watch.look(minutes=13)

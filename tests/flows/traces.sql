@@ -77,6 +77,10 @@ INSERT INTO delivery.outbox (key, kind, target, subject, body, body_sha256, newe
 INSERT INTO delivery.inbox (source, event_id, entity, native_id, kind, received_at) VALUES
     ('payments', 'evt_1', 'payments', 'ch_1', 'charge.succeeded', ops.clock() - interval '3 hours');
 
+-- trace: hints_dead payments
+INSERT INTO delivery.inbox (source, event_id, entity, native_id, kind, state, finished_at, reason) VALUES
+    ('payments', 'evt_2', 'payments', 'ch_2', 'charge.succeeded', 'dead', ops.clock(), 'ch_2: name Jane Doe');
+
 -- trace: key_conflict delivery
 INSERT INTO delivery.key_conflicts (key, body, body_sha256) VALUES ('k1', '{"n": "Jane"}', 't');
 
