@@ -27,6 +27,9 @@ PREFIX = "/tieout-hooks"
 BODY_S_MAX = 15.0
 """In which a body must be here: whoever sends a byte now and then holds a place without being anybody."""
 
+WAITING_MAX = 5_000
+"""Events in memory while Postgres keeps us waiting: who comes then is told to come again, and does, for days."""
+
 REFUSALS_TOLD_EVERY_S = 10.0
 KEPT_TOLD_EVERY_S = 5.0
 
@@ -74,6 +77,8 @@ class Porter:
             raise
         if isinstance(found, str):
             return found
+        if len(self._waiting) >= WAITING_MAX:
+            raise Retryable(f"webhook: {WAITING_MAX:,} events wait to be kept; Postgres does not keep up")
         kept: Future[bool] = get_running_loop().create_future()
         self._waiting.append((found, kept))
         if self._keeping is None or self._keeping.done():

@@ -12,7 +12,7 @@ import pytest
 import stripe
 from fastapi.testclient import TestClient
 
-from include.console.hooks import Porter, build_hooks
+from include.console.hooks import WAITING_MAX, Porter, build_hooks
 from include.flows.drain_inbox import Hint
 from include.ports import Retryable
 from include.store.postgres import PostgresStore
@@ -154,6 +154,16 @@ def test_when_a_commit_fails_each_who_shared_it_is_told_and_nobody_else() -> Non
     first, *rest = knock_at_once(door, ["evt_1", "evt_2", "evt_3"])
     assert isinstance(first, Retryable)
     assert rest == ["kept", "kept"]
+
+
+def test_who_knocks_while_too_many_wait_is_told_to_come_again() -> None:
+    door = Slow()
+    told = knock_at_once(door, [f"evt_{n}" for n in range(WAITING_MAX + 3)])
+    assert told[: WAITING_MAX + 1] == ["kept"] * (WAITING_MAX + 1), (
+        "the first is being kept, and waits no more"
+    )
+    assert [type(one) for one in told[WAITING_MAX + 1 :]] == [Retryable, Retryable]
+    assert door.commits == [1, WAITING_MAX]
 
 
 class Forgetful(Slow):
