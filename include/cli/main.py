@@ -27,7 +27,7 @@ from include.cli.salesforce import salesforce_app
 from include.cli.webhooks import webhooks_app
 from include.domain.shown import on_terminal
 from include.local.home import Home, SetUpFailed
-from include.ports import NothingUsable, Stop
+from include.ports import NothingUsable, Rejected, Stop
 
 if TYPE_CHECKING:
     from include.offline import Outcome
@@ -115,9 +115,13 @@ def migrate(url: Annotated[str, typer.Option(envvar="TIEOUT_DATABASE_URL", help=
 
     Example: TIEOUT_DATABASE_URL=postgresql://… tieout migrate
     """
+    from include.store.migrate import MigrationConflict, MigrationWaits
     from include.store.migrate import migrate as apply
 
-    applied = apply(url)
+    try:
+        applied = apply(url)
+    except (MigrationConflict, MigrationWaits) as stop:
+        raise Rejected(str(stop)) from None
     print(f"applied {', '.join(applied)}" if applied else "the schema is the newest already")
 
 

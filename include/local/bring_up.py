@@ -19,7 +19,7 @@ from include.local.postgres import server
 from include.local.progress import Say, Steps
 from include.local.secrets import load_secrets
 from include.local.world_day import MANIFEST, check_world, world_digest
-from include.store.migrate import MigrationConflict, migrate
+from include.store.migrate import MigrationConflict, MigrationWaits, migrate
 from include.twin.generate import generate_world
 
 SEED, SIZE, PROFILE = 7, 1000, "default"
@@ -110,8 +110,8 @@ def _prepare_tables(urls: DatabaseUrls, world: Path, *, replace: bool, say: Say)
 def _migrate(url: str) -> list[str]:
     try:
         return migrate(url)
-    except MigrationConflict as conflict:
-        raise SetUpFailed(str(conflict)) from None
+    except (MigrationConflict, MigrationWaits) as stop:
+        raise SetUpFailed(str(stop)) from None
 
 
 def _has_tables(url: str) -> bool:

@@ -4,13 +4,21 @@ import hashlib
 import logging
 import re
 from pathlib import Path
+from time import sleep
 
 import psycopg
+from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 from include.store.queries import SQL
 
 _LOCK = 0x71E0  # any constant; two migrating processes wait for each other
-_NUMBERED = re.compile(r"\d{3}_[a-z0-9_]+\.sql")
+_NUMBERED = re.compile(r"\d{3,}_[a-z0-9_]+\.sql")
+
+LOCK_S, TRIES, PAUSE_S = 4, 30, 2.0
+"""A migration that waits for a lock holds up everybody who comes after it: it gives way, and comes again.
+
+A run holds its tables for minutes; those it shares with the lane are free in between.
+"""
 
 _LEDGER = """
     CREATE TABLE IF NOT EXISTS public.schema_migrations (
@@ -30,14 +38,36 @@ class MigrationConflict(RuntimeError):
     """The database was built from other files than these; restore them or use another database."""
 
 
+WAITED = f"""the schema was not changed: tables were in use at each of {TRIES} tries. See who holds them:
+  SELECT pid, application_name, query FROM pg_stat_activity WHERE xact_start < now() - interval '1 minute';
+stop that, or wait for its end, and migrate again"""
+
+
+class MigrationWaits(RuntimeError):
+    """Somebody held a table the whole time; nothing was changed. Stop what runs for long, and migrate again."""
+
+
 def migrate(url: str, *, folder: Path = SQL / "schema", through: str | None = None) -> list[str]:
     """Apply what is missing, up to the file named `through` (default: all), in one transaction; the names applied.
 
     What is new is then handed to the roles of sql/schema/401_roles.sql; where they cannot be made, a warning says so.
-    Raises MigrationConflict when an applied file was edited or removed since, or a new one sorts before it.
+    Raises MigrationConflict when an applied file was edited or removed since, or a new one sorts before it;
+    MigrationWaits when tables are in use for minutes.
     """
-    files = migrations(folder)
+    for tried in range(1, TRIES + 1):
+        try:
+            return _apply(url, migrations(folder), through)
+        except (LockNotAvailable, DeadlockDetected) as held:
+            told = str(held).partition("\n")[0]
+            log.warning("try %d of %d: a table is in use: %s", tried, TRIES, told)
+            if tried < TRIES:
+                sleep(PAUSE_S)
+    raise MigrationWaits(WAITED)
+
+
+def _apply(url: str, files: dict[str, bytes], through: str | None) -> list[str]:
     with psycopg.connect(url) as connection:
+        connection.execute(f"SET LOCAL lock_timeout = '{LOCK_S}s'".encode())
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
         connection.execute(_LEDGER)
         rows = connection.execute(
@@ -45,7 +75,11 @@ def migrate(url: str, *, folder: Path = SQL / "schema", through: str | None = No
         ).fetchall()
         applied = {str(name): str(digest) for name, digest in rows}
         _refuse_conflicts(files, applied)
-        missing = [name for name in files if name not in applied and (through is None or name <= through)]
+        missing = [
+            name
+            for name in files
+            if name not in applied and (through is None or _place(name) <= _place(through))
+        ]
         for name in missing:
             connection.execute(files[name])
             connection.execute(
@@ -78,11 +112,16 @@ def pending(url: str, *, folder: Path = SQL / "schema") -> list[str]:
 
 def migrations(folder: Path = SQL / "schema") -> dict[str, bytes]:
     """File name -> text, in order of application. Raises ValueError on a file not named NNN_topic.sql."""
-    files = {path.name: path.read_bytes() for path in sorted(folder.glob("*.sql"))}
+    files = {path.name: path.read_bytes() for path in folder.glob("*.sql")}
     for name in files:
         if not _NUMBERED.fullmatch(name):
             raise ValueError(f"{folder / name}: a migration is named NNN_topic.sql")
-    return files
+    return {name: files[name] for name in sorted(files, key=_place)}
+
+
+def _place(name: str) -> tuple[int, str]:
+    number, _, topic = name.partition("_")
+    return int(number), topic
 
 
 def _refuse_conflicts(files: dict[str, bytes], applied: dict[str, str]) -> None:
@@ -95,8 +134,8 @@ def _refuse_conflicts(files: dict[str, bytes], applied: dict[str, str]) -> None:
             raise MigrationConflict(
                 f"sql/schema/{name} was edited after it was applied; add a new file instead"
             )
-    newest = max(applied, default="")
-    late = [name for name in files if name not in applied and name < newest]
+    newest = max(applied, key=_place, default="")
+    late = [name for name in files if newest and name not in applied and _place(name) < _place(newest)]
     if late:
         raise MigrationConflict(
             f"sql/schema/{late[0]} sorts before {newest}, which is applied; number it higher"

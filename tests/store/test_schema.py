@@ -15,7 +15,8 @@ from include.flows.reasons import REASON_MAX
 from include.flows.write_rows import typed_columns
 from include.local.databases import DatabaseUrls
 from include.local.scratch import scratch_database
-from include.store.migrate import MigrationConflict, migrate, migrations
+from include.store import migrate as migrating
+from include.store.migrate import MigrationConflict, MigrationWaits, migrate, migrations
 from include.store.postgres import PostgresStore
 from include.store.queries import SQL, UnknownQuery, query
 
@@ -133,6 +134,22 @@ def test_a_failing_migration_leaves_the_database_as_it_was(server_urls: Database
         with pytest.raises(psycopg.errors.DivisionByZero):
             migrate(url, folder=folder)
         assert migrate(url) == list(migrations())
+
+
+def test_a_migration_gives_way_to_who_holds_a_table_and_comes_again(
+    server_urls: DatabaseUrls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = copied(tmp_path)
+    (folder / "1000_another.sql").write_text("ALTER TABLE ops.batches ADD COLUMN another text")
+    for name, value in {"LOCK_S": 1, "TRIES": 2, "PAUSE_S": 0}.items():
+        monkeypatch.setattr(migrating, name, value)
+    with scratch_database(server_urls, strategy="FILE_COPY") as url, psycopg.connect(url) as holder:
+        holder.execute("LOCK TABLE ops.batches IN ACCESS SHARE MODE")
+        with pytest.raises(MigrationWaits, match="in use at each"):
+            migrate(url, folder=folder)
+        monkeypatch.setattr(migrating, "sleep", lambda _: holder.commit())
+        assert migrate(url, folder=folder) == ["1000_another.sql"]
+        assert migrate(url, folder=folder) == [], "of four digits comes after three"
 
 
 @pytest.mark.parametrize(
