@@ -38,7 +38,7 @@ class MigrationConflict(RuntimeError):
     """The database was built from other files than these; restore them or use another database."""
 
 
-WAITED = f"""the schema was not changed: tables were in use at each of {TRIES} tries. See who holds them:
+WAITED = """the schema was not changed: tables were in use at each try for minutes. See who holds them:
   SELECT pid, application_name, query FROM pg_stat_activity WHERE xact_start < now() - interval '1 minute';
 stop that, or wait for its end, and migrate again"""
 

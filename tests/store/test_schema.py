@@ -145,7 +145,7 @@ def test_a_migration_gives_way_to_who_holds_a_table_and_comes_again(
         monkeypatch.setattr(migrating, name, value)
     with scratch_database(server_urls, strategy="FILE_COPY") as url, psycopg.connect(url) as holder:
         holder.execute("LOCK TABLE ops.batches IN ACCESS SHARE MODE")
-        with pytest.raises(MigrationWaits, match="in use at each"):
+        with pytest.raises(MigrationWaits, match="in use at each try"):
             migrate(url, folder=folder)
         monkeypatch.setattr(migrating, "sleep", lambda _: holder.commit())
         assert migrate(url, folder=folder) == ["1000_another.sql"]
