@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -62,8 +62,10 @@ class Caught:
 
 @contextmanager
 def throwaway_server(home: Home | None = None) -> Iterator[DatabaseUrls]:
-    """The tests' Postgres, which waits for no disk."""
-    with patch.dict(SETTINGS, THROWN_AWAY), server(home or home_of_tests()) as urls:
+    """The tests' Postgres, which waits for no disk; others that are started meanwhile do."""
+    with ExitStack() as stack:
+        with patch.dict(SETTINGS, THROWN_AWAY):
+            urls = stack.enter_context(server(home or home_of_tests()))
         yield urls
 
 
