@@ -19,7 +19,10 @@ def follow_orders(
     with store.transaction() as tx:
         until = tx.rows("database_clock")[0]["now"]
         deals = [str(row["opportunity_id"]) for row in tx.rows("ordered_deals")]
-    done = create_order(store, policy, seller(), today=today, opportunities=deals) if deals else Counter()
+        if not deals:
+            tx.run("keep_followed", until=until)
+            return Counter()
+    done = create_order(store, policy, seller(), today=today, opportunities=deals)
     with store.transaction() as tx:
         tx.run("keep_followed", until=until)
     return done

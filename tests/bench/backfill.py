@@ -9,14 +9,14 @@ them is otherwise.
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 from include.connectors.tryton.client import TrytonClient
 from include.local import services
-from include.local.demo import BUSINESS_ZONE, PARSE_TIMEOUT_S, TIE_OUT, business_day
+from include.local.demo import PARSE_TIMEOUT_S, TIE_OUT, business_day
 from include.local.home import PROJECT
 from tests.bench.places import keep
 from tests.bench.stage import HOME, NotSeen, Stage
@@ -137,15 +137,18 @@ def _create(stage: Stage, first: date, last: date) -> None:
     environment = services.airflow_environment(
         home=HOME, urls=stage.urls, secrets=stage.secrets, port=stage.platform.ports.airflow
     )
-    midnight = "T00:00:00+08:00"  # of the business's zone, which has no summer time
-    assert business_day(first)[0].tzinfo == BUSINESS_ZONE
+    done = created(first, last, environment)
+    _expect(done.returncode == 0, done.stderr[-2000:])
+
+
+def created(first: date, last: date, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """What the command said to a backfill of those days of tie_out, whoever has a run already."""
+    begins, ends = (business_day(day)[0].isoformat() for day in (first, last))
     command = [sys.executable, "-m", "airflow", "backfill", "create", "--dag-id", TIE_OUT]
-    command += ["--from-date", f"{first}{midnight}", "--to-date", f"{last}{midnight}"]
-    command += ["--reprocess-behavior", "completed"]
-    done = subprocess.run(
+    command += ["--from-date", begins, "--to-date", ends, "--reprocess-behavior", "completed"]
+    return subprocess.run(
         command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
-    _expect(done.returncode == 0, done.stderr[-2000:])
 
 
 def _ended(stage: Stage, days: Sequence[date]) -> list[dict[str, Any]]:

@@ -41,7 +41,7 @@ from include.store.postgres import PostgresStore
 from tests.bench import worlds
 from tests.bench.network import NETWORK, US, Host, hosts, why_no_hosts
 from tests.bench.places import BENCH, keep
-from tests.chaos.platform import ENDED, _difference, _guarded
+from tests.chaos.platform import ENDED, _difference, _guarded, _settings
 from tests.checks import assert_checks_hold
 from tests.local.conftest import command_line, processes_of
 
@@ -197,11 +197,10 @@ def _redis() -> Iterator[str]:
 def _workers(on: Sequence[Host], up: Platform, urls: DatabaseUrls) -> Iterator[None]:
     """A worker on each host, once all of them take tasks; their settings are the scheduler's."""
     [scheduler] = _guarded(HOME, "scheduler")
-    told = Path(f"/proc/{scheduler.pid}/environ").read_text().split("\0")
-    server_ = f":{urlsplit(urls.app).port}/"
-    settings = dict(
-        line.replace(f"127.0.0.1{server_}", f"{US}{server_}").split("=", 1) for line in told if line
-    )
+    here = f":{urlsplit(urls.app).port}/"
+    settings = {
+        name: value.replace(f"127.0.0.1{here}", f"{US}{here}") for name, value in _settings(scheduler).items()
+    }
     settings["AIRFLOW_CONN_TIEOUT_DB"] = settings["TIEOUT_DATABASE_URL"]
     there = up.ports
     ports = [str(port) for port in (there.airflow, there.salesforce, there.erp, there.payments, there.smtp)]

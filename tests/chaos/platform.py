@@ -34,6 +34,7 @@ from include.local.processes import Process, all_pids, children
 from include.local.secrets import load_secrets
 from include.local.world_day import last_day
 from include.twin.generate import generate_world
+from tests.bench.backfill import created
 from tests.checks import assert_checks_hold
 from tests.local.conftest import command_line, processes_of
 
@@ -135,12 +136,7 @@ def _second_run(home: Home, _settings: Mapping[str, str], day: date) -> bool:
 
 def _backfill(_home: Home, settings: Mapping[str, str], day: date) -> bool:
     """Of the same day, by the command."""
-    midnight = business_day(day)[0].isoformat()
-    command = [sys.executable, "-m", "airflow", "backfill", "create", "--dag-id", TIE_OUT]
-    command += ["--from-date", midnight, "--to-date", midnight, "--reprocess-behavior", "completed"]
-    return (
-        subprocess.run(command, cwd=PROJECT, env=settings, capture_output=True, check=False).returncode == 0
-    )
+    return created(day, day, settings).returncode == 0
 
 
 RIVALS = {"a second run of the same day": _second_run, "a backfill of the same day": _backfill}
