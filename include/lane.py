@@ -9,7 +9,7 @@ from threading import Event, Lock, Thread
 from time import monotonic
 from typing import NamedTuple
 
-from include.ports import Stop
+from include.ports import Fatal, Stop
 
 LOOK_S = 0.05
 """Between two looks at whether anything is due."""
@@ -59,6 +59,11 @@ class Lane:
     def __post_init__(self) -> None:
         self._over, self._lock = Event(), Lock()
         self._woken = [(worker.part, Event()) for worker in self.workers]
+
+    @property
+    def worst(self) -> Stop | None:
+        """One of the stops that were met: sooner one that somebody must mend than one that ends by itself."""
+        return min(self.stops.values(), key=lambda stop: not isinstance(stop, Fatal), default=None)
 
     def wake(self, *parts: str) -> None:
         """Let the workers of these parts look for work."""

@@ -9,7 +9,7 @@ import pytest
 
 from include import lane as lane_module
 from include.lane import Due, Lane, Wake, Worker
-from include.ports import Retryable
+from include.ports import Fatal, Retryable, Stop
 
 NOTHING = Due([], relieved=False)
 
@@ -99,6 +99,22 @@ def test_a_call_that_never_returns_does_not_keep_the_run(
     answered.set()
     assert monotonic() - began < PATIENCE_S
     assert "left behind: erp" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("stops", "worst"),
+    [
+        ({}, None),
+        ({"database": Retryable("away")}, "away"),
+        ({"database": Retryable("away"), "erp": Retryable("away too")}, "away"),
+        ({"database": Retryable("away"), "erp": Fatal("refused"), "audit": Retryable("away too")}, "refused"),
+    ],
+)
+def test_of_all_that_stopped_what_somebody_must_mend_is_told_first(
+    stops: dict[str, Stop], worst: str | None
+) -> None:
+    told = Lane([], stops=stops).worst
+    assert (str(told) if told else None) == worst
 
 
 def test_a_database_that_is_away_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:

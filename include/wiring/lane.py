@@ -15,7 +15,6 @@ from airflow.sdk import CronTriggerTimetable, ExceptionRetryPolicy, RetryAction,
 from include import telemetry
 from include.lane import Lane, Wake, Worker
 from include.ports import (
-    Fatal,
     Lookup,
     PartsLookup,
     RawRecord,
@@ -85,8 +84,8 @@ def run_fast_lane(*, seconds: float) -> Counter[str]:
             lane.run(partial(due, store, number), seconds=seconds)
         finally:
             telemetry.end()
-    if lane.stops:
-        raise next((stop for stop in lane.stops.values() if isinstance(stop, Fatal)), *lane.stops.values())
+    if lane.worst:
+        raise lane.worst
     return lane.done
 
 

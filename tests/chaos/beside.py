@@ -38,6 +38,9 @@ from tests.kills.desk import KEYS, Desk
 SECRET = "whsec_chaos"
 SEED = "1" * 64
 OK = 200
+LOGS = PROJECT / "var" / "chaos" / "logs"
+"""Where logs are kept when a program ended by a fault of ours."""
+
 RELAY_S = 180.0
 """Between two runs of the lane, as in include/wiring/lane.py."""
 
@@ -281,6 +284,8 @@ def platform(*, invoices: int, behind_h: float = 0) -> Iterator[Platform]:
         place = Platform(home, url, environment, ports, outside, stack)
         stack.callback(place.end)
         yield place
+        if place.faults:
+            shutil.copytree(home.logs, LOGS, dirs_exist_ok=True)
 
 
 def _environment(home: Home, url: str, ports: Mapping[str, int]) -> dict[str, str]:

@@ -22,6 +22,7 @@ from include.flows.guard_writer import Fenced
 from include.flows.land_records import land_records
 from include.flows.pull_changes import pull_changes
 from include.flows.switch_writer import writers
+from include.lane import Wake, Worker
 from include.local.processes import wait_for
 from include.policy import load_policy
 from include.ports import Fatal, Retryable
@@ -167,6 +168,21 @@ def test_an_event_shows_in_salesforce_and_a_won_deal_is_ordered_billed_and_told(
     [invoice] = shown("SELECT Payment_Status__c, Open_Amount__c FROM Invoice__c WHERE Invoice_Key__c = 'I1'")
     assert (invoice["Payment_Status__c"], invoice["Open_Amount__c"]) == ("PAID", 0)
     assert len(shown("SELECT Id FROM Payment_Activity__c")) == 1
+
+
+@pytest.mark.usefixtures("ports")
+def test_a_run_whose_every_part_stopped_ends_with_one_of_these_stops(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_wake: Wake) -> Counter[str]:
+        raise Retryable("away")
+
+    monkeypatch.setattr(
+        lane, "_workers", lambda _store: [Worker(part=part, act=away) for part in ("inbox", "erp")]
+    )
+    with pytest.raises(Retryable, match="away"):
+        lane.run_fast_lane(seconds=0.5)
+    assert lanes(store) == 1
 
 
 @pytest.mark.usefixtures("ports")
