@@ -231,10 +231,11 @@ class Customer:
             if status == OK:
                 return dict(json.loads(body))
 
-    def tell(self, charge: Mapping[str, Any], event: str) -> bool:
-        """Knock with an event of it; whether that was acknowledged."""
-        told = {"id": event, "object": "event", "type": "charge.succeeded", "livemode": False}
-        body = json.dumps({**told, "created": charge["created"], "data": {"object": charge}}).encode()
+    def tell(self, charge: Mapping[str, Any], event: str, kind: str = "charge.succeeded") -> bool:
+        """Knock with an event of it, or of the payment intent it belongs to; whether that was acknowledged."""
+        about = charge if kind.startswith("charge.") else {"id": f"pi_{event}", "object": "payment_intent"}
+        told = {"id": event, "object": "event", "type": kind, "livemode": False}
+        body = json.dumps({**told, "created": charge["created"], "data": {"object": about}}).encode()
         at = int(time.time())
         mark = {"Stripe-Signature": f"t={at},v1={signature(body, at=at, secret=SECRET)}"}
         return self._door.post("/tieout-hooks/payments", body, mark)[0] == OK

@@ -9,7 +9,7 @@ from typing import Any
 from include.local.home import PROJECT
 from tests.chaos.flows import FLOWS
 from tests.chaos.parts import KEPT, PARTS
-from tests.chaos.soak import why_it_grows
+from tests.chaos.soak import OF_A_PAYMENT, why_it_grows
 
 PLACE = PROJECT / "docs" / "reliability.md"
 Figures = Mapping[str, Any]
@@ -210,7 +210,8 @@ def _catch_up(figures: Figures) -> Iterator[str]:
 
 def _soak(figures: Figures) -> Iterator[str]:
     yield (
-        f"{figures['events']:,} payments, {figures['deals']:,} deals won beside them, in {figures['took_s']:,} s: "
+        f"{figures['events']:,} events of {figures['payments']:,} payments ({', '.join(OF_A_PAYMENT)} of each), "
+        f"{figures['deals']:,} deals won beside them, in {figures['took_s']:,} s: "
         f"{figures['events_per_s']} a second; one run of the lane from beginning to end. At 35 a second that is "
         f"{figures['events'] / 35 / 3600:.1f} hours' worth, but for what the clock alone leads to."
     )

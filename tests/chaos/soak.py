@@ -1,4 +1,4 @@
-"""Very many payments and deals through the lane: what processes hold in memory, which tables grow, what is lost."""
+"""Very many events and deals through the lane: what processes hold in memory, which tables grow, what is lost."""
 
 import random
 import time
@@ -13,11 +13,14 @@ from tests.chaos.beside import Customer, Platform, memory_mib, platform, without
 from tests.disorder.story import GROSS_MINOR
 
 EVENTS, PAID_PER_INVOICE = 1_000_000, 10
+OF_A_PAYMENT = ("payment_intent.created", "charge.succeeded", "payment_intent.succeeded", "charge.updated")
+"""The events Stripe tells of a payment by card that succeeds."""
+
 HANDS, WAITING_MAX = 3, 500
 """Who pays at once, and how many hints may wait before they pause: as much comes as is worked off, never less."""
 
 TWICE, UNTOLD, WIN_EVERY = 0.1, 0.05, 500
-"""Shares of events told twice and not at all; and one deal is won for so many payments."""
+"""Shares of payments whose events are told twice and not at all; and one deal is won for so many payments."""
 
 SAMPLES = 400
 SMALL = 0.01
@@ -82,7 +85,8 @@ def why_it_grows(table: str) -> str:
 
 def soaked(*, events: int, say: Callable[[str], None]) -> dict[str, Any]:
     """What became of a platform through which so many events went."""
-    invoices = max(10, events // PAID_PER_INVOICE)
+    payments = events // len(OF_A_PAYMENT)
+    invoices = max(10, payments // PAID_PER_INVOICE)
     with platform(invoices=invoices) as place:
         place.read()
         place.keep("door")
@@ -93,26 +97,28 @@ def soaked(*, events: int, say: Callable[[str], None]) -> dict[str, Any]:
         memory: dict[str, list[tuple[float, float]]] = {}
         sizes: list[dict[str, float]] = []
         began = monotonic()
-        with _Paying(place, invoices, events) as paid:
+        with _Paying(place, invoices, payments) as paid:
             while paid.under_way and not paid.over.wait(1):
                 place.tend()
                 paid.pause = place.unfinished() > WAITING_MAX
-                if paid.count < events * len(memory.get("twin", ())) / SAMPLES:
+                if paid.count < payments * len(memory.get("twin", ())) / SAMPLES:
                     continue
                 for name, mib in memory_mib(place).items():
                     memory.setdefault(name, []).append((monotonic() - began, mib))
-                if paid.count >= events * len(sizes) / 8:
+                if paid.count >= payments * len(sizes) / 8:
                     sizes.append(dict(place.ask(SIZES)))
-                say(f"{paid.count:,} of {events:,} events, {paid.count / (monotonic() - began):.0f} a second")
+                so_far = paid.count * len(OF_A_PAYMENT)
+                say(f"{so_far:,} of {events:,} events, {so_far / (monotonic() - began):.0f} a second")
         seconds = monotonic() - began
         settled = place.settle(patience_s=1200)
         sizes.append(dict(place.ask(SIZES)))
         trends = {name: trend(figures) for name, figures in memory.items() if len(figures) >= 4}
         return {
-            "events": paid.count,
+            "events": paid.count * len(OF_A_PAYMENT),
+            "payments": paid.count,
             "deals": paid.deals,
             "took_s": round(seconds),
-            "events_per_s": round(paid.count / seconds, 1),
+            "events_per_s": round(paid.count * len(OF_A_PAYMENT) / seconds, 1),
             "memory_mib": {
                 name: [round(one, 1) for one in vars(found).values()] for name, found in trends.items()
             },
@@ -120,7 +126,7 @@ def soaked(*, events: int, say: Callable[[str], None]) -> dict[str, Any]:
             "wrong": place.wrong(gross=GROSS_MINOR / 100, settled=settled)
             | without_nothing(
                 {
-                    "events not paid": events - paid.count,
+                    "payments not made": payments - paid.count,
                     # The twin holds what is written to it, as all other systems do.
                     "memory not flat": [
                         name for name, found in trends.items() if not found.flat and name != "twin"
@@ -144,14 +150,14 @@ class _Paying:
 
     place: Platform
     invoices: int
-    events: int
+    payments: int
     count: int = 0
     deals: int = 0
     pause: bool = False
     over: Event = field(default_factory=Event)
 
     def __enter__(self) -> Self:
-        self._numbers, self._lock = iter(range(self.events)), Lock()
+        self._numbers, self._lock = iter(range(self.payments)), Lock()
         self._hands = [Thread(target=self._pay, args=(seed,), daemon=True) for seed in range(HANDS)]
         for hand in self._hands:
             hand.start()
@@ -172,14 +178,15 @@ class _Paying:
         while (number := self._next()) is not None:
             charge = customer.pay(f"I{number % self.invoices}")
             if dice.random() >= UNTOLD:
-                for _ in range(1 + (dice.random() < TWICE)):
-                    customer.tell(charge, f"evt_soak_{number}")
+                times = 1 + (dice.random() < TWICE)
+                for nth, kind in enumerate(OF_A_PAYMENT * times):
+                    customer.tell(charge, f"evt_{number}_{nth % len(OF_A_PAYMENT)}", kind)
             wins = number % WIN_EVERY == 0
             if wins:
                 crm.call("POST", "sobjects/Opportunity", json=won(number))
             with self._lock:
                 self.count, self.deals = self.count + 1, self.deals + wins
-                if self.count == self.events:
+                if self.count == self.payments:
                     self.over.set()
 
     def _next(self) -> int | None:
