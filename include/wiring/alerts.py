@@ -1,13 +1,14 @@
 """Airflow to those who must hear at once: its connections become channels of alerts, its own address their links."""
 # ruff: noqa: PLC0415  # looked up and imported inside tasks only, as in include/wiring/connections.py
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Variable, conf, get_current_context
-from airflow.sdk.definitions.callback import SyncCallback
+from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
 from include.ports import Fatal, Herald, Retryable
@@ -82,9 +83,12 @@ def _tell_recovery(channels: list[Herald]) -> None:
         Variable.set(SILENCE, left.kept(), description="nobody watches: told when")
 
 
-def hasten(**_context: Any) -> None:
-    """Look now and not in a few minutes: what Airflow calls when a deadline passes. It decides nothing itself."""
-    log.info("%s", watch())
+async def hasten(**_context: Any) -> None:
+    """Look now and not in a few minutes: what Airflow calls when a deadline passes. It decides nothing itself.
+
+    The triggerer runs it: what an executor calls back may not read connections (apache/airflow#66141).
+    """
+    log.info("%s", await asyncio.to_thread(watch))
 
 
 def _due_in(**interval: float) -> DeadlineAlert:
@@ -93,7 +97,7 @@ def _due_in(**interval: float) -> DeadlineAlert:
     Not after it was queued: Airflow 3.3 cannot clear a run that has such a deadline (apache/airflow#70368).
     """
     reference = DeadlineReference.DAGRUN_LOGICAL_DATE
-    return DeadlineAlert(reference=reference, interval=timedelta(**interval), callback=SyncCallback(hasten))
+    return DeadlineAlert(reference=reference, interval=timedelta(**interval), callback=AsyncCallback(hasten))
 
 
 DAY_DUE = _due_in(hours=24 + 6)

@@ -76,6 +76,9 @@ BY_BUCKET = (
     (recalculate_arr, "_bucket"),
 )
 """What of a run is decided bucket by bucket: where, and what does it."""
+RECORD_KEYS = (
+    "SELECT token, field, subject, kid, wrapped_key, envelope FROM vault.sealed WHERE field = '~key'"
+)
 CERTIFICATES = "SELECT as_of::text, certificate ->> 'certificate_sha256' FROM recon.runs"
 
 
@@ -264,8 +267,7 @@ def _day(
     cut: Sequence[Host] = (),
 ) -> Day:
     """One day from an empty database to its mail; of the hosts in `cut` the one that reconciles is cut off."""
-    recreate_database(urls.app, admin=urls.admin)
-    migrate(urls.app)
+    _empty(urls)
     mails, day = _mails(), last_day(up.world, today=datetime.now(UTC).date())
     steps = Steps(crash_log=HOME.logs / "crash.log")
     began = monotonic()
@@ -286,6 +288,24 @@ def _day(
         wrong="nobody was cut off" if cut and not after_cut else _difference(expected or state, state),
         after_cut=after_cut,
     )
+
+
+def _empty(urls: DatabaseUrls) -> None:
+    """A new database, with the keys of the one before for people's records: made at random, they make the stand-ins
+    of names, whose hash a certificate holds.
+    """
+    keys = _rows(urls.app, RECORD_KEYS)
+    recreate_database(urls.app, admin=urls.admin)
+    migrate(urls.app)
+    with (
+        psycopg.connect(urls.app) as connection,
+        connection.cursor() as cursor,
+        cursor.copy(
+            "COPY vault.sealed (token, field, subject, kid, wrapped_key, envelope) FROM STDIN"
+        ) as copy,
+    ):
+        for key in keys:
+            copy.write_row(key)
 
 
 @contextmanager

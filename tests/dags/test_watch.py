@@ -1,5 +1,6 @@
 """The watch as Airflow runs it: channels come from connections, and tasks leave how they ended."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -99,7 +100,7 @@ def test_a_failed_task_is_told_once_with_its_run_and_over_when_it_succeeds(
             "UPDATE ops.alerts SET raised_at = raised_at - %s::interval, seen_at = seen_at - %s::interval",
             ["13 min"] * 2,
         )
-    alerts.hasten(dag_run=None, deadline=None)
+    asyncio.run(alerts.hasten(dag_run=None, deadline=None))
     assert "Over: The dag extract_erp failed" in str(outside.told[1])
     assert outside.pings == 3
     # A channel that is slow is no watch that is dead: the sign of life comes first.

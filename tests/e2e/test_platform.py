@@ -218,6 +218,13 @@ def test_the_main_job_ties_out_a_day_and_does_so_again(home: Home, job: Demo) ->
     assert job.process.poll() is None, job.said
     assert f"{DAY} ties" in job.said
     assert run_again(home, "tie_out") == "success"
+    with server(home) as urls:
+        assert wait_for(lambda: deadlines(urls.airflow) == {"success"}, timeout_s=60), deadlines(urls.airflow)
+
+
+def deadlines(url: str) -> set[object]:
+    """How what Airflow called at deadlines ended: those of a day that is past pass as it begins."""
+    return {state for (state,) in facts(url, "SELECT state FROM callback")}
 
 
 def test_a_write_off_is_approved_in_airflow_by_somebody_else_than_who_proposed_it(
