@@ -19,7 +19,7 @@ from threading import Event, Thread
 from time import monotonic
 from typing import Any
 from unittest.mock import patch
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import psycopg
 import yaml
@@ -27,6 +27,7 @@ import yaml
 from include.flows import apply_by_amount, apply_remittances, recalculate_arr
 from include.flows.reconcile import reconcile
 from include.local import cluster, demo, services
+from include.local.airflow_api import Airflow
 from include.local.bring_up import SETTINGS_FILE, Platform, platform_up
 from include.local.databases import DatabaseUrls, recreate_database
 from include.local.home import PROJECT, Home, SetUpFailed
@@ -268,6 +269,7 @@ def _day(
 ) -> Day:
     """One day from an empty database to its mail; of the hosts in `cut` the one that reconciles is cut off."""
     _empty(urls)
+    _forget_runs(up.airflow)
     mails, day = _mails(), last_day(up.world, today=datetime.now(UTC).date())
     steps = Steps(crash_log=HOME.logs / "crash.log")
     began = monotonic()
@@ -306,6 +308,12 @@ def _empty(urls: DatabaseUrls) -> None:
     ):
         for key in keys:
             copy.write_row(key)
+
+
+def _forget_runs(airflow: Airflow) -> None:
+    """A run that is cleared and run again waits for a retry as if each time before had been one that failed."""
+    for run in airflow.call("GET", "/api/v2/dags/~/dagRuns", limit=1000)["dag_runs"]:
+        airflow.call("DELETE", f"/api/v2/dags/{run['dag_id']}/dagRuns/{quote(run['dag_run_id'], safe='')}")
 
 
 @contextmanager
