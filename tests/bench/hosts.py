@@ -9,7 +9,7 @@ LocalExecutor comes to, certificate and all.
 import secrets
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime
@@ -24,6 +24,7 @@ from urllib.parse import quote, urlsplit
 import psycopg
 import yaml
 
+from include.domain.certificates import compare
 from include.flows import apply_by_amount, apply_remittances, recalculate_arr
 from include.flows.reconcile import reconcile
 from include.local import cluster, demo, services
@@ -80,7 +81,7 @@ BY_BUCKET = (
 RECORD_KEYS = (
     "SELECT token, field, subject, kid, wrapped_key, envelope FROM vault.sealed WHERE field = '~key'"
 )
-CERTIFICATES = "SELECT as_of::text, certificate ->> 'certificate_sha256' FROM recon.runs"
+CERTIFICATES = "SELECT as_of::text, certificate FROM recon.runs"
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,16 @@ class Day:
     @property
     def seconds(self) -> float:
         return self.reading_s + self.tying_out_s
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a day came to, and its keys of people's records: made at random, they make the stand-ins of names, whose
+    hash a certificate holds.
+    """
+
+    state: Mapping[str, Any] = field(default_factory=dict)
+    keys: Sequence[Sequence[Any]] = ()
 
 
 def run(*, seed: int, size: int, counts: Sequence[int]) -> int:
@@ -138,13 +149,14 @@ def _days(world: Path, counts: Sequence[int]) -> Iterator[Day]:
         _let_hosts_in(urls)
         with _platform(world, {}) as up:
             locally = _day(up, urls, "LocalExecutor")
+            known = Known(locally.state, _rows(urls.app, RECORD_KEYS))
             yield replace(locally, in_buckets=_in_buckets(urls.app, worlds.day_of(world)))
         with _redis() as broker, _platform(world, SETTINGS | {"AIRFLOW__CELERY__BROKER_URL": broker}) as up:
             for count in counts:
                 with _workers(every[:count], up, urls):
-                    yield _day(up, urls, f"workers: {count}", locally.state)
+                    yield _day(up, urls, f"workers: {count}", known)
             with _workers(every[:2], up, urls):
-                yield _day(up, urls, "workers: 2, one cut off", locally.state, cut=every[:2])
+                yield _day(up, urls, "workers: 2, one cut off", known, cut=every[:2])
 
 
 def as_table(days: Sequence[Day]) -> str:
@@ -264,11 +276,11 @@ def _day(
     up: Platform,
     urls: DatabaseUrls,
     name: str,
-    expected: Mapping[str, Any] | None = None,
+    known: Known = Known(),
     cut: Sequence[Host] = (),
 ) -> Day:
     """One day from an empty database to its mail; of the hosts in `cut` the one that reconciles is cut off."""
-    _empty(urls)
+    _empty(urls, known.keys)
     _forget_runs(up.airflow)
     mails, day = _mails(), last_day(up.world, today=datetime.now(UTC).date())
     steps = Steps(crash_log=HOME.logs / "crash.log")
@@ -287,16 +299,12 @@ def _day(
         tying_out_s=ended - read,
         tasks=dict(_rows(urls.airflow, TASKS)),
         state=state,
-        wrong="nobody was cut off" if cut and not after_cut else _difference(expected or state, state),
+        wrong="nobody was cut off" if cut and not after_cut else _wrong(known.state or state, state),
         after_cut=after_cut,
     )
 
 
-def _empty(urls: DatabaseUrls) -> None:
-    """A new database, with the keys of the one before for people's records: made at random, they make the stand-ins
-    of names, whose hash a certificate holds.
-    """
-    keys = _rows(urls.app, RECORD_KEYS)
+def _empty(urls: DatabaseUrls, keys: Iterable[Sequence[Any]]) -> None:
     recreate_database(urls.app, admin=urls.admin)
     migrate(urls.app)
     with (
@@ -376,10 +384,21 @@ def _in_buckets(url: str, as_of: date) -> float:
 def _state(urls: DatabaseUrls) -> dict[str, Any]:
     """What the day came to, and what of it is still at work."""
     state: dict[str, Any] = {name: _rows(urls.app, query) for name, query in ENDED.items()}
-    state["certificates"] = _rows(urls.app, CERTIFICATES)
+    state["certificates"] = dict(_rows(urls.app, CERTIFICATES))
     assert_checks_hold(urls.app)
     state["at work"] = _rows(urls.app, IN_A_RUN)
     return state
+
+
+def _wrong(expected: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    """What the day came to otherwise, and what in its certificates says otherwise."""
+    ours, theirs = ({**state, "certificates": sorted(state["certificates"])} for state in (found, expected))
+    certified = [
+        str(one)
+        for day, certificate in found["certificates"].items()
+        for one in compare(expected["certificates"].get(day, certificate), certificate)
+    ]
+    return "; ".join(filter(None, [_difference(theirs, ours), *certified]))
 
 
 def _mails() -> int:
