@@ -7,7 +7,7 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal, NamedTuple
 
@@ -80,12 +80,16 @@ def keep_look(tx: Transaction, look: Row, looked: Looked) -> bool:
 
 @dataclass(frozen=True)
 class Drain:
-    """What answering needs: where to look, what to decide then, and how patient to be."""
+    """What answering needs: where to look, what to decide then, and how patient to be.
+
+    `left`: hints that were taken when our own database went away. They are given back: nobody waits for their lease.
+    """
 
     store: Store
     lookups: Mapping[str, Lookup]
     decide: Decide
     pace: Pace
+    left: list[Row] = field(default_factory=list)
 
 
 def drain_inbox(drain: Drain, *, rounds: int = ROUNDS_MAX, live_first: bool = False) -> Counter[str]:
@@ -102,13 +106,17 @@ def drain_inbox(drain: Drain, *, rounds: int = ROUNDS_MAX, live_first: bool = Fa
     take = "take_live_hints" if live_first else "take_hints"
     for _ in range(rounds):
         with drain.store.transaction() as tx:
+            if drain.left:
+                _finish(tx, [(hint, _Answer("new")) for hint in drain.left], drain.pace)
             may = may_call(tx, sorted(drain.lookups), LOOKS, drain.pace)
             wanted = {"sources": list(may), "most": HINTS_AT_ONCE, "lease": drain.pace.lease}
             hints = tx.rows(take, **wanted)
+        drain.left[:] = hints
         if not hints:
             return done
         sights = _looks(drain, _by_thing(hints), may)
         answers = _answers(drain, sights)
+        drain.left.clear()
         done.update(answer.state for answer in answers)
         for sight, answer in zip(sights, answers, strict=True):
             if sight.look:

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import count, permutations
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import psycopg
 import pytest
@@ -23,7 +24,7 @@ from include.flows.reconcile import reconcile
 from include.flows.tell_landed import tell_landed
 from include.flows.tell_posted import tell_posted
 from include.policy import load_policy
-from include.ports import Fatal, RawRecord, Rejected, Retryable, Transaction, Translated
+from include.ports import Fatal, RawRecord, Rejected, Retryable, Store, Transaction, Translated
 from include.store.postgres import PostgresStore
 from tests.flows.conftest import Draw, Live
 from tests.store.waiting import somebody_waits
@@ -58,6 +59,17 @@ class Platform:
 PAYMENT = {"id": "P", "currency": "SGD", "amount": "100.00", "paid_on": "2026-03-01", "invoice_id": "I1"}
 REFUND = {"id": "R", "payment_id": "P", "currency": "SGD", "amount": "100.00", "created_on": "2026-03-02"}
 DISPUTE = {"id": "D", "payment_id": "P", "currency": "SGD", "amount": "100.00", "opened_on": "2026-03-02"}
+
+
+AT_ONCE = Pace(
+    lease=timedelta(hours=1),
+    first_wait=timedelta(),
+    longest_wait=timedelta(),
+    attempts_max=3,
+    keys_live=timedelta(1),
+    doubt=timedelta(7),
+)
+"""Nobody waits before the next attempt."""
 
 
 class Desk:
@@ -307,18 +319,36 @@ def test_a_decision_that_fails_costs_its_object_alone(
         if any(looked.native_id == "P" for looked in looks):
             raise trouble
 
-    pace = Pace(
-        lease=timedelta(hours=1),
-        first_wait=timedelta(),
-        longest_wait=timedelta(),
-        attempts_max=3,
-        keys_live=timedelta(1),
-        doubt=timedelta(7),
-    )
-    drain = Drain(desk.store, {"stripe": desk.platform}, broken, pace)
+    drain = Drain(desk.store, {"stripe": desk.platform}, broken, AT_ONCE)
     assert drain_inbox(drain, rounds=1) == {state: 1, "done": 1}
     desk.drain()
     assert sorted(desk.said()) == said
+
+
+def test_hints_in_hand_when_our_database_goes_away_are_given_back_as_soon_as_it_is_there(desk: Desk) -> None:
+    desk.changes("payments", "P", status="succeeded")
+    desk.hint("payments", "P")
+    away = Retryable("Postgres: the server closed the connection")
+
+    def transaction() -> Any:
+        if trouble:
+            raise away
+        return desk.store.transaction()
+
+    trouble: list[Retryable] = []
+
+    def decide(tx: Transaction, looks: Sequence[Looked]) -> None:
+        decide_payment_status(tx, looks, POLICY)
+        trouble.append(away)
+        raise away
+
+    store = cast("Store", SimpleNamespace(transaction=transaction))
+    drain = Drain(store, {"stripe": desk.platform}, decide, AT_ONCE)
+    for _ in range(2):
+        with pytest.raises(Retryable):
+            drain_inbox(drain)
+    trouble.clear()
+    assert drain_inbox(replace(drain, decide=lambda *_: None)) == {"done": 1}
 
 
 def test_what_was_heard_of_as_it_happened_waits_behind_nothing_that_was_missed(
