@@ -56,14 +56,32 @@ class Taken:
     message: Message
 
 
-def deliver_outbox(store: Store, target: Target, *, pace: Pace, rounds: int = ROUNDS_MAX) -> Counter[str]:
+@dataclass(frozen=True)
+class Called:
+    """What came of messages, by key, until that is written down."""
+
+    taken: Sequence[Taken]
+    outcomes: Mapping[str, Outcome]
+    allowance: Allowance | None
+
+
+def deliver_outbox(
+    store: Store,
+    target: Target,
+    *,
+    pace: Pace,
+    rounds: int = ROUNDS_MAX,
+    unkept: list[Called] | None = None,
+) -> Counter[str]:
     """Deliver what is due at one target, until nothing is; how many messages came to what.
 
     With fewer `rounds` it ends sooner, so that whoever works beside it is heard. Safe to repeat, to interrupt anywhere
-    and to run several times at once. Raises Fatal when the target cannot go on, after what became of each message was
-    written down.
+    and to run several times at once. `unkept`: what could not be written down because our own database was away; who
+    hands it in again has it written down first, and nobody waits for a lease. Raises Fatal when the target cannot go
+    on, after what became of each message was written down.
     """
-    done: Counter[str] = Counter()
+    unkept = [] if unkept is None else unkept
+    done = _keep(store, unkept, pace)
     for _ in range(rounds):
         taken = _take(store, target, pace)
         if not taken:
@@ -72,7 +90,8 @@ def deliver_outbox(store: Store, target: Target, *, pace: Pace, rounds: int = RO
         sound = [one for one in taken if one.as_decided]
         outcomes, stop = _call(target, sound) if sound else ({}, None)
         allowance = target.allowance if isinstance(target, Budgeted) else None
-        done.update(_finish(store, taken, outcomes, pace, allowance))
+        unkept.append(Called(taken, outcomes, allowance))
+        done.update(_keep(store, unkept, pace))
         tell_delivered(store, sound, outcomes, began_at=began_at)
         if stop:
             raise stop
@@ -168,14 +187,20 @@ def _send(target: Target, messages: Sequence[Message]) -> tuple[dict[str, Outcom
     return told, stop
 
 
-def _finish(
-    store: Store,
-    taken: Sequence[Taken],
-    outcomes: Mapping[str, Outcome],
-    pace: Pace,
-    allowance: Allowance | None = None,
-) -> Counter[str]:
-    """Write down what came of each, where we are still the ones who have it, and whether the target answered."""
+def _keep(store: Store, unkept: list[Called], pace: Pace) -> Counter[str]:
+    done: Counter[str] = Counter()
+    while unkept:
+        done.update(_finish(store, unkept[0], pace))
+        del unkept[0]
+    return done
+
+
+def _finish(store: Store, called: Called, pace: Pace) -> Counter[str]:
+    """Write down what came of each, where we are still the ones who have it, and whether the target answered.
+
+    Safe to repeat where the answer to the commit was lost.
+    """
+    taken, outcomes = called.taken, called.outcomes
     altered = [one.message for one in taken if not one.as_decided]
     became = {**outcomes, **{message.key: ALTERED for message in altered}}
     states = {one.message.key: _after(one, became[one.message.key], pace) for one in taken}
@@ -200,7 +225,7 @@ def _finish(
         stale = [one for one, outcome in told if outcome.result == "stale" and one.message_id in ours]
         decide_again(tx, {one.message_id: one.message for one in stale})
         if ours:
-            _note(tx, taken[0].message.target, outcomes, pace, allowance)
+            _note(tx, taken[0].message.target, outcomes, pace, called.allowance)
     return Counter(outcome.result if one.message_id in ours else "late" for one, outcome in told)
 
 

@@ -6,7 +6,7 @@ Every worker has clients of its own: threads share none but the store.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,7 @@ from include.wiring.follow import (
 if TYPE_CHECKING:
     from include.connectors.salesforce.client import SalesforceClient
     from include.flows.create_order import Billing
+    from include.flows.deliver_outbox import Called
     from include.flows.drain_inbox import Drain, Looked
     from include.policy import Policy
     from include.signing import Sign
@@ -200,13 +201,17 @@ class Sold:
 
 @dataclass
 class Delivery:
-    """Delivers to one target. `unsure`: the ERP may have confirmed orders from which nothing followed yet."""
+    """Delivers to one target. `unsure`: the ERP may have confirmed orders from which nothing followed yet.
+
+    `unkept`: what could not be written down yet.
+    """
 
     store: Store
     target: Target
     policy: "Policy"
     seller: SellerOf
     unsure: bool = True
+    unkept: list["Called"] = field(default_factory=list)
 
     def deliver(self, wake: Wake) -> Counter[str]:
         """One round, so that the end of the run is noticed; and what follows from orders that exist now."""
@@ -215,7 +220,8 @@ class Delivery:
 
         is_erp, unsure = self.target.system == ERP, self.unsure
         self.unsure = True
-        outcomes = deliver_outbox(self.store, self.target, pace=self.policy.delivery.pace, rounds=1)
+        pace = self.policy.delivery.pace
+        outcomes = deliver_outbox(self.store, self.target, pace=pace, rounds=1, unkept=self.unkept)
         done = Counter({f"{self.target.system} {result}": count for result, count in outcomes.items()})
         if is_erp and (unsure or outcomes.keys() & {"confirmed", "found"}):
             today = effects.business_today()

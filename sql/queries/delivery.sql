@@ -119,12 +119,15 @@ FROM delivery.outbox LEFT JOIN delivery.inbox USING (hint_id)
 WHERE message_id = ANY (%(messages)s::bigint[]);
 
 -- name: keep_late_attempts
--- Of those whose message another has by now.
+-- Of those whose message another has by now, and not of those that were kept before, whose commit nobody heard of.
 INSERT INTO delivery.attempts (message_id, fence, outcome, remote_id, detail, token)
 SELECT message_id, fence, 'late', remote_id, detail, token
 FROM unnest(
     %(messages)s::bigint[], %(fences)s::bigint[], %(remote_ids)s::text[], %(details)s::text[], %(tokens)s::bigint[]
-) AS late (message_id, fence, remote_id, detail, token);
+) AS late (message_id, fence, remote_id, detail, token)
+WHERE NOT EXISTS (
+    SELECT FROM delivery.attempts AS kept WHERE kept.message_id = late.message_id AND kept.fence = late.fence
+);
 
 -- name: key_conflicts
 -- Decided twice under one key, with something else to say: a fault of ours that somebody must look at.

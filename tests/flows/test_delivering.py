@@ -1,17 +1,19 @@
 """Effects on their way: none lost, none doubled, in order, whatever breaks where."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from itertools import count
+from types import SimpleNamespace
+from typing import Any, cast
 
 import psycopg
 import pytest
 
 from include.domain.delivery import Message, Outcome, Pace, key_of
-from include.flows.deliver_outbox import deliver_outbox
+from include.flows.deliver_outbox import Called, deliver_outbox
 from include.flows.put_message import Put, put_message, say
 from include.flows.replay import (
     By,
@@ -29,7 +31,7 @@ from include.flows.replay import (
     replay,
 )
 from include.policy import load_policy
-from include.ports import Fatal, Rejected, Transaction
+from include.ports import Fatal, Rejected, Retryable, Store, Transaction
 from include.store.postgres import PostgresStore
 from tests.flows.peers import (
     Fault,
@@ -677,6 +679,33 @@ def test_after_a_day_of_silence_the_target_is_looked_at_even_for_what_surely_fai
     office.pass_time(timedelta(hours=24))
     office.deliver()
     assert office.peer.looked == 1
+
+
+@pytest.mark.parametrize(("committed", "told"), [(False, "confirmed"), (True, "late")])
+def test_what_came_of_a_call_is_written_down_as_soon_as_our_database_is_there_again(
+    office: Office, *, committed: bool, told: str
+) -> None:
+    turns = count()
+
+    @contextmanager
+    def transaction() -> Iterator[Transaction]:
+        goes_away = next(turns) == 1  # where it writes down what came of it
+        with office.store.transaction() as tx:
+            yield tx
+            if goes_away and not committed:
+                raise Retryable("Postgres: the server closed the connection")
+        if goes_away:
+            raise Retryable("Postgres: the answer to the commit was lost")
+
+    office.decide("A")
+    unkept: list[Called] = []
+    going = cast("Store", SimpleNamespace(transaction=transaction))
+    with pytest.raises(Retryable):
+        deliver_outbox(going, office.peer, pace=PACE, unkept=unkept)
+    assert deliver_outbox(office.store, office.peer, pace=PACE, unkept=unkept) == {told: 1}
+    assert office.states() == {"A": "confirmed"}
+    with psycopg.connect(office.url) as connection:
+        assert connection.execute("SELECT outcome FROM delivery.attempts").fetchall() == [("confirmed",)]
 
 
 def test_a_late_word_counts_for_nothing_once_another_has_the_message(office: Office) -> None:

@@ -227,7 +227,7 @@ def test_who_took_a_message_before_the_switch_sends_nothing_after_it(house: Hous
     assert done.given_up == 1
     outcomes, _ = delivery._call(InCalls(Fenced(house.peer, house.store), at_once=1), taken)
     assert [one.detail for one in outcomes.values()] == [FENCED]
-    assert delivery._finish(house.store, taken, outcomes, PACE) == {"late": 1}
+    assert delivery._finish(house.store, delivery.Called(taken, outcomes, None), PACE) == {"late": 1}
     assert house.reached() == []
     # Gone again, its old token is still an old one.
     house.go()

@@ -44,7 +44,7 @@ def marked_before_sent(store: Store, target: Target, *, pace: Pace) -> Counter[s
     done: Counter[str] = Counter()
     while taken := real._take(store, target, pace):
         hoped = {one.message.key: Outcome(result="confirmed", remote_id="?") for one in taken}
-        done += real._finish(store, taken, hoped, pace)
+        done += real._finish(store, real.Called(taken, hoped, None), pace)
         target.send([one.message for one in taken])
     return done
 
