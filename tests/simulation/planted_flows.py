@@ -32,7 +32,7 @@ def cursor_first(
     return pulling.Pulled(done.pages + 1, done.records + len(page.records), done.new + new)
 
 
-def marked_first_of_all(store: Any, target: Any, *, pace: Any, rounds: int = 0) -> Any:  # noqa: ARG001 - the flow's
+def marked_first_of_all(store: Any, target: Any, *, pace: Any, **_more: Any) -> Any:
     return marked_before_sent(store, target, pace=pace)
 
 

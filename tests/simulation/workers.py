@@ -115,19 +115,21 @@ class Platform:
     def _inbox(self) -> Callable[[], Any]:
         desk = self.desk()
         drain = drain_of(desk)
-        return lambda: self._is_due("hints") and inbox.drain_inbox(drain, rounds=1)
+        return lambda: (drain.left or self._is_due("hints")) and inbox.drain_inbox(drain, rounds=1)
 
     def _sender(self, system: str) -> Callable[[], Callable[[], Any]]:
         def begin() -> Callable[[], Any]:
             desk = self.desk()
             target = self.flaws.bare(desk.targets)[system]
-            unsure = [not self.flaws.forgets_orders]
+            unsure, unkept = [not self.flaws.forgets_orders], list[delivering.Called]()
 
             def act() -> Any:
                 was, unsure[0] = unsure[0], not self.flaws.forgets_orders
                 done = {}
-                if self._is_due(system):
-                    done = delivering.deliver_outbox(desk.store, target, pace=POLICY.delivery.pace, rounds=1)
+                if unkept or self._is_due(system):
+                    done = delivering.deliver_outbox(
+                        desk.store, target, pace=POLICY.delivery.pace, rounds=1, unkept=unkept
+                    )
                 if system == ERP and (was or done.keys() & {"confirmed", "found"}):
                     go_on(desk)
                 unsure[0] = False
