@@ -36,8 +36,8 @@ ZONE = ZoneInfo("Asia/Singapore")
 """The legal entity's: its days are our business days."""
 
 APP, INGEST, SEND, CONSOLE = "tieout_app", "tieout_ingest", "tieout_send", "tieout_console"
-BROKER = "tieout_broker"
-"""Roles of the database (sql/schema/401_roles.sql, 441_broker.sql)."""
+BROKER, REMOVER = "tieout_broker", "tieout_remover"
+"""Roles of the database (sql/schema/401_roles.sql, 441_broker.sql, 992_retention.sql)."""
 
 
 def store(role: str = APP) -> "PostgresStore":

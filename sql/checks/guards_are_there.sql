@@ -40,6 +40,8 @@ WITH wanted (tab, guards) AS (VALUES
     ('ops.promotions', 'is_audited_on_insert promotions_are_append_only'),
     ('ops.pulls', 'pulls_stay'),
     ('ops.radii', 'is_audited_on_insert radii_are_append_only'),
+    ('ops.removals', 'is_audited_on_insert removals_are_append_only'),
+    ('ops.retention', 'times_are_append_only'),
     ('ops.rule_sets', 'is_audited_on_insert rule_sets_are_append_only'),
     ('ops.shapes', 'is_audited_on_insert'),
     ('ops.switches', 'going_is_signed is_audited_on_insert switches_are_append_only'),

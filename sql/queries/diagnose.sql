@@ -13,7 +13,8 @@ JOIN (VALUES ('raw', 'tieout_ingest'), ('canonical', 'tieout_ingest'), ('recon',
         ('vault', 'tieout_send'))
     AS kept (nspname, role) USING (nspname)
 LEFT JOIN pg_roles AS ours
-    ON rolname = CASE WHEN (nspname, relname) = ('vault', 'tokens') THEN 'tieout_broker' ELSE role END
+    ON rolname = CASE (nspname || '.' || relname)
+        WHEN 'vault.tokens' THEN 'tieout_broker' WHEN 'ops.removals' THEN 'tieout_remover' ELSE role END
     AND pg_has_role(session_user, ours.oid, 'SET')
 CROSS JOIN LATERAL (SELECT coalesce(ours.oid, current_user::regrole::oid) AS oid) AS who
 WHERE relkind IN ('r', 'p') AND NOT (

@@ -12,7 +12,7 @@ SELECT ops.grant_roles() AS note;
 WITH ours AS (
     SELECT name, oid FROM unnest(ARRAY[
         'tieout_owner', 'tieout_ingest', 'tieout_app', 'tieout_send', 'tieout_console', 'tieout_auditor',
-        'tieout_broker'
+        'tieout_broker', 'tieout_remover'
     ]) AS name LEFT JOIN pg_roles ON rolname = name
 ), tables AS (
     SELECT format('%%I.%%I', nspname, relname) AS name, nspname, relname, relkind, relowner, pg_class.oid, relacl

@@ -44,7 +44,9 @@ TABLES = {
     f"006000000000001AAA,,,Closed Won,,,,,{DAY},,,,,O1,,,",
 }
 ROLE = "tieout_doctor_test"
-OUR_ROLES = "tieout_ingest, tieout_app, tieout_send, tieout_console, tieout_auditor, tieout_broker"
+OUR_ROLES = (
+    "tieout_ingest, tieout_app, tieout_send, tieout_console, tieout_auditor, tieout_broker, tieout_remover"
+)
 
 Bad = set[tuple[str, str, str]]
 

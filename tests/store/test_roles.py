@@ -14,7 +14,10 @@ from include.store.migrate import migrate
 from include.store.postgres import As, PostgresStore, may_be
 from include.store.queries import SQL, query
 
-ROLES = ("tieout_ingest", "tieout_app", "tieout_send", "tieout_console", "tieout_auditor", "tieout_broker")
+ROLES = (
+    *("tieout_ingest", "tieout_app", "tieout_send", "tieout_console", "tieout_auditor", "tieout_broker"),
+    "tieout_remover",
+)
 VERBS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE")
 
 TRY = """
@@ -58,6 +61,13 @@ PEOPLE_CHANGE = {
     *("recon.break_lives", "recon.rulings", "ops.console_people", "delivery.outbox"),
     "parity.accepted_differences",
 }
+GOES = {
+    *("delivery.inbox", "delivery.lanes", "ops.proofs", "ops.sweeps", "ops.day_runs"),
+    *("ops.alerts", "ops.tellings", "ops.bulletins"),
+    *("recon.matches", "recon.breaks", "recon.open_invoices", "recon.unapplied_payments"),
+    *("recon.customer_balances", "recon.arr_bridge"),
+}
+"""Tables of which rows are removed once they are old."""
 NOT_FOR_INGEST = {
     *("ops.switches", "ops.writers", "ops.promotions", "ops.radii", "ops.rule_sets", "ops.console_people"),
 }
@@ -96,13 +106,18 @@ def tried(url: str, role: str) -> set[tuple[str, str]]:
 def may_do(role: str, verb: str, table: str, *, history: bool) -> bool:
     """What the roles are for, said once more."""
     schema = table.partition(".")[0]
-    if role == "tieout_broker" or table == "vault.tokens":
-        return (role, table) == ("tieout_broker", "vault.tokens") and verb in {"SELECT", "INSERT", "UPDATE"}
+    if role in {"tieout_broker", "tieout_remover"} or table == "vault.tokens":
+        return _may_one_thing(role, verb, table)
     if schema == "vault":
         return _may_unseal(role, verb, table) and not (history and verb in {"UPDATE", "DELETE"})
     if verb == "SELECT":
         return True
-    if verb == "TRUNCATE" or role == "tieout_auditor" or (history and verb != "INSERT"):
+    if (
+        verb == "TRUNCATE"
+        or role == "tieout_auditor"
+        or (history and verb != "INSERT")
+        or table == "ops.removals"
+    ):
         return False
     ingest = {
         "INSERT": (schema in {"raw", "canonical", "ops"} and table not in NOT_FOR_INGEST)
@@ -121,6 +136,13 @@ def may_do(role: str, verb: str, table: str, *, history: bool) -> bool:
     if role == "tieout_send":
         return app[verb] or (verb, table) == ("INSERT", "delivery.attempts")
     return {"tieout_ingest": ingest, "tieout_app": app, "tieout_console": people}[role][verb]
+
+
+def _may_one_thing(role: str, verb: str, table: str) -> bool:
+    if role == "tieout_remover":
+        reads = verb == "SELECT" and table.partition(".")[0] in {"ops", "delivery", "recon"}
+        return reads or (verb == "DELETE" and table in GOES) or (verb, table) == ("INSERT", "ops.removals")
+    return (role, table) == ("tieout_broker", "vault.tokens") and verb in {"SELECT", "INSERT", "UPDATE"}
 
 
 def _may_unseal(role: str, verb: str, table: str) -> bool:
@@ -168,7 +190,7 @@ def test_what_became_of_tokens_is_seen_by_who_may_see_none(url: str) -> None:
     for role in ROLES:
         with psycopg.connect(url) as connection:
             connection.execute(f"SET ROLE {role}".encode())
-            if role == "tieout_broker":
+            if role in {"tieout_broker", "tieout_remover"}:
                 with pytest.raises(errors.InsufficientPrivilege):
                     connection.execute("SELECT FROM vault.sealed")
                 continue
