@@ -107,6 +107,9 @@ ALLOWED: dict[str, set[str]] = {
             "include.wiring.environment",
         ),
     },
+    "include.wiring.removal": {
+        *("include.flows", "include.ports", "include.wiring.connections", "include.wiring.environment"),
+    },
     "include.wiring.asks": {"include.flows"},
     "include.wiring.approvals": {"include.flows", "include.wiring.connections", "include.wiring.asks"},
     "include.wiring.parity": {
@@ -276,6 +279,7 @@ ALLOWED: dict[str, set[str]] = {
         "include.wiring.mail",
         "include.wiring.approvals",
         "include.wiring.parity",
+        "include.wiring.removal",
         "include.flows",
     },
     "include.cli.salesforce": {
@@ -305,6 +309,7 @@ AIRFLOW_IN = {
     "include.wiring.parity",
     "include.wiring.links",
     "include.wiring.mail",
+    "include.wiring.removal",
     "include.wiring.smtp",
     "include.wiring.environment",
     "include.wiring.vault",

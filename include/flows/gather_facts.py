@@ -22,7 +22,7 @@ from include.report.figures import Figures
 
 log = logging.getLogger(__name__)
 
-BY_THEIR_WORD = ("collect", "approve_breaks", "sign_parity", "keep_audit")
+BY_THEIR_WORD = ("collect", "approve_breaks", "sign_parity", "keep_audit", "remove_old")
 """Flows whose work may rightly leave nothing: that they ended well is what they leave."""
 
 MONEY = (

@@ -24,6 +24,8 @@ ROWS_AT_ONCE = 5_000
 ENOUGH = timedelta(minutes=8)
 """So long a night's work may take; the next goes on from there."""
 
+NO_TIME = "there was no time for it"
+
 
 @dataclass
 class Removed:
@@ -49,7 +51,7 @@ def remove_old(
                 if not removed:
                     break
             else:
-                done.left[table] = "there was no time for it"
+                done.left[table] = NO_TIME
         except Retryable as error:
             done.left[table] = str(error)
     return done

@@ -117,6 +117,7 @@ def connection_values(
     """
     return {
         "TIEOUT_DATABASE_URL": urls.app,
+        "TIEOUT_AIRFLOW_DATABASE_URL": urls.airflow,
         "TIEOUT_SALESFORCE_URL": f"http://127.0.0.1:{ports.salesforce}",
         "TIEOUT_SALESFORCE_DOMAIN": "tieout-twin",
         "TIEOUT_SALESFORCE_CONSUMER_KEY": secrets.salesforce_client_id,

@@ -27,6 +27,7 @@ ConnectionOf = Literal[
     "alerts_ping",
     "audit_log",
     "legacy_answers",
+    "airflow_db",
 ]
 """What a connection is for, by its usual name."""
 

@@ -31,15 +31,18 @@ _SEAL = (
 )
 UNSEALED_S_MAX = 7200
 """Two rounds of the dag keep_audit."""
+REMOVED_WITHIN = timedelta(days=2)
+"""Of the time a row has; the dag remove_old runs each night."""
+_REMOVE = "unpause the dag remove_old, and read the log of its task rows"
 _RESTORED = "docs/recovery.md says what to look at after a restore"
 _SPARED = "nothing, if they are down or out of calls: what waits leaves once they answer; docs/fencing.md"
 _LESS = "let the tables be owned by another role, and connect as one that is no superuser"
 
 
-def checks(url: str, *, now: Callable[[], datetime], doubt: timedelta) -> Sequence[Check]:
+def checks(url: str, *, now: Callable[[], datetime], doubt: timedelta, zone: str) -> Sequence[Check]:
     """Connection, version, migrations, permissions, clock, and whether somebody looked for alerts lately.
 
-    `doubt`: how long a restore of the database leaves effects in doubt.
+    `doubt`: how long a restore of the database leaves effects in doubt. `zone`: whose days sources are read through.
     """
     return [
         Check("connection", lambda: _connection(url), _REACH),
@@ -54,6 +57,7 @@ def checks(url: str, *, now: Callable[[], datetime], doubt: timedelta) -> Sequen
         Check("history", _if_newest(lambda: _history(url, doubt)), _RESTORED),
         Check("clock", lambda: skew(_facts(url)["at"], now())),
         Check("watch", _if_newest(lambda: _watching(url)), _WATCH),
+        Check("old rows", _if_newest(lambda: _old_rows(url, zone)), _REMOVE),
         Check("systems left alone", _if_newest(lambda: _spared(url)), _SPARED),
     ]
 
@@ -200,6 +204,14 @@ def _watching(url: str) -> Answer:
     if minutes > BEAT_MINUTES_MAX:
         return fail(f"nobody has watched for {minutes} minutes", _WATCH)
     return ok(f"somebody looked {minutes} minutes ago")
+
+
+def _old_rows(url: str, zone: str) -> Answer:
+    rows = _rows(url, "past_their_time", role=APP, grace=REMOVED_WITHIN, zone=zone)
+    if rows:
+        named = _some([str(row["relation"]) for row in rows])
+        return warn(f"rows past their time were not removed for two days: {named}", _REMOVE)
+    return ok("no row is kept for longer than it should be")
 
 
 def _spared(url: str) -> Answer:

@@ -84,7 +84,9 @@ def _here() -> Answer:
 def _database() -> Sequence[Check]:
     from include.store import checks
 
-    return checks.checks(connections.database_url(), now=_now, doubt=connections.policy().delivery.pace.doubt)
+    policy = connections.policy()
+    zone = policy.calendars.entity.zone.key
+    return checks.checks(connections.database_url(), now=_now, doubt=policy.delivery.pace.doubt, zone=zone)
 
 
 def _salesforce() -> Sequence[Check]:

@@ -20,6 +20,7 @@ EVERY_FIVE_MINUTES = CronDataIntervalTimetable("*/5 * * * *", timezone="UTC") if
 EVERY_HOUR = CronDataIntervalTimetable("20 * * * *", timezone="UTC") if _SCHEDULED else None
 EVERY_MORNING = CronDataIntervalTimetable("0 8 * * *", timezone=str(connections.ZONE)) if _SCHEDULED else None
 EVERY_NIGHT = CronDataIntervalTimetable("30 2 * * *", timezone=str(connections.ZONE)) if _SCHEDULED else None
+BEFORE_DAWN = CronDataIntervalTimetable("0 4 * * *", timezone=str(connections.ZONE)) if _SCHEDULED else None
 EVERY_BUSINESS_DAY = (
     CronDataIntervalTimetable("0 0 * * *", timezone=str(connections.ZONE)) if _SCHEDULED else None
 )

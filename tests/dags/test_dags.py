@@ -17,7 +17,7 @@ FILES = sorted((PROJECT / "dags").glob("*.py"))
 IDS = {
     *("extract_salesforce", "extract_erp", "extract_payments", "extract_bank", "extract_fx"),
     *("sweep_sources", "sweep_money", "tie_out", "fast_lane", "collect", "approve_breaks", "watch"),
-    *("compare_parity", "sign_parity", "keep_audit"),
+    *("compare_parity", "sign_parity", "keep_audit", "remove_old"),
 }
 RELAYED = {"fast_lane"}
 AT_ONCE = {"fast_lane": 2, "approve_breaks": 16, "sign_parity": 16, "compare_parity": 4}

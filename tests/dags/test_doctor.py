@@ -367,6 +367,11 @@ WRONG: dict[str, tuple[Callable[..., Any], Bad, str]] = {
         {("fail", "database", "watch")},
         "nobody has watched for 60 minutes",
     ),
+    "old rows are not removed": (
+        statement("INSERT INTO delivery.lanes (began_at) VALUES (now() - interval '33 days'), (now())"),
+        {("warn", "database", "old rows")},
+        "rows past their time were not removed for two days: delivery.lanes",
+    ),
     "nobody hears of alerts": (
         lambda _, m: m.setattr(alerts, "recipients", list),
         {("warn", "alerts", "channels")},

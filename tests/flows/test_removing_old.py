@@ -92,7 +92,13 @@ def test_runs_of_the_lane_go_but_for_the_newest(store: PostgresStore, database_u
 def test_sweeps_that_found_nothing_go_but_for_the_newest_of_their_kind(
     store: PostgresStore, database_url: str
 ) -> None:
-    sweeps = [("invoices", 0, 100), ("invoices", 2, 99), ("invoices", 0, 98), ("orders", 0, 97)]
+    sweeps = [
+        ("invoices", 0, 100),
+        ("invoices", 2, 99),
+        ("invoices", 0, 98),
+        ("orders", 0, 97),
+        ("orders", 1, 96),
+    ]
     for entity, repaired, days in sweeps:
         asked(
             database_url,
@@ -101,7 +107,7 @@ def test_sweeps_that_found_nothing_go_but_for_the_newest_of_their_kind(
             *(entity, repaired),
         )
     assert remove_old(store, zone=ZONE).rows == {"ops.sweeps": 1}
-    assert ids(database_url, "ops.sweeps", "repaired_count") == [0, 0, 2]
+    assert ids(database_url, "ops.sweeps", "repaired_count") == [0, 0, 1, 2]
 
 
 def test_an_alert_that_ended_long_ago_goes_with_what_was_told_of_it_alone(

@@ -41,6 +41,7 @@ def ours(folder: Path) -> dict[str, dict[str, Any]]:
 
 def test_our_file_has_all_connections(tmp_path: Path):
     assert sorted(ours(tmp_path)) == [
+        "airflow_db",
         "alerts_ping",
         "alerts_slack",
         "audit_log",
