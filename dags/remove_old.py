@@ -7,8 +7,8 @@ dag stays. **logs** removes logs as old, on the disk of the host it runs on. Eac
 
 On call
 - A task may be cleared and run again at any time; what it does not come to, the next night does.
-- rows names a table that is left: somebody held its rows for long. See who (docs/playbooks/flow_late.md); nothing is
-  lost. `tieout doctor` says which tables have rows that should be gone.
+- rows names a table that is left: somebody held its rows for long (pg_locks says who). Nothing is lost by it;
+  `tieout doctor` says which tables have rows that should be gone.
 - airflow is skipped: connection `airflow_db` names no database. Give it Airflow's own, or let `airflow db clean` run
   elsewhere: Airflow's tables grow until then.
 - airflow was killed: `airflow db drop-archived` removes the table it may have left behind.

@@ -227,6 +227,35 @@ def deadlines(url: str) -> set[object]:
     return {state for (state,) in facts(url, "SELECT state FROM callback")}
 
 
+def test_what_is_old_is_removed_by_tasks_that_have_no_way_to_airflows_database(home: Home, job: Demo) -> None:
+    assert job.process.poll() is None, job.said
+    ports = services.running_ports(home)
+    assert ports
+    old_log = home.logs / "tasks" / "dag_id=extract_erp" / "run_id=old" / "task_id=pull" / "attempt=1.log"
+    old_log.parent.mkdir(parents=True)
+    old_log.write_text("{}")
+    os.utime(old_log, (1_000, 1_000))
+    with (
+        server(home) as urls,
+        Airflow(
+            ports.airflow_address, username="admin", password=load_secrets(home).admin_password
+        ) as airflow,
+    ):
+        with psycopg.connect(urls.airflow) as connection:
+            connection.execute(
+                "INSERT INTO log (dttm, event) VALUES (now() - interval '100 days', 'old one')"
+            )
+        with psycopg.connect(urls.app) as connection:
+            connection.execute(
+                "INSERT INTO delivery.lanes (began_at) VALUES (now() - interval '40 days'), (now() - interval '9 days')"
+            )
+        airflow.unpause("remove_old")
+        assert run_again(home, "remove_old") == "success"
+        assert facts(urls.airflow, "SELECT count(*) FROM log WHERE event = 'old one'") == [(0,)]
+        assert facts(urls.app, "SELECT relation, rows FROM ops.removals") == [("delivery.lanes", 1)]
+    assert not old_log.parent.parent.exists()
+
+
 def test_a_write_off_is_approved_in_airflow_by_somebody_else_than_who_proposed_it(
     home: Home, job: Demo
 ) -> None:
