@@ -131,7 +131,7 @@ INSERT INTO ops.retention (relation, why, kept, of_age, says) VALUES
 
 INSERT INTO ops.retention (relation, why, kept, of_age, says)
 SELECT 'recon.' || results, 'evidence', '90 days', 'computed_at of its run',
-    'of runs that were never published and whose day a later run was; the run, its certificate, totals, proofs and verdicts stay'
+    'of runs never published whose day a later run was; the run, its certificate, totals, proofs and verdicts stay'
 FROM unnest('{arr_bridge, breaks, customer_balances, matches, open_invoices, unapplied_payments}'::text[]) AS results;
 
 CREATE TRIGGER times_are_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ops.retention

@@ -16,6 +16,7 @@ from include.flows.publish_run import publish_run
 from include.flows.reconcile import reconcile
 from include.flows.remove_old import REMOVALS, remove_old
 from include.flows.verify_run import verify_run
+from include.local.home import PROJECT
 from include.policy import load_policy
 from include.ports import Fatal
 from include.store.postgres import As, PostgresStore
@@ -25,6 +26,7 @@ from tests.flows.conftest import Draw, load_from
 
 ZONE = load_policy().calendars.entity.zone.key
 DAY = date(2026, 3, 31)
+GUIDE = PROJECT / "docs" / "retention.md"
 
 
 def asked(url: str, statement: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -347,6 +349,21 @@ def test_every_table_with_a_time_is_one_that_rows_are_removed_of(
             for row in tx.rows(removal, grace=timedelta(), zone=ZONE, most=1)
         }
     assert named == stated(database_url).keys() >= REMOVALS.keys()
+
+
+def test_what_people_read_of_it_is_what_is_stated(database_url: str) -> None:
+    goes = asked(
+        database_url,
+        "SELECT format('| `%s` | %s | %s | %s |', relation, kept, of_age, says) FROM ops.retention "
+        'WHERE kept IS NOT NULL ORDER BY relation COLLATE "C"',
+    )
+    stays = asked(
+        database_url,
+        "SELECT format('| `%s` | %s | %s |', relation, why, says) FROM ops.retention "
+        'WHERE kept IS NULL ORDER BY relation COLLATE "C"',
+    )
+    rows = [line for line in GUIDE.read_text().splitlines() if line.startswith("| `")]
+    assert rows == [line for (line,) in [*goes, *stays]]
 
 
 @pytest.mark.parametrize(
