@@ -4,7 +4,7 @@
 -- part: old_hints
 -- The last word on an object that could not be looked at stays, and so does one that nobody has answered.
 SELECT hint_id FROM delivery.inbox AS hint
-WHERE received_at < ops.kept_since('delivery.inbox', %(grace)s) AND finished_at < ops.kept_since('delivery.inbox', %(grace)s)
+WHERE received_at < (SELECT ops.kept_since('delivery.inbox', %(grace)s)) AND finished_at < (SELECT ops.kept_since('delivery.inbox', %(grace)s))
     AND CASE state
         WHEN 'dead' THEN NOT EXISTS (SELECT FROM delivery.failed_looks WHERE failed_looks.hint_id = hint.hint_id)
         ELSE NOT EXISTS (
@@ -15,7 +15,7 @@ WHERE received_at < ops.kept_since('delivery.inbox', %(grace)s) AND finished_at 
 
 -- part: old_lanes
 SELECT lane_id FROM delivery.lanes
-WHERE began_at < ops.kept_since('delivery.lanes', %(grace)s) AND lane_id < (SELECT max(lane_id) FROM delivery.lanes)
+WHERE began_at < (SELECT ops.kept_since('delivery.lanes', %(grace)s)) AND lane_id < (SELECT max(lane_id) FROM delivery.lanes)
 
 -- part: old_proofs
 -- Of a window that had nothing in it, between two that held: whatever asks for the newest proof at some time finds the one
@@ -31,7 +31,7 @@ CROSS JOIN LATERAL (
     WHERE later.system = proof.system AND later.entity = proof.entity AND later.proof_id > proof.proof_id
     ORDER BY proof_id LIMIT 1
 ) AS after
-WHERE proof.checked_at < ops.kept_since('ops.proofs', %(grace)s) AND proof.proven AND proof.source_count = 0
+WHERE proof.checked_at < (SELECT ops.kept_since('ops.proofs', %(grace)s)) AND proof.proven AND proof.source_count = 0
     AND before.proven AND after.proven AND before.checked_at <= proof.checked_at
     AND (before.complete_until AT TIME ZONE %(zone)s)::date >= (proof.complete_until AT TIME ZONE %(zone)s)::date
     AND NOT EXISTS (
@@ -40,22 +40,22 @@ WHERE proof.checked_at < ops.kept_since('ops.proofs', %(grace)s) AND proof.prove
 
 -- part: old_sweeps
 SELECT sweep_id FROM ops.sweeps AS sweep
-WHERE swept_at < ops.kept_since('ops.sweeps', %(grace)s) AND gone_count = 0 AND repaired_count = 0 AND EXISTS (
+WHERE swept_at < (SELECT ops.kept_since('ops.sweeps', %(grace)s)) AND gone_count = 0 AND repaired_count = 0 AND EXISTS (
     SELECT FROM ops.sweeps AS later
     WHERE later.system = sweep.system AND later.entity = sweep.entity AND later.swept_at > sweep.swept_at
         AND later.repaired_count = 0
 )
 
 -- part: old_alerts
-SELECT alert_id FROM ops.alerts WHERE over_at < ops.kept_since('ops.alerts', %(grace)s)
+SELECT alert_id FROM ops.alerts WHERE over_at < (SELECT ops.kept_since('ops.alerts', %(grace)s))
 
 -- part: old_day_runs
-SELECT as_of, dag_run FROM ops.day_runs WHERE began_at < ops.kept_since('ops.day_runs', %(grace)s)
+SELECT as_of, dag_run FROM ops.day_runs WHERE began_at < (SELECT ops.kept_since('ops.day_runs', %(grace)s))
 
 -- part: old_results
 -- Runs whose results are left, though they were never published and a later one of their day was.
 SELECT run_id FROM recon.runs AS run
-WHERE published_at IS NULL AND computed_at < ops.kept_since('recon.matches', %(grace)s)
+WHERE published_at IS NULL AND computed_at < (SELECT ops.kept_since('recon.matches', %(grace)s))
     AND EXISTS (
         SELECT FROM recon.runs AS later
         WHERE later.as_of = run.as_of AND later.state = 'published' AND later.computed_at > run.computed_at
@@ -72,19 +72,19 @@ WHERE published_at IS NULL AND computed_at < ops.kept_since('recon.matches', %(g
 SELECT set_config('lock_timeout', '2s', true), set_config('statement_timeout', '60s', true);
 
 -- name: remove_hints
-WITH hints AS (DELETE FROM delivery.inbox WHERE hint_id IN ({old_hints} LIMIT %(most)s) RETURNING 1)
+WITH hints AS (DELETE FROM delivery.inbox WHERE hint_id = ANY (ARRAY({old_hints} LIMIT %(most)s)) RETURNING 1)
 SELECT 'delivery.inbox' AS relation, count(*) AS rows FROM hints;
 
 -- name: remove_lanes
-WITH lanes AS (DELETE FROM delivery.lanes WHERE lane_id IN ({old_lanes} LIMIT %(most)s) RETURNING 1)
+WITH lanes AS (DELETE FROM delivery.lanes WHERE lane_id = ANY (ARRAY({old_lanes} LIMIT %(most)s)) RETURNING 1)
 SELECT 'delivery.lanes' AS relation, count(*) AS rows FROM lanes;
 
 -- name: remove_proofs
-WITH proofs AS (DELETE FROM ops.proofs WHERE proof_id IN ({old_proofs} LIMIT %(most)s) RETURNING 1)
+WITH proofs AS (DELETE FROM ops.proofs WHERE proof_id = ANY (ARRAY({old_proofs} LIMIT %(most)s)) RETURNING 1)
 SELECT 'ops.proofs' AS relation, count(*) AS rows FROM proofs;
 
 -- name: remove_sweeps
-WITH sweeps AS (DELETE FROM ops.sweeps WHERE sweep_id IN ({old_sweeps} LIMIT %(most)s) RETURNING 1)
+WITH sweeps AS (DELETE FROM ops.sweeps WHERE sweep_id = ANY (ARRAY({old_sweeps} LIMIT %(most)s)) RETURNING 1)
 SELECT 'ops.sweeps' AS relation, count(*) AS rows FROM sweeps;
 
 -- name: remove_day_runs
