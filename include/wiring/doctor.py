@@ -11,7 +11,7 @@ from pathlib import Path
 from include.domain.diagnosis import Answer, Check, System, Verdict, fail, ok, warn
 from include.ports import Fatal, Row, Stop
 from include.wiring import alerts, connections, files, mail, tokens, vault
-from include.wiring.environment import connection
+from include.wiring.environment import connection, connection_or_none
 
 _MAKE = "make it in Airflow (Admin, Connections), or name another in include/policy/environments.yaml"
 _ROLES = "run `python -m include.console.roles` where Airflow runs"
@@ -240,4 +240,13 @@ def _airflow(address: str) -> Sequence[Check]:
 
     if not address:
         raise Fatal("nobody says where Airflow answers; give --airflow http://host:8080")
-    return checks(address, now=_now)
+    return [*checks(address, now=_now), Check("old rows", _airflows_old_rows)]
+
+
+def _airflows_old_rows() -> Answer:
+    """Whether Airflow's old rows are removed from here."""
+    found = connection_or_none("airflow_db")
+    if found is None or not found.host:
+        said = "nobody removes them from here: connection airflow_db names no database; docs/retention.md"
+        return Answer(Verdict.SKIP, said)
+    return ok("the dag remove_old removes them")

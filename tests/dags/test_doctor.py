@@ -99,6 +99,7 @@ class Clinic:
                 "extra": {"user": "tieout", "user_password": KEYS.erp_key},
             },
             "tieout_vault": {"conn_type": "generic", "password": new_keys()},
+            "airflow_db": {"conn_type": "postgres", "host": "127.0.0.1", "schema": "tieout_airflow"},
             "payments_api": {"conn_type": "http", "host": address("payments"), "password": KEYS.payments_key},
             "bank_files": {"conn_type": "fs", "extra": {"path": str(self.bank)}},
             "fx_rates": {"conn_type": "fs", "extra": {"path": str(self.rates)}},
@@ -646,6 +647,14 @@ def test_a_connection_that_is_not_there_is_named_and_one_for_files_is_not_missed
     assert bad(found) == {("fail", "ERP", "connection"), ("fail", "mail", "recipients")}
     assert "there is no connection erp_api" in said(found)
     assert [one.answer.verdict for one in found if one.system == "bank folder"] == [Verdict.SKIP]
+
+
+def test_that_nobody_removes_airflows_old_rows_from_here_is_said_and_held_against_nobody(
+    findings: Callable[..., list[Finding]],
+):
+    found = findings("AIRFLOW_CONN_AIRFLOW_DB")
+    assert bad(found) == set()
+    assert [one.check for one in found if one.answer.verdict is Verdict.SKIP] == ["old rows"]
 
 
 def test_where_this_is_says_what_is_needed_and_what_it_is_called(
