@@ -3,7 +3,7 @@
 How long the rows of each of our tables are kept, and why, is the table ops.retention; most are evidence and stay for
 ever. **rows** removes the others in short transactions and keeps in ops.removals how many went. **airflow** removes
 Airflow's runs, events and what belongs to them after 90 days with `airflow db clean`; the newest scheduled run of each
-dag stays. **logs** removes logs as old, on the disk of the host it runs on. Each log says what went, by table.
+dag stays. **logs** removes logs as old as that, on the disk of its host. Each task logs what went, by table.
 
 On call
 - A task may be cleared and run again at any time; what it does not come to, the next night does.
