@@ -37,7 +37,7 @@ ZONE = ZoneInfo("Asia/Singapore")
 
 APP, INGEST, SEND, CONSOLE = "tieout_app", "tieout_ingest", "tieout_send", "tieout_console"
 BROKER, REMOVER = "tieout_broker", "tieout_remover"
-"""Roles of the database (sql/schema/401_roles.sql, 441_broker.sql, 992_retention.sql)."""
+"""Roles of the database (sql/schema/401_roles.sql, 441_broker.sql, 996_retention.sql)."""
 
 
 def store(role: str = APP) -> "PostgresStore":

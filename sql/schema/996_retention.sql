@@ -189,7 +189,7 @@ BEGIN
         WHEN duplicate_object OR unique_violation THEN NULL;  -- another database was migrated at this moment
         WHEN insufficient_privilege THEN
             RETURN coalesce(nullif(ops.grant_and_forget(), ''), format('%s may not make the role tieout_remover: let who may run '
-                'sql/schema/992_retention.sql''s ops.grant_roles() once; until then who removes works as %s',
+                'sql/schema/996_retention.sql''s ops.grant_roles() once; until then who removes works as %s',
                 session_user, session_user));
     END;
     said := ops.grant_and_forget();
