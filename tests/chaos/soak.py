@@ -30,22 +30,11 @@ FOR_EVER = "1000000000"
 SIZES = "SELECT schemaname || '.' || relname, pg_total_relation_size(relid)::float8 / 1048576 FROM pg_stat_user_tables"
 GROWN_MIB = 1.0
 
-RECORDS: Mapping[str, str] = {
-    "raw.": "what was received, as evidence",
-    "canonical.": "every version of every row",
-    "recon.": "what days were told",
-    "audit.": "the log; seals of it",
-    "vault.": "the values that rows stand for, until somebody is forgotten",
-    "delivery.inbox": "by it an event told twice is known",
-    "delivery.outbox": "by it an effect is known, and why it was",
-    "delivery.attempts": "every call that was made",
-    "delivery.acts": "what people did",
-    "delivery.gate_checks": "why a deal was ordered or not",
-    "delivery.looked_at": "one row for each object ever looked at",
-    "delivery.deal_states": "since when deals are won",
-    "ops.pulls": "what was asked for, and when",
-}
-"""Tables, or what their names begin with, that grow because they are the record; docs/scaling.md says until when."""
+STATED = "SELECT relation, why, coalesce(kept::text, 'for ever'), says FROM ops.retention"
+ONE_FOR_EACH_THING = frozenset(
+    {"canonical.gone", "delivery.looked_at", "delivery.renewal_dates", "vault.sealed"}
+)
+"""States that grow with what there is, and not with what happens to it."""
 
 
 @dataclass(frozen=True)
@@ -72,15 +61,12 @@ def trend(figures: Sequence[tuple[float, float]]) -> Trend:
     return Trend(figures[0][1], values[-1], slope * (times[-1] - times[0]), 2 * pstdev(residuals))
 
 
-def unexplained(before: Mapping[str, float], after: Mapping[str, float]) -> list[str]:
-    """Tables that grew and of which nothing says why they may."""
-    grown = [name for name, mib in after.items() if mib - before.get(name, 0) > GROWN_MIB]
-    return sorted(name for name in grown if not why_it_grows(name))
-
-
-def why_it_grows(table: str) -> str:
-    """Which record it is; empty where nothing says."""
-    return next((why for begins, why in RECORDS.items() if table.startswith(begins)), "")
+def covered(table: str, stated: Mapping[str, Sequence[str]]) -> str:
+    """How long its rows are kept, and what they are; empty where nothing says that the table may grow."""
+    why, kept, says = stated.get(table, ("", "", ""))
+    if why in {"evidence", "key", "news"}:
+        return f"{kept}: {says}"
+    return says if table in ONE_FOR_EACH_THING else ""
 
 
 def soaked(*, events: int, say: Callable[[str], None]) -> dict[str, Any]:
@@ -112,6 +98,8 @@ def soaked(*, events: int, say: Callable[[str], None]) -> dict[str, Any]:
         seconds = monotonic() - began
         settled = place.settle(patience_s=1200)
         sizes.append(dict(place.ask(SIZES)))
+        first, half, last = sizes[0], sizes[len(sizes) // 2], sizes[-1]
+        stated = {relation: told for relation, *told in place.ask(STATED)}
         trends = {name: trend(figures) for name, figures in memory.items() if len(figures) >= 4}
         return {
             "events": paid.count * len(OF_A_PAYMENT),
@@ -122,7 +110,10 @@ def soaked(*, events: int, say: Callable[[str], None]) -> dict[str, Any]:
             "memory_mib": {
                 name: [round(one, 1) for one in vars(found).values()] for name, found in trends.items()
             },
-            "tables_mib": _largest(sizes),
+            "tables_mib": {
+                name: [*(round(one.get(name, 0), 1) for one in (first, half, last)), covered(name, stated)]
+                for name in _grown(first, last)
+            },
             "wrong": place.wrong(gross=GROSS_MINOR / 100, settled=settled)
             | without_nothing(
                 {
@@ -131,17 +122,16 @@ def soaked(*, events: int, say: Callable[[str], None]) -> dict[str, Any]:
                     "memory not flat": [
                         name for name, found in trends.items() if not found.flat and name != "twin"
                     ],
-                    "tables nobody accounts for": unexplained(sizes[len(sizes) // 2], sizes[-1]),
+                    "tables nobody accounts for": [
+                        name for name in _grown(half, last) if not covered(name, stated)
+                    ],
                 }
             ),
         }
 
 
-def _largest(sizes: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
-    """The tables that grew, at the beginning, in the middle and at the end."""
-    moments = (sizes[0], sizes[len(sizes) // 2], sizes[-1])
-    grown = [name for name, mib in sizes[-1].items() if mib - sizes[0].get(name, 0) > GROWN_MIB]
-    return {name: [round(one.get(name, 0), 1) for one in moments] for name in sorted(grown)}
+def _grown(since: Mapping[str, float], last: Mapping[str, float]) -> list[str]:
+    return sorted(name for name, mib in last.items() if mib - since.get(name, 0) > GROWN_MIB)
 
 
 @dataclass
