@@ -1,5 +1,6 @@
 """What chaos consists of: each part runs until its time is over and keeps what it found in var/chaos."""
 
+import gc
 import json
 import os
 import random
@@ -75,6 +76,7 @@ def _seeds(urls: DatabaseUrls, until: float, dealt: range) -> dict[str, Any]:
     lanes, struck, cases = Counter[str](), Counter[str](), []
     seeds, steps, stops = 0, 0, Counter[str]()
     with TemporaryDirectory() as folder, ground(urls, Path(folder)) as place:
+        gc.freeze()  # what is imported by now stays: nobody need look through it again
         for found in run_seeds(place, dealt, until=until):
             seeds, steps, stops = seeds + 1, steps + found.steps, stops + found.stops
             lanes[found.lane] += 1
