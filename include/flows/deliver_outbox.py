@@ -29,8 +29,9 @@ BY_THE_OTHER_PATH = "the other path wrote it"
 ELSEWHERE = "another path writes this by now"
 PARENT_MISSING = "REF_MISSING"
 """What a message refers to is not there yet: tried for a day before it is parked."""
+ANOTHER_BODY = "KEY_PAYLOAD_MISMATCH"
 ALTERED = Outcome(
-    result="rejected", reason="KEY_PAYLOAD_MISMATCH", detail="it is not what was decided; nothing was sent"
+    result="rejected", reason=ANOTHER_BODY, detail="it is not what was decided; nothing was sent"
 )
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,8 @@ class Taken:
 
     `attempts`: calls so far that surely did nothing. `long_refused`: the target said no a day ago already. `in_shadow`:
     it was decided while another path wrote; without `may_send`, another path writes now, and it is only looked for.
-    `as_decided`: it says what it said when it was decided.
+    `as_decided`: it says what it said when it was decided. `called_before`: an order whose key left with
+    something else before.
     """
 
     message_id: int
@@ -53,6 +55,7 @@ class Taken:
     in_shadow: bool
     may_send: bool
     as_decided: bool
+    called_before: bool
     message: Message
 
 
@@ -134,6 +137,7 @@ def _taken(row: Row) -> Taken:
         in_shadow=bool(row["in_shadow"]),
         may_send=row["may_send"],
         as_decided=_sha256(message) == row["body_sha256"],
+        called_before=row["called_before"],
         message=message,
     )
 
@@ -263,6 +267,8 @@ def _after(one: Taken, outcome: Outcome, pace: Pace) -> tuple[State, str | None]
         return "parked", "MAX_ATTEMPTS"
     if outcome.reason == PARENT_MISSING and not one.long_refused:
         return "queued", None  # it may be on its way
+    if outcome.reason == ANOTHER_BODY and one.called_before and one.as_decided:
+        return "superseded", None  # that call arrived late; what it made is read as what people make by hand
     state = AFTER[outcome.result]
     return state, (outcome.reason or "TARGET_REJECTED") if state == "parked" else None
 

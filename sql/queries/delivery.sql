@@ -83,6 +83,10 @@ RETURNING message.message_id, key, message.kind, target, subject, body, body_sha
         OR decided_at < (SELECT max(since) FROM ops.histories WHERE doubted) + %(doubt)s::interval AS look_first,
     -- Decided while another path wrote, or just after, from what was read while it did.
     decided_at < held.since + interval '1 hour' AS in_shadow,
+    message.kind = 'order' AND message.revision > 1 AND EXISTS (
+        SELECT FROM delivery.outbox AS earlier
+        WHERE earlier.key = message.key AND earlier.revision < message.revision AND earlier.first_called_at IS NOT NULL
+    ) AS called_before,
     first_called_at < ops.clock() - interval '24 hours' AND EXISTS (  -- told so: a target that was away told nothing
         SELECT FROM delivery.attempts AS told
         WHERE told.message_id = message.message_id AND outcome = 'rejected' AND called_at < ops.clock() - interval '24 hours'

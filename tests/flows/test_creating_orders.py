@@ -508,6 +508,26 @@ def test_who_comes_late_has_no_deal_decided_again_and_whoever_has_its_order_does
     assert sales.hints() == ["006A"]
 
 
+@pytest.mark.parametrize(("called", "state"), [(True, "superseded"), (False, "parked")])
+def test_an_order_whose_key_the_erp_knows_over_something_else_is_somebodys_only_where_nothing_else_was_called(
+    sales: Sales, *, called: bool, state: str
+) -> None:
+    def knows_another(_peer: Peer, messages: Sequence[Message]) -> Mapping[str, Outcome]:
+        return {one.key: Outcome(result="rejected", reason="KEY_PAYLOAD_MISMATCH") for one in messages}
+
+    sales.sees(opportunities=WON)
+    assert sales.decide() == {"order": 1}
+    if called:  # and stood still before it left: its deal changes, it is decided anew, and then it arrives
+        sales.crm.deals["006A"]["Amount"] = "900.00"
+        assert sales.deliver() == {"stale": 1}
+    sales.sees(opportunities=WON.replace("1200.00", "900.00"))
+    assert sales.decide() == {"order": 1}
+    assert sales.deliver(knows_another) == {"rejected": 1}
+    with psycopg.connect(sales.url) as connection:
+        found = connection.execute("SELECT state FROM delivery.outbox ORDER BY message_id DESC").fetchone()
+    assert found == (state,)
+
+
 def test_a_deal_that_changes_while_its_lines_are_looked_at_is_not_ordered_as_it_was(
     sales: Sales, monkeypatch: pytest.MonkeyPatch
 ) -> None:
