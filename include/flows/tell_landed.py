@@ -59,9 +59,15 @@ def tell_anew(tx: Transaction, rows: Sequence[Row], policy: Policy) -> None:
     """As when hints about them were answered: what is known by now is read when nobody can change it any more."""
     entities, ids = [row["entity"] for row in rows], [row["native_id"] for row in rows]
     tx.rows("lock_objects", sources=[PAYMENTS] * len(rows), entities=entities, native_ids=ids)
-    looks = []
-    for entity, native_id in zip(entities, ids, strict=True):
-        known = tx.rows("newest_word", entity=entity, native_id=native_id)  # none: a later look found it gone
-        facts = known[0] if known else {}
-        looks.append(Looked(source=PAYMENTS, entity=entity, native_id=native_id, facts=facts))
-    decide_payment_status(tx, looks, policy)
+    found = tx.rows("newest_words", entities=entities, native_ids=ids)  # not of what a later look found gone
+    words = {(row.pop("entity"), row.pop("native_id")): row for row in found}
+    decide_payment_status(
+        tx,
+        [
+            Looked(
+                source=PAYMENTS, entity=entity, native_id=native_id, facts=words.get((entity, native_id), {})
+            )
+            for entity, native_id in zip(entities, ids, strict=True)
+        ],
+        policy,
+    )

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 INBOX, ERP, CRM, PAYMENTS = "inbox", "erp", "salesforce", "payments"
 TARGETS = (CRM, ERP, PAYMENTS)
 
-FOLLOW_S, FOLLOW_AT_ONCE, FOLLOW_PATIENCE_S = 0.5, 50, 5.0
-"""What landed is told by the handful, and gives way for some seconds to what is live."""
+FOLLOW_S, FOLLOW_SOON_S, FOLLOW_AT_ONCE, FOLLOW_PATIENCE_S = 0.5, 0.1, 50, 5.0
+"""What landed is told by the handful, and gives way for some seconds to what is live; while there is more to tell, that
+is looked at sooner.
+"""
 
 NEEDED = (
     *("accounts", "opportunities", "deal_lines", "price_books"),
@@ -86,6 +88,10 @@ class Follower:
             self.decided, self.stopped = self.landed, False
             wake(*TARGETS)
         return done
+
+    def pause(self) -> float:
+        """Seconds until it is worth another look."""
+        return FOLLOW_SOON_S if self.more else FOLLOW_S
 
     def _decide(self) -> Counter[str]:
         from include.flows.collect_failed import collect_failed

@@ -30,7 +30,6 @@ from include.wiring import audit, connections, effects, schedules, vault
 from include.wiring.follow import (
     CRM,
     ERP,
-    FOLLOW_S,
     INBOX,
     PAYMENTS,
     Follower,
@@ -105,7 +104,8 @@ def _workers(store: Store) -> Iterator[Worker]:
         yield Worker(part="audit", act=_sealing(store, sign), pause_s=lambda: audit.SEAL_EVERY_S, steady=True)
     if telemetry.wanted():
         yield Worker(part="figures", act=_showing(store), pause_s=lambda: SHOW_EVERY_S, steady=True)
-    yield Worker(part="landed", act=Follower(store, policy, seller).follow, pause_s=lambda: FOLLOW_S)
+    follower = Follower(store, policy, seller)
+    yield Worker(part="landed", act=follower.follow, pause_s=follower.pause)
 
 
 def _sealing(store: Store, sign: "Sign") -> Callable[[Wake], Counter[str]]:

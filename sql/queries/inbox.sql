@@ -330,10 +330,15 @@ WITH posted AS (
 SELECT entity, native_id FROM changed WHERE entity || '/' || native_id > %(place)s
 ORDER BY entity || '/' || native_id LIMIT %(most)s;
 
--- name: newest_word
--- A payment, refund or dispute as it was looked at or landed last.
-SELECT currency, amount_minor, status FROM delivery.payments
-WHERE %(entity)s = 'payments' AND native_id = %(native_id)s
-UNION ALL
-SELECT currency, amount_minor, status FROM delivery.returns
-WHERE entity = %(entity)s AND native_id = %(native_id)s;
+-- name: newest_words
+-- Payments, refunds and disputes as they were looked at or landed last. Each is looked up, however many are asked for.
+SELECT wanted.entity, wanted.native_id, currency, amount_minor, status
+FROM unnest(%(entities)s::text[], %(native_ids)s::text[]) AS wanted (entity, native_id)
+CROSS JOIN LATERAL (
+    SELECT currency, amount_minor, status FROM delivery.payments
+    WHERE wanted.entity = 'payments' AND native_id = wanted.native_id
+    UNION ALL
+    SELECT currency, amount_minor, status FROM delivery.returns
+    WHERE entity = wanted.entity AND native_id = wanted.native_id
+    OFFSET 0
+) AS word;

@@ -50,9 +50,10 @@ def test_of_very_many_payments_those_of_an_invoice_are_looked_up(database_url: s
         connection.execute("ANALYZE delivery.looked_at")
         money = plan(connection, "money_of_invoices", invoices=["I7"])
         about = plan(connection, "invoices_of_objects", entities=["payments"], native_ids=["P7"])
+        words = plan(connection, "newest_words", entities=["payments"], native_ids=["P7"])
         connection.rollback()
     assert re.search(r"looked_at_invoice_idx.*\n +Index Cond: .*invoice_id", money), money
-    for told in (money, about):
+    for told in (money, about, words):
         assert max(map(int, re.findall(r"rows=(\d+)", told))) < 1_000, told
 
 
