@@ -1,10 +1,11 @@
 """Effects on an ERP, whichever it is: orders and invoices through the small port every ERP's connector gives."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
-from include.connectors.outcomes import one_by_one, unknown_kind
+from include.connectors.outcomes import one_by_one, stopped, unknown_kind
 from include.domain.delivery import Message, Outcome
 from include.ledger import Ledger, NewOrder, OrderLine
 from include.ports import Rejected
@@ -76,7 +77,11 @@ class LedgerEffects:
         found = self._ledger.order_of(message.body["opportunity_id"])
         if found and found.key != message.key and found.state not in UNCONFIRMED:
             return Outcome(result="found", remote_id=found.native_id)
-        return Outcome(result="confirmed", remote_id=self._ledger.order(self._new_order(message)).native_id)
+        try:
+            placed = self._ledger.order(self._new_order(message))
+        except Rejected as refused:
+            return replace(stopped(refused), remote_id=found.native_id if found else None)
+        return Outcome(result="confirmed", remote_id=placed.native_id)
 
     def _new_order(self, message: Message) -> NewOrder:
         body = message.body

@@ -27,6 +27,8 @@ BY_ITS_KEY = "found by its key"
 BY_THE_OTHER_PATH = "the other path wrote it"
 """Tells it from what is ours: decided while another path wrote, and there already."""
 ELSEWHERE = "another path writes this by now"
+ARRIVED_LATE = "as it was decided before: that call arrived late"
+"""Tells what stands there as of somebody else: it is not what the deal says, and its owner decides."""
 PARENT_MISSING = "REF_MISSING"
 """What a message refers to is not there yet: tried for a day before it is parked."""
 ANOTHER_BODY = "KEY_PAYLOAD_MISMATCH"
@@ -206,7 +208,7 @@ def _finish(store: Store, called: Called, pace: Pace) -> Counter[str]:
     """
     taken, outcomes = called.taken, called.outcomes
     altered = [one.message for one in taken if not one.as_decided]
-    became = {**outcomes, **{message.key: ALTERED for message in altered}}
+    became = {one.message.key: _became(one, outcomes) for one in taken}
     states = {one.message.key: _after(one, became[one.message.key], pace) for one in taken}
     told = [(one, became[one.message.key]) for one in taken]
     with store.transaction() as tx:
@@ -231,6 +233,15 @@ def _finish(store: Store, called: Called, pace: Pace) -> Counter[str]:
         if ours:
             _note(tx, taken[0].message.target, outcomes, pace, called.allowance)
     return Counter(outcome.result if one.message_id in ours else "late" for one, outcome in told)
+
+
+def _became(one: Taken, outcomes: Mapping[str, Outcome]) -> Outcome:
+    if not one.as_decided:
+        return ALTERED
+    outcome = outcomes[one.message.key]
+    if one.called_before and outcome.reason == ANOTHER_BODY and outcome.remote_id:
+        return Outcome(result="found", remote_id=outcome.remote_id, detail=ARRIVED_LATE)
+    return outcome
 
 
 def _said(told: Sequence[tuple[Taken, Outcome]]) -> dict[str, list[Any]]:
@@ -267,8 +278,6 @@ def _after(one: Taken, outcome: Outcome, pace: Pace) -> tuple[State, str | None]
         return "parked", "MAX_ATTEMPTS"
     if outcome.reason == PARENT_MISSING and not one.long_refused:
         return "queued", None  # it may be on its way
-    if outcome.reason == ANOTHER_BODY and one.called_before and one.as_decided:
-        return "superseded", None  # that call arrived late; what it made is read as what people make by hand
     state = AFTER[outcome.result]
     return state, (outcome.reason or "TARGET_REJECTED") if state == "parked" else None
 
