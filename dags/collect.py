@@ -28,6 +28,6 @@ with DAG(
 
     @task
     def decide() -> None:
-        log.info("%s", dict(effects.collect(effects.business_today())))
+        log.info("%s", dict(effects.collect()))
 
     decide()

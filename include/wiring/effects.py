@@ -3,11 +3,11 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from include.ports import Store, Target
+from include.ports import Store, Target, Transaction
 from include.wiring import connections
 from include.wiring.environment import connection
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from include.flows.create_order import Billing
 
 
-def collect(today: date) -> Counter[str]:
+def collect() -> Counter[str]:
     """Decide what schedules, declined payments and overdue invoices lead to today; the fast lane delivers it."""
     from include.flows.bill_schedule import bill_schedule
     from include.flows.collect_failed import collect_failed
@@ -24,11 +24,13 @@ def collect(today: date) -> Counter[str]:
     from include.flows.tell_subscriptions import tell_subscriptions
 
     store, policy = connections.store(), connections.policy()
+    now = database_now(store)
+    today = business_day(now)
     with store.transaction() as tx:
         billed = bill_schedule(tx, policy, today=today)
     return (
         billed
-        + collect_failed(store, policy, now=datetime.now(UTC))
+        + collect_failed(store, policy, now=now)
         + collect_overdue(store, policy, today=today)
         + tell_subscriptions(store, policy, today=today)
     )
@@ -55,10 +57,10 @@ def targets(store: Store, clients: "Callable[[], SalesforceClient] | None" = Non
     from include.flows.guard_stale import Guarded
     from include.flows.guard_writer import Fenced, InCalls
 
-    policy, now = connections.policy(), partial(datetime.now, UTC)
+    policy, now, today = connections.policy(), partial(database_now, store), partial(business_today, store)
     clients, erp = clients or connections.salesforce_clients(), connections.erp_client()
-    effects = LedgerEffects(TrytonLedger(erp, connections.erp_wizards(erp.address)), today=business_today)
-    gated = Gated(Fenced(effects, store), store, policy, today=business_today)
+    effects = LedgerEffects(TrytonLedger(erp, connections.erp_wizards(erp.address)), today=today)
+    gated = Gated(Fenced(effects, store), store, policy, today=today)
     yield InCalls(Guarded(gated, SalesforceSource(clients())), at_once=1)
     crm = SalesforceEffects(SalesforceWriter(clients()))
     yield InCalls(Unpaid(Fenced(crm, store), store, policy, now=now), at_once=COLLECTION_ROWS_MAX)
@@ -66,6 +68,22 @@ def targets(store: Store, clients: "Callable[[], SalesforceClient] | None" = Non
     yield InCalls(Unpaid(payments, store, policy, now=now), at_once=1)
 
 
-def business_today() -> date:
-    """The legal entity's day."""
-    return datetime.now(connections.ZONE).date()
+def database_now(store: Store) -> datetime:
+    """The moment by the clock of the database: what is due is the same for all workers, whatever theirs say."""
+    with store.transaction() as tx:
+        return told_now(tx)
+
+
+def told_now(tx: Transaction) -> datetime:
+    """The same inside a transaction that is under way."""
+    return cast("datetime", tx.rows("database_clock")[0]["now"])
+
+
+def business_today(store: Store) -> date:
+    """The legal entity's day, by the database's clock."""
+    return business_day(database_now(store))
+
+
+def business_day(at: datetime) -> date:
+    """The legal entity's day at a moment."""
+    return at.astimezone(connections.ZONE).date()

@@ -4,7 +4,6 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -98,9 +97,10 @@ class Follower:
         from include.flows.create_order import create_order
         from include.flows.tell_subscriptions import tell_subscriptions
 
-        today = effects.business_today()
+        now = effects.database_now(self.store)
+        today = effects.business_day(now)
         decided = create_order(self.store, self.policy, self.seller(), today=today)
-        decided += collect_failed(self.store, self.policy, now=datetime.now(UTC))
+        decided += collect_failed(self.store, self.policy, now=now)
         return named(decided + tell_subscriptions(self.store, self.policy, today=today))
 
     def _is_full(self) -> bool:

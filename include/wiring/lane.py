@@ -153,7 +153,7 @@ def _drain(store: Store, policy: "Policy", clients: Clients, seller: SellerOf, s
 
     def decide(tx: Transaction, looks: Sequence["Looked"]) -> None:
         if deals := [one.native_id for one in looks if one.source == CRM]:
-            today = effects.business_today()
+            today = effects.business_day(effects.told_now(tx))
             hints = {one.native_id: one.hint_id for one in looks if one.source == CRM}
             decide_deals(tx, policy, seller(), today=today, opportunities=deals, hints=hints)
         decide_payment_status(tx, [one for one in looks if one.source != CRM], policy)
@@ -224,7 +224,7 @@ class Delivery:
         outcomes = deliver_outbox(self.store, self.target, pace=pace, rounds=1, unkept=self.unkept)
         done = Counter({f"{self.target.system} {result}": count for result, count in outcomes.items()})
         if is_erp and (unsure or outcomes.keys() & {"confirmed", "found"}):
-            today = effects.business_today()
+            today = effects.business_today(self.store)
             done += named(follow_orders(self.store, self.policy, self.seller, today=today))
             wake(CRM, ERP)
         if outcomes.keys() & {"stale"}:

@@ -52,8 +52,9 @@ def days(pause_s: str) -> None:
     store, policy = connections.store(), connections.policy()
 
     def day() -> None:
-        reconcile(store, as_of=effects.business_today(), policy=policy)
-        publish_run(store, as_of=effects.business_today(), policy=policy)
+        today = effects.business_today(store)
+        reconcile(store, as_of=today, policy=policy)
+        publish_run(store, as_of=today, policy=policy)
 
     _again(float(pause_s), day)
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from threading import Thread
 from typing import Any, cast
@@ -24,7 +24,7 @@ from include.flows.pull_changes import pull_changes
 from include.flows.switch_writer import writers
 from include.lane import Wake, Worker
 from include.local.processes import wait_for
-from include.policy import load_policy
+from include.policy import Policy, load_policy
 from include.ports import Fatal, Retryable
 from include.store.postgres import KEPT_CONNECTIONS_MAX, As, PostgresStore
 from include.twin.server import TwinKeys, TwinPorts, running
@@ -367,13 +367,36 @@ def test_a_run_stops_once_a_later_one_is_at_work(store: PostgresStore) -> None:
     assert lanes(store) == 2
 
 
+def test_what_is_due_goes_by_the_clock_of_the_database_and_by_no_workers(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with psycopg.connect(store.url, autocommit=True) as connection:
+        [name] = connection.execute("SELECT current_database()").fetchone() or [""]
+        connection.execute(f"ALTER DATABASE {name} SET tieout.clock = '2026-01-31 16:30+00'")
+    asked: dict[str, Any] = {}
+
+    def collect_failed(_store: PostgresStore, _policy: Policy, *, now: datetime) -> Counter[str]:
+        asked["now"] = now
+        return Counter()
+
+    def create_order(*_: Any, today: date) -> Counter[str]:
+        asked["today"] = today
+        return Counter()
+
+    monkeypatch.setattr("include.flows.collect_failed.collect_failed", collect_failed)
+    monkeypatch.setattr("include.flows.create_order.create_order", create_order)
+    there = PostgresStore(store.url)  # a connection keeps the clock it began with
+    follow.Follower(there, connections.policy(), lambda: cast("Any", None))._decide()
+    assert asked == {"now": datetime(2026, 1, 31, 16, 30, tzinfo=UTC), "today": date(2026, 2, 1)}
+
+
 def test_a_declined_payment_that_landed_is_decided_about_without_waiting_for_the_morning(
-    monkeypatch: pytest.MonkeyPatch,
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def decides(kind: str) -> Callable[..., Counter[str]]:
         return lambda *_, **__: Counter({kind: 1})
 
     for flow, kind in (("create_order", "order"), ("collect_failed", "task"), ("tell_subscriptions", "told")):
         monkeypatch.setattr(f"include.flows.{flow}.{flow}", decides(kind))
-    follower = follow.Follower(cast("Any", None), connections.policy(), lambda: cast("Any", None))
+    follower = follow.Follower(store, connections.policy(), lambda: cast("Any", None))
     assert follower._decide() == {"decided order": 1, "decided task": 1, "decided told": 1}
