@@ -17,7 +17,7 @@ help: ## list the targets
 	@echo "  make demo takes WORLD=folder (a folder of CSV files) and AS_OF=yyyy-mm-dd"
 	@echo "  make bench takes SEED=number, SCALE=10k, 100k, 1m or 10m, and MINUTES=number"
 	@echo "  make hosts takes SEED=number and INVOICES=number (20000)"
-	@echo "  make chaos takes SEED=number and MINUTES=number (60)"
+	@echo "  make chaos takes SEED=number, MINUTES=number (60), ONLY=part and SIZE=number of stops, events or payments"
 	@echo "  make fuzz takes EXAMPLES=number (1000)"
 
 setup: .venv/ready ## create .venv from requirements.lock
@@ -104,7 +104,8 @@ fuzz: .venv/ready ## answer, write files and knock at random
 	@exec $(BIN)/python -m tests.fuzz $(EXAMPLES)
 
 chaos: .venv/ready ## let go wrong what may, and write docs/reliability.md
-	@exec $(BIN)/python -m tests.chaos run $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
+	@exec $(BIN)/python -m tests.chaos run $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) \
+	  $(if $(ONLY),--only $(ONLY)) $(if $(SIZE),--size $(SIZE))
 
 # A release that nobody could look at for a week is not taken: what was taken over is mostly found within days.
 RESOLVE := pip compile -q --python-version 3.11 --generate-hashes --no-annotate --only-binary :all: \

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from include.local.home import PROJECT
+from tests.chaos.cells import ELSEWHERE
 from tests.chaos.flows import FLOWS
 from tests.chaos.parts import KEPT, PARTS
 from tests.chaos.soak import OF_A_PAYMENT
@@ -24,10 +25,11 @@ each message has ended, what Salesforce shows is what the payments platform and 
 find nothing, and reading everything anew finds nothing that was missed.
 """
 
-ELSEWHERE = """## Not in these tables
+NOT_IN_TABLES = """## Not in these tables
 
-Hard deletes, merges, hidden and new fields change what is true instead of disturbing how it is found out: their tests
-are in `tests/connectors` and `tests/flows`.
+What changes the truth instead of disturbing how it is found out, or disturbs one system alone, has tests of its own:
+
+{elsewhere}
 
 A list that is short and says so nowhere is let loose on reading alone, where counts are compared afterwards. An answer
 to a look-up that leaves out the one row there is cannot be told from the truth: an order whose customer the ERP says it
@@ -60,7 +62,8 @@ SHOWN = (
 def write_document() -> Path:
     """Write it from what is kept. What it says of a part without figures here stays, under its date."""
     parts = [_part(name) or _as_told(name) for name in SHOWN]
-    PLACE.write_text("\n".join([HEAD, *parts, ELSEWHERE]), encoding="utf-8")
+    elsewhere = "\n".join(f"- {kind}: `{where}`" for kind, where in ELSEWHERE.items())
+    PLACE.write_text("\n".join([HEAD, *parts, NOT_IN_TABLES.format(elsewhere=elsewhere)]), encoding="utf-8")
     return PLACE
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from include.connectors.salesforce.watch import SalesforceWatch
@@ -65,6 +66,13 @@ def _reconcile(desk: Desk) -> int:
     return new
 
 
+def _tie_out(desk: Desk) -> int:
+    """The next day, of what was read before: of all that happens to reading, nothing happens here."""
+    reconcile(desk.store, as_of=TODAY + timedelta(1), policy=POLICY)
+    publish_run(desk.store, as_of=TODAY + timedelta(1))
+    return 0
+
+
 def _webhook(desk: Desk) -> int:
     """Hints are kept, again until that is confirmed; then answered and shown to sales."""
     kept = 0
@@ -117,6 +125,7 @@ FLOWS: Mapping[str, Flow] = {
     "extract erp": Flow(("erp",), _extract("erp"), fresh=True),
     "extract payments": Flow(("payments",), _extract("payments"), fresh=True),
     "reconcile": Flow(("salesforce", "erp", "payments"), _reconcile, fresh=True),
+    "tie out": Flow((), _tie_out),
     "webhook": Flow(("payments", "salesforce"), _webhook),
     "watch events": Flow(("payments", "salesforce"), _watch_events),
     "watch deals": Flow(("salesforce", "erp"), _watch_deals),

@@ -99,9 +99,9 @@ def mistakes(urls: DatabaseUrls, time: Time) -> dict[str, Any]:
             share = (until - monotonic()) / (len(left) - number)
             if share <= 0:
                 break
-            seeds = range(time.seed, time.seed + SEEDS_PER_MISTAKE)
-            caught = catch(place, name, seeds, until=monotonic() + share)
             before = known.get(name, {}).get("tried", 0)
+            seeds = range(time.seed, time.seed + SEEDS_PER_MISTAKE)
+            caught = catch(place, name, seeds, before=before, until=monotonic() + share)
             known[name] = {**asdict(caught), "tried": before + caught.tried, "why": HARMLESS.get(name, "")}
             _say(f"{name}: {'found' if caught.seed is not None else 'not found'} ({caught.tried})", end="\n")
     found = [known[name] for name in PLANTED if name in known]

@@ -7,7 +7,9 @@ import pytest
 
 from include.domain.delivery import AFTER
 from include.local.databases import DatabaseUrls
-from tests.chaos.cells import AWAY, EVENTS, WIRE, Cell, cells
+from include.local.home import PROJECT
+from include.twin.faults import KINDS
+from tests.chaos.cells import AWAY, BY_OTHER_NAMES, ELSEWHERE, EVENTS, WIRE, Cell, cells
 from tests.chaos.flows import FLOWS
 from tests.chaos.grid import Grid, grid
 
@@ -54,4 +56,9 @@ def test_the_matrix_has_every_fault_and_every_flow() -> None:
     every = cells()
     assert len(every) == len(set(every)) >= 150
     assert {cell.flow for cell in every} == set(FLOWS)
-    assert {*WIRE, *EVENTS, AWAY} <= {cell.fault for cell in every}
+    faults = {cell.fault for cell in every}
+    assert {*WIRE, *EVENTS, AWAY} <= faults
+    for kind in KINDS.keys() - WIRE.keys() - ELSEWHERE.keys():
+        assert BY_OTHER_NAMES[kind] in faults
+    for kind, where in ELSEWHERE.items():
+        assert kind in (PROJECT / where).read_text(), f"{where} does not try {kind}"

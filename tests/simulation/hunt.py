@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
@@ -76,16 +77,19 @@ def ground_alone() -> Iterator[Ground]:
         yield place
 
 
-def catch(place: Ground, name: str, seeds: Sequence[int], *, until: float = float("inf")) -> Caught:
-    """Run seeds with a mistake planted, until one finds it. `until`: on `monotonic`, no seed begins later.
+def catch(
+    place: Ground, name: str, seeds: Sequence[int], *, before: int = 0, until: float = float("inf")
+) -> Caught:
+    """Run seeds with a mistake planted, until one finds it. `until`: on `monotonic`, no seed begins later; `before`: so
+    many were tried already.
 
     Seeds are passed over, and not counted, whose lane makes up for this mistake by other means.
     """
     began, tried, lanes = monotonic(), 0, RUNS_IN.get(name, TELLS)
-    for seed in (one for one in seeds if lane_of(one) in lanes):
+    for seed in islice((one for one in seeds if lane_of(one) in lanes), before, None):
         if monotonic() > until:
             break
-        fury = FURIES[tried % len(FURIES)]
+        fury = FURIES[(before + tried) % len(FURIES)]
         tried += 1
         found = simulate(place, seed, plant=PLANTED[name], fury=fury)
         if (
