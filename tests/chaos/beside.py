@@ -21,16 +21,20 @@ from urllib.parse import urlencode
 
 import psycopg
 
+from include.flows.verify_audit import verify_audit
 from include.local.cluster import find_cluster
 from include.local.home import PROJECT, Home
 from include.local.ports import reserve_ports
 from include.local.postgres import _postmaster, _works_in, server
 from include.local.processes import all_pids, wait_for
 from include.local.scratch import scratch_database
+from include.signing import holds
+from include.store.postgres import PostgresStore
 from include.twin.server import TwinPorts
 from include.twin.webhooks import signature
 from include.vault.keys import new_keys
 from tests.chaos.programs import REST_S, STOPPED, SYSTEMS, paid
+from tests.checks import assert_checks_hold
 from tests.connectors.conftest import write_world
 from tests.disorder.story import ACCOUNT, world
 from tests.kills.desk import KEYS, Desk
@@ -189,8 +193,21 @@ class Platform:
                 "invoices wrong": sum(told.get(invoice) != open_ for invoice, open_ in truth.items()),
                 "still waits": 0 if settled else self.unfinished() or "something",
                 "ended by a fault of ours": self.faults,
+                "checks": self._broken_checks(),
+                "audit": self._broken_audit(),
             }
         )
+
+    def _broken_checks(self) -> str:
+        try:
+            assert_checks_hold(self.url)
+        except AssertionError as broken:
+            return str(broken)[:600]
+        return ""
+
+    def _broken_audit(self) -> str:
+        verdict = verify_audit(PostgresStore(self.url), holds=holds)
+        return "" if verdict.holds else str(verdict)
 
 
 def without_nothing(told: Mapping[str, Any]) -> dict[str, Any]:

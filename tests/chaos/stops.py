@@ -9,11 +9,7 @@ from threading import Event, Thread
 from time import monotonic, sleep
 from typing import Any
 
-from include.flows.verify_audit import verify_audit
-from include.signing import holds
-from include.store.postgres import PostgresStore
 from tests.chaos.beside import Customer, Platform, platform, won
-from tests.checks import assert_checks_hold
 from tests.disorder.story import GROSS_MINOR
 
 STOPS, INVOICES = 100, 40
@@ -112,10 +108,3 @@ def _wrong(place: Platform, acts: _Acts) -> Iterator[tuple[str, Any]]:
     sales = Counter(order["reference"] for order in orders)
     if wrong := {deal: sales[deal] for deal in acts.deals if sales[deal] != 1}:
         yield "orders", wrong
-    try:
-        assert_checks_hold(place.url)
-    except AssertionError as broken:
-        yield "checks", str(broken)[:600]
-    verdict = verify_audit(PostgresStore(place.url), holds=holds)
-    if not verdict.holds:
-        yield "audit", str(verdict)
