@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from include.local.airflow_env import PATIENCE
 from include.local.cluster import ROOM
 
 ROOT = Path(__file__).parents[1]
@@ -93,6 +94,11 @@ def test_airflow_has_people_a_local_executor_and_a_database_of_its_own():
     assert environment["AIRFLOW__CORE__AUTH_MANAGER"].endswith(".FabAuthManager")
     ours = environment["TIEOUT_DATABASE_URL"].partition("@")[2]
     assert environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].endswith(f"@{ours}_airflow")
+
+
+def test_tasks_are_as_patient_as_ours_with_an_api_server_that_is_away():
+    environment = SERVICES["scheduler"]["environment"]
+    assert {name: environment[f"AIRFLOW__{name}"] for name in PATIENCE} == PATIENCE
 
 
 def test_postgres_is_recent_and_keeps_its_data():

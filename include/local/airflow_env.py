@@ -18,6 +18,11 @@ ROLES_VERSION = "console roles 1"
 GUARDED = (sys.executable, "-S", "-m", "include.local.guard")
 """Runs a program that ends with us, whatever ends us."""
 
+PATIENCE = {"WORKERS__MAX_FAILED_HEARTBEATS": "20", "WORKERS__EXECUTION_API_TIMEOUT": "15"}
+"""A task outlives an API server that is slow or started anew: by default three heartbeats without an answer end it
+(apache/airflow#73244).
+"""
+
 
 def airflow_environment(*, home: Home, urls: DatabaseUrls, secrets: Secrets, port: int) -> dict[str, str]:
     """Our own environment with Airflow's settings: LocalExecutor, metadata in Postgres, FAB users, UTC.
@@ -120,6 +125,7 @@ def _settings(home: Home, urls: DatabaseUrls, secrets: Secrets, port: int) -> di
         # Idle, the scheduler looks five times a second: 8 % of a core for a start 0.7 s sooner.
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
         "USAGE_DATA_COLLECTION__ENABLED": "False",
+        **PATIENCE,
     }
 
 
