@@ -80,7 +80,8 @@ class LedgerEffects:
         try:
             placed = self._ledger.order(self._new_order(message))
         except Rejected as refused:
-            return replace(stopped(refused), remote_id=found.native_id if found else None)
+            ours = found and found.key == message.key
+            return replace(stopped(refused), remote_id=found.native_id if found and ours else None)
         return Outcome(result="confirmed", remote_id=placed.native_id)
 
     def _new_order(self, message: Message) -> NewOrder:

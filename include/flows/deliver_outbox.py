@@ -68,6 +68,8 @@ class Called:
     taken: Sequence[Taken]
     outcomes: Mapping[str, Outcome]
     allowance: Allowance | None
+    began_at: datetime
+    stop: Fatal | None = None
 
 
 def deliver_outbox(
@@ -95,11 +97,8 @@ def deliver_outbox(
         sound = [one for one in taken if one.as_decided]
         outcomes, stop = _call(target, sound) if sound else ({}, None)
         allowance = target.allowance if isinstance(target, Budgeted) else None
-        unkept.append(Called(taken, outcomes, allowance))
+        unkept.append(Called(taken, outcomes, allowance, began_at, stop))
         done.update(_keep(store, unkept, pace))
-        tell_delivered(store, sound, outcomes, began_at=began_at)
-        if stop:
-            raise stop
     return done
 
 
@@ -194,10 +193,19 @@ def _send(target: Target, messages: Sequence[Message]) -> tuple[dict[str, Outcom
 
 
 def _keep(store: Store, unkept: list[Called], pace: Pace) -> Counter[str]:
+    """Write down what came of each call. One that cannot be for another reason than a database that is away is left."""
     done: Counter[str] = Counter()
     while unkept:
-        done.update(_finish(store, unkept[0], pace))
-        del unkept[0]
+        called = unkept.pop(0)
+        try:
+            done.update(_finish(store, called, pace))
+        except Retryable:
+            unkept.insert(0, called)
+            raise
+        sound = [one for one in called.taken if one.as_decided]
+        tell_delivered(store, sound, called.outcomes, began_at=called.began_at)
+        if called.stop:
+            raise called.stop
     return done
 
 

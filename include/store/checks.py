@@ -210,7 +210,7 @@ def _old_rows(url: str, zone: str) -> Answer:
     rows = _rows(url, "past_their_time", role=APP, grace=REMOVED_WITHIN, zone=zone)
     if rows:
         named = _some([str(row["relation"]) for row in rows])
-        return warn(f"rows past their time were not removed for two days: {named}", _REMOVE)
+        return warn(f"rows that should have been gone for two days are here: {named}", _REMOVE)
     return ok("no row is kept for longer than it should be")
 
 

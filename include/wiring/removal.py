@@ -27,6 +27,7 @@ TABLES = (
     *("dag_run", "task_instance", "task_instance_history", "task_reschedule", "task_state_store", "xcom"),
     *("deadline", "callback", "asset_event", "partitioned_asset_key_log", "job", "log", "import_error"),
     *("dag_version", "session", "revoked_token"),
+    *("celery_taskmeta", "celery_tasksetmeta"),  # where CeleryExecutor keeps its results here
 )
 """All that grows, but triggers: one cannot go before its callback does, and after that the triggerer removes it."""
 
@@ -84,7 +85,8 @@ def _cleaned(found: Connection, *, before: datetime) -> dict[str, int]:
         )
     except subprocess.TimeoutExpired:
         raise Retryable(
-            f"airflow db clean did not end within {TIMEOUT_S} s; what it removed is gone"
+            f"airflow db clean did not end within {TIMEOUT_S} s, and the next try goes on from there; "
+            "`airflow db drop-archived` removes the table it may have left behind"
         ) from None
     if done.returncode:
         said = done.stderr.strip().splitlines() or ["it says nothing"]

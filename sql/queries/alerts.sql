@@ -55,7 +55,9 @@ SELECT 'compare_parity', (
     WHERE NOT EXISTS (SELECT FROM parity.sign_offs GROUP BY window_no HAVING count(*) = 3)
 )
 UNION ALL
-SELECT dag_id, max(succeeded_at) FROM ops.task_ends WHERE dag_id = ANY (%(by_their_word)s) GROUP BY dag_id;
+SELECT dag_id, max(succeeded_at) FROM ops.task_ends
+WHERE dag_id = ANY (%(by_their_word)s) AND (dag_id <> 'remove_old' OR task_id = 'rows')  -- what is its own may go well all the same
+GROUP BY dag_id;
 
 -- name: money_of_days
 -- What was paid on these days, by currency.

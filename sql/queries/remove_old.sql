@@ -4,7 +4,13 @@
 -- part: old_hints
 -- The last word on an object that could not be looked at stays, and so does one that nobody has answered.
 SELECT hint_id FROM delivery.inbox AS hint
-WHERE received_at < (SELECT ops.kept_since('delivery.inbox', %(grace)s)) AND finished_at < (SELECT ops.kept_since('delivery.inbox', %(grace)s))
+WHERE hint_id < (  -- they come in the order of their time: of those before the first that is kept, all are looked at
+        SELECT coalesce(min(hint_id), 9223372036854775807) FROM (
+            SELECT hint_id FROM delivery.inbox
+            WHERE received_at >= (SELECT ops.kept_since('delivery.inbox', %(grace)s)) ORDER BY hint_id LIMIT 1
+        ) AS first
+    )
+    AND finished_at < (SELECT ops.kept_since('delivery.inbox', %(grace)s))
     AND CASE state
         WHEN 'dead' THEN NOT EXISTS (SELECT FROM delivery.failed_looks WHERE failed_looks.hint_id = hint.hint_id)
         ELSE NOT EXISTS (
@@ -40,7 +46,7 @@ WHERE proof.checked_at < (SELECT ops.kept_since('ops.proofs', %(grace)s)) AND pr
 
 -- part: old_sweeps
 SELECT sweep_id FROM ops.sweeps AS sweep
-WHERE swept_at < (SELECT ops.kept_since('ops.sweeps', %(grace)s)) AND gone_count = 0 AND repaired_count = 0 AND EXISTS (
+WHERE swept_at < (SELECT ops.kept_since('ops.sweeps', %(grace)s)) AND gone_count + repaired_count + refreshed_count = 0 AND EXISTS (
     SELECT FROM ops.sweeps AS later
     WHERE later.system = sweep.system AND later.entity = sweep.entity AND later.swept_at > sweep.swept_at
         AND later.repaired_count = 0

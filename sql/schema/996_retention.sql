@@ -163,6 +163,7 @@ ALTER FUNCTION ops.privileges(text, name, name, boolean, boolean) RENAME TO priv
 CREATE FUNCTION ops.privileges(role text, held name, tab name, changes boolean, removals boolean) RETURNS text
 STABLE LANGUAGE sql AS $$
     SELECT CASE
+        WHEN tab = 'retention' AND held = 'ops' THEN 'SELECT'
         WHEN tab = 'removals' AND held = 'ops' THEN CASE role WHEN 'tieout_remover' THEN 'SELECT, INSERT' ELSE 'SELECT' END
         WHEN role = 'tieout_remover' THEN CASE
             WHEN held NOT IN ('ops', 'delivery', 'recon') THEN ''

@@ -57,12 +57,12 @@ def hint(url: str, event: str, state: str, *, days: int, of: str = "") -> None:
 
 
 def test_hints_go_once_they_were_answered_and_are_old(store: PostgresStore, database_url: str) -> None:
-    hint(database_url, "old", "done", days=91)
-    hint(database_url, "within", "done", days=89)
     hint(database_url, "waiting", "new", days=200)
     hint(database_url, "unanswered", "dead", days=200)
     hint(database_url, "failed", "dead", days=100, of="P1")
     hint(database_url, "answered", "done", days=95, of="P1")
+    hint(database_url, "old", "done", days=91)
+    hint(database_url, "within", "done", days=89)
     done = remove_old(store, zone=ZONE)
     assert (done.rows, done.left) == ({"delivery.inbox": 3}, {})
     assert ids(database_url, "delivery.inbox", "event_id") == ["unanswered", "waiting", "within"]

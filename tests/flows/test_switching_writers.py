@@ -227,7 +227,8 @@ def test_who_took_a_message_before_the_switch_sends_nothing_after_it(house: Hous
     assert done.given_up == 1
     outcomes, _ = delivery._call(InCalls(Fenced(house.peer, house.store), at_once=1), taken)
     assert [one.detail for one in outcomes.values()] == [FENCED]
-    assert delivery._finish(house.store, delivery.Called(taken, outcomes, None), PACE) == {"late": 1}
+    called = delivery.Called(taken, outcomes, None, began_at=datetime.now(UTC))
+    assert delivery._finish(house.store, called, PACE) == {"late": 1}
     assert house.reached() == []
     # Gone again, its old token is still an old one.
     house.go()

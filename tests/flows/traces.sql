@@ -109,7 +109,8 @@ INSERT INTO ops.task_failures (dag_id, task_id, run, map_index, run_at, failed_a
 -- trace: every watched flow has worked
 INSERT INTO delivery.lanes (began_at) VALUES (ops.clock());
 INSERT INTO ops.task_ends (dag_id, task_id, succeeded_at)
-    SELECT dag, 'all', ops.clock() FROM unnest('{collect,approve_breaks,sign_parity,keep_audit,remove_old}'::text[]) AS dag;
+    SELECT dag, CASE dag WHEN 'remove_old' THEN 'rows' ELSE 'all' END, ops.clock()
+    FROM unnest('{collect,approve_breaks,sign_parity,keep_audit,remove_old}'::text[]) AS dag;
 INSERT INTO ops.sweeps (system, entity, listed_count, gone_count, repaired_count, refreshed_count) VALUES
     ('erp', 'customers', 1, 0, 0, 0);
 INSERT INTO ops.cursors (system, entity, position) SELECT system, 'watched', '{}' FROM

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from include.domain.delivery import Message, Outcome, Pace
@@ -44,7 +45,7 @@ def marked_before_sent(store: Store, target: Target, *, pace: Pace) -> Counter[s
     done: Counter[str] = Counter()
     while taken := real._take(store, target, pace):
         hoped = {one.message.key: Outcome(result="confirmed", remote_id="?") for one in taken}
-        done += real._finish(store, real.Called(taken, hoped, None), pace)
+        done += real._finish(store, real.Called(taken, hoped, None, datetime.now(UTC)), pace)
         target.send([one.message for one in taken])
     return done
 

@@ -116,7 +116,7 @@ def may_do(role: str, verb: str, table: str, *, history: bool) -> bool:
         verb == "TRUNCATE"
         or role == "tieout_auditor"
         or (history and verb != "INSERT")
-        or table == "ops.removals"
+        or table in {"ops.removals", "ops.retention"}
     ):
         return False
     ingest = {
