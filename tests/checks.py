@@ -16,9 +16,14 @@ def assert_checks_hold(database_url: str) -> None:
 
 def assert_nothing_found(connection: psycopg.Connection[Any]) -> None:
     """The same, asked over a connection that may be asked again."""
-    for name, text in _checks().items():
-        found = connection.execute(text, prepare=True).fetchmany(5)
-        assert not found, f"{name}: {found}"
+    found = found_by_checks(connection)
+    assert not found, found
+
+
+def found_by_checks(connection: psycopg.Connection[Any]) -> dict[str, list[Any]]:
+    """Check -> the first rows it finds; only of those that find any."""
+    found = {name: connection.execute(text, prepare=True).fetchmany(5) for name, text in _checks().items()}
+    return {name: rows for name, rows in found.items() if rows}
 
 
 @cache

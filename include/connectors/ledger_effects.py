@@ -75,13 +75,13 @@ class LedgerEffects:
     def _order(self, message: Message) -> Outcome:
         """The deal's order: one that stands already, placed by hand meanwhile, is the deal's too."""
         found = self._ledger.order_of(message.body["opportunity_id"])
-        if found and found.key != message.key and found.state not in UNCONFIRMED:
+        ours = found.native_id if found and found.key == message.key else None
+        if found and not ours and found.state not in UNCONFIRMED:
             return Outcome(result="found", remote_id=found.native_id)
         try:
             placed = self._ledger.order(self._new_order(message))
         except Rejected as refused:
-            ours = found and found.key == message.key
-            return replace(stopped(refused), remote_id=found.native_id if found and ours else None)
+            return replace(stopped(refused), remote_id=ours)
         return Outcome(result="confirmed", remote_id=placed.native_id)
 
     def _new_order(self, message: Message) -> NewOrder:

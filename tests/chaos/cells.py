@@ -55,7 +55,6 @@ EVENTS: Mapping[str, Callable[[Sequence[Hint]], Sequence[Hint]]] = {
 
 
 BY_OTHER_NAMES: Mapping[str, str] = {
-    "late_commit": "late_commit",
     "clock_skew": "clock ahead",
     "duplicate_event": "each event twice",
     "out_of_order_event": "events in reverse",

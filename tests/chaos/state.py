@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from include.store.queries import SQL
+from tests.checks import found_by_checks
 from tests.kills.final import MODELS, OURS, SOBJECTS
 from tests.simulation.store import Connection
 from tests.simulation.wire import TwinInside
@@ -43,11 +43,7 @@ def state_of(twin: TwinInside, connection: Connection, *, restless: bool) -> dic
     for name, query in OURS.items():
         if name != "inbox":  # what was asked again under another name says nothing of how it ends
             state[f"our {name}"] = sorted(str(row) for row in connection.execute(query).fetchall())
-    state["checks"] = [
-        path.stem
-        for path in sorted((SQL / "checks").glob("*.sql"))
-        if connection.execute(path.read_bytes()).fetchmany(1)
-    ]
+    state["checks"] = sorted(found_by_checks(connection))
     query = "SELECT certificate -> 'outputs' AS outputs FROM recon.runs ORDER BY computed_at DESC LIMIT 1"
     state["certificate"] = [str(row["outputs"]) for row in connection.execute(query).fetchall()]
     return state

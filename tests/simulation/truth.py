@@ -17,7 +17,7 @@ from include.connectors.stripe.effects import KEY
 from include.flows import create_order as orders
 from include.flows import tell_landed as landed_telling
 from include.flows.sweep_entity import sweep_entity
-from include.store.queries import SQL
+from tests.checks import found_by_checks
 from tests.disorder.story import GROSS_MINOR, deal_id
 from tests.kills.desk import POLICY
 from tests.kills.world import BILLING, TODAY
@@ -183,9 +183,7 @@ def _tables(platform: Platform) -> Iterator[str]:
         yield f"a hint is left: {row['entity']} {row['state']} {row['reason']}"[:200]
     for row in connection.execute("SELECT key FROM delivery.key_conflicts").fetchall():
         yield f"the key {row['key'][:8]} says two things"
-    for check in sorted((SQL / "checks").glob("*.sql")):
-        if connection.execute(check.read_bytes()).fetchmany(1):
-            yield f"the check {check.stem} finds something"
+    yield from (f"the check {name} finds something" for name in found_by_checks(connection))
 
 
 def _reread(platform: Platform) -> list[str]:
