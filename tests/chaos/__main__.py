@@ -22,7 +22,8 @@ def run(
     minutes: Annotated[float, typer.Option(help="For all parts together; nothing begins later.")] = 60,
     seed: Annotated[int, typer.Option(help="The first seed, and what cells and deaths are shuffled by.")] = 1,
     size: Annotated[
-        int | None, typer.Option(help="Of stops, soak and catch-up: so many, whatever the time.")
+        int | None,
+        typer.Option(help="Of seeds, stops, events or payments: so many, if time allows for seeds."),
     ] = None,
     more: Annotated[bool, typer.Option("--more", help="Go on with mistakes not found.")] = False,  # noqa: FBT002 - typer's
     only: Annotated[str, typer.Option(help=f"Only this part: {', '.join(PARTS)}.")] = "",

@@ -61,8 +61,8 @@ class Time:
 
 def simulation(urls: DatabaseUrls, time: Time) -> dict[str, Any]:
     """Seeds, dealt out to a process for each processor; what fails is made small."""
-    processes, until = os.cpu_count() or 1, time.over()
-    dealt = [range(time.seed + number, time.seed + SEEDS_MAX, processes) for number in range(processes)]
+    processes, until, end = os.cpu_count() or 1, time.over(), time.seed + (time.size or SEEDS_MAX)
+    dealt = [range(time.seed + number, end, processes) for number in range(processes)]
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         done = list(pool.map(partial(_seeds, urls, until), dealt))
     told = {name: sum((part[name] for part in done), Counter()) for name in ("lanes", "struck", "stops")}
