@@ -121,11 +121,13 @@ LEFT JOIN LATERAL (
 ) AS line ON true
 LEFT JOIN LATERAL (
     -- What was confirmed without a call that made it was found there: somebody else's, with lines of its own. What a look
-    -- found by its key is ours.
+    -- found by its key is ours; so is what another order of the same words made, before the deal was won again.
     SELECT made, CASE WHEN made THEN body -> 'schedule' END AS schedule
     FROM delivery.outbox AS message CROSS JOIN LATERAL (SELECT EXISTS (
-        SELECT FROM delivery.attempts WHERE attempts.message_id = message.message_id
-            AND (outcome = 'confirmed' OR (outcome = 'found' AND detail = 'found by its key'))
+        SELECT FROM delivery.outbox AS same JOIN delivery.attempts ON attempts.message_id = same.message_id
+        WHERE same.subject = message.subject AND same.kind = 'order' AND same.state = 'confirmed'
+            AND same.remote_id = message.remote_id AND same.body_sha256 = message.body_sha256
+            AND (outcome = 'confirmed' OR (outcome = 'found' AND attempts.detail = 'found by its key'))
     ) AS made) AS call
     WHERE message.subject = 'opportunities/' || deal.native_id AND message.kind = 'order' AND message.state = 'confirmed'
         AND message.remote_id = missing.order_id

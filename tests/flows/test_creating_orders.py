@@ -797,6 +797,30 @@ def test_a_deal_reopened_and_won_again_keeps_the_order_that_stands(sales: Sales)
     assert sales.reached(sales.erp).count("order") == 1
 
 
+@pytest.mark.parametrize(
+    ("amount", "follows"),
+    [("1200.00", {"reference": 1, "invoice": 1}), ("900.00", {"reference": 1})],
+    ids=["as it was", "otherwise"],
+)
+def test_a_deal_won_again_while_its_order_was_in_doubt_has_that_order_if_it_is_the_same(
+    sales: Sales, amount: str, follows: Mapping[str, int]
+) -> None:
+    def stands(_peer: Peer, messages: Sequence[Message]) -> Mapping[str, Outcome]:
+        return {one.key: Outcome(result="found", remote_id="R0") for one in messages}
+
+    sales.sees(opportunities=WON)
+    sales.decide()
+    assert sales.deliver(answer_lost) == {"uncertain": 1}
+    for won in ("false", "true"):
+        sales.crm.deals["006A"] |= {"IsWon": won, "IsClosed": won, "Amount": amount}
+        sales.look_now()
+        sales.decide()
+    with psycopg.connect(sales.url, autocommit=True) as connection:
+        connection.execute("UPDATE delivery.outbox SET next_at = now()")
+    assert sales.deliver(stands) == {"found": 2}
+    assert sales.decide() == follows, "of what differs the owner is told before it is invoiced"
+
+
 def test_a_deal_won_again_after_its_order_was_cancelled_has_a_new_one(sales: Sales) -> None:
     sales.sees(opportunities=WON)
     sales.decide()
