@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from include.flows.drain_inbox import Hint
@@ -33,6 +34,19 @@ are those of reading.
 """
 DATABASE = ("away before", "rolled back", "answer to commit lost")
 """What becomes of one transaction: none begins, it is taken back, or it is committed and nobody hears of it."""
+
+JUMPS: Mapping[str, timedelta] = {
+    "database an hour ahead": timedelta(hours=1),
+    "database 25 hours ahead": timedelta(hours=25),
+    "database 50 minutes back": timedelta(minutes=-50),
+}
+"""By how much the database's clock differs from all others from a transaction on."""
+
+OURS: Mapping[str, timedelta] = {
+    "worker 25 hours ahead": timedelta(hours=25),
+    "worker 25 hours behind": timedelta(hours=-25),
+}
+"""By how much the clock of whoever works differs from all others."""
 
 SHOWN_LATE = {
     "salesforce": ("Opportunity", WON),
@@ -102,6 +116,7 @@ def cells() -> list[Cell]:
         *_database_cells(),
         *_data_cells(),
         *(Cell(one, "webhook", "events", 0) for one in EVENTS),
+        *(Cell(one, name, "worker", 0) for one in OURS for name in FLOWS),
         *(Cell(AWAY, name, system, 0) for name, flow in FLOWS.items() for system in flow.systems),
     ]
 
@@ -123,7 +138,7 @@ def _skips(flow: str) -> Sequence[int]:
 
 def _database_cells() -> Iterator[Cell]:
     for name in FLOWS:
-        for fault in DATABASE:
+        for fault in (*DATABASE, *JUMPS):
             for skip in MOMENTS.get(name, (0, 1, 2, 4, 7)):
                 yield Cell(fault, name, "database", skip)
 

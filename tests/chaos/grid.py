@@ -20,7 +20,8 @@ from include.store.postgres import PostgresStore
 from include.twin.faults import Fault
 from include.twin.world import World, load_world
 from tests.chaos import flows
-from tests.chaos.cells import AWAY, EVENTS, Cell, Verdict, fault_of
+from tests.chaos.cells import AWAY, EVENTS, JUMPS, OURS, Cell, Verdict, fault_of
+from tests.chaos.clocks import worker_off_by
 from tests.chaos.flows import FLOWS, Flow
 from tests.chaos.state import difference, state_of
 from tests.connectors.conftest import Clock, write_world
@@ -53,6 +54,11 @@ class Shaky(OneConnection):
         """Column `said` of what is kept."""
         return [row["said"] for row in self.connection.execute(query.encode()).fetchall()]
 
+    @property
+    def now(self) -> datetime:
+        """From the transaction on whose fault is a jump, its clock differs."""
+        return super().now + (JUMPS.get(self.fault, timedelta()) if self._count > self.at else timedelta())
+
     @contextmanager
     def transaction(self) -> Iterator[Any]:
         self._count += 1
@@ -64,7 +70,7 @@ class Shaky(OneConnection):
             yield tx
             if mine and self.fault == "rolled back":
                 raise Retryable("Postgres: the connection was closed")
-        if mine:
+        if mine and self.fault == "answer to commit lost":
             raise Retryable("Postgres: the connection was closed during COMMIT")
 
 
@@ -103,14 +109,18 @@ class Grid:
             twin = self.wire.twin = TwinInside(self.world, KEYS, clock_of(machine))
             touch(twin, machine.now, pays=name == "watch events")
             store = Shaky(connection, machine)
-            if cell and cell.fault in EVENTS:
+            if cell and cell.fault in OURS:
+                stack.enter_context(worker_off_by(OURS[cell.fault]))
+            elif cell and cell.fault in EVENTS:
                 stack.enter_context(patch.object(flows, "HINTS", EVENTS[cell.fault](flows.HINTS)))
             elif cell and cell.fault != AWAY:
                 _arm(cell, twin, store)
             away = cell.system if cell and cell.fault == AWAY else ""
             owed = _sit_out(flow, store, machine, twin, away) if away else None
             stops, rounds = _rest(flow.act, store, machine)
-            struck = store.struck or bool(twin.injector.log()) or bool(cell and cell.fault in EVENTS)
+            struck = (
+                store.struck or bool(twin.injector.log()) or bool(cell and cell.fault in (*EVENTS, *OURS))
+            )
             state = state_of(twin, connection, restless=rounds >= ROUNDS_MAX)
             state["alerts"] = [] if owed is None else _untold(store, machine, owed)
             return state, struck, stops, rounds

@@ -54,13 +54,18 @@ class OneConnection:
     _over: str = ""
     """What ends the savepoint before, with the next one: each question to the server costs a turn of the processors."""
 
+    @property
+    def now(self) -> datetime:
+        """What the database takes the time to be."""
+        return self.machine.now
+
     @contextmanager
     def transaction(self) -> Iterator[PostgresTransaction]:
         assert not self.depth, "a transaction inside a transaction would be another connection's"
         self.machine.at("begin")
         self.depth += 1
         self.connection.execute(
-            f"{self._over}SAVEPOINT step; SET LOCAL tieout.clock = '{self.machine.now.isoformat()}'"
+            f"{self._over}SAVEPOINT step; SET LOCAL tieout.clock = '{self.now.isoformat()}'"
         )
         self._over = "RELEASE SAVEPOINT step; "
         try:
