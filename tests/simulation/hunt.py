@@ -16,13 +16,13 @@ from include.local.home import Home
 from include.local.postgres import server
 from tests.conftest import THROWN_AWAY, home_of_tests
 from tests.simulation.ground import Ground, ground
-from tests.simulation.planted import PLANTED, RUNS_IN, TELLS, Plant
+from tests.simulation.planted import PLANTED, RUNS_IN, STRIKES, TELLS, Plant
 from tests.simulation.run import Outcome, lane_of, simulate
 
 Fails = Callable[[list[str]], bool]
-FURIES = (6, 2)
-"""How many times as often as usual something strikes while a mistake is looked for, in turn: with very many faults
-every worker begins anew so often that what one left out the next one reads again.
+FURIES = (6, ""), (2, "")
+"""How many times as often as usual something strikes while a mistake is looked for, and what more often still, in turn:
+with very many faults every worker begins anew so often that what one left out the next one reads again.
 """
 
 SHRINKS_MAX = 40
@@ -89,11 +89,11 @@ def catch(
     for seed in islice((one for one in seeds if lane_of(one) in lanes), before, None):
         if monotonic() > until:
             break
-        fury = FURIES[(before + tried) % len(FURIES)]
+        fury, often = STRIKES.get(name, FURIES)[(before + tried) % 2]
         tried += 1
-        found = simulate(place, seed, plant=PLANTED[name], fury=fury)
+        found = simulate(place, seed, plant=PLANTED[name], fury=fury, often=often)
         if (
-            found.wrong and not simulate(place, seed, fury=fury).wrong
+            found.wrong and not simulate(place, seed, fury=fury, often=often).wrong
         ):  # it is the mistake that is found, and nothing else
             return Caught(name, tried, seed, found.wrong[0], monotonic() - began)
     return Caught(name, tried, None, "", monotonic() - began)

@@ -31,6 +31,7 @@ CHANCES: Mapping[str, Mapping[str, float]] = {
 }  # fmt: skip
 """Of every place a worker comes by, what may happen there and how often."""
 
+OFTEN = 25
 FROZEN_S = (20, 200, 400, 400, 900)
 """How long a frozen worker stands still; its lease is over after 300 seconds, and then it goes on as if nothing had
 happened."""
@@ -62,13 +63,16 @@ class Actor:
 
 @dataclass
 class Machine:
-    """`only`: the faults that may strike, by name; None for all the seed has. `fury`: so many times as often."""
+    """`only`: the faults that may strike, by name; None for all the seed has. `fury`: so many times as often; but the
+    fault `often` strikes OFTEN times as often.
+    """
 
     seed: int
     now: datetime
     only: frozenset[str] | None = None
     faults: bool = True
     fury: int = 1
+    often: str = ""
     struck: list[str] = field(default_factory=list)
     stops: Counter[str] = field(default_factory=Counter)
     steps: int = 0
@@ -182,8 +186,9 @@ class Machine:
         drawn = dice.random()
         if not self.faults:
             return None
-        for fault, chance in CHANCES[place].items():
-            if drawn < chance * self.fury:
+        for fault, usual in CHANCES[place].items():
+            chance = usual * (OFTEN if fault == self.often else self.fury)
+            if drawn < chance:
                 if fault not in (KILL, FREEZE, *possible):
                     return None
                 name = f"{actor.name}@{actor.places} {fault}"
@@ -191,7 +196,7 @@ class Machine:
                     return None
                 self.struck.append(name)
                 return fault
-            drawn -= chance * self.fury
+            drawn -= chance
         return None
 
     def _push(self, actor: Actor, seconds: float) -> None:

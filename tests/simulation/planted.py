@@ -1,7 +1,7 @@
 """Mistakes somebody could make, to be planted on purpose: a seed must find each, or it is said that none does."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from itertools import count
 from typing import Any
@@ -23,6 +23,7 @@ from include.ports import Written
 from include.store.queries import query
 from tests.kills.planted import Blind, OutboxAfterCommit, RandomKeys
 from tests.simulation import planted_flows as flawed
+from tests.simulation.machine import FREEZE
 
 Plant = Callable[[Any, Any], AbstractContextManager[Any]]
 """(the platform's flaws, its store) -> while it is open the mistake is there."""
@@ -94,6 +95,13 @@ def _edge(_flaws: Any, _store: Any) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _audit_after_commit(flaws: Any, store: Any) -> Iterator[None]:
+    store.connection.execute(flawed.AuditAfterCommit.SILENCED)
+    flaws.wrap_store = flawed.AuditAfterCommit
+    yield
+
+
 def _bare(system: str) -> Plant:
     """A target without the guard around it."""
     return _flaw(bare=lambda targets: {**targets, system: targets[system]._target._target})
@@ -127,6 +135,7 @@ PLANTED: Mapping[str, Plant] = {
     "a landing marked before its rows are written": _instead((landing, "land_records", flawed.marked_first)),
     "a place told before it is told": _instead((landed_telling, "tell_landed", flawed.told_first)),
     "the message after the commit of its decision": _flaw(wrap_store=OutboxAfterCommit),
+    "what is told the audit log after the commit": _audit_after_commit,
     "marked as sent before it is sent": _instead((delivering, "deliver_outbox", flawed.marked_first_of_all)),
     "another key for each attempt": _flaw(wrap=RandomKeys),
     "another key for each decision": _instead((orders, "key_of", _by_chance), (failed, "key_of", _by_chance)),
@@ -195,6 +204,12 @@ RUNS_IN: Mapping[str, tuple[str, ...]] = {
     "the cursor goes wherever the last one says": READS[:1],
 }
 """The lanes in which nothing else makes up for a mistake; where none are named, those that are told."""
+
+STRIKES: Mapping[str, Sequence[tuple[int, str]]] = {
+    "an older look replaces a newer one": ((1, FREEZE), (2, FREEZE)),
+    "the target is not told which of two is older": ((1, FREEZE), (2, FREEZE)),
+}
+"""How often something strikes, and what very often, where usual seeds find nothing: who is late must be very late."""
 
 HARMLESS: Mapping[str, str] = {
     "a lease of no length": "keys, looks and fences keep effects single; the lease only saves work",

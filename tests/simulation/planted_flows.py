@@ -1,6 +1,7 @@
 """Planted mistakes that are flows of their own: each does what the real one does, in another order or in part."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -30,6 +31,38 @@ def cursor_first(
     with store.transaction() as tx:
         new = pulling.keep_page(tx, source, entity, seen=seen, asked_at=asked_at, page=page)
     return pulling.Pulled(done.pages + 1, done.records + len(page.records), done.new + new)
+
+
+class AuditAfterCommit:
+    """A store that commits how messages ended, and only then tells the audit log."""
+
+    SILENCED = """
+        CREATE OR REPLACE FUNCTION audit.delivery_outbox_update() RETURNS trigger LANGUAGE plpgsql
+        AS 'BEGIN RETURN NULL; END'
+    """
+    ENDED = """
+        SELECT 'message ' || state AS act, subject AS entity, key || '#' || revision AS op_key
+        FROM delivery.outbox WHERE finished_at IS NOT NULL
+    """
+    TOLD = """
+        INSERT INTO audit.events (actor, act, entity, why, before_sha256, after_sha256, run_id, op_key)
+        VALUES ('program:planted', %(act)s, %(entity)s, '', '', '', '', %(op_key)s)
+    """
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+
+    @contextmanager
+    def transaction(self) -> Iterator[Any]:
+        ask = self._store.connection.execute
+        with self._store.transaction() as tx:
+            before = ask(self.ENDED).fetchall()
+            yield tx
+            ended = [row for row in ask(self.ENDED).fetchall() if row not in before]
+        if ended:
+            with self._store.transaction():
+                for row in ended:
+                    ask(self.TOLD, row)
 
 
 def marked_first_of_all(store: Any, target: Any, *, pace: Any, **_more: Any) -> Any:

@@ -58,17 +58,19 @@ def simulate(
     without: frozenset[str] = frozenset(),
     plant: Plant | None = None,
     fury: int = 0,
+    often: str = "",
 ) -> Outcome:
     """Run one seed. `only`: the faults that may strike; `without`: whom nothing happens to; `plant`: a mistake.
 
-    `fury`: how many times as often as usual something strikes, if not as the seed has it.
+    `fury`: how many times as often as usual something strikes, if not as the seed has it; `often`: the fault that does
+    so very much more often.
     """
     place.seeds += 1
     if place.seeds % TIDY_EVERY == 0:
         place.tidied()
     lane, usual, dice = _begun(seed)
     story = story_of(dice).without(without)
-    machine = Machine(seed, BEGIN, only, fury=fury or usual)
+    machine = Machine(seed, BEGIN, only, fury=fury or usual, often=often)
     with ExitStack() as stack:
         stack.enter_context(undone(place.connection, place.numbers))
         stack.enter_context(numbered())

@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import accumulate
 from typing import Any
 
 from include.twin.faults import Fault
@@ -19,6 +20,21 @@ WON = {"StageName": "Closed Won", "IsWon": True, "IsClosed": True}
 REOPENED = {"StageName": "Negotiation", "IsWon": False, "IsClosed": False}
 LAGS_S = (0, 0, 0, 5, 60, 240)
 """Between the stamp of a change and the moment others can see it: its transaction takes that long."""
+
+DISPUTED = (("dispute", "win"), ("dispute", "lose"))
+"""Of all things disputes alone change; what else happens is another thing each time."""
+
+WAYS = (
+    *payments.WAYS,
+    *DISPUTED,
+    *DISPUTED,
+    ("pay", "refund", "pay"),
+    ("part", "refund", "pay", "refund last", "pay"),
+)
+"""What may become of an invoice here, where more happens to each."""
+
+CLOSE, GAPS_S = 0.5, (2, 15, 60, 250)
+"""Share of invoices to which all happens close together, and how close."""
 
 NO_TERM = 999
 """Months that the gate refuses: such a deal becomes its owner's task."""
@@ -86,17 +102,27 @@ class Story:
 
 def story_of(dice: random.Random, *, deals: int = DEALS, invoices: int = INVOICES) -> Story:
     """What happens, by these dice."""
-    ways = [payments.WAYS[dice.randrange(len(payments.WAYS))] for _ in range(invoices)]
+    ways = [dice.choice(WAYS) for _ in range(invoices)]
     return Story(_acts(ways, dice), sorted(_changes(deals, dice), key=lambda one: one.at))
 
 
 def _acts(ways: Sequence[Sequence[str]], dice: random.Random) -> list[Act]:
     acts = []
     for invoice, way in enumerate(ways):
-        moments = sorted(dice.uniform(0, MINUTES * 60) for _ in way)
+        moments = _close(way, dice) if dice.random() < CLOSE else _apart(way, dice)
         for what, moment in zip(way, moments, strict=True):
             acts.append(Act(BEGIN + timedelta(seconds=moment), len(acts), f"I{invoice}", what))
     return sorted(acts)
+
+
+def _apart(way: Sequence[str], dice: random.Random) -> list[float]:
+    return sorted(dice.uniform(0, MINUTES * 60) for _ in way)
+
+
+def _close(way: Sequence[str], dice: random.Random) -> list[float]:
+    """So close that the second happens while somebody still works on the first."""
+    gaps = (dice.choice(GAPS_S) for _ in way)
+    return list(accumulate(gaps, initial=dice.uniform(0, MINUTES * 60)))[:-1]
 
 
 def _changes(deals: int, dice: random.Random) -> Iterator[Change]:
