@@ -45,6 +45,15 @@ def mounts(service: dict[str, Any]) -> dict[str, str]:
     return dict(volume.split(":")[:2] for volume in service.get("volumes", []))
 
 
+def test_on_kubernetes_everybody_is_told_what_they_are_told_here():
+    """But what names a secret, a place, or the executor, and who watches."""
+    values = yaml.safe_load((ROOT / "docs" / "kubernetes-values.yaml").read_text())
+    told = {one["name"]: one["value"] for one in values["env"]}
+    here = SERVICES["scheduler"]["environment"]
+    elsewhere = re.compile("SQL_ALCHEMY|EXECUTOR|_URL|PARALLELISM|OTEL|FERNET|SECRET|TIEOUT_(LOG|ENV)")
+    assert {name: value for name, value in here.items() if not elsewhere.search(name)}.items() <= told.items()
+
+
 def test_there_is_a_database_airflow_with_its_four_parts_the_webhooks_door_and_the_twin():
     assert set(SERVICES) == {"postgres", "twin", "webhooks"} | ENDING | AIRFLOW_PARTS | WATCHING
     assert SERVICES["twin"]["profiles"] == ["demo"]
