@@ -50,8 +50,11 @@ def open_now(tx: Transaction, invoice_id: str, policy: Policy, *, today: date) -
 
 def _debt(tx: Transaction, invoice_id: str, policy: Policy, today: date) -> _Debt | None:
     """None where nothing can be said of what is owed, or nobody is to be asked for it."""
-    succeeded = [*policy.statuses["payments"]["SUCCEEDED"]]
-    found = tx.rows("invoice_to_collect", invoice_id=invoice_id, succeeded=succeeded, today=today)
+    told = {
+        "succeeded": [*policy.statuses["payments"]["SUCCEEDED"]],
+        "void": [*policy.statuses["invoices"]["VOID"]],
+    }
+    found = tx.rows("invoice_to_collect", invoice_id=invoice_id, today=today, **told)
     if not found or found[0]["held"]:
         return None
     [invoice] = found

@@ -57,7 +57,8 @@ ORDER BY message_id DESC LIMIT 1;
 
 -- name: invoice_to_collect
 -- An invoice; whether nobody is to pay it now, as it is contested as a whole, promised, or held by legal; and its customer's
--- money on no invoice: what the newest published run left, and what came since. Any of that may be for this invoice.
+-- money on no invoice, or on a void one: what the newest published run left, and what came since. Any of that may be for this
+-- invoice.
 WITH newest AS (
     SELECT run_id, batch_through FROM recon.runs WHERE state = 'published' ORDER BY as_of DESC, computed_at DESC LIMIT 1
 )
@@ -74,6 +75,18 @@ SELECT known.*, coalesce(invoice.disputed OR customer.legal_hold OR invoice.prom
         AND NOT EXISTS (
             SELECT FROM recon.matches JOIN newest USING (run_id)
             WHERE recon = 'R3' AND side_a_id = paid.native_id AND matches.state = 'posted'
+        )
+), 0) + coalesce((  -- for a void invoice, which no run knew as money
+    SELECT sum(paid.amount_minor)
+    FROM canonical.invoices AS void JOIN delivery.payments AS paid ON paid.invoice_id = void.native_id
+    WHERE void.customer_id = known.customer_id AND void.superseded_in IS NULL AND lower(void.status) = ANY (%(void)s::text[])
+        AND paid.currency = known.currency AND paid.amount_minor > 0
+        AND coalesce(lower(paid.status), 'succeeded') = ANY (%(succeeded)s::text[])
+        AND NOT EXISTS (
+            SELECT FROM canonical.payments AS landed JOIN newest ON landed.recorded_in <= batch_through
+            WHERE landed.native_id = paid.native_id
+                AND (landed.superseded_in IS NULL OR landed.superseded_in > batch_through)
+                AND coalesce(lower(landed.status), 'succeeded') = ANY (%(succeeded)s::text[])
         )
 ), 0))::bigint AS unapplied_minor
 FROM delivery.invoices AS known

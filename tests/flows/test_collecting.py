@@ -520,6 +520,19 @@ def test_nobody_is_charged_again_for_what_is_no_longer_owed(books: Settle, files
     assert failed(books(attempts=ONCE, **files), NEXT_DAY) == {}
 
 
+@pytest.mark.parametrize("landed", [False, True], ids=["told by an event", "landed"])
+def test_nobody_is_charged_for_a_reissued_invoice_whose_void_one_was_paid(
+    store: PostgresStore, draw: Draw, *, landed: bool
+) -> None:
+    reissued = f"{ONE}\n{ONE.replace('I1 INV-1', 'I0 INV-0').replace('posted', 'void')}"
+    published(store, draw(folder="a", **BOOKS | {"invoices": reissued, "attempts": ONCE}))
+    if landed:
+        see(store, draw(folder="b", payments="Q C1 INV-0 SGD 100.00 2026-03-02 succeeded I0"))
+    else:
+        told_by_an_event(store, "Q", amount_minor=10_000, invoice_id="I0", customer_id="C1")
+    assert failed(store, NEXT_DAY) == {}
+
+
 def test_a_retry_charges_what_is_left(books: Settle, database_url: str) -> None:
     store = books(attempts=ONCE, payments="Q C1 INV-1 SGD 60.00 2026-03-01 succeeded I1")
     assert failed(store, NEXT_DAY) == {"retry": 1}
