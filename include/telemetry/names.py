@@ -106,6 +106,15 @@ GAUGES = (
         "quarantine.rows", "{row}", ("system",), "received rows that could not be read, and nobody has mended"
     ),
     _gauge("api.calls.left", "{call}", ("system",), "calls a system lets us make today, as it said last"),
+    _gauge(
+        "breaker.open", "{system}", ("system", "part"), "1 while a system that does not answer is left alone"
+    ),
+    _gauge(
+        "sweep.repaired",
+        "{row}",
+        ("system",),
+        "rows the sweeps of the last day found that nobody had told of; anything but 0 hides a defect",
+    ),
     _gauge("beat.age", "s", ("flow",), "since a flow last said that it is alive (the dead man's beat)"),
     _gauge(
         "run.days",

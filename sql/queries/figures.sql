@@ -48,6 +48,13 @@ SELECT system, count(*) AS value FROM canonical.quarantine WHERE released_in IS 
 SELECT system, greatest(allowed - used, 0) AS value FROM ops.api_budgets
 WHERE allowed > 0 AND noted_at > ops.clock() - interval '1 day' ORDER BY system;
 
+-- name: figure_breaker_open
+SELECT system, part, (open_until > '-infinity')::int AS value FROM ops.breakers ORDER BY system, part;
+
+-- name: figure_sweep_repaired
+SELECT system, sum(repaired_count)::bigint AS value
+FROM ops.sweeps WHERE swept_at > ops.clock() - interval '1 day' GROUP BY system ORDER BY system;
+
 -- name: figure_beat_age
 SELECT flow, extract(epoch FROM ops.clock() - beat_at)::double precision AS value FROM ops.beats ORDER BY flow;
 
