@@ -1,11 +1,14 @@
 """What other tools are known to lose, double, empty or delete: here it ends with the source's rows, or red."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from unittest.mock import patch
 
 import psycopg
 import pytest
 import stripe
 
+from include.flows import sweep_entity as sweeping
 from include.flows.check_completeness import check_completeness
 from include.flows.land_records import land_records
 from include.flows.pull_changes import pull_changes
@@ -68,6 +71,30 @@ def test_a_row_below_the_saved_cursor_of_which_nobody_told_is_found_by_the_sweep
     assert f"missing {late} @" in str(gap)
     assert sweep_entity(source, store, entity=entity).proof.proven
     assert ids(database_url, entity) == sorted(IDS[entity])
+
+
+@pytest.mark.parametrize("died", ["before", "after"])
+def test_a_sweep_that_died_over_reading_anew_is_ended_by_the_next_and_what_was_late_counts_once(
+    live: Start, store: PostgresStore, database_url: str, died: str
+):
+    twin = live(WORLD)
+    source = small_pages(twin, "erp")
+    told = {"object": OBJECT["erp"], "ids": ["I20"], "announced": False}
+    arm(twin, "late_commit", "erp", after_s=3600, with_=told)
+    extract(source, store, "invoices")
+    twin.clock.now += timedelta(hours=2)
+
+    def read_and_die(*source_and_store: Any, entity: str) -> None:
+        if died == "after":
+            pull_changes(*source_and_store, entity=entity)
+        raise KeyboardInterrupt
+
+    with patch.object(sweeping, "pull_changes", read_and_die), pytest.raises(KeyboardInterrupt):
+        sweep_entity(source, store, entity="invoices")
+    assert sweep_entity(source, store, entity="invoices").proof.proven
+    assert ids(database_url, "invoices") == sorted(IDS["invoices"])
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("SELECT sum(repaired_count) FROM ops.sweeps").fetchone() == (1,)
 
 
 def test_a_payment_that_shows_days_late_is_read_within_the_look_back(
