@@ -27,7 +27,7 @@ from tests.chaos.platform import day, deaths
 from tests.chaos.soak import EVENTS, soaked
 from tests.chaos.stops import STOPS, stopped
 from tests.disorder.platforms import compare
-from tests.kills.desk import RECIPES
+from tests.kills.flows import FLOWS
 from tests.kills.matrix import Matrix
 from tests.simulation.ground import ground
 from tests.simulation.hunt import catch, run_seeds, shrink
@@ -135,21 +135,21 @@ def _word(verdict: Verdict) -> str:
 
 
 def kills(urls: DatabaseUrls, time: Time) -> dict[str, Any]:
-    """`kill -9` at every checkpoint of every recipe, started again after one and after 25 hours."""
-    until, recipes = time.over(), {}
+    """`kill -9` at every checkpoint of every flow; another process does the same later."""
+    until, flows = time.over(), {}
     with TemporaryDirectory() as folder, Matrix(urls, Path(folder)) as place:
-        deaths = [cell for recipe in RECIPES for cell in place.cells(recipe)]
+        deaths = [cell for flow in FLOWS for cell in place.cells(flow)]
         random.Random(time.seed).shuffle(deaths)  # noqa: S311 - a test's dice, no secret
-        recipes = {name: {"cells": len(place.cells(name)), "run": 0, "wrong": []} for name in RECIPES}
+        flows = {name: {"cells": len(place.cells(name)), "run": 0, "wrong": []} for name in FLOWS}
         for number, cell in enumerate(deaths, start=1):
             if monotonic() > until:
                 break
-            told: dict[str, Any] = recipes[cell.recipe]
+            told: dict[str, Any] = flows[cell.flow]
             told["run"] += 1
             if found := place.difference(cell):
                 told["wrong"].append(f"{cell}: {found}"[:600])
             _say(f"death {number} of {len(deaths)}")
-    return {"recipes": recipes}
+    return {"recipes": flows}
 
 
 def disorder(urls: DatabaseUrls, time: Time) -> dict[str, Any]:

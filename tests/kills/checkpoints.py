@@ -2,14 +2,15 @@
 
 import os
 import signal
+import smtplib
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import requests
 
-from include.ports import Store, Transaction
+from include.ports import LockingStore, Store, Transaction
 
 
 class Checkpoints:
@@ -38,10 +39,15 @@ class Watched:
             self._points.reach("before commit")
         self._points.reach("after commit")
 
+    def alone(self, name: str) -> AbstractContextManager[bool]:
+        return cast("LockingStore", self._store).alone(name)
+
 
 def watch_calls(points: Checkpoints) -> None:
-    """Make every HTTP call of this process a checkpoint: all our clients speak through requests."""
-    send = requests.Session.send
+    """Make every call of this process to another system a checkpoint: all our clients speak through requests, and
+    mail through smtplib, line by line.
+    """
+    send, say, hear = requests.Session.send, smtplib.SMTP.send, smtplib.SMTP.getreply
 
     def watched(session: requests.Session, request: requests.PreparedRequest, **options: Any) -> Any:
         place = f"{request.method} {urlsplit(str(request.url)).path}"
@@ -50,4 +56,20 @@ def watch_calls(points: Checkpoints) -> None:
         points.reach(f"after {place}")
         return answer
 
+    def said(smtp: smtplib.SMTP, line: bytes | str) -> None:
+        points.reach(f"before {_word_of(line)}")
+        say(smtp, line)
+
+    def heard(smtp: smtplib.SMTP) -> Any:
+        answer = hear(smtp)
+        points.reach("after an answer to mail")
+        return answer
+
     requests.Session.send = watched  # type: ignore[method-assign]
+    smtplib.SMTP.send, smtplib.SMTP.getreply = said, heard  # type: ignore[method-assign]
+
+
+def _word_of(line: bytes | str) -> str:
+    """A command by its first word, the last line of a message as it is, and what comes before that line by no more."""
+    text = line if isinstance(line, str) else line.decode(errors="replace")
+    return text.split()[0] if text.count("\n") == 1 else "the text of a mail"

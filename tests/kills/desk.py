@@ -157,15 +157,3 @@ def subscription_change(desk: Desk) -> int:
 RECIPES: Mapping[str, Callable[[Desk], int]] = {
     recipe.__name__: recipe for recipe in (closed_won, payment_status, payment_failure, subscription_change)
 }
-ROUNDS_MAX = 20
-
-
-def run(recipe: str, desk: Desk) -> int:
-    """A recipe until nothing moves any more; how much did."""
-    moved = 0
-    for _ in range(ROUNDS_MAX):
-        step = RECIPES[recipe](desk)
-        if not step:
-            return moved
-        moved += step
-    raise AssertionError(f"{recipe} does not come to rest")

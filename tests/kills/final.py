@@ -1,6 +1,9 @@
 """What is there in the end: in Salesforce, the ERP, the payments platform and our tables, without ids and stamps."""
 
 from collections.abc import Iterable, Mapping
+from email import message_from_bytes
+from email.policy import default
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -8,6 +11,8 @@ from psycopg.rows import dict_row
 
 from include.connectors.salesforce.client import SalesforceClient
 from include.connectors.tryton.client import TrytonClient
+from include.domain.entities import ENTITIES
+from include.flows.remove_old import REMOVALS
 from tests.kills.desk import Desk
 
 SOBJECTS = {
@@ -30,6 +35,32 @@ OURS: Queries = {
     "gate": "SELECT opportunity_id, name, verdict FROM delivery.gate_checks",
     "told": "SELECT name, batch, day, place FROM delivery.told",
 }
+SAID_AGAIN = {"ops.proofs", "ops.sweeps"}
+KEPT: Queries = OURS | {
+    "received": "SELECT system, entity, native_id, version, payload, gone FROM raw.records",
+    **{
+        name: f"SELECT native_id, row_hash, superseded_in IS NULL AS current FROM canonical.{name}"
+        for name in ENTITIES
+    },
+    "gone": "SELECT entity, native_id FROM canonical.gone",
+    "proven": "SELECT DISTINCT ON (system, entity) system, entity, proven FROM ops.proofs "
+    "ORDER BY system, entity, proof_id DESC",
+    "swept": "SELECT system, entity, sum(gone_count)::int AS gone, sum(repaired_count)::int AS late, "
+    "sum(refreshed_count)::int AS changed FROM ops.sweeps GROUP BY system, entity",
+    "runs": "SELECT as_of, state, certificate -> 'outputs' AS outputs FROM recon.runs",
+    "breaks": "SELECT recon, code, key, state, version FROM recon.break_lives",
+    "acts on breaks": "SELECT key, action, event.version FROM recon.break_events AS event "
+    "JOIN recon.break_lives USING (break_id)",
+    "mailings": "SELECT edition, telling, recipient, subject, state FROM recon.mailings",
+    "reports": "SELECT as_of, subject, recipients, sent_at IS NOT NULL AS sent FROM recon.reports",
+    "alerts": "SELECT kind, about, severity, over_at FROM ops.alerts",
+    "bulletins": "SELECT channel, kind, about, says, state FROM ops.bulletins "
+    "JOIN ops.tellings USING (bulletin_id) JOIN ops.alerts USING (alert_id)",
+    "removed": "SELECT relation, sum(rows)::int AS rows FROM ops.removals GROUP BY relation",
+    **{f"left of {table}": f"SELECT count(*) FROM {table}" for table in REMOVALS if table not in SAID_AGAIN},
+    "seals": "SELECT seal, rows FROM audit.seals",
+}
+"""All of ours that a flow may change. What is only said again when a flow is tried again is not in it: tries, pulls."""
 
 
 def final_state(desk: Desk, ours: Queries = OURS) -> dict[str, Any]:
@@ -41,6 +72,13 @@ def final_state(desk: Desk, ours: Queries = OURS) -> dict[str, Any]:
         "payment_intents": _rows(_of_payments(desk, "payment_intents")),
         **_of_database(desk, ours),
     }
+
+
+def mails_in(folder: Path) -> list[str]:
+    """To whom mails went and what of: those that a reader folds into one, for they are the same message."""
+    mails = [message_from_bytes(path.read_bytes(), policy=default) for path in folder.glob("*.eml")]
+    texts = {(mail["Message-ID"], mail.get_body(("plain",)).get_content()): mail for mail in mails}
+    return _rows({"to": mail["To"], "subject": mail["Subject"]} for mail in texts.values())
 
 
 def _rows(rows: Iterable[Mapping[str, Any]]) -> list[str]:

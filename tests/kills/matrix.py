@@ -1,4 +1,4 @@
-"""Kills the platform at every checkpoint of every recipe, starts it again, and compares with a run nobody killed."""
+"""Kills the platform at every checkpoint of every flow, starts it again, and compares with a run nobody killed."""
 
 import multiprocessing
 import random
@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import astuple, dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import sleep
 from typing import Any, Self
 
@@ -17,20 +18,23 @@ from psycopg import sql
 
 from include.flows.publish_run import publish_run
 from include.flows.reconcile import reconcile
+from include.flows.seal_audit import seal_audit
+from include.flows.verify_audit import verify_audit
 from include.local.databases import DatabaseUrls, database_name
 from include.local.scratch import scratch_database
+from include.signing import holds
 from include.store.postgres import PostgresStore
 from include.twin.server import TwinPorts, running
 from tests.checks import assert_checks_hold
-from tests.connectors.conftest import Clock, write_world
+from tests.connectors.conftest import Clock, Tables, write_world
 from tests.kills.desk import KEYS, Desk
-from tests.kills.final import final_state
-from tests.kills.process import Job, work
-from tests.kills.world import TODAY, WORLD
+from tests.kills.final import KEPT, final_state, mails_in
+from tests.kills.flows import FLOWS, SIGN, Flow
+from tests.kills.process import Job, set_clock, work
+from tests.kills.world import LATER, TODAY, WORLD
+from tests.store.waiting import nobody_before
 
 PATIENCE_S = 60
-PAUSES = (1, 25)
-"""Hours until the next process: one in which other systems still know our keys, and one after which they forgot."""
 
 _PROCESSES = multiprocessing.get_context("forkserver")
 _PROCESSES.set_forkserver_preload(["tests.kills.process"])
@@ -40,12 +44,12 @@ _PROCESSES.set_forkserver_preload(["tests.kills.process"])
 class Cell:
     """One death. `at` counts checkpoints from 1."""
 
-    recipe: str
+    flow: str
     at: int
-    hours: int
+    hours: float
 
     def __str__(self) -> str:
-        return f"{self.recipe}, killed at checkpoint {self.at}, started again after {self.hours} h"
+        return f"{self.flow}, killed at checkpoint {self.at}, started again after {self.hours} h"
 
 
 @dataclass
@@ -55,6 +59,15 @@ class Place:
     url: str
     ports: TwinPorts
     clock: Clock
+    mailbox: Path
+
+    def state(self, url: str = "") -> dict[str, Any]:
+        """What is there in the end. `url`: of another database that took the place of ours."""
+        store = PostgresStore(url or self.url)
+        mails = mails_in(self.mailbox)
+        state = final_state(Desk(store, self.ports), KEPT) | {"mails": mails}
+        seal_audit(store, sign=SIGN)
+        return state | {"audit": list(map(str, verify_audit(store, holds=holds).found))}
 
 
 @dataclass
@@ -66,46 +79,44 @@ class Matrix:
     _closing: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> Self:
-        write_world(self.folder / "world", WORLD)
-        self._url = self._closing.enter_context(scratch_database(self.urls))
+        self._unread, self._read = (
+            self._closing.enter_context(scratch_database(self.urls)) for _ in range(2)
+        )
         self._behind = self._closing.enter_context(ThreadPoolExecutor(1))
-        with self._twin() as (ports, _):
-            desk = Desk(PostgresStore(self._url), ports)
+        with self._twin(WORLD, self.folder) as (ports, _):
+            desk = Desk(PostgresStore(self._read), ports)
             desk.read()
             reconcile(desk.store, as_of=TODAY, policy=desk.policy)
             publish_run(desk.store, as_of=TODAY)
+        nobody_before(self._read)  # so that all that is in the audit log may be sealed
         return self
 
     def __exit__(self, *error: object) -> None:
         self._closing.close()
 
-    def checkpoints(self, recipe: str) -> Sequence[str]:
-        """Where a run of the recipe comes by that nobody kills."""
-        return self._undisturbed(recipe)[0]
+    def checkpoints(self, flow: str) -> Sequence[str]:
+        """Where a run of the flow comes by that nobody kills."""
+        return self._undisturbed(flow)[0]
 
-    def expected(self, recipe: str) -> dict[str, Any]:
+    def expected(self, flow: str) -> dict[str, Any]:
         """What is there in the end when nobody kills anything."""
-        return self._undisturbed(recipe)[1]
+        return self._undisturbed(flow)[1]
 
-    def cells(self, recipe: str) -> list[Cell]:
-        """Every death of a recipe."""
-        places = range(1, len(self.checkpoints(recipe)) + 1)
-        return [Cell(recipe, at, hours) for at in places for hours in PAUSES]
+    def cells(self, flow: str) -> list[Cell]:
+        """Every death of a flow."""
+        places = range(1, len(self.checkpoints(flow)) + 1)
+        return [Cell(flow, at, hours) for at in places for hours in FLOWS[flow].pauses]
 
-    def sample(self, seed: int, recipe: str, *, most: int) -> list[Cell]:
-        """So many deaths of a recipe, in an order that falls by the seed."""
-        cells = self.cells(recipe)
+    def sample(self, seed: int, flow: str, *, most: int) -> list[Cell]:
+        """So many deaths of a flow, in an order that falls by the seed."""
+        cells = self.cells(flow)
         return random.Random(seed).sample(cells, min(most, len(cells)))  # noqa: S311
 
     def difference(self, cell: Cell, *, planted: str = "") -> str:
         """What is otherwise after a death than without one; empty when nothing is."""
-        with self.place() as place:
+        with self.place(FLOWS[cell.flow]) as place:
             job = Job(
-                recipe=cell.recipe,
-                url=place.url,
-                ports=astuple(place.ports),
-                kill_at=cell.at,
-                planted=planted,
+                flow=cell.flow, url=place.url, ports=astuple(place.ports), kill_at=cell.at, planted=planted
             )
             if self._process(job) is not None:
                 return "the process came to its end before it was killed"
@@ -116,18 +127,16 @@ class Matrix:
                 assert_checks_hold(place.url)
             except AssertionError as broken:
                 return str(broken)
-            return difference_of(
-                self.expected(cell.recipe), final_state(Desk(PostgresStore(place.url), place.ports))
-            )
+            return difference_of(self.expected(cell.flow), place.state())
 
-    def _undisturbed(self, recipe: str) -> tuple[list[str], dict[str, Any]]:
-        if recipe not in self._known:
-            with self.place() as place:
-                names = self._process(Job(recipe=recipe, url=place.url, ports=astuple(place.ports)))
-                assert names, f"{recipe} was killed by something else"
+    def _undisturbed(self, flow: str) -> tuple[list[str], dict[str, Any]]:
+        if flow not in self._known:
+            with self.place(FLOWS[flow]) as place:
+                names = self._process(Job(flow=flow, url=place.url, ports=astuple(place.ports)))
+                assert names, f"{flow} was killed by something else"
                 assert_checks_hold(place.url)
-                self._known[recipe] = names, final_state(Desk(PostgresStore(place.url), place.ports))
-        return self._known[recipe]
+                self._known[flow] = names, place.state()
+        return self._known[flow]
 
     _known: dict[str, tuple[list[str], dict[str, Any]]] = field(default_factory=dict)
 
@@ -145,35 +154,52 @@ class Matrix:
         return names
 
     @contextmanager
-    def place(self) -> Iterator[Place]:
-        """The database as it was when nothing had been decided yet, and a twin that nobody has written to."""
-        _forget_decisions(self._url)
-        with self._twin() as (ports, clock):
-            yield Place(self._url, ports, clock)
+    def place(self, flow: Flow) -> Iterator[Place]:
+        """A database as the flow finds it, and a twin that nobody has written to."""
+        with (
+            self._copy(self._ground(flow)) as url,
+            TemporaryDirectory(dir=self.folder) as mailbox,
+            self._twin(LATER if flow.later else WORLD, Path(mailbox)) as (ports, clock),
+        ):
+            if flow.clock:
+                set_clock(url, flow.clock)
+            yield Place(url, ports, clock, Path(mailbox))
+
+    def _ground(self, flow: Flow) -> str:
+        """The database that places of the flow are copies of."""
+        if flow not in self._grounds:
+            url = self._unread if flow.fresh else self._read
+            if flow.before:
+                url = self._closing.enter_context(self._copy(url, f"_{len(self._grounds)}"))
+                flow.before(PostgresStore(url))
+            self._grounds[flow] = url
+        return self._grounds[flow]
+
+    _grounds: dict[Flow, str] = field(default_factory=dict)
 
     @contextmanager
-    def _twin(self) -> Iterator[tuple[TwinPorts, Clock]]:
+    def _copy(self, template: str, name: str = "_copy") -> Iterator[str]:
+        names = [sql.Identifier(database_name(one)) for one in (template + name, template)]
+        with psycopg.connect(self.urls.admin, autocommit=True) as admin:
+            admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(*names))
+            try:
+                yield template + name
+            finally:
+                admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(names[0]))
+
+    @contextmanager
+    def _twin(self, tables: Tables, mailbox: Path) -> Iterator[tuple[TwinPorts, Clock]]:
+        world = self.folder / f"world-{id(tables)}"
+        if not world.exists():
+            write_world(world, tables)
         stack, clock = ExitStack(), Clock()
-        twin = running(world=self.folder / "world", mailbox=self.folder / "mailbox", keys=KEYS, clock=clock)
+        twin = running(world=world, mailbox=mailbox, keys=KEYS, clock=clock)
         try:
             yield stack.enter_context(twin), clock
         finally:
             self._behind.submit(
                 stack.close
             )  # a web server takes its time to stop, and nobody has to wait for it
-
-
-def _forget_decisions(url: str) -> None:
-    """All of a recipe's traces are in one schema; its tables are append-only for everybody but a replica."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("SET session_replication_role = replica")
-        tables = connection.execute(
-            "SELECT tablename FROM pg_tables WHERE schemaname = 'delivery' AND tablename <> 'park_reasons'"
-        ).fetchall()
-        for (table,) in tables:
-            connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier("delivery", table)))
-        database = sql.Identifier(database_name(url))
-        connection.execute(sql.SQL("ALTER DATABASE {} RESET tieout.clock").format(database))
 
 
 def _wait_until_alone(url: str) -> None:

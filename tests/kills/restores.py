@@ -14,9 +14,9 @@ from include.local.databases import database_name
 from include.store.postgres import PostgresStore
 from tests.checks import assert_checks_hold
 from tests.kills.checkpoints import Checkpoints, Watched
-from tests.kills.desk import Desk, run
-from tests.kills.final import final_state
-from tests.kills.matrix import PAUSES, Matrix, difference_of
+from tests.kills.desk import Desk
+from tests.kills.flows import FLOWS, run
+from tests.kills.matrix import Matrix, difference_of
 from tests.kills.process import pass_time
 
 
@@ -26,7 +26,7 @@ class Loss:
 
     recipe: str
     commit: int
-    hours: int
+    hours: float
 
     def __str__(self) -> str:
         return f"{self.recipe}, restored to its commit {self.commit}, {self.hours} h later"
@@ -35,12 +35,14 @@ class Loss:
 def losses(matrix: Matrix, recipe: str) -> list[Loss]:
     """Every loss of a recipe."""
     commits = [name for name in matrix.checkpoints(recipe) if name == "after commit"]
-    return [Loss(recipe, commit, hours) for commit in range(len(commits) + 1) for hours in PAUSES]
+    return [
+        Loss(recipe, commit, hours) for commit in range(len(commits) + 1) for hours in FLOWS[recipe].pauses
+    ]
 
 
 def difference(matrix: Matrix, loss: Loss, *, noted: bool = True) -> str:
     """What is otherwise after a restore than without one; empty when nothing is. `noted`: as whoever restores must."""
-    with matrix.place() as place, _kept(place.url) as backup:
+    with matrix.place(FLOWS[loss.recipe]) as place, _kept(place.url) as backup:
         points = _Backups(place.url, backup, loss.commit)
         run(loss.recipe, Desk(Watched(PostgresStore(place.url), points), place.ports))
         assert points.made, f"{loss.recipe} has no commit {loss.commit}"
@@ -49,17 +51,16 @@ def difference(matrix: Matrix, loss: Loss, *, noted: bool = True) -> str:
             if noted:
                 note_restore(store, actor="ops", reason="the disk was lost", pace=desk.policy.delivery.pace)
         place.clock.now += timedelta(hours=loss.hours)
-        moved, hours = 1, loss.hours
+        moved = 1
         while moved:  # what waits for another try has its time come
-            pass_time(backup, hours=hours)
+            pass_time(backup, hours=loss.hours)
             with PostgresStore(backup).keeping() as store:
                 moved = run(loss.recipe, Desk(store, place.ports))
-            hours += loss.hours
         try:
             assert_checks_hold(backup)
         except AssertionError as broken:
             return str(broken)
-        found = final_state(Desk(PostgresStore(backup), place.ports))
+        found = place.state(backup)
         return difference_of(matrix.expected(loss.recipe), found)
 
 

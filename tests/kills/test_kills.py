@@ -1,6 +1,7 @@
-"""A process that runs a recipe is killed in the middle; the next one ends with every effect there exactly once.
+"""A process that runs a flow is killed in the middle; the next one ends with every effect there exactly once.
 
-A sample: `python -m tests.bench run --only kills` kills at every checkpoint, and puts back to every commit.
+A sample: `python -m tests.chaos run --only kills` kills at every checkpoint of every flow, and
+`python -m tests.bench run --only kills` puts back to every commit of the recipes.
 """
 
 import random
@@ -10,13 +11,14 @@ import pytest
 
 from include.local.databases import DatabaseUrls
 from tests.kills.desk import RECIPES
+from tests.kills.flows import FLOWS
 from tests.kills.matrix import Cell, Matrix
 from tests.kills.restores import Loss, difference, losses
 from tests.kills.world import BILLED, OWNER, REFUSED, WON
 
 SEED = 20260701
 CELLS = {"closed_won": 2}
-"""By recipe; one where none is named."""
+"""By flow; one where none is named."""
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +60,36 @@ def test_undisturbed_subscriptions_are_told_once_and_the_one_that_renews_asks_fo
     assert there(matrix, "subscription_change", "Task") == 1
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
-def test_killed_anywhere_it_ends_as_if_nothing_had_happened(matrix: Matrix, recipe: str) -> None:
+@pytest.mark.parametrize("flow", FLOWS)
+def test_killed_anywhere_it_ends_as_if_nothing_had_happened(matrix: Matrix, flow: str) -> None:
     found = {
-        str(cell): matrix.difference(cell) for cell in matrix.sample(SEED, recipe, most=CELLS.get(recipe, 1))
+        str(cell): matrix.difference(cell) for cell in matrix.sample(SEED, flow, most=CELLS.get(flow, 1))
     }
     assert {cell: difference for cell, difference in found.items() if difference} == {}
+
+
+def test_undisturbed_a_sweep_ends_what_is_gone_and_counts_what_is_late_or_changed(matrix: Matrix) -> None:
+    counts = "'gone': 1, 'late': 1"
+    assert there(matrix, "sweep salesforce", "swept", "'opportunities'", "'changed': 1", counts) == 1
+    assert there(matrix, "sweep payments", "swept", "'payments'", "'late': 1") == 1
+
+
+@pytest.mark.parametrize(
+    ("flow", "name", "rows"),
+    [
+        ("extract salesforce", "opportunities", 3),
+        ("extract erp", "invoices", 4),
+        ("extract payments", "payments", 5),
+        ("tie out", "runs", 2),
+        ("mail", "mails", 2),
+        ("watch", "mails", 2),
+        ("tell landed", "Payment_Activity__c", 6),
+        ("seal", "seals", 4),
+        ("remove old", "removed", 13),
+    ],
+)
+def test_undisturbed_a_flow_leaves_something_to_lose(matrix: Matrix, flow: str, name: str, rows: int) -> None:
+    assert there(matrix, flow, name) == rows
 
 
 @pytest.mark.parametrize(
