@@ -44,10 +44,10 @@ class Watched:
 
 
 def watch_calls(points: Checkpoints) -> None:
-    """Make every call of this process to another system a checkpoint: all our clients speak through requests, and
-    mail through smtplib, line by line.
+    """Make every call of this process to another system a checkpoint: all our clients speak through requests, and mail
+    goes out through smtplib, line by line.
     """
-    send, say, hear = requests.Session.send, smtplib.SMTP.send, smtplib.SMTP.getreply
+    send = requests.Session.send
 
     def watched(session: requests.Session, request: requests.PreparedRequest, **options: Any) -> Any:
         place = f"{request.method} {urlsplit(str(request.url)).path}"
@@ -56,20 +56,32 @@ def watch_calls(points: Checkpoints) -> None:
         points.reach(f"after {place}")
         return answer
 
+    requests.Session.send = watched  # type: ignore[method-assign]
+    _watch_mail(points)
+
+
+def _watch_mail(points: Checkpoints) -> None:
+    connect, say, hear = smtplib.SMTP.connect, smtplib.SMTP.send, smtplib.SMTP.getreply
+    last = ""
+
+    def reach(what: str) -> None:
+        nonlocal last
+        last = what
+        points.reach(f"before {what}")
+
+    def connected(smtp: smtplib.SMTP, *address: Any, **options: Any) -> Any:
+        reach("connecting")
+        return connect(smtp, *address, **options)
+
     def said(smtp: smtplib.SMTP, line: bytes | str) -> None:
-        points.reach(f"before {_word_of(line)}")
+        text = line.decode(errors="replace") if isinstance(line, bytes) else line
+        reach(text.split()[0] if text.count("\n") == 1 else "the text of a mail")
         say(smtp, line)
 
     def heard(smtp: smtplib.SMTP) -> Any:
         answer = hear(smtp)
-        points.reach("after an answer to mail")
+        points.reach(f"after {last}")
         return answer
 
-    requests.Session.send = watched  # type: ignore[method-assign]
+    smtplib.SMTP.connect = connected  # type: ignore[method-assign]
     smtplib.SMTP.send, smtplib.SMTP.getreply = said, heard  # type: ignore[method-assign]
-
-
-def _word_of(line: bytes | str) -> str:
-    """A command by its first word, the last line of a message as it is, and what comes before that line by no more."""
-    text = line if isinstance(line, str) else line.decode(errors="replace")
-    return text.split()[0] if text.count("\n") == 1 else "the text of a mail"

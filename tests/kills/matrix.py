@@ -26,7 +26,7 @@ from include.signing import holds
 from include.store.postgres import PostgresStore
 from include.twin.server import TwinPorts, running
 from tests.checks import assert_checks_hold
-from tests.connectors.conftest import Clock, Tables, write_world
+from tests.connectors.conftest import Clock, write_world
 from tests.kills.desk import KEYS, Desk
 from tests.kills.final import KEPT, final_state, mails_in
 from tests.kills.flows import FLOWS, SIGN, Flow
@@ -79,11 +79,13 @@ class Matrix:
     _closing: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> Self:
+        for name, tables in {"world": WORLD, "later": LATER}.items():
+            write_world(self.folder / name, tables)
         self._unread, self._read = (
             self._closing.enter_context(scratch_database(self.urls)) for _ in range(2)
         )
         self._behind = self._closing.enter_context(ThreadPoolExecutor(1))
-        with self._twin(WORLD, self.folder) as (ports, _):
+        with self._twin(self.folder) as (ports, _):
             desk = Desk(PostgresStore(self._read), ports)
             desk.read()
             reconcile(desk.store, as_of=TODAY, policy=desk.policy)
@@ -122,8 +124,8 @@ class Matrix:
                 return "the process came to its end before it was killed"
             _wait_until_alone(place.url)
             place.clock.now += timedelta(hours=cell.hours)
-            self._process(replace(job, kill_at=None, hours=cell.hours))
             try:
+                self._process(replace(job, kill_at=None, hours=cell.hours))
                 assert_checks_hold(place.url)
             except AssertionError as broken:
                 return str(broken)
@@ -159,7 +161,7 @@ class Matrix:
         with (
             self._copy(self._ground(flow)) as url,
             TemporaryDirectory(dir=self.folder) as mailbox,
-            self._twin(LATER if flow.later else WORLD, Path(mailbox)) as (ports, clock),
+            self._twin(Path(mailbox), later=flow.later) as (ports, clock),
         ):
             if flow.clock:
                 set_clock(url, flow.clock)
@@ -188,10 +190,8 @@ class Matrix:
                 admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(names[0]))
 
     @contextmanager
-    def _twin(self, tables: Tables, mailbox: Path) -> Iterator[tuple[TwinPorts, Clock]]:
-        world = self.folder / f"world-{id(tables)}"
-        if not world.exists():
-            write_world(world, tables)
+    def _twin(self, mailbox: Path, *, later: bool = False) -> Iterator[tuple[TwinPorts, Clock]]:
+        world = self.folder / ("later" if later else "world")
         stack, clock = ExitStack(), Clock()
         twin = running(world=world, mailbox=mailbox, keys=KEYS, clock=clock)
         try:

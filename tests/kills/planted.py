@@ -1,4 +1,4 @@
-"""Mistakes somebody could make in the delivery of effects, to be planted on purpose: the kill matrix must find each."""
+"""Mistakes somebody could make in sending effects, to be planted on purpose: the kill matrix must find each."""
 
 import hashlib
 import os
@@ -8,10 +8,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import patch
 
+from include.connectors.mail import client
+from include.connectors.mail.message import compose
 from include.domain.delivery import Message, Outcome, Pace
 from include.flows import deliver_outbox as real
-from include.ports import Row, Store, Target, Transaction
+from include.ports import Report, Row, Store, Target, Transaction
 from tests.kills.desk import Desk
 
 
@@ -103,3 +106,16 @@ PLANTED: Mapping[str, Callable[[Desk], None]] = {
     "the message after the commit of its decision": _outbox_after_commit,
     "sent again without looking first": _blind,
 }
+
+
+def _under_another_id(_desk: Desk) -> None:
+    def composed(report: Report, **given: Any) -> Any:
+        return compose(replace(report, key=os.urandom(16).hex()), **given)
+
+    patch.object(client, "compose", composed).start()
+
+
+PLANTED_IN_MAIL: Mapping[str, Callable[[Desk], None]] = {
+    "a mail under another Message-ID each time": _under_another_id,
+}
+"""The same in what goes out by mail, which recipes send none of."""

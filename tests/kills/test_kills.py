@@ -93,19 +93,21 @@ def test_undisturbed_a_flow_leaves_something_to_lose(matrix: Matrix, flow: str, 
 
 
 @pytest.mark.parametrize(
-    ("planted", "recipe", "place", "hours"),
+    ("planted", "flow", "place", "hours"),
     [
         ("a random key for each attempt", "payment_failure", "after POST /v1/payment_intents", 1),
         ("marked as sent before it is sent", "closed_won", "before POST /erp/rest/model/sale.sale", 1),
         ("the message after the commit of its decision", "subscription_change", "after commit", 1),
         ("sent again without looking first", "payment_failure", "after POST /v1/payment_intents", 25),
+        ("a mail under another Message-ID each time", "mail", "after .", 1),
+        ("a mail under another Message-ID each time", "watch", "after .", 0.05),
     ],
 )
 def test_a_mistake_that_is_planted_is_found(
-    matrix: Matrix, planted: str, recipe: str, place: str, hours: int
+    matrix: Matrix, planted: str, flow: str, place: str, hours: float
 ) -> None:
-    at = matrix.checkpoints(recipe).index(place) + 1
-    assert matrix.difference(Cell(recipe, at, hours), planted=planted)
+    at = matrix.checkpoints(flow).index(place) + 1
+    assert matrix.difference(Cell(flow, at, hours), planted=planted)
 
 
 # --- the database is put back while other systems keep what they were told
