@@ -36,6 +36,8 @@ OURS: Queries = {
     "told": "SELECT name, batch, day, place FROM delivery.told",
 }
 SAID_AGAIN = {"ops.proofs", "ops.sweeps"}
+"""Tables in which a flow that is tried again says the same once more."""
+
 KEPT: Queries = OURS | {
     "received": "SELECT system, entity, native_id, version, payload, gone FROM raw.records",
     **{
@@ -60,7 +62,7 @@ KEPT: Queries = OURS | {
     **{f"left of {table}": f"SELECT count(*) FROM {table}" for table in REMOVALS if table not in SAID_AGAIN},
     "seals": "SELECT seal, rows FROM audit.seals",
 }
-"""All of ours that a flow may change. What is only said again when a flow is tried again is not in it: tries, pulls."""
+"""All of ours that a flow may change, but for what tells of tries."""
 
 
 def final_state(desk: Desk, ours: Queries = OURS) -> dict[str, Any]:
