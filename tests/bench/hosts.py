@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import gettempdir
 from threading import Event, Thread
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import quote, urlsplit
@@ -64,6 +64,8 @@ PATIENT = {"AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60"}
 READY_S, RUN_S, POLL_S = 300.0, 3_600.0, 0.2
 MID_RUN_S = 2
 """So long a worker's transaction has lasted when its host is cut off."""
+BACK_S = 150
+"""So long a host that was cut off is watched once it is back: longer than whatever it still waits for."""
 
 IN_A_RUN = f"""
 SELECT host(client_addr) FROM pg_stat_activity WHERE datname = current_database() AND client_addr << '{NETWORK}'
@@ -292,6 +294,14 @@ def _day(
         demo._run_dags(up, (demo.TIE_OUT,), day, say)
     ended = monotonic()
     state = _state(urls) | {"mails": _mails() - mails}
+    wrong = "nobody was cut off" if cut and not after_cut else _wrong(known.state or state, state)
+    if cut:
+        with steps.step(f"{name}: it is back"):
+            for host in cut:
+                host.let_back()
+            sleep(BACK_S)
+        later = _wrong(state, _state(urls) | {"mails": _mails() - mails})
+        wrong = "; ".join(filter(None, [wrong, later and f"once it was back: {later}"]))
     return Day(
         name=name,
         rows=_rows(urls.app, "SELECT count(*) FROM raw.records")[0][0],
@@ -299,7 +309,7 @@ def _day(
         tying_out_s=ended - read,
         tasks=dict(_rows(urls.airflow, TASKS)),
         state=state,
-        wrong="nobody was cut off" if cut and not after_cut else _wrong(known.state or state, state),
+        wrong=wrong,
         after_cut=after_cut,
     )
 

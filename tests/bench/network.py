@@ -46,6 +46,10 @@ class Host:
         """Pull its cable: nobody is told, and nothing on it ends."""
         _ip("link", "set", self.cable, "down")
 
+    def let_back(self) -> None:
+        """Its cable is in again: what goes on there finds everybody."""
+        _ip("link", "set", self.cable, "up")
+
 
 def why_no_hosts() -> str:
     """What this machine lacks; empty where it has everything."""
