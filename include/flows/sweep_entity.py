@@ -47,9 +47,8 @@ def sweep_entity(source: Source, store: Store, *, entity: str, gone_max: int | N
         if rows.repaired:
             log.warning("%s %s: %d rows turned up behind the window", source.system, entity, rows.repaired)
     proof = check_completeness(source, store, entity=entity, whole=True)
-    with (
-        store.transaction() as tx
-    ):  # what is late is told before it is read: after that nobody can tell any more
+    # What is late is told before it is read: after that nobody can tell any more.
+    with store.transaction() as tx:
         if rows is None:
             repaired = max(0, proof.source_count - proof.held_count)
             counts = {"listed": proof.source_count, "gone": 0, "repaired": repaired, "refreshed": 0}
