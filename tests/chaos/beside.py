@@ -78,42 +78,20 @@ class Program:
 
 
 @dataclass
-class Platform:
-    """Where it keeps its files, its database, and what runs."""
+class Place:
+    """Where a platform keeps its files, its database and its ports; whoever started it starts anew what ends."""
 
     home: Home
     url: str
-    environment: Mapping[str, str]
     ports: Mapping[str, int]
-    twin: Popen[str]
-    stack: ExitStack
-    programs: dict[str, Program] = field(default_factory=dict)
-
-    def keep(self, name: str, *words: str, relayed: bool = False) -> None:
-        """Have a program run from now on, as long as somebody tends it."""
-        self.programs[name] = Program((name, *words), relayed, self.home.logs / f"{name}.log")
-        self.tend()
 
     def tend(self) -> None:
-        """Start anew what ended."""
-        for program in self.programs.values():
-            program.tend(self._begin)
+        """Start anew what ended, where nobody else does."""
 
-    def _begin(self, *words: str, log: Path) -> Popen[bytes]:
-        command = [sys.executable, "-m", "tests.chaos.programs", *words]
-        with log.open("ab") as out:
-            return Popen(command, cwd=PROJECT, env=dict(self.environment), stdout=out, stderr=out)
-
-    def end(self, *names: str) -> None:
-        """End some programs for good, or all."""
-        for name in names or list(self.programs):
-            for one in self.programs.pop(name).running:
-                one.terminate()
-                one.wait(60)
-
-    def read(self) -> None:
-        """Read everything once."""
-        self._begin("reads", "-1", log=self.home.logs / "reads.log").wait()
+    @property
+    def faults(self) -> dict[str, int]:
+        """Programs that ended by a fault of ours, and how often; none where nobody counts."""
+        return {}
 
     def ask(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """What our database says."""
@@ -134,34 +112,9 @@ class Platform:
         return quiet == 5
 
     @property
-    def faults(self) -> dict[str, int]:
-        """Programs that ended by a fault of ours, and how often."""
-        counts = Counter[str]()
-        for name, program in self.programs.items():
-            counts[name] = sum(times for code, times in program.ended.items() if code not in (0, STOPPED))
-        return dict(+counts)
-
-    @property
     def desk(self) -> Desk:
         """Clients of the three systems."""
         return Desk(None, TwinPorts(**{name: self.ports[name] for name in SYSTEMS}))  # type: ignore[arg-type]
-
-    def queue(self, count: int, invoices: int) -> None:
-        """Let so many payments be made since the twin fell behind, of the first invoices; from then on it is now."""
-        assert self.twin.stdin
-        assert self.twin.stdout
-        self.twin.stdin.write(f"{count} {invoices}\n")
-        self.twin.stdin.flush()
-        assert self.twin.stdout.readline() == "queued\n"
-
-    def stop_database(self) -> float:
-        """Stop Postgres at once, as a crash does, and start it again; seconds until it was back."""
-        began, found = monotonic(), _postmaster(find_cluster(self.home).data)
-        assert found
-        found.process.send(signal.SIGQUIT)
-        assert wait_for(lambda: not found.process.alive, timeout_s=60)
-        self.stack.enter_context(server(self.home))
-        return monotonic() - began
 
     def wait_for_lane(self) -> None:
         """Until a run of it that began since is at work."""
@@ -210,6 +163,67 @@ class Platform:
         return "" if verdict.holds else str(verdict)
 
 
+@dataclass
+class Platform(Place):
+    """One whose programs we start ourselves, and that tell us how they ended."""
+
+    environment: Mapping[str, str]
+    twin: Popen[str]
+    stack: ExitStack
+    programs: dict[str, Program] = field(default_factory=dict)
+
+    def keep(self, name: str, *words: str, relayed: bool = False) -> None:
+        """Have a program run from now on, as long as somebody tends it."""
+        self.programs[name] = Program((name, *words), relayed, self.home.logs / f"{name}.log")
+        self.tend()
+
+    def tend(self) -> None:
+        """Start anew what ended."""
+        for program in self.programs.values():
+            program.tend(self._begin)
+
+    def _begin(self, *words: str, log: Path) -> Popen[bytes]:
+        command = [sys.executable, "-m", "tests.chaos.programs", *words]
+        with log.open("ab") as out:
+            return Popen(command, cwd=PROJECT, env=dict(self.environment), stdout=out, stderr=out)
+
+    def end(self, *names: str) -> None:
+        """End some programs for good, or all."""
+        for name in names or list(self.programs):
+            for one in self.programs.pop(name).running:
+                one.terminate()
+                one.wait(60)
+
+    def read(self) -> None:
+        """Read everything once."""
+        self._begin("reads", "-1", log=self.home.logs / "reads.log").wait()
+
+    @property
+    def faults(self) -> dict[str, int]:
+        """Programs that ended by a fault of ours, and how often."""
+        counts = Counter[str]()
+        for name, program in self.programs.items():
+            counts[name] = sum(times for code, times in program.ended.items() if code not in (0, STOPPED))
+        return dict(+counts)
+
+    def queue(self, count: int, invoices: int) -> None:
+        """Let so many payments be made since the twin fell behind, of the first invoices; from then on it is now."""
+        assert self.twin.stdin
+        assert self.twin.stdout
+        self.twin.stdin.write(f"{count} {invoices}\n")
+        self.twin.stdin.flush()
+        assert self.twin.stdout.readline() == "queued\n"
+
+    def stop_database(self) -> float:
+        """Stop Postgres at once, as a crash does, and start it again; seconds until it was back."""
+        began, found = monotonic(), _postmaster(find_cluster(self.home).data)
+        assert found
+        found.process.send(signal.SIGQUIT)
+        assert wait_for(lambda: not found.process.alive, timeout_s=60)
+        self.stack.enter_context(server(self.home))
+        return monotonic() - began
+
+
 def without_nothing(told: Mapping[str, Any]) -> dict[str, Any]:
     """Without what is none, or empty."""
     return {name: one for name, one in told.items() if one}
@@ -237,7 +251,7 @@ def _mib(pid: int, what: str) -> float:
 class Customer:
     """Somebody who pays, and the payments platform that tells us so; one a thread."""
 
-    def __init__(self, place: Platform) -> None:
+    def __init__(self, place: Place) -> None:
         self._payments, self._door = (_Wire(place.ports[name]) for name in ("payments", "webhooks"))
 
     def pay(self, invoice: str) -> Mapping[str, Any]:
@@ -247,6 +261,7 @@ class Customer:
             status, body = self._payments.post("/v1/charges", urlencode(paid(invoice)).encode(), marks)
             if status == OK:
                 return dict(json.loads(body))
+            time.sleep(REST_S / 10)
 
     def tell(self, charge: Mapping[str, Any], event: str, kind: str = "charge.succeeded") -> bool:
         """Knock with an event of it, or of the payment intent it belongs to; whether that was acknowledged."""
@@ -299,7 +314,7 @@ def platform(*, invoices: int, behind_h: float = 0) -> Iterator[Platform]:
         stack.callback(outside.terminate)
         assert outside.stdout
         assert outside.stdout.readline() == "ready\n"
-        place = Platform(home, url, environment, ports, outside, stack)
+        place = Platform(home, url, ports, environment, outside, stack)
         stack.callback(place.end)
         yield place
         if place.faults:
