@@ -17,7 +17,7 @@ help: ## list the targets
 	@echo "  make demo takes WORLD=folder (a folder of CSV files) and AS_OF=yyyy-mm-dd"
 	@echo "  make bench takes SEED=number, SCALE=10k, 100k, 1m or 10m, and MINUTES=number"
 	@echo "  make hosts takes SEED=number and INVOICES=number (20000)"
-	@echo "  make chaos takes SEED=number, MINUTES=number (60), ONLY=part and SIZE=number of seeds, stops, events or payments"
+	@echo "  make chaos takes SEED=number, MINUTES=number (60), ONLY=part and SIZE=number of seeds, stops, strikes, events or payments"
 	@echo "  make fuzz takes EXAMPLES=number (1000)"
 
 setup: .venv/ready ## create .venv from requirements.lock

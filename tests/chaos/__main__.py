@@ -23,7 +23,7 @@ def run(
     seed: Annotated[int, typer.Option(help="The first seed, and what cells and deaths are shuffled by.")] = 1,
     size: Annotated[
         int | None,
-        typer.Option(help="Of seeds, stops, events or payments: so many, if time allows for seeds."),
+        typer.Option(help="Of seeds, stops, strikes, events or payments: so many, if time allows."),
     ] = None,
     more: Annotated[bool, typer.Option("--more", help="Go on with mistakes not found.")] = False,  # noqa: FBT002 - typer's
     only: Annotated[str, typer.Option(help=f"Only this part: {', '.join(PARTS)}.")] = "",

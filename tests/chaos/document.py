@@ -51,11 +51,12 @@ TITLES = {
     "mistakes": "Planted mistakes",
     "kills": "Deaths",
     "platform": "Deaths of a platform's processes",
+    "living": "Deaths of a platform that is up",
     "journeys": "Disturbances with tests of their own",
 }
 SHOWN = (
     *("simulation", "mistakes", "matrix", "kills", "stops", "platform"),
-    *("journeys", "disorder", "catch-up", "soak"),
+    *("living", "journeys", "disorder", "catch-up", "soak"),
 )
 """The parts in their order."""
 
@@ -178,6 +179,27 @@ def _platform(figures: Figures) -> Iterator[str]:
         yield f"| {name} | not run | | |"
 
 
+def _living(figures: Figures) -> Iterator[str]:
+    yield "The platform as `make up` starts it, with reads, lane, watch and webhooks' door at work. Its processes were"
+    yield "struck one after another while customers paid, and nobody helped."
+    yield (
+        f"{figures['payments']:,} payments were made, one every two seconds or so, and told by webhook. Afterwards all "
+        "that is promised above was looked for, every acknowledged webhook, that each alert raised meanwhile is over, "
+        "and that nothing is left running once it is taken down. The twin forgets what it was told: it comes last, "
+        f"after that. {figures['late']} answers to calls came late, by whoever no longer had the message, and count "
+        "for nothing."
+    )
+    yield from ("", f"Alerts raised meanwhile: {', '.join(figures['alerts']) or 'none'}.", "")
+    yield "| struck | how | seconds until a later payment showed | the longest any took | measured, s |"
+    yield "|---|---|---:|---:|---|"
+    for one in figures["strikes"]:
+        measured = ", ".join(f"{what} {seconds}" for what, seconds in one.get("measured", {}).items())
+        showed = "never" if one["showed"] is None else one["showed"]
+        yield f"| {one['victim']} | {one['how']} | {showed} | {one['longest']} | {measured} |"
+    yield from (f"| {name} | not run | | | |" for name in figures["not run"])
+    yield from _not_as_promised(figures)
+
+
 def _journeys(figures: Figures) -> Iterator[str]:
     yield "What is disturbed too deeply for a cell has tests of its own, run here on the machine that ran the rest."
     yield from ("", "| disturbed | tests | held | not possible here | wrong |", "|---|---|---:|---:|---:|")
@@ -262,6 +284,7 @@ _TOLD: Mapping[str, Callable[[Figures], Iterator[str]]] = {
     "matrix": _matrix,
     "kills": _kills,
     "platform": _platform,
+    "living": _living,
     "journeys": _journeys,
     "disorder": _disorder,
     "stops": _stops,

@@ -78,19 +78,21 @@ class Death:
         return f"{second}{self.victim} killed once {self.after} tasks have succeeded"
 
 
-def _guarded(home: Home, name: str) -> list[Process]:
+def guarded(home: Home, name: str) -> list[Process]:
+    """The program that a guard of that name runs."""
     guard = Process.read(home.run / "guards" / f"{name}.pid")
     return children(guard.pid) if guard else []
 
 
 def _task(home: Home) -> list[Process]:
     """A task that runs: a descendant of the scheduler's."""
-    ours = {one.pid for one in _guarded(home, "scheduler")}
-    tasks = (pid for pid in all_pids() if _RUNNING_TASK.match(command_line(pid)) and _ancestors(pid) & ours)
+    ours = {one.pid for one in guarded(home, "scheduler")}
+    tasks = (pid for pid in all_pids() if _RUNNING_TASK.match(command_line(pid)) and ancestors(pid) & ours)
     return [process for pid in tasks if (process := Process.find(pid))][:1]
 
 
-def _ancestors(pid: int) -> set[int]:
+def ancestors(pid: int) -> set[int]:
+    """It and those above it."""
     seen: set[int] = set()
     while pid > 1 and pid not in seen:
         seen.add(pid)
@@ -104,13 +106,13 @@ def _database(home: Home) -> list[Process]:
 
 
 VICTIMS: Mapping[str, Callable[[Home], list[Process]]] = {
-    "the scheduler": lambda home: _guarded(home, "scheduler"),
-    "the triggerer": lambda home: _guarded(home, "triggerer"),
-    "the dag processor": lambda home: _guarded(home, "dag-processor"),
-    "the API server": lambda home: _guarded(home, "api-server"),
+    "the scheduler": lambda home: guarded(home, "scheduler"),
+    "the triggerer": lambda home: guarded(home, "triggerer"),
+    "the dag processor": lambda home: guarded(home, "dag-processor"),
+    "the API server": lambda home: guarded(home, "api-server"),
     "a running task": _task,
     "Postgres": _database,
-    "the twin, which is all other systems": lambda home: _guarded(home, "twin"),
+    "the twin, which is all other systems": lambda home: guarded(home, "twin"),
 }
 """Name -> its processes in a home."""
 
@@ -165,7 +167,7 @@ class Ended:
 
 def day(death: Death | None, expected: Mapping[str, Any] | None) -> Ended:
     """A day of a new platform, from nothing to its mail, with a death in it."""
-    with _home() as home:
+    with new_home() as home:
         began = monotonic()
         world = generate_world(out=home.root / "small-world", seed=3, size=SIZE, profile="default").path
         with ExitStack() as stack:
@@ -195,7 +197,7 @@ def _strike(
     struck, lonely = False, death.beside
     with ExitStack() as stack:
         while demo.poll() is None and not (struck and not death.beside):
-            if lonely and (first := _guarded(home, "scheduler")):
+            if lonely and (first := guarded(home, "scheduler")):
                 stack.enter_context(_second_scheduler(first[0]))
                 lonely = False
             if not struck and _succeeded(urls) >= death.after:
@@ -206,9 +208,9 @@ def _strike(
 
 def _struck(death: Death, home: Home, told: date) -> bool:
     if begin := RIVALS.get(death.victim):
-        schedulers = _guarded(home, "scheduler")
+        schedulers = guarded(home, "scheduler")
         return bool(schedulers) and begin(home, _settings(schedulers[0]), told)
-    return death.victim == NOBODY or _kill(VICTIMS[death.victim](home))
+    return death.victim == NOBODY or kill(VICTIMS[death.victim](home))
 
 
 def _settings(process: Process) -> dict[str, str]:
@@ -217,7 +219,8 @@ def _settings(process: Process) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if "=" in line)
 
 
-def _kill(victims: Sequence[Process]) -> bool:
+def kill(victims: Sequence[Process]) -> bool:
+    """Whether there was one."""
     for victim in victims:
         victim.send(signal.SIGKILL)
     return bool(victims)
@@ -277,7 +280,7 @@ def _difference(expected: Mapping[str, Any], found: Mapping[str, Any]) -> str:
 
 
 @contextmanager
-def _home() -> Iterator[Home]:
+def new_home() -> Iterator[Home]:
     """A home that Postgres' own user can pass through."""
     folder = Path(mkdtemp(prefix="tieout-chaos-"))
     folder.chmod(0o755)
