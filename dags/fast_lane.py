@@ -36,7 +36,8 @@ with DAG(
 ):
 
     @task(
-        retries=3,
+        # While the API server is away no try begins: at some ten seconds each, so many last until the next run.
+        retries=20,
         retry_delay=timedelta(seconds=2),
         retry_exponential_backoff=False,
         retry_policy=lane.AGAIN_WHEN_KILLED,

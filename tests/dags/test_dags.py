@@ -21,7 +21,11 @@ IDS = {
 }
 RELAYED = {"fast_lane"}
 AT_ONCE = {"fast_lane": 2, "approve_breaks": 16, "sign_parity": 16, "compare_parity": 4}
-PATIENT = {"tie_out": {"sources_complete", "earlier_days", "report", "editions"}, "compare_parity": {"due"}}
+PATIENT = {
+    "tie_out": {"sources_complete", "earlier_days", "report", "editions"},
+    "compare_parity": {"due"},
+    "fast_lane": {"drain"},
+}
 """What waits for others, or for a mail server that is away, for hours."""
 POOLS = {"tieout_extract", "tieout_reconcile", "tieout_fast", "tieout_watch", "tieout_ask"}
 ASKING = {"get", "get_connection", "get_conn", "get_uri"}
