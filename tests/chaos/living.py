@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from threading import Event, Thread
-from time import monotonic, sleep
+from time import CLOCK_BOOTTIME, clock_gettime, monotonic, sleep
 from typing import Any, TypeVar
 
 import psycopg
@@ -118,9 +118,10 @@ def _parent(pid: int) -> int:
 def _killed(find: Callable[[Living], list[Process]]) -> Strike:
     def strike(place: Living) -> dict[str, float]:
         victims = seen(lambda: find(place))
-        began = monotonic()
+        began, ticks = monotonic(), clock_gettime(CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK")
         kill(victims)
-        seen(lambda: [one for one in find(place) if one not in victims])
+        # Its own children come to its guard, too: only what began later has taken its place.
+        seen(lambda: [one for one in find(place) if one.started > ticks])
         return {"back": monotonic() - began}
 
     return strike
