@@ -1,9 +1,12 @@
 """Nothing is told where nobody listens, and nothing is imported for it."""
 
+import logging
 import subprocess
 import sys
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event as Signal
 
 import pytest
 from structlog.testing import capture_logs
@@ -13,6 +16,7 @@ from include.domain.trace_ids import Event, received
 from include.flows.drain_inbox import Hint
 from include.flows.tell_steps import tell_received
 from include.telemetry import Step, Telling
+from include.telemetry.aside import aside
 from include.telemetry.names import HINTS_RECEIVED, LATENCY
 from include.telemetry.otlp import Otlp
 from tests.collector import collecting
@@ -117,3 +121,43 @@ def test_a_line_of_the_log_carries_the_ids_of_its_step(monkeypatch: pytest.Monke
 def a_step(**facts: str) -> Step:
     place = received(Event("payments", "evt_1"))
     return Step(name="received", place=place, began_at=NOW, ended_at=NOW, facts=facts)
+
+
+class Taker(logging.Handler):
+    """Takes lines once it is free to, each with who said it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.free, self.taken = Signal(), list[str]()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.free.wait(30)
+        self.taken.append(f"{WHO.get()}: {record.getMessage()}")
+
+
+WHO: ContextVar[str] = ContextVar("WHO")
+
+
+def test_whoever_logs_does_not_wait_for_whoever_takes_the_lines_and_each_keeps_its_context() -> None:
+    logger, taker = logging.getLogger("tested"), Taker()
+    logger.handlers = [taker]
+    with aside(logger):
+        for name in ("one", "another"):
+            WHO.set(name)
+            logger.warning("done")
+        assert taker.taken == []
+        taker.free.set()
+    assert taker.taken == ["one: done", "another: done"]
+    assert logger.handlers == [taker]
+
+
+def test_lines_that_nobody_takes_are_counted_and_told_of_in_the_end() -> None:
+    logger, taker = logging.getLogger("tested"), Taker()
+    logger.handlers = [taker]
+    WHO.set("one")
+    with aside(logger, most=2):
+        for number in range(10):
+            logger.warning("%d", number)
+        taker.free.set()
+    assert taker.taken[-1].endswith("lines were lost: nobody took them")
+    assert len(taker.taken) < 10

@@ -26,6 +26,7 @@ from include.ports import (
     Translated,
     Watch,
 )
+from include.telemetry.aside import aside
 from include.wiring import audit, connections, effects, schedules, vault
 from include.wiring.follow import (
     CRM,
@@ -72,7 +73,7 @@ def run_fast_lane(*, seconds: float) -> Counter[str]:
 
     Raises the worst Stop met, when it is over.
     """
-    with connections.kept_store(connections.SEND) as store:
+    with aside(), connections.kept_store(connections.SEND) as store:
         _begin_as_here(store)
         lane = Lane(list(_workers(store)))
         # All is at hand: whoever works until now may stop.

@@ -1,6 +1,7 @@
 """The fast lane as the task runs it: from a payments event to the field in Salesforce, over real HTTP."""
 
 import json
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -8,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
-from threading import Thread
+from threading import Thread, current_thread
 from typing import Any, cast
 
 import psycopg
@@ -16,6 +17,7 @@ import pytest
 import requests
 import stripe
 
+from include import telemetry
 from include.flows import tell_landed, tell_posted
 from include.flows.check_completeness import check_completeness
 from include.flows.guard_writer import Fenced
@@ -168,6 +170,27 @@ def test_an_event_shows_in_salesforce_and_a_won_deal_is_ordered_billed_and_told(
     [invoice] = shown("SELECT Payment_Status__c, Open_Amount__c FROM Invoice__c WHERE Invoice_Key__c = 'I1'")
     assert (invoice["Payment_Status__c"], invoice["Open_Amount__c"]) == ("PAID", 0)
     assert len(shown("SELECT Id FROM Payment_Activity__c")) == 1
+
+
+@pytest.mark.usefixtures("ports")
+def test_no_worker_of_the_lane_waits_for_whoever_takes_the_lines_it_logs(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task's supervisor takes none while it waits for the API server."""
+    handing_on = set[str]()
+
+    class Taker(logging.Handler):
+        def emit(self, _record: logging.LogRecord) -> None:
+            handing_on.add(current_thread().name)
+
+    read(store)
+    knock("evt_1", "ch_1")
+    monkeypatch.setattr(logging.getLogger(), "handlers", [Taker()])
+    monkeypatch.setattr(telemetry.lines, "level", logging.INFO)
+    telemetry.lines.manager._clear_cache()
+    work_until(store, lambda: shown("SELECT Id FROM Payment_Activity__c"))
+    assert "log" in handing_on
+    assert not handing_on & {"inbox", "salesforce", "erp", "payments"}
 
 
 @pytest.mark.usefixtures("ports")
