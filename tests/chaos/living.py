@@ -270,6 +270,7 @@ def _lived(
     last = [name for name in names if name == TWIN]
     with _paying(place) as hands:
         struck = _strike_all(place, [name for name in names if name != TWIN], until=until, say=say)
+    struck = _measured(place, struck)
     say("settling")
     settled = place.settle(patience_s=PATIENCE_S)
     alerts = _alerts(place, before)
@@ -278,7 +279,8 @@ def _lived(
         wrong["the hands that paid"] = "met with a fault"
     payments, place.payments = place.payments, []
     with _paying(place):
-        struck += _strike_all(place, last, until=until, say=say)
+        forgot = _strike_all(place, last, until=until, say=say)
+    struck += _measured(place, forgot)
     if never := [one["victim"] for one in struck if one["showed"] is None]:
         wrong["never showed again"] = never
     return {
@@ -297,23 +299,27 @@ def _strike_all(
 ) -> list[dict[str, Any]]:
     """One after another, as long as time is left and what was struck came back."""
     told: list[dict[str, Any]] = []
-    moments: list[float] = []
     for name in names:
         if monotonic() > until or (told and told[-1]["showed"] is None):
             break
-        seen(lambda: place.shown_since(monotonic() - 30))
         how, strike = STRIKES[name]
-        moments.append(monotonic())
-        one: dict[str, Any] = {"victim": name, "how": how, "showed": None}
+        one: dict[str, Any] = {"victim": name, "how": how, "showed": None, "at": monotonic()}
         with suppress(NeverSeen):
-            one |= {"measured": {what: round(s, 1) for what, s in strike(place).items()}}
-            showed = seen(lambda: place.shown_since(moments[-1]))
-            one["showed"] = round(showed - moments[-1], 1)
+            seen(lambda: place.shown_since(monotonic() - 30))
+            one["at"] = began = monotonic()
+            one["measured"] = {what: round(seconds, 1) for what, seconds in strike(place).items()}
+            one["showed"] = round(seen(partial(place.shown_since, began)) - began, 1)
         told.append(one)
         say(f"{name}: {one}")
-    for one, since, end in zip(told, moments, [*moments[1:], monotonic()], strict=True):
-        one["longest"] = round(place.longest(since, end), 1)
     return told
+
+
+def _measured(place: Living, struck: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """With the longest that any payment took that was made between a strike and the next."""
+    moments = [one.pop("at") for one in struck]
+    for one, since, end in zip(struck, moments, [*moments[1:], monotonic()], strict=False):
+        one["longest"] = round(place.longest(since, end), 1)
+    return struck
 
 
 def _alerts(place: Living, before: set[int]) -> dict[str, bool]:
@@ -351,7 +357,7 @@ def _paying(place: Living) -> Iterator[_Hands]:
     """A customer pays every two seconds, and each payment is told until that is acknowledged; somebody looks at
     Salesforce for them.
     """
-    hands, over = _Hands(), Event()
+    hands, over, blind = _Hands(), Event(), Event()
 
     def pay() -> None:
         customer = Customer(place)
@@ -366,14 +372,14 @@ def _paying(place: Living) -> Iterator[_Hands]:
 
     def look() -> None:
         crm = place.desk.crm
-        while not over.is_set():
+        while not blind.is_set():
             with suppress(Stop):
                 rows = crm.query("SELECT Activity_Key__c FROM Payment_Activity__c")
                 shown, now = {str(row["Activity_Key__c"]).split("/")[1] for row in rows}, monotonic()
                 for one in place.payments:
                     if not one.shown and one.charge["id"] in shown:
                         one.shown = now
-            over.wait(0.5)
+            blind.wait(0.5)
         hands.ended += 1
 
     threads = [Thread(target=one, daemon=True) for one in (pay, look)]
@@ -383,8 +389,10 @@ def _paying(place: Living) -> Iterator[_Hands]:
         yield hands
     finally:
         over.set()
-        for thread in threads:
-            thread.join(PATIENCE_S)
+        threads[0].join(PATIENCE_S)
+        wait_for(lambda: all(one.shown for one in place.payments), timeout_s=PATIENCE_S, every_s=1)
+        blind.set()
+        threads[1].join(PATIENCE_S)
 
 
 def _tell(place: Living, customer: Customer) -> bool:
