@@ -43,7 +43,7 @@ from include.store.postgres import PostgresStore
 from tests.bench import worlds
 from tests.bench.network import NETWORK, US, Host, hosts, why_no_hosts
 from tests.bench.places import BENCH, keep
-from tests.chaos.platform import ENDED, _difference, _guarded, _settings
+from tests.chaos.platform import ENDED, _difference, _settings, guarded
 from tests.checks import assert_checks_hold
 from tests.local.conftest import command_line, processes_of
 
@@ -214,7 +214,7 @@ def _redis() -> Iterator[str]:
 @contextmanager
 def _workers(on: Sequence[Host], up: Platform, urls: DatabaseUrls) -> Iterator[None]:
     """A worker on each host, once all of them take tasks; their settings are the scheduler's."""
-    [scheduler] = _guarded(HOME, "scheduler")
+    [scheduler] = guarded(HOME, "scheduler")
     here = f":{urlsplit(urls.app).port}/"
     settings = {
         name: value.replace(f"127.0.0.1{here}", f"{US}{here}") for name, value in _settings(scheduler).items()
