@@ -100,6 +100,11 @@ def _due_in(**interval: float) -> DeadlineAlert:
     return DeadlineAlert(reference=reference, interval=timedelta(**interval), callback=AsyncCallback(hasten))
 
 
+TRIES_OF_A_DAY = 5
+"""After half a minute, and twice as long each time: a quarter of an hour in all. While Airflow's API server is away no
+try begins, and each counts.
+"""
+
 DAY_DUE = _due_in(hours=24 + 6)
 READ_DUE = _due_in(minutes=10 + 40)
 """What policy/freshness.yaml promises of a source holds only while its reads end; see `flows` of policy/alerts.yaml."""
@@ -113,10 +118,10 @@ def note_day(_context: Any = None) -> None:
 
 
 def day_settings(*, pool: str) -> dict[str, Any]:
-    """What a DAG of business days has: a deadline, and its runs are known by their day."""
+    """What a DAG of business days has: a deadline, runs known by their day, more tries: nothing makes up for a run."""
     common = schedules.dag_settings(pool=pool)
-    noted = common["default_args"] | {"on_execute_callback": note_day}
-    return common | {"default_args": noted, "deadline": DAY_DUE}
+    ours = common["default_args"] | {"on_execute_callback": note_day, "retries": TRIES_OF_A_DAY}
+    return common | {"default_args": ours, "deadline": DAY_DUE}
 
 
 def read_settings() -> dict[str, Any]:

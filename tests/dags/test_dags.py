@@ -89,7 +89,8 @@ def test_every_task_has_a_limit_a_pool_and_retries_only_what_may_mend_itself(bag
         assert task.execution_timeout.total_seconds() <= 15 * 60
         assert task.queue == task.pool
         assert task.pool in POOLS
-        assert task.retries == (20 if task.task_id in PATIENT.get(dag_id, ()) else 3)
+        usual = 5 if dag_id == "tie_out" else 3  # what reads and watches begins anew by itself
+        assert task.retries == (20 if task.task_id in PATIENT.get(dag_id, ()) else usual)
         assert task.has_retry_policy
 
 
